@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 from ansible.errors import AnsibleActionFail
-from ansible_collections.pycontainer.engine.plugins.plugin_utils import foretold
-from ansible_collections.pycontainer.engine.plugins.plugin_utils.engine_action import EngineAction
+from ansible_collections.pycontainer.engine.plugins.plugin_utils import _foretold
+from ansible_collections.pycontainer.engine.plugins.plugin_utils._engine_action import EngineAction
 
 
 class ActionModule(EngineAction):
@@ -15,7 +15,7 @@ class ActionModule(EngineAction):
     foretold = True
 
     def checked(self, result, task_vars):
-        foretold.remember(self, dict(self._task.args), result, task_vars)
+        _foretold.remember(self, dict(self._task.args), result, task_vars)
 
     def _module(self, arguments, copy, task_vars, **told):
         if arguments.get("source") != "controller" or arguments.get("state") == "absent":

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.pycontainer.engine.plugins.plugin_utils.engine_action import EngineAction
+from ansible_collections.pycontainer.engine.plugins.plugin_utils._engine_action import EngineAction
 
 
 class ActionModule(EngineAction):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from ansible import context
 from ansible.errors import AnsibleActionFail
-from ansible_collections.pycontainer.engine.plugins.plugin_utils.engine_action import EngineAction
+from ansible_collections.pycontainer.engine.plugins.plugin_utils._engine_action import EngineAction
 
 MODULE = "pycontainer.engine.pycontainer"
 OPTIONS = ("cmd", "argv")

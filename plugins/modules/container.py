@@ -22,8 +22,8 @@ description:
   - What can't work on a host (a missing image, path or network, a port that is taken, a limit that the kernel does not know) is
     refused before anything is changed.
 extends_documentation_fragment:
-  - pycontainer.engine.attributes
-  - pycontainer.engine.attributes.actiongroup_pycontainer
+  - pycontainer.engine._attributes
+  - pycontainer.engine._attributes.actiongroup_pycontainer
 attributes:
   check_mode:
     support: full
@@ -944,14 +944,14 @@ results:
       returned: when it did not start or get healthy
 """
 
-from ..module_utils import container_options, frontend  # noqa: E402
+from ..module_utils import _container_options, _frontend  # noqa: E402
 
 
 def main():
-    frontend.run(
+    _frontend.run(
         "containers.task",
         "container",
-        container_options.argument_spec(),
+        _container_options.argument_spec(),
         required_one_of=[("name", "containers")],
         mutually_exclusive=[("name", "containers")],
     )

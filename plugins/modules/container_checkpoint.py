@@ -17,8 +17,8 @@ description:
   - What is written down does not have files in it. The container's writable layer and its volumes are as they are when it goes on, and files
     that its processes had open must have the size that they had.
 extends_documentation_fragment:
-  - pycontainer.engine.attributes
-  - pycontainer.engine.attributes.actiongroup_pycontainer
+  - pycontainer.engine._attributes
+  - pycontainer.engine._attributes.actiongroup_pycontainer
 attributes:
   check_mode:
     support: full
@@ -105,11 +105,11 @@ actions:
   sample: ["write down what container worker does, as checkpoint before-restart"]
 """
 
-from ..module_utils import frontend  # noqa: E402
+from ..module_utils import _frontend  # noqa: E402
 
 
 def main():
-    frontend.run(
+    _frontend.run(
         "containers.task",
         "container_checkpoint",
         {

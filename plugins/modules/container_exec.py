@@ -13,8 +13,8 @@ description:
   - Runs a command in a running container, with the container's own rights and limits.
   - The task succeeds whatever the command's exit code is. Use C(failed_when) with RV(rc) to have it otherwise.
 extends_documentation_fragment:
-  - pycontainer.engine.attributes
-  - pycontainer.engine.attributes.actiongroup_pycontainer
+  - pycontainer.engine._attributes
+  - pycontainer.engine._attributes.actiongroup_pycontainer
 attributes:
   check_mode:
     support: partial
@@ -127,11 +127,11 @@ pid:
   type: int
 """
 
-from ..module_utils import frontend  # noqa: E402
+from ..module_utils import _frontend  # noqa: E402
 
 
 def main():
-    frontend.run(
+    _frontend.run(
         "containers.task",
         "container_exec",
         {

@@ -15,8 +15,8 @@ description:
   - O(pycontainer.engine.image#module:source=import) makes an image of such an archive.
   - The archive is written anew unless it is byte for byte the same, and appears only whole.
 extends_documentation_fragment:
-  - pycontainer.engine.attributes
-  - pycontainer.engine.attributes.actiongroup_pycontainer
+  - pycontainer.engine._attributes
+  - pycontainer.engine._attributes.actiongroup_pycontainer
 attributes:
   check_mode:
     support: full
@@ -70,11 +70,11 @@ actions:
   sample: ["export container shop to /var/tmp/shop-root.tar"]
 """
 
-from ..module_utils import frontend  # noqa: E402
+from ..module_utils import _frontend  # noqa: E402
 
 
 def main():
-    frontend.run(
+    _frontend.run(
         "containers.task",
         "container_export",
         {

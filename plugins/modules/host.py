@@ -15,8 +15,8 @@ description:
     On a host that has it they are faster as well, for the engine is there with its bytecode.
   - The role P(pycontainer.engine.host#role) installs the libraries that the engine needs, then calls this module.
 extends_documentation_fragment:
-  - pycontainer.engine.attributes
-  - pycontainer.engine.attributes.actiongroup_pycontainer
+  - pycontainer.engine._attributes
+  - pycontainer.engine._attributes.actiongroup_pycontainer
 attributes:
   check_mode:
     support: full
@@ -190,11 +190,11 @@ actions:
   sample: ["lay down the engine 0.1.0-1f2e3d4c5b6a"]
 """
 
-from ..module_utils import frontend, payload  # noqa: E402
+from ..module_utils import _frontend, _payload  # noqa: E402
 
 
 def main():
-    frontend.run(
+    _frontend.run(
         "host.task",
         "plan",
         {
@@ -209,7 +209,7 @@ def main():
             "delete_data": {"type": "bool", "default": False},
         },
         store_needed=lambda params: params["state"] == "present",
-        package=payload.package(),
+        package=_payload.package(),
     )
 
 

@@ -19,8 +19,8 @@ options:
       - Without it the engine is laid down for good, in C(/var/lib/pycontainer/runtime).
     type: path
 extends_documentation_fragment:
-  - pycontainer.engine.attributes
-  - pycontainer.engine.attributes.actiongroup_pycontainer
+  - pycontainer.engine._attributes
+  - pycontainer.engine._attributes.actiongroup_pycontainer
 attributes:
   check_mode:
     support: partial
@@ -49,15 +49,15 @@ engine_copy:
   sample: /var/lib/pycontainer/runtime/0.1.0-1f2e3d4c5b6a
 """
 
-from ..module_utils import frontend, payload  # noqa: E402
+from ..module_utils import _frontend, _payload  # noqa: E402
 
 
 def main():
-    frontend.run(
+    _frontend.run(
         "deploy.install",
         "bring",
         {"directory": {"type": "path"}},
-        package=payload.package(),
+        package=_payload.package(),
         store_needed=lambda params: params["directory"] is None,
     )
 

@@ -13,9 +13,9 @@ description:
   - Tells the kernel, the cgroup mode, the features found and missing (each with the reason and what depends on it), disk use and counts.
   - Works on a host that was never prepared, and changes nothing there.
 extends_documentation_fragment:
-  - pycontainer.engine.attributes
-  - pycontainer.engine.attributes.info_module
-  - pycontainer.engine.attributes.actiongroup_pycontainer
+  - pycontainer.engine._attributes
+  - pycontainer.engine._attributes.info_module
+  - pycontainer.engine._attributes.actiongroup_pycontainer
 author:
   - The pycontainer.engine authors (@pycontainer)
 seealso:
@@ -93,11 +93,11 @@ disk:
   type: dict
 """
 
-from ..module_utils import frontend  # noqa: E402
+from ..module_utils import _frontend  # noqa: E402
 
 
 def main():
-    frontend.run("host.info", "info", {}, store_needed=False)
+    _frontend.run("host.info", "info", {}, store_needed=False)
 
 
 if __name__ == "__main__":

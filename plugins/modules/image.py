@@ -18,8 +18,8 @@ description:
   - What an image has lost of its layers, archives or documents, as after a power cut, a task that wants it present makes again from what is
     left, or from the registry that it came from. C(pycontainer system check) on the host finds what is damaged without being lost.
 extends_documentation_fragment:
-  - pycontainer.engine.attributes
-  - pycontainer.engine.attributes.actiongroup_pycontainer
+  - pycontainer.engine._attributes
+  - pycontainer.engine._attributes.actiongroup_pycontainer
 attributes:
   check_mode:
     support: full
@@ -691,11 +691,11 @@ actions:
   sample: ["pull image registry.example.com/shop/web:1.4"]
 """
 
-from ..module_utils import frontend  # noqa: E402
+from ..module_utils import _frontend  # noqa: E402
 
 
 def main():
-    frontend.run(
+    _frontend.run(
         "builds.task",
         "image",
         {

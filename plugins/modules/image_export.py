@@ -14,8 +14,8 @@ description:
     for byte as the host has them, so every digest stays what it is.
   - The same images give the same archive. It is written anew unless it is byte for byte the same, and appears only whole.
 extends_documentation_fragment:
-  - pycontainer.engine.attributes
-  - pycontainer.engine.attributes.actiongroup_pycontainer
+  - pycontainer.engine._attributes
+  - pycontainer.engine._attributes.actiongroup_pycontainer
 attributes:
   check_mode:
     support: full
@@ -96,11 +96,11 @@ actions:
   sample: ["save image redis:7 to /srv/layouts"]
 """
 
-from ..module_utils import frontend  # noqa: E402
+from ..module_utils import _frontend  # noqa: E402
 
 
 def main():
-    frontend.run(
+    _frontend.run(
         "images.task",
         "image_export",
         {

@@ -12,9 +12,9 @@ version_added: 0.1.0
 description:
   - Shows some or all images of a host, in the form of C(docker image inspect).
 extends_documentation_fragment:
-  - pycontainer.engine.attributes
-  - pycontainer.engine.attributes.info_module
-  - pycontainer.engine.attributes.actiongroup_pycontainer
+  - pycontainer.engine._attributes
+  - pycontainer.engine._attributes.info_module
+  - pycontainer.engine._attributes.actiongroup_pycontainer
 options:
   name:
     description:
@@ -134,11 +134,11 @@ images:
         Cmd: [httpd, -f]
 """
 
-from ..module_utils import frontend  # noqa: E402
+from ..module_utils import _frontend  # noqa: E402
 
 
 def main():
-    frontend.run(
+    _frontend.run(
         "images.task",
         "image_info",
         {

@@ -20,8 +20,8 @@ description:
     put back by whatever starts a container, after a reboot or after something has flushed the rules. This module turns
     C(net.ipv4.ip_forward) on.
 extends_documentation_fragment:
-  - pycontainer.engine.attributes
-  - pycontainer.engine.attributes.actiongroup_pycontainer
+  - pycontainer.engine._attributes
+  - pycontainer.engine._attributes.actiongroup_pycontainer
 attributes:
   check_mode:
     support: full
@@ -189,11 +189,11 @@ actions:
   sample: ["create network backend with subnet 172.28.0.0/16"]
 """
 
-from ..module_utils import frontend  # noqa: E402
+from ..module_utils import _frontend  # noqa: E402
 
 
 def main():
-    frontend.run(
+    _frontend.run(
         "networks.task",
         "plan",
         {

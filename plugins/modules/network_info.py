@@ -13,9 +13,9 @@ description:
   - Returns one network, or all of them, as C(docker network inspect) shows them.
   - The modes V(host) and V(none) are no networks here. The network V(bridge) exists once it has been needed.
 extends_documentation_fragment:
-  - pycontainer.engine.attributes
-  - pycontainer.engine.attributes.info_module
-  - pycontainer.engine.attributes.actiongroup_pycontainer
+  - pycontainer.engine._attributes
+  - pycontainer.engine._attributes.info_module
+  - pycontainer.engine._attributes.actiongroup_pycontainer
 options:
   name:
     description:
@@ -67,11 +67,11 @@ networks:
   elements: dict
 """
 
-from ..module_utils import frontend  # noqa: E402
+from ..module_utils import _frontend  # noqa: E402
 
 
 def main():
-    frontend.run(
+    _frontend.run(
         "networks.task",
         "info",
         {"name": {"type": "str"}, "filters": {"type": "dict"}},

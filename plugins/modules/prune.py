@@ -13,8 +13,8 @@ description:
   - Removes containers that don't run, networks that no container is on, volumes and images that no container uses, and what builds have cached.
     Only what is asked for is removed, in this order, so that what one removal leaves unused goes with the next.
 extends_documentation_fragment:
-  - pycontainer.engine.attributes
-  - pycontainer.engine.attributes.actiongroup_pycontainer
+  - pycontainer.engine._attributes
+  - pycontainer.engine._attributes.actiongroup_pycontainer
 attributes:
   check_mode:
     support: full
@@ -150,11 +150,11 @@ actions:
   sample: ["remove container web"]
 """
 
-from ..module_utils import frontend  # noqa: E402
+from ..module_utils import _frontend  # noqa: E402
 
 
 def main():
-    frontend.run(
+    _frontend.run(
         "host.prune",
         "prune",
         {

@@ -15,8 +15,8 @@ description:
   - For playbooks that describe a state, M(pycontainer.engine.container) and its siblings are the better choice. This module
     does what its command says, as Docker would.
 extends_documentation_fragment:
-  - pycontainer.engine.attributes
-  - pycontainer.engine.attributes.actiongroup_pycontainer
+  - pycontainer.engine._attributes
+  - pycontainer.engine._attributes.actiongroup_pycontainer
 attributes:
   check_mode:
     support: full
@@ -86,11 +86,11 @@ actions:
   elements: str
 """
 
-from ..module_utils import frontend  # noqa: E402
+from ..module_utils import _frontend  # noqa: E402
 
 
 def main():
-    frontend.run(
+    _frontend.run(
         "cli.task",
         "pycontainer",
         {"cmd": {"type": "str"}, "argv": {"type": "list", "elements": "str"}},

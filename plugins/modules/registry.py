@@ -19,8 +19,8 @@ description:
   - An option that a task does not name is not compared, and stays as it is.
   - The host's firewall is not changed.
 extends_documentation_fragment:
-  - pycontainer.engine.attributes
-  - pycontainer.engine.attributes.actiongroup_pycontainer
+  - pycontainer.engine._attributes
+  - pycontainer.engine._attributes.actiongroup_pycontainer
 attributes:
   check_mode:
     support: full
@@ -240,11 +240,11 @@ actions:
   sample: [create and start registry registry]
 """
 
-from ..module_utils import frontend  # noqa: E402
+from ..module_utils import _frontend  # noqa: E402
 
 
 def main():
-    frontend.run(
+    _frontend.run(
         "registry.task",
         "plan",
         {

@@ -14,8 +14,8 @@ description:
     credential helper that the file names is used.
   - Other registries' credentials and settings in the file stay. Only the file's owner may read it afterwards.
 extends_documentation_fragment:
-  - pycontainer.engine.attributes
-  - pycontainer.engine.attributes.actiongroup_pycontainer
+  - pycontainer.engine._attributes
+  - pycontainer.engine._attributes.actiongroup_pycontainer
 attributes:
   check_mode:
     support: full
@@ -144,11 +144,11 @@ actions:
   elements: str
 """
 
-from ..module_utils import frontend  # noqa: E402
+from ..module_utils import _frontend  # noqa: E402
 
 
 def main():
-    frontend.run(
+    _frontend.run(
         "images.configuration.login",
         "plan",
         {

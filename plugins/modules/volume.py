@@ -14,8 +14,8 @@ description:
   - A volume that a container names and that does not exist is made by M(pycontainer.engine.container). This module is for volumes with
     labels or options, and for removing them.
 extends_documentation_fragment:
-  - pycontainer.engine.attributes
-  - pycontainer.engine.attributes.actiongroup_pycontainer
+  - pycontainer.engine._attributes
+  - pycontainer.engine._attributes.actiongroup_pycontainer
 attributes:
   check_mode:
     support: full
@@ -114,11 +114,11 @@ actions:
   sample: ["create volume data"]
 """
 
-from ..module_utils import frontend  # noqa: E402
+from ..module_utils import _frontend  # noqa: E402
 
 
 def main():
-    frontend.run(
+    _frontend.run(
         "volumes.task",
         "volume",
         {

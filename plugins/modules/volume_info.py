@@ -12,9 +12,9 @@ version_added: 0.1.0
 description:
   - Tells about volumes in the form of C(docker volume inspect).
 extends_documentation_fragment:
-  - pycontainer.engine.attributes
-  - pycontainer.engine.attributes.info_module
-  - pycontainer.engine.attributes.actiongroup_pycontainer
+  - pycontainer.engine._attributes
+  - pycontainer.engine._attributes.info_module
+  - pycontainer.engine._attributes.actiongroup_pycontainer
 options:
   name:
     description:
@@ -65,11 +65,11 @@ volumes:
   elements: dict
 """
 
-from ..module_utils import frontend  # noqa: E402
+from ..module_utils import _frontend  # noqa: E402
 
 
 def main():
-    frontend.run(
+    _frontend.run(
         "volumes.task",
         "volume_info",
         {"name": {"type": "str", "aliases": ["volume_name"]}, "filters": {"type": "dict"}},

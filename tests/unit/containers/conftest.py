@@ -13,7 +13,7 @@ FILE = (
     pathlib.Path(__file__).resolve().parents[3]
     / "plugins"
     / "module_utils"
-    / "container_options.py"
+    / "_container_options.py"
 )
 
 

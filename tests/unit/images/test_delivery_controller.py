@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 delivery = pytest.importorskip(
-    "ansible_collections.pycontainer.engine.plugins.plugin_utils.delivery"
+    "ansible_collections.pycontainer.engine.plugins.plugin_utils._delivery"
 )  # of the environment that has Ansible
 
 

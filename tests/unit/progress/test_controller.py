@@ -11,9 +11,9 @@ import pytest
 import terminals
 
 progress = pytest.importorskip(
-    "ansible_collections.pycontainer.engine.plugins.plugin_utils.progress"
+    "ansible_collections.pycontainer.engine.plugins.plugin_utils._progress"
 )  # of the environment that has Ansible
-bars, screen = progress.bars, progress.screen
+bars, screen = progress.bars, progress._screen
 constants, context = progress.C, progress.context
 
 

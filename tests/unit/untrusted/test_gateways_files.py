@@ -56,9 +56,9 @@ OWN = {  # "file:function": of the store, of /run/pycontainer or of the controll
     RUNTIME + "registry/content/storage.py:Storage.open_manifest": "the registry's own directory",
     RUNTIME + "registry/content/storage.py:Storage.resolve": "the registry's own directory",
     RUNTIME + "registry/content/storage.py:Storage.referrers": "the registry's own directory",
-    "plugin_utils/delivery_source.py:pieces": "the controller's cache; archives come by archive.Place",
-    "plugin_utils/delivery_source.py:Recipe.__init__": "the controller's cache",
-    "plugin_utils/foretold.py:images_for": "the run's own file",
+    "plugin_utils/_delivery_source.py:pieces": "the controller's cache; archives come by archive.Place",
+    "plugin_utils/_delivery_source.py:Recipe.__init__": "the controller's cache",
+    "plugin_utils/_foretold.py:images_for": "the run's own file",
 }
 ON_PURPOSE = {  # what a user names and what may be a pipe, or a file of the host that no container and no image has put there
     RUNTIME + "containers/lifecycle/preconditions.py:_read": "/sys",

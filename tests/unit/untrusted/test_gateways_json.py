@@ -46,8 +46,8 @@ OWN = {
     + "builds/steps/running.py": "from a process forked for a step, outside of the container",
     RUNTIME + "builds/sources/sources.py": "digests of a context's files",
     RUNTIME + "deploy/install.py": "host.json, and what Python says of itself",
-    "plugin_utils/screen.py": "the run's own file",
-    "plugin_utils/delivery_source.py": "a recipe in the controller's cache",
+    "plugin_utils/_screen.py": "the run's own file",
+    "plugin_utils/_delivery_source.py": "a recipe in the controller's cache",
 }
 
 

@@ -30,7 +30,7 @@ WRITERS = {
     RUNTIME + "containers/monitor/zygote.py": "its log, through text.entry",
     RUNTIME + "registry/http/server.py": "its log, which Server.log has made plain",
     RUNTIME + "delivery/host.py": "JSON for the controller",
-    "plugin_utils/screen.py": "flushes only",
+    "plugin_utils/_screen.py": "flushes only",
 }
 
 

@@ -134,7 +134,7 @@ def module(monkeypatch):
             self.warned.append(text)
 
     monkeypatch.setattr(basic, "AnsibleModule", Module)
-    name = "ansible_collections.pycontainer.engine.plugins.module_utils.frontend"
+    name = "ansible_collections.pycontainer.engine.plugins.module_utils._frontend"
     sys.modules.pop(name, None)
     found = importlib.import_module(name)
     yield found
@@ -176,11 +176,11 @@ def test_a_module(module, place, error, monkeypatch, tmp_path):
 @pytest.mark.parametrize("error", RAISED, ids=lambda error: type(error).__name__)
 def test_an_action(error, monkeypatch):
     plugin = pytest.importorskip(
-        "ansible_collections.pycontainer.engine.plugins.plugin_utils.engine_action"
+        "ansible_collections.pycontainer.engine.plugins.plugin_utils._engine_action"
     )
     monkeypatch.setattr(plugin.ActionBase, "run", lambda *_arguments: {})
     monkeypatch.setattr(
-        plugin.progress, "Live", lambda *_arguments: __import__("contextlib").nullcontext()
+        plugin._progress, "Live", lambda *_arguments: __import__("contextlib").nullcontext()
     )
     put(monkeypatch, plugin.__name__ + ".EngineAction.carry_out", error)
     action = plugin.EngineAction.__new__(plugin.EngineAction)

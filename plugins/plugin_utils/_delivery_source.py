@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An image in an archive or layout on the controller: its layers as they are sent whole, their recipes, and the contents that a host lacks.
 
-What takes long is made once (``delivery_cache.py``): the archive laid out where it is compressed as a whole, a recipe of each layer,
+What takes long is made once (``_delivery_cache.py``): the archive laid out where it is compressed as a whole, a recipe of each layer,
 the compressed form of a layer that the archive has uncompressed, the packed contents that many hosts lack alike.
 """
 

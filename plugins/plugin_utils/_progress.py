@@ -26,7 +26,7 @@ from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.progre
     bars,
     board,
 )
-from ansible_collections.pycontainer.engine.plugins.plugin_utils import screen
+from ansible_collections.pycontainer.engine.plugins.plugin_utils import _screen
 
 ASKED = "PYCONTAINER_PROGRESS"  # the environment; ansible.cfg has [pycontainer] progress, a host or play the variable pycontainer_progress
 AUTO, PLAIN, OFF = "auto", "plain", "off"
@@ -74,7 +74,7 @@ def mode(variable=None):
             raise AnsibleActionFail(f"{name}: {value!r} is not valid; accepted: auto, plain, off")
         break
     if (
-        not screen.TERMINAL
+        not _screen.TERMINAL
         or C.ANSIBLE_NOCOLOR
         or os.environ.get("TERM", "dumb") == "dumb"
         or not _for_people()
@@ -125,7 +125,7 @@ class Live:
     def __exit__(self, *_exception):
         with self._lock:
             self.mode = OFF
-            screen.leave(self._screen)
+            _screen.leave(self._screen)
 
     def bytes(self, text, done, total=0):
         """So many bytes have been sent to the host, of so many. May be called for every piece. :param text: "Sending web:1"."""
@@ -145,7 +145,7 @@ class Live:
                     )
             elif self.mode != OFF:
                 self.said = time.monotonic()
-                self._screen = self._screen or screen.Screen(self.host)
+                self._screen = self._screen or _screen.Screen(self.host)
                 self._screen.show(summary)
 
     def _due(self):

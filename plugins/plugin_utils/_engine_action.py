@@ -16,12 +16,12 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.pycontainer.engine.plugins.module_utils._runtime import errors
 from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.deploy import fingerprint
-from ansible_collections.pycontainer.engine.plugins.plugin_utils import foretold, progress
+from ansible_collections.pycontainer.engine.plugins.plugin_utils import _foretold, _progress
 
 COLLECTION = "pycontainer.engine"
 RUNTIME = "/var/lib/pycontainer/runtime"
 TOLD = (
-    "_pycontainer_told"  # what the module is told beside its options, see module_utils/frontend.py
+    "_pycontainer_told"  # what the module is told beside its options, see module_utils/_frontend.py
 )
 
 
@@ -38,11 +38,13 @@ class EngineAction(ActionBase):
     foretold = (
         False  # whether in check mode the module is told what earlier tasks would have brought
     )
-    live = None  # a progress.Live, while the task runs: how far it is, at the controller's terminal
+    live = (
+        None  # a _progress.Live, while the task runs: how far it is, at the controller's terminal
+    )
 
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
-        with progress.Live(self, task_vars) as self.live:
+        with _progress.Live(self, task_vars) as self.live:
             try:
                 result.update(self.carry_out(dict(self._task.args), task_vars))
                 if self._task.check_mode:
@@ -84,7 +86,7 @@ class EngineAction(ActionBase):
     def _module(self, arguments, copy, task_vars, **told):
         with self.live.watched() as watched:
             if self._task.check_mode and self.foretold:
-                told = dict(told, foretold=foretold.images_for(self, task_vars))
+                told = dict(told, foretold=_foretold.images_for(self, task_vars))
             told = {TOLD: dict(told, copy=copy, **watched)}
             return self._execute_module(
                 module_name=f"{COLLECTION}.{self.module}",

@@ -35,9 +35,9 @@ from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.untrus
     printable,
 )
 from ansible_collections.pycontainer.engine.plugins.plugin_utils import (
-    delivery_cache,
-    delivery_channel,
-    delivery_source,
+    _delivery_cache,
+    _delivery_channel,
+    _delivery_source,
 )
 
 TINY = 1 << 14  # bytes of a layer up to which it is sent whole without a question
@@ -54,10 +54,10 @@ def carry_out(action, arguments, ask):
     """
     if not arguments.get("name") or not arguments.get("path"):
         return ask({})  # the module says what is missing
-    channel = delivery_channel.Channel(action)
+    channel = _delivery_channel.Channel(action)
     try:
-        cache = delivery_cache.Cache()
-        with delivery_source.Source(
+        cache = _delivery_cache.Cache()
+        with _delivery_source.Source(
             action._find_needle("files", arguments["path"]), cache
         ) as source:
             name = reference.full_text(arguments["name"], arguments.get("tag"))
@@ -262,7 +262,7 @@ class Delivery:
     def _store(self, name, data):
         try:
             self.channel.store(self.wanted["spool"], name, data)
-        except delivery_channel.Refused as error:
+        except _delivery_channel.Refused as error:
             self._call("drop", {"id": self.source.id})
             raise AnsibleActionFail(
                 f"{self.parsed.familiar} could not be sent: {error}; nothing of it was kept"
@@ -344,14 +344,14 @@ class Delivery:
 def _chunks(path, offset, size):
     """A part of a file in the portions in which it is sent."""
     end = offset + size
-    for start in range(offset, end, delivery_channel.CHUNK):
+    for start in range(offset, end, _delivery_channel.CHUNK):
         yield b"".join(
-            delivery_source.pieces(path, start, min(delivery_channel.CHUNK, end - start))
+            _delivery_source.pieces(path, start, min(_delivery_channel.CHUNK, end - start))
         )
 
 
 def _digest(path, offset, size):
     checksum = hashlib.sha256()
-    for piece in delivery_source.pieces(path, offset, size):
+    for piece in _delivery_source.pieces(path, offset, size):
         checksum.update(piece)
     return "sha256:" + checksum.hexdigest()

@@ -151,6 +151,10 @@ def test_python_files():
     run("ruff", "format", "--quiet", "--check", ".")
 
 
+def test_types():
+    run("mypy")
+
+
 def test_files_begin_with_copyright_and_licence():
     for path in tracked():
         if path.endswith((".py", ".sh")):

@@ -35,8 +35,10 @@ HEADERS = {
 
 # What came after the headers' release (6.1), on all architectures alike unless said otherwise.
 SINCE = (
-    "=451 cachestat fchmodat2 map_shadow_stack futex_wake futex_wait futex_requeue statmount listmount lsm_get_self_attr "
-    "lsm_set_self_attr lsm_list_modules mseal setxattrat getxattrat listxattrat removexattrat open_tree_attr file_getattr file_setattr"
+    "=451 cachestat fchmodat2 map_shadow_stack futex_wake futex_wait futex_requeue statmount "
+    "listmount lsm_get_self_attr "
+    "lsm_set_self_attr lsm_list_modules mseal setxattrat getxattrat listxattrat removexattrat "
+    "open_tree_attr file_getattr file_setattr"
 )
 X86_64_ONLY = {"uretprobe": 335, "uprobe": 336}
 NOT_CALLS = {

@@ -62,7 +62,10 @@ def pytest_addoption(parser):
         nargs="?",
         const="all",
         choices=["all", "apart"],
-        help="fail when the run leaves anything of the engine on this machine; apart: in its own namespaces, since others run beside it",
+        help=(
+            "fail when the run leaves anything of the engine on this machine; apart: in its own "
+            "namespaces, since others run beside it"
+        ),
     )
 
 

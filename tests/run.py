@@ -180,7 +180,8 @@ def run(todo, workers, options):
                 if job.returncode not in (0, 5):  # 5: nothing was selected
                     print(job.output, flush=True)
                 print(
-                    f"[{len(done)}/{len(todo)}] {job.seconds:4.0f} s  {job.name}: {summed(job.counts())}",
+                    f"[{len(done)}/{len(todo)}] {job.seconds:4.0f} s  {job.name}: "
+                    f"{summed(job.counts())}",
                     flush=True,
                 )
 

@@ -22,7 +22,8 @@ class ActionModule(EngineAction):
             return super()._module(arguments, copy, task_vars, **told)
         if self._task.async_val:
             raise AnsibleActionFail(
-                "source: 'controller' does not go together with async, for the controller has to stay connected"
+                "source: 'controller' does not go together with async, for the controller has to "
+                "stay connected"
             )
         from ansible_collections.pycontainer.engine.plugins.plugin_utils import delivery
 

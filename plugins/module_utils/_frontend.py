@@ -87,7 +87,11 @@ def run(part, function, argument_spec, store_needed=True, package=None, **option
         text = importlib.import_module(package + ".untrusted.text")
     except Exception as error:  # noqa: B902 - half a copy
         module.fail_json(
-            msg=f"the engine on this host is damaged: {error}; remove {os.path.dirname(fingerprint.directory()) if brings else sys.path[0]}, and the next task brings it again",
+            msg=(
+                f"the engine on this host is damaged: {error}; remove "
+                f"{os.path.dirname(fingerprint.directory()) if brings else sys.path[0]}, and the "
+                "next task brings it again"
+            ),
             exception=traceback.format_exc(),
         )
     try:

@@ -220,7 +220,9 @@ class Delivery:
         if shipment.room > self.wanted["free"]:
             self._call("drop", {"id": self.source.id})
             raise errors.HostError(
-                f"no space left in {self.wanted['data']} for {self.parsed.familiar}: it needs at least {units.show_size(shipment.room)} and there is {units.show_size(self.wanted['free'])}"
+                f"no space left in {self.wanted['data']} for {self.parsed.familiar}: it needs at "
+                f"least {units.show_size(shipment.room)} and there is "
+                f"{units.show_size(self.wanted['free'])}"
             )
 
     # --- sending it ---
@@ -333,8 +335,8 @@ class Delivery:
         result = {key: value for key, value in result.items() if key != "warnings" or value}
         if self.action._task.diff:
             text = (
-                "layers sent whole: %(layers)d\nlayers rebuilt on the host: %(rebuilt)d, with %(files)d contents that it lacks\n"
-                % told
+                "layers sent whole: %(layers)d\nlayers rebuilt on the host: %(rebuilt)d, with "
+                "%(files)d contents that it lacks\n" % told
             )
             text += f"sent: {units.show_size(told['bytes_sent'])} of {units.show_size(told['bytes_total'])}\n"
             result["diff"] = [diff or {}, {"prepared": text}]

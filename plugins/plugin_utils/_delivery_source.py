@@ -108,7 +108,8 @@ def pieces(place, offset, size):
             piece = os.pread(fd, min(size, streams.READ), offset)
             if not piece:
                 raise RegistryError(
-                    f"{place.name if isinstance(place, reader.Place) else place} became shorter while it was read"
+                    f"{place.name if isinstance(place, reader.Place) else place} became shorter "
+                    "while it was read"
                 )
             offset, size = offset + len(piece), size - len(piece)
             yield piece
@@ -342,7 +343,8 @@ def _write_recipe(file, layer):
     ]
     if f"{layer.diff_id.partition(':')[0]}:{checked.hexdigest()}" != layer.diff_id:
         raise RegistryError(
-            f"{layer.what} of the archive is damaged: its content is not what the image configuration promises"
+            f"{layer.what} of the archive is damaged: its content is not what the image "
+            "configuration promises"
         )
     file.write(plain.flush())
     head = {

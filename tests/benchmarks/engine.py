@@ -134,8 +134,8 @@ def main():
         for mode in ("none", "bridge"):
             single, together, memory = own_starts(engine, options.many, mode)
             print(
-                "start, network %s: %.1f ms each one by one, %.1f ms each in one call of %d; monitor %.0f kB PSS"
-                % (mode, single, together, options.many, memory)
+                "start, network %s: %.1f ms each one by one, %.1f ms each in one call of %d; "
+                "monitor %.0f kB PSS" % (mode, single, together, options.many, memory)
             )
     podman = peers.Podman()
     podman.up(directory, root)

@@ -275,7 +275,8 @@ def report(figures, peaks, parts, bottom, image):
         if against in figures:
             wall = statistics.median(taken.wall for taken in figures[against])
             print(
-                "floor, %s: %.2f s = (inflate %.2f + hash %.2f + write %.2f) / %d + sync %.2f; %s needs %.2f times that"
+                "floor, %s: %.2f s = (inflate %.2f + hash %.2f + write %.2f) / %d + sync %.2f; %s "
+                "needs %.2f times that"
                 % (
                     name,
                     took["wall"],

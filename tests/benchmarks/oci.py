@@ -220,7 +220,11 @@ def main():
                 wall, processor = ([time[number] for time in times] for number in (0, 1))
                 others = [time[0] for time in found["runc"]]
                 print(
-                    f"cold run of /bin/true, {what} document: {name:16} {statistics.median(wall):5.1f} ms median, {min(wall):5.1f} best ({statistics.median(wall) / statistics.median(others):.2f}, {min(wall) / min(others):.2f} of runc); CPU {statistics.median(processor):5.1f} median, {min(processor):5.1f} best",
+                    f"cold run of /bin/true, {what} document: {name:16} "
+                    f"{statistics.median(wall):5.1f} ms median, {min(wall):5.1f} best "
+                    f"({statistics.median(wall) / statistics.median(others):.2f}, "
+                    f"{min(wall) / min(others):.2f} of runc); CPU "
+                    f"{statistics.median(processor):5.1f} median, {min(processor):5.1f} best",
                     flush=True,
                 )
         each, awake, asleep = starts(engine, options.many)
@@ -237,8 +241,8 @@ def main():
             flush=True,
         )
     print(
-        "an idle container's monitor, PSS of %d: %.0f kB just started, %.0f kB asleep; conmon %.0f kB"
-        % (options.many, awake, asleep, conmon(directory, root, options.many))
+        "an idle container's monitor, PSS of %d: %.0f kB just started, %.0f kB asleep; conmon "
+        "%.0f kB" % (options.many, awake, asleep, conmon(directory, root, options.many))
     )
 
 

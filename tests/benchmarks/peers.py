@@ -159,7 +159,9 @@ class Podman:
         # the collection calls one executable: a wrapper gives it the scratch storage; runc, for crun refuses hybrid cgroups with hugetlb in version 2
         self.wrapper = pathlib.Path(scratch, "podman.sh")
         self.wrapper.write_text(
-            f'#!/bin/sh\nexec /usr/bin/podman --root {scratch}/podman --runroot {scratch}/podman-run --tmpdir {scratch}/podman-tmp --runtime runc --cgroup-manager cgroupfs --events-backend file "$@"\n'
+            f"#!/bin/sh\nexec /usr/bin/podman --root {scratch}/podman --runroot {scratch}/podman-run "
+            f"--tmpdir {scratch}/podman-tmp --runtime runc --cgroup-manager cgroupfs "
+            '--events-backend file "$@"\n'
         )
         self.wrapper.chmod(0o755)
         if rootfs:

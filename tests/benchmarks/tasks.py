@@ -135,8 +135,8 @@ def measure(chosen, directory, options):
 def report(figures, options):
     ping = statistics.median(figures.pop("ping")["ansible"])
     print(
-        "ping: %.2f s; %d rounds, medians; the engine's part of a task (its time minus ping's), seconds"
-        % (ping, options.rounds)
+        "ping: %.2f s; %d rounds, medians; the engine's part of a task (its time minus ping's), "
+        "seconds" % (ping, options.rounds)
     )
     print("%-16s%s" % ("", "".join("%22s" % name for name in next(iter(figures.values())))))
     for case, by_peer in figures.items():

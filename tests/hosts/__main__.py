@@ -59,7 +59,10 @@ def arguments():
     rest(vm.add_parser("ssh", help="run a command on it"))
     suite = vm.add_parser(
         "suite",
-        help="run the suite's integration tests, or those that are named, on fresh ones, then end them",
+        help=(
+            "run the suite's integration tests, or those that are named, on fresh ones, then end "
+            "them"
+        ),
     )
     suite.add_argument("--keep", action="store_true", help="leave the machine running")
     suite.add_argument("--selinux", action="store_true", help="on one that confines by SELinux")

@@ -146,7 +146,8 @@ class Machine:
             "-initrd",
             self.kernel / "initrd",
             "-append",
-            f"console=ttyS0 net.ifnames=0 mitigations=off systemd.unified_cgroup_hierarchy=1 {clock_rate()} {self.arguments}",
+            "console=ttyS0 net.ifnames=0 mitigations=off systemd.unified_cgroup_hierarchy=1 "
+            f"{clock_rate()} {self.arguments}",
             "-drive",
             f"id=root,if=none,file={disk},format=qcow2,cache=unsafe,discard=unmap",
             "-drive",
@@ -218,7 +219,8 @@ class Machine:
         """Wait for SSH, and set what sets this machine apart from the one that was kept."""
         ident = hashlib.sha256(self.name.encode()).hexdigest()[:32]
         command = (
-            "date -us @%d > /dev/null; hostname %s; echo %s > /etc/hostname; echo 127.0.1.1 %s >> /etc/hosts; echo %s > /etc/machine-id"
+            "date -us @%d > /dev/null; hostname %s; echo %s > /etc/hostname; echo 127.0.1.1 %s >> "
+            "/etc/hosts; echo %s > /etc/machine-id"
             % (time.time(), self.name, self.name, self.name, ident)
         )
         wait(lambda: self.ssh(command, seconds=5).returncode == 0, 240, f"{self.name}: SSH")
@@ -287,8 +289,10 @@ class Machine:
         path = self.directory / "inventory"
         keys = roots.keys()
         path.write_text(
-            "%s ansible_host=127.0.0.1 ansible_port=%d ansible_user=root ansible_ssh_private_key_file=%s ansible_ssh_pipelining=true "
-            "ansible_python_interpreter=/usr/bin/python3 ansible_ssh_common_args='-o UserKnownHostsFile=%s -o ControlPath=none'\n"
+            "%s ansible_host=127.0.0.1 ansible_port=%d ansible_user=root "
+            "ansible_ssh_private_key_file=%s ansible_ssh_pipelining=true "
+            "ansible_python_interpreter=/usr/bin/python3 ansible_ssh_common_args='-o "
+            "UserKnownHostsFile=%s -o ControlPath=none'\n"
             % (self.name, self.port, keys / "id", keys / "known_hosts")
         )
         return path

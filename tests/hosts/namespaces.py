@@ -85,7 +85,8 @@ class Fleet:
                     "ansible_ssh_pipelining=true",
                     f"ansible_ssh_private_key_file={keys / 'id'}",
                     # without the last two, a host that goes away makes a task on its kept connection wait for ever
-                    "ansible_ssh_common_args=-o UserKnownHostsFile=%s -o ControlPath=%s -o ServerAliveInterval=3 -o ServerAliveCountMax=2"
+                    "ansible_ssh_common_args=-o UserKnownHostsFile=%s -o ControlPath=%s -o "
+                    "ServerAliveInterval=3 -o ServerAliveCountMax=2"
                     % (keys / "known_hosts", self.controls + "%C"),
                 ]
             )
@@ -201,7 +202,8 @@ class Fleet:
                 [
                     "sh",
                     "-c",
-                    f'for group in {" ".join(map(str, groups))}; do echo 0 > "$group/cgroup.procs"; done; exec setsid nsenter --net={net} unshare --mount --uts --ipc --pid --cgroup --fork {INSIDE}',
+                    f'for group in {" ".join(map(str, groups))}; do echo 0 > "$group/cgroup.procs"; done; '
+                    f"exec setsid nsenter --net={net} unshare --mount --uts --ipc --pid --cgroup --fork {INSIDE}",
                 ],
                 env=environment,
                 stdin=subprocess.DEVNULL,

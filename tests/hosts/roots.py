@@ -291,7 +291,10 @@ def repository(packages, suite=SUITE, base=None):
             data = (path / file.name).read_bytes()
             index.append(
                 output("dpkg-deb", "--field", path / file.name)
-                + f"Filename: ./{file.name}\nSize: {len(data)}\nSHA256: {hashlib.sha256(data).hexdigest()}\n"
+                + (
+                    f"Filename: ./{file.name}\nSize: {len(data)}\nSHA256: "
+                    f"{hashlib.sha256(data).hexdigest()}\n"
+                )
             )
         (path / "Packages").write_text("\n".join(index))
         shutil.rmtree(work)

@@ -38,7 +38,9 @@ chmod 755 {root}/bin/psql {root}/bin/app
 """.format(root=ROOT)
 
 MAKE_CERTIFICATE = f"""
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=stand-ins -addext 'subjectAltName={",".join(("DNS:" + name for names in NAMES.values() for name in names))}'     -keyout /etc/ssl/private/registry.key -out /etc/ssl/registry.pem
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=stand-ins \\
+  -addext 'subjectAltName={",".join(("DNS:" + name for names in NAMES.values() for name in names))}' \\
+  -keyout /etc/ssl/private/registry.key -out /etc/ssl/registry.pem
 cp /etc/ssl/registry.pem /usr/local/share/ca-certificates/stand-ins.crt
 update-ca-certificates
 """

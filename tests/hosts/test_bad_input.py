@@ -92,11 +92,13 @@ CASES = [
     (container(cpus=1000), "cpus: 1000 is not valid; accepted: at most"),
     (
         container(restart_policy="sometimes"),
-        "value of restart_policy must be one of: no, on-failure, always, unless-stopped, got: sometimes",
+        "value of restart_policy must be one of: no, on-failure, always, unless-stopped, got: "
+        "sometimes",
     ),
     (
         container(state="flying"),
-        "value of state must be one of: absent, healthy, paused, present, restarted, started, stopped, got: flying",
+        "value of state must be one of: absent, healthy, paused, present, restarted, started, "
+        "stopped, got: flying",
     ),
     (container(networks=[{"name": "nonesuch"}]), "networks: network nonesuch does not exist"),
     (container(network_mode="nonesuch"), "networks: network nonesuch does not exist"),
@@ -131,7 +133,8 @@ CASES = [
     ),
     (
         container(user="nobody-here"),
-        "container new did not start: user: 'nobody-here' is not valid; accepted: a user in the image's /etc/passwd",
+        "container new did not start: user: 'nobody-here' is not valid; accepted: a user in the "
+        "image's /etc/passwd",
     ),
     (container(command="/nonesuch"), "container new did not start: "),
     (
@@ -182,7 +185,8 @@ CASES = [
     ),
     (
         task("image", name="http://127.0.0.1:5000/none:1"),
-        "name: 'http://127.0.0.1:5000/none:1' is not valid; accepted: [registry[:port]/]repository[:tag]",
+        "name: 'http://127.0.0.1:5000/none:1' is not valid; accepted: "
+        "[registry[:port]/]repository[:tag]",
     ),
     (
         task("image", name="new:1", source="build"),
@@ -239,7 +243,8 @@ CASES = [
         task(
             "network", name="new", ipam_config=[{"subnet": "172.28.0.0/16", "gateway": "10.0.0.1"}]
         ),
-        "ipam_config.gateway: '10.0.0.1' is not valid; accepted: an address of a host in 172.28.0.0/16",
+        "ipam_config.gateway: '10.0.0.1' is not valid; accepted: an address of a host in "
+        "172.28.0.0/16",
     ),
     (
         task("network", name="new", labels={"backup": True}),
@@ -415,7 +420,8 @@ def test_missing_library(host, play):
     without_library(
         host,
         play,
-        "the process that starts containers did not come up: ModuleNotFoundError: No module named '_cffi_backend'",
+        "the process that starts containers did not come up: ModuleNotFoundError: No module named "
+        "'_cffi_backend'",
     )
     assert not [row for row in snapshot(host)["rows"] if row.startswith('INSERT INTO "containers"')]
 
@@ -456,7 +462,8 @@ def test_other_users_than_root(busy, play):
         "h1",
         "sh",
         "-ec",
-        "id user > /dev/null 2>&1 || useradd --create-home --password '*' user; mkdir -p /home/user/.ssh; "
+        "id user > /dev/null 2>&1 || useradd --create-home --password '*' user; mkdir -p "
+        "/home/user/.ssh; "
         "cp /root/.ssh/authorized_keys /home/user/.ssh/; chown -R user: /home/user/.ssh",
     )
     assert made.returncode == 0, made.stdout

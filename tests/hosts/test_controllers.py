@@ -52,7 +52,8 @@ def bare_hosts(collections):
                 host,
                 "sh",
                 "-c",
-                "echo 'deb [trusted=yes] file:/srv/repository ./' > /etc/apt/sources.list; rm -rf /etc/apt/sources.list.d/*",
+                "echo 'deb [trusted=yes] file:/srv/repository ./' > /etc/apt/sources.list; rm -rf "
+                "/etc/apt/sources.list.d/*",
             )
         yield fleet
     finally:

@@ -98,7 +98,8 @@ def left(fleet, host="h1"):
         host,
         "sh",
         "-c",
-        f"ls -A {SPOOL} /var/lib/pycontainer/tmp /root/.ansible/tmp /home/ann/.ansible/tmp 2> /dev/null | grep -v -e : -e '^$'",
+        f"ls -A {SPOOL} /var/lib/pycontainer/tmp /root/.ansible/tmp /home/ann/.ansible/tmp 2> "
+        "/dev/null | grep -v -e : -e '^$'",
     ).stdout.split()
 
 

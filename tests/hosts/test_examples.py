@@ -61,7 +61,10 @@ BUILDS = [
 SIGNED = [
     {"ansible.builtin.file": {"path": "/etc/pycontainer", "state": "directory"}},
     {
-        "ansible.builtin.shell": "test -e /etc/pycontainer/shop.key || openssl genpkey -algorithm ED25519 -out /etc/pycontainer/shop.key"
+        "ansible.builtin.shell": (
+            "test -e /etc/pycontainer/shop.key || openssl genpkey -algorithm ED25519 -out "
+            "/etc/pycontainer/shop.key"
+        )
     },
     {
         "ansible.builtin.command": "openssl pkey -in /etc/pycontainer/shop.key -pubout -out /etc/pycontainer/shop.pub"
@@ -121,7 +124,10 @@ BEFORE = {
             }
         },
         {
-            "ansible.builtin.command": "skopeo copy -q docker://registry.example.com/shop/web:1.4 docker-archive:/var/tmp/images.tar:loaded:1"
+            "ansible.builtin.command": (
+                "skopeo copy -q docker://registry.example.com/shop/web:1.4 "
+                "docker-archive:/var/tmp/images.tar:loaded:1"
+            )
         },
         {"ansible.builtin.command": "gzip /var/tmp/images.tar"},
         *BUILDS,

@@ -59,7 +59,8 @@ CATALOG = FETCH % "5000/v2"
 def prepared(machine):
     """The machine with a root file system of busybox at ROOT."""
     machine.ssh(
-        "mkdir -p {0}/bin {0}/www {0}/data {0}/tmp {0}/etc {0}/proc {0}/sys {0}/dev; cp /bin/busybox {0}/bin; echo hello > {0}/www/index.html; "
+        "mkdir -p {0}/bin {0}/www {0}/data {0}/tmp {0}/etc {0}/proc {0}/sys {0}/dev; cp "
+        "/bin/busybox {0}/bin; echo hello > {0}/www/index.html; "
         "for name in sh httpd cat sleep dd mknod timeout; do ln -s busybox {0}/bin/$name; done".format(
             ROOT
         )
@@ -126,7 +127,8 @@ def test_sessions_and_units_come_and_go_without_it(prepared):
     assert before.strip().isdigit()
     prepared.ssh(
         "systemctl daemon-reload; systemctl restart pycontainer-boot.service; "
-        "systemd-run sh -c 'systemctl kill --kill-who=all --signal=KILL ssh.service; systemctl restart ssh.service; touch /run/restarted'",
+        "systemd-run sh -c 'systemctl kill --kill-who=all --signal=KILL ssh.service; systemctl "
+        "restart ssh.service; touch /run/restarted'",
         seconds=20,
     )
     wait(lambda: prepared.ssh("test -e /run/restarted").returncode == 0, 60, "sshd's return")

@@ -75,7 +75,8 @@ def host(request, base):
         fleet.up(1)
         for script in (
             f"python3 /srv/hosts/repackage.py {kind} /srv/repository /srv/made",
-            f"for name in {ALL}; do [ $name = {request.param} ] || rm -f /usr/bin/$name; done; rm -rf /etc/debian_version /etc/apt /etc/os-release; {settings}",
+            f"for name in {ALL}; do [ $name = {request.param} ] || rm -f /usr/bin/$name; done; rm "
+            f"-rf /etc/debian_version /etc/apt /etc/os-release; {settings}",
         ):
             done = fleet.execute("h1", "sh", "-ec", script)
             assert done.returncode == 0, done.stdout

@@ -32,7 +32,8 @@ def bare_host():
             "h1",
             "sh",
             "-c",
-            "echo 'deb [trusted=yes] file:/srv/repository ./' > /etc/apt/sources.list; rm -rf /etc/apt/sources.list.d/*",
+            "echo 'deb [trusted=yes] file:/srv/repository ./' > /etc/apt/sources.list; rm -rf "
+            "/etc/apt/sources.list.d/*",
         )
         yield fleet
     finally:
@@ -119,7 +120,8 @@ def test_ansible_core_alone_will_do_for_apk(play, bare_host):
             "h1",
             "sh",
             "-c",
-            "mv /etc/os-release.kept /etc/os-release; rm -f /root/asked /sbin/apk /usr/lib/python3/dist-packages/nonesuch.py",
+            "mv /etc/os-release.kept /etc/os-release; rm -f /root/asked /sbin/apk "
+            "/usr/lib/python3/dist-packages/nonesuch.py",
         )
 
 

@@ -156,8 +156,10 @@ def test_as_another_user(fleet, ansible, gate, environment):
             host,
             "sh",
             "-ec",
-            "id worker 2>/dev/null || useradd -m -s /bin/sh -p '*' worker; echo root:secret | chpasswd; "
-            "mkdir -p ~worker/.ssh; cp /root/.ssh/authorized_keys ~worker/.ssh/; chown -R worker ~worker/.ssh",
+            "id worker 2>/dev/null || useradd -m -s /bin/sh -p '*' worker; echo root:secret | "
+            "chpasswd; "
+            "mkdir -p ~worker/.ssh; cp /root/.ssh/authorized_keys ~worker/.ssh/; chown -R worker "
+            "~worker/.ssh",
         )
         assert done.returncode == 0, done.stdout
     options = [
@@ -185,8 +187,10 @@ def test_containers_builds_and_loops(fleet, ansible, gate):
         "h1",
         "sh",
         "-c",
-        "mkdir -p /srv/base/bin /srv/build && cp /bin/busybox /srv/base/bin && ln -sf busybox /srv/base/bin/sh && "
-        "printf 'FROM base:1\\nRUN echo hello; while [ ! -e /go ]; do /bin/busybox sleep 0.1; done\\n' > /srv/build/Containerfile",
+        "mkdir -p /srv/base/bin /srv/build && cp /bin/busybox /srv/base/bin && ln -sf busybox "
+        "/srv/base/bin/sh && "
+        "printf 'FROM base:1\\nRUN echo hello; while [ ! -e /go ]; do /bin/busybox sleep 0.1; "
+        "done\\n' > /srv/build/Containerfile",
     )
     assert made.returncode == 0, made.stdout
     tasks = [
@@ -227,7 +231,8 @@ def test_containers_builds_and_loops(fleet, ansible, gate):
             "h1",
             "sh",
             "-c",
-            "for each in /proc/[0-9]*; do grep -q 'while . ! -e /go' $each/cmdline && touch $each/root/go; done",
+            "for each in /proc/[0-9]*; do grep -q 'while . ! -e /go' $each/cmdline && touch "
+            "$each/root/go; done",
         )
         assert terminal.end() == 0, terminal.output
     assert not re.search("Pulling|RUN", "\n".join(terminal.lines()))
@@ -254,8 +259,8 @@ def test_a_killed_module_leaves_nothing_for_long(fleet, ansible, gate):
                 "h1",
                 "sh",
                 "-c",
-                "kill -9 $(ls -l /proc/[0-9]*/fd | awk '/^.proc/ {split($0, part, \"/\")} /%s/ {print part[3]}')"
-                % name,
+                'kill -9 $(ls -l /proc/[0-9]*/fd | awk \'/^.proc/ {split($0, part, "/")} /%s/ '
+                "{print part[3]}')" % name,
             ).returncode
             == 0
         )

@@ -45,7 +45,8 @@ def test_removal_with_force_and_data_leaves_nothing(play, fleet):
         "sh",
         "-c",
         "grep -c pycontainer /proc/self/mountinfo; ls /sys/class/net; nft list tables; "
-        "find /sys/fs/cgroup -name 'pycontainer*' | head; ls -A /var/lib/pycontainer; ls -d /run/pycontainer",
+        "find /sys/fs/cgroup -name 'pycontainer*' | head; ls -A /var/lib/pycontainer; ls -d "
+        "/run/pycontainer",
     )
     assert left.stdout.split() == [
         "1",

@@ -117,7 +117,8 @@ ALIVE = [  # one that minds its stop signal, and is to run after a boot
             "command": [
                 "sh",
                 "-c",
-                "trap 'echo stopped >> /data/log; exit 0' USR1; while :; do busybox sleep 0.1; done",
+                "trap 'echo stopped >> /data/log; exit 0' USR1; while :; do busybox sleep 0.1; "
+                "done",
             ],
         }
     },

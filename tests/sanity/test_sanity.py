@@ -17,6 +17,7 @@ import yaml
 
 CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(sys.executable).parent
+LICENCE = "SPDX-License-" + "Identifier: GPL-3.0-or-later"  # not a licence of this file's
 PYTHON = "%d.%d" % sys.version_info[:2]
 
 # ansible-test fetches pip for its virtual environments from a host that may not be reachable; Python brings one.
@@ -75,7 +76,8 @@ def test_ansible_test(exported):
         [
             BIN / "python",
             "-c",
-            "import ansible_test._internal.python_requirements as r, inspect; print(inspect.getsource(r))",
+            "import ansible_test._internal.python_requirements as r, inspect; "
+            "print(inspect.getsource(r))",
         ],
         stdout=subprocess.PIPE,
         text=True,
@@ -160,7 +162,7 @@ def test_files_begin_with_copyright_and_licence():
         if path.endswith((".py", ".sh")):
             head = (CHECKOUT / path).read_text(encoding="utf-8").splitlines()[:5]
             assert any("Copyright (c)" in line for line in head) and any(
-                "SPDX-License-Identifier: GPL-3.0-or-later" in line for line in head
+                LICENCE in line for line in head
             ), path
 
 

@@ -50,12 +50,14 @@ def test_a_module_alone_says_what_lays_the_engine_down(tmp_path):
     said = module("volume_info", tmp_path)
     assert (
         said["msg"]
-        == "the engine of this collection is not on this host; the role pycontainer.engine.host lays it down"
+        == (
+            "the engine of this collection is not on this host; the role pycontainer.engine.host "
+            "lays it down"
+        )
         and said["engine_missing"]
     )
     told = module("volume_info", tmp_path, _pycontainer_told={"copy": "0.0.0-absent"})
-    assert (
-        told["msg"]
-        == "the engine 0.0.0-absent is not on this host; the role pycontainer.engine.host lays it down"
+    assert told["msg"] == (
+        "the engine 0.0.0-absent is not on this host; the role pycontainer.engine.host lays it down"
     )
     assert "0.0.0" not in json.dumps(told["invocation"])

@@ -213,7 +213,8 @@ def test_old_copy_goes_unless_something_runs_from_it(engine):
             sys.executable,
             "-c",
             "import fcntl, os, sys; "
-            "fcntl.flock(os.open(sys.argv[1], os.O_RDONLY), fcntl.LOCK_SH); print('held', flush=True); sys.stdin.read()",
+            "fcntl.flock(os.open(sys.argv[1], os.O_RDONLY), fcntl.LOCK_SH); print('held', "
+            "flush=True); sys.stdin.read()",
             os.path.join(busy, "lock"),
         ],
         stdin=subprocess.PIPE,
@@ -306,7 +307,10 @@ def test_libraries_that_others_can_write_are_refused(interpreter, tmp_path, mode
     library = others(tmp_path / "library", mode, owner)
     with pytest.raises(
         Unsupported,
-        match=f"^{library} can't be used: root's services would run from it, and others than root can write to {library}$",
+        match=(
+            f"^{library} can't be used: root's services would run from it, and others than root "
+            f"can write to {library}$"
+        ),
     ):
         install.refuse_unfit(interpreter("/usr/lib/python3", library))
     with pytest.raises(Unsupported, match=f"^{library} can't be used"):

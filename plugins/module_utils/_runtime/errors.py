@@ -68,7 +68,10 @@ class StoreDamaged(HostError):
     def __init__(self, message):
         super().__init__(
             message
-            + "; pycontainer system check --repair keeps what is there aside and builds the database again from what lies beside it"
+            + (
+                "; pycontainer system check --repair keeps what is there aside and builds the "
+                "database again from what lies beside it"
+            )
         )
 
 

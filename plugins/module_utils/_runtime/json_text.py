@@ -76,7 +76,8 @@ def parse(data, what, error):
         value = _judged(data, what, error)
     if b"\\u0000" in data.replace(b"\\\\", b""):
         raise error(
-            f"{what}: {_with_nul(value, '') or 'it'} holds a NUL character, which nothing in a container may have"
+            f"{what}: {_with_nul(value, '') or 'it'} holds a NUL character, which nothing in a "
+            "container may have"
         )
     return text, value
 

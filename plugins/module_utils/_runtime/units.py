@@ -133,6 +133,7 @@ def moment(value, option, now=None):
         raise InvalidInput(
             option,
             value,
-            "a time such as 2026-01-31T12:00:00Z, seconds since the epoch, or how long ago, such as 24h",
+            "a time such as 2026-01-31T12:00:00Z, seconds since the epoch, or how long ago, such "
+            "as 24h",
         ) from None
     return (time.time() if now is None else now) - ago

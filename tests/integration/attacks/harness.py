@@ -240,14 +240,16 @@ class Host:
                 groups = _read(directory + "/cgroup") or ""
                 if any(ident in groups for ident in self.watched):
                     found.append(
-                        f"process {directory[6:]} is in a container's cgroup: {_read(directory + '/cmdline')}"
+                        f"process {directory[6:]} is in a container's cgroup: "
+                        f"{_read(directory + '/cmdline')}"
                     )
                 if foreign & {
                     os.readlink(directory + "/ns/net"),
                     os.readlink(directory + "/ns/pid"),
                 }:
                     found.append(
-                        f"process {directory[6:]} is in a container's namespaces: {_read(directory + '/cmdline')}"
+                        f"process {directory[6:]} is in a container's namespaces: "
+                        f"{_read(directory + '/cmdline')}"
                     )
         return found
 

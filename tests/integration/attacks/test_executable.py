@@ -85,7 +85,12 @@ def test_the_runtime_itself(tmp_path):
     """A process that was sealed shows a read-only executable and can't be looked into; whatever it forks neither."""
     script = tmp_path / "script.py"
     script.write_text(
-        f"import os, sys\nsys.path.insert(0, {str(pathlib.Path(__file__).resolve().parents[2])!r})\nimport conftest\nfrom pycontainer.kernel.calls import syscalls\nfrom pycontainer.oci.launch import sealed_interpreter as seal\nseal.seal([sys.executable, *sys.argv])\nprint(os.access('/proc/self/exe', os.W_OK), syscalls.prctl(3, 0, 0, 0, 0), seal.SEALED in os.environ)\n"
+        "import os, sys\nsys.path.insert(0, "
+        f"{str(pathlib.Path(__file__).resolve().parents[2])!r})\nimport conftest\nfrom "
+        "pycontainer.kernel.calls import syscalls\nfrom pycontainer.oci.launch import "
+        "sealed_interpreter as seal\nseal.seal([sys.executable, "
+        "*sys.argv])\nprint(os.access('/proc/self/exe', os.W_OK), syscalls.prctl(3, 0, 0, 0, 0), "
+        "seal.SEALED in os.environ)\n"
     )
     assert subprocess.run(
         [sys.executable, script], stdout=subprocess.PIPE, check=True, text=True

@@ -47,7 +47,8 @@ def test_without_capabilities_to_lose_the_filter_still_holds(boxes):
         "/bin/sh",
         "-c",
         "cat /sys/fs/cgroup/release_agent /sys/fs/cgroup/*/release_agent 2>/dev/null; "
-        "for d in /sys/fs/cgroup/*/; do ls $d..; done | grep -c pycontainer; mkdir /sys/fs/cgroup/*/evil /sys/fs/cgroup/evil 2>/dev/null; echo done",
+        "for d in /sys/fs/cgroup/*/; do ls $d..; done | grep -c pycontainer; mkdir "
+        "/sys/fs/cgroup/*/evil /sys/fs/cgroup/evil 2>/dev/null; echo done",
     )
     for entry in box.config["mounts"]:
         if entry["destination"] == "/sys/fs/cgroup":

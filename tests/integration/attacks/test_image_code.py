@@ -197,7 +197,8 @@ def separate(boxes, tmp_path):
 def test_start(boxes, separate):
     if boxes.kind == "engine":
         pytest.skip(
-            "an overlay's file system is there only once it is mounted; the code is that of the OCI command"
+            "an overlay's file system is there only once it is mounted; the code is that of the "
+            "OCI command"
         )
     poison(separate)
     box = boxes("/bin/sh", "-c", "echo fine")

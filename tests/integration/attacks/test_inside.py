@@ -273,7 +273,8 @@ def test_what_is_hidden(boxes):
     box = boxes(
         "/bin/sh",
         "-c",
-        f"for p in {' '.join(MASKED)}; do for f in $p; do test -e $f && echo $f $(cat $f 2>/dev/null | wc -c) $(ls -A $f | wc -l); done; done; echo ==; for p in {' '.join(READ_ONLY)}; do grep \" $p \" /proc/self/mountinfo | cut -d' ' -f5,6; done",
+        f"for p in {' '.join(MASKED)}; do for f in $p; do test -e $f && echo $f $(cat $f 2>/dev/null | wc -c) $(ls -A $f | wc -l); done; done; "
+        f"echo ==; for p in {' '.join(READ_ONLY)}; do grep \" $p \" /proc/self/mountinfo | cut -d' ' -f5,6; done",
     )
     hidden, dummy, read_only = box.output().partition("==\n")
     for line in hidden.splitlines():

@@ -68,8 +68,10 @@ def mount_of(directory, place):
 
 # "h" is the only word that is written: to sysrq-trigger, were it reached, it asks for help
 PROBE = (
-    "stat -c 'type %n %F %t:%T' /proc/keys /proc/timer_list; (echo h > /proc/sysrq-trigger) && echo WRITTEN; "
-    "(echo h-evil > /proc/sys/kernel/core_pattern) && echo WRITTEN; echo h-evil > /proc/keys; cat /proc/keys"
+    "stat -c 'type %n %F %t:%T' /proc/keys /proc/timer_list; (echo h > /proc/sysrq-trigger) && "
+    "echo WRITTEN; "
+    "(echo h-evil > /proc/sys/kernel/core_pattern) && echo WRITTEN; echo h-evil > /proc/keys; cat "
+    "/proc/keys"
 )
 
 
@@ -134,7 +136,8 @@ def test_terminal_that_is_none(boxes, host, program, fake):
         box = boxes(
             "/bin/sh",
             "-c",
-            "echo console $(stat -L -c %t:%T /dev/console); grep 'console\\|core_pattern' /proc/self/mountinfo",
+            "echo console $(stat -L -c %t:%T /dev/console); grep 'console\\|core_pattern' "
+            "/proc/self/mountinfo",
         )
         keep = ("/dev/pts",) if owned else ()
         box.config["mounts"] = (

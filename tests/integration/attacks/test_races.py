@@ -89,7 +89,8 @@ def test_mount_points(boxes, host, shared, flipping, target):
         box = boxes(
             "/bin/sh",
             "-c",
-            "cat /proc/self/mountinfo | grep -c vol; echo evil > /vol/place/file; echo evil > /vol/place/sub/inner; ls /vol/place/sub",
+            "cat /proc/self/mountinfo | grep -c vol; echo evil > /vol/place/file; echo evil > "
+            "/vol/place/sub/inner; ls /vol/place/sub",
         )
         box.config["mounts"] += [
             volume(shared),

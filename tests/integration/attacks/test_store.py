@@ -82,7 +82,8 @@ def test_modes_whatever_the_umask(scratch, umask, tmp_path):
         assert found == "[]\n"
         assert (
             as_nobody(
-                "import os, sys\nprint([path for path in sys.argv[1:] if os.access(path, os.X_OK)])",
+                "import os, sys\nprint([path for path in sys.argv[1:] if os.access(path, "
+                "os.X_OK)])",
                 *inside,
             )
             == f"['{engine.paths.runtime}']\n"
@@ -199,8 +200,10 @@ def command(pid):
 
 
 ASK = (
-    "import json, socket, sys\ns = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)\ns.settimeout(5)\ns.connect(sys.argv[1])\n"
-    "try:\n    s.send(sys.argv[2].encode())\n    print(s.recv(4096).decode())\nexcept OSError as error:\n    print(type(error).__name__)\n"
+    "import json, socket, sys\ns = socket.socket(socket.AF_UNIX, "
+    "socket.SOCK_SEQPACKET)\ns.settimeout(5)\ns.connect(sys.argv[1])\n"
+    "try:\n    s.send(sys.argv[2].encode())\n    print(s.recv(4096).decode())\nexcept OSError as "
+    "error:\n    print(type(error).__name__)\n"
 )
 
 

@@ -137,7 +137,8 @@ def test_the_engines_files_are_not_written_through_links(store, host, name):
     record = containers.find(store, "web")
     sh(
         store,
-        f"rm -f /etc/{name}; ln -sf {host.canary + '/file'} /etc/{name}; mv /etc/{name} /etc/x; umount /etc/{name}",
+        f"rm -f /etc/{name}; ln -sf {host.canary + '/file'} /etc/{name}; mv /etc/{name} /etc/x; "
+        f"umount /etc/{name}",
     )
     sh(store, f"echo evil > /etc/{name}")
     path = os.path.join(store.paths.container(record["id"]), name)
@@ -153,7 +154,8 @@ def test_top_runs_nothing_of_the_container(store):
     sh(
         store,
         "printf '#!/bin/sh\\ntouch /ran; exec sleep 1' > /bin/evil; "
-        "for n in ps nsenter sh cat; do rm -f /bin/$n; cp /bin/evil /bin/$n 2>/dev/null; done; true",
+        "for n in ps nsenter sh cat; do rm -f /bin/$n; cp /bin/evil /bin/$n 2>/dev/null; done; "
+        "true",
     )
     ident = containers.find(store, "web")["id"]
     found = running.top(store, ident)

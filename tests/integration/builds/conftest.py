@@ -192,7 +192,8 @@ def registry(tmp_path_factory):
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     (root / "config.yml").write_text(
-        "version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: %s/data}}\n"
+        "version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: "
+        "{filesystem: {rootdirectory: %s/data}}\n"
         "http: {addr: 127.0.0.1:%d}\n" % (root, port)
     )
     process = subprocess.Popen(

@@ -169,13 +169,15 @@ case(
 case("two arguments in one", "FROM box:1\nARG A=1 B=2\nRUN echo $A$B > /x")
 case(
     "copy from a stage",
-    "FROM box:1 AS one\nRUN mkdir /out && echo 1 > /out/f && chown 33:34 /out/f\nFROM box:1\nCOPY --from=one /out /in",
+    "FROM box:1 AS one\nRUN mkdir /out && echo 1 > /out/f && chown 33:34 /out/f\nFROM box:1\nCOPY "
+    "--from=one /out /in",
 )
 case("copy from a stage by number", "FROM box:1\nRUN echo 1 > /f\nFROM box:1\nCOPY --from=0 /f /g")
 case("copy from an image", "COPY --from=box:1 /srv/data /in")
 case(
     "copy from a stage with owners",
-    "FROM box:1 AS one\nRUN mkdir /o && echo 1 > /o/f && chown -R 33:34 /o && chmod 640 /o/f\nFROM box:1\nCOPY --from=one /o/f /f",
+    "FROM box:1 AS one\nRUN mkdir /o && echo 1 > /o/f && chown -R 33:34 /o && chmod 640 "
+    "/o/f\nFROM box:1\nCOPY --from=one /o/f /f",
 )
 case("stage that is not needed", "FROM box:1 AS bad\nRUN false\nFROM box:1\nRUN echo x > /x")
 case("target", "FROM box:1 AS one\nRUN echo 1 > /x\nFROM box:1 AS two\nRUN false", target="one")
@@ -185,7 +187,8 @@ case(
 )
 case(
     "platform arguments",
-    "FROM box:1\nARG TARGETARCH\nARG TARGETOS\nARG TARGETPLATFORM\nRUN echo $TARGETOS $TARGETARCH $TARGETPLATFORM > /x",
+    "FROM box:1\nARG TARGETARCH\nARG TARGETOS\nARG TARGETPLATFORM\nRUN echo $TARGETOS $TARGETARCH "
+    "$TARGETPLATFORM > /x",
 )
 
 # ----- words
@@ -225,7 +228,8 @@ case("run removes", "RUN rm -r /srv/data && mkdir /srv/data && echo new > /srv/d
 case("run removes and makes again", "RUN rm /srv/data/file\nRUN echo again > /srv/data/file")
 case(
     "run changes attributes",
-    "RUN chmod 700 /srv/data/file && chown 33 /srv/data && ln /srv/data/other /srv/hard && mkfifo /srv/fifo",
+    "RUN chmod 700 /srv/data/file && chown 33 /srv/data && ln /srv/data/other /srv/hard && mkfifo "
+    "/srv/fifo",
 )
 case("run replaces a directory by a file", "RUN rm -r /srv && echo file > /srv")
 case(
@@ -259,7 +263,8 @@ case(
 )
 case(
     "run with a bind of a stage",
-    "FROM box:1 AS one\nRUN echo 1 > /f\nFROM box:1\nRUN --mount=from=one,target=/one,source=/ cat /one/f > /x",
+    "FROM box:1 AS one\nRUN echo 1 > /f\nFROM box:1\nRUN --mount=from=one,target=/one,source=/ "
+    "cat /one/f > /x",
 )
 case("run with a cache", "RUN --mount=type=cache,target=/cache echo 1 > /cache/x && ls /cache > /x")
 case("run with no network", "RUN --network=none echo 1 > /x")
@@ -394,15 +399,18 @@ case("copy a directory with an owner makes parents", "COPY --chown=5:6 dir /p/q/
 case("copy the working directory into it", "WORKDIR /app\nCOPY . .")
 case(
     "copy from a stage with a wildcard",
-    "FROM box:1 AS one\nRUN mkdir /o && touch -d 2020-01-01 /o/a1 /o/a2 /o/b\nFROM box:1\nCOPY --from=one /o/a* /new/",
+    "FROM box:1 AS one\nRUN mkdir /o && touch -d 2020-01-01 /o/a1 /o/a2 /o/b\nFROM box:1\nCOPY "
+    "--from=one /o/a* /new/",
 )
 case(
     "copy from a stage through a link",
-    "FROM box:1 AS one\nRUN mkdir /o && echo 1 > /o/f && ln -s /o /l && ln -s f /o/g\nFROM box:1\nCOPY --from=one /l/f /x\nCOPY --from=one /o/g /y",
+    "FROM box:1 AS one\nRUN mkdir /o && echo 1 > /o/f && ln -s /o /l && ln -s f /o/g\nFROM "
+    "box:1\nCOPY --from=one /l/f /x\nCOPY --from=one /o/g /y",
 )
 case(
     "copy a directory from a stage with modes",
-    "FROM box:1 AS one\nRUN mkdir -m 2750 /o && mkdir -m 1777 /o/t && chown 33:34 /o\nFROM box:1\nCOPY --from=one /o /new/",
+    "FROM box:1 AS one\nRUN mkdir -m 2750 /o && mkdir -m 1777 /o/t && chown 33:34 /o\nFROM "
+    "box:1\nCOPY --from=one /o /new/",
 )
 case(
     "copy the root of a stage",
@@ -410,7 +418,8 @@ case(
 )
 case(
     "add an archive over files",
-    "RUN mkdir -p /new/top && echo old > /new/top/file && ln -s /etc /new/top/link\nADD archive.tar /new/",
+    "RUN mkdir -p /new/top && echo old > /new/top/file && ln -s /etc /new/top/link\nADD "
+    "archive.tar /new/",
 )
 case("ignored files", "COPY . /new/", ignore="*.txt\n!b.txt\ndir/sub\n**/one\n")
 case("ignored directory with an exception", "COPY . /new/", ignore="dir\n!dir/sub/three\n")
@@ -447,7 +456,8 @@ case(
 case("stop signal of the base", "FROM box:1 AS one\nSTOPSIGNAL SIGUSR1\nFROM one\nLABEL x=y")
 case(
     "many stages",
-    "FROM box:1 AS a\nRUN echo a > /a\nFROM a AS b\nRUN echo b > /b\nFROM b AS c\nCOPY --from=a /a /c\nFROM box:1\nCOPY --from=c / /all/",
+    "FROM box:1 AS a\nRUN echo a > /a\nFROM a AS b\nRUN echo b > /b\nFROM b AS c\nCOPY --from=a "
+    "/a /c\nFROM box:1\nCOPY --from=c / /all/",
 )
 
 # ----- the reference's rules once more, in corners: these were built by BuildKit too, with the same result
@@ -490,7 +500,8 @@ case("working directory through a link", "WORKDIR /lib/x")
 case("working directory above the root", "WORKDIR /../../a")
 case(
     "triggers of all kinds",
-    "FROM box:1 AS a\nONBUILD ENV A=1\nONBUILD RUN echo $A > /x\nONBUILD WORKDIR /w\nONBUILD COPY --chown=33 a.txt .\n"
+    "FROM box:1 AS a\nONBUILD ENV A=1\nONBUILD RUN echo $A > /x\nONBUILD WORKDIR /w\nONBUILD COPY "
+    "--chown=33 a.txt .\n"
     "FROM a AS b\nRUN cat /x > /y\nFROM b\nRUN cat /x > /z",
 )
 case("trigger with a tab", "ONBUILD\tRUN\techo a")
@@ -558,7 +569,8 @@ DIFFERENT = dict(
         ),
         "escape directive": (
             "config",
-            "with another escape character a backslash is a character like others, as with BuildKit",
+            "with another escape character a backslash is a character like others, as with "
+            "BuildKit",
         ),
         "run with a shell of its own": (
             "config",

@@ -150,9 +150,9 @@ def test_a_binds_files_count(builder):
 
 def test_reproducible(builder, engine):
     """The same inputs and SOURCE_DATE_EPOCH: the same digest of the configuration and of the manifest, from nothing."""
-    text = (
-        TEXT
-        + "RUN mkdir /d && ln /one /d/link && touch -d '2001-01-01 00:00:00' /d/old && chmod 4755 /d/link\nWORKDIR /w"
+    text = TEXT + (
+        "RUN mkdir /d && ln /one /d/link && touch -d '2001-01-01 00:00:00' /d/old && chmod "
+        "4755 /d/link\nWORKDIR /w"
     )
     args = {"SOURCE_DATE_EPOCH": "1700000000"}
     first = builder(text, FILES, args=args)
@@ -209,7 +209,8 @@ def test_reproducible_in_another_store(builder, tmp_path, base_tree):
 def test_layers_are_the_same_tree_when_they_are_unpacked_again(builder, engine):
     """What the store keeps is the step's own directory; its archive must say the same."""
     text = (
-        "FROM box:1\nRUN rm -r /srv/data && mkdir /srv/data && echo 1 > /srv/data/n && ln /srv/data/n /hard && rm /etc/group && mkfifo /f && chmod 1700 /f"
+        "FROM box:1\nRUN rm -r /srv/data && mkdir /srv/data && echo 1 > /srv/data/n && ln "
+        "/srv/data/n /hard && rm /etc/group && mkfifo /f && chmod 1700 /f"
         " && mkdir -m 2750 /g && chown 5:6 /g && mv /usr /usr2\nRUN echo 2 > /srv/data/m"
     )
     record = builder(text)

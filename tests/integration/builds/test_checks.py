@@ -78,7 +78,8 @@ CASES = [  # a text, and the rules that it breaks with their lines
         {"InvalidDefinitionDescription": [4]},
     ),
     (
-        "# check=experimental=InvalidDefinitionDescription\n\n# a is it\nFROM box:1 AS a\n# other\n\nARG A\n# one\n#\nARG B",
+        "# check=experimental=InvalidDefinitionDescription\n\n# a is it\nFROM box:1 AS a\n# "
+        "other\n\nARG A\n# one\n#\nARG B",
         {},
     ),
     ("# no description\nFROM box:1 AS a", {}),

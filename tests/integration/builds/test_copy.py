@@ -68,7 +68,8 @@ def test_links_of_a_source(builder):
 
 def test_nodes_of_a_stage(builder):
     record = builder(
-        "FROM box:1 AS one\nRUN mkdir /n && mkfifo /n/f && mknod /n/c c 1 3 && ln -s f /n/l && chmod 2750 /n\nFROM box:1\nCOPY --from=one /n /n/"
+        "FROM box:1 AS one\nRUN mkdir /n && mkfifo /n/f && mknod /n/c c 1 3 && ln -s f /n/l && "
+        "chmod 2750 /n\nFROM box:1\nCOPY --from=one /n /n/"
     )
     with builder.mounted(record) as top:
         assert (
@@ -304,7 +305,8 @@ def test_a_link_of_a_source_leads_nowhere(builder, canary, source):
     top, dummy = canary
     for text in (
         f"FROM box:1\nCOPY {source} /x/",
-        f"FROM box:1 AS one\nRUN mkdir /c && ln -s {top} /c/l && mkdir /c/d && ln -s {top} /c/d/l\nFROM box:1\nCOPY --from=one /c/{source} /x/",
+        f"FROM box:1 AS one\nRUN mkdir /c && ln -s {top} /c/l && mkdir /c/d && ln -s {top} "
+        f"/c/d/l\nFROM box:1\nCOPY --from=one /c/{source} /x/",
         f"FROM box:1\nRUN --mount=target=/m,source={source} mkdir /x; cp -r /m /x",
     ):
         try:

@@ -139,7 +139,8 @@ def test_ssh_is_given_the_builds_agent_or_nothing(
     tools = tmp_path / "bin"
     tools.mkdir()
     (tools / "ssh").write_text(
-        f"#!/usr/bin/python3\nimport json, os, sys\njson.dump([sys.argv[1:], dict(os.environ)], open({str(tmp_path / 'said')!r}, 'w'))\nsys.exit(1)\n"
+        "#!/usr/bin/python3\nimport json, os, sys\njson.dump([sys.argv[1:], dict(os.environ)], "
+        f"open({str(tmp_path / 'said')!r}, 'w'))\nsys.exit(1)\n"
     )
     (tools / "ssh").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")

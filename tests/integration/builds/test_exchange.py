@@ -227,7 +227,8 @@ def test_limits_of_run(builder):
 
     normal = containers.definition({"ulimits": ["nofile=77:88"], "memory": "64m"})
     record = builder(
-        "FROM box:1\nRUN ulimit -n > /n; cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max 2>/dev/null > /m; true",
+        "FROM box:1\nRUN ulimit -n > /n; cat /sys/fs/cgroup/memory/memory.limit_in_bytes "
+        "/sys/fs/cgroup/memory.max 2>/dev/null > /m; true",
         limits=normal,
     )
     assert builder.read(record, "n") == "77\n" and builder.read(record, "m") == "67108864\n"

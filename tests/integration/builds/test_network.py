@@ -63,7 +63,8 @@ def _child(builder):
 def _traffic(builder):
     server = http.server.ThreadingHTTPServer(("0.0.0.0", 0), Page)
     text = (
-        "FROM box:1\nRUN wget -q -O /page http://host:%d/ && ip -o addr show eth0 > /address && grep host /etc/hosts | tail -1 > /hosts\n"
+        "FROM box:1\nRUN wget -q -O /page http://host:%d/ && ip -o addr show eth0 > /address && "
+        "grep host /etc/hosts | tail -1 > /hosts\n"
         "RUN --network=none ip link | grep -c ' eth0' > /links; true" % server.server_port
     )
     started = threading.Thread(target=server.serve_forever, daemon=True)

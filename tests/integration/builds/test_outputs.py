@@ -155,7 +155,8 @@ def test_what_is_refused(command, context, words, said):
 def test_what_is_privileged_in_an_image_is_left_out(command, builder, tmp_path):
     """Devices, set-id bits and file capabilities come to the host only when they are asked for; a second run finds nothing to do either way."""
     text = (
-        "FROM box:1\nRUN --security=insecure mknod /disk b 8 0 && mknod /disk2 c 1 1 && ln /disk2 /disk3 && mkfifo /pipe && echo x > /su && "
+        "FROM box:1\nRUN --security=insecure mknod /disk b 8 0 && mknod /disk2 c 1 1 && ln /disk2 "
+        "/disk3 && mkfifo /pipe && echo x > /su && "
         "chmod 6755 /su && mkdir -m 2775 /shared\nCOPY cap /\n"
     )
     context = builder.context({"Dockerfile": text, "cap": "c"})

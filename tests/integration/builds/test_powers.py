@@ -43,7 +43,10 @@ def test_insecure_has_the_hosts_powers(builder):
 def test_what_is_not_allowed_is_refused_before_anything_runs(builder, text, options, line):
     with pytest.raises(
         BadFile,
-        match=":%d: RUN: --.* is not allowed here; --allow|:%d: RUN: --security=insecure is not allowed"
+        match=(
+            ":%d: RUN: --.* is not allowed here; --allow|:%d: RUN: --security=insecure is not "
+            "allowed"
+        )
         % (line, line),
     ):
         builder(text, **options)
@@ -133,8 +136,10 @@ def test_the_command_and_the_task(builder, command, task, tmp_path):
 
 def test_the_later_of_two_stages_with_one_name_is_meant(builder):
     record = builder(
-        "FROM box:1 AS a\nRUN echo first > /f\nFROM a AS b\nRUN cat /f > /g\nFROM box:1 AS A\nRUN echo second > /f\n"
-        "FROM a\nCOPY --from=a /f /copied\nCOPY --from=b /g /before\nRUN --mount=from=a,target=/m cat /m/f > /mounted"
+        "FROM box:1 AS a\nRUN echo first > /f\nFROM a AS b\nRUN cat /f > /g\nFROM box:1 AS A\nRUN "
+        "echo second > /f\n"
+        "FROM a\nCOPY --from=a /f /copied\nCOPY --from=b /g /before\nRUN --mount=from=a,target=/m "
+        "cat /m/f > /mounted"
     )
     assert [builder.read(record, name) for name in ("f", "copied", "before", "mounted")] == [
         "second\n",

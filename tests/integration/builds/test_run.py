@@ -120,7 +120,8 @@ def test_a_cache_is_kept_and_can_have_a_mode(builder):
         and found.splitlines()[1:] == ["one"]
     )
     record = builder(
-        "FROM box:1\nRUN --mount=type=cache,id=c,target=/d,readonly ls /d > /x; touch /d/no || echo read-only >> /x"
+        "FROM box:1\nRUN --mount=type=cache,id=c,target=/d,readonly ls /d > /x; touch /d/no || "
+        "echo read-only >> /x"
     )
     assert builder.read(record, "x") == "one\ntwo\nread-only\n"
     other = builder(
@@ -132,14 +133,16 @@ def test_a_cache_is_kept_and_can_have_a_mode(builder):
 
 def test_a_cache_can_begin_with_a_stages_files(builder):
     record = builder(
-        "FROM box:1 AS one\nRUN mkdir /seed && echo 1 > /seed/f\nFROM box:1\nRUN --mount=type=cache,id=n,target=/c,from=one,source=/seed cat /c/f > /x"
+        "FROM box:1 AS one\nRUN mkdir /seed && echo 1 > /seed/f\nFROM box:1\nRUN "
+        "--mount=type=cache,id=n,target=/c,from=one,source=/seed cat /c/f > /x"
     )
     assert builder.read(record, "x") == "1\n"
 
 
 def test_a_bind_is_read_only_or_loses_what_is_written(builder):
     record = builder(
-        "FROM box:1\nRUN --mount=target=/c touch /c/new || echo refused > /x\nRUN --mount=target=/c,rw echo 2 > /c/f && cat /c/f >> /x",
+        "FROM box:1\nRUN --mount=target=/c touch /c/new || echo refused > /x\nRUN "
+        "--mount=target=/c,rw echo 2 > /c/f && cat /c/f >> /x",
         {"f": "1\n"},
     )
     assert builder.read(record, "x") == "refused\n2\n"
@@ -242,7 +245,8 @@ def test_a_failed_step(builder, before):
     old = builder("FROM box:1\nRUN echo old > /x")
     with pytest.raises(errors.EngineError) as caught:
         builder(
-            "FROM box:1\nRUN echo first > /y\n\nRUN echo begin; \\\n  for i in $(seq 40); do echo line $i; done; exit 7\nRUN never"
+            "FROM box:1\nRUN echo first > /y\n\nRUN echo begin; \\\n  for i in $(seq 40); do echo "
+            "line $i; done; exit 7\nRUN never"
         )
     error = caught.value
     assert (error.line, error.exit_code) == (4, 7)
@@ -342,8 +346,8 @@ def test_two_builds_at_once(builder, engine, scratch):
                 with Engine(*scratch) as own:
                     builder.engine, builder.count = own, number * 100
                     text = (
-                        "FROM box:1\nRUN echo same > /same; touch -d '2020-01-01 00:00:00' /same\nRUN echo %d > /own\nCOPY f /f"
-                        % number
+                        "FROM box:1\nRUN echo same > /same; touch -d '2020-01-01 00:00:00' "
+                        "/same\nRUN echo %d > /own\nCOPY f /f" % number
                     )
                     builder(text, {"f": "x" * 400000}, name="t:%d" % number)
                     code = 0

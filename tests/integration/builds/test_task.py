@@ -82,7 +82,8 @@ def test_another_file_and_stage(builder, task, context):
 def test_a_secret_is_in_no_answer(task, context, builder):
     with open(context + "/Secret", "w") as file:
         file.write(
-            "FROM box:1\nRUN --mount=type=secret,id=s cp /run/secrets/s /tmp/s && wc -c < /tmp/s > /n && rm /tmp/s\n"
+            "FROM box:1\nRUN --mount=type=secret,id=s cp /run/secrets/s /tmp/s && wc -c < /tmp/s "
+            "> /n && rm /tmp/s\n"
         )
     result = task(
         build=options(

@@ -225,7 +225,8 @@ def test_a_limit_that_is_only_reached_is_no_want(group, run_in):
     watch = group.oom_watch()
     try:
         code = (
-            "import os, sys\nfd = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)\nos.unlink(sys.argv[1])\n"
+            "import os, sys\nfd = os.open(sys.argv[1], os.O_RDWR | "
+            "os.O_CREAT)\nos.unlink(sys.argv[1])\n"
             "for n in range(48): os.write(fd, bytes(1 << 20)); os.fdatasync(fd)"
         )
         assert run_in(code, PATH).wait(60) == 0

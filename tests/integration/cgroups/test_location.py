@@ -81,7 +81,8 @@ def test_forms_of_a_path(top, start, form):
 
 def test_the_same_path_is_the_same_place_wherever_the_caller_is(group, run_in, top):
     code = (
-        "import sys, types; package = types.ModuleType('pycontainer'); package.__path__ = [sys.argv[1]]; sys.modules['pycontainer'] = package; "
+        "import sys, types; package = types.ModuleType('pycontainer'); package.__path__ = "
+        "[sys.argv[1]]; sys.modules['pycontainer'] = package; "
         "from pycontainer.kernel import cgroups; print(cgroups.create_at(sys.argv[2], 'c').paths)"
     )
     output, errors = run_in(code, pycontainer.__path__[0], top + "/x").communicate(timeout=60)

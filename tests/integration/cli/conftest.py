@@ -61,7 +61,8 @@ class Commands:
         result = self.task(*argv)
         if result["rc"] != rc:
             pytest.fail(
-                f"{' '.join(argv)}: exit code {result['rc']}: {result['stderr'] or result['stdout']}"
+                f"{' '.join(argv)}: exit code {result['rc']}: "
+                f"{result['stderr'] or result['stdout']}"
             )
         return result["stderr"] if rc else result["stdout"]
 

@@ -122,8 +122,10 @@ def test_what_it_refuses(docker):
         "systempaths=unconfined",
     )
     attempts = (
-        "mount -t tmpfs none /srv && echo mounted; echo 10 > /proc/sys/vm/swappiness && echo set; echo h > /proc/sysrq-trigger && echo asked; "
-        "umount /dev/mqueue && echo unmounted; echo 1 > /proc/self/oom_score_adj && echo adjusted; echo 3 > /proc/sys/kernel/shm_rmid_forced; true"
+        "mount -t tmpfs none /srv && echo mounted; echo 10 > /proc/sys/vm/swappiness && echo set; "
+        "echo h > /proc/sysrq-trigger && echo asked; "
+        "umount /dev/mqueue && echo unmounted; echo 1 > /proc/self/oom_score_adj && echo "
+        "adjusted; echo 3 > /proc/sys/kernel/shm_rmid_forced; true"
     )
     assert docker(*mighty, "box:1", "sh", "-c", attempts).split() == ["unmounted", "adjusted"]
     assert (
@@ -263,7 +265,9 @@ def test_a_host_with_apparmor_and_without_its_parser(monkeypatch, tmp_path):
     preconditions._apparmor({"security_opts": ["apparmor=man with spaces"]})
     with pytest.raises(
         Unsupported,
-        match="apparmor=default: apparmor_parser, which loads profiles, is not installed on this host",
+        match=(
+            "apparmor=default: apparmor_parser, which loads profiles, is not installed on this host"
+        ),
     ):
         preconditions._apparmor({"security_opts": ["apparmor=default"]})
     with pytest.raises(InvalidInput, match="loaded on this host"):

@@ -277,7 +277,8 @@ def test_a_killed_task_leaves_nothing(working, docker, counting):
     path = os.path.join(docker.engine.paths.container(ident), "checkpoints", ".new-one")
     os.makedirs(path)
     docker.engine.db.run(
-        "INSERT INTO operations (kind, detail, pid, started, boot, at) VALUES ('checkpoint-container', ?, 1, 1, 'another', 0)",
+        "INSERT INTO operations (kind, detail, pid, started, boot, at) VALUES "
+        "('checkpoint-container', ?, 1, 1, 'another', 0)",
         json.dumps({"id": ident, "path": path}),
     )
     docker.engine.recover()

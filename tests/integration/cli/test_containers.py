@@ -268,7 +268,8 @@ def test_exec(docker):
     assert docker.on_host("exec", "-i", "web", "cat", stdin="fed\n") == (0, "fed\n", "")
     assert docker.on_host("exec", "-it", "web", "cat", stdin="fed\n")[::2] == (
         1,
-        "Error: -i with -t: the input device is not a TTY; leave -t out to pass on a file or a pipe\n",
+        "Error: -i with -t: the input device is not a TTY; leave -t out to pass on a file or a "
+        "pipe\n",
     )
     assert docker("exec", "-d", "web", "touch", "/tmp/there") == ""
     assert "needs a terminal" in docker("exec", "-it", "web", "sh", rc=125)

@@ -23,8 +23,10 @@ def box(docker, request, tmp_path):
         "web",
         "sh",
         "-c",
-        "mkdir -p /d/sub && echo one > /d/one && echo two > /d/sub/two && ln -s one /d/link && ln -s /d/sub /to-sub && "
-        "echo f > /f && chown 33:33 /f && chmod 4750 /f && echo v > /vol/v && ln /d/one /d/hard && mkfifo /d/pipe && ln -s /nowhere /dangling",
+        "mkdir -p /d/sub && echo one > /d/one && echo two > /d/sub/two && ln -s one /d/link && ln "
+        "-s /d/sub /to-sub && "
+        "echo f > /f && chown 33:33 /f && chmod 4750 /f && echo v > /vol/v && ln /d/one /d/hard "
+        "&& mkfifo /d/pipe && ln -s /nowhere /dangling",
     )
     if request.param == "stopped":
         docker("stop", "-t", "0", "web")

@@ -187,7 +187,8 @@ def test_nearly_every_flag_at_once(docker, tmp_path, monkeypatch):
         script(
             docker,
             "all",
-            "cat /host/x /bound/x; ls /data; touch /host/y 2>/dev/null || echo no; touch /bound/y 2>/dev/null || echo no; "
+            "cat /host/x /bound/x; ls /data; touch /host/y 2>/dev/null || echo no; touch /bound/y "
+            "2>/dev/null || echo no; "
             "touch /etc/y 2>/dev/null || echo no",
         )
         == "hosthostno\nno\nno"

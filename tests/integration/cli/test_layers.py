@@ -399,7 +399,8 @@ RUN rm /x && mkdir /x && chown 5:6 /a/link -h && chmod 4711 /a/hard
         assert docker("image", "diff", "hiding:1", "merged:%d" % count) == "", count
         listing = (
             "find / -xdev \\( -path /proc -o -path /sys -o -path /dev -o -path /etc \\) -prune -o "
-            "-type d -mindepth 1 -exec stat -c '%n %f %u:%g %Y' {} + -o ! -type d -exec stat -c '%n %f %u:%g %s %Y' {} +; stat -c '%n %h' /a/pipe /a/two"
+            "-type d -mindepth 1 -exec stat -c '%n %f %u:%g %Y' {} + -o ! -type d -exec stat -c "
+            "'%n %f %u:%g %s %Y' {} +; stat -c '%n %h' /a/pipe /a/two"
         )
         seen = [
             docker("run", "--rm", "--network", "none", name, "sh", "-c", f"({listing}) | sort")

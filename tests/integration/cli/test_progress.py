@@ -38,7 +38,8 @@ def command(docker, *words):
 def names(docker, image):
     """The short names of the image's layers."""
     row = docker.engine.db.one(
-        "SELECT images.manifest FROM images JOIN tags ON tags.image = images.id WHERE reference = ?",
+        "SELECT images.manifest FROM images JOIN tags ON tags.image = images.id WHERE reference = "
+        "?",
         image,
     )
     from pycontainer.images.model import manifest

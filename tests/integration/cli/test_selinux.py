@@ -91,7 +91,8 @@ def test_all_that_runs_in_a_container_has_its_label(labelled):
             "web",
             "sh",
             "-c",
-            "touch /made /tmp/made /dev/shm/made && cat /etc/hosts /etc/resolv.conf > /dev/null && echo all",
+            "touch /made /tmp/made /dev/shm/made && cat /etc/hosts /etc/resolv.conf > /dev/null "
+            "&& echo all",
         )
         == "all"
     )

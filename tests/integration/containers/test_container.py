@@ -220,7 +220,8 @@ def test_security_options(engine):
     assert (
         sh(
             engine,
-            "cat /proc/sys/net/ipv4/ip_default_ttl; touch /x 2>/dev/null || echo read-only; touch /tmp/x && stat -c %a /tmp; "
+            "cat /proc/sys/net/ipv4/ip_default_ttl; touch /x 2>/dev/null || echo read-only; touch "
+            "/tmp/x && stat -c %a /tmp; "
             "(echo 9 > /proc/sys/net/ipv4/ip_default_ttl) 2>/dev/null || echo no",
         )
         == "99\nread-only\n700\nno"
@@ -300,7 +301,8 @@ def test_volumes_and_mounts(engine, tmp_path):
     assert (
         sh(
             engine,
-            "cat /srv/data/file; cat /host/x; stat -c %u /srv/data; touch /host/y 2>/dev/null || echo ro; touch /anonymous/kept /srv/data/new /t/x",
+            "cat /srv/data/file; cat /host/x; stat -c %u /srv/data; touch /host/y 2>/dev/null || "
+            "echo ro; touch /anonymous/kept /srv/data/new /t/x",
         )
         == "from the image\nhost33\nro"
     )
@@ -649,7 +651,8 @@ def test_who_joins_a_container_that_a_list_makes_anew_is_made_anew_with_it(engin
     assert spaces[0] == spaces[1]
     alone = do(engine, name="first", **base(env={"NUMBER": "3"}))
     assert alone["warnings"] == [
-        "container side has network_mode container:first: it stays with the namespace of the old one until it is made anew"
+        "container side has network_mode container:first: it stays with the namespace of the old "
+        "one until it is made anew"
     ]
 
 

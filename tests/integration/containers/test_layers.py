@@ -58,7 +58,8 @@ def test_files_owners_and_changes(engine, box, mode):
         sh(engine, "cat /srv/data/file; stat -c %u:%g /srv/data; id -u")
         == "from the image\n33:33\n0"
     )
-    assert sh(engine, "echo more >> /srv/data/file; rm /etc/group; mkdir /srv/new; mv /tmp /srv/new/tmp; cat /srv/data/file; ls /srv/new") == (
+    assert sh(engine, "echo more >> /srv/data/file; rm /etc/group; mkdir /srv/new; mv /tmp /srv/new/tmp; cat "
+                      "/srv/data/file; ls /srv/new") == (
         "from the image\nmore\ntmp")  # fmt: skip
     do(engine, state="restarted", userns_mode=mode)
     assert (

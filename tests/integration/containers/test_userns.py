@@ -89,7 +89,8 @@ def test_every_container_has_ids_of_its_own(engine):
     assert (
         sh(
             engine,
-            "id -u; stat -c %u:%g / /etc/passwd /etc/hosts /dev/null /dev/shm; stat -c %u:%g /srv/data",
+            "id -u; stat -c %u:%g / /etc/passwd /etc/hosts /dev/null /dev/shm; stat -c %u:%g "
+            "/srv/data",
         )
         == "0\n" + "0:0\n" * 5 + "33:33"
     )
@@ -124,7 +125,8 @@ def test_disk_has_the_owners_as_inside(engine, tmp_path):
     do(engine, **base(volumes=["data:/srv/data", f"{tmp_path}:/host"]))
     sh(
         engine,
-        "stat -c %u:%g /host/given | grep -q 33:77; touch /srv/data/new /host/new /layer; mkdir -p /a/b",
+        "stat -c %u:%g /host/given | grep -q 33:77; touch /srv/data/new /host/new /layer; mkdir "
+        "-p /a/b",
         user="0",
     )
     sh(engine, "touch /tmp/www", user="33:33")
@@ -342,7 +344,8 @@ def test_features_that_need_rights(engine):
     )
     assert sh(
         engine,
-        "cat /proc/sys/net/ipv4/ip_unprivileged_port_start /proc/sys/net/ipv4/ping_group_range; echo /proc/1/oom_score_adj; ulimit -n; "
+        "cat /proc/sys/net/ipv4/ip_unprivileged_port_start /proc/sys/net/ipv4/ping_group_range; "
+        "echo /proc/1/oom_score_adj; ulimit -n; "
         "stat -c %u:%a /dev/shm",
     ).split() == ["0", "0", "65535", "/proc/1/oom_score_adj", "100", "0:1777"]
     assert procfs.read("/proc/%d/oom_score_adj" % pid(engine)) == "100\n"
@@ -479,7 +482,8 @@ def asked(monkeypatch, tmp_path):
         )
         (tmp_path / "SSSD").write_text(sssd)
         script.write_text(
-            "#!/bin/sh\necho $* >> %s/said\n%s\nbase=$1; shift\nfor id; do case $base:$id in %s none) ;; esac; done\n"
+            "#!/bin/sh\necho $* >> %s/said\n%s\nbase=$1; shift\nfor id; do case $base:$id in %s "
+            "none) ;; esac; done\n"
             % (
                 tmp_path,
                 wait,
@@ -506,8 +510,8 @@ def test_ids_of_a_directory_are_left_alone(engine, asked):
 
 def test_ranges_of_sssd_are_left_alone(engine, asked):
     asked(
-        "[sssd]\ndomains = a, b\n[domain/a]\nldap_idmap_range_max = %d\n[domain/b]\nid_provider = ipa\n"
-        % (user_namespaces.FIRST + 65535)
+        "[sssd]\ndomains = a, b\n[domain/a]\nldap_idmap_range_max = %d\n[domain/b]\nid_provider = "
+        "ipa\n" % (user_namespaces.FIRST + 65535)
     )
     do(engine, **base())
     assert ids(engine) == user_namespaces.FIRST + 65536

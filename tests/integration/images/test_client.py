@@ -353,7 +353,8 @@ def tls_registry(tmp_path):
     port = free_port()
     (tmp_path / "config.yml").write_text(
         "version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\n"
-        "storage: {filesystem: {rootdirectory: %s/data}}\nauth: {htpasswd: {realm: r, path: %s/users}}\n"
+        "storage: {filesystem: {rootdirectory: %s/data}}\nauth: "
+        "{htpasswd: {realm: r, path: %s/users}}\n"
         "http: {addr: '127.0.0.1:%d', tls: {certificate: %s/crt, key: %s/key}}\n"
         % (tmp_path, tmp_path, port, tmp_path, tmp_path)
     )
@@ -443,7 +444,10 @@ def test_foreign_layers_come_from_their_addresses(engine, task, server):
     foreign(server, "ftp://127.0.0.1/", home + "/nothing")
     with pytest.raises(
         RegistryError,
-        match="foreign layer .* can't be had elsewhere: ftp://.* .it is not one of http or https.; .*/nothing: ",
+        match=(
+            "foreign layer .* can't be had elsewhere: ftp://.* .it is not one of http or https.; "
+            ".*/nothing: "
+        ),
     ):
         task(engine, name=server.host + "/a/b:1")
     foreign(server, home + "/broken", home + "/whole")

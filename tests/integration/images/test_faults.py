@@ -406,7 +406,10 @@ def test_tls_is_not_left_by_a_redirect(monkeypatch):
     monkeypatch.setattr(client, "send", lambda *_arguments: Answer())
     with pytest.raises(
         RegistryError,
-        match="leads from TLS to http://cdn.example.com/x for what was asked for, which is not encrypted",
+        match=(
+            "leads from TLS to http://cdn.example.com/x for what was asked for, which is not "
+            "encrypted"
+        ),
     ):
         client.manifest("1")
 

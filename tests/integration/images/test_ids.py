@@ -130,7 +130,10 @@ def test_an_id_that_is_not_here_is_asked_of_no_registry(engine, task, pair):
         for pull in ("missing", "always", "never"):
             with pytest.raises(
                 NotFound,
-                match=f"^there is no image with the ID {text} on this host, and no registry can be asked for an ID$",
+                match=(
+                    f"^there is no image with the ID {text} on this host, and no registry can be "
+                    "asked for an ID$"
+                ),
             ):
                 images.plan_present(engine, text, pull, registries=Registries())
         with pytest.raises(NotFound, match=f"^there is no image with the ID {text} on this host$"):

@@ -84,7 +84,10 @@ def test_everybody_fails(engine, task, server, mirror, name):
         )
     with pytest.raises(
         RegistryError,
-        match=f"registry {server.host} answered GET with status 503 .*; registry {mirror.host} answered",
+        match=(
+            f"registry {server.host} answered GET with status 503 .*; registry {mirror.host} "
+            "answered"
+        ),
     ):
         task(engine, name=name, mirrors=[mirror.host])
 

@@ -295,7 +295,10 @@ def test_without_a_registry_the_sentence_says_what_to_do(engine, kind, task, tmp
     assert places(engine, "web:1") == [place]  # who only needs the files has them
     with pytest.raises(
         HostError,
-        match="image web:1 is damaged: sha256:.* is lost, and no registry is known to have it; load or build the image",
+        match=(
+            "image web:1 is damaged: sha256:.* is lost, and no registry is known to have it; load "
+            "or build the image"
+        ),
     ):
         task(engine, name="web:1", source="local")
     assert layers.is_there(place)

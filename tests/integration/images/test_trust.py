@@ -364,7 +364,8 @@ def test_keys_that_are_none(engine, task, image, key, tmp_path):
     (tmp_path / "not.pub").write_text("nonsense")
     cut = tmp_path / "cut.pub"
     cut.write_text(
-        "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n-----END PUBLIC KEY-----\n"
+        "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n-----END PUBLIC "
+        "KEY-----\n"
     )
     for value in (
         None,

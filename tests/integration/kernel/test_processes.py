@@ -63,7 +63,15 @@ def test_clone3():
 
 def test_clone3_runs_fork_hooks():
     """What was registered with os.register_at_fork runs, as with os.fork."""
-    script = f"import os, sys; sys.path.insert(0, {str(pathlib.Path(__file__).parents[3] / 'plugins/module_utils')!r}); from _runtime.kernel.calls import syscalls\nsay = lambda text: lambda: os.write(1, text)\nos.register_at_fork(before=say(b'before '), after_in_child=say(b'child '), after_in_parent=lambda: None)\npid, fd = syscalls.clone3(0)\nos._exit(0) if pid == 0 else os.waitpid(pid, 0)\ntry: syscalls.clone3(0x20200)\nexcept OSError as error: print(error.errno)\n"
+    script = (
+        f"import os, sys; sys.path.insert(0, {str(pathlib.Path(__file__).parents[3] / 'plugins/module_utils')!r}); from _runtime.kernel.calls import syscalls\n"
+        "say = lambda text: lambda: os.write(1, text)\n"
+        "os.register_at_fork(before=say(b'before '), after_in_child=say(b'child '), after_in_parent=lambda: None)\n"
+        "pid, fd = syscalls.clone3(0)\n"
+        "os._exit(0) if pid == 0 else os.waitpid(pid, 0)\n"
+        "try: syscalls.clone3(0x20200)\n"
+        "except OSError as error: print(error.errno)\n"
+    )
     output = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     ).stdout
@@ -81,7 +89,8 @@ def test_clone3_alone():
         "    code = os.waitstatus_to_exitcode(os.waitpid(inner, 0)[1])\n"
         "    if os.fork() == 0: os._exit(0)\n"
         "    os.wait(); os._exit(code + 1 + fd)\n"
-        "print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), os.readlink('/proc/self/fd/%%d' %% fd), '_ctypes' in sys.modules)\n"
+        "print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), os.readlink('/proc/self/fd/%%d' "
+        "%% fd), '_ctypes' in sys.modules)\n"
         "try: syscalls.clone3(0x20200, alone=True)\n"
         "except OSError as error: print(error.errno)\n"
     ) % str(pathlib.Path(__file__).parents[3] / "plugins/module_utils")

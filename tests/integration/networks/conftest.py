@@ -286,11 +286,12 @@ class Net:
         """Another host on a LAN: it routes to containers' subnets by way of this one, as an attacker would."""
         peer = Namespace(self)
         run(
-            "ip link add up0 type veth peer name eth0 netns %d; ip addr add %s/24 dev up0; ip link set up0 up"
-            % (peer.pid, LAN_HOST)
+            "ip link add up0 type veth peer name eth0 netns %d; ip addr add %s/24 dev up0; ip "
+            "link set up0 up" % (peer.pid, LAN_HOST)
         )
         peer.run(
-            f"ip addr add {LAN_PEER}/24 dev eth0; ip link set eth0 up; ip link set lo up; ip route add 172.16.0.0/12 via {LAN_HOST}"
+            f"ip addr add {LAN_PEER}/24 dev eth0; ip link set eth0 up; ip link set lo up; ip "
+            f"route add 172.16.0.0/12 via {LAN_HOST}"
         )
         run(f"ip route add default via {LAN_PEER}")
         peer.serve(tcp=[9000], udp=[9000])

@@ -161,7 +161,8 @@ def test_subnets_avoid_the_hosts_and_each_other(net):
     engine = net.engine()
     networks.ensure_links(engine, ["bridge"])
     net.run(
-        "ip link add up0 type veth peer name up1; ip link set up0 up; ip link set up1 up; ip addr add 172.19.4.1/24 dev up0;"
+        "ip link add up0 type veth peer name up1; ip link set up0 up; ip link set up1 up; ip addr "
+        "add 172.19.4.1/24 dev up0;"
         "ip route add 172.20.0.0/14 via 172.19.4.2"
     )
     assert do(engine, name="one")["network"]["IPAM"]["Config"][0]["Subnet"] == "172.18.0.0/16"
@@ -339,7 +340,8 @@ def test_foreign_drop_policies_are_told(net):
     engine = net.engine()
     assert networks.ensure_links(engine, ["bridge"]) == []
     net.run(
-        "nft 'add table ip filter; add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }'"
+        "nft 'add table ip filter; add chain ip filter FORWARD "
+        "{ type filter hook forward priority 0; policy drop; }'"
     )
     warnings = networks.ensure_links(engine, ["bridge"])
     assert len(warnings) == 1 and "FORWARD of nf_tables table ip filter drops" in warnings[0]
@@ -350,7 +352,8 @@ def test_foreign_drop_policies_are_told(net):
     net.run("iptables-legacy -A FORWARD -i pyc+ -j ACCEPT")
     assert networks.ensure_links(engine, ["bridge"]) == [], "somebody has seen to it"
     net.run(
-        "iptables-legacy -F FORWARD; iptables-legacy -P FORWARD ACCEPT; iptables-nft -P FORWARD DROP"
+        "iptables-legacy -F FORWARD; iptables-legacy -P FORWARD ACCEPT; iptables-nft -P FORWARD "
+        "DROP"
     )
     assert len(networks.ensure_links(engine, ["bridge"])) == 1
     net.run("iptables-nft -A FORWARD -i pyc+ -j ACCEPT")
@@ -360,7 +363,8 @@ def test_foreign_drop_policies_are_told(net):
 def test_firewalld_without_the_bridges_is_told(net):
     engine = net.engine()
     net.run(
-        "nft 'add table inet firewalld; add chain inet firewalld filter_FORWARD { type filter hook forward priority 10; policy accept; };"
+        "nft 'add table inet firewalld; add chain inet firewalld filter_FORWARD "
+        "{ type filter hook forward priority 10; policy accept; };"
         "add rule inet firewalld filter_FORWARD reject'"
     )
     warnings = networks.ensure_links(engine, ["bridge"])

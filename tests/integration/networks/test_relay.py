@@ -58,8 +58,8 @@ def world(net):
     def make():
         container = net.namespace()
         net.run(
-            "ip link add v0 type veth peer name eth0 netns %d; ip addr add 10.8.0.1/24 dev v0; ip link set v0 up"
-            % container.pid
+            "ip link add v0 type veth peer name eth0 netns %d; ip addr add 10.8.0.1/24 dev v0; ip "
+            "link set v0 up" % container.pid
         )
         container.run(f"ip addr add {SERVER}/24 dev eth0; ip link set eth0 up; ip link set lo up")
         return container
@@ -371,7 +371,8 @@ def test_only_light_modules():
 
     code = (
         "import sys; sys.path.insert(0, %r); import conftest; before = set(sys.modules);"
-        "from pycontainer.containers.monitor import port_relay as ports; from pycontainer.networks import attach, publish; "
+        "from pycontainer.containers.monitor import port_relay as ports; from "
+        "pycontainer.networks import attach, publish; "
         "print(*(set(sys.modules) - before))"
     )
     tests = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))

@@ -143,7 +143,9 @@ def test_loopback_ports_are_never_reached_from_the_lan(net, port):
     )
     assert peer.ask(HOST, 8080) == "ConnectionRefusedError"
     peer.run(
-        f"for f in all eth0; do echo 1 > /proc/sys/net/ipv4/conf/$f/route_localnet; done;ip route del local 127.0.0.0/8 dev lo; ip route del local 127.0.0.1 dev lo; ip route add 127.0.0.1 via {HOST}"
+        "for f in all eth0; do echo 1 > /proc/sys/net/ipv4/conf/$f/route_localnet; done;ip route "
+        "del local 127.0.0.0/8 dev lo; ip route del local 127.0.0.1 dev lo; ip route add "
+        f"127.0.0.1 via {HOST}"
     )
     assert peer.ask("127.0.0.1", 8080) == TIMEOUT
     assert not arrives(peer, 9001)

@@ -22,7 +22,8 @@ def test_default_devices_and_links(bundle):
     bundle.mount("/dev/pts", "devpts", "devpts", "newinstance", "ptmxmode=0666", "mode=0620")
     result = bundle.shell(
         "for n in null zero full random urandom tty; do stat -c '%F %a %t %T' /dev/$n; done;"
-        " for l in ptmx fd stdin stdout stderr; do readlink /dev/$l; done; echo x > /dev/null; test -e /dev/console || echo no console"
+        " for l in ptmx fd stdin stdout stderr; do readlink /dev/$l; done; echo x > /dev/null; "
+        "test -e /dev/console || echo no console"
     )
     assert result.lines[:6] == [
         "character special file 666 " + number for number in DEFAULTS.values()

@@ -110,7 +110,10 @@ def test_a_failing_poststop_is_a_warning_and_the_next_runs(bundle, tmp_path):
     result = bundle.run("true")
     assert (
         result.code == 0
-        and "warning: poststop hook failed with exit code 1: error running hooks: error running poststop hook #0"
+        and (
+            "warning: poststop hook failed with exit code 1: error running hooks: error running "
+            "poststop hook #0"
+        )
         in result.err
     )
     assert (tmp_path / "done").exists()
@@ -216,7 +219,10 @@ def test_runtime_hooks_are_in_the_runtimes_namespaces_and_find_the_containers(
     bundle.config["hooks"] = {
         kind: [
             script(
-                f"pid=$(sed 's/.*\"pid\": *\\([0-9]*\\).*/\\1/'); for n in mnt net uts; do readlink /proc/self/ns/$n /proc/$pid/ns/$n; done > {tmp_path}/ns; ls /proc/$pid/root{'' if kind == 'poststart' else bundle.root}/bin | head -1 >> {tmp_path}/ns; touch {bundle.root}/tmp/looked"
+                "pid=$(sed 's/.*\"pid\": *\\([0-9]*\\).*/\\1/'); for n in mnt net uts; do "
+                f"readlink /proc/self/ns/$n /proc/$pid/ns/$n; done > {tmp_path}/ns; ls "
+                f"/proc/$pid/root{'' if kind == 'poststart' else bundle.root}/bin | head -1 >> "
+                f"{tmp_path}/ns; touch {bundle.root}/tmp/looked"
             )
         ]
     }
@@ -238,7 +244,8 @@ def test_create_container_hooks_are_in_the_containers_namespaces_with_paths_of_t
     bundle.config["hooks"] = {
         "createContainer": [
             script(
-                f"set -e; readlink /proc/self/ns/mnt /proc/self/ns/net > {tmp_path}/ns; pwd >> {tmp_path}/ns; mount --bind {tmp_path}/seen {bundle.root}/data"
+                f"set -e; readlink /proc/self/ns/mnt /proc/self/ns/net > {tmp_path}/ns; pwd >> "
+                f"{tmp_path}/ns; mount --bind {tmp_path}/seen {bundle.root}/data"
             )
         ]
     }

@@ -189,7 +189,8 @@ def test_what_the_host_mounts_later_arrives_in_a_slave(bundle, tmp_path):
             ]
         }
         result = bundle.shell(
-            "for i in 1 2 3 4 5 6 7 8 9 10; do test -e /place/later/file && break; sleep 0.3; done; ls /place/later"
+            "for i in 1 2 3 4 5 6 7 8 9 10; do test -e /place/later/file && break; sleep 0.3; "
+            "done; ls /place/later"
         )
         assert result.lines == ["file"], result
 
@@ -318,7 +319,8 @@ def test_tmpcopyup(bundle):
     os.chmod(place, 0o750)
     bundle.mount(PLACE, "tmpfs", "tmpfs", "tmpcopyup", "noexec", "ro")
     result = bundle.shell(
-        "cd /place; cat deep/file; stat -c '%a %u %g' deep/file . ; readlink link; test -p fifo && echo fifo; ls -d deep/er; "
+        "cd /place; cat deep/file; stat -c '%a %u %g' deep/file . ; readlink link; test -p fifo "
+        "&& echo fifo; ls -d deep/er; "
         "touch x; cat /proc/self/mountinfo"
     )
     assert result.lines[:6] == [
@@ -518,7 +520,8 @@ def test_masked_and_read_only_paths(bundle):
     bundle.linux["readonlyPaths"] = ["/fixed", "/proc/sys", "/not/there/either", "/secret/below"]
     bundle.mount("/fixed", "tmpfs", "tmpfs", "nosuid", "noexec", "nodev")
     result = bundle.shell(
-        "ls /hidden; cat /secret; touch /hidden/x; touch /fixed/x; echo 1 > /proc/sys/kernel/domainname; cat /proc/self/mountinfo"
+        "ls /hidden; cat /secret; touch /hidden/x; touch /fixed/x; echo 1 > "
+        "/proc/sys/kernel/domainname; cat /proc/self/mountinfo"
     )
     assert (
         not result.lines[0].startswith("file")

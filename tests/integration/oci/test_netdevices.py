@@ -105,7 +105,8 @@ def test_into_a_namespace_that_is_joined(bundle, device):
     (
         (
             {"nothere": {}},
-            "network device nothere can't be moved to the container as nothere: there is no such device",
+            "network device nothere can't be moved to the container as nothere: there is no such "
+            "device",
         ),
         ({"moved": {"name": "lo"}}, "there is one of that name"),
         ({"moved": {"name": "a/b"}}, "invalid network device name 'a/b'"),

@@ -29,7 +29,8 @@ KINDS = ("user", "mount", "network", "uts", "pid", "ipc", "cgroup")
 CAPABILITIES = [
     "CAP_" + name
     for name in (
-        "CHOWN DAC_OVERRIDE FSETID FOWNER MKNOD NET_RAW SETGID SETUID SETFCAP SETPCAP NET_BIND_SERVICE SYS_CHROOT KILL AUDIT_WRITE"
+        "CHOWN DAC_OVERRIDE FSETID FOWNER MKNOD NET_RAW SETGID SETUID SETFCAP SETPCAP "
+        "NET_BIND_SERVICE SYS_CHROOT KILL AUDIT_WRITE"
     ).split()
 ]
 MOUNTS = [
@@ -264,7 +265,8 @@ def test_root_inside_is_nobody_of_the_host(box):
 def test_files_are_the_containers(box):
     assert (
         box.shell(
-            "touch /new; stat -c '%u %g' /new /tmp /dev /dev/shm /dev/null; chown 5:6 /new; stat -c '%u %g' /new"
+            "touch /new; stat -c '%u %g' /new /tmp /dev /dev/shm /dev/null; chown 5:6 /new; stat "
+            "-c '%u %g' /new"
         )
         == "0 0\n" * 5 + "5 6\n"
     )
@@ -311,7 +313,8 @@ def test_without_a_tmpfs_at_dev_the_nodes_are_the_hosts(box):
     del box.config["mounts"][1:5]
     assert (
         box.shell(
-            "echo x >/dev/null; head -c 2 /dev/zero | wc -c; cut -d' ' -f5 /proc/self/mountinfo | grep -c /dev/"
+            "echo x >/dev/null; head -c 2 /dev/zero | wc -c; cut -d' ' -f5 /proc/self/mountinfo | "
+            "grep -c /dev/"
         )
         == "2\n6\n"
     )
@@ -443,7 +446,8 @@ def test_it_can_do_nothing_to_the_host(box):
         file.write("host")
     os.chmod(foreign, 0o600)
     found = box.shell(
-        "cat /foreign; chown 0 /foreign; echo x >/proc/sys/kernel/core_pattern; date -s 2000-01-01 >/dev/null; echo b >/proc/sysrq-trigger; "
+        "cat /foreign; chown 0 /foreign; echo x >/proc/sys/kernel/core_pattern; date -s "
+        "2000-01-01 >/dev/null; echo b >/proc/sysrq-trigger; "
         "stat -c %u /foreign; mount -t tmpfs none /mnt && echo mounted"
     )
     assert found.splitlines()[-2:] == ["65534", "mounted"]
@@ -476,7 +480,8 @@ def test_kernel_parameters_of_its_network(box):
         "kernel.shm_rmid_forced": "1",
     }
     assert box.shell(
-        "cat /proc/sys/net/ipv4/ip_unprivileged_port_start /proc/sys/kernel/shm_rmid_forced; echo 1 >/proc/sys/net/ipv4/ip_forward"
+        "cat /proc/sys/net/ipv4/ip_unprivileged_port_start /proc/sys/kernel/shm_rmid_forced; echo "
+        "1 >/proc/sys/net/ipv4/ip_forward"
     ).startswith("80\n1\n/bin/sh: can't create /proc/sys/net/ipv4/ip_forward: Read-only")
 
 
@@ -485,7 +490,10 @@ def test_groups_that_may_ping_must_be_its_own(box):
     box.linux["sysctl"] = {"net.ipv4.ping_group_range": "0 2147483647"}
     with pytest.raises(
         ContainerFailed,
-        match="ping_group_range=0 2147483647: Invalid argument: groups that the container's user namespace does not have",
+        match=(
+            "ping_group_range=0 2147483647: Invalid argument: groups that the container's user "
+            "namespace does not have"
+        ),
     ):
         box.shell("true")
     box.linux["sysctl"] = {"net.ipv4.ping_group_range": "0 65535"}
@@ -508,7 +516,8 @@ def test_terminal(box):
     box.start(
         "/bin/sh",
         "-c",
-        "tty; stat -c '%u %g' /dev/pts/0 /dev/console; echo x >/dev/console; stat -c %t:%T /dev/console; sleep 100",
+        "tty; stat -c '%u %g' /dev/pts/0 /dev/console; echo x >/dev/console; stat -c %t:%T "
+        "/dev/console; sleep 100",
     )
     text = b""
     while text.count(b"\n") < 5:

@@ -138,6 +138,6 @@ def test_owners_of_a_source_below_the_root(runtime, bundle, tmp_path):
     bundle.save()
     line = runtime.fails("run", "--bundle", bundle.path, "c")
     assert (
-        f"mount /again: the ids of {root}/proc of the host can't be mapped: its file system does not have that"
-        in line
+        f"mount /again: the ids of {root}/proc of the host can't be mapped: its file system does "
+        "not have that" in line
     )

@@ -22,7 +22,8 @@ def test_sysfs_of_the_host_is_read_only_with_all_that_is_mounted_in_it(runtime, 
     linux["uidMappings"] = linux["gidMappings"] = [{"containerID": 0, "hostID": 0, "size": 65536}]
     bundle.config["mounts"].append(SYSFS)
     bundle.shell(
-        "ls -d /sys/class; touch /sys/x /sys/fs/cgroup/x 2>&1 | busybox grep -v Read-only; mount | busybox grep ' on /sys' | busybox grep -vc '(ro'"
+        "ls -d /sys/class; touch /sys/x /sys/fs/cgroup/x 2>&1 | busybox grep -v Read-only; mount "
+        "| busybox grep ' on /sys' | busybox grep -vc '(ro'"
     )
     try:
         assert runtime("run", "--bundle", bundle.path, "c").stdout.split() == ["/sys/class", "0"]
@@ -88,7 +89,8 @@ def test_cgroups_among_binds_and_twice(runtime, bundle, tmp_path):
     )
     controller = "" if cgroups.mode() == "v2" else "/pids"
     bundle.shell(
-        "cat /one/file /two/file /sys/fs/cgroup{0}/cgroup.procs /groups{0}/pids.max; busybox grep -o ' /[st][^ ]*\\| /one \\| /two \\| /groups ' "
+        "cat /one/file /two/file /sys/fs/cgroup{0}/cgroup.procs /groups{0}/pids.max; busybox grep "
+        "-o ' /[st][^ ]*\\| /one \\| /two \\| /groups ' "
         "/proc/self/mountinfo | busybox grep -v /sys/".format(controller)
     )
     found = runtime.ok("run", "--bundle", bundle.path, "c").split()
@@ -104,7 +106,8 @@ def test_cgroups_among_binds_and_twice(runtime, bundle, tmp_path):
 def test_without_a_cgroup_the_makers_are_shown(runtime, bundle):
     bundle.config["mounts"] += [SYSFS, dict(CGROUP, options=[])]
     bundle.shell(
-        "cd /sys/fs/cgroup; ls -d */ .; for place in . */; do test -d $place && mkdir $place/x 2>&1; done | busybox grep -vc Read-only"
+        "cd /sys/fs/cgroup; ls -d */ .; for place in . */; do test -d $place && mkdir $place/x "
+        "2>&1; done | busybox grep -vc Read-only"
     )
     lines = runtime(
         "--cgroup-manager", "disabled", "run", "--bundle", bundle.path, "c"

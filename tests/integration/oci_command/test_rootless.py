@@ -139,7 +139,8 @@ def test_exec_before_the_start(user, bundle):
             "c",
             "sh",
             "-c",
-            f"id -u; echo $PPID; for kind in {kinds}; do readlink /proc/self/ns/$kind; done; ls -d /bin/busybox; for file in /proc/1/exe /proc/1/fd/*; do readlink $file; done; true",
+            f"id -u; echo $PPID; for kind in {kinds}; do readlink /proc/self/ns/$kind; done; ls "
+            "-d /bin/busybox; for file in /proc/1/exe /proc/1/fd/*; do readlink $file; done; true",
         ).split()
         assert lines[:2] == ["0", "0"] and lines[-1] == "/bin/busybox"
         assert lines[2:-1] == [
@@ -294,7 +295,8 @@ def test_namespaces_of_another_of_his_containers(user, bundle):
         args=[
             "sh",
             "-c",
-            "for kind in user net time; do readlink /proc/self/ns/$kind; done; busybox cut -d. -f1 /proc/uptime",
+            "for kind in user net time; do readlink /proc/self/ns/$kind; done; busybox cut -d. "
+            "-f1 /proc/uptime",
         ]
     )
     lines = user.ok("run", "--bundle", bundle.path, "d").split()

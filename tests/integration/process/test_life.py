@@ -222,7 +222,8 @@ def test_exec_has_the_containers_limits_and_rights(boxes):
 def test_exec_can_not_be_looked_into(boxes):
     """CVE-2016-9962: a process of the container tries to trace and read each process that joins, until its program runs."""
     box = boxes.shell(
-        "while :; do for p in /proc/[0-9]*; do [ $p = /proc/1 ] || { ls -l $p/fd $p/cwd $p/root $p/exe 2>/dev/null | grep -- '->'; }; done; done"
+        "while :; do for p in /proc/[0-9]*; do [ $p = /proc/1 ] || "
+        "{ ls -l $p/fd $p/cwd $p/root $p/exe 2>/dev/null | grep -- '->'; }; done; done"
     )
     box.start()
     for _attempt in range(20):
@@ -238,7 +239,8 @@ def test_exec_can_not_be_looked_into(boxes):
 
 def test_log_entries_rotation_and_reading(boxes):
     box = boxes.shell(
-        "i=0; while [ $i -lt 3000 ]; do i=$((i+1)); echo line-$i-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; "
+        "i=0; while [ $i -lt 3000 ]; do i=$((i+1)); echo "
+        "line-$i-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; "
         "done; printf %s no-line-feed; head -c 40000 /dev/zero | tr '\\0' y"
     )
     box.run["log"] = {"driver": "json-file", "max_size": 100000, "max_file": 3}
@@ -278,7 +280,8 @@ def test_log_is_followed_across_rotation(boxes):
 
 def test_flood_keeps_monitor_and_disk_small(boxes):
     box = boxes.shell(
-        "yes xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx | head -c 30000000"
+        "yes xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx | head -c "
+        "30000000"
     )
     box.run["log"] = {"driver": "json-file", "max_size": 1 << 20, "max_file": 2}
     box.start()

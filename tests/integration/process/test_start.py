@@ -38,7 +38,8 @@ def test_death_by_a_signal(boxes):
 
 def test_is_process_1_in_namespaces_of_its_own(boxes):
     box = boxes.shell(
-        "echo $$; hostname; cat /proc/self/cgroup | head -1 | cut -d: -f3; ls /sys/class/net; readlink /proc/self/ns/uts"
+        "echo $$; hostname; cat /proc/self/cgroup | head -1 | cut -d: -f3; ls /sys/class/net; "
+        "readlink /proc/self/ns/uts"
     )
     lines = box.output().split("\n")
     assert lines[:4] == ["1", "box", "/", "lo"]
@@ -58,7 +59,8 @@ def test_nothing_of_the_host_is_mounted_or_open(boxes):
 
 def test_standard_devices_and_links(boxes):
     box = boxes.shell(
-        "cd /dev; ls -l null zero full random urandom tty | awk '{print $1, $5, $6, $NF}'; for l in ptmx fd "
+        "cd /dev; ls -l null zero full random urandom tty | awk '{print $1, $5, $6, $NF}'; for l "
+        "in ptmx fd "
         "stdin; do readlink $l; done; echo x > /dev/null && echo ok"
     )
     assert box.output().split("\n")[:-1] == [
@@ -77,8 +79,10 @@ def test_standard_devices_and_links(boxes):
 
 def test_masked_and_read_only_paths(boxes):
     box = boxes.shell(
-        "wc -c < /proc/keys; ls /sys/firmware | wc -l; echo 1 > /proc/sys/kernel/domainname; echo b > /proc/sysrq-trigger; "
-        "mkdir /sys/x; mkdir /sys/fs/cgroup/x; chown 1 /proc/keys; ls -n /dev/null | awk '{print $3}'"
+        "wc -c < /proc/keys; ls /sys/firmware | wc -l; echo 1 > /proc/sys/kernel/domainname; echo "
+        "b > /proc/sysrq-trigger; "
+        "mkdir /sys/x; mkdir /sys/fs/cgroup/x; chown 1 /proc/keys; ls -n /dev/null | awk "
+        "'{print $3}'"
     )
     before = os.stat("/dev/null")
     lines = box.output().split("\n")
@@ -96,7 +100,8 @@ def test_masked_and_read_only_paths(boxes):
 
 def test_capabilities_no_new_privileges_seccomp(boxes):
     box = boxes.shell(
-        "grep -E 'Cap|NoNew|Seccomp:' /proc/self/status; unshare -m true; mount -t tmpfs t /tmp; echo $?"
+        "grep -E 'Cap|NoNew|Seccomp:' /proc/self/status; unshare -m true; mount -t tmpfs t /tmp; "
+        "echo $?"
     )
     text = box.output()
     for line in (
@@ -127,7 +132,8 @@ def test_capabilities_no_new_privileges_seccomp(boxes):
 )
 def test_user_and_groups(boxes, user, groups, expected):
     box = boxes.shell(
-        "echo $(id -u) $(id -g) $(id -G | tr ' ' '\\n' | sort -n) $HOME; touch /tmp/x; echo err > /dev/stderr; echo out > /dev/stdout"
+        "echo $(id -u) $(id -g) $(id -G | tr ' ' '\\n' | sort -n) $HOME; touch /tmp/x; echo err > "
+        "/dev/stderr; echo out > /dev/stdout"
     )
     box.config["annotations"] = {"org.pycontainer.user": user, "org.pycontainer.groups": groups}
     words = box.output().replace("err\n", "").replace("out\n", "").split()
@@ -177,7 +183,8 @@ def test_binds_volumes_and_their_options(boxes, tmp_path):
     (tmp_path / "file").write_text("from the host\n")
     (tmp_path / "one").mkdir()
     box = boxes.shell(
-        "cat /data/file; echo x > /data/one/y; echo z > /ro/file; cat /single; grep ' /data ' /proc/self/mountinfo"
+        "cat /data/file; echo x > /data/one/y; echo z > /ro/file; cat /single; grep ' /data ' "
+        "/proc/self/mountinfo"
     )
     box.config["mounts"] += [
         {
@@ -225,7 +232,8 @@ def test_missing_bind_source_and_unknown_options_are_refused(boxes):
 
 def test_read_only_root_sysctls_limits_and_umask(boxes):
     box = boxes.shell(
-        "touch /x; cat /proc/sys/net/ipv4/ip_unprivileged_port_start /proc/sys/kernel/shmmni; ulimit -n; umask; cat /proc/self/oom_score_adj"
+        "touch /x; cat /proc/sys/net/ipv4/ip_unprivileged_port_start /proc/sys/kernel/shmmni; "
+        "ulimit -n; umask; cat /proc/self/oom_score_adj"
     )
     box.config["root"]["readonly"] = True
     box.config["linux"]["sysctl"] = {
@@ -434,7 +442,8 @@ def test_hosts_python_can_not_be_overwritten_as_proc_self_exe(boxes):
     except ContainerFailed:
         pass
     running = boxes.shell(
-        "while :; do for p in /proc/[0-9]*; do [ $p = /proc/1 ] || (echo x >> $p/exe) 2>&1 | grep -v 'No such\\|Permission'; done; done"
+        "while :; do for p in /proc/[0-9]*; do [ $p = /proc/1 ] || (echo x >> $p/exe) 2>&1 | grep "
+        "-v 'No such\\|Permission'; done; done"
     )
     running.config["linux"].pop("seccomp")
     running.start()

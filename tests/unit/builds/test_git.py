@@ -68,7 +68,8 @@ def test_of_what_git_complains_the_last_line_is_shown(monkeypatch, tmp_path):
     program(
         monkeypatch,
         tmp_path,
-        "yes 'no news' | head -c 300000 >&2; echo 'fatal: no https://me:secret@example.com/x.git' >&2; exit 128",
+        "yes 'no news' | head -c 300000 >&2; echo 'fatal: no https://me:secret@example.com/x.git' "
+        ">&2; exit 128",
     )
     with pytest.raises(Trouble) as seen:
         git.Git().head(git.Repository("https://me:sec@ret@example.com/x.git"))

@@ -172,7 +172,8 @@ def file(text, **options):
 
 def test_stages_and_what_they_need():
     found = file(
-        "FROM a AS one\nFROM b AS two\nCOPY --from=one x y\nFROM c AS unused\nFROM TWO\nCOPY --from=0 x y\nRUN --mount=from=two,target=/x z"
+        "FROM a AS one\nFROM b AS two\nCOPY --from=one x y\nFROM c AS unused\nFROM TWO\nCOPY "
+        "--from=0 x y\nRUN --mount=from=two,target=/x z"
     )
     assert [stage.base for stage in found.stages] == ["a", "b", "c", "TWO"]
     assert found.stages[3].base_stage is found.stages[1]

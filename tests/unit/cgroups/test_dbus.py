@@ -69,7 +69,9 @@ def bus(tmp_path):
     path = tmp_path / "bus"
     config = tmp_path / "config"
     config.write_text(
-        f'<busconfig><listen>unix:path={path}</listen><auth>EXTERNAL</auth><policy context="default"><allow send_destination="*"/><allow receive_type="method_return"/><allow receive_type="error"/><allow receive_type="signal"/><allow own="*"/></policy></busconfig>'
+        f'<busconfig><listen>unix:path={path}</listen><auth>EXTERNAL</auth><policy context="default">'
+        '<allow send_destination="*"/><allow receive_type="method_return"/><allow receive_type="error"/>'
+        '<allow receive_type="signal"/><allow own="*"/></policy></busconfig>'
     )
     daemon = subprocess.Popen(
         ["dbus-daemon", f"--config-file={config}", "--nofork", "--print-address"],

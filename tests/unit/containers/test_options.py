@@ -572,7 +572,10 @@ def test_what_is_wrong_with_a_volume_is_the_whole_of_it(text):
 
     with pytest.raises(
         InvalidInput,
-        match=f"^volumes: '{text}' is not valid; accepted: target, name:target.*absolute path in the container$",
+        match=(
+            f"^volumes: '{text}' is not valid; accepted: target, name:target.*absolute path in "
+            "the container$"
+        ),
     ):
         storage.volume(text, "volumes")
 

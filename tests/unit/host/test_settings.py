@@ -69,7 +69,8 @@ def test_a_host_without_erofs_says_so(engine, plan, monkeypatch):
         ),
         (
             '{"container_ids": "100-200"}',
-            "container_ids: '100-200' is not valid; accepted: FIRST-LAST, with 65536 or more ids, from 65536 to 4294967294",
+            "container_ids: '100-200' is not valid; accepted: FIRST-LAST, with 65536 or more ids, "
+            "from 65536 to 4294967294",
         ),
         ('{"container_ids": 65536}', "container_ids: 65536 is not valid"),
         ('{"layers": "tar"}', 'layers is "tar"; accepted are: directory, erofs, auto'),

@@ -65,7 +65,10 @@ def test_no_entry_opens_the_two_families(machine, entry):
 
 @pytest.mark.parametrize(
     "name",
-    "io_uring_setup io_uring_enter userfaultfd keyctl add_key request_key bpf mount unshare setns kexec_load".split(),
+    (
+        "io_uring_setup io_uring_enter userfaultfd keyctl add_key request_key bpf mount unshare "
+        "setns kexec_load"
+    ).split(),
 )
 def test_refused(name):
     """Calls that reach much of the kernel are refused by default."""

@@ -200,9 +200,12 @@ def test_ffi_is_what_its_generator_makes():
         == 0
     )
     script = (
-        "import sys; sys.path.insert(0, %r); sys.meta_path.insert(0, type('F', (), {'find_spec': staticmethod(lambda name, *_:"
-        " (_ for _ in ()).throw(ImportError(name)) if name in ('cffi', 'pycparser', 'ctypes') else None)})());"
-        "import _runtime.kernel.calls.syscalls as s; s.prctl(3); print(sorted(set(sys.modules) & {'cffi', 'ctypes', 'signal', 'subprocess'}))"
+        "import sys; sys.path.insert(0, %r); sys.meta_path.insert(0, type('F', (), "
+        "{'find_spec': staticmethod(lambda name, *_:"
+        " (_ for _ in ()).throw(ImportError(name)) if name in ('cffi', 'pycparser', 'ctypes') "
+        "else None)})());"
+        "import _runtime.kernel.calls.syscalls as s; s.prctl(3); print(sorted(set(sys.modules) & "
+        "{'cffi', 'ctypes', 'signal', 'subprocess'}))"
     ) % os.path.join(root, "plugins/module_utils")
     assert (
         subprocess.run(
@@ -217,7 +220,16 @@ def test_without_cffi():
     root = os.path.dirname(
         os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     )
-    script = f"import sys; sys.path.insert(0, {os.path.join(root, 'plugins/module_utils')!r}); sys.modules['_cffi_backend'] = None\nfrom _runtime.kernel import features\nfrom _runtime.kernel.calls import syscalls\nfrom _runtime.kernel.mounts import mounts, overlay\nfrom _runtime.kernel.seccomp import compiler\nassert not features.detect()['cffi']['found']\ntry: syscalls.unshare(0)\nexcept Exception as error: print(error)"
+    script = (
+        f"import sys; sys.path.insert(0, {os.path.join(root, 'plugins/module_utils')!r}); sys.modules['_cffi_backend'] = None\n"
+        "from _runtime.kernel import features\n"
+        "from _runtime.kernel.calls import syscalls\n"
+        "from _runtime.kernel.mounts import mounts, overlay\n"
+        "from _runtime.kernel.seccomp import compiler\n"
+        "assert not features.detect()['cffi']['found']\n"
+        "try: syscalls.unshare(0)\n"
+        "except Exception as error: print(error)"
+    )
     result = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, check=True, text=True
     )

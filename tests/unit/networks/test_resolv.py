@@ -21,7 +21,8 @@ def files(tmp_path):
 
 def test_the_hosts(files):
     text = (
-        "# comment\nnameserver 192.0.2.1 # first\nnameserver 127.0.0.1\nnameserver fd00::1\ndomain old\n"
+        "# comment\nnameserver 192.0.2.1 # first\nnameserver 127.0.0.1\nnameserver "
+        "fd00::1\ndomain old\n"
         "search a.example b.example\noptions ndots:2\noptions rotate\n"
     )
     assert (

@@ -118,8 +118,10 @@ def test_status_descriptor():
 
 def test_errors_of_a_log(tmp_path):
     (tmp_path / "dump.log").write_text(
-        "(00.1) Warn  (a.c:1): no\n(00.2) Error (b.c:2): first\n(00.3)     12: Error (c.c:3): second\n"
-        "(00.4) Error (d.c:4): third\n(00.5) Error (criu/util.c:1534): rlimit: Can't setup RLIMIT_NOFILE for self\n"
+        "(00.1) Warn  (a.c:1): no\n(00.2) Error (b.c:2): first\n(00.3)     12: Error (c.c:3): "
+        "second\n"
+        "(00.4) Error (d.c:4): third\n(00.5) Error (criu/util.c:1534): rlimit: Can't setup "
+        "RLIMIT_NOFILE for self\n"
     )
     assert (
         criu.errors(str(tmp_path), "dump.log") == "Error (b.c:2): first; 12: Error (c.c:3): second"

@@ -47,8 +47,10 @@ def test_what_is_no_json(text):
 
 def test_it_does_without_the_package_and_re():
     code = (
-        "import sys, importlib.util as u; s = u.spec_from_file_location('j', %r); m = u.module_from_spec(s); s.loader.exec_module(m);"
-        "m.dump(m.load('{\"a\": [1]}'), 2); print(sorted({'json', 're', 'enum'} & set(sys.modules)));"
+        "import sys, importlib.util as u; s = u.spec_from_file_location('j', %r); m = "
+        "u.module_from_spec(s); s.loader.exec_module(m);"
+        "m.dump(m.load('{\"a\": [1]}'), 2); print(sorted({'json', 're', 'enum'} & "
+        "set(sys.modules)));"
         "\ntry:\n m.load('{')\nexcept ValueError as error:\n print(error)"
         % str(RUNTIME / "json_text.py")
     )
@@ -62,11 +64,15 @@ def test_a_start_imports_little():
     """Each of these would make a start longer by a millisecond or more."""
     code = (
         "import sys; sys.path.insert(0, %r)\nimport importlib.util as u\n"
-        "s = u.spec_from_file_location('pycontainer', %r, submodule_search_locations=[%r]); m = u.module_from_spec(s); sys.modules['pycontainer'] = m\n"
-        "for name in ('contextlib', 'collections', 'functools', 're', 'enum', 'json', 'types', 'operator'): sys.modules.pop(name, None)\n"
-        "from pycontainer.oci.command import foreground, main; from pycontainer.oci.command.commands import lifecycle\n"
+        "s = u.spec_from_file_location('pycontainer', %r, submodule_search_locations=[%r]); m = "
+        "u.module_from_spec(s); sys.modules['pycontainer'] = m\n"
+        "for name in ('contextlib', 'collections', 'functools', 're', 'enum', 'json', 'types', "
+        "'operator'): sys.modules.pop(name, None)\n"
+        "from pycontainer.oci.command import foreground, main; from "
+        "pycontainer.oci.command.commands import lifecycle\n"
         "print(sorted({'json', 're', 'enum', 'contextlib', 'collections', 'argparse', 'signal', 'socket', 'subprocess', 'pathlib', 'shutil', 'tempfile',"
-        " 'pycontainer.kernel.seccomp.compiler', 'pycontainer.oci.launch.join', 'pycontainer.kernel.systemd.dbus'} & set(sys.modules)))"
+        " 'pycontainer.kernel.seccomp.compiler', 'pycontainer.oci.launch.join', "
+        "'pycontainer.kernel.systemd.dbus'} & set(sys.modules)))"
         % (sysconfig.get_paths()["platlib"], str(RUNTIME / "__init__.py"), str(RUNTIME))
     )
     assert (

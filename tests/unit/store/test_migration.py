@@ -50,7 +50,10 @@ def test_names_that_can_be_read_as_ids_are_taken_away(tmp_path):
     old(path)
     connection = sqlite3.connect(path)
     connection.executescript(
-        f"INSERT INTO tags VALUES ('docker.io/library/sha256:{digits}', 'sha256:1'), ('docker.io/library/sha256-tools:1', 'sha256:1'),('r.example/sha256:1', 'sha256:1'); INSERT INTO digests VALUES ('docker.io/library/sha256', 'sha256:{digits}', 'sha256:1'),('docker.io/library/web', 'sha256:2', 'sha256:1');"
+        f"INSERT INTO tags VALUES ('docker.io/library/sha256:{digits}', 'sha256:1'), "
+        "('docker.io/library/sha256-tools:1', 'sha256:1'),('r.example/sha256:1', 'sha256:1'); "
+        f"INSERT INTO digests VALUES ('docker.io/library/sha256', 'sha256:{digits}', "
+        "'sha256:1'),('docker.io/library/web', 'sha256:2', 'sha256:1');"
     )
     connection.close()
     found = database.Database(path)

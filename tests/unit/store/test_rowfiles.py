@@ -74,7 +74,8 @@ def test_copies_follow_the_rows(store):
         "INSERT OR REPLACE INTO id_ranges (container, first, size) VALUES (?, 1, 2)", "c" * 64
     )
     store.run(
-        "INSERT INTO tags (reference, image) VALUES ('docker.io/library/a:1', 'sha256:1') ON CONFLICT (reference) DO UPDATE SET image = excluded.image"
+        "INSERT INTO tags (reference, image) VALUES ('docker.io/library/a:1', 'sha256:1') ON "
+        "CONFLICT (reference) DO UPDATE SET image = excluded.image"
     )
     assert copies(store) == rows(store)
     with store.transaction() as connection:

@@ -52,7 +52,8 @@ def read(argv):
             )[:1]
         ]
         raise grammar.UsageError(
-            f"{said!r} is not a pycontainer command; accepted: {grammar.nearest(said, names, 'pycontainer --help')}"
+            f"{said!r} is not a pycontainer command; accepted: "
+            f"{grammar.nearest(said, names, 'pycontainer --help')}"
         )
     command, count = found
     return command, grammar.parse(command, argv[count:])
@@ -117,6 +118,7 @@ def main(argv):
         if os.environ.get("PYCONTAINER_TRACEBACK"):
             traceback.print_exc()
         sys.stderr.write(
-            f"{marked('Error:', colours.RED)} {errors.unexpected(error, 'PYCONTAINER_TRACEBACK=1 shows the traceback')}\n"
+            f"{marked('Error:', colours.RED)} "
+            f"{errors.unexpected(error, 'PYCONTAINER_TRACEBACK=1 shows the traceback')}\n"
         )
         return 125

@@ -311,7 +311,8 @@ IMAGE_COMMANDS = [
             Flag(
                 "--cache-to",
                 "list",
-                "type=registry,ref=IMAGE[,mode=max], type=local,dest=DIRECTORY[,mode=max] or type=inline",
+                "type=registry,ref=IMAGE[,mode=max], type=local,dest=DIRECTORY[,mode=max] or "
+                "type=inline",
             ),
             Flag("--annotation", "list", "NAME=VALUE for the manifest"),
             Flag("--pull", "switch", "Ask the registries for newer base images"),
@@ -647,7 +648,8 @@ OTHER_COMMANDS = [
             Flag(
                 "-r, --repair",
                 "switch",
-                "Make it again: from the archives of layers, or from the registry that an image came from",
+                "Make it again: from the archives of layers, or from the registry that an image "
+                "came from",
             ),
         ],
     ),
@@ -724,7 +726,8 @@ def overview(group=None):
         }
     width = max(len(name) for rows in parts.values() for name, _text in rows)
     lines = [
-        f"Usage:  pycontainer {group + ' COMMAND' if group else '[--root DIR] [--runroot DIR] COMMAND'}",
+        "Usage:  pycontainer "
+        f"{group + ' COMMAND' if group else '[--root DIR] [--runroot DIR] COMMAND'}",
         "",
         GROUPS[group]
         if group

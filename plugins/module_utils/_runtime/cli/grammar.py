@@ -154,7 +154,8 @@ def parse(command, argv):
     least, most = command.limits
     if len(words) < least or (most is not None and len(words) > most):
         raise UsageError(
-            f"pycontainer {command.names[0]} takes {command.takes or 'no arguments'}, got {len(words)} argument(s). {command.usage()}"
+            f"pycontainer {command.names[0]} takes {command.takes or 'no arguments'}, got "
+            f"{len(words)} argument(s). {command.usage()}"
         )
     return Given(command, words, values)
 

@@ -158,7 +158,8 @@ class Session:
             and not sys.stdin.isatty()
         ):
             raise EngineError(
-                "-i with -t: the input device is not a TTY; leave -t out to pass on a file or a pipe"
+                "-i with -t: the input device is not a TTY; leave -t out to pass on a file or a "
+                "pipe"
             )
 
     def need_terminal(self, what, instead):

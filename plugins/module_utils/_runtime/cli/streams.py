@@ -171,7 +171,8 @@ def moment(text, flag):
         seconds = units.moment(text, flag)
     except InvalidInput:
         raise UsageError(
-            f"flag {flag} takes a time such as 2026-01-31T12:00:00Z, seconds since the epoch, or 10m, not {text!r}"
+            f"flag {flag} takes a time such as 2026-01-31T12:00:00Z, seconds since the epoch, or "
+            f"10m, not {text!r}"
         ) from None
     return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).strftime(
         "%Y-%m-%dT%H:%M:%S.%fZ"

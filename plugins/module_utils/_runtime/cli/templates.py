@@ -208,7 +208,8 @@ def _command(words, dot, variables, piped):
             return FUNCTIONS[words[0][1]](*arguments)
         except (AttributeError, TypeError, ValueError, KeyError, IndexError):
             raise UsageError(
-                f"--format: {words[0][1]} does not take {', '.join(map(json.dumps, arguments)) or 'nothing'}"
+                f"--format: {words[0][1]} does not take "
+                f"{', '.join(map(json.dumps, arguments)) or 'nothing'}"
             ) from None
     arguments = _arguments(words, dot, variables)
     if callable(arguments[0]):  # {{.Label "tier"}}
@@ -268,7 +269,8 @@ def _below(found, path):
             return None
         if not isinstance(found, dict) or name not in found:
             raise UsageError(
-                f"--format: there is no .{path.lstrip('.')} here; accepted: {', '.join(('.' + key for key in sorted(found))) if isinstance(found, dict) and found else 'nothing'}"
+                f"--format: there is no .{path.lstrip('.')} here; accepted: "
+                f"{', '.join(('.' + key for key in sorted(found))) if isinstance(found, dict) and found else 'nothing'}"
             )
         found = found[name]
     return found

@@ -356,7 +356,8 @@ class _Image:
 
     def _gone(self, diff_id):
         raise errors.HostError(
-            f"layer {diff_id[:19]}, which was on this host, was removed meanwhile; run the task again"
+            f"layer {diff_id[:19]}, which was on this host, was removed meanwhile; run the task "
+            "again"
         )
 
     def _archive(self, diff_id):

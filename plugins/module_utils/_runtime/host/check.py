@@ -126,7 +126,8 @@ def _directories(engine, busy):
         found.append(
             Stray(
                 "addresses",
-                f"addresses, ports or user ids are kept for containers that are not there: {', '.join(sorted((ident[:12] for ident in named)))}",
+                "addresses, ports or user ids are kept for containers that are not there: "
+                f"{', '.join(sorted((ident[:12] for ident in named)))}",
                 "free the addresses, ports and user ids of containers that are not there",
                 lambda: _free(engine, named),
             )
@@ -181,7 +182,8 @@ def _broken(engine):
                 found.append(
                     Stray(
                         "container " + record["name"],
-                        f"container {record['name']}: its {name} is gone or damaged; remove it with rm -f and make it again",
+                        f"container {record['name']}: its {name} is gone or damaged; remove it "
+                        "with rm -f and make it again",
                     )
                 )
     return found
@@ -202,7 +204,8 @@ def _left(engine, busy):
         found.append(
             Stray(
                 "container " + ident[:12],
-                f"container {ident[:12]} is gone, but {what if number else 'its run directory is'} left of it",
+                f"container {ident[:12]} is gone, but "
+                f"{what if number else 'its run directory is'} left of it",
                 f"end and remove what is left of container {ident[:12]}",
                 lambda ident=ident: _end(engine, ident),
             )

@@ -170,7 +170,8 @@ def _as_if_gone(engine, idents):
     try:
         for table, column in shown.items():
             connection.execute(
-                f"CREATE TEMP TABLE {table} AS SELECT * FROM main.{table} WHERE {column} NOT IN ({marks})",
+                f"CREATE TEMP TABLE {table} AS SELECT * FROM main.{table} WHERE {column} NOT IN "
+                f"({marks})",
                 idents,
             )
         yield

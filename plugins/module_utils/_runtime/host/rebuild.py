@@ -59,7 +59,8 @@ def _rows(engine):
         finally:
             copy.close()
     return rows, said + [
-        "there are no copies of the rows, and no backup: what is known is what the directories say; images have lost their names"
+        "there are no copies of the rows, and no backup: what is known is what the directories "
+        "say; images have lost their names"
     ]
 
 
@@ -77,7 +78,8 @@ def _exchange(engine, rows):
     try:
         for table, row, why in made.fill(rows):
             said.append(
-                f"an entry of {table} was left out ({why}): {', '.join((str(row[key]) for key in rowfiles.KEYS[table]))}"
+                f"an entry of {table} was left out ({why}): "
+                f"{', '.join((str(row[key]) for key in rowfiles.KEYS[table]))}"
             )
     finally:
         made.close()
@@ -248,12 +250,14 @@ class _Found:
             )
             if row is None:
                 self.said.append(
-                    f"container {ident[:12]}: its documents can't be read; what is left of it is in {self.paths.container(ident)}"
+                    f"container {ident[:12]}: its documents can't be read; what is left of it is "
+                    f"in {self.paths.container(ident)}"
                 )
             else:
                 self.rows["containers"].append(row)
                 self.said.append(
-                    f"container {row['name']}: the options that it was made with are not known any more; a task that names it makes it anew"
+                    f"container {row['name']}: the options that it was made with are not known "
+                    "any more; a task that names it makes it anew"
                 )
 
     def _holdings(self, row):
@@ -272,7 +276,8 @@ class _Found:
                 }
                 self.rows["networks"].append(entry)
                 self.said.append(
-                    f"network {config_of['name']}: its options are not known any more, but its subnet"
+                    f"network {config_of['name']}: its options are not known any more, but its "
+                    "subnet"
                 )
             if (attachment["network"], address) not in {
                 (other["network"], other["address"]) for other in self.rows["addresses"]

@@ -59,7 +59,8 @@ def present(engine, params):
         plan_setting(found, engine, "container_ids", settings.check_ids(params["container_ids"]))
     if params["boot"] and unit is None:
         found.warnings.append(
-            f"this host's init system is none of {', '.join(boot.UNITS)}: containers will not be started after a boot"
+            f"this host's init system is none of {', '.join(boot.UNITS)}: containers will not be "
+            "started after a boot"
         )
     return found
 

@@ -96,7 +96,8 @@ def refuse(containers, served, params):
     for kind, names in (("containers", containers), ("registries", served)):
         if names:
             raise Conflict(
-                f"{kind} run on this host ({', '.join(sorted(names))}); stop them first, or let force: true do it"
+                f"{kind} run on this host ({', '.join(sorted(names))}); stop them first, or let "
+                "force: true do it"
             )
 
 
@@ -229,7 +230,8 @@ def delete_data(engine):
     left = entries(engine.paths.data)
     if left:
         raise HostError(
-            f"{engine.paths.data} could not be deleted whole: {', '.join(left)} is still mounted or in use"
+            f"{engine.paths.data} could not be deleted whole: {', '.join(left)} is still mounted "
+            "or in use"
         )
 
 

@@ -147,7 +147,8 @@ def _check(params, name):
         raise InvalidInput(
             "sign.passphrase",
             "given",
-            "a key without one with source controller, whose later steps are not told what is secret",
+            "a key without one with source controller, whose later steps are not told what is "
+            "secret",
         )
     for option in ("index", "sign"):
         if params.get(option) and not params.get("push"):

@@ -74,7 +74,8 @@ class Taker:
         make = self._make.get(entry.kind)
         if make is None:
             raise RegistryError(
-                f"{self.what}: the entry {tree.show(entry.name)} is of the unknown type {entry.kind!r}"
+                f"{self.what}: the entry {tree.show(entry.name)} is of the unknown type "
+                f"{entry.kind!r}"
             )
         make(entry, parts, position)
 

@@ -78,7 +78,8 @@ def put(fd, xattrs, name, what):
             os.setxattr(fd, key, value)
         except OSError as error:
             raise Unsupported(
-                f"{what}: {tree.show(name)} needs the extended attribute {tree.show(key)}, which the file system of the store refuses: {error.strerror}"
+                f"{what}: {tree.show(name)} needs the extended attribute {tree.show(key)}, which "
+                f"the file system of the store refuses: {error.strerror}"
             ) from None
 
 

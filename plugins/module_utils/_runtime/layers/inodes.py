@@ -109,7 +109,8 @@ class Inodes(Taker):
                     or len(rest) + len(above) > tree.MAX_DEPTH
                 ):
                     raise RegistryError(
-                        f"{self.what}: too many symbolic links on the way to {tree.show(b'/'.join(parts))}"
+                        f"{self.what}: too many symbolic links on the way to "
+                        f"{tree.show(b'/'.join(parts))}"
                     )
                 if inner.data.startswith(b"/"):
                     node, above = self.root, []
@@ -205,7 +206,8 @@ class Inodes(Taker):
         chain, parent = self._chain, self.directory(parts[:-1])
         if found.entries.get(target[-1]) is not node or parent.entries.get(parts[-1]) in chain:
             raise RegistryError(
-                f"{self.what}: the hard link {tree.show(entry.name)} takes the place of what it leads to"
+                f"{self.what}: the hard link {tree.show(entry.name)} takes the place of what it "
+                "leads to"
             )
         parent.entries[parts[-1]] = node
         hard_links.on_node(node, hard_links.header(entry))

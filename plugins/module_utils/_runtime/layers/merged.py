@@ -67,7 +67,8 @@ def _locate_file(layers, parts, target, what):
     if parent is not None:
         os.close(parent)
     raise RegistryError(
-        f"{what}: the hard link {tree.show(b'/'.join(parts))} leads to {tree.show(b'/'.join(target))}, which is a file in no layer"
+        f"{what}: the hard link {tree.show(b'/'.join(parts))} leads to "
+        f"{tree.show(b'/'.join(target))}, which is a file in no layer"
     )
 
 

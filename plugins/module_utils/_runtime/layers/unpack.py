@@ -218,7 +218,8 @@ class Unpacker(Taker):
             )
         except (FileNotFoundError, PermissionError):  # it is gone, or a directory by now
             raise RegistryError(
-                f"{self.what}: the hard link {tree.show(entry.name)} takes the place of what it leads to"
+                f"{self.what}: the hard link {tree.show(entry.name)} takes the place of what it "
+                "leads to"
             ) from None
         finally:
             if found is not None:

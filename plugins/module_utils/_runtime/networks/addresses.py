@@ -88,7 +88,8 @@ def check_wanted(config, wanted_ip, mac):
             raise InvalidInput(
                 "ipv4_address",
                 wanted_ip,
-                f"an address that is neither the gateway of network {config['name']} nor in its aux_addresses",
+                f"an address that is neither the gateway of network {config['name']} nor in its "
+                "aux_addresses",
             )
     if mac is None:
         return
@@ -119,7 +120,8 @@ def _choose(config, taken, container_id, wanted, replaces):
         ):
             return text
     raise Conflict(
-        f"network {config['name']} has no free address left in {config['ip_range'] or config['subnet']}"
+        f"network {config['name']} has no free address left in "
+        f"{config['ip_range'] or config['subnet']}"
     )
 
 

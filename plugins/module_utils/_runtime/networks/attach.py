@@ -115,7 +115,8 @@ def disconnect(attachment, netns=None, remaining=()):
                 container.request([netlink.default_route(gateway)], tolerate=(errno.EEXIST,))
     except OSError as error:
         raise HostError(
-            f"network {attachment['network']}: can't disconnect {attachment['ifname']}: {error.strerror}"
+            f"network {attachment['network']}: can't disconnect {attachment['ifname']}: "
+            f"{error.strerror}"
         ) from None
 
 

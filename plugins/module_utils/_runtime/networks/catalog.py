@@ -141,7 +141,8 @@ def ensure_default(engine):
 def users(engine, name):
     """Who has an address on a network: ``[{"id", "name", "address", "mac"}]``, the name being the id for a container that is being made."""
     rows = engine.db.all(
-        "SELECT addresses.container AS id, coalesce(containers.name, addresses.container) AS name, address, mac FROM addresses"
+        "SELECT addresses.container AS id, coalesce(containers.name, addresses.container) AS "
+        "name, address, mac FROM addresses"
         " LEFT JOIN containers ON containers.id = addresses.container WHERE network = ? ORDER BY 2",
         name,
     )

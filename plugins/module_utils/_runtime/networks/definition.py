@@ -51,11 +51,13 @@ def wanted(params):
         raise InvalidInput("driver", params["driver"], "bridge")
     if params.get("enable_ipv6"):
         raise Unsupported(
-            "enable_ipv6: networks are IPv4 only in this version of pycontainer.engine; leave it out or set it to false"
+            "enable_ipv6: networks are IPv4 only in this version of pycontainer.engine; leave it "
+            "out or set it to false"
         )
     if params.get("enable_ipv4") is False:
         raise Unsupported(
-            "enable_ipv4: networks are IPv4 only in this version of pycontainer.engine; a network without IPv4 can't be made"
+            "enable_ipv4: networks are IPv4 only in this version of pycontainer.engine; a network "
+            "without IPv4 can't be made"
         )
     found = {}
     if params.get("internal") is not None:

@@ -160,7 +160,8 @@ def ensure(engine, networks):
             except netlink.Refused as error:
                 if error.errno not in ABSENT:
                     raise HostError(
-                        f"the rules of networks can't be set: the kernel's nf_tables refuses them: {error.strerror}"
+                        "the rules of networks can't be set: the kernel's nf_tables refuses "
+                        f"them: {error.strerror}"
                     ) from None
                 return [INCOMPLETE_NFTABLES % error.strerror]
         return foreign(connection, [config["bridge"] for config in networks])
@@ -180,14 +181,17 @@ def remove():
 
 
 NO_NFTABLES = (
-    "this host's kernel has no nf_tables: published ports are served by a relay, and containers can't reach other hosts "
+    "this host's kernel has no nf_tables: published ports are served by a relay, and containers "
+    "can't reach other hosts "
     "because their addresses can't be masqueraded"
 )
 
 
 INCOMPLETE_NFTABLES = (
-    "this host's kernel refuses the rules of networks (%s; nf_tables without a module such as nft_fib or nft_masq): published ports are "
-    "served by a relay, and containers can't reach other hosts because their addresses can't be masqueraded"
+    "this host's kernel refuses the rules of networks (%s; nf_tables without a module such as "
+    "nft_fib or nft_masq): published ports are "
+    "served by a relay, and containers can't reach other hosts because their addresses can't be "
+    "masqueraded"
 )
 
 
@@ -286,11 +290,15 @@ def foreign(connection, bridges):
             continue
         if chain["table"] == "firewalld":
             warnings.append(
-                f"firewalld rejects what comes from links that no zone has: containers reach no other hosts; for each bridge ({', '.join(bridges)}) run: firewall-cmd --permanent --zone=trusted --add-interface=BRIDGE, then firewall-cmd --reload"
+                "firewalld rejects what comes from links that no zone has: containers reach no "
+                f"other hosts; for each bridge ({', '.join(bridges)}) run: firewall-cmd "
+                "--permanent --zone=trusted --add-interface=BRIDGE, then firewall-cmd --reload"
             )
         else:
             warnings.append(
-                f"the chain {chain['name']} of nf_tables table {nftables.FAMILIES[chain['family']]} {chain['table']} drops forwarded packets by its policy: {REMEDY}"
+                f"the chain {chain['name']} of nf_tables table "
+                f"{nftables.FAMILIES[chain['family']]} {chain['table']} drops forwarded packets "
+                f"by its policy: {REMEDY}"
             )
     if _legacy_drops(bridges):
         warnings.append(
@@ -301,7 +309,8 @@ def foreign(connection, bridges):
 
 PREFIX = "pyc"  # of our own bridges' names, for rules with a wildcard
 REMEDY = (
-    "unless its rules accept them, containers reach no other hosts and their published ports are reached from this host only; "
+    "unless its rules accept them, containers reach no other hosts and their published ports are "
+    "reached from this host only; "
     "let it accept what comes from and goes to the links whose names begin with pyc"
 )
 

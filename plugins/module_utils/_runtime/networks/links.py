@@ -61,7 +61,8 @@ def _forward():
             file.write("1")
     except OSError as error:
         return [
-            f"net.ipv4.ip_forward is off and can't be turned on ({error.strerror}): containers reach no other hosts"
+            f"net.ipv4.ip_forward is off and can't be turned on ({error.strerror}): containers "
+            "reach no other hosts"
         ]
     return []
 
@@ -75,7 +76,8 @@ def make(configs):
             link = netlink.link(sock, config["bridge"])
             if link is not None and link["kind"] != "bridge":
                 raise Conflict(
-                    f"network {config['name']}: this host has a link {config['bridge']} that is no bridge; rename it, or name another bridge"
+                    f"network {config['name']}: this host has a link {config['bridge']} that is "
+                    "no bridge; rename it, or name another bridge"
                 )
     reader, writer = os.pipe()
     child = os.fork()
@@ -100,7 +102,8 @@ def _make_in_child(configs):
         import pyroute2
     except ImportError as error:
         return (
-            f"missing:networks need the Python library pyroute2 on the host (package python3-pyroute2): {error}"
+            "missing:networks need the Python library pyroute2 on the host (package "
+            f"python3-pyroute2): {error}"
         ).encode()
     step = ""
     try:

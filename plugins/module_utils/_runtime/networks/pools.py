@@ -47,7 +47,8 @@ def choose(bridge, networks):
         if not any(pool.overlaps(other) for other in taken):
             return text
     raise Conflict(
-        "no private subnet is free on this host: all of 172.17.0.0/16 to 172.31.0.0/16 and 192.168.0.0/16 overlap its routes "
+        "no private subnet is free on this host: all of 172.17.0.0/16 to 172.31.0.0/16 and "
+        "192.168.0.0/16 overlap its routes "
         "or networks; name one with ipam_config.subnet"
     )
 
@@ -58,7 +59,8 @@ def check(subnet, bridge, networks):
     for config in networks:
         if wanted.overlaps(ipaddress.ip_network(config["subnet"])):
             raise Conflict(
-                f"ipam_config.subnet: {subnet} overlaps {config['subnet']} of network {config['name']}"
+                f"ipam_config.subnet: {subnet} overlaps {config['subnet']} of network "
+                f"{config['name']}"
             )
     with netlink.Socket() as sock:
         names = {link["index"]: link["name"] for link in netlink.links(sock)}

@@ -56,7 +56,8 @@ def release_ports(engine, container_id):
 
 def _assign(engine, container_id, ports, replaces):
     rows = engine.db.all(
-        "SELECT protocol, host_ip, host_port, container AS id, coalesce(containers.name, container) AS name FROM ports"
+        "SELECT protocol, host_ip, host_port, container AS id, coalesce(containers.name, "
+        "container) AS name FROM ports"
         " LEFT JOIN containers ON containers.id = ports.container"
     )
     own = [row for row in rows if row["id"] in (container_id, replaces)]
@@ -79,7 +80,8 @@ def _normal(port):
         raise InvalidInput("published_ports", protocol, "protocol tcp or udp")
     if ":" in host_ip:
         raise Unsupported(
-            f"published_ports: {host_ip}: ports are published on IPv4 addresses only in this version of pycontainer.engine"
+            f"published_ports: {host_ip}: ports are published on IPv4 addresses only in this "
+            "version of pycontainer.engine"
         )
     try:
         socket.inet_pton(socket.AF_INET, host_ip)

@@ -57,7 +57,8 @@ def publish(container_id, address, ports):
         if error.errno in ABSENT:
             return False
         raise HostError(
-            f"published_ports: can't publish the ports of container {container_id}: {error.strerror}"
+            f"published_ports: can't publish the ports of container {container_id}: "
+            f"{error.strerror}"
         ) from None
     return True
 
@@ -78,7 +79,8 @@ def unpublish(container_id, address, ports):
             errno.EINVAL,
         ):  # EINVAL: nfnetlink's word outside of a batch for "no nf_tables"
             raise HostError(
-                f"published_ports: can't take back the ports of container {container_id}: {error.strerror}"
+                f"published_ports: can't take back the ports of container {container_id}: "
+                f"{error.strerror}"
             ) from None
 
 

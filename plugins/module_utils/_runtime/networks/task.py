@@ -47,7 +47,8 @@ def plan(engine, params):
         raise InvalidInput(
             "force",
             True,
-            "true with state=absent only; a network that is present is never taken away from its containers",
+            "true with state=absent only; a network that is present is never taken away from its "
+            "containers",
         )
     if current is None:
         return _create(engine, params["name"], wanted)
@@ -91,7 +92,10 @@ def _update(engine, current, wanted):
     users = catalog.users(engine, name) if fixed else []
     if users:
         raise Conflict(
-            f"{OPTION.get(fixed[0], fixed[0])}: {current[fixed[0]]} can't become {config[fixed[0]]} while containers use network {name} ({', '.join((user['name'] for user in users))}): their own addresses and routes depend on it; remove them first"
+            f"{OPTION.get(fixed[0], fixed[0])}: {current[fixed[0]]} can't become "
+            f"{config[fixed[0]]} while containers use network {name} "
+            f"({', '.join((user['name'] for user in users))}): their own addresses and routes "
+            "depend on it; remove them first"
         )
 
     def apply():
@@ -147,7 +151,8 @@ def _absent(engine, params, current):
     users = catalog.users(engine, name)
     if users and not params.get("force"):
         raise Conflict(
-            f"network {name} is used by {', '.join((user['name'] for user in users))}; remove them first, or set force"
+            f"network {name} is used by {', '.join((user['name'] for user in users))}; remove "
+            "them first, or set force"
         )
 
     def apply():

@@ -264,11 +264,13 @@ def _warnings(wanted, current):
     ]
     if config["users"] and not config["tls_cert"] and open_to_others:
         found.append(
-            f"registry {wanted['name']}: without tls_cert its users' passwords travel in clear text to {', '.join(open_to_others)}"
+            f"registry {wanted['name']}: without tls_cert its users' passwords travel in clear "
+            f"text to {', '.join(open_to_others)}"
         )
     if current and current["config"]["path"] != config["path"]:
         found.append(
-            f"registry {wanted['name']}: what was pushed before stays in {current['config']['path']}"
+            f"registry {wanted['name']}: what was pushed before stays in "
+            f"{current['config']['path']}"
         )
     return found
 

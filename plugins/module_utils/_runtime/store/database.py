@@ -295,7 +295,8 @@ class Database:
 
     def _ours(self):
         rows = self._connection.execute(
-            "SELECT name FROM sqlite_master WHERE type = 'table' AND name IN ('containers', 'operations')"
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name IN ('containers', "
+            "'operations')"
         )
         return len(rows.fetchall()) == 2
 
@@ -393,7 +394,8 @@ class Database:
                 for row in rows.get(table, ()):
                     try:
                         connection.execute(
-                            f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",
+                            f"INSERT INTO {table} ({', '.join(columns)}) VALUES "
+                            f"({', '.join('?' * len(columns))})",
                             [row.get(column) for column in columns],
                         )
                     except (

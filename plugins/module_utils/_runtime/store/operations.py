@@ -47,7 +47,8 @@ class Operations:
 
     def _recorded(self, kind, detail):
         row = self.database.run(
-            "INSERT INTO operations (kind, detail, pid, started, boot, at) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO operations (kind, detail, pid, started, boot, at) VALUES (?, ?, ?, ?, ?, "
+            "?)",
             kind,
             encode(detail),
             os.getpid(),

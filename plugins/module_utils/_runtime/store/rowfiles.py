@@ -83,7 +83,8 @@ class RowFiles:
                 + ["NULL"] * (_WIDTH - len(KEYS[table]))
             )
             self.connection.execute(
-                f"CREATE TEMP TRIGGER IF NOT EXISTS touched_{table}_{event.lower()} AFTER {event} ON main.{table} BEGIN INSERT INTO touched VALUES ({values}); END"
+                f"CREATE TEMP TRIGGER IF NOT EXISTS touched_{table}_{event.lower()} AFTER {event} "
+                f"ON main.{table} BEGIN INSERT INTO touched VALUES ({values}); END"
             )
 
     def undone(self):

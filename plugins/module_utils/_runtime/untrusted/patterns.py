@@ -213,7 +213,8 @@ def shell(pattern, error=Malformed):
                 raise error(f"invalid pattern '{printable(pattern)}': it ends with an escape")
             if pattern[at] not in _ESCAPABLE:
                 raise error(
-                    f"invalid escape \\{printable(pattern[at])} in the pattern '{printable(pattern)}'"
+                    f"invalid escape \\{printable(pattern[at])} in the pattern "
+                    f"'{printable(pattern)}'"
                 )
             tokens.append((_ONE, pattern[at]))
             at += 1

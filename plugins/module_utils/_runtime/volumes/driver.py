@@ -64,7 +64,8 @@ def _mount_of(options):
     if kind in ("none", "bind", "") and ("bind" in words or "rbind" in words):
         return _bind(options, words)
     raise Unsupported(
-        f"driver_options: type {kind} with o {options.get('o', '')!r}: volumes of type tmpfs, and of type none with o: bind and a device, are what works"
+        f"driver_options: type {kind} with o {options.get('o', '')!r}: volumes of type tmpfs, and "
+        "of type none with o: bind and a device, are what works"
     )
 
 

@@ -74,7 +74,9 @@ def _present(engine, plan, name, now, wanted, recreate):
         return
     if differs:
         plan.warnings.append(
-            f"volume {name} has driver_options {now['driver_options']!r}, not {wanted['driver_options']!r}: it is left as it is (recreate: options-changed would remove its content)"
+            f"volume {name} has driver_options {now['driver_options']!r}, not "
+            f"{wanted['driver_options']!r}: it is left as it is (recreate: options-changed would "
+            "remove its content)"
         )
     if "labels" in wanted and wanted["labels"] != now["labels"]:
         plan.add(

@@ -65,7 +65,8 @@ def target(text, option="cache_to"):
         raise InvalidInput(
             option,
             text,
-            "a path where nothing is, an empty directory, or one with a build cache of this engine alone",
+            "a path where nothing is, an empty directory, or one with a build cache of this "
+            "engine alone",
         )
     return place
 

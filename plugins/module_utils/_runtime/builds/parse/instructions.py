@@ -126,7 +126,8 @@ def _flags(raw):
         kind = known.get(name)
         if kind is None:
             raise words.Trouble(
-                f"{raw.name}: unknown flag --{name}; known: {', '.join(('--' + each for each in known)) or 'none'}"
+                f"{raw.name}: unknown flag --{name}; known: "
+                f"{', '.join(('--' + each for each in known)) or 'none'}"
             )
         if kind == SWITCH:
             if value is not None and value.lower() not in ("true", "false"):
@@ -191,7 +192,8 @@ def _check_run(instruction):
     network, security = instruction.flags.get("network"), instruction.flags.get("security")
     if instruction.flags.get("device"):
         raise words.Trouble(
-            f"RUN: --device={instruction.flags['device'][0]} is not accepted: a build has no devices of the host"
+            f"RUN: --device={instruction.flags['device'][0]} is not accepted: a build has no "
+            "devices of the host"
         )
     if network not in (None, "default", "none", "host"):
         raise words.Trouble(
@@ -209,7 +211,8 @@ def _from(instruction, _escape):
         raise words.Trouble("FROM takes an image, or: IMAGE AS NAME")
     if len(parts) == 3 and not _STAGE_NAME.fullmatch(parts[2].lower()):
         raise words.Trouble(
-            f"FROM: invalid name for a stage: {parts[2]!r}; accepted: a letter, then letters, digits, - _ and ."
+            f"FROM: invalid name for a stage: {parts[2]!r}; accepted: a letter, then letters, "
+            "digits, - _ and ."
         )
     instruction.args = [parts[0], parts[2].lower() if len(parts) == 3 else ""]
 
@@ -268,7 +271,8 @@ def _files(instruction, _escape):
     source = instruction.flags.get("from") or ""
     if "$" in source[:-1]:
         raise words.Trouble(
-            f"{instruction.name}: --from={source}: variables have no values there; FROM has them: make a stage of it"
+            f"{instruction.name}: --from={source}: variables have no values there; FROM has them: "
+            "make a stage of it"
         )
     if instruction.heredocs and heredoc_of(instruction.args[-1]) is not None:
         raise words.Trouble(

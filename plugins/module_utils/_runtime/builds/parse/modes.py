@@ -32,7 +32,8 @@ def _clause(part, text):
     match = _CLAUSE.fullmatch(part)
     if match is None:
         raise Trouble(
-            f"--chmod={text} is not valid; accepted: an octal number up to 7777, or a form such as u=rwX,go=rX"
+            f"--chmod={text} is not valid; accepted: an octal number up to 7777, or a form such "
+            "as u=rwX,go=rX"
         )
     who = match.group(1) or "a"
     return ("ugo" if "a" in who else who), re.findall(

@@ -140,7 +140,8 @@ class Containerfile:
             raise InvalidInput(
                 "target",
                 text,
-                f"a stage of {self.name}: {', '.join((stage.name or str(stage.index) for stage in self.stages))}",
+                f"a stage of {self.name}: "
+                f"{', '.join((stage.name or str(stage.index) for stage in self.stages))}",
             )
         return found
 

@@ -245,7 +245,8 @@ class _Scan:
         sign = modifier if empty_counts else self.next()
         if sign not in ("+-?#%" if empty_counts else "+-?") or not sign:
             raise Trouble(
-                f"unsupported modifier ({modifier if empty_counts else modifier + sign}) in substitution"
+                f"unsupported modifier ({modifier if empty_counts else modifier + sign}) in "
+                "substitution"
             )
         word = self.until("}", sign in "#%")
         if value is None and self.lexer.skip_unset:

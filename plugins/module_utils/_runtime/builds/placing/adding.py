@@ -66,16 +66,19 @@ class Adding:
         ]
         if not copy.add and repositories + urls:
             raise Trouble(
-                f"COPY takes files of the context, a stage or an image; {(repositories + urls)[0]} is for ADD"
+                "COPY takes files of the context, a stage or an image; "
+                f"{(repositories + urls)[0]} is for ADD"
             )
         local = [word for word in copy.sources if word not in urls + repositories]
         if copy.checksum and not urls and not repositories:
             raise Trouble(
-                f"ADD: --checksum is for web addresses and Git repositories; {' '.join(copy.sources)} is neither"
+                "ADD: --checksum is for web addresses and Git repositories; "
+                f"{' '.join(copy.sources)} is neither"
             )
         if copy.checksum and urls and not re.fullmatch("sha256:[0-9a-f]{64}", copy.checksum):
             raise Trouble(
-                f"ADD: --checksum={copy.checksum} is not valid; accepted: sha256: and 64 hexadecimal digits"
+                f"ADD: --checksum={copy.checksum} is not valid; accepted: sha256: and 64 "
+                "hexadecimal digits"
             )
         fetched_trees = [self._repository(word, copy) for word in repositories]
         parent = "" if copy.link and not copy.chown else state.chain

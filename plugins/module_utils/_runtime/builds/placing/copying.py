@@ -52,7 +52,8 @@ class Copy:
                 heredoc = heredocs.pop(0)
                 if "/" in heredoc.name or heredoc.name in (".", ".."):
                     raise Trouble(
-                        f"{instruction.name}: the here-document {heredoc.name} has no name that a file can have"
+                        f"{instruction.name}: the here-document {heredoc.name} has no name that a "
+                        "file can have"
                     )
                 text = heredoc.text
                 if heredoc.expand:
@@ -65,7 +66,8 @@ class Copy:
         self.dest = self.dest or "/"
         if len(self.sources) + len(self.texts) > 1 and not self.dest.endswith("/"):
             raise Trouble(
-                f"{instruction.name}: with more than one source the destination must be a directory and end with a /"
+                f"{instruction.name}: with more than one source the destination must be a "
+                "directory and end with a /"
             )
         if self.checksum and len(self.sources) != 1:
             raise Trouble("ADD: --checksum is for one source")
@@ -123,7 +125,8 @@ class Copy:
         several = len(chosen) > 1 and not self.dest.endswith("/") and not placer.is_directory(dest)
         if several and not all(each.is_directory for _tree, each in chosen):
             raise Trouble(
-                f"the pattern matches {len(chosen)} files: the destination {self.dest} must be a directory and end with a /"
+                f"the pattern matches {len(chosen)} files: the destination {self.dest} must be a "
+                "directory and end with a /"
             )
         for tree, each in chosen:
             self._one(placer, tree, each, dest)
@@ -194,7 +197,8 @@ class Copy:
             return
         if not fetched.name and (self.dest.endswith("/") or placer.is_directory(dest)):
             raise Trouble(
-                f"ADD {fetched.url}: the address ends without a file's name, so the destination can't be a directory"
+                f"ADD {fetched.url}: the address ends without a file's name, so the destination "
+                "can't be a directory"
             )
         with os.fdopen(fetched.open(), "rb") as file:
             self._data(placer, dest, fetched.name, streams.pieces(file), 0o600, fetched.mtime)

@@ -78,7 +78,8 @@ def different(seen, directory, privileged=False):
         for sentence, names in (
             ("%s is given no device nodes, so it lacks %s (privileged takes them)", devices),
             (
-                "%s is given no set-id bits and file capabilities, which the image has at %s (privileged takes them)",
+                "%s is given no set-id bits and file capabilities, which the image has at %s "
+                "(privileged takes them)",
                 lessened,
             ),
         )

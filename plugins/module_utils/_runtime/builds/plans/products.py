@@ -60,7 +60,8 @@ class Wish:
             raise InvalidInput(
                 option,
                 shown,
-                "one platform, or several together with a push: a name on a host is one platform's image",
+                "one platform, or several together with a push: a name on a host is one "
+                "platform's image",
             )
         if self.squash:
             raise InvalidInput(option, shown, "one platform together with squash")

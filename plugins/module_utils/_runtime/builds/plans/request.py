@@ -101,7 +101,8 @@ class Request:
             and "security.insecure" not in self.allowed
         ):
             raise Trouble(
-                "RUN: --security=insecure is not allowed here: it gives the command all of the host's powers; "
+                "RUN: --security=insecure is not allowed here: it gives the command all of the "
+                "host's powers; "
                 "--allow security.insecure (build.allow) allows it"
             )
         if (
@@ -110,7 +111,8 @@ class Request:
             and "network.host" not in self.allowed
         ):
             raise Trouble(
-                "RUN: --network=host is not allowed here; --allow network.host (build.allow) or the network host of the build allows it"
+                "RUN: --network=host is not allowed here; --allow network.host (build.allow) or "
+                "the network host of the build allows it"
             )
 
     def run_options(self, network=None):

@@ -66,7 +66,8 @@ def locate(engine, text, request, stdin=None, option="path"):
             raise InvalidInput(
                 option,
                 text,
-                "an existing directory, a Git repository's address, or http:// or https:// and an archive",
+                "an existing directory, a Git repository's address, or http:// or https:// and an "
+                "archive",
             )
         return found
     except BaseException as error:

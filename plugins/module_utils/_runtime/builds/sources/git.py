@@ -179,7 +179,8 @@ class Git:
         commit = self._fetch(repository, commit, directory)
         if not commit.startswith(repository.commit):
             raise Trouble(
-                f"{repository.shown}: {repository.ref or 'HEAD'} is the commit {commit}, not {repository.commit}"
+                f"{repository.shown}: {repository.ref or 'HEAD'} is the commit {commit}, not "
+                f"{repository.commit}"
             )
         self._run(repository, ["checkout", "-q", "--detach", commit], directory)
         if repository.submodules and os.path.lexists(os.path.join(directory, ".gitmodules")):
@@ -261,7 +262,8 @@ class Git:
                 line for line in complaint.decode("utf-8", "replace").splitlines() if line.strip()
             ] or ["it ended with exit code %d" % process.returncode]
             raise Trouble(
-                f"{printable(repository.shown)}: git {words[0]}: {printable(without_userinfo(said[-1]))}"
+                f"{printable(repository.shown)}: git {words[0]}: "
+                f"{printable(without_userinfo(said[-1]))}"
             )
         return found.decode("utf-8", "replace")
 

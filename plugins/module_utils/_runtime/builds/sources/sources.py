@@ -76,7 +76,8 @@ class Tree:
             found = self._look(path)
             if found is None:
                 raise Trouble(
-                    f"{'/' + path}: not found in {self.what}{' (or left out by its ignore file)' if self.ignore else ''}"
+                    f"{'/' + path}: not found in "
+                    f"{self.what}{' (or left out by its ignore file)' if self.ignore else ''}"
                 )
             return [found]
         found = [""]
@@ -122,7 +123,8 @@ class Tree:
         ]
         if exact and not found:
             raise Trouble(
-                f"--parents {word}: nothing of that name is below {base or '/'} in {self.what}; links on the way are not followed"
+                f"--parents {word}: nothing of that name is below {base or '/'} in {self.what}; "
+                "links on the way are not followed"
             )
         return found
 

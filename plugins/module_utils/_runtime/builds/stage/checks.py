@@ -195,7 +195,9 @@ class _Checks:
                 self.say(
                     "ConsistentInstructionCasing",
                     each,
-                    f"{each.written} is written {'in small letters' if lower > upper else 'in capitals'} elsewhere in this file: {wanted}",
+                    f"{each.written} is written "
+                    f"{'in small letters' if lower > upper else 'in capitals'} elsewhere in this "
+                    f"file: {wanted}",
                 )
 
     def _any(self, instruction):
@@ -203,20 +205,23 @@ class _Checks:
             self.say(
                 "NoEmptyContinuation",
                 instruction,
-                f"an empty line inside of a continued {instruction.name}: a later version of the language will not take it",
+                f"an empty line inside of a continued {instruction.name}: a later version of the "
+                "language will not take it",
                 instruction.end,
             )
         if instruction.name == "MAINTAINER":
             self.say(
                 "MaintainerDeprecated",
                 instruction,
-                "MAINTAINER is out of date: LABEL org.opencontainers.image.authors=... says who made it",
+                "MAINTAINER is out of date: LABEL org.opencontainers.image.authors=... says who "
+                "made it",
             )
         if instruction.old_form:
             self.say(
                 "LegacyKeyValueFormat",
                 instruction,
-                f"{instruction.name} with a blank between name and value is out of date: {instruction.name} {instruction.args[0][0]}=...",
+                f"{instruction.name} with a blank between name and value is out of date: "
+                f"{instruction.name} {instruction.args[0][0]}=...",
             )
         names = (
             [instruction.args[1]]
@@ -263,7 +268,8 @@ class _Checks:
                 self.say(
                     "DuplicateStageName",
                     instruction,
-                    f"there is a stage with the name {stage.name} above; from here on this one is meant",
+                    f"there is a stage with the name {stage.name} above; from here on this one is "
+                    "meant",
                 )
             seen.add(stage.name)
         self._expanded_in_from(instruction, instruction.args[0])
@@ -298,7 +304,8 @@ class _Checks:
                 self.say(
                     "FromPlatformFlagConstDisallowed",
                     instruction,
-                    f"--platform={written} fixes the platform whatever is built for; with a variable it would not, or the stage's name could say so",
+                    f"--platform={written} fixes the platform whatever is built for; with a "
+                    "variable it would not, or the stage's name could say so",
                 )
 
     def _expanded_in_from(self, instruction, text):
@@ -336,7 +343,9 @@ class _Checks:
             self.say(
                 "InvalidBaseImagePlatform",
                 stage.instruction,
-                f"the image {stage.base} on this host is for {record['config'].get('os')}/{record['config'].get('architecture')}, not for {manifest.show_platform(wanted)}",
+                f"the image {stage.base} on this host is for "
+                f"{record['config'].get('os')}/{record['config'].get('architecture')}, not for "
+                f"{manifest.show_platform(wanted)}",
             )
         config = record["config"].get("config") or {}
         names = dict(
@@ -364,7 +373,8 @@ class _Checks:
                 self.say(
                     "JSONArgsRecommended",
                     instruction,
-                    f"{name} as a line for the shell runs below a shell, which hands on no signals; a JSON list of words does not",
+                    f"{name} as a line for the shell runs below a shell, which hands on no "
+                    "signals; a JSON list of words does not",
                 )
             state.shell = state.shell or name == "SHELL"
             if name in ("ARG", "ENV"):
@@ -388,7 +398,8 @@ class _Checks:
                 self.say(
                     "SecretsUsedInArgOrEnv",
                     instruction,
-                    f"{instruction.name} {key}: what is secret stays readable in the image; RUN --mount=type=secret shows it to a command alone",
+                    f"{instruction.name} {key}: what is secret stays readable in the image; RUN "
+                    "--mount=type=secret shows it to a command alone",
                 )
 
     def _expand(self, values, texts):
@@ -408,7 +419,8 @@ class _Checks:
                 self.say(
                     "ExposeInvalidFormat",
                     instruction,
-                    f"EXPOSE {word}: an address or a port of the host has no place here: {port.rpartition(':')[2]}{slash}{protocol}",
+                    f"EXPOSE {word}: an address or a port of the host has no place here: "
+                    f"{port.rpartition(':')[2]}{slash}{protocol}",
                 )
             if protocol != protocol.lower():
                 self.say(
@@ -423,7 +435,8 @@ class _Checks:
             self.say(
                 "WorkdirRelativePath",
                 instruction,
-                f"WORKDIR {path} goes on from the base image's directory, which may change with that: name an absolute one first",
+                f"WORKDIR {path} goes on from the base image's directory, which may change with "
+                "that: name an absolute one first",
             )
         state.workdir = True
 

@@ -162,8 +162,8 @@ class State:
         )
         if len(data) > manifest.MAX_CONFIG:
             raise Trouble(
-                "the image's configuration would have %d bytes; accepted: %d with its environment, labels and history"
-                % (len(data), manifest.MAX_CONFIG)
+                "the image's configuration would have %d bytes; accepted: %d with its "
+                "environment, labels and history" % (len(data), manifest.MAX_CONFIG)
             )
         return data
 
@@ -231,7 +231,8 @@ def ports(words):
         )
         if not low <= high < 65536:
             raise Trouble(
-                f"EXPOSE: invalid port {word!r}; accepted: PORT or PORT-PORT up to 65535, with /tcp, /udp or /sctp if wanted"
+                f"EXPOSE: invalid port {word!r}; accepted: PORT or PORT-PORT up to 65535, with "
+                "/tcp, /udp or /sctp if wanted"
             )
         found += [
             "%d/%s" % (port, (match.group(3) or "tcp").lower()) for port in range(low, high + 1)

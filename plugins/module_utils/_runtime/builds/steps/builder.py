@@ -252,7 +252,8 @@ class Build:
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise errors.HostError(
-                    f"{self._where(instruction)}: no space left in {self.engine.paths.data} for the build"
+                    f"{self._where(instruction)}: no space left in {self.engine.paths.data} for "
+                    "the build"
                 ) from None
             where = f" ({error.filename})" if error.filename else ""
             raise errors.HostError(
@@ -459,8 +460,8 @@ class Build:
         if layer is not None:
             if len(state.layers) >= manifest.MAX_LAYERS:
                 raise Trouble(
-                    "the image would have %d layers; overlayfs takes at most %d (pycontainer image squash merges some)"
-                    % (len(state.layers) + 1, manifest.MAX_LAYERS)
+                    "the image would have %d layers; overlayfs takes at most %d (pycontainer "
+                    "image squash merges some)" % (len(state.layers) + 1, manifest.MAX_LAYERS)
                 )
             state.layers.append(layer)
         now = states.moment(self.options.epoch if self.options.epoch is not None else time.time())

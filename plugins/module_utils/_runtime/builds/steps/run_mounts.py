@@ -148,7 +148,8 @@ class RunMounts:
         if mount.env:
             if b"\0" in data:
                 raise Trouble(
-                    f"RUN --mount=type=secret: the secret {mount.id} has a NUL byte and can't be a variable"
+                    f"RUN --mount=type=secret: the secret {mount.id} has a NUL byte and can't be "
+                    "a variable"
                 )
             self.env[mount.env] = os.fsdecode(data)
         if target:

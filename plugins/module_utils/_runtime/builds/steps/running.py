@@ -229,7 +229,8 @@ def _prepare(job, prepared):
         os.close(os.open(place, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         if prepared.scratch:
             raise ContainerFailed(
-                f"RUN --mount: source {prepared.source}: readwrite is for directories; this is a file"
+                f"RUN --mount: source {prepared.source}: readwrite is for directories; this is a "
+                "file"
             )
     mounts.attach_root(bound, place)
     if prepared.scratch:

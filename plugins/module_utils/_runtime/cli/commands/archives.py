@@ -90,7 +90,8 @@ def import_(session, given):
     source, name = given.words[0], given.words[1] if len(given.words) > 1 else None
     if source.startswith(("http://", "https://")):
         raise UsageError(
-            f"pycontainer import takes a file, a directory or - (standard input), not the web address {source}; fetch it first"
+            "pycontainer import takes a file, a directory or - (standard input), not the web "
+            f"address {source}; fetch it first"
         )
     with contextlib.ExitStack() as stack:
         path = (

@@ -28,7 +28,8 @@ def build(session, given):
     drawn = kind in ("auto", "tty") and session.terminal and live.drawn()
     if kind == "tty" and not drawn:
         raise UsageError(
-            "--progress tty needs a terminal at standard error; accepted elsewhere: auto, plain, quiet"
+            "--progress tty needs a terminal at standard error; accepted elsewhere: auto, plain, "
+            "quiet"
         )
     check_place(given.iidfile, "--iidfile")
     check_place(given.metadata_file, "--metadata-file")
@@ -76,16 +77,19 @@ def _check(wish, given):
         raise UsageError("--squash needs a name: -t")
     if wish.squash and given.annotation:
         raise UsageError(
-            "--annotation and --squash don't go together: the squashed image has a manifest of its own"
+            "--annotation and --squash don't go together: the squashed image has a manifest of "
+            "its own"
         )
     for name in ("provenance", "sbom"):
         if (getattr(given, name) or "false").lower() not in ("false", "0", "f"):
             raise UsageError(
-                f"--{name} {getattr(given, name)!r} is not accepted: attestations are not made here; accepted: false"
+                f"--{name} {getattr(given, name)!r} is not accepted: attestations are not made "
+                "here; accepted: false"
             )
     if len(wish.platforms) > 1 and ((given.words or ["."])[0] == "-" or given.file == "-"):
         raise UsageError(
-            f"--platform {given.platform}: several platforms need a context that can be read again, which standard input can't"
+            f"--platform {given.platform}: several platforms need a context that can be read "
+            "again, which standard input can't"
         )
     if sum(output.dest == "-" for output in wish.outputs) > 1:
         raise UsageError("--output: only one of them can go to standard output")
@@ -206,7 +210,8 @@ def _sources(session, given):
     if "-" not in (where, name):
         if not fetching.is_remote(where) and not os.path.isdir(where):
             raise UsageError(
-                f"build: {where} is not a directory; accepted: the context's directory, the address of a Git repository or an archive, or -"
+                f"build: {where} is not a directory; accepted: the context's directory, the "
+                "address of a Git repository or an archive, or -"
             )
         if name and os.path.isfile(name) and os.path.isdir(where):
             name = os.path.abspath(name)
@@ -215,7 +220,8 @@ def _sources(session, given):
         raise UsageError("build: a task has no standard input; name the file")
     if where == name:
         raise UsageError(
-            "build - takes the context from standard input: its Containerfile can't come from there too"
+            "build - takes the context from standard input: its Containerfile can't come from "
+            "there too"
         )
     if where == "-":
         return where, name, sys.stdin.buffer, {}
@@ -264,7 +270,8 @@ def _agent(text):
     path = path if equals else os.environ.get("SSH_AUTH_SOCK")
     if not name or not path:
         raise UsageError(
-            f"--ssh {text!r} is not valid; accepted: ID=SOCKET, or ID with SSH_AUTH_SOCK in the environment"
+            f"--ssh {text!r} is not valid; accepted: ID=SOCKET, or ID with SSH_AUTH_SOCK in the "
+            "environment"
         )
     return name, path
 

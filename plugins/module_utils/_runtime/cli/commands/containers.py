@@ -66,13 +66,15 @@ def _start_from(session, given):
     """``start --checkpoint``: one container goes on where it was."""
     if given.attach or given.interactive or len(given.words) > 1:
         raise UsageError(
-            "pycontainer start --checkpoint takes one container, and no -a or -i: attach joins it afterwards"
+            "pycontainer start --checkpoint takes one container, and no -a or -i: attach joins it "
+            "afterwards"
         )
 
     def work(record, state, plan):
         if state in ALIVE:
             raise Conflict(
-                f"container {record['name']} is running: a checkpoint is for the start of one that is not"
+                f"container {record['name']} is running: a checkpoint is for the start of one "
+                "that is not"
             )
         checkpoint = containers.ready_checkpoint(
             session.engine, record, given.checkpoint, given.checkpoint_dir
@@ -285,7 +287,8 @@ def update(session, given):
         changed.setdefault("restart_retries", 0)
     if not changed:
         raise UsageError(
-            f"pycontainer update: name at least one thing to change; accepted: {', '.join(('--' + flag.key.replace('_', '-') for flag in UPDATE_FLAGS))}"
+            "pycontainer update: name at least one thing to change; accepted: "
+            f"{', '.join(('--' + flag.key.replace('_', '-') for flag in UPDATE_FLAGS))}"
         )
 
     def one(name):

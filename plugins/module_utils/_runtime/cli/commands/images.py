@@ -155,7 +155,8 @@ def login(session, given):
     password = given.password
     if password is not None and not session.terminal:
         raise UsageError(
-            "login --password: a task's options are in the host's log; use the module registry_login"
+            "login --password: a task's options are in the host's log; use the module "
+            "registry_login"
         )
     if given.password_stdin:
         session.need_terminal("login --password-stdin", "use the module registry_login")

@@ -163,7 +163,8 @@ def network_disconnect(session, given):
         raise NotFound(f"container {record['name']} is not on network {config['name']}")
     if not left:
         raise Conflict(
-            f"container {record['name']} is on network {config['name']} only; connect it to another one first"
+            f"container {record['name']} is on network {config['name']} only; connect it to "
+            "another one first"
         )
     session.carry_out(
         containers.plan(
@@ -189,6 +190,7 @@ def _networks_of(record):
     found = containers.networks_of(record)
     if not found:
         raise Conflict(
-            f"container {record['name']} has network_mode {record['definition']['network_mode']}, and is on no network"
+            f"container {record['name']} has network_mode {record['definition']['network_mode']}, "
+            "and is on no network"
         )
     return found

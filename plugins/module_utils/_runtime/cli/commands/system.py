@@ -124,9 +124,8 @@ def info(session, given):
 def _policy(policy):
     if not policy["found"]:
         return "none, every image is accepted"
-    return (
-        policy["error"]
-        or f"{policy['path']}, by default {' and '.join((item['type'] for item in policy['default']))}"
+    return policy["error"] or (
+        f"{policy['path']}, by default {' and '.join((item['type'] for item in policy['default']))}"
     )
 
 
@@ -253,7 +252,8 @@ def _check_images(session, given, already):
             session.rc = 1
         elif names:
             session.complain(
-                f"{damage.sentences[0]}; stop {', '.join(names)} first, which stand{'s' if len(names) == 1 else ''} on it"
+                f"{damage.sentences[0]}; stop {', '.join(names)} first, which "
+                f"stand{'s' if len(names) == 1 else ''} on it"
             )
         else:
             session.each(

@@ -226,8 +226,8 @@ def _with_layer(document, diff_id):
         document["rootfs"]["diff_ids"].append(diff_id)
     if len(document["rootfs"]["diff_ids"]) > manifest.MAX_LAYERS:
         raise Unsupported(
-            "the image would have %d layers; overlayfs takes at most %d (pycontainer image squash merges some)"
-            % (len(document["rootfs"]["diff_ids"]), manifest.MAX_LAYERS)
+            "the image would have %d layers; overlayfs takes at most %d (pycontainer image squash "
+            "merges some)" % (len(document["rootfs"]["diff_ids"]), manifest.MAX_LAYERS)
         )
     return json.dumps(document, separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode(
         "utf-8", "surrogateescape"

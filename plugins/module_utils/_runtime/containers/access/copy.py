@@ -181,7 +181,8 @@ def _in_volume(engine, record, path):
     mount = own[place]
     if not os.path.isdir(mount["source"]):
         raise Conflict(
-            f"{place} in container {record['name']} is a mounted file; copy {mount['source']} of the host"
+            f"{place} in container {record['name']} is a mounted file; copy {mount['source']} of "
+            "the host"
         )
     return mount["source"], (path[len(place) :] or "/") + tail
 

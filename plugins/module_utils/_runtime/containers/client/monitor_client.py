@@ -142,7 +142,8 @@ def _gather(paths, idents, message, timeout=None):
             events = poll.poll(None if end is None else max(0.0, end - time.monotonic()) * 1000)
             if not events:
                 raise HostError(
-                    f"container {', '.join((ident for ident, _c in connections.values()))} has not ended after {timeout:g} seconds"
+                    f"container {', '.join((ident for ident, _c in connections.values()))} has "
+                    f"not ended after {timeout:g} seconds"
                 )
             for fd, _event in events:
                 ident, connection = connections.pop(fd)

@@ -139,7 +139,10 @@ def requests(paths, messages, at_once, descriptors=()):
                 answers[index] = wire.receive(connection)[0]
             except wire.Gone:
                 answers[index] = {
-                    "error": f"container {messages[index].get('id')}: its monitor was killed while it worked",
+                    "error": (
+                        f"container {messages[index].get('id')}: its monitor was killed while it "
+                        "worked"
+                    ),
                     "killed": True,
                 }
             connection.close()

@@ -116,7 +116,8 @@ def check(engine, record):
     now = running.status(engine, record["id"])
     if now["status"] not in ("running", "paused"):
         raise Conflict(
-            f"container {record['name']} is not running (it is {now['status']}): there is nothing to write down"
+            f"container {record['name']} is not running (it is {now['status']}): there is nothing "
+            "to write down"
         )
     return now, works()
 

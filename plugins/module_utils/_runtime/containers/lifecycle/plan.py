@@ -323,11 +323,13 @@ class Work:
                 )
         if costly and self.task.policy == "fail":
             raise Conflict(
-                f"container {self.task.name} would have to be made anew (recreate_policy fail) because of {_list(costly)}"
+                f"container {self.task.name} would have to be made anew (recreate_policy fail) "
+                f"because of {_list(costly)}"
             )
         if costly and self.task.policy == "warn":
             self.plan.warnings.append(
-                f"container {self.task.name} is left as it is (recreate_policy warn) although these differ: {_list(costly)}"
+                f"container {self.task.name} is left as it is (recreate_policy warn) although "
+                f"these differ: {_list(costly)}"
             )
             for name, before, _after in costly:
                 if name in options.OPTIONS:
@@ -380,7 +382,9 @@ class Work:
             anew = catalog.by_id(self.engine, ident)["name"] in self.replaced
             if anew and said not in self.replaced:
                 raise Conflict(
-                    f"{option}: container:{said} goes by this task, which makes container {catalog.by_id(self.engine, ident)['name']} anew; name it container:{catalog.by_id(self.engine, ident)['name']}"
+                    f"{option}: container:{said} goes by this task, which makes container "
+                    f"{catalog.by_id(self.engine, ident)['name']} anew; name it "
+                    f"container:{catalog.by_id(self.engine, ident)['name']}"
                 )
             if (had.get(kind) != ident or anew) and option not in [name for name, _b, _a in found]:
                 found.append(
@@ -414,7 +418,8 @@ class Work:
         for other, option in shared_namespaces.users(self.engine, self.record):
             if other not in self.coming:
                 self.plan.warnings.append(
-                    f"container {other} has {option} container:{self.task.name}: it stays with the namespace of the old one until it is made anew"
+                    f"container {other} has {option} container:{self.task.name}: it stays with "
+                    "the namespace of the old one until it is made anew"
                 )
         lives = self.status in running.LIVING
         run = self.task.state in RUNS or (self.task.state == "present" and lives)

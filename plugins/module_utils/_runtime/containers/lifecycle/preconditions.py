@@ -51,7 +51,8 @@ def _mounts(engine, definition):
                 raise InvalidInput(
                     option,
                     entry["source"],
-                    "a path that exists on the host (make it first, e.g. with ansible.builtin.file)",
+                    "a path that exists on the host (make it first, e.g. with "
+                    "ansible.builtin.file)",
                 )
             _propagation(option, entry)
         elif entry["type"] == "volume" and entry["source"]:
@@ -105,11 +106,13 @@ def _networks(engine, definition, ident):
     if closed and len(closed) == len(network.attachments(definition)):
         if definition.get("published_ports"):
             raise Conflict(
-                f"published_ports: nothing enters an internal network, and the container is on {', '.join(closed)} only"
+                "published_ports: nothing enters an internal network, and the container is on "
+                f"{', '.join(closed)} only"
             )
         if "host-gateway" in definition.get("etc_hosts", {}).values():
             raise Conflict(
-                f"etc_hosts: host-gateway: an internal network has none, and the container is on {', '.join(closed)} only"
+                "etc_hosts: host-gateway: an internal network has none, and the container is on "
+                f"{', '.join(closed)} only"
             )
     networks.check_ports(
         engine,
@@ -126,7 +129,8 @@ def _capabilities(definition):
     missing = spec_security.missing_capabilities(definition)
     if missing:
         raise Unsupported(
-            f"capabilities: {', '.join(missing)}: this host's engine does not have it itself, so it can't hand it on"
+            f"capabilities: {', '.join(missing)}: this host's engine does not have it itself, so "
+            "it can't hand it on"
         )
 
 
@@ -141,7 +145,8 @@ def _apparmor(definition):
         raise InvalidInput(
             "security_opts",
             "apparmor=" + profile,
-            "default, unconfined, or a profile that is loaded on this host (apparmor_parser -r FILE)",
+            "default, unconfined, or a profile that is loaded on this host (apparmor_parser -r "
+            "FILE)",
         )
 
 
@@ -156,8 +161,8 @@ def _rlimits(definition):
         )
         if hard != resource.RLIM_INFINITY and limit["hard"] > hard:
             raise Unsupported(
-                "ulimits: %s: a hard limit above this host's own (%d) needs CAP_SYS_RESOURCE, which the engine does not have here"
-                % (limit["type"][7:].lower(), hard)
+                "ulimits: %s: a hard limit above this host's own (%d) needs CAP_SYS_RESOURCE, "
+                "which the engine does not have here" % (limit["type"][7:].lower(), hard)
             )
 
 

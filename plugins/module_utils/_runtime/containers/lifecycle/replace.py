@@ -146,7 +146,8 @@ def put_back(engine, old, new, ran):
             start.start_one(engine, old)
         except EngineError as error:
             raise ContainerFailed(
-                f"the replacement of container {old['name']} failed, and the old one did not start again: {error}"
+                f"the replacement of container {old['name']} failed, and the old one did not "
+                f"start again: {error}"
             ) from error
 
 

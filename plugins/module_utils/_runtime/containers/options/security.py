@@ -100,8 +100,10 @@ def security_opt(value, name):
     raise InvalidInput(
         name,
         value,
-        "no-new-privileges[=true|false], seccomp=unconfined, seccomp=<file>, systempaths=unconfined, "
-        "apparmor=unconfined, apparmor=<profile>, label=disable, label=user:<user>, label=role:<role>, "
+        "no-new-privileges[=true|false], seccomp=unconfined, seccomp=<file>, "
+        "systempaths=unconfined, "
+        "apparmor=unconfined, apparmor=<profile>, label=disable, label=user:<user>, "
+        "label=role:<role>, "
         "label=type:<type>, label=level:<level>",
     )
 
@@ -220,7 +222,8 @@ def check(definition):
             raise InvalidInput(
                 "sysctls",
                 key,
-                f"no IPC parameters with ipc_mode {definition['ipc_mode']}: they are not this container's own",
+                f"no IPC parameters with ipc_mode {definition['ipc_mode']}: they are not this "
+                "container's own",
             )
     if definition.get("uts") == "host":
         for option in ("hostname", "domainname"):

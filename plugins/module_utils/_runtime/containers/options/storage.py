@@ -210,7 +210,8 @@ def tmpfs(value, name):
             raise InvalidInput(
                 name,
                 value,
-                "/path[:options] with ro, rw, exec, noexec, suid, nosuid, dev, nodev, size=, mode=, uid=, gid=, nr_inodes=",
+                "/path[:options] with ro, rw, exec, noexec, suid, nosuid, dev, nodev, size=, "
+                "mode=, uid=, gid=, nr_inodes=",
             )
     return (
         target(where, name)
@@ -257,7 +258,8 @@ def check(definition):
                 raise InvalidInput(
                     option,
                     entry["target"],
-                    f"one mount for each place in the container ({seen[entry['target']]} has it too)",
+                    f"one mount for each place in the container ({seen[entry['target']]} has it "
+                    "too)",
                 )
             seen[entry["target"]] = option
     for entry in definition.get("tmpfs", ()):

@@ -23,7 +23,8 @@ def check_name(name, option="name"):
         raise InvalidInput(
             option,
             name,
-            "a container's name: 2 to 128 letters, digits, '_', '.', '-', the first a letter or digit",
+            "a container's name: 2 to 128 letters, digits, '_', '.', '-', the first a letter or "
+            "digit",
         )
     return name
 
@@ -114,7 +115,8 @@ def add(engine, record):
                 f"container {record['name']} exists already: another task made it meanwhile"
             )
         connection.execute(
-            "INSERT INTO containers (id, name, definition, image, wanted, created) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO containers (id, name, definition, image, wanted, created) VALUES (?, ?, "
+            "?, ?, ?, ?)",
             (
                 record["id"],
                 record["name"],

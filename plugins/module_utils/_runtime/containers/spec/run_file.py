@@ -56,7 +56,8 @@ class Bundle(Document):
         state = states.read(self.paths, other)
         if not states.alive(state):
             raise ContainerFailed(
-                f"can't join the {kind} namespace of container {read_run(self.paths, other)['name']}: it does not run"
+                f"can't join the {kind} namespace of container "
+                f"{read_run(self.paths, other)['name']}: it does not run"
             )
         return "/proc/%d/ns/%s" % (state["pid"], NAMESPACES[kind][0])
 

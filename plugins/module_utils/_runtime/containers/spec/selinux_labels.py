@@ -184,7 +184,8 @@ def relabel(engine, record, labels, mounted):
         try:
             if is_the_hosts(path):
                 raise HostError(
-                    f"container {record['name']}: {path} is not labelled for it: services of the host would lose what is there"
+                    f"container {record['name']}: {path} is not labelled for it: services of the "
+                    "host would lose what is there"
                 )
             selinux.relabel(path, context, trees.walk)
         except OSError as error:
@@ -192,7 +193,8 @@ def relabel(engine, record, labels, mounted):
                 error.errno != errno.EOPNOTSUPP
             ):  # as on NFS, where the policy says what containers may do
                 raise HostError(
-                    f"container {record['name']}: {path} can't be labelled for SELinux: {error.strerror}"
+                    f"container {record['name']}: {path} can't be labelled for SELinux: "
+                    f"{error.strerror}"
                 ) from None
 
 

@@ -82,7 +82,8 @@ def _check_shared(option, kind, other):
         )
     if kind == "ipc" and mode != "shareable":
         raise Conflict(
-            f"ipc_mode: container {other['name']} keeps its IPC namespace to itself; it needs ipc_mode shareable"
+            f"ipc_mode: container {other['name']} keeps its IPC namespace to itself; it needs "
+            "ipc_mode shareable"
         )
 
 

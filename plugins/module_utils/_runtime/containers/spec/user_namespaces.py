@@ -38,7 +38,8 @@ SUBORDINATE = ("/etc/subuid", "/etc/subgid")
 CONFINED = {
     "CAP_" + name
     for name in (
-        "AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER FSETID KILL NET_BIND_SERVICE NET_RAW SETFCAP SETGID SETPCAP SETUID SYS_CHROOT "
+        "AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER FSETID KILL NET_BIND_SERVICE NET_RAW SETFCAP "
+        "SETGID SETPCAP SETUID SYS_CHROOT "
         "NET_ADMIN NET_BROADCAST SYS_PTRACE IPC_OWNER"
     ).split()
 }
@@ -99,7 +100,8 @@ def of_others(engine, joined):
             found.setdefault(owner, (ident, extents))
     if len(found) > 1:
         raise Conflict(
-            "network_mode, pid_mode, ipc_mode: the containers to join have different user namespaces; a container can be in one only"
+            "network_mode, pid_mode, ipc_mode: the containers to join have different user "
+            "namespaces; a container can be in one only"
         )
     return next(iter(found.values()), (None, None))
 
@@ -191,7 +193,8 @@ def assign(engine, record, image, joined):
             first = free(taken(engine) + avoided, places, size)
             if first is None or met and len(asked) == TRIES:
                 raise Conflict(
-                    "userns_mode: no %d ids are free for another container%s; userns_mode host needs none%s"
+                    "userns_mode: no %d ids are free for another container%s; userns_mode host "
+                    "needs none%s"
                     % (
                         size,
                         ", as %s has one of them" % met if met else "",

@@ -148,14 +148,16 @@ def describe(engine, definition, host_user, reason=""):
         )
         findings.append(f"{why}: root in it is root of the host, with its capabilities")
     findings += [
-        f"bind mount of the host's {source}{' (read-only)' if read_only else ''}{EXECUTED if source in leading else ''}"
+        "bind mount of the host's "
+        f"{source}{' (read-only)' if read_only else ''}{EXECUTED if source in leading else ''}"
         for source, read_only in sensitive
     ]
     findings += [f"capability {name}" for name in added]
     if not privileged:
         if allowed and seccomp:
             findings.append(
-                "security_opts: seccomp: a profile that refuses no system call that the default refuses"
+                "security_opts: seccomp: a profile that refuses no system call that the default "
+                "refuses"
             )
         elif seccomp:
             findings.append("security_opts: seccomp=unconfined: no seccomp filter")
@@ -164,7 +166,8 @@ def describe(engine, definition, host_user, reason=""):
                 " and %d more" % (len(allowed) - SHOWN) if len(allowed) > SHOWN else ""
             )
             findings.append(
-                f"security_opts: seccomp: a profile that allows system calls that the default refuses: {more}"
+                "security_opts: seccomp: a profile that allows system calls that the default "
+                f"refuses: {more}"
             )
         findings += ["security_opts: apparmor=unconfined: no AppArmor profile"] * profile
         findings += [

@@ -20,13 +20,20 @@ COMMANDS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # Libraries, units, hooks and modules of the kernel come with the system; service managers, cron and at, shells, the loader, PAM, sudo and package managers
 # read what to execute from these.
 FIXED = (
-    "/lib /lib32 /lib64 /libx32 /usr/lib /usr/lib32 /usr/lib64 /usr/libexec /usr/local/lib /usr/local/lib64 /usr/local/libexec /usr/share /usr/local/share "
-    "/boot /etc/systemd /run/systemd /etc/init.d /etc/inittab /etc/rc.d /etc/rc.local /etc/rc.conf /etc/conf.d /etc/default /etc/sysconfig /etc/init "
-    "/etc/cron* /etc/anacrontab /etc/at.* /var/spool/cron /var/spool/at /var/spool/anacron /etc/profile /etc/profile.d /etc/bash* /etc/zsh* /etc/csh* "
-    "/etc/fish /etc/environment /etc/environment.d /etc/skel /etc/ld.so.* /etc/pam.d /etc/pam.conf /etc/security /etc/sudo* /etc/doas.conf /etc/passwd "
-    "/etc/shadow /etc/group /etc/gshadow /etc/ssh /etc/nsswitch.conf /etc/apt /etc/dpkg /etc/dnf /etc/yum* /etc/zypp /etc/apk /etc/pacman* "
-    "/etc/udev /etc/modprobe.d /etc/modules* /etc/sysctl* /etc/binfmt.d /etc/tmpfiles.d /etc/sysusers.d /etc/fstab /etc/crypttab /etc/exports /etc/aliases "
-    "/etc/logrotate* /etc/polkit-1 /etc/dbus-1 /etc/xdg /etc/X11 /etc/alternatives /etc/python* /etc/perl /etc/network /etc/NetworkManager /etc/docker "
+    "/lib /lib32 /lib64 /libx32 /usr/lib /usr/lib32 /usr/lib64 /usr/libexec /usr/local/lib "
+    "/usr/local/lib64 /usr/local/libexec /usr/share /usr/local/share "
+    "/boot /etc/systemd /run/systemd /etc/init.d /etc/inittab /etc/rc.d /etc/rc.local "
+    "/etc/rc.conf /etc/conf.d /etc/default /etc/sysconfig /etc/init "
+    "/etc/cron* /etc/anacrontab /etc/at.* /var/spool/cron /var/spool/at /var/spool/anacron "
+    "/etc/profile /etc/profile.d /etc/bash* /etc/zsh* /etc/csh* "
+    "/etc/fish /etc/environment /etc/environment.d /etc/skel /etc/ld.so.* /etc/pam.d "
+    "/etc/pam.conf /etc/security /etc/sudo* /etc/doas.conf /etc/passwd "
+    "/etc/shadow /etc/group /etc/gshadow /etc/ssh /etc/nsswitch.conf /etc/apt /etc/dpkg /etc/dnf "
+    "/etc/yum* /etc/zypp /etc/apk /etc/pacman* "
+    "/etc/udev /etc/modprobe.d /etc/modules* /etc/sysctl* /etc/binfmt.d /etc/tmpfiles.d "
+    "/etc/sysusers.d /etc/fstab /etc/crypttab /etc/exports /etc/aliases "
+    "/etc/logrotate* /etc/polkit-1 /etc/dbus-1 /etc/xdg /etc/X11 /etc/alternatives /etc/python* "
+    "/etc/perl /etc/network /etc/NetworkManager /etc/docker "
     "/etc/containers /etc/containerd /etc/pycontainer /etc/selinux /etc/apparmor*"
 ).split()
 INERT = "/usr/share/zoneinfo"  # where /etc/localtime leads

@@ -111,7 +111,8 @@ def _laid_out(file, path, spool):
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise HostError(
-                f"no space left in {spool or tempfile.gettempdir()} for what is compressed in {path}; nothing of it was kept"
+                f"no space left in {spool or tempfile.gettempdir()} for what is compressed in "
+                f"{path}; nothing of it was kept"
             ) from None
         raise HostError(f"{path} could not be laid out: {error.strerror or error}") from None
 
@@ -241,7 +242,8 @@ def contents(members, platform):
         raise InvalidInput(
             "path",
             members.path,
-            "an archive of docker save or an OCI layout (it has neither manifest.json nor index.json); "
+            "an archive of docker save or an OCI layout (it has neither manifest.json nor "
+            "index.json); "
             "a root file system is taken by source: import",
         )
     return found
@@ -295,7 +297,8 @@ def _docker(members):
             )
         if not _texts(item.get("RepoTags") or []):
             raise RegistryError(
-                f"{members.path} is damaged: manifest.json has RepoTags that are not a list of texts"
+                f"{members.path} is damaged: manifest.json has RepoTags that are not a list of "
+                "texts"
             )
         config_name, *layer_names = [
             _plain(name) for name in [item["Config"]] + (item.get("Layers") or [])

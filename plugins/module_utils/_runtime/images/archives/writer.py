@@ -55,7 +55,8 @@ def _named(engine, text, every_tag):
         parsed = reference.parse(text, default_tag=None)
     if every_tag and parsed is not None and not parsed.tag and not parsed.digest:
         rows = engine.db.all(
-            "SELECT reference, image FROM tags WHERE reference >= ? AND reference < ? ORDER BY reference",
+            "SELECT reference, image FROM tags WHERE reference >= ? AND reference < ? ORDER BY "
+            "reference",
             parsed.full_repository + ":",
             parsed.full_repository + ";",
         )

@@ -67,11 +67,13 @@ class Authorizer:
             return
         if "basic" not in found:
             raise RegistryError(
-                f"registry {self.registry} asks for a way to authenticate that is not known here: {printable(', '.join(found), 200) or 'none'}"
+                f"registry {self.registry} asks for a way to authenticate that is not known here: "
+                f"{printable(', '.join(found), 200) or 'none'}"
             )
         if not isinstance(self.credentials, tuple):
             raise RegistryError(
-                f"registry {self.registry} asks for credentials and there are none for it; log in with registry_login"
+                f"registry {self.registry} asks for credentials and there are none for it; log in "
+                "with registry_login"
             )
         if sent is not None and sent == self._basic:
             raise RegistryError(
@@ -99,7 +101,8 @@ class Authorizer:
         if status in (401, 403) or (status == 200 and not token):
             who = self.credentials[0] if isinstance(self.credentials, tuple) else "anybody"
             raise RegistryError(
-                f"the token service of registry {self.registry} refuses {who} access to {', '.join(scopes) or 'it'}"
+                f"the token service of registry {self.registry} refuses {who} access to "
+                f"{', '.join(scopes) or 'it'}"
             )
         if status != 200:
             raise RegistryError(
@@ -111,7 +114,8 @@ class Authorizer:
             or not all("!" <= character <= "~" for character in token)
         ):
             raise RegistryError(
-                f"the token service of registry {self.registry} gave something that is no token (RFC 6750, 2.1)"
+                f"the token service of registry {self.registry} gave something that is no token "
+                "(RFC 6750, 2.1)"
             )
         lasts = document.get("expires_in")
         lasts = min(lasts, LONGEST_LIFE) if isinstance(lasts, (int, float)) and lasts > 0 else 60
@@ -146,7 +150,8 @@ class Authorizer:
             except (OSError, http.client.HTTPException) as error:
                 if not patience.after_error(error):
                     raise RegistryError(
-                        f"the token service {address.shown} of registry {self.registry} can't be reached: {explain(error)}{patience.said()}"
+                        f"the token service {address.shown} of registry {self.registry} can't be "
+                        f"reached: {explain(error)}{patience.said()}"
                     ) from None
                 continue
             if not patience.after_answer(response):

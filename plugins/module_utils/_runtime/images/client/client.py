@@ -91,7 +91,8 @@ class Client:
         data = response.body
         if response.status == 404:
             raise NotFound(
-                f"registry {self.registry} has no image {self.repository}{('@' if ':' in wanted else ':') + wanted}{_in_brackets(_words(data))}"
+                f"registry {self.registry} has no image "
+                f"{self.repository}{('@' if ':' in wanted else ':') + wanted}{_in_brackets(_words(data))}"
             )
         self._check_document(response, "a manifest")
         claimed = wanted if ":" in wanted else response.headers.get("Docker-Content-Digest") or ""
@@ -99,7 +100,8 @@ class Client:
             found = f"{claimed.partition(':')[0]}:{hashlib.new(claimed.partition(':')[0], data).hexdigest()}"
             if found != claimed:
                 raise RegistryError(
-                    f"registry {self.registry} sent a manifest of {self.repository} whose digest is {found}, not {claimed}"
+                    f"registry {self.registry} sent a manifest of {self.repository} whose digest "
+                    f"is {found}, not {claimed}"
                 )
         return data, response.headers.get("Content-Type")
 
@@ -108,7 +110,9 @@ class Client:
         kind = (response.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
         if kind in ("text/html", "application/xhtml+xml"):
             raise RegistryError(
-                f"registry {self.registry} answered with a page ({printable(kind, 100)}) where {what} of {self.repository} was asked for: something else than a registry answers there"
+                f"registry {self.registry} answered with a page ({printable(kind, 100)}) where "
+                f"{what} of {self.repository} was asked for: something else than a registry "
+                "answers there"
             )
 
     def put_manifest(self, name, data, media_type):
@@ -218,7 +222,8 @@ class Client:
         algorithm, dummy, encoded = digest.partition(":")
         if hashlib.new(algorithm, data).hexdigest() != encoded:
             raise RegistryError(
-                f"registry {self.registry} sent a blob of {self.repository} whose digest is not {digest}"
+                f"registry {self.registry} sent a blob of {self.repository} whose digest is not "
+                f"{digest}"
             )
         return data
 
@@ -414,7 +419,8 @@ class Client:
     def broken(self, error, patience):
         """The error of a connection that failed for good."""
         return Interrupted(
-            f"registry {self.registry} can't be reached: {transport.explain(error)}{patience.said()}"
+            f"registry {self.registry} can't be reached: "
+            f"{transport.explain(error)}{patience.said()}"
         )
 
     def refused(self, method, response, text, patience=None):
@@ -430,7 +436,8 @@ class Client:
         }.get(response.status, "answered %s with status %d" % (method, response.status))
         words = _words(text)
         error = Interrupted(
-            f"registry {self.registry} {what} ({self.repository}){': ' + words if words else ''}{patience.said() if patience else ''}"
+            f"registry {self.registry} {what} "
+            f"({self.repository}){': ' + words if words else ''}{patience.said() if patience else ''}"
         )
         error.status = response.status
         return error

@@ -32,7 +32,8 @@ def pieces(client, layer, what, offset=0):
         except EngineError as error:
             reasons.append(f"{printable(url.partition('?')[0], 200)}: {error}")
     raise Interrupted(
-        f"{what} has a foreign layer ({layer['digest']}), which its registry does not hold, and it can't be had elsewhere: {'; '.join(reasons)}"
+        f"{what} has a foreign layer ({layer['digest']}), which its registry does not hold, and "
+        f"it can't be had elsewhere: {'; '.join(reasons)}"
     )
 
 
@@ -41,5 +42,6 @@ def refuse_push(document, what):
     for layer in document["layers"]:
         if manifest.is_foreign(layer):
             raise Unsupported(
-                f"{what} can't be pushed: it has a foreign layer ({layer['digest']}), which may not be given on to another registry"
+                f"{what} can't be pushed: it has a foreign layer ({layer['digest']}), which may "
+                "not be given on to another registry"
             )

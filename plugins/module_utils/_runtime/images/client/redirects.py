@@ -78,12 +78,14 @@ def follow(registry, base, text, what, insecure=False):
     """
     found = _read(
         text,
-        f"registry {registry} names an address for {what} that nobody can follow: {printable(_cut(text), 200)}",
+        f"registry {registry} names an address for {what} that nobody can follow: "
+        f"{printable(_cut(text), 200)}",
         base,
     )
     if base.is_secure and not found.is_secure and not insecure:
         raise RegistryError(
-            f"registry {registry} leads from TLS to {found.shown} for {what}, which is not encrypted"
+            f"registry {registry} leads from TLS to {found.shown} for {what}, which is not "
+            "encrypted"
         )
     return found
 

@@ -76,5 +76,6 @@ def put(client, data, subject):
     if digest in [item["digest"] for item in listed]:
         return digest
     raise RegistryError(
-        f"registry {client.registry} does not keep the list of what refers to {subject}: others change it at the same time"
+        f"registry {client.registry} does not keep the list of what refers to {subject}: others "
+        "change it at the same time"
     )

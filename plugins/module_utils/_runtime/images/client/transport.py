@@ -280,7 +280,8 @@ class Transport:
                 " " <= character <= "~" or character == "\t" for character in value
             ):  # some are what a registry has said before
                 raise RegistryError(
-                    f"{address.netloc} wants to be sent a header {name} with characters that none has: {printable(value, 100)}"
+                    f"{address.netloc} wants to be sent a header {name} with characters that none "
+                    f"has: {printable(value, 100)}"
                 )
         headers.setdefault("User-Agent", USER_AGENT)
         size = len(body) if isinstance(body, bytes) else body.size if body is not None else None
@@ -439,7 +440,10 @@ TLS_REASONS = {  # OpenSSL's names for what is wrong -> what that means
     "HTTP_REQUEST": "it does not speak TLS; insecure lets it be spoken to without",
     "RECORD_LAYER_FAILURE": "it does not speak TLS; insecure lets it be spoken to without",
     "TLSV13_ALERT_CERTIFICATE_REQUIRED": "it asks for a client's certificate (client_cert, client_key)",
-    "SSLV3_ALERT_HANDSHAKE_FAILURE": "it accepts none of the ways to encrypt, or asks for a client's certificate (client_cert, client_key)",
+    "SSLV3_ALERT_HANDSHAKE_FAILURE": (
+        "it accepts none of the ways to encrypt, or asks for a client's certificate (client_cert, "
+        "client_key)"
+    ),
     "SSLV3_ALERT_BAD_CERTIFICATE": "it does not accept the client's certificate",
     "TLSV1_ALERT_UNKNOWN_CA": "it does not accept the client's certificate",
     "UNSUPPORTED_PROTOCOL": "it speaks versions of TLS alone that are not safe",

@@ -186,7 +186,8 @@ def _run(helper, action, data):
         )
     except FileNotFoundError:
         raise RegistryError(
-            f"the credential helper docker-credential-{helper}, which the credentials file names, is not installed"
+            f"the credential helper docker-credential-{helper}, which the credentials file names, "
+            "is not installed"
         ) from None
     except (OSError, subprocess.TimeoutExpired) as error:
         raise RegistryError(
@@ -194,7 +195,8 @@ def _run(helper, action, data):
         ) from None
     if done.returncode:
         raise RegistryError(
-            f"the credential helper docker-credential-{helper} failed: {(done.stdout or done.stderr).decode('utf-8', 'replace').strip()}"
+            f"the credential helper docker-credential-{helper} failed: "
+            f"{(done.stdout or done.stderr).decode('utf-8', 'replace').strip()}"
         )
     return done.stdout
 

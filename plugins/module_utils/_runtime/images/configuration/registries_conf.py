@@ -59,7 +59,8 @@ class Hosts:
         found = self.entry(wanted)
         if found is not None and found["blocked"]:
             raise Untrusted(
-                f"{wanted.familiar} is not accepted on this host: {self.path} blocks {found['prefix']}"
+                f"{wanted.familiar} is not accepted on this host: {self.path} blocks "
+                f"{found['prefix']}"
             )
         return found is not None and found["insecure"]
 
@@ -192,7 +193,8 @@ def _checked(path, item):
             raise InvalidInput(
                 path,
                 entry,
-                "a [[registry.mirror]] with a location and pull-from-mirror all, digest-only or tag-only",
+                "a [[registry.mirror]] with a location and pull-from-mirror all, digest-only or "
+                "tag-only",
             )
     prefix, location = item.get("prefix") or item.get("location"), item.get("location", "")
     if not prefix or (not location and not prefix.startswith("*.")):

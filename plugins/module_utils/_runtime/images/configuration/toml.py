@@ -156,7 +156,8 @@ class _Reader:
         if len(number) > _LONGEST_NUMBER or not _NUMBER.fullmatch(number):
             self.at = at
             raise self.wrong(
-                "a value is missing, or is of a kind that is not read here: strings, whole numbers, true, false, arrays and tables are"
+                "a value is missing, or is of a kind that is not read here: strings, whole "
+                "numbers, true, false, arrays and tables are"
             )
         return int(number.replace("_", ""), 0)
 

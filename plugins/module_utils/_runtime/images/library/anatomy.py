@@ -121,7 +121,8 @@ def check_there(engine, record, digest):
     """:raises HostError: when a blob of an image is gone."""
     if not engine.blobs.has(digest):
         raise HostError(
-            f"image {records.name_of(engine, record['id'])} is damaged: its blob {digest} is gone; pull or load it again"
+            f"image {records.name_of(engine, record['id'])} is damaged: its blob {digest} is "
+            "gone; pull or load it again"
         )
 
 

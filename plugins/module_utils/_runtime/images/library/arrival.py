@@ -79,7 +79,8 @@ def _bring(engine, what, layer, place, kind, threads):
             pass
         if f"{algorithm}:{checked.hexdigest()}" != layer.diff_id:
             raise errors.RegistryError(
-                f"{name}: its content is not what the image configuration promises ({layer.diff_id})"
+                f"{name}: its content is not what the image configuration promises "
+                f"({layer.diff_id})"
             )
         digest = layer.digest if kept else _commit(writer, layer, name)
     return {"digest": digest, "ends": ends}

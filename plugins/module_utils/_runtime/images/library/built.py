@@ -135,13 +135,15 @@ def _store(engine, made, fresh, references, final, written):
             )
             for key in image.keys:
                 connection.execute(
-                    "INSERT OR REPLACE INTO steps (key, image, diff_id, created) VALUES (?, ?, ?, ?)",
+                    "INSERT OR REPLACE INTO steps (key, image, diff_id, created) VALUES (?, ?, ?, "
+                    "?)",
                     (key, image.id, image.added, image.created),
                 )
             for other in image.uses:
                 if other != image.id:
                     connection.execute(
-                        "INSERT OR IGNORE INTO uses (image, used) SELECT ?, id FROM images WHERE id = ?",
+                        "INSERT OR IGNORE INTO uses (image, used) SELECT ?, id FROM images WHERE "
+                        "id = ?",
                         (image.id, other),
                     )
     garbage.remove_trees(aside)
@@ -170,7 +172,8 @@ def manifest_of(engine, image):
 def remember(engine, key, found):
     """One more key for what the cache has."""
     engine.db.run(
-        "INSERT OR REPLACE INTO steps (key, image, diff_id, created) SELECT ?, id, ?, ? FROM images WHERE id = ?",
+        "INSERT OR REPLACE INTO steps (key, image, diff_id, created) SELECT ?, id, ?, ? FROM "
+        "images WHERE id = ?",
         key,
         found["diff_id"],
         found["created"],

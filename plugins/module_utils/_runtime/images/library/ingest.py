@@ -265,5 +265,7 @@ def _check_space(engine, what, missing):
         status = os.statvfs(engine.paths.data)
     if wanted > status.f_bavail * status.f_frsize:
         raise errors.HostError(
-            f"no space left in {engine.paths.data} for {what}: it needs at least {units.show_size(wanted)} and there is {units.show_size(status.f_bavail * status.f_frsize)}"
+            f"no space left in {engine.paths.data} for {what}: it needs at least "
+            f"{units.show_size(wanted)} and there is "
+            f"{units.show_size(status.f_bavail * status.f_frsize)}"
         )

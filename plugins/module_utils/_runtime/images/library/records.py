@@ -28,7 +28,9 @@ def find(engine, name_or_id):
         if engine.db.one("SELECT 1 FROM images WHERE id = ?", row["id"]) is None:
             return None  # another task has removed it just now
         raise HostError(
-            f"image {name_of(engine, row['id'])} is damaged: its configuration {row['id'][:19]} is {'not what it was' if engine.blobs.has(row['id']) else 'gone'}; pycontainer system check --repair mends it"
+            f"image {name_of(engine, row['id'])} is damaged: its configuration {row['id'][:19]} "
+            f"is {'not what it was' if engine.blobs.has(row['id']) else 'gone'}; pycontainer "
+            "system check --repair mends it"
         ) from None
 
 
@@ -107,7 +109,8 @@ def by_reference(engine, parsed):
     """The row of ``images`` that a :class:`Reference` leads to, or None. A digest wins over a tag."""
     if parsed.digest:
         return engine.db.one(
-            "SELECT images.* FROM images JOIN digests ON digests.image = images.id WHERE repository = ? AND digest = ?",
+            "SELECT images.* FROM images JOIN digests ON digests.image = images.id WHERE "
+            "repository = ? AND digest = ?",
             parsed.full_repository,
             parsed.digest,
         )
@@ -198,7 +201,8 @@ def _name(connection, full, ident):
     if reference.parse(full).tagged != full:
         raise InvalidInput("name", full, "a name with registry, repository and tag")
     connection.execute(
-        "INSERT INTO tags (reference, image) VALUES (?, ?) ON CONFLICT (reference) DO UPDATE SET image = excluded.image",
+        "INSERT INTO tags (reference, image) VALUES (?, ?) ON CONFLICT (reference) DO UPDATE SET "
+        "image = excluded.image",
         (full, ident),
     )
 
@@ -292,7 +296,9 @@ def check_unused(engine, ident, force=False):
     users = containers_of(engine, ident)
     if users and not force:
         raise Conflict(
-            f"image {name_of(engine, ident)} is used by the container{'s' if len(users) > 1 else ''} {', '.join(users)}; remove {'them' if len(users) > 1 else 'it'} first"
+            f"image {name_of(engine, ident)} is used by the "
+            f"container{'s' if len(users) > 1 else ''} {', '.join(users)}; remove "
+            f"{'them' if len(users) > 1 else 'it'} first"
         )
 
 

@@ -155,7 +155,8 @@ class _Origin:
         """:raises HostError: when no registry is known that could have it."""
         if not self._names:
             raise HostError(
-                f"image {self.found.name} is damaged: {digest} is lost, and no registry is known to have it; load or build the image again"
+                f"image {self.found.name} is damaged: {digest} is lost, and no registry is known "
+                "to have it; load or build the image again"
             )
 
     def _ask(self, digest, work):
@@ -170,7 +171,8 @@ class _Origin:
 
     def _failed(self, digest, reasons):
         return HostError(
-            f"image {self.found.name} is damaged, and {digest} could not be fetched again: {'; '.join(reasons)}"
+            f"image {self.found.name} is damaged, and {digest} could not be fetched again: "
+            f"{'; '.join(reasons)}"
         )
 
     def manifest(self, digest):

@@ -81,7 +81,8 @@ def parse(data, what, content_type=None):
     declared = (content_type or "").partition(";")[0].strip() or None
     if declared in SCHEMA1 or document.get("schemaVersion") == 1:
         raise Unsupported(
-            f"{what} has a manifest of schema 1, which was given up by Docker; push the image again with a current tool"
+            f"{what} has a manifest of schema 1, which was given up by Docker; push the image "
+            "again with a current tool"
         )
     if document.get("schemaVersion") != 2:
         raise RegistryError(
@@ -93,7 +94,8 @@ def parse(data, what, content_type=None):
         declared = None  # a static file server's application/json says nothing
     if inside and declared and inside != declared:
         raise RegistryError(
-            f"{what}: the registry calls the manifest {printable(declared, 200)} and the manifest itself {printable(inside, 200)}"
+            f"{what}: the registry calls the manifest {printable(declared, 200)} and the manifest "
+            f"itself {printable(inside, 200)}"
         )
     if ("manifests" in document) == ("layers" in document or "config" in document):
         raise RegistryError(
@@ -129,7 +131,8 @@ def check_runnable(document, what):
             (name for start, name in OTHERS.items() if kind.startswith(start)), "an artifact"
         )
         raise Unsupported(
-            f"{what} is not a container image but {called} (its config is {printable(document.get('artifactType') or kind, 200)})"
+            f"{what} is not a container image but {called} (its config is "
+            f"{printable(document.get('artifactType') or kind, 200)})"
         )
     if len(document["layers"]) > MAX_LAYERS:
         raise Unsupported(
@@ -347,7 +350,8 @@ def choose(index, platform, what):
         }
     )
     raise OtherPlatform(
-        f"{what} is not there for {show_platform(platform)}; it is for {', '.join(there) or 'no platform at all'}"
+        f"{what} is not there for {show_platform(platform)}; it is for "
+        f"{', '.join(there) or 'no platform at all'}"
     )
 
 

@@ -135,7 +135,8 @@ def parse(text, option="name", default_tag="latest"):
         raise InvalidInput(
             option,
             text,
-            "a name that is not an image ID and can't be taken for one: no sha256:..., no 64 hexadecimal digits",
+            "a name that is not an image ID and can't be taken for one: no sha256:..., no 64 "
+            "hexadecimal digits",
         )
     if not _HOST.fullmatch(registry) or not _REPOSITORY.fullmatch(repository):
         raise InvalidInput(option, text, _ACCEPTED)

@@ -260,7 +260,8 @@ def plan_absent(engine, text, force=False, prune=True):
         return plan
     if parsed is None and len(names) > 1 and not force:
         raise Conflict(
-            f"image {ident[:19]} has several names ({', '.join(map(records.familiar, names))}); name one of them, or use force_absent"
+            f"image {ident[:19]} has several names ({', '.join(map(records.familiar, names))}); "
+            "name one of them, or use force_absent"
         )
     others = (
         [name for name in names if not name.startswith(parsed.full_repository + ":")]
@@ -269,7 +270,9 @@ def plan_absent(engine, text, force=False, prune=True):
     )
     if others and not force:
         raise Conflict(
-            f"image {parsed.familiar} has names in other repositories too ({', '.join(map(records.familiar, others))}); take these away first, or use force_absent"
+            f"image {parsed.familiar} has names in other repositories too "
+            f"({', '.join(map(records.familiar, others))}); take these away first, or use "
+            "force_absent"
         )
     users = records.containers_of(engine, ident)
     records.check_unused(engine, ident, force)

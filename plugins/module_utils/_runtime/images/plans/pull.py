@@ -52,7 +52,8 @@ class Remote:
             and chosen["mediaType"] not in manifest.INDEXES
         ):
             raise RegistryError(
-                f"{self.what}: the index calls the manifest {chosen['mediaType']} and the manifest itself {found[1]['mediaType']}"
+                f"{self.what}: the index calls the manifest {chosen['mediaType']} and the "
+                f"manifest itself {found[1]['mediaType']}"
             )
         return found
 

@@ -63,7 +63,8 @@ class StoredBlob:
             found.update(piece)
         if found.hexdigest() != encoded:
             raise HostError(
-                f"blob {self.digest} in the store is damaged: its content has another digest; pycontainer system check --repair mends it"
+                f"blob {self.digest} in the store is damaged: its content has another digest; "
+                "pycontainer system check --repair mends it"
             )
 
 

@@ -134,7 +134,8 @@ def _below(engine, record, text):
         return 0
     text, accepted = (
         str(text),
-        f"a number from 1 to {len(layers)} of layers to merge, a layer's DiffID, or an image that this one stands on",
+        f"a number from 1 to {len(layers)} of layers to merge, a layer's DiffID, or an image that "
+        "this one stands on",
     )
     if re.fullmatch("[0-9]{1,3}", text):
         if not 1 <= int(text) <= len(layers):

@@ -38,7 +38,8 @@ def check(document, option):
         raise InvalidInput(
             option,
             document,
-            f"signedIdentity of containers-policy.json(5): one of the types {', '.join((name for name in FIELDS if name != 'matchTagIfSigned'))} with its fields",
+            "signedIdentity of containers-policy.json(5): one of the types "
+            f"{', '.join((name for name in FIELDS if name != 'matchTagIfSigned'))} with its fields",
         )
     if "dockerReference" in fields:
         reference.parse(document["dockerReference"], option + ".dockerReference", default_tag=None)

@@ -149,7 +149,8 @@ class PrivateKey:
             done = self._openssl(command, data)
             if done.returncode:
                 raise Unsupported(
-                    f"openssl can't sign with {self.name}: {done.stderr.decode('utf-8', 'replace').strip()[:300]}"
+                    f"openssl can't sign with {self.name}: "
+                    f"{done.stderr.decode('utf-8', 'replace').strip()[:300]}"
                 )
             return done.stdout
         from cryptography.hazmat.primitives import hashes
@@ -210,7 +211,8 @@ def check_means(what):
     """:raises Unsupported: when no signature can be checked on this host, so that ``what`` can't be accepted."""
     if means() is None:
         raise Unsupported(
-            f"{what} is not accepted: signatures can't be checked on this host, it has neither python3-cryptography nor the command openssl"
+            f"{what} is not accepted: signatures can't be checked on this host, it has neither "
+            "python3-cryptography nor the command openssl"
         )
 
 

@@ -52,12 +52,14 @@ class Rule:
                 )
             if item["type"] == "signedBy":
                 raise Untrusted(
-                    f"{what} is not accepted on this host: {self.path} asks for a GPG signature (signedBy) of {self.scope}, which can't be checked here"
+                    f"{what} is not accepted on this host: {self.path} asks for a GPG signature "
+                    f"(signedBy) of {self.scope}, which can't be checked here"
                 )
             unchecked = [field for field in UNCHECKED if field in item]
             if unchecked:
                 raise Untrusted(
-                    f"{what} is not accepted on this host: {self.path} asks for {unchecked[0]} of {self.scope}, which can't be checked here; keyPath and keyData can"
+                    f"{what} is not accepted on this host: {self.path} asks for {unchecked[0]} of "
+                    f"{self.scope}, which can't be checked here; keyPath and keyData can"
                 )
             if item["type"] == "sigstoreSigned":
                 keys_of(item)  # a key that is not there is an error before the registry is asked

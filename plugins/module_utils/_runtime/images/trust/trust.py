@@ -48,7 +48,8 @@ class Trust:
         who = " or ".join(key.name for key in demand.keys)
         shown = "; ".join(dict.fromkeys(reasons))
         raise Untrusted(
-            f"{self.wanted.familiar} is not accepted: {demand.by} asks for a signature by {who}, and {'there is none that counts: ' + shown[:600] if shown else 'it is not signed'}"
+            f"{self.wanted.familiar} is not accepted: {demand.by} asks for a signature by {who}, "
+            f"and {'there is none that counts: ' + shown[:600] if shown else 'it is not signed'}"
         )
 
     def _wrong(self, demand, signature, digest, data):
@@ -80,7 +81,8 @@ class _Found:
                     self._known[digest] = signatures.find(self.client, digest)
                 except EngineError as error:
                     raise Untrusted(
-                        f"{self.client.reference.familiar} is not accepted: its signatures can't be looked at: {error}"
+                        f"{self.client.reference.familiar} is not accepted: its signatures can't "
+                        f"be looked at: {error}"
                     ) from None
             found, useless = self._known[digest]
             reasons.extend("one is no use: " + text for text in useless)
@@ -134,7 +136,8 @@ def check_local(engine, client, wanted, record, wish):
     ]
     if not chain or (wanted.digest and wanted.digest not in [digest for digest, _data in chain]):
         raise Untrusted(
-            f"{wanted.familiar} is not accepted: the image on this host did not come from its registry"
+            f"{wanted.familiar} is not accepted: the image on this host did not come from its "
+            "registry"
         )
     wish.check(client, chain)
 
@@ -174,7 +177,8 @@ def of_file(engine, transport, path, what):
     rule.admit(what)
     if rule.signed:
         raise Untrusted(
-            f"{what} is not accepted on this host: {rule.path} asks for a signature of {rule.scope}, and what comes from a file has none that could be checked"
+            f"{what} is not accepted on this host: {rule.path} asks for a signature of "
+            f"{rule.scope}, and what comes from a file has none that could be checked"
         )
 
 

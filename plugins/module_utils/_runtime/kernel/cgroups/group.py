@@ -177,8 +177,8 @@ class Group:
                     raise NotFound("process %d has ended" % pid) from error
                 else:
                     raise HostError(
-                        "process %d can't be moved into its cgroup: error adding pid %d to cgroups: %s/cgroup.procs: %s"
-                        % (pid, pid, path, error.strerror.lower())
+                        "process %d can't be moved into its cgroup: error adding pid %d to "
+                        "cgroups: %s/cgroup.procs: %s" % (pid, pid, path, error.strerror.lower())
                     ) from error
 
     def move(self, path, pid):
@@ -217,8 +217,8 @@ class Group:
             found = {mount: path for mount, path in places.items() if os.path.isdir(path)}
             if not found:
                 raise NotFound(
-                    "the container has no such cgroup: error adding pid %d to %s/cgroup.procs: no such file or directory"
-                    % (pid, next(iter(places.values())))
+                    "the container has no such cgroup: error adding pid %d to %s/cgroup.procs: no "
+                    "such file or directory" % (pid, next(iter(places.values())))
                 )
             result.update(found)
         return result

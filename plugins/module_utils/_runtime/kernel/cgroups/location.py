@@ -39,7 +39,8 @@ def create_at(path, ident, systemd=False, annotations=None, later=False, plan=No
         return Group({})
     if not layout.current().hierarchies:
         raise Unsupported(
-            "linux.cgroupsPath: this host has no cgroup hierarchy mounted (mount -t cgroup2 none /sys/fs/cgroup)"
+            "linux.cgroupsPath: this host has no cgroup hierarchy mounted (mount -t cgroup2 none "
+            "/sys/fs/cgroup)"
         )
     if "\0" in (path or "") or "\n" in (path or ""):
         raise InvalidInput(
@@ -84,7 +85,9 @@ class Located(Group):
                 except OSError as error:
                     if self.given or error.errno not in FORBIDDEN:
                         raise HostError(
-                            f"linux.cgroupsPath: unable to apply cgroup configuration: cgroup {hierarchy.mount}{self.top}/{self.name} can't be made: {error.strerror.lower()}"
+                            "linux.cgroupsPath: unable to apply cgroup configuration: cgroup "
+                            f"{hierarchy.mount}{self.top}/{self.name} can't be made: "
+                            f"{error.strerror.lower()}"
                         ) from error
             if not self.given:  # what is above it stays for the next
                 self.made = list(self.paths.values())

@@ -114,7 +114,8 @@ def ensure(profile):
     )
     if done.returncode or DEFAULT not in (loaded() or ()):
         raise HostError(
-            "AppArmor profile %s can't be loaded (security_opts: apparmor=unconfined does without): %s"
+            "AppArmor profile %s can't be loaded (security_opts: apparmor=unconfined does "
+            "without): %s"
             % (DEFAULT, done.stdout.strip() or "apparmor_parser ended with %d" % done.returncode)
         )
 

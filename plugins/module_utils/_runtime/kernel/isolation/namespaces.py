@@ -130,8 +130,8 @@ def new_time(offsets):
     threads = len(os.listdir("/proc/self/task"))
     if threads > 1:
         raise Unsupported(
-            "a time namespace can't be made by a process of %d threads (setns(2)): start the container from one with a single thread"
-            % threads
+            "a time namespace can't be made by a process of %d threads (setns(2)): start the "
+            "container from one with a single thread" % threads
         )
     before = open_namespace("self", "time")
     try:

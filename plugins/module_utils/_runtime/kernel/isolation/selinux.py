@@ -58,7 +58,8 @@ def defaults():
             if unknown:
                 return (
                     None,
-                    f"SELinux's policy does not have {unknown[0] or 'the context'}, which {place} names (package container-selinux)",
+                    f"SELinux's policy does not have {unknown[0] or 'the context'}, which {place} "
+                    "names (package container-selinux)",
                 )
             return contexts, ""
     return None, "SELinux's policy names no contexts for containers (package container-selinux)"

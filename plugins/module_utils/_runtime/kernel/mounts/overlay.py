@@ -266,7 +266,8 @@ def _option_string(layers, upper, work, options):
     text = ",".join(parts)
     if len(os.fsencode(text)) > MAX_OPTIONS:
         raise Unsupported(
-            "an image with %d layers can't be mounted: their names take %d bytes, and before Linux 6.7 mount options have at most %d"
+            "an image with %d layers can't be mounted: their names take %d bytes, and before "
+            "Linux 6.7 mount options have at most %d"
             % (len(layers), len(os.fsencode(text)), MAX_OPTIONS)
         )
     return text

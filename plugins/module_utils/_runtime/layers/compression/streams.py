@@ -249,7 +249,8 @@ def _zstd_command(stream, what):
         )
     except FileNotFoundError:
         raise Unsupported(
-            f"{what} is compressed with zstd, which nothing here reads: install python3-zstandard or zstd on the host"
+            f"{what} is compressed with zstd, which nothing here reads: install python3-zstandard "
+            "or zstd on the host"
         ) from None
     failures = []
 

@@ -131,7 +131,8 @@ class Criu:
         if done.returncode:
             said = _errors(os.fsdecode(done.stdout).splitlines())
             raise Unsupported(
-                f"CRIU at {self.path} does not work with this kernel, Linux {os.uname().release}, by its own check{said and ': ' + said}"
+                f"CRIU at {self.path} does not work with this kernel, Linux {os.uname().release}, "
+                f"by its own check{said and ': ' + said}"
             )
 
     def need(self, feature, option):

@@ -272,7 +272,8 @@ class _Stage:
             mounts.set_attributes(fd, userns_fd=self.launch.userns_fd)
         except OSError:
             raise Unsupported(
-                f"the file system of {self.launch.images} can't map owners: move the checkpoint to one that can, or the container has to have the host's user namespace"
+                f"the file system of {self.launch.images} can't map owners: move the checkpoint "
+                "to one that can, or the container has to have the host's user namespace"
             ) from None
         os.mkdir(PLACE + "/images")
         mounts.attach_root(fd, PLACE + "/images")
@@ -317,7 +318,8 @@ class _Stage:
             fd = mounts.bind(found, recursive=False)
         except OSError as error:
             raise ContainerFailed(
-                f"mount {key}: the checkpoint has files of the host's there, and now there are none ({os.strerror(error.errno).lower()})"
+                f"mount {key}: the checkpoint has files of the host's there, and now there are "
+                f"none ({os.strerror(error.errno).lower()})"
             ) from None
         if stat.S_ISDIR(os.fstat(found).st_mode):
             os.mkdir(place)

@@ -129,7 +129,8 @@ class Create(Launch):
     def _limit(self):
         if not self.group.paths and not self.document.private("pid"):
             self.warnings.append(
-                "the container has no process namespace and no cgroup of its own: its end does not end what it has started. "
+                "the container has no process namespace and no cgroup of its own: its end does "
+                "not end what it has started. "
                 "Such configuration is strongly discouraged"
             )
         super()._limit()
@@ -334,7 +335,8 @@ def check_terminal(process, options, detached):
         raise InvalidInput(
             "--console-socket",
             None,
-            "the path of a socket that takes the terminal: use --console-socket with process.terminal",
+            "the path of a socket that takes the terminal: use --console-socket with "
+            "process.terminal",
         )
     if socket and not (process.get("terminal") and detached):
         raise InvalidInput(

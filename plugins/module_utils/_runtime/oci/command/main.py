@@ -88,7 +88,10 @@ def _answer(call):
         from ...deploy import fingerprint
         from .states import VERSION
 
-        return f"pycontainer-oci version {fingerprint.VERSION}, with the commands of runc version 1.2.0 and crun version 1.8\ncommit: {fingerprint.name()}\nspec: {VERSION}\n"
+        return (
+            f"pycontainer-oci version {fingerprint.VERSION}, with the commands of runc version 1.2.0 "
+            f"and crun version 1.8\ncommit: {fingerprint.name()}\nspec: {VERSION}\n"
+        )
     if call.options["help"] or call.given.get("help"):
         return arguments.help_text(call.command)
     return None
@@ -102,7 +105,8 @@ def _check(options):
     ):
         if options[name] not in (None, *values):
             raise arguments.Usage(
-                f"option --{name}: {options[name]!r} is not supported; accepted: {', '.join(values)}"
+                f"option --{name}: {options[name]!r} is not supported; accepted: "
+                f"{', '.join(values)}"
             )
     if options["cgroup-manager"] == "disabled":  # crun's: the container gets no cgroup
         options["systemd-cgroup"] = None
@@ -124,7 +128,8 @@ def _check_root(root):
         device = os.stat(root).st_dev
         if device in (os.stat("/proc").st_dev, os.stat("/sys").st_dev):
             raise arguments.Usage(
-                f"option --root: {root} is the kernel's own, not a place for files; accepted: a directory of containers"
+                f"option --root: {root} is the kernel's own, not a place for files; accepted: a "
+                "directory of containers"
             )
     except OSError:  # it is made, or the command says that it is not there
         pass

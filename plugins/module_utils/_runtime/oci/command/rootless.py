@@ -79,8 +79,8 @@ def enter(maps):
     for kind, ident, extents in zip(("uid", "gid"), own, (maps.uids, maps.gids)):
         if not any(outside <= ident < outside + size for _inside, outside, size in extents):
             raise Unsupported(
-                "config.json: linux.%sMappings: %s %d, which is the caller's own, has to be among hostID"
-                % (kind, kind, ident)
+                "config.json: linux.%sMappings: %s %d, which is the caller's own, has to be among "
+                "hostID" % (kind, kind, ident)
             )
     alone = [
         [(outside, size) for _inside, outside, size in extents]
@@ -93,7 +93,9 @@ def enter(maps):
         raise ContainerFailed(
             "a user who is not root can't make a user namespace here: %s"
             % {
-                errno.EPERM: "the host forbids it (kernel.unprivileged_userns_clone, or its security module)",
+                errno.EPERM: (
+                    "the host forbids it (kernel.unprivileged_userns_clone, or its security module)"
+                ),
                 errno.ENOSPC: "user.max_user_namespaces",
             }.get(error.errno, os.strerror(error.errno))
         ) from None
@@ -132,7 +134,8 @@ class _Helpers:
         ]
         if None in paths:
             raise Unsupported(
-                f"config.json: linux.uidMappings, linux.gidMappings: for more than the caller's own id {' and '.join(HELPERS)} are needed (package uidmap)"
+                "config.json: linux.uidMappings, linux.gidMappings: for more than the caller's "
+                f"own id {' and '.join(HELPERS)} are needed (package uidmap)"
             )
         target, (reader, self.writer) = os.getpid(), os.pipe()
         self.child = os.fork()
@@ -155,7 +158,8 @@ class _Helpers:
         os.close(self.writer)
         if os.waitpid(self.child, 0)[1]:
             raise ContainerFailed(
-                f"the maps of the user namespace can't be written: {' or '.join(HELPERS)} refused (see /etc/subuid and /etc/subgid)"
+                f"the maps of the user namespace can't be written: {' or '.join(HELPERS)} refused "
+                "(see /etc/subuid and /etc/subgid)"
             )
 
 

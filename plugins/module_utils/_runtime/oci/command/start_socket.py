@@ -59,7 +59,8 @@ def ask(container):
     kinds = kinds.decode().split()
     if not ancillary:
         raise ContainerFailed(
-            f"container {container.ident} does not tell its namespaces: it was created by an older version"
+            f"container {container.ident} does not tell its namespaces: it was created by an "
+            "older version"
         )
     return dict(zip(kinds, struct.unpack(f"{len(kinds)}i", ancillary[0][2])))
 

@@ -126,7 +126,9 @@ class Container:
         except (OSError, ValueError, AttributeError, RecursionError, MemoryError) as error:
             self.data = {}
             raise Unreadable(
-                f"container {self.ident}: {self.path}/status can't be read: {os.strerror(error.errno).lower() if isinstance(error, OSError) else 'it is not what this runtime writes'}; delete --force takes away what is left of it"
+                f"container {self.ident}: {self.path}/status can't be read: "
+                f"{os.strerror(error.errno).lower() if isinstance(error, OSError) else 'it is not what this runtime writes'}; "
+                "delete --force takes away what is left of it"
             ) from None
         return self
 
@@ -142,7 +144,8 @@ class Container:
             return found
         except (OSError, ValueError, RecursionError, MemoryError) as error:
             raise Unreadable(
-                f"container {self.ident}: {self.path}/config.json can't be read: {os.strerror(error.errno).lower() if isinstance(error, OSError) else 'it is not what it was'}"
+                f"container {self.ident}: {self.path}/config.json can't be read: "
+                f"{os.strerror(error.errno).lower() if isinstance(error, OSError) else 'it is not what it was'}"
             ) from None
 
     def keep_config(self, text):

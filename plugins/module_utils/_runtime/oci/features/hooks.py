@@ -56,7 +56,8 @@ class Hook:
             not isinstance(self.timeout, (int, float)) or self.timeout <= 0
         ):
             raise Unsupported(
-                f"config.json: hooks.{kind}: timeout {self.timeout!r} is not valid; accepted: a number of seconds above 0"
+                f"config.json: hooks.{kind}: timeout {self.timeout!r} is not valid; accepted: a "
+                "number of seconds above 0"
             )
 
     def open_outputs(self):
@@ -71,7 +72,8 @@ class Hook:
                 )
             except OSError as error:
                 raise ContainerFailed(
-                    f"annotation {annotation}: {path} can't be written: {os.strerror(error.errno).lower()}"
+                    f"annotation {annotation}: {path} can't be written: "
+                    f"{os.strerror(error.errno).lower()}"
                 ) from None
         return found
 

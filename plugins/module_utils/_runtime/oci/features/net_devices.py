@@ -56,7 +56,8 @@ def move(devices, pid, joined=None):
                     _move(here, there, target, name, new)
                 except OSError as error:
                     raise ContainerFailed(
-                        f"linux.netDevices: network device {name} can't be moved to the container as {new}: {error.strerror}"
+                        f"linux.netDevices: network device {name} can't be moved to the container "
+                        f"as {new}: {error.strerror}"
                     ) from None
     finally:
         os.close(target)

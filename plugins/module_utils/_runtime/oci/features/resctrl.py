@@ -19,13 +19,15 @@ def check(entry):
         and ("/" in clos or clos in ("", ".", "..", "info", "mon_groups", "mon_data"))
     ):
         raise Unsupported(
-            f"config.json: linux.intelRdt.closID: {clos!r} is not valid; accepted: the name of a directory, or /"
+            f"config.json: linux.intelRdt.closID: {clos!r} is not valid; accepted: the name of a "
+            "directory, or /"
         )
     for name, start in (("l3CacheSchema", ""), ("memBwSchema", "MB:")):
         text = entry.get(name) or ""
         if "\n" in text or text and not text.startswith(start):
             raise Unsupported(
-                f"config.json: linux.intelRdt.{name}: {text!r} is not valid; accepted: one line{start and ' that starts with ' + start}"
+                f"config.json: linux.intelRdt.{name}: {text!r} is not valid; accepted: one "
+                f"line{start and ' that starts with ' + start}"
             )
     for text in entry.get("schemata") or ():
         if "\n" in text:
@@ -33,7 +35,8 @@ def check(entry):
     for name in ("enableCMT", "enableMBM"):
         if entry.get(name):
             raise Unsupported(
-                f"config.json: linux.intelRdt.{name} is not supported; enableMonitoring is (runtime-spec 1.3)"
+                f"config.json: linux.intelRdt.{name} is not supported; enableMonitoring is "
+                "(runtime-spec 1.3)"
             )
     if place() is None:
         raise Unsupported("config.json: linux.intelRdt: no resctrl file system is mounted")
@@ -56,7 +59,8 @@ def apply(entry, ident, pid, root):
             lines = new
         elif clos and not old + new:
             raise ContainerFailed(
-                f"linux.intelRdt.closID: {directory} does not exist, and there is no schema to make it with"
+                f"linux.intelRdt.closID: {directory} does not exist, and there is no schema to "
+                "make it with"
             )
         else:
             os.makedirs(directory, 0o755, exist_ok=True)

@@ -44,7 +44,8 @@ def allow(program, warn):
                     most if value == UNLIMITED or value > most else value for value in (soft, hard)
                 )
                 warn(
-                    "rlimit %s: hard limit %s needs CAP_SYS_RESOURCE, which this host's root does not have; it is %d"
+                    "rlimit %s: hard limit %s needs CAP_SYS_RESOURCE, which this host's root does "
+                    "not have; it is %d"
                     % (RLIMITS[resource], "unlimited" if hard == UNLIMITED else hard, lower)
                 )
                 hard = lower

@@ -152,13 +152,15 @@ def _scheduler(entry):
         found[name] = _number("process.scheduler." + name, entry.get(name) or 0, 0, 2**64 - 1)
         if found[name] and policy != "SCHED_DEADLINE":
             raise Unsupported(
-                f"config.json: process.scheduler.{name} is for SCHED_DEADLINE only, not for {policy}"
+                f"config.json: process.scheduler.{name} is for SCHED_DEADLINE only, not for "
+                f"{policy}"
             )
     if policy == "SCHED_DEADLINE":
         _check_deadline(entry)
     if found["priority"] and policy not in ("SCHED_FIFO", "SCHED_RR"):
         raise Unsupported(
-            f"config.json: process.scheduler.priority is for SCHED_FIFO and SCHED_RR only, not for {policy}"
+            "config.json: process.scheduler.priority is for SCHED_FIFO and SCHED_RR only, not "
+            f"for {policy}"
         )
     return found
 
@@ -195,7 +197,8 @@ def _personality(entry):
         return None
     if entry.get("flags"):
         raise Unsupported(
-            f"config.json: linux.personality.flags: {', '.join(entry['flags'])} is not supported; runtime-spec knows none"
+            f"config.json: linux.personality.flags: {', '.join(entry['flags'])} is not supported; "
+            "runtime-spec knows none"
         )
     return _chosen("linux.personality.domain", entry.get("domain"), PERSONALITIES)
 
@@ -207,7 +210,8 @@ def _memory(entry):
     mode = entry.get("mode")
     if mode is None:
         raise Unsupported(
-            f"config.json: linux.memoryPolicy.mode: invalid memory policy mode: it is missing; known: {', '.join(MEMORY_MODES)}"
+            "config.json: linux.memoryPolicy.mode: invalid memory policy mode: it is missing; "
+            f"known: {', '.join(MEMORY_MODES)}"
         )
     number = _chosen("linux.memoryPolicy.mode: invalid memory policy mode", mode, MEMORY_MODES)
     flags = sum(
@@ -221,7 +225,8 @@ def _memory(entry):
     )
     if nodes and mode in _WITHOUT_NODES:
         raise Unsupported(
-            f"config.json: linux.memoryPolicy.nodes: {mode} mode requires 0 nodes but got {len(nodes)}"
+            f"config.json: linux.memoryPolicy.nodes: {mode} mode requires 0 nodes but got "
+            f"{len(nodes)}"
         )
     if not nodes and mode not in _WITHOUT_NODES + ("MPOL_PREFERRED",):
         raise Unsupported(f"config.json: linux.memoryPolicy.nodes: {mode} needs at least one node")
@@ -244,7 +249,8 @@ def _list(field, text):
             or int(last or first) > 65535
         ):
             raise Unsupported(
-                f"config.json: {field}: {text!r} is not valid; accepted: numbers and ranges, such as 0-3,7"
+                f"config.json: {field}: {text!r} is not valid; accepted: numbers and ranges, such "
+                "as 0-3,7"
             )
         found.update(range(int(first), int(last or first) + 1))
     return found

@@ -46,7 +46,8 @@ def read(profile):
             set(entry["names"]) & set(FORBIDDEN) if entry["action"] == "SCMP_ACT_NOTIFY" else ()
         ):
             raise Unsupported(
-                f"config.json: linux.seccomp: SCMP_ACT_NOTIFY cannot be used for the {name} syscall: the runtime needs it itself"
+                f"config.json: linux.seccomp: SCMP_ACT_NOTIFY cannot be used for the {name} "
+                "syscall: the runtime needs it itself"
             )
     return path, metadata, True
 
@@ -94,7 +95,8 @@ def forward(listener_fd, words_fd):
         if not needed:
             return
         raise ContainerFailed(
-            f"linux.seccomp.listenerPath: failed to connect with seccomp agent at {os.fsdecode(path)}: {os.strerror(error.errno) if error.errno else error}"
+            "linux.seccomp.listenerPath: failed to connect with seccomp agent at "
+            f"{os.fsdecode(path)}: {os.strerror(error.errno) if error.errno else error}"
         ) from None
     finally:
         connection.close()

@@ -45,7 +45,8 @@ def read(document):
             value,
         ):
             raise Unsupported(
-                f"sysctl {name}: the value {value!r} is not that of domainname, {document.config['domainname']!r}"
+                f"sysctl {name}: the value {value!r} is not that of domainname, "
+                f"{document.config['domainname']!r}"
             )
         found.append((name, path, value))
     return found
@@ -74,7 +75,8 @@ def _kind(name, path):
         if path == "kernel/hostname":
             raise Unsupported(f"sysctl {name}: not supported; the field hostname is for that")
     raise Unsupported(
-        f"sysctl {name}: only parameters of a namespace can be set for a container: net.*, kernel.shm*, kernel.msg*, kernel.sem, fs.mqueue.*, kernel.domainname, user.*"
+        f"sysctl {name}: only parameters of a namespace can be set for a container: net.*, "
+        "kernel.shm*, kernel.msg*, kernel.sem, fs.mqueue.*, kernel.domainname, user.*"
     )
 
 

@@ -54,7 +54,8 @@ def owners(mount, spaces):
     found = spaces.fd(mount.map)
     if found is None:
         raise Unsupported(
-            f"mount {mount.destination}: idmap needs uidMappings and gidMappings, because the container has no user namespace"
+            f"mount {mount.destination}: idmap needs uidMappings and gidMappings, because the "
+            "container has no user namespace"
         )
     return found
 
@@ -63,8 +64,13 @@ def _map_ids(mount, userns_fd):
     try:
         mounts.set_attributes(mount.fd, recursive=mount.recursive_map, userns_fd=userns_fd)
     except OSError as error:
+        reasons = {
+            errno.EINVAL: "its file system does not have that",
+            errno.EPERM: "they are already",
+        }
         raise ContainerFailed(
-            f"mount {mount.destination}: the ids of {mount.source} of the host can't be mapped: {'its file system does not have that' if error.errno == errno.EINVAL else 'they are already' if error.errno == errno.EPERM else os.strerror(error.errno)}"
+            f"mount {mount.destination}: the ids of {mount.source} of the host can't be mapped: "
+            f"{reasons.get(error.errno) or os.strerror(error.errno)}"
         ) from None
 
 

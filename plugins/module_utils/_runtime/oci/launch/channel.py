@@ -43,7 +43,8 @@ def not_executed(name, number):
     name = short(name)
     if number == errno.E2BIG:
         return Failure(
-            f"exec {name}: its arguments and environment are larger than this kernel takes (argument list too long)",
+            f"exec {name}: its arguments and environment are larger than this kernel takes "
+            "(argument list too long)",
             NOT_EXECUTABLE,
         )
     if number == errno.ENOENT:

@@ -186,7 +186,8 @@ def find(program):
         if _may_execute(path) and _is_file(path):
             return path
     raise Failure(
-        f"exec {channel.short(os.fsdecode(name))}: executable file not found in $PATH of the container ({channel.short(os.fsdecode(program.environment.get(b'PATH', b'')))})",
+        f"exec {channel.short(os.fsdecode(name))}: executable file not found in $PATH of the "
+        f"container ({channel.short(os.fsdecode(program.environment.get(b'PATH', b'')))})",
         NOT_FOUND,
     )
 

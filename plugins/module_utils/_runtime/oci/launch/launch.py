@@ -49,7 +49,8 @@ class Launch:
 
             if not selinux.enabled():
                 self.warnings.append(
-                    f"linux.mountLabel {document.linux['mountLabel']}: SELinux is not enabled on this host, so there is nothing to label"
+                    f"linux.mountLabel {document.linux['mountLabel']}: SELinux is not enabled on "
+                    "this host, so there is nothing to label"
                 )
         self.maps = self.userns_fd = self.furnish = self.settle = (
             None  # of the container's user namespace: idmaps.Maps, a descriptor of it, the modules

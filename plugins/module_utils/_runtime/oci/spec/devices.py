@@ -124,8 +124,8 @@ def of_host(node):
             os.close(fd)
     except OSError:
         raise ContainerFailed(
-            "device %s: it can't be made in a user namespace, and the host has no %s %d:%d at that path"
-            % (path, kind, major, minor)
+            "device %s: it can't be made in a user namespace, and the host has no %s %d:%d at "
+            "that path" % (path, kind, major, minor)
         ) from None
 
 

@@ -62,12 +62,14 @@ class Document:
         for namespace in self.linux.get("namespaces") or ():
             if namespace["type"] not in NAMESPACES:
                 raise Unsupported(
-                    f"config.json: a namespace of type {namespace['type']} is not supported; accepted: {', '.join(NAMESPACES)}"
+                    f"config.json: a namespace of type {namespace['type']} is not supported; "
+                    f"accepted: {', '.join(NAMESPACES)}"
                 )
         for entry in self.linux.get("namespaces") or ():
             if entry.get("path") and not os.path.isabs(entry["path"]):
                 raise Unsupported(
-                    f"config.json: linux.namespaces: path {entry['path']!r} of the {entry['type']} namespace is not absolute"
+                    f"config.json: linux.namespaces: path {entry['path']!r} of the "
+                    f"{entry['type']} namespace is not absolute"
                 )
         for name in ("hostname", "domainname"):
             if self.config.get(name) and "uts" not in self.namespaces:
@@ -82,7 +84,8 @@ class Document:
                     )
             if self.linux.get(name) and not self.private("mount"):
                 raise Unsupported(
-                    f"config.json: linux.{name}: unable to restrict sys entries without a private MNT namespace"
+                    f"config.json: linux.{name}: unable to restrict sys entries without a private "
+                    "MNT namespace"
                 )
 
     # What follows is read by files of its own, which a document that does not ask for it does without.
@@ -118,11 +121,13 @@ class Document:
         for clock, offset in offsets.items():
             if clock not in ("monotonic", "boottime"):
                 raise Unsupported(
-                    f"config.json: linux.timeOffsets: {clock!r} is not known; known: monotonic, boottime"
+                    f"config.json: linux.timeOffsets: {clock!r} is not known; known: monotonic, "
+                    "boottime"
                 )
             if not 0 <= (offset.get("nanosecs") or 0) < 10**9:
                 raise Unsupported(
-                    f"config.json: linux.timeOffsets.{clock}.nanosecs: {offset['nanosecs']!r} is not valid; accepted: 0 to 999999999"
+                    f"config.json: linux.timeOffsets.{clock}.nanosecs: {offset['nanosecs']!r} is "
+                    "not valid; accepted: 0 to 999999999"
                 )
         return {
             clock: (offset.get("secs") or 0, offset.get("nanosecs") or 0)

@@ -74,7 +74,8 @@ def of_container(linux, namespaces):
     if "user" not in namespaces:
         if given:
             raise Unsupported(
-                f"config.json: linux.{given[0]} without a namespace of type user in linux.namespaces"
+                f"config.json: linux.{given[0]} without a namespace of type user in "
+                "linux.namespaces"
             )
         return None
     extents = [checked(linux.get(name) or [], "linux." + name) for name, _kind in KINDS]
@@ -90,7 +91,8 @@ def of_container(linux, namespaces):
     for (name, _kind), wanted, has in zip(KINDS, extents, found):
         if wanted and sorted(wanted) != sorted(has):
             raise Unsupported(
-                f"config.json: linux.{name} is not the map of the user namespace {path} that is joined"
+                f"config.json: linux.{name} is not the map of the user namespace {path} that is "
+                "joined"
             )
         if not has:
             raise ContainerFailed(f"can't join the user namespace {path}: it has no {name}")
@@ -174,7 +176,8 @@ def of_mount(entry, option):
         matches = [re.fullmatch(r"(@?)(\d+)-(\d+)-(\d+)", word) for word in words.split("#")]
         if kind not in ("uids", "gids") or not equals or not all(matches):
             raise Unsupported(
-                f"mount {entry['destination']}: the option idmap={option} is not uids=INSIDE-OUTSIDE-SIZE#...;gids=..."
+                f"mount {entry['destination']}: the option idmap={option} is not "
+                "uids=INSIDE-OUTSIDE-SIZE#...;gids=..."
             )
         found[kind] = [
             (bool(match.group(1)), tuple(int(number) for number in match.groups()[1:]))

@@ -432,7 +432,8 @@ def check_propagation(word):
     """:raises Unsupported: linux.rootfsPropagation is none."""
     if word and word not in PROPAGATIONS:
         raise Unsupported(
-            f"config.json: linux.rootfsPropagation: {word!r} is not known; known: {', '.join(PROPAGATIONS)}"
+            f"config.json: linux.rootfsPropagation: {word!r} is not known; known: "
+            f"{', '.join(PROPAGATIONS)}"
         )
 
 

@@ -245,7 +245,8 @@ def _limits(entries):
         name = entry["type"]
         if name[:7] != "RLIMIT_" or name[7:] not in RLIMITS:
             raise Unsupported(
-                f"config.json: process.rlimits: {name} is not known; known: RLIMIT_ and one of {', '.join(RLIMITS)}"
+                f"config.json: process.rlimits: {name} is not known; known: RLIMIT_ and one of "
+                f"{', '.join(RLIMITS)}"
             )
         number, soft, hard = RLIMITS.index(name[7:]), entry["soft"], entry["hard"]
         if number in [one[0] for one in found]:

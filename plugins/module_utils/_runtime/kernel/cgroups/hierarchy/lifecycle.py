@@ -43,7 +43,8 @@ def freeze(unified, freezer):
         done = until(lambda: freeze_once(freezer, next(tries)))
     else:
         raise Unsupported(
-            "pause: this host has no freezer among its cgroups (cgroup v2 since Linux 5.2, or the v1 freezer controller)"
+            "pause: this host has no freezer among its cgroups (cgroup v2 since Linux 5.2, or the "
+            "v1 freezer controller)"
         )
     if not done:
         thaw(unified, freezer)

@@ -48,7 +48,8 @@ def parent_path(parent):
         raise InvalidInput(
             "cgroup_parent",
             parent,
-            "a path such as /group/subgroup without . and .., or a systemd slice such as work.slice",
+            "a path such as /group/subgroup without . and .., or a systemd slice such as "
+            "work.slice",
         )
     if len(parts) == 1 and parts[0].endswith(".slice"):
         return slice_path(parts[0])

@@ -38,7 +38,9 @@ def with_sharing(group, found):
             0,
             (
                 "cgroupsPath",
-                f"linux.cgroupsPath: the container's cgroup is not empty: {', '.join(sorted(group.found))} has other processes, which its limits and its freezing concern, too",
+                "linux.cgroupsPath: the container's cgroup is not empty: "
+                f"{', '.join(sorted(group.found))} has other processes, which its limits and its "
+                "freezing concern, too",
             ),
         )
     return found
@@ -62,7 +64,11 @@ def apply(group, resources):
         raise Unsupported(
             problems[0][1]
             if group.paths
-            else f"{problems[0][0]}: the container has no cgroup (cannot set {problems[0][0].partition('.')[0]} limit: container could not join or create cgroup)"
+            else (
+                f"{problems[0][0]}: the container has no cgroup (cannot set "
+                f"{problems[0][0].partition('.')[0]} limit: container could not join or create "
+                "cgroup)"
+            )
         )
     rules = devices.normalise(resources["devices"]) if resources.get("devices") else None
     check_usage(group, resources.get("memory") or {})

@@ -118,7 +118,9 @@ def load(program):
     except OSError as error:
         if error.errno in (errno.EINVAL, errno.ENOSYS, errno.EPERM):
             raise Unsupported(
-                f"devices: on cgroup v2 device rules need BPF programs for cgroups (CONFIG_CGROUP_BPF, CAP_SYS_ADMIN), and this host doesn't take one: {error.strerror}"
+                "devices: on cgroup v2 device rules need BPF programs for cgroups "
+                "(CONFIG_CGROUP_BPF, CAP_SYS_ADMIN), and this host doesn't take one: "
+                f"{error.strerror}"
             ) from error
         raise
 

@@ -107,7 +107,8 @@ def exceptions(rules):
                 table[key] &= ~rule.access
             elif default or table[key] & rule.access != MKNOD:
                 raise Unsupported(
-                    f"devices: cgroup v1 can't make an exception ({line(rule.key, rule.access)}) from the rule for {line(key, table[key])}; give both as separate rules"
+                    f"devices: cgroup v1 can't make an exception ({line(rule.key, rule.access)}) "
+                    f"from the rule for {line(key, table[key])}; give both as separate rules"
                 )
     return default, {key: bits for key, bits in table.items() if bits}
 

@@ -67,14 +67,14 @@ HINTS = {
         errno.EINVAL,
     ): "the cgroups above have no such real-time budget (their cpu.rt_runtime_us)",
     ("cpu.burst", errno.EINVAL): "it has to be at most the quota",
-    (
-        "cpu.quota",
-        errno.EINVAL,
-    ): "it has to be at least 1000 µs, no less than the burst, and within what the cgroups above have",
-    (
-        "cpu.period",
-        errno.EINVAL,
-    ): "it has to be from 1000 to 1000000 µs, and the quota in it within what the cgroups above have",
+    ("cpu.quota", errno.EINVAL): (
+        "it has to be at least 1000 µs, no less than the burst, and within what the cgroups above "
+        "have"
+    ),
+    ("cpu.period", errno.EINVAL): (
+        "it has to be from 1000 to 1000000 µs, and the quota in it within what the cgroups above "
+        "have"
+    ),
     (
         "cpu.shares",
         errno.EINVAL,

@@ -163,7 +163,8 @@ def unified(section, place):
             raise InvalidInput(
                 "unified",
                 file,
-                f"the name of a cgroup v2 file, such as memory.high: the specified key has not the form CONTROLLER.VALUE `{file}`",
+                "the name of a cgroup v2 file, such as memory.high: the specified key has not "
+                f"the form CONTROLLER.VALUE `{file}`",
             )
         if file in CORE:
             raise InvalidInput(
@@ -176,7 +177,8 @@ def unified(section, place):
             f"no such file or directory: this kernel has no {file}"
             if found
             else (
-                f"invalid configuration for this host: {file}: the requested cgroup controller `{controller}` is not available in its cgroup v2 tree"
+                f"invalid configuration for this host: {file}: the requested cgroup controller "
+                f"`{controller}` is not available in its cgroup v2 tree"
             )
         )
         for line in str(text).splitlines():

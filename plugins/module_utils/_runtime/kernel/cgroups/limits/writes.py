@@ -89,7 +89,11 @@ def sentence(setting, here):
 def missing(key, old, new, place):
     """Why a controller can't be used, and what to do about it."""
     if new in place.outside and place.unified:
-        return f"{key}: the {new} controller can't be handed on to {place.unified.path}, because a cgroup above it holds processes of its own (cgroup v2 allows that in the root of the tree only); this host is probably a container itself"
+        return (
+            f"{key}: the {new} controller can't be handed on to {place.unified.path}, because a cgroup "
+            "above it holds processes of its own (cgroup v2 allows that in the root of the tree only); "
+            "this host is probably a container itself"
+        )
     if new is None:
         return f"{key}: needs the {old} controller, which only cgroup v1 has and which is not mounted here"
     names = old if old == new else f"{old} (v1) or {new} (v2)"

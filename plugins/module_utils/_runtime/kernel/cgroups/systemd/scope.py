@@ -61,7 +61,8 @@ def create(path, ident, annotations, plan=None):
             above = units.get(connection, units.ROOT, "Manager", "ControlGroup").rstrip("/")
         if units.state(connection, name) not in ("inactive", "failed"):
             raise Conflict(
-                f"container's cgroup is not empty: systemd has the unit {name}; linux.cgroupsPath has to name one that is the container's alone"
+                f"container's cgroup is not empty: systemd has the unit {name}; linux.cgroupsPath "
+                "has to name one that is the container's alone"
             )
     finally:
         connection.close()

@@ -37,7 +37,8 @@ def checkpoint(call, log):
     status = container.status()
     if status not in ("running", "paused"):
         raise Conflict(
-            f"container {container.ident} can't be checkpointed: it is {status}, not running or paused"
+            f"container {container.ident} can't be checkpointed: it is {status}, not running or "
+            "paused"
         )
     options = _options(call)
     if call["parent-path"]:

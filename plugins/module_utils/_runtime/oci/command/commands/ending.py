@@ -112,7 +112,8 @@ def delete(call, log):
         status = container.status()
         if status not in ("stopped", "created") and not call["force"]:
             raise Conflict(
-                f"cannot delete container {ident} that is not stopped: it is {status}; --force kills it"
+                f"cannot delete container {ident} that is not stopped: it is {status}; --force "
+                "kills it"
             )
         remove(container, log)
 
@@ -202,7 +203,9 @@ def _remove_unrecorded(container, config):
     left = sorted(group.procs()) if group.shared else []
     if left:
         raise Conflict(
-            f"container {container.ident} can't be deleted: what it was is not known, and its cgroup {given or next(iter(group.paths.values()))} has processes: {', '.join(map(str, left))}; end them first"
+            f"container {container.ident} can't be deleted: what it was is not known, and its "
+            f"cgroup {given or next(iter(group.paths.values()))} has processes: "
+            f"{', '.join(map(str, left))}; end them first"
         )
 
 

@@ -47,7 +47,8 @@ def _exec(call, log):
         raise Conflict(f"container {container.ident}: cannot exec in a {status} container")
     if status == "paused" and not call["ignore-paused"]:
         raise Conflict(
-            f"container {container.ident}: cannot exec in a paused container (--ignore-paused does it all the same)"
+            f"container {container.ident}: cannot exec in a paused container (--ignore-paused "
+            "does it all the same)"
         )
     config = container.config()
     document, process = Document(config), wanted(config["process"], call)
@@ -60,7 +61,8 @@ def _exec(call, log):
         and not sealed_interpreter.sealed(container.pid)
     ):
         raise Conflict(
-            f"container {container.ident}: it is not started yet: a process with CAP_SYS_PTRACE could look into its maker; start it before"
+            f"container {container.ident}: it is not started yet: a process with CAP_SYS_PTRACE "
+            "could look into its maker; start it before"
         )
     program.kept.update(making.preserve(program, call["preserve-fds"]))
     if program.terminal and not call["detach"]:

@@ -27,7 +27,8 @@ def _tell(made, log):
     if not log.debugging:
         return
     log.debug(
-        f"runc exeseal: using /proc/self/exe clone{': a sealed step in memory' if made.program.steps else ', mounted read-only'}"
+        "runc exeseal: using /proc/self/exe "
+        f"clone{': a sealed step in memory' if made.program.steps else ', mounted read-only'}"
     )
     if made.program.filter:
         log.debug(

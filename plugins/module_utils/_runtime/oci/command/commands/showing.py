@@ -78,7 +78,8 @@ def _ps(options):
         )
     except FileNotFoundError:
         raise HostError(
-            "ps: this host has no ps command (procps); --format json lists the process ids without it"
+            "ps: this host has no ps command (procps); --format json lists the process ids "
+            "without it"
         ) from None
     if done.returncode:
         raise HostError(f"ps {' '.join(options)}: {os.fsdecode(done.stderr).strip()}")

@@ -19,7 +19,7 @@ CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
 RUNTIME = CHECKOUT / "plugins" / "module_utils" / "_runtime"
 sys.path.insert(0, str(CHECKOUT / "tests"))
 
-import leaks  # noqa: E402  # pylint: disable=wrong-import-position
+from support import leaks  # noqa: E402  # pylint: disable=wrong-import-position
 
 
 def runtime_as(name):

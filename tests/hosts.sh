@@ -4,4 +4,4 @@
 #
 # Test hosts by hand; tests/hosts/README.md says more.
 tests=$(dirname "$(readlink -f "$0")")
-PYTHONPATH=$tests exec /usr/bin/python3 -m hosts "$@"
+PYTHONPATH=$tests exec /usr/bin/python3 -m support.fleet "$@"

@@ -27,7 +27,7 @@ CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
 TESTS = CHECKOUT / "tests"
 sys.path.insert(0, str(TESTS))
 
-import leaks  # noqa: E402  # pylint: disable=wrong-import-position
+from support import leaks  # noqa: E402  # pylint: disable=wrong-import-position
 
 WITH_NETWORK = ("sanity", "hosts")  # one file a process: they wait more than they work
 LINES = 1200  # of test files that a process gets at most: a few seconds to a minute

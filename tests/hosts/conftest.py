@@ -12,8 +12,7 @@ import shutil
 import sys
 
 import pytest
-
-from hosts import machines, namespaces, roots
+from support.fleet import machines, namespaces, roots
 
 BIN = pathlib.Path(
     sys.executable

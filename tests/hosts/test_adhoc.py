@@ -11,8 +11,7 @@ import sys
 import time
 
 import pytest
-
-from hosts import namespaces, roots
+from support.fleet import namespaces, roots
 
 BIN = pathlib.Path(sys.executable).parent
 RUN = "run -d --network none --stop-timeout 0"

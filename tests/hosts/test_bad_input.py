@@ -7,9 +7,8 @@ from __future__ import annotations
 import json
 
 import pytest
-
-from hosts import standins
 from hosts.conftest import fleet_of
+from support.fleet import standins
 
 NAMESPACE = "pycontainer.engine."
 BOX = {"name": "new", "image": "box:1"}

@@ -10,10 +10,9 @@ from __future__ import annotations
 import json
 
 import pytest
-
-from hosts import roots
 from hosts.conftest import CALLBACKS, Play
-from hosts.namespaces import Fleet
+from support.fleet import roots
+from support.fleet.namespaces import Fleet
 
 VERSIONS = {
     "2.20": "h1",

@@ -14,9 +14,8 @@ import threading
 import time
 
 import pytest
-
-from hosts import images_made
 from hosts.conftest import fleet_of
+from support.fleet import images_made
 
 COUNT = """
 import os, sqlite3

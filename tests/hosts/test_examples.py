@@ -14,9 +14,8 @@ import shlex
 
 import pytest
 import yaml
-
-from hosts import images_made, roots, standins
 from hosts.conftest import BIN, fleet_of
+from support.fleet import images_made, roots, standins
 
 MODULES = {
     path.stem: path for path in sorted((roots.CHECKOUT / "plugins" / "modules").glob("*.py"))

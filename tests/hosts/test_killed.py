@@ -14,9 +14,8 @@ import random
 import threading
 
 import pytest
-
-from hosts import standins
 from hosts.conftest import fleet_of
+from support.fleet import standins
 
 TRIES = 4  # of each kind
 SEED = 1

@@ -8,8 +8,7 @@
 from __future__ import annotations
 
 import pytest
-
-from hosts.machines import wait
+from support.fleet.machines import wait
 
 ROOT = "/srv/root"
 GROUP = "/sys/fs/cgroup/pycontainer/$(pycontainer inspect --format '{{.Id}}' web)"

@@ -10,9 +10,8 @@ from __future__ import annotations
 import pathlib
 
 import pytest
-
-from hosts import roots
-from hosts.namespaces import Fleet
+from support.fleet import roots
+from support.fleet.namespaces import Fleet
 
 ROLE = {"include_role": {"name": "pycontainer.engine.host"}}
 MANAGERS = [
@@ -69,12 +68,12 @@ def host(request, base):
     fleet = Fleet(
         "manager",
         root=base,
-        binds={repository: "/srv/repository", pathlib.Path(__file__).parent: "/srv/hosts"},
+        binds={repository: "/srv/repository", pathlib.Path(roots.__file__).parent: "/srv/fleet"},
     )
     try:
         fleet.up(1)
         for script in (
-            f"python3 /srv/hosts/repackage.py {kind} /srv/repository /srv/made",
+            f"python3 /srv/fleet/repackage.py {kind} /srv/repository /srv/made",
             f"for name in {ALL}; do [ $name = {request.param} ] || rm -f /usr/bin/$name; done; rm "
             f"-rf /etc/debian_version /etc/apt /etc/os-release; {settings}",
         ):

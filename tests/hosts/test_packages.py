@@ -5,9 +5,8 @@
 from __future__ import annotations
 
 import pytest
-
-from hosts import roots
-from hosts.namespaces import Fleet
+from support.fleet import roots
+from support.fleet.namespaces import Fleet
 
 ROLE = {"include_role": {"name": "pycontainer.engine.host"}}
 

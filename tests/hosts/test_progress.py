@@ -11,15 +11,14 @@ import pathlib
 import re
 import subprocess
 import sys
-import time
 
 import pytest
-import terminals
-
-from hosts import namespaces
 from hosts.conftest import BIN, fleet_of
+from support import terminals
+from support.fleet import namespaces
+from support.waiting import eventually as until
 
-SERVER = pathlib.Path(__file__).resolve().parents[1] / "slow_registry.py"
+SERVER = pathlib.Path(__file__).resolve().parents[1] / "support" / "slow_registry.py"
 PLACE = f"{namespaces.SUBNET}.254:5000"
 IMAGE = PLACE + "/slow:1"
 PULL = {"pycontainer.engine.image": {"name": IMAGE, "insecure": True}}
@@ -93,13 +92,6 @@ def boards(fleet, host):
     return fleet.execute(
         host, "sh", "-c", f"ls -l {BOARDS} 2>/dev/null | grep -v ^total"
     ).stdout.splitlines()
-
-
-def until(true, seconds=60):
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.1)
 
 
 def shows(*hosts, row=ROW):

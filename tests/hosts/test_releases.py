@@ -5,9 +5,8 @@
 from __future__ import annotations
 
 import pytest
-
-from hosts import roots
-from hosts.namespaces import Fleet
+from support.fleet import roots
+from support.fleet.namespaces import Fleet
 
 # Debian 11 has what EL 9 with EPEL has of what the engine asks for: Python 3.9 and pyroute2 0.5.14. Debian 13 is in test_controllers.py.
 RELEASES = {"bullseye": ("Python 3.9.", "0.5.")}

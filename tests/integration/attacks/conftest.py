@@ -8,9 +8,9 @@ from __future__ import annotations
 import pathlib
 import shutil
 import subprocess
-import time
 
 import pytest
+from support import waiting
 
 from . import drivers, harness
 
@@ -78,10 +78,4 @@ def program(tmp_path_factory):
 
 @pytest.fixture
 def eventually():
-    def ask(condition, seconds=10.0):
-        end = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < end, f"did not come true within {seconds:g} seconds"
-            time.sleep(0.02)
-
-    return ask
+    return waiting.eventually

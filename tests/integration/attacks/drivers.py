@@ -13,10 +13,10 @@ import shutil
 import subprocess
 import time
 
-import laid_down
 import pytest
 from integration.process import conftest as process
 from pycontainer.errors import ContainerFailed, EngineError
+from support import laid_down
 
 
 def default_config(ident, directory, args):

@@ -17,7 +17,7 @@ import stat
 import sys
 import time
 
-import leaks
+from support import leaks
 
 # Other tests may mount there at the same time; what an attack mounts lands elsewhere, or in the test's own directories.
 FOREIGN = ("/run/", "/tmp/", "/var/tmp/", "/var/lib/", "/mnt/", "/root/", "/work/", "/home/")

@@ -19,11 +19,12 @@ import tarfile
 import time
 
 import pytest
-from integration.images.conftest import layer, layout, member, task  # noqa: F401  # pylint: disable=unused-import # task is a fixture
+from integration.images.conftest import task  # noqa: F401  # pylint: disable=unused-import # task is a fixture
 from pycontainer.errors import EngineError
 from pycontainer.images.library import garbage
 from pycontainer.layers import unpack
 from pycontainer.layers.compression import streams
+from support.layouts import layer, layout, member
 
 MIB = 1 << 20
 

@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import subprocess
-import time
 import urllib.request
 
 import pytest
@@ -17,6 +16,7 @@ from pycontainer.containers.task import container_checkpoint
 from pycontainer.errors import Conflict, NotFound
 from pycontainer.oci.checkpoint import criu
 from pycontainer.reconcile import carry_out
+from support.waiting import eventually as until
 
 COUNT = "i=0; while :; do i=$((i+1)); echo $i > /data/new && mv /data/new /data/count; test $((i % 50)) != 0 || echo at $i; sleep 0.02; done"
 SERVE = "echo $$ > /srv/pid; exec httpd -f -p 80 -h /srv"
@@ -32,13 +32,6 @@ def working():
         ).returncode
     ):
         pytest.skip("CRIU does not work here (criu check)")
-
-
-def until(condition, seconds=30):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def inspected(docker, name):

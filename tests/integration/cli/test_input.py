@@ -11,8 +11,8 @@ import signal
 import subprocess
 import time
 
-import terminals
 from pycontainer.deploy import install
+from support import terminals
 
 RUN = ("run", "--rm", "--network", "none")
 

@@ -9,10 +9,10 @@ import subprocess
 import sys
 
 import pytest
-import terminals
 from pycontainer.deploy import install
+from support import terminals
 
-SERVER = pathlib.Path(__file__).resolve().parents[2] / "slow_registry.py"
+SERVER = pathlib.Path(__file__).resolve().parents[2] / "support" / "slow_registry.py"
 
 
 @pytest.fixture

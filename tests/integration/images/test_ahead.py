@@ -14,8 +14,7 @@ from pycontainer.images.library import arrival, ingest
 from pycontainer.images.library.layers import DIRECTORY
 from pycontainer.layers import unpack
 from pycontainer.layers.compression import read_ahead
-
-from .conftest import fingerprint, layer, member
+from support.layouts import fingerprint, layer, member
 
 PLAIN = layer(
     [member(b"d%d/f%d" % (number % 7, number), b"%d" % number * 40000) for number in range(60)]

@@ -15,8 +15,16 @@ import pytest
 from pycontainer import images
 from pycontainer.errors import InvalidInput, NotFound, RegistryError
 from pycontainer.images.library import garbage
-
-from .conftest import fingerprint, layer, layer_fingerprint, layout, member, names_in, need, run
+from support.layouts import (
+    fingerprint,
+    layer,
+    layer_fingerprint,
+    layout,
+    member,
+    names_in,
+    need,
+    run,
+)
 
 ONE = layer([member(b"f", b"one" * 1000), member(b"d/", kind=tarfile.DIRTYPE, mode=0o700)])
 TWO = layer([member(b"g", b"two" * 1000)])

@@ -16,8 +16,7 @@ import pytest
 from pycontainer.errors import EngineError, RegistryError
 from pycontainer.images.library import garbage
 from pycontainer.layers import unpack
-
-from .conftest import fingerprint, layer, member
+from support.layouts import fingerprint, layer, member
 
 DIRECTORY, LINK, SYMLINK = tarfile.DIRTYPE, tarfile.LNKTYPE, tarfile.SYMTYPE
 DEEP = b"/".join([b"d" * 200] * 15)
@@ -236,7 +235,7 @@ def test_the_vectors_would_break_out_of_a_careless_reader(tmp_path, canary):
 
 
 def test_open_links_to_nowhere_are_refused_when_the_image_is_taken(engine, task, tmp_path, canary):
-    from .conftest import layout
+    from support.layouts import layout
 
     layout(tmp_path / "layout", [layer([hard(b"h", os.fsencode(canary) + b"/file")])])
     with pytest.raises(EngineError, match="is a file in no layer"):

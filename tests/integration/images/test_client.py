@@ -16,9 +16,8 @@ from pycontainer.images.client import client as clients
 from pycontainer.images.client import retry, transport
 from pycontainer.images.library import garbage
 from pycontainer.images.model import manifest, reference
-
-from .conftest import free_port, need, run
-from .faulty import CONFIG, LAYER, MANIFEST, serving
+from support.faulty_registry import CONFIG, LAYER, MANIFEST, serving
+from support.layouts import free_port, need, run
 
 
 @pytest.fixture

@@ -16,8 +16,7 @@ from pycontainer.errors import HostError, NotFound
 from pycontainer.images.library import garbage
 from pycontainer.images.library import layers as places
 from pycontainer.store import settings, trees
-
-from .conftest import layer, layout, member, names_in, run
+from support.layouts import layer, layout, member, names_in, run
 
 STEPS = {
     "pwrite",

@@ -14,7 +14,6 @@ import tarfile
 import time
 
 import pytest
-from hosts import images_made
 from pycontainer import images
 from pycontainer.delivery import host, recompress
 from pycontainer.delivery import spool as delivery_spool
@@ -22,8 +21,9 @@ from pycontainer.engine import Engine
 from pycontainer.errors import EngineError
 from pycontainer.images.library import records
 from pycontainer.images.model.manifest import digest_of
+from support.fleet import images_made
+from support.layouts import PARAMS, fingerprint, layer, member, mounted, need, run
 
-from .conftest import PARAMS, fingerprint, layer, member, mounted, need, run
 from .test_crash import killed_at
 
 PLUGINS = "ansible_collections.pycontainer.engine.plugins.plugin_utils."

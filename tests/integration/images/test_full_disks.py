@@ -12,9 +12,9 @@ import pytest
 from pycontainer import images
 from pycontainer.errors import HostError
 from pycontainer.images.library import ingest
+from support.faulty_registry import serving
+from support.layouts import layout, run
 
-from .conftest import layout, run
-from .faulty import serving
 from .test_power_cuts import LAYERS, Work, check, noise
 
 SIZE = 40 << 20

@@ -17,10 +17,10 @@ import shutil
 import tarfile
 import tempfile
 
-import mutations
 import pytest
 from pycontainer import errors
 from pycontainer.images.model import manifest
+from support import mutations
 
 from tests.unit.fuzz import test_documents as documents
 from tests.unit.fuzz.test_streams import good_archive

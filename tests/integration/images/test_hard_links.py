@@ -16,8 +16,7 @@ from pycontainer.images.library import anatomy
 from pycontainer.images.plans import squash
 from pycontainer.layers import stack
 from pycontainer.reconcile import carry_out
-
-from .conftest import as_directory, fingerprint, layer, layout, member, mounted, need, run
+from support.layouts import as_directory, fingerprint, layer, layout, member, mounted, need, run
 
 LINK, SYMLINK, FIFO = tarfile.LNKTYPE, tarfile.SYMTYPE, tarfile.FIFOTYPE
 BELOW = [

@@ -12,8 +12,7 @@ import pytest
 from pycontainer import images
 from pycontainer.errors import Conflict, InvalidInput, NotFound
 from pycontainer.images.library import records
-
-from .conftest import layer, layout, member, run
+from support.layouts import layer, layout, member, run
 
 
 @pytest.fixture

@@ -13,8 +13,7 @@ import pytest
 from pycontainer import containers
 from pycontainer.kernel.mounts import overlay
 from pycontainer.kernel.processes import procfs
-
-from .conftest import layer, layout, member
+from support.layouts import layer, layout, member
 
 BUSYBOX = shutil.which("busybox")
 MOST = overlay.MAX_LAYERS

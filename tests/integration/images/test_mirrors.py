@@ -11,9 +11,8 @@ import pytest
 from pycontainer.errors import InvalidInput, NotFound, RegistryError, Untrusted
 from pycontainer.images.client import retry
 from pycontainer.images.model import manifest
-
-from .conftest import free_port
-from .faulty import CONFIG, LAYER, blobs, serving
+from support.faulty_registry import CONFIG, LAYER, blobs, serving
+from support.layouts import free_port
 
 
 @pytest.fixture

@@ -16,9 +16,8 @@ from pycontainer.images.client import client as clients
 from pycontainer.images.client import retry, transport, upload
 from pycontainer.images.configuration import login
 from pycontainer.images.model import manifest, reference
-
-from . import faulty
-from .faulty import CONFIG, LAYER, MANIFEST
+from support import faulty_registry as faulty
+from support.faulty_registry import CONFIG, LAYER, MANIFEST
 
 CONFIG_DIGEST, LAYER_DIGEST = manifest.digest_of(CONFIG), manifest.digest_of(LAYER)
 

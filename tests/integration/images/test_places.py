@@ -19,8 +19,7 @@ from pycontainer.images.library import layers
 from pycontainer.kernel.mounts import erofs as kernel
 from pycontainer.kernel.mounts import overlay
 from pycontainer.layers import erofs, formats
-
-from .conftest import as_directory, fingerprint, layer, member, mounted
+from support.layouts import as_directory, fingerprint, layer, member, mounted
 
 DIRECTORY, LINK, SYMLINK, CHAR, FIFO = (
     tarfile.DIRTYPE,

@@ -18,9 +18,7 @@ import shutil
 import tempfile
 import traceback
 
-import mutations
 import pytest
-import recorded_disk
 from pycontainer import containers, images, reconcile
 from pycontainer.builds import task as tasks
 from pycontainer.delivery import host as delivery
@@ -32,9 +30,9 @@ from pycontainer.images.library import garbage
 from pycontainer.images.library import layers as places
 from pycontainer.images.model import manifest
 from pycontainer.store import settings
-
-from .conftest import PARAMS, layer, layout, member
-from .faulty import serving
+from support import mutations, recorded_disk
+from support.faulty_registry import serving
+from support.layouts import PARAMS, layer, layout, member
 
 CUTS = 5
 

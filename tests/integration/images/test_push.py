@@ -21,9 +21,8 @@ from pycontainer.images.client import referrers, retry, transport, upload
 from pycontainer.images.model import manifest, reference
 from pycontainer.images.plans import pushed
 from pycontainer.images.trust import keys, signatures
-
-from . import signing
-from .conftest import layer, layout, member, need, run
+from support import signing
+from support.layouts import layer, layout, member, need, run
 
 DATA = os.urandom(3 << 20)
 DIGEST = manifest.digest_of(DATA)

@@ -16,8 +16,17 @@ from pycontainer.errors import Conflict, InvalidInput, NotFound, RegistryError, 
 from pycontainer.images.client import upload
 from pycontainer.images.library import garbage
 from pycontainer.store import trees
-
-from .conftest import as_directory, fingerprint, layer, layout, member, mounted, names_in, need, run
+from support.layouts import (
+    as_directory,
+    fingerprint,
+    layer,
+    layout,
+    member,
+    mounted,
+    names_in,
+    need,
+    run,
+)
 
 
 def put(registry, tmp_path, name, *layers, **options):

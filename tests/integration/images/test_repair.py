@@ -12,8 +12,8 @@ from pycontainer import images
 from pycontainer.errors import HostError
 from pycontainer.images.library import garbage, layers
 from pycontainer.reconcile import carry_out
+from support.layouts import PARAMS, as_directory, fingerprint, layer, layout, member, mounted
 
-from .conftest import PARAMS, as_directory, fingerprint, layer, layout, member, mounted
 from .test_registry import put
 from .test_unpack import base, second, third
 

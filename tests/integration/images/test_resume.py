@@ -16,8 +16,7 @@ from pycontainer.images.client import retry
 from pycontainer.images.library import garbage
 from pycontainer.images.model import manifest
 from pycontainer.store import partials
-
-from .faulty import LAYER, blobs, serving
+from support.faulty_registry import LAYER, blobs, serving
 
 DIGEST = manifest.digest_of(LAYER)
 CUT = 2 << 20

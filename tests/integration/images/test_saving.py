@@ -15,8 +15,7 @@ from pycontainer import images
 from pycontainer.errors import HostError, InvalidInput, NotFound
 from pycontainer.images.archives import writer
 from pycontainer.images.model import manifest
-
-from .conftest import layer, layout, member, need, run
+from support.layouts import layer, layout, member, need, run
 
 ONE = layer([member(b"f", b"one" * 1000), member(b"d/", kind=tarfile.DIRTYPE, mode=0o700)])
 TWO = layer([member(b"g", b"two" * 1000), member(b".wh.f")])

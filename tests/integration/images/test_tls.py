@@ -14,9 +14,8 @@ import threading
 import pytest
 from pycontainer.errors import InvalidInput, RegistryError
 from pycontainer.images.client import retry, transport
-
-from .conftest import need
-from .faulty import MANIFEST, Handler, serving
+from support.faulty_registry import MANIFEST, Handler, serving
+from support.layouts import need
 
 
 def openssl(*words):

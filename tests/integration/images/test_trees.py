@@ -13,8 +13,7 @@ import pytest
 from pycontainer import images
 from pycontainer.kernel.mounts import erofs
 from pycontainer.store import settings
-
-from .conftest import as_directory, fingerprint, layer, layout, member, mounted
+from support.layouts import as_directory, fingerprint, layer, layout, member, mounted
 
 SEEDS = range(24)
 FORMATS = (tarfile.PAX_FORMAT, tarfile.GNU_FORMAT)

@@ -15,9 +15,8 @@ from pycontainer.images.client import transport
 from pycontainer.images.library import garbage
 from pycontainer.images.model import manifest, reference
 from pycontainer.images.trust import keys, trust
-
-from . import signing
-from .conftest import layer, layout, member, need, run
+from support import signing
+from support.layouts import layer, layout, member, need, run
 
 ONE = layer([member(b"f", b"one" * 1000)])
 OTHER = "registry.example.com/other/name"

@@ -12,8 +12,7 @@ import tarfile
 
 import pytest
 from pycontainer import images
-
-from .conftest import as_directory, fingerprint, layer, layout, member, mounted, need, run
+from support.layouts import as_directory, fingerprint, layer, layout, member, mounted, need, run
 
 DIRECTORY, LINK, SYMLINK, CHAR, BLOCK, FIFO = (
     tarfile.DIRTYPE,

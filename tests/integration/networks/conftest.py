@@ -18,6 +18,7 @@ import time
 import traceback
 
 import pytest
+from support import waiting
 
 CLONE_NEWNET = 0x40000000
 PR_SET_PDEATHSIG = 1
@@ -334,12 +335,4 @@ def port():
 
 @pytest.fixture
 def wait():
-    def until(condition, seconds=3.0):
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            if condition():
-                return True
-            time.sleep(0.02)
-        return condition()
-
-    return until
+    return waiting.until

@@ -9,12 +9,11 @@ import os
 import pathlib
 import shutil
 import subprocess
-import time
 
-import laid_down
 import pytest
 from pycontainer.kernel import cgroups
 from pycontainer.kernel.cgroups.hierarchy import lifecycle
+from support import laid_down
 
 CHECKOUT = pathlib.Path(__file__).resolve().parents[3]
 COMMAND = laid_down.oci_command()
@@ -151,16 +150,6 @@ class Runtime:
                 stderr=subprocess.STDOUT,
             )
         assert done.returncode == 0, (bundle.path / "output").read_text()
-
-
-def until(condition, seconds=20):
-    """Wait for a condition; returns its last answer."""
-    end = time.monotonic() + seconds
-    while True:
-        answer = condition()
-        if answer or time.monotonic() > end:
-            return answer
-        time.sleep(0.01)
 
 
 @pytest.fixture

@@ -15,8 +15,7 @@ import subprocess
 import pytest
 from pycontainer.kernel.processes import procfs
 from pycontainer.oci.checkpoint import restore
-
-from .conftest import until
+from support.waiting import until
 
 COUNT = (
     "i=0; while :; do i=$((i+1)); echo $i > /data/new && mv /data/new /data/count; sleep 0.02; done"

@@ -10,10 +10,10 @@ import os
 import random
 import subprocess
 
-import mutations
 import pytest
 from pycontainer.kernel import cgroups
 from pycontainer.oci.command import arguments
+from support import mutations
 
 HUGE = "9" * 5000
 MORE = {

@@ -11,8 +11,7 @@ import signal
 import subprocess
 
 import pytest
-
-from .conftest import until
+from support.waiting import until
 
 
 @pytest.fixture

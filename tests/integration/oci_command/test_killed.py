@@ -14,8 +14,7 @@ import time
 import pytest
 from pycontainer.kernel import cgroups
 from pycontainer.kernel.cgroups.hierarchy import lifecycle
-
-from .conftest import until
+from support.waiting import until
 
 
 def groups(place):

@@ -9,8 +9,7 @@ import subprocess
 
 import pytest
 from pycontainer.kernel import cgroups
-
-from .conftest import until
+from support.waiting import until
 
 
 def group_of(runtime, ident):

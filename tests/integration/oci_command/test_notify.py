@@ -9,8 +9,7 @@ import socket
 import subprocess
 
 import pytest
-
-from .conftest import until
+from support.waiting import until
 
 WORDS = "echo $NOTIFY_SOCKET > /tmp/place; test -S $NOTIFY_SOCKET && touch /tmp/there; touch $NOTIFY_SOCKET.x || touch /tmp/readonly; exec sleep 1000"
 

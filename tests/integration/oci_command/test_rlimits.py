@@ -10,8 +10,7 @@ import resource
 import subprocess
 
 import pytest
-
-from .conftest import until
+from support.waiting import until
 
 MAP = [{"containerID": 0, "hostID": 1_500_000_000, "size": 65536}]
 SHOW = ["sh", "-c", "ulimit -n; ulimit -Hn"]

@@ -17,8 +17,7 @@ import termios
 import time
 
 import pytest
-
-from .conftest import until
+from support.waiting import until
 
 
 class Receiver:

@@ -10,9 +10,9 @@ import os
 import secrets
 import shutil
 import subprocess
-import time
 
 import pytest
+from support import waiting
 
 BUSYBOX = "/bin/busybox"
 MOUNTS = [
@@ -263,10 +263,4 @@ def boxes(scratch):
 
 @pytest.fixture
 def eventually():
-    def ask(condition, seconds=60.0):  # much, for an emulated machine
-        end = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < end, f"did not come true within {seconds:g} seconds"
-            time.sleep(0.02)
-
-    return ask
+    return waiting.eventually

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import json
 
-import mutations
 from pycontainer.errors import EngineError
 from pycontainer.images.model import manifest, reference
+from support import mutations
 
 DIGEST = "sha256:" + "ab" * 32
 LAYER = {

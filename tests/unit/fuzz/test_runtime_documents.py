@@ -8,12 +8,12 @@ import copy
 import json
 import os
 
-import mutations
 from pycontainer import json_text
 from pycontainer.errors import EngineError
 from pycontainer.oci.command import bundle_launch
 from pycontainer.oci.command.states import Container
 from pycontainer.oci.spec import schema
+from support import mutations
 
 IDS = [{"containerID": 0, "hostID": 100000, "size": 65536}]
 RATE = [{"major": 8, "minor": 0, "rate": 5}]

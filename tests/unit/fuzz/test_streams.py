@@ -10,11 +10,11 @@ import io
 import lzma
 import tarfile
 
-import mutations
 import pytest
 from pycontainer.errors import EngineError
 from pycontainer.layers.compression import streams
 from pycontainer.layers.tar import reader
+from support import mutations
 
 MOST = 64 << 20  # bytes that are taken from one stream
 

@@ -8,7 +8,7 @@ import os
 import types
 
 import pytest
-import terminals
+from support import terminals
 
 progress = pytest.importorskip(
     "ansible_collections.pycontainer.engine.plugins.plugin_utils._progress"

@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import sys
 
-CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
+CHECKOUT = pathlib.Path(__file__).resolve().parents[3]
 CACHE = pathlib.Path(os.environ.get("PYCONTAINER_TEST_CACHE", CHECKOUT / ".cache" / "hosts"))
 SUITE = "bookworm"
 EDITION = 2  # to be raised when this file makes something else of the same packages

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from pycontainer.images.model import manifest
 
-from .conftest import layer, member
+from support.layouts import layer, member
 
 LAYER = layer([member(b"f", os.urandom(3 << 20))])
 CONFIG = json.dumps(

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Test hosts by hand: `tests/hosts.sh ns up 3`, `tests/hosts.sh vm up`. README.md in this directory says more."""
+"""Test hosts by hand: `tests/hosts.sh ns up 3`, `tests/hosts.sh vm up`. tests/hosts/README.md says more."""
 
 from __future__ import annotations
 

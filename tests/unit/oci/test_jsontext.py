@@ -5,13 +5,16 @@
 from __future__ import annotations
 
 import json
+import pathlib
 import subprocess
 import sys
 import sysconfig
 
+import pycontainer
 import pytest
-from conftest import RUNTIME  # pylint: disable=import-error
 from pycontainer import json_text
+
+RUNTIME = pathlib.Path(pycontainer.__file__).parent
 
 VALUES = [
     None,

@@ -24,13 +24,13 @@ from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.errors
     RegistryError,
 )
 from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.images.archives import (
-    reader,
+    archive_reader,
 )
 from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.images.model import (
     manifest,
 )
 from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.layers.compression import (
-    streams,
+    compressed_streams,
 )
 from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.untrusted import (
     files,
@@ -52,7 +52,7 @@ class Layer:
 
     def __init__(self, diff_id, digest, size, place):
         self.diff_id, self.digest, self.size, self.place = diff_id, digest, size, place
-        self.kind = streams.kind_of(b"".join(pieces(*place, min(8, size))))
+        self.kind = compressed_streams.kind_of(b"".join(pieces(*place, min(8, size))))
 
     @property
     def what(self):
@@ -64,7 +64,7 @@ class Layer:
 
     def plain(self):
         """The pieces of its archive. :raises Unsupported: for zstd where nothing here reads it."""
-        return streams.decompress(self.pieces(), self.what)
+        return compressed_streams.decompress(self.pieces(), self.what)
 
     def version(self):
         """What tells its file from one that was written since."""
@@ -100,15 +100,15 @@ def pieces(place, offset, size):
     """
     fd = (
         place.open()
-        if isinstance(place, reader.Place)
+        if isinstance(place, archive_reader.Place)
         else os.open(place, os.O_RDONLY | os.O_CLOEXEC)
     )
     try:
         while size:
-            piece = os.pread(fd, min(size, streams.READ), offset)
+            piece = os.pread(fd, min(size, compressed_streams.READ), offset)
             if not piece:
                 raise RegistryError(
-                    f"{place.name if isinstance(place, reader.Place) else place} became shorter "
+                    f"{place.name if isinstance(place, archive_reader.Place) else place} became shorter "
                     "while it was read"
                 )
             offset, size = offset + len(piece), size - len(piece)
@@ -158,7 +158,7 @@ class Source:
     def __enter__(self):
         """:raises InvalidInput: when there is nothing that could be an archive."""
         self._plain = self._laid_out()
-        self._members = self._stack.enter_context(reader.opened(self._plain, None))
+        self._members = self._stack.enter_context(archive_reader.opened(self._plain, None))
         self._members.path = self.path  # in errors, the one that the user knows
         return self
 
@@ -170,7 +170,7 @@ class Source:
         if not os.path.isfile(self.path):
             return self.path
         with os.fdopen(files.open_regular(self.path, links=True), "rb") as file:
-            kind, status = streams.kind_of(file.read(8)), os.fstat(file.fileno())
+            kind, status = compressed_streams.kind_of(file.read(8)), os.fstat(file.fileno())
         if not kind:
             return self.path
         key = hashlib.sha256(
@@ -180,7 +180,7 @@ class Source:
 
     def _lay_out(self, target):
         with os.fdopen(files.open_regular(self.path, links=True), "rb") as file:
-            for piece in streams.decompress(streams.pieces(file), self.path):
+            for piece in compressed_streams.decompress(compressed_streams.pieces(file), self.path):
                 target.write(piece)
 
     def has_platforms(self):
@@ -201,9 +201,9 @@ class Source:
 
     def choose(self, wanted, text, platform):
         """Take the image that is meant, as ``archive.choose`` does. :param platform: as of ``manifest.parse_platform``."""
-        image = reader.choose(reader.contents(self._members, platform), wanted, text, self.path)[0][
-            0
-        ]
+        image = archive_reader.choose(
+            archive_reader.contents(self._members, platform), wanted, text, self.path
+        )[0][0]
         self.config, self.manifest = image.config, image.manifest
         self.layers = [
             Layer(diff_id, digest, size, self._members.place(name))
@@ -239,7 +239,7 @@ class Source:
             return layer.place + (layer.size,)
         path = self.cache.made(
             f"blob-{_hex(layer.diff_id)}",
-            lambda file: _write_all(file, streams.compress(layer.plain())),
+            lambda file: _write_all(file, compressed_streams.compress(layer.plain())),
         )
         return path, 0, os.stat(path).st_size
 
@@ -272,7 +272,7 @@ class Source:
         ).hexdigest()
         total = sum(size for _layer, ranges in wanted for _offset, size in ranges)
         contents = (piece for layer, ranges in wanted for piece in _cut(layer.plain(), ranges))
-        packed = _xz(contents) if total <= SMALL else streams.compress(contents, 6)
+        packed = _xz(contents) if total <= SMALL else compressed_streams.compress(contents, 6)
         return (
             self.cache.made("pack-" + key, lambda file: _write_all(file, packed)),
             len(seen),

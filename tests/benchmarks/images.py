@@ -328,9 +328,9 @@ def main():
     if options.realtime:
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
     load_runtime()
-    from pycontainer.layers.compression import streams
+    from pycontainer.layers.compression import compressed_streams
 
-    registry, chosen, isal = Registry(directory, layout), [], streams.gzip_is_quick()
+    registry, chosen, isal = Registry(directory, layout), [], compressed_streams.gzip_is_quick()
     try:
         chosen, left_out = engines(
             directory, options.engines.split(",") if options.engines else [], isal

@@ -24,7 +24,7 @@ FOREIGN = {  # who may import what is neither the standard library nor relative
 OPTIONAL = {
     "zstandard",
     "isal",
-    "zlib_ng",  # only faster with them: layers/compression/streams.py looks whether they are there
+    "zlib_ng",  # only faster with them: layers/compression/compressed_streams.py looks whether they are there
     "cryptography",
 }  # images/trust/keys.py does without where the command openssl is there
 FOLDER = 14  # files that a chapter has at most

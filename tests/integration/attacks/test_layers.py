@@ -23,7 +23,7 @@ from integration.images.conftest import task  # noqa: F401  # pylint: disable=un
 from pycontainer.errors import EngineError
 from pycontainer.images.library import garbage
 from pycontainer.layers import unpack
-from pycontainer.layers.compression import streams
+from pycontainer.layers.compression import compressed_streams
 from support.layouts import layer, layout, member
 
 MIB = 1 << 20
@@ -120,17 +120,17 @@ def test_what_grows_ten_thousandfold_is_refused(kind, target):
 
     total, began = 0, time.monotonic()
     with pytest.raises(EngineError, match="grows"):
-        for output in streams.decompress(chunks(), "the layer"):
+        for output in compressed_streams.decompress(chunks(), "the layer"):
             total += len(output)
             assert total < 3 << 30, "it has no end"
-    assert total <= streams.GRACE + 256 * MIB and time.monotonic() - began < 120
+    assert total <= compressed_streams.GRACE + 256 * MIB and time.monotonic() - began < 120
 
 
 def test_an_honest_file_of_zeros_passes():
     """A gigabyte and a half of zeros in gzip: 1:1030, as an empty disk image has it."""
     inside = gzip.compress(b"\0" * (16 * MIB), 9)
     assert (
-        sum(len(piece) for piece in streams.decompress(iter([inside] * 96), "the layer"))
+        sum(len(piece) for piece in compressed_streams.decompress(iter([inside] * 96), "the layer"))
         == 96 * 16 * MIB
     )
 

@@ -11,7 +11,7 @@ import pytest
 from pycontainer import containers, images
 from pycontainer.containers import task
 from pycontainer.errors import HostError
-from pycontainer.images.library import layers
+from pycontainer.images.library import layer_store
 from pycontainer.reconcile import carry_out
 from pycontainer.store import settings
 
@@ -19,8 +19,8 @@ from pycontainer.store import settings
 @pytest.fixture(params=["directory", "erofs"])
 def box(request, engine, rootfs):
     """The image ``box:1``, its layer of either kind: the kind."""
-    if request.param == "erofs" and layers.why_no_erofs(engine):
-        pytest.skip(layers.why_no_erofs(engine))
+    if request.param == "erofs" and layer_store.why_no_erofs(engine):
+        pytest.skip(layer_store.why_no_erofs(engine))
     settings.write(engine.paths.config, {"layers": request.param})
     carry_out(images.plan_import(engine, "box:1", rootfs, {"command": ["sleep", "1000"]}), False)
     assert os.path.isdir(images.layer_paths(engine, "box:1")[0]) == (request.param == "directory")
@@ -104,7 +104,7 @@ def test_a_start_makes_a_lost_layer_again(engine, box):
     do(engine, state="stopped")
     (place,) = images.layer_paths(engine, "box:1")
     remove(place)
-    assert start() == ["start container web"] and layers.is_there(place)
+    assert start() == ["start container web"] and layer_store.is_there(place)
     assert sh(engine, "cat /srv/data/file") == "from the image"
     do(engine, state="stopped")
     if box == "erofs":  # cut short

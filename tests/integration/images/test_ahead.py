@@ -10,8 +10,8 @@ import threading
 
 import pytest
 from pycontainer.errors import RegistryError
-from pycontainer.images.library import arrival, ingest
-from pycontainer.images.library.layers import DIRECTORY
+from pycontainer.images.library import ingest, ingest_layer
+from pycontainer.images.library.layer_store import DIRECTORY
 from pycontainer.layers import unpack
 from pycontainer.layers.compression import read_ahead
 from support.layouts import fingerprint, layer, member
@@ -51,7 +51,7 @@ def threads_end():
 @pytest.mark.parametrize("threads", (0, 1, 2))
 def test_the_layer_is_the_same(engine, tmp_path, threads):
     unpack.unpack([PLAIN], tree(tmp_path / "alone"), "x")
-    answer = arrival.bring(
+    answer = ingest_layer.bring(
         engine, "x", coming(size=len(PACKED)), str(tmp_path / "tree"), DIRECTORY, threads
     )
     assert answer["digest"] == digest(PACKED) and answer["ends"]["size"] == sum(
@@ -75,7 +75,7 @@ def test_the_layer_is_the_same(engine, tmp_path, threads):
 )
 def test_errors_are_the_same(engine, tmp_path, wrong, words, threads):
     with pytest.raises(RegistryError, match=words):
-        arrival.bring(engine, "x", wrong, str(tmp_path / "tree"), DIRECTORY, threads)
+        ingest_layer.bring(engine, "x", wrong, str(tmp_path / "tree"), DIRECTORY, threads)
     assert not engine.blobs.has(digest(PACKED))
 
 

@@ -14,7 +14,7 @@ from pycontainer import images, reconcile
 from pycontainer.engine import Engine
 from pycontainer.errors import HostError, NotFound
 from pycontainer.images.library import garbage
-from pycontainer.images.library import layers as places
+from pycontainer.images.library import layer_store as places
 from pycontainer.store import settings, trees
 from support.layouts import layer, layout, member, names_in, run
 

@@ -200,12 +200,12 @@ def attempts(engine, made, count, then=used):
 
 
 def loading(engine, tmp_path, make):
-    from pycontainer.images.plans import from_archives
+    from pycontainer.images.plans import load_and_import
 
     def made(chance):
         path = tmp_path / "archive.tar"
         path.write_bytes(make(chance))
-        return from_archives.plan_load(engine, str(path))
+        return load_and_import.plan_load(engine, str(path))
 
     return made
 
@@ -270,12 +270,12 @@ def test_images_with_odd_layers_are_taken_apart(engine, kind, tmp_path):
 
 
 def test_root_file_systems(engine, tmp_path):
-    from pycontainer.images.plans import from_archives
+    from pycontainer.images.plans import load_and_import
 
     def made(chance):
         path = tmp_path / "root.tar"
         path.write_bytes(mutations.archive(chance, chance.choice(LAYERS)))
-        return from_archives.plan_import(engine, "fuzz:1", str(path))
+        return load_and_import.plan_import(engine, "fuzz:1", str(path))
 
     wrong, fine = attempts(engine, made, 100)
     assert wrong == [] and fine

@@ -12,7 +12,7 @@ import tarfile
 
 import pytest
 from pycontainer import images
-from pycontainer.images.library import anatomy
+from pycontainer.images.library import history
 from pycontainer.images.plans import squash
 from pycontainer.layers import stack
 from pycontainer.reconcile import carry_out
@@ -145,7 +145,7 @@ def test_merged_layers_show_the_same(engine, load, shown, from_layer):
 def test_what_is_told_of_layers(engine, load):
     ident = load(BELOW, ABOVE + OTHERS)
     record = images.get(engine, ident)
-    found = list(anatomy.read_layers(engine, record, hashed=True))
+    found = list(history.read_layers(engine, record, hashed=True))
     for _again in range(2):  # what is read can be stacked again
         pile = stack.Stack()
         for each in found:

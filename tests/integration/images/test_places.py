@@ -15,10 +15,10 @@ import tarfile
 
 import pytest
 from pycontainer import errors
-from pycontainer.images.library import layers
+from pycontainer.images.library import layer_store
 from pycontainer.kernel.mounts import erofs as kernel
 from pycontainer.kernel.mounts import overlay
-from pycontainer.layers import erofs, formats
+from pycontainer.layers import erofs_image, formats
 from support.layouts import as_directory, fingerprint, layer, member, mounted
 
 DIRECTORY, LINK, SYMLINK, CHAR, FIFO = (
@@ -28,7 +28,7 @@ DIRECTORY, LINK, SYMLINK, CHAR, FIFO = (
     tarfile.CHRTYPE,
     tarfile.FIFOTYPE,
 )
-KINDS = (layers.DIRECTORY, layers.EROFS)
+KINDS = (layer_store.DIRECTORY, layer_store.EROFS)
 
 
 @pytest.fixture(autouse=True)
@@ -185,7 +185,7 @@ def test_open_ends_meet_both_kinds_below(bring, engine):
             for name in (b"link", b"other")
         ]
     )
-    expected = facts(bring(layers.DIRECTORY, [lower, upper])[0])
+    expected = facts(bring(layer_store.DIRECTORY, [lower, upper])[0])
     assert expected[b"d"][:4] == ["0o40711", 3, 0, 99 * 10**9] and expected[b"link"][:2] == [
         "0o104755",
         8,
@@ -269,7 +269,7 @@ def test_attributes_too_large_for_an_index(bring):
     with pytest.raises(
         errors.Unsupported
     ):  # ext4's limit is a block: what the fallback says is the user's sentence
-        bring(layers.EROFS, [layer([member(b"f", b"", pax=value)])])
+        bring(layer_store.EROFS, [layer([member(b"f", b"", pax=value)])])
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -345,7 +345,8 @@ def test_the_index_is_a_proper_file_system(bring, engine, tmp_path):
     content = {b"f%d" % number: os.urandom(number * 37 % 9000) for number in range(300)}
     directories = [member(name, kind=DIRECTORY) for name in (b"d/", b"d/e/", b"d/f/")]
     (place,) = bring(
-        layers.EROFS, [layer([member(name, data) for name, data in content.items()] + directories)]
+        layer_store.EROFS,
+        [layer([member(name, data) for name, data in content.items()] + directories)],
     )
     with mounted([place], tmp_path / "mnt") as top:
         for name, data in content.items():
@@ -358,16 +359,16 @@ def test_the_index_is_a_proper_file_system(bring, engine, tmp_path):
             2,
             1,
         ]
-    length, base, index, digest = erofs.head(place)
+    length, base, index, digest = erofs_image.head(place)
     with open(place, "rb") as file:
         data = file.read()
     assert (
-        len(data) == base + index == erofs.length(place)
+        len(data) == base + index == erofs_image.length(place)
         and hashlib.sha256(data[base:]).digest() == digest
     )
     assert (
         struct.unpack("<I", data[1024:1028]) == (0xE0F5E1E2,)
-        and data[erofs.START : erofs.START + 3] == b"f0\0"
+        and data[erofs_image.START : erofs_image.START + 3] == b"f0\0"
         and length % 512 == 0
     )
 
@@ -377,7 +378,7 @@ def test_five_hundred_layers(bring):
         layer([member(b"f%d" % number, b"%d" % number), member(b"same", b"%d" % number)])
         for number in range(500)
     ]
-    paths = bring(layers.EROFS, archives)
+    paths = bring(layer_store.EROFS, archives)
     fd = overlay.overlay(paths)
     try:
         top = "/proc/self/fd/%d/" % fd
@@ -392,7 +393,7 @@ def test_before_detached_mounts_could_be_stacked(bring, monkeypatch):
     """As Linux 6.12 to 6.14 do it: in a mount namespace that nobody else sees."""
     monkeypatch.setattr(overlay, "FORCE_OLD", True)
     paths = bring(
-        layers.EROFS,
+        layer_store.EROFS,
         [
             layer([member(b"f", b"low"), member(b"g", b"")]),
             layer([member(b"f", b"high"), member(b".wh.g")]),
@@ -407,10 +408,10 @@ def test_before_detached_mounts_could_be_stacked(bring, monkeypatch):
 
 
 def test_a_place_that_is_damaged_is_not_there(bring):
-    (place,) = bring(layers.EROFS, [layer([member(b"f", b"x" * 5000)])])
-    assert layers.is_there(place)
+    (place,) = bring(layer_store.EROFS, [layer([member(b"f", b"x" * 5000)])])
+    assert layer_store.is_there(place)
     shutil.copy(place, place + ".good")
     os.truncate(place, os.path.getsize(place) - 1)
-    assert not layers.is_there(place)
+    assert not layer_store.is_there(place)
     os.truncate(place, 0)
-    assert not layers.is_there(place)
+    assert not layer_store.is_there(place)

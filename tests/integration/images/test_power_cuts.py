@@ -27,7 +27,7 @@ from pycontainer.delivery import spool as delivery_spool
 from pycontainer.engine import Engine
 from pycontainer.errors import HostError
 from pycontainer.images.library import garbage
-from pycontainer.images.library import layers as places
+from pycontainer.images.library import layer_store as places
 from pycontainer.images.model import manifest
 from pycontainer.store import settings
 from support import mutations, recorded_disk

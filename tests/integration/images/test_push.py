@@ -19,7 +19,7 @@ from pycontainer.errors import HostError, InvalidInput, NotFound, RegistryError,
 from pycontainer.images.client import client as clients
 from pycontainer.images.client import referrers, retry, transport, upload
 from pycontainer.images.model import manifest, reference
-from pycontainer.images.plans import pushed
+from pycontainer.images.plans import push
 from pycontainer.images.trust import keys, signatures
 from support import signing
 from support.layouts import layer, layout, member, need, run
@@ -636,13 +636,13 @@ def test_what_another_one_pushes_meanwhile_is_not_signed(
     key = signing.Key(tmp_path / "key")
     load(engine, task, tmp_path, "app:1")
     load(engine, task, tmp_path, "evil:1", "s390x")
-    real = pushed._push
+    real = push._push
 
-    def push(engine_, target, idents):
+    def twice(engine_, target, idents):
         real(engine_, target, idents)
         real(engine_, target, [images.find(engine_, "evil:1")["id"]])
 
-    monkeypatch.setattr(pushed, "_push", push)
+    monkeypatch.setattr(push, "_push", twice)
     digest = images.inspect(engine, "app:1")["ManifestDigest"]
     task(
         engine,

@@ -10,7 +10,7 @@ import shutil
 import pytest
 from pycontainer import images
 from pycontainer.errors import HostError
-from pycontainer.images.library import garbage, layers
+from pycontainer.images.library import garbage, layer_store
 from pycontainer.reconcile import carry_out
 from support.layouts import PARAMS, as_directory, fingerprint, layer, layout, member, mounted
 
@@ -301,7 +301,7 @@ def test_without_a_registry_the_sentence_says_what_to_do(engine, kind, task, tmp
         ),
     ):
         task(engine, name="web:1", source="local")
-    assert layers.is_there(place)
+    assert layer_store.is_there(place)
     assert task(engine, source="load", path=str(tmp_path / "one"), name="web:1")["changed"]
     assert not images.damaged(engine, True)
 
@@ -352,8 +352,8 @@ def test_the_kind_may_change(engine, task, registry, tmp_path):
     """A layer that is made again is of the kind that is settled now, at the same place."""
     from pycontainer.store import settings
 
-    if layers.why_no_erofs(engine):
-        pytest.skip(layers.why_no_erofs(engine))
+    if layer_store.why_no_erofs(engine):
+        pytest.skip(layer_store.why_no_erofs(engine))
     reference, _digest = put(registry, tmp_path, "repair/kinds:1", FEW, OPEN)
     task(engine, name=reference)
     expected, before = tree(engine, reference, tmp_path), places(engine, reference)

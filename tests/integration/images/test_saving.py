@@ -13,7 +13,7 @@ import tarfile
 import pytest
 from pycontainer import images
 from pycontainer.errors import HostError, InvalidInput, NotFound
-from pycontainer.images.archives import writer
+from pycontainer.images.archives import archive_writer
 from pycontainer.images.model import manifest
 from support.layouts import layer, layout, member, need, run
 
@@ -58,7 +58,7 @@ def save(engine, path, names=(WEB, "base:1"), **how):
     return plan.changed
 
 
-@pytest.mark.parametrize("form", writer.FORMS)
+@pytest.mark.parametrize("form", archive_writer.FORMS)
 @pytest.mark.parametrize("gzip", [False, True])
 def test_twice_is_once(engine, stored, tmp_path, form, gzip):
     path = tmp_path / "saved"
@@ -101,7 +101,7 @@ def test_a_layout_is_known_by_the_content_of_its_blobs_too(engine, stored, tmp_p
         )
 
 
-@pytest.mark.parametrize("form", writer.FORMS)
+@pytest.mark.parametrize("form", archive_writer.FORMS)
 def test_our_own_come_back(engine, task, stored, tmp_path, form):
     path = tmp_path / "saved"
     save(engine, path, [WEB, "registry.example.com/shop/web:latest", "base:1"], form=form)
@@ -186,7 +186,7 @@ def test_a_store_that_is_damaged(engine, stored, tmp_path):
 def test_skopeo_reads_it(engine, stored, tmp_path):
     need("skopeo")
     ident, digest = stored
-    for form in writer.FORMS:
+    for form in archive_writer.FORMS:
         path = tmp_path / form
         save(engine, path, form=form)
         source = {"docker-archive": "oci-archive", "oci-archive": "oci-archive", "oci-dir": "oci"}[

@@ -10,7 +10,7 @@ import os
 import pytest
 from pycontainer.errors import HostError, InvalidInput, Unsupported
 from pycontainer.host import info, task
-from pycontainer.images.library import layers
+from pycontainer.images.library import layer_store
 from pycontainer.kernel.mounts import erofs
 from pycontainer.store import settings
 
@@ -33,14 +33,16 @@ def plan(engine, tmp_path):
 
 def test_layers_are_settled_by_the_module(engine, plan):
     plan().apply()
-    assert not os.path.exists(engine.paths.config) and layers.kind(engine) == "directory"
+    assert not os.path.exists(engine.paths.config) and layer_store.kind(engine) == "directory"
     changing = plan(layers="auto")
     assert [change.action for change in changing.changes] == [
         f"set layers to auto in {engine.paths.config}"
     ]
     changing.apply()
     assert not plan(layers="auto").changes and not plan().changes
-    assert layers.kind(engine) == ("directory" if layers.why_no_erofs(engine) else "erofs")
+    assert layer_store.kind(engine) == (
+        "directory" if layer_store.why_no_erofs(engine) else "erofs"
+    )
     assert plan().facts()["host"]["layers"] == "auto"
     plan(state="absent", delete_data=True).apply()
     assert not os.path.exists(engine.paths.config)
@@ -52,9 +54,9 @@ def test_a_host_without_erofs_says_so(engine, plan, monkeypatch):
         plan(layers="erofs")
     settings.write(engine.paths.config, {"layers": "erofs"})
     with pytest.raises(Unsupported, match="no EROFS here"):
-        layers.kind(engine)
+        layer_store.kind(engine)
     settings.write(engine.paths.config, {"layers": "auto"})
-    assert layers.kind(engine) == "directory"
+    assert layer_store.kind(engine) == "directory"
     assert info.info(engine)["features"]["erofs_layers"]["reason"] == "no EROFS here"
 
 
@@ -83,7 +85,7 @@ def test_a_file_that_makes_no_sense(engine, text, sentence):
     with open(engine.paths.config, "w") as file:
         file.write(text)
     with pytest.raises(HostError, match="config.json") as caught:
-        layers.kind(engine)
+        layer_store.kind(engine)
     assert sentence in str(caught.value)
 
 

@@ -8,11 +8,11 @@ import json
 
 import pytest
 from pycontainer.errors import InvalidInput, RegistryError, Unsupported
-from pycontainer.images.archives import reader
+from pycontainer.images.archives import archive_reader
 from pycontainer.images.model import manifest
 
 AMD64, ARM64 = ("linux", "amd64", ""), ("linux", "arm64", "v8")
-NAME, TAG = reader.REF_NAMES
+NAME, TAG = archive_reader.REF_NAMES
 
 
 class Layout:
@@ -56,10 +56,10 @@ class Layout:
         (self.path / "index.json").write_text(
             json.dumps({"schemaVersion": 2, "manifests": self.entries})
         )
-        with reader.opened(str(self.path), None) as members:
+        with archive_reader.opened(str(self.path), None) as members:
             return [
                 (json.loads(image.config)["architecture"], image.names)
-                for image in reader.contents(members, platform)
+                for image in archive_reader.contents(members, platform)
             ]
 
 

@@ -13,7 +13,7 @@ import subprocess
 
 import pytest
 from pycontainer.errors import RegistryError
-from pycontainer.layers.compression import members, native, streams
+from pycontainer.layers.compression import compressed_streams, members, native
 
 DATA = bytes(range(256)) * 20000
 
@@ -31,14 +31,16 @@ PACKERS = {"gzip": gzip.compress, "xz": lzma.compress, "bzip2": bz2.compress, "z
 def readers(request, monkeypatch):
     """Everything once by the modules that this Python has, and once by the libraries that a host has."""
     if request.param == "C libraries":
-        factory = native.inflater(streams.PIECE)
+        factory = native.inflater(compressed_streams.PIECE)
         if factory is None:
             pytest.skip("no libisal2")
         monkeypatch.setattr(
-            streams, "_gzip_factory", lambda _digested=False: (members.Damaged, factory)
+            compressed_streams, "_gzip_factory", lambda _digested=False: (members.Damaged, factory)
         )
         monkeypatch.setattr(
-            streams, "_zstd_library", lambda: (native.unzstd(streams.PIECE), members.Damaged)
+            compressed_streams,
+            "_zstd_library",
+            lambda: (native.unzstd(compressed_streams.PIECE), members.Damaged),
         )
     else:
         monkeypatch.setattr(native, "_ctypes", None)
@@ -56,7 +58,7 @@ class Undo:
 
     def __call__(self, data, piece=1000):
         return b"".join(
-            streams.decompress(
+            compressed_streams.decompress(
                 (data[at : at + piece] for at in range(0, len(data), piece)), digested=self.digested
             )
         )
@@ -68,7 +70,7 @@ undo = Undo()
 @pytest.mark.parametrize("kind", PACKERS)
 def test_round_trip_of_one_and_of_several_members(kind):
     pack = PACKERS[kind]
-    assert streams.kind_of(pack(DATA)) == kind
+    assert compressed_streams.kind_of(pack(DATA)) == kind
     for piece in (1, 1000, 1 << 20):
         assert undo(pack(DATA[:3000]), piece) == DATA[:3000]
     assert undo(pack(DATA)) == DATA
@@ -99,19 +101,24 @@ def test_padding_after_gzip_is_no_member():
 
 def test_a_skippable_zstd_frame_is_skipped():
     frame = b"\x50\x2a\x4d\x18\x04\x00\x00\x00abcd"
-    assert streams.kind_of(frame) == "zstd" and undo(frame + zstd(DATA) + frame) == DATA
+    assert compressed_streams.kind_of(frame) == "zstd" and undo(frame + zstd(DATA) + frame) == DATA
 
 
 @pytest.mark.parametrize("kind", PACKERS)
 def test_a_bomb_comes_out_in_bounded_pieces(kind):
-    sizes = [len(piece) for piece in streams.decompress([PACKERS[kind](b"\0" * (64 << 20))])]
-    assert sum(sizes) == 64 << 20 and max(sizes) <= streams.PIECE
+    sizes = [
+        len(piece) for piece in compressed_streams.decompress([PACKERS[kind](b"\0" * (64 << 20))])
+    ]
+    assert sum(sizes) == 64 << 20 and max(sizes) <= compressed_streams.PIECE
 
 
 def test_compression_is_the_same_every_time_and_for_every_cut():
-    once = b"".join(streams.compress([DATA]))
+    once = b"".join(compressed_streams.compress([DATA]))
     assert (
-        once == b"".join(streams.compress(DATA[at : at + 999] for at in range(0, len(DATA), 999)))
+        once
+        == b"".join(
+            compressed_streams.compress(DATA[at : at + 999] for at in range(0, len(DATA), 999))
+        )
         and gzip.decompress(once) == DATA
     )
 
@@ -127,12 +134,12 @@ def test_what_does_not_get_smaller_is_only_wrapped():
         (b"x", 100),
     ):
         packed = b"".join(
-            streams.compress_if_worth(
+            compressed_streams.compress_if_worth(
                 [data[at : at + 100000] for at in range(0, len(data), 100000)]
             )
         )
-        assert b"".join(streams.decompress([packed])) == data and len(packed) <= most
-        assert streams.kind_of(packed) == "gzip"
+        assert b"".join(compressed_streams.decompress([packed])) == data and len(packed) <= most
+        assert compressed_streams.kind_of(packed) == "gzip"
 
 
 def test_a_hundred_small_members_and_headers_with_names_in_any_cut():

@@ -14,7 +14,7 @@ import zlib
 import pytest
 from pycontainer.delivery import recipe, recompress
 from pycontainer.errors import RegistryError, Unsupported
-from pycontainer.layers.compression import streams
+from pycontainer.layers.compression import compressed_streams
 
 
 def archive(members, form=tarfile.PAX_FORMAT):
@@ -208,7 +208,7 @@ def test_packed_and_unpacked():
     packed = b"".join(
         recipe.pack(
             [
-                (diff_id, b"".join(streams.compress([zlib.decompress(plain)])), digests)
+                (diff_id, b"".join(compressed_streams.compress([zlib.decompress(plain)])), digests)
                 for diff_id, plain, digests in layers
             ]
         )
@@ -237,7 +237,7 @@ def again(blob, plain):
 @pytest.mark.parametrize("level", range(1, 10))
 @pytest.mark.parametrize("plain", [TEXT, b"short"])
 def test_blobs_of_zlib_come_out_again(level, plain):
-    blob = b"".join(streams.compress([plain], level))
+    blob = b"".join(compressed_streams.compress([plain], level))
     assert again(blob, plain) == blob
 
 

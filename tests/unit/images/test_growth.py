@@ -12,9 +12,9 @@ import time
 import pytest
 from pycontainer.builds.placing import archives
 from pycontainer.errors import EngineError
-from pycontainer.images.archives import reader, root_import
+from pycontainer.images.archives import archive_reader, root_import
 from pycontainer.images.plans import squash
-from pycontainer.layers import contents, difference, erofs, inodes, merged, stack, unpack
+from pycontainer.layers import contents, difference, erofs_image, inodes, open_ends, stack, unpack
 from pycontainer.layers.tar import reader as tar
 from pycontainer.store import trees
 
@@ -147,7 +147,7 @@ def indexed(data, place):
     found = inodes.read(tar.Stream([data], "it"), "it", sparse=True)
     found.passed()
     with open(os.path.join(place, "file"), "wb") as file:
-        erofs.write(file.fileno(), found.root, len(data))
+        erofs_image.write(file.fileno(), found.root, len(data))
 
 
 def over_another(data, place):
@@ -159,7 +159,7 @@ def over_another(data, place):
     ends = unpack.unpack([data], above, "it")
     fd = os.open(below, os.O_RDONLY)
     try:
-        merged.close_ends(above, [fd], ends, "it")
+        open_ends.close_ends(above, [fd], ends, "it")
         upper = os.open(above, os.O_RDONLY)
         difference.changes(upper, fd)
         os.close(upper)
@@ -196,8 +196,8 @@ def loaded(data, place):
     info.size = len(text)
     with open(path, "wb") as file:
         file.write(info.tobuf(tarfile.PAX_FORMAT) + text + bytes(512 - len(text)) + data)
-    with reader.opened(path, place) as members:
-        reader.contents(members, None)
+    with archive_reader.opened(path, place) as members:
+        archive_reader.contents(members, None)
 
 
 def squashed(data, _place):

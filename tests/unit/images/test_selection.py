@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 from pycontainer.errors import InvalidInput
-from pycontainer.images.library import selection
+from pycontainer.images.library import image_filters
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,6 @@ from pycontainer.images.library import selection
 def test_patterns(name, pattern, fits):
     if fits is None:
         with pytest.raises(InvalidInput, match="filters.reference: .* is not valid"):
-            selection.fits(name, pattern)
+            image_filters.fits(name, pattern)
     else:
-        assert selection.fits(name, pattern) is fits
+        assert image_filters.fits(name, pattern) is fits

@@ -14,7 +14,7 @@ from pycontainer.builds.parse import lines, words
 from pycontainer.builds.sources import fetching
 from pycontainer.cli import run_flags
 from pycontainer.containers.options import process, security
-from pycontainer.images.archives import writer as saving
+from pycontainer.images.archives import archive_writer as saving
 from pycontainer.images.client import transport
 from pycontainer.images.configuration import registries_conf
 from pycontainer.images.trust import keys, policy

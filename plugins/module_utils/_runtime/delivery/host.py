@@ -22,11 +22,11 @@ import traceback
 
 from .. import errors, reconcile
 from ..deploy import fingerprint
-from ..images.library import ingest, integrity, layers, records
+from ..images.library import ingest, integrity, layer_store, records
 from ..images.model import manifest
 from ..images.plans.present import ImagePlan, name_image, tagged
 from ..images.trust import trust
-from ..layers.compression import streams
+from ..layers.compression import compressed_streams
 from ..progress import board
 from ..untrusted import json_reader
 from . import local_files, recompress
@@ -118,7 +118,7 @@ def present(engine, params, name):
 def _wanted(engine, params, request):
     """What the controller has to know in order to send an image."""
     rows, spool = (
-        layers.rows(engine, [diff_id for diff_id, _digest, _size in request["layers"]]),
+        layer_store.rows(engine, [diff_id for diff_id, _digest, _size in request["layers"]]),
         Spool(engine, request["id"]),
     )
     if not engine.check:
@@ -324,7 +324,7 @@ class _Image:
                 if text not in self.found and text not in self.packed:
                     self.packed[text] = offset
                     offset += self.sizes[text]
-        for piece in streams.decompress(
+        for piece in compressed_streams.decompress(
             self.spool.read(self.request["pack"]), f"what was sent for {self.what}"
         ):
             self.pack.write(piece)

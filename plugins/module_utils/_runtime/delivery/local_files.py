@@ -15,8 +15,8 @@ import hashlib
 import os
 
 from ..errors import EngineError
-from ..images.library import layers
-from ..layers import erofs
+from ..images.library import layer_store
+from ..layers import erofs_image
 from ..layers.tar import reader
 from ..untrusted import files
 from .recipe import SHORT
@@ -67,7 +67,7 @@ def _candidates(engine, order, names, sizes):
     """``({(path, size): [places]}, {size: [places]})`` of files that may be wanted."""
     named, sized, left = {}, {}, MOST
     for row in order:
-        for inner, size, place in _files(layers.path_of(engine, row["number"])):
+        for inner, size, place in _files(layer_store.path_of(engine, row["number"])):
             left -= 1
             if size in sizes:
                 sized.setdefault(size, []).append(place)
@@ -105,16 +105,16 @@ def _files_of_directory(top):
 
 
 def _files_of_archive(path):
-    length = (erofs.head(path) or (0,))[0]
+    length = (erofs_image.head(path) or (0,))[0]
     fd = os.open(path, _OPEN)
     try:
-        stream = reader.FileStream(fd, erofs.START, erofs.START + length)
+        stream = reader.FileStream(fd, erofs_image.START, erofs_image.START + length)
         for entry in reader.entries(stream):
             if entry.kind == reader.REGULAR and entry.size and entry.sparse is None:
                 yield (
                     _path(entry.name),
                     entry.size,
-                    (os.path.basename(path), erofs.START + stream.offset, entry.size),
+                    (os.path.basename(path), erofs_image.START + stream.offset, entry.size),
                 )
     finally:
         os.close(fd)
@@ -170,7 +170,7 @@ def related(engine, diff_ids, repository):
     )  # stable: among equals the newest stays first
     seen, found = set(), []
     for stack in earlier + others:
-        for row in layers.rows(engine, stack):
+        for row in layer_store.rows(engine, stack):
             if row is not None and row["number"] not in seen:
                 seen.add(row["number"])
                 found.append(row)

@@ -20,7 +20,7 @@ import json
 import zlib
 
 from ..errors import RegistryError, Unsupported
-from ..layers.compression import streams
+from ..layers.compression import compressed_streams
 from ..layers.tar import reader
 from ..untrusted import json_reader
 
@@ -193,7 +193,9 @@ class Recipe:
 
     def plain(self):
         """Pieces of the plain bytes."""
-        return streams.decompress([self._plain], f"what was sent of layer {self.diff_id[:19]}")
+        return compressed_streams.decompress(
+            [self._plain], f"what was sent of layer {self.diff_id[:19]}"
+        )
 
 
 def unpack(file):

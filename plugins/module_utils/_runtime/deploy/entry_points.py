@@ -34,7 +34,7 @@ def everything():
     from ..delivery import host  # noqa: F401,F811
     from ..host import info, prune, task  # noqa: F401,F811
     from ..images import task  # noqa: F401,F811
-    from ..images.archives import writer  # noqa: F401,F811
+    from ..images.archives import archive_writer  # noqa: F401,F811
     from ..images.configuration import login  # noqa: F401,F811
     from ..images.library import compare, recovery  # noqa: F401,F811
     from ..images.plans import squash  # noqa: F401,F811

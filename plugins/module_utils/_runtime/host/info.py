@@ -10,9 +10,9 @@ import platform
 
 from .. import containers, images, networks, registry, volumes
 from ..deploy.fingerprint import VERSION
-from ..images.library import layers
+from ..images.library import layer_store
 from ..kernel import cgroups, features
-from ..layers.compression import streams
+from ..layers.compression import compressed_streams
 from ..untrusted import trees
 
 # Libraries that are not needed but make something possible or quicker: module -> what for.
@@ -26,7 +26,7 @@ def info(engine, _params=None):
     """
     found = features.detect()
     found.update(_libraries())
-    reason = layers.why_no_erofs(engine)
+    reason = layer_store.why_no_erofs(engine)
     found["erofs_layers"] = {
         "found": not reason,
         "reason": reason,
@@ -85,13 +85,13 @@ def _libraries():
     for name, there, lacks, purpose in (
         (
             "quick_gzip",
-            streams.gzip_is_quick(),
+            compressed_streams.gzip_is_quick(),
             "neither ISA-L (libisal2) nor Python's isal is installed (optional)",
             "layers that are inflated twice as fast",
         ),
         (
             "zstd",
-            streams.zstd_is_read(),
+            compressed_streams.zstd_is_read(),
             "there is neither libzstd nor a Python module or command for zstd",
             "images with zstd layers",
         ),

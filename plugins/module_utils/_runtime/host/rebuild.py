@@ -15,7 +15,7 @@ import time
 
 from ..containers.options import security
 from ..errors import EngineError
-from ..images.library import layers
+from ..images.library import layer_store
 from ..images.model import manifest
 from ..networks import definition as networks
 from ..store import database, rowfiles
@@ -200,16 +200,16 @@ class _Found:
             "layers",
             "diff_id",
             "layer",
-            lambda row: layers.is_there(layers.path_of(self.engine, row["number"])),
+            lambda row: layer_store.is_there(layer_store.path_of(self.engine, row["number"])),
         )
-        known = {layers.base36(row["number"]) for row in self.rows["layers"]}
+        known = {layer_store.base36(row["number"]) for row in self.rows["layers"]}
         for name in (
             sorted(os.listdir(self.paths.layers)) if os.path.isdir(self.paths.layers) else ()
         ):
             if name not in known and re.fullmatch("[0-9a-z]{1,12}", name):
                 self.rows["layers"].append(
                     {
-                        "diff_id": layers.LOST + name,
+                        "diff_id": layer_store.LOST + name,
                         "number": int(name, 36),
                         "blob": None,
                         "size": 0,
@@ -372,14 +372,14 @@ def container_row(engine, ident, layer_rows, image_rows, names):
 
 def _image(engine, places, layer_rows, image_rows):
     """The id of the image that has the layers at these places, topmost first; None where there is none."""
-    keys = {layers.path_of(engine, row["number"]): row["diff_id"] for row in layer_rows}
+    keys = {layer_store.path_of(engine, row["number"]): row["diff_id"] for row in layer_rows}
     wanted = [keys.get(place) for place in reversed(places)]
     for row in image_rows:
         with contextlib.suppress(EngineError, OSError):
             diff_ids = manifest.parse_config(engine.blobs.read(row["id"]), row["id"])["rootfs"][
                 "diff_ids"
             ]
-            chains = [layers.chain_key(chain) for chain in manifest.chain_ids(diff_ids)]
+            chains = [layer_store.chain_key(chain) for chain in manifest.chain_ids(diff_ids)]
             if len(wanted) == len(diff_ids) and all(
                 key in pair for key, pair in zip(wanted, zip(diff_ids, chains))
             ):

@@ -10,7 +10,7 @@ import os
 
 from ..deploy import fingerprint, install
 from ..errors import InvalidInput, Unsupported
-from ..images.library import layers
+from ..images.library import layer_store
 from ..kernel.isolation import selinux
 from ..reconcile import Plan
 from ..store import settings
@@ -172,8 +172,8 @@ def plan_boot(found, engine, unit, command):
 
 def plan_layers(found, engine, wanted):
     """:raises Unsupported: when EROFS is asked for and can't be had."""
-    if wanted == layers.EROFS and layers.why_no_erofs(engine):
-        raise Unsupported(f"layers: erofs: {layers.why_no_erofs(engine)}")
+    if wanted == layer_store.EROFS and layer_store.why_no_erofs(engine):
+        raise Unsupported(f"layers: erofs: {layer_store.why_no_erofs(engine)}")
     plan_setting(found, engine, "layers", wanted)
 
 

@@ -20,7 +20,7 @@ _HOMES = {
     "tags_of": "library.records",
     "get": "library.records",
     "inspect": "library.records",
-    "listing": "library.selection",
+    "listing": "library.image_filters",
     "tag": "library.records",
     "untag": "library.records",
     "remove": "library.records",
@@ -38,22 +38,22 @@ _HOMES = {
     "plan_present": "plans.present",
     "plan_foretold": "plans.foretold:plan",
     "plan_local": "plans.present",
-    "history": "library.anatomy",
-    "layer_report": "library.anatomy",
-    "kept_layers": "library.anatomy",
+    "history": "library.history",
+    "layer_report": "library.history",
+    "kept_layers": "library.history",
     "difference_of": "library.compare",
     "plan_squash": "plans.squash",
-    "plan_save": "archives.writer",
-    "plan_archive": "archives.writer",
-    "chosen": "archives.writer",
-    "save_pieces": "archives.writer",
-    "check_form": "archives.writer",
-    "write_archive": "archives.writer",
-    "fits": "library.selection",
-    "plan_import": "plans.from_archives",
-    "plan_load": "plans.from_archives",
+    "plan_save": "archives.archive_writer",
+    "plan_archive": "archives.archive_writer",
+    "chosen": "archives.archive_writer",
+    "save_pieces": "archives.archive_writer",
+    "check_form": "archives.archive_writer",
+    "write_archive": "archives.archive_writer",
+    "fits": "library.image_filters",
+    "plan_import": "plans.load_and_import",
+    "plan_load": "plans.load_and_import",
     "plan_tags": "plans.present",
-    "plan_push": "plans.pushed",
+    "plan_push": "plans.push",
     "plan_absent": "plans.present",
     "plan_prune": "plans.present",
     "ImagePlan": "plans.present",
@@ -76,13 +76,13 @@ __getattr__ = lazy.door(__name__, _HOMES)
 
 
 def layer_paths(engine, image_id):
-    """Places of an image's layers (``images/library/layers.py``), topmost first; one that is missing is made again.
+    """Places of an image's layers (``images/library/layer_store.py``), topmost first; one that is missing is made again.
 
     :raises NotFound: when there is no such image. :raises HostError: when a missing layer can't be made again.
     """
-    from .library import layers, records, repair
+    from .library import layer_store, records, repair
 
     record = records.get(engine, image_id)
-    if any(row is None for row in layers.rows(engine, record["layers"])):
+    if any(row is None for row in layer_store.rows(engine, record["layers"])):
         repair.ensure_unpacked(engine, record["id"])
-    return layers.paths(engine, record["layers"])
+    return layer_store.paths(engine, record["layers"])

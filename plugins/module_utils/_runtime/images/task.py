@@ -7,12 +7,12 @@ from __future__ import annotations
 import os
 
 from ..errors import InvalidInput
-from .archives import writer
+from .archives import archive_writer
 from .configuration.access import Registries
-from .library import anatomy, compare, records, selection
+from .library import compare, history, image_filters, records
 from .model import reference
 from .plans import present as plans
-from .plans import pushed
+from .plans import push
 
 WITH_PATH = ("load", "import", "controller")  # sources that take a path
 CONNECTION = ("insecure", "validate_certs", "ca_path", "client_cert", "client_key")
@@ -61,7 +61,7 @@ def image(engine, params):
         for text in _pushed(params):
             plan.add("registry " + text, None, "pushed", f"push image {text}")
     elif params.get("push"):
-        pushed.plan_push(plan, _pushed(params), registries, **_beside(params))
+        push.plan_push(plan, _pushed(params), registries, **_beside(params))
     return plan
 
 
@@ -99,7 +99,7 @@ def push_built(plan, params):
         return plan
     registries, texts = registries_of(params), _pushed(params)
     if not plan.unknown:
-        pushed.plan_push(plan, texts, registries, **_beside(params))
+        push.plan_push(plan, texts, registries, **_beside(params))
         return plan
     for text in texts:
         plan.add(
@@ -114,7 +114,7 @@ def push_built(plan, params):
 
 def _push_now(plan, text, registries, params):
     late = plans.ImagePlan(plan.engine, plan.subject).is_there(plan.record())
-    pushed.plan_push(late, [text], registries, **_beside(params))
+    push.plan_push(late, [text], registries, **_beside(params))
     late.apply()
 
 
@@ -180,10 +180,10 @@ def _present(engine, params, name, registries):
         from ..delivery import host
 
         return host.present(engine, params, name)
-    from .plans import from_archives
+    from .plans import load_and_import
 
     if source == "import":
-        return from_archives.plan_import(
+        return load_and_import.plan_import(
             engine,
             name,
             params["path"],
@@ -192,14 +192,14 @@ def _present(engine, params, name, registries):
             params.get("platform"),
             params.get("change"),
         )
-    return from_archives.plan_load(engine, params["path"], name, params.get("platform"))
+    return load_and_import.plan_load(engine, params["path"], name, params.get("platform"))
 
 
 def image_info(engine, params):
     """The module ``image_info``: ``{"images": [...]}``."""
     names = params.get("name")
     if names is None:
-        found = selection.listing(engine, params.get("filters"), bool(params.get("all")))
+        found = image_filters.listing(engine, params.get("filters"), bool(params.get("all")))
     else:
         for option in ("filters", "all"):
             if params.get(option):
@@ -214,9 +214,9 @@ def image_info(engine, params):
 def _look_into(engine, document, params):
     """Add what reads an image's layers and history, where it is asked for."""
     if params.get("history"):
-        document["History"] = anatomy.history(engine, document["Id"])
+        document["History"] = history.history(engine, document["Id"])
     if params.get("layers"):
-        report = anatomy.layer_report(engine, document["Id"])
+        report = history.layer_report(engine, document["Id"])
         document.update({key: report[key] for key in ("Layers", "Wasted", "WastedFiles")})
     if params.get("compare_to"):
         document["Differences"] = compare.difference_of(
@@ -239,9 +239,9 @@ def _tagged(text, tag):
 def image_export(engine, params):
     """The module ``image_export``: a plan."""
     texts = [_tagged(text, params.get("tag") or "latest") for text in params["names"]]
-    return writer.plan_save(
+    return archive_writer.plan_save(
         engine,
-        writer.chosen(engine, texts),
+        archive_writer.chosen(engine, texts),
         os.path.abspath(params["path"]),
         params.get("format") or "docker-archive",
         bool(params.get("gzip")),

@@ -13,8 +13,8 @@ import os
 import stat
 
 from ..errors import RegistryError
-from . import hard_links, tree
-from .compression import streams
+from . import confined_tree, hard_links
+from .compression import compressed_streams
 from .entries import META, OPAQUE, WHITEOUT
 from .tar import reader
 
@@ -140,7 +140,7 @@ class Contents:
 
     def take(self, number, entry):
         """Enter one entry of the archive; its Item, or None for what is none."""
-        parts = tree.split(entry.name, self.what)
+        parts = confined_tree.split(entry.name, self.what)
         if entry.kind == b"V":
             return None
         if not parts:
@@ -169,10 +169,10 @@ class Contents:
 
     def _hard_link(self, item, entry):
         """The Item of a hard link: the one of what it leads to in this layer."""
-        target = tree.split(entry.link, self.what)
+        target = confined_tree.split(entry.link, self.what)
         if not target:
             raise RegistryError(
-                f"{self.what}: the hard link {tree.show(entry.name)} leads to the root"
+                f"{self.what}: the hard link {confined_tree.show(entry.name)} leads to the root"
             )
         path = _joined(self._parent(target[:-1]), target[-1])
         found, header = self.items.get(path), hard_links.header(entry)
@@ -233,8 +233,10 @@ class Contents:
                 continue
             target = item.link.split(b"/")
             links, detour = links + 1, detour + len(target)
-            if links > tree.MAX_LINKS or detour > tree.MAX_DETOUR:
-                raise RegistryError(f"{self.what}: too many links on the way to {tree.show(key)}")
+            if links > confined_tree.MAX_LINKS or detour > confined_tree.MAX_DETOUR:
+                raise RegistryError(
+                    f"{self.what}: too many links on the way to {confined_tree.show(key)}"
+                )
             if item.link.startswith(b"/"):
                 real = []
             rest += reversed(target)
@@ -250,7 +252,7 @@ def plain(engine, digest, what):
 
     :raises NotFound: the blob is not in the store. :raises HostError: it is damaged.
     """
-    return streams.decompress(engine.blobs.pieces(digest), what)
+    return compressed_streams.decompress(engine.blobs.pieces(digest), what)
 
 
 def read(chunks, what, layer=0, hashed=False):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from ..errors import RegistryError
-from . import hard_links, tree
+from . import confined_tree, hard_links
 from .tar import reader
 
 WHITEOUT = b".wh."
@@ -25,11 +25,11 @@ def checked(entry, what):
 
     :raises RegistryError: for a path that would leave the root, or an owner that no file can have.
     """
-    parts = tree.split(entry.name, what)
+    parts = confined_tree.split(entry.name, what)
     if entry.uid > MAX_ID or entry.gid > MAX_ID or entry.uid < 0 or entry.gid < 0:
         raise RegistryError(
             "%s: the entry %s has an owner out of range: %d:%d"
-            % (what, tree.show(entry.name), entry.uid, entry.gid)
+            % (what, confined_tree.show(entry.name), entry.uid, entry.gid)
         )
     entry.mtime = max(-MAX_TIME, min(MAX_TIME, entry.mtime))
     return parts
@@ -74,7 +74,7 @@ class Taker:
         make = self._make.get(entry.kind)
         if make is None:
             raise RegistryError(
-                f"{self.what}: the entry {tree.show(entry.name)} is of the unknown type "
+                f"{self.what}: the entry {confined_tree.show(entry.name)} is of the unknown type "
                 f"{entry.kind!r}"
             )
         make(entry, parts, position)
@@ -94,7 +94,7 @@ class Taker:
         hidden = name[len(WHITEOUT) :]
         if hidden in (b"", b".", b".."):
             raise RegistryError(
-                f"{self.what}: {tree.show(b'/'.join(parts))} is not a whiteout of anything"
+                f"{self.what}: {confined_tree.show(b'/'.join(parts))} is not a whiteout of anything"
             )
         self._hide(parts[:-1], hidden)
         return True
@@ -112,16 +112,16 @@ class Taker:
     def _soft_target(self, entry):
         if not entry.link or b"\0" in entry.link:
             raise RegistryError(
-                f"{self.what}: the symbolic link {tree.show(entry.name)} has no proper target"
+                f"{self.what}: the symbolic link {confined_tree.show(entry.name)} has no proper target"
             )
         return entry.link
 
     def _hard_target(self, entry):
         """The parts of the path that a hard link leads to."""
-        target = tree.split(entry.link, self.what)
+        target = confined_tree.split(entry.link, self.what)
         if not target:
             raise RegistryError(
-                f"{self.what}: the hard link {tree.show(entry.name)} has no proper target"
+                f"{self.what}: the hard link {confined_tree.show(entry.name)} has no proper target"
             )
         return target
 
@@ -130,6 +130,6 @@ class Taker:
         if not (0 <= major < 1 << 12 and 0 <= minor < 1 << 20):
             raise RegistryError(
                 "%s: the device %s has numbers out of range: %d:%d"
-                % (self.what, tree.show(entry.name), major, minor)
+                % (self.what, confined_tree.show(entry.name), major, minor)
             )
         return os.makedev(major, minor)

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 
-from ..images.library.layers import DIRECTORY
+from ..images.library.layer_store import DIRECTORY
 from ..kernel.files.writeback import Writeback
-from . import erofs, inodes, merged, unpack
+from . import erofs_image, inodes, open_ends, unpack
 from .disk_reserve import Room
 from .tar import reader
 
@@ -21,7 +21,7 @@ PIECE = 1 << 18  # bytes
 def fill(kind, path, chunks, what):
     """Bring an uncompressed layer archive to the new place ``path``.
 
-    :param kind: of images/library/layers.py. :param chunks: the archive's pieces, read to their end. :param what: what it is, for errors.
+    :param kind: of images/library/layer_store.py. :param chunks: the archive's pieces, read to their end. :param what: what it is, for errors.
     :returns: as ``unpack.unpack``; with open ends :func:`close` has to follow. :raises RegistryError: as there.
     """
     if kind == DIRECTORY:
@@ -32,13 +32,15 @@ def fill(kind, path, chunks, what):
         length = _write(fd, chunks)
         try:
             found = inodes.read(
-                reader.FileStream(fd, erofs.START, erofs.START + length, what), what, erofs.START
+                reader.FileStream(fd, erofs_image.START, erofs_image.START + length, what),
+                what,
+                erofs_image.START,
             )
             passed = found.passed()
             if not passed and not found.links:
-                erofs.write(fd, found.root, length)
+                erofs_image.write(fd, found.root, length)
             return unpack.ends(found.size, passed, found.links)
-        except erofs.Unfit:
+        except erofs_image.Unfit:
             return _unpack(fd, path, length, what)
     finally:
         os.close(fd)
@@ -46,14 +48,14 @@ def fill(kind, path, chunks, what):
 
 def _write(fd, chunks):
     room, writeback, length = Room(fd), Writeback(fd), 0
-    os.lseek(fd, erofs.START, os.SEEK_SET)
+    os.lseek(fd, erofs_image.START, os.SEEK_SET)
     for piece in chunks:
         room.write(len(piece))
         length += len(piece)
         view = memoryview(piece)
         while view:
             view = view[os.write(fd, view) :]
-        writeback.grown(erofs.START + length)
+        writeback.grown(erofs_image.START + length)
     return length
 
 
@@ -65,7 +67,7 @@ def _unpack(fd, path, length, what):
 
 
 def _pieces(fd, length):
-    position, end = erofs.START, erofs.START + length
+    position, end = erofs_image.START, erofs_image.START + length
     while position < end:
         piece = os.pread(fd, min(PIECE, end - position), position)
         position += len(piece)
@@ -78,20 +80,25 @@ def close(path, below, ends, what):
     :param below: descriptors of the layers under it, topmost first. :param ends: what :func:`fill` returned.
     """
     if os.path.isdir(path):
-        merged.close_ends(path, below, ends, what)
+        open_ends.close_ends(path, below, ends, what)
         return
     fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     try:
-        length = os.fstat(fd).st_size - erofs.START
+        length = os.fstat(fd).st_size - erofs_image.START
         found = inodes.read(
-            reader.FileStream(fd, erofs.START, erofs.START + length, what), what, erofs.START
+            reader.FileStream(fd, erofs_image.START, erofs_image.START + length, what),
+            what,
+            erofs_image.START,
         )
         try:
-            erofs.write(
-                fd, found.root, length, merged.complete(found, fd, erofs.START + length, below)
+            erofs_image.write(
+                fd,
+                found.root,
+                length,
+                open_ends.complete(found, fd, erofs_image.START + length, below),
             )
-        except erofs.Unfit:
+        except erofs_image.Unfit:
             _unpack(fd, path, length, what)
-            merged.close_ends(path, below, ends, what)
+            open_ends.close_ends(path, below, ends, what)
     finally:
         os.close(fd)

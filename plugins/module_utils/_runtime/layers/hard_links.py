@@ -12,7 +12,7 @@ import os
 import stat
 
 from ..errors import Unsupported
-from . import tree
+from . import confined_tree
 
 Header = collections.namedtuple("Header", "uid gid mode mtime xattrs")
 CAPABILITY = b"security.capability"
@@ -78,7 +78,7 @@ def put(fd, xattrs, name, what):
             os.setxattr(fd, key, value)
         except OSError as error:
             raise Unsupported(
-                f"{what}: {tree.show(name)} needs the extended attribute {tree.show(key)}, which "
+                f"{what}: {confined_tree.show(name)} needs the extended attribute {confined_tree.show(key)}, which "
                 f"the file system of the store refuses: {error.strerror}"
             ) from None
 

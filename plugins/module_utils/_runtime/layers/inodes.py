@@ -12,9 +12,9 @@ import os
 import stat
 
 from ..errors import RegistryError
-from . import hard_links, tree
+from . import confined_tree, hard_links
 from .entries import META, OPAQUE_ATTRIBUTE, WHITEOUT, Taker
-from .erofs import Node, Unfit
+from .erofs_image import Node, Unfit
 from .tar import reader
 
 MOST = 1 << 18  # inodes that are kept in memory
@@ -37,7 +37,7 @@ def read(stream, what, start=0, sparse=False):
     inodes = Inodes(what)
     for entry in reader.entries(stream):
         if entry.sparse is not None and not sparse:
-            raise Unfit(f"the sparse file {tree.show(entry.name)}")
+            raise Unfit(f"the sparse file {confined_tree.show(entry.name)}")
         inodes.take(entry, start + stream.offset)
     return inodes
 
@@ -104,13 +104,13 @@ class Inodes(Taker):
                 target = [part for part in inner.data.split(b"/") if part not in (b"", b".")]
                 links, detour = links + 1, detour + len(target)
                 if (
-                    links > tree.MAX_LINKS
-                    or detour > tree.MAX_DETOUR
-                    or len(rest) + len(above) > tree.MAX_DEPTH
+                    links > confined_tree.MAX_LINKS
+                    or detour > confined_tree.MAX_DETOUR
+                    or len(rest) + len(above) > confined_tree.MAX_DEPTH
                 ):
                     raise RegistryError(
                         f"{self.what}: too many symbolic links on the way to "
-                        f"{tree.show(b'/'.join(parts))}"
+                        f"{confined_tree.show(b'/'.join(parts))}"
                     )
                 if inner.data.startswith(b"/"):
                     node, above = self.root, []
@@ -179,7 +179,7 @@ class Inodes(Taker):
             raise OSError(
                 errno.ENAMETOOLONG,
                 os.strerror(errno.ENAMETOOLONG),
-                f"{tree.show(entry.name)} of {self.what}",
+                f"{confined_tree.show(entry.name)} of {self.what}",
             )
         node = Node(stat.S_IFLNK | 0o777, entry.uid, entry.gid, entry.mtime)
         node.data = target
@@ -201,12 +201,12 @@ class Inodes(Taker):
             return
         if node.entries is not None:
             raise RegistryError(
-                f"{self.what}: the hard link {tree.show(entry.name)} leads to a directory"
+                f"{self.what}: the hard link {confined_tree.show(entry.name)} leads to a directory"
             )
         chain, parent = self._chain, self.directory(parts[:-1])
         if found.entries.get(target[-1]) is not node or parent.entries.get(parts[-1]) in chain:
             raise RegistryError(
-                f"{self.what}: the hard link {tree.show(entry.name)} takes the place of what it "
+                f"{self.what}: the hard link {confined_tree.show(entry.name)} takes the place of what it "
                 "leads to"
             )
         parent.entries[parts[-1]] = node
@@ -224,7 +224,7 @@ def _made(parts):
 
 def _check_names(parts, path):
     if any(len(part) > MAX_NAME for part in parts):
-        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), tree.show(path))
+        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), confined_tree.show(path))
 
 
 def is_whiteout(node):

@@ -14,7 +14,7 @@ import stat
 
 from ..errors import RegistryError, Unsupported
 from ..kernel.files.writeback import Writeback
-from . import hard_links, tree
+from . import confined_tree, hard_links
 from .disk_reserve import Room
 from .entries import OPAQUE_ATTRIBUTE, Taker
 from .tar import reader
@@ -42,7 +42,7 @@ def unpack(chunks, directory, what):
             except (RegistryError, Unsupported):
                 raise
             except OSError as error:
-                error.filename = f"{tree.show(entry.name)} of {what}"
+                error.filename = f"{confined_tree.show(entry.name)} of {what}"
                 raise
         stream.drain()
         passed = worker.finish()
@@ -66,7 +66,7 @@ class Unpacker(Taker):
         super().__init__(what)
         self._passed = {}  # directories that no entry of the archive describes: inode -> path
         self._times = {}  # of directories, set last, since making a file in one changes it: inode -> (path, time)
-        self.tree = tree.Tree(directory, what, self._made_on_the_way)
+        self.tree = confined_tree.Tree(directory, what, self._made_on_the_way)
         self.room = Room(self.tree.root)
         os.fchmod(self.tree.root, 0o755)
         self._times[os.fstat(self.tree.root).st_ino] = [], 0
@@ -92,7 +92,7 @@ class Unpacker(Taker):
 
     def _clear(self, parent, parts):
         """Make room for an entry: the later one of a name wins."""
-        tree.remove(
+        confined_tree.remove(
             parent, parts[-1]
         )  # of directories in it, finish() finds nothing, or another inode, and a new one of that number is noted anew
         self.links.pop(b"/".join(parts), None)
@@ -111,7 +111,7 @@ class Unpacker(Taker):
                 os.mkdir(parts[-1], 0o700, dir_fd=parent)
             except FileExistsError:
                 if not stat.S_ISDIR(os.lstat(parts[-1], dir_fd=parent).st_mode):
-                    hidden = tree.is_whiteout(parent, parts[-1])
+                    hidden = confined_tree.is_whiteout(parent, parts[-1])
                     parent = self._cleared(parts)
                     os.mkdir(parts[-1], 0o700, dir_fd=parent)
         fd = self.tree.directory(parts)
@@ -196,7 +196,7 @@ class Unpacker(Taker):
                 return
             if stat.S_ISDIR(status.st_mode):
                 raise RegistryError(
-                    f"{self.what}: the hard link {tree.show(entry.name)} leads to a directory"
+                    f"{self.what}: the hard link {confined_tree.show(entry.name)} leads to a directory"
                 )
             present = _status(self.tree.parent(parts), parts[-1])
             if present is None or (present.st_dev, present.st_ino) != (
@@ -218,7 +218,7 @@ class Unpacker(Taker):
             )
         except (FileNotFoundError, PermissionError):  # it is gone, or a directory by now
             raise RegistryError(
-                f"{self.what}: the hard link {tree.show(entry.name)} takes the place of what it "
+                f"{self.what}: the hard link {confined_tree.show(entry.name)} takes the place of what it "
                 "leads to"
             ) from None
         finally:

@@ -12,7 +12,7 @@ import stat
 from ...errors import EngineError
 from ...kernel.mounts import rootfs
 from ...layers import hard_links
-from ...layers.compression import streams
+from ...layers.compression import compressed_streams
 from ...layers.tar import reader
 from ...untrusted.text import printable
 from ..parse import patterns
@@ -26,12 +26,15 @@ def is_archive(opener):
     """Whether a file is a tar archive, compressed or not: by its content."""
     with os.fdopen(opener(), "rb") as file:
         start = file.read(512)
-        if not streams.kind_of(start) and not (len(start) == 512 and start[257:262] == b"ustar"):
+        if not compressed_streams.kind_of(start) and not (
+            len(start) == 512 and start[257:262] == b"ustar"
+        ):
             return False
         file.seek(0)
         try:
             stream = reader.Stream(
-                streams.decompress(streams.pieces(file, 1 << 14), "a file"), "a file"
+                compressed_streams.decompress(compressed_streams.pieces(file, 1 << 14), "a file"),
+                "a file",
             )
             return next(reader.entries(stream), None) is not None
         except EngineError:
@@ -47,7 +50,9 @@ def extract(top, opener, name):
     with os.fdopen(opener(), "rb") as file:
         times = []
         for entry in reader.entries(
-            reader.Stream(streams.decompress(streams.pieces(file), name), name)
+            reader.Stream(
+                compressed_streams.decompress(compressed_streams.pieces(file), name), name
+            )
         ):
             try:
                 _extract_entry(inner, entry, times, name)

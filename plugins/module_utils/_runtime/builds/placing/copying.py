@@ -9,7 +9,7 @@ import stat
 
 from ...errors import InvalidInput
 from ...kernel.mounts import users
-from ...layers.compression import streams
+from ...layers.compression import compressed_streams
 from ...untrusted.text import without_userinfo
 from ..parse import lines, modes, patterns, words
 from ..parse.words import Trouble
@@ -201,7 +201,9 @@ class Copy:
                 "can't be a directory"
             )
         with os.fdopen(fetched.open(), "rb") as file:
-            self._data(placer, dest, fetched.name, streams.pieces(file), 0o600, fetched.mtime)
+            self._data(
+                placer, dest, fetched.name, compressed_streams.pieces(file), 0o600, fetched.mtime
+            )
 
     def _extract(self, placer, dest, opener, name):
         """Unpack an archive into the directory ``dest``, with its own owners and modes; its links stay inside of that."""

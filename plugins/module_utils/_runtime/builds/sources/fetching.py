@@ -11,7 +11,7 @@ import os
 import tempfile
 
 from ...errors import InvalidInput
-from ...images.library import layers
+from ...images.library import layer_store
 from ...store import trees
 from ...untrusted import files
 from ...untrusted.text import without_userinfo
@@ -80,7 +80,7 @@ def locate(engine, text, request, stdin=None, option="path"):
 def directory(engine, found):
     """A new empty directory for what is fetched."""
     if os.path.isdir(engine.paths.tmp) and not engine.check:
-        path = layers.temporary(engine, "layer")
+        path = layer_store.temporary(engine, "layer")
         os.mkdir(path, 0o700)
     else:  # in check mode the store may not be there
         path = tempfile.mkdtemp(prefix="pycontainer-")

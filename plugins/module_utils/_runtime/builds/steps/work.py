@@ -15,11 +15,11 @@ import signal
 import stat
 
 from ...errors import HostError
-from ...images.library import built, layers
+from ...images.library import built, layer_store
 from ...kernel.calls import constants, syscalls
 from ...kernel.mounts import mounts, overlay
 from ...layers import difference
-from ...layers.compression import streams
+from ...layers.compression import compressed_streams
 from ...store import trees
 from ..parse.words import Trouble
 
@@ -51,7 +51,7 @@ class Work:
 
     def directory(self):
         """A new empty directory on the store's file system."""
-        path = layers.temporary(self.engine, "layer")
+        path = layer_store.temporary(self.engine, "layer")
         os.mkdir(path, 0o700)
         self.directories.append(path)
         return path
@@ -135,7 +135,7 @@ class Work:
                 yield piece
 
         with self.engine.blobs.writer(durable=False) as writer:
-            for piece in streams.compress_if_worth(hashed()):
+            for piece in compressed_streams.compress_if_worth(hashed()):
                 writer.write(piece)
             if "sha256:" + checksum.hexdigest() != diff_id:
                 raise HostError("the files of a build step changed after it had ended")

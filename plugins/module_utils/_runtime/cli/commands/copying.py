@@ -8,7 +8,7 @@ import os
 import sys
 
 from ... import containers
-from ...layers.compression import streams
+from ...layers.compression import compressed_streams
 from ..grammar import UsageError
 
 
@@ -52,7 +52,9 @@ def _copy(session, record, source, target, source_name, given):
             session.engine,
             record,
             target,
-            streams.decompress(streams.pieces(sys.stdin.buffer), "the archive"),
+            compressed_streams.decompress(
+                compressed_streams.pieces(sys.stdin.buffer), "the archive"
+            ),
         )
     return containers.copy_in(
         session.engine, record, _of_host(source), target, given.archive, given.follow_link

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ... import images
 from ...errors import NotFound
-from ...images.library import layers as places
+from ...images.library import layer_store as places
 
 _configs = {}  # image id -> its config: an id is the digest of the config, so an entry is never stale
 

@@ -15,7 +15,7 @@ import os
 import re
 
 from ...errors import InvalidInput
-from ...layers.compression import streams
+from ...layers.compression import compressed_streams
 from ...layers.tar import reader, writer
 from ..model import manifest
 
@@ -48,7 +48,7 @@ def open_layer(path):
 
 def _file(file, path):
     with file:
-        yield from streams.decompress(streams.pieces(file), path)
+        yield from compressed_streams.decompress(compressed_streams.pieces(file), path)
 
 
 def survey(path):

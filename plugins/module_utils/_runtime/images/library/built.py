@@ -8,9 +8,9 @@ A step's layer is a directory of the store's ``tmp`` until the end, when all of 
 from __future__ import annotations
 
 from ...kernel.files import writeback
-from ...layers.compression import streams
+from ...layers.compression import compressed_streams
 from ..model import manifest
-from . import garbage, layers, records
+from . import garbage, layer_store, records
 
 
 class Layer:
@@ -73,13 +73,13 @@ def known(engine, diff_id):
     row = engine.db.one("SELECT * FROM layers WHERE diff_id = ?", diff_id)
     if row is None or not engine.blobs.has(row["blob"]):
         return None
-    path = layers.path_of(engine, row["number"])
-    return Layer(diff_id, path, row["blob"], row["size"]) if layers.is_there(path) else None
+    path = layer_store.path_of(engine, row["number"])
+    return Layer(diff_id, path, row["blob"], row["size"]) if layer_store.is_there(path) else None
 
 
 def is_whole(engine, record):
     """Whether all layers of an image are unpacked."""
-    return all(row is not None for row in layers.rows(engine, record["layers"]))
+    return all(row is not None for row in layer_store.rows(engine, record["layers"]))
 
 
 def of_image(engine, record):
@@ -89,9 +89,9 @@ def of_image(engine, record):
     if not is_whole(engine, record):
         ensure_unpacked(engine, record["id"])
     document = manifest.parse(engine.blobs.read(record["manifest"]), record["id"])
-    rows = layers.rows(engine, record["layers"])
+    rows = layer_store.rows(engine, record["layers"])
     return [
-        Layer(diff_id, layers.path_of(engine, row["number"]), described["digest"], row["size"])
+        Layer(diff_id, layer_store.path_of(engine, row["number"]), described["digest"], row["size"])
         for diff_id, row, described in zip(record["layers"], rows, document["layers"])
     ]
 
@@ -122,12 +122,12 @@ def _store(engine, made, fresh, references, final, written):
             written.append(engine.blobs.put(image.config, durable=False))
         sync()
     unpacked = {
-        layer.diff_id: layers.Unpacked(layer.diff_id, layer.path, layer.digest, layer.size)
+        layer.diff_id: layer_store.Unpacked(layer.diff_id, layer.path, layer.digest, layer.size)
         for layer in fresh
     }
     superseded = []
     with engine.db.transaction() as connection:
-        aside = layers.commit(engine, connection, unpacked.values())
+        aside = layer_store.commit(engine, connection, unpacked.values())
         for image, digest in documents:
             size = sum(layer.size for layer in image.layers)
             superseded += records.save(
@@ -156,7 +156,7 @@ def manifest_of(engine, image):
     described = []
     for layer in image.layers:
         with engine.blobs.open(layer.digest) as file:
-            kind = streams.kind_of(file.read(8))
+            kind = compressed_streams.kind_of(file.read(8))
         described.append(
             {"digest": layer.digest, "size": engine.blobs.size(layer.digest), "compression": kind}
         )

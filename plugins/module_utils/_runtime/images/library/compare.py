@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 
 from ...layers import stack
-from . import anatomy, records
+from . import history, records
 
 ADDED, CHANGED, DELETED = "A", "C", "D"
 
@@ -24,7 +24,7 @@ def difference_of(engine, name_or_id, other):
     known, trees = {}, []
     for record in (old, new):
         pile = stack.Stack()
-        for found in anatomy.read_layers(engine, record, hashed=True, known=known):
+        for found in history.read_layers(engine, record, hashed=True, known=known):
             pile.add(found)
         trees.append(pile.root)
     return list(_compare(*trees, b""))

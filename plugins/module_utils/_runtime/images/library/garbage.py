@@ -18,7 +18,7 @@ from ...store.database import decode
 from ...store.files import read_json
 from ...store.operations import start_time
 from ..model import manifest
-from . import layers
+from . import layer_store
 
 
 def needed(engine, connection, ended=None):
@@ -56,7 +56,9 @@ def needed(engine, connection, ended=None):
 
 
 def _keys(diff_ids):
-    return set(diff_ids) | {layers.chain_key(chain_id) for chain_id in manifest.chain_ids(diff_ids)}
+    return set(diff_ids) | {
+        layer_store.chain_key(chain_id) for chain_id in manifest.chain_ids(diff_ids)
+    }
 
 
 def collect(engine, candidates=(), everything=False, ended=None):
@@ -85,7 +87,7 @@ def _collect(engine, connection, candidates, everything, ended, gone):
         elif row["diff_id"] not in keys and not _stood_on(engine, row):
             freed += row["size"]
             connection.execute("DELETE FROM layers WHERE diff_id = ?", (row["diff_id"],))
-            gone += _set_aside(engine, layers.path_of(engine, row["number"]))
+            gone += _set_aside(engine, layer_store.path_of(engine, row["number"]))
             candidates += (
                 [row["blob"]] if row["blob"] else []
             )  # where a damaged image could not name it
@@ -98,9 +100,9 @@ def _collect(engine, connection, candidates, everything, ended, gone):
 
 def _stood_on(engine, row):
     """Whether a container stands on a layer that no image leads to, after the database was lost."""
-    if not row["diff_id"].startswith(layers.LOST):
+    if not row["diff_id"].startswith(layer_store.LOST):
         return False
-    place = layers.path_of(engine, row["number"])
+    place = layer_store.path_of(engine, row["number"])
     for ident in _names(engine.paths.containers):
         try:
             if place in (
@@ -125,7 +127,7 @@ def left(engine):
 
 def _set_aside(engine, path):
     """Rename a layer out of the way, so that its number is free at once and the slow removal needs no lock."""
-    aside = layers.temporary(engine, "gone")
+    aside = layer_store.temporary(engine, "gone")
     try:
         os.rename(path, aside)
     except FileNotFoundError:
@@ -163,7 +165,7 @@ def sweep(engine):
     ]
     with engine.db.transaction() as connection:
         known = {
-            layers.base36(row["number"])
+            layer_store.base36(row["number"])
             for row in connection.execute("SELECT number FROM layers").fetchall()
         }
         for name in _names(engine.paths.layers):

@@ -19,10 +19,10 @@ from ... import errors, units
 from ...kernel.files import writeback
 from ...kernel.mounts import overlay
 from ...layers import formats, workers
-from ...layers.compression import streams
+from ...layers.compression import compressed_streams
 from ...progress import board
 from ..model import manifest
-from . import arrival, garbage, layers, records
+from . import garbage, ingest_layer, layer_store, records
 
 
 class Layer:
@@ -115,9 +115,9 @@ def take(
                 engine.blobs.put(config, durable=False)
                 sync()
                 with engine.db.transaction() as connection:
-                    intake.directories += layers.commit(engine, connection, intake.unpacked)
+                    intake.directories += layer_store.commit(engine, connection, intake.unpacked)
                     size = sum(
-                        row["size"] for row in layers.rows(engine, diff_ids) if row is not None
+                        row["size"] for row in layer_store.rows(engine, diff_ids) if row is not None
                     )
                     superseded = records.save(
                         engine, connection, ident, digest, size, references, digests
@@ -151,7 +151,7 @@ class _Intake:
 
     def _look(self):
         """``{index: (layer, whether to unpack it)}`` of what is to be done, and the rows of what is unpacked."""
-        present = layers.rows(self.engine, self.diff_ids)
+        present = layer_store.rows(self.engine, self.diff_ids)
         tasks = {}
         for index, layer in enumerate(self.layers):
             row = present[index]
@@ -168,13 +168,18 @@ class _Intake:
         tasks, present = self._look()  # again: who held the locks may have brought it
         tasks = dict(sorted(tasks.items(), key=lambda item: -(item[1][0].size or 0)))
         _check_space(self.engine, self.what, [layer for layer, _wanted in tasks.values()])
-        jobs, directories, kind, shown = [], {}, layers.kind(self.engine), self._announce(tasks)
+        jobs, directories, kind, shown = (
+            [],
+            {},
+            layer_store.kind(self.engine),
+            self._announce(tasks),
+        )
         for index, (
             layer,
             wanted,
         ) in tasks.items():  # the largest first, so that none is left to one processor at the end
             if wanted:
-                directories[index] = layers.temporary(self.engine, "layer")
+                directories[index] = layer_store.temporary(self.engine, "layer")
             jobs.append(
                 functools.partial(
                     self._bring,
@@ -206,7 +211,7 @@ class _Intake:
         item.phase(board.EXTRACTING if kept else self.manner[0])
         watched = copy.copy(layer)
         watched.open = lambda *offset: item.counted(layer.open(*offset), board.EXTRACTING, *offset)
-        result = arrival.bring(self.engine, self.what, watched, directory, kind, threads)
+        result = ingest_layer.bring(self.engine, self.what, watched, directory, kind, threads)
         item.phase(self.manner[1])
         return result
 
@@ -217,7 +222,7 @@ class _Intake:
         for index, layer in enumerate(self.layers):
             digest = layer.digest or by_diff.get(layer.diff_id) or present[index]["blob"]
             with self.engine.blobs.open(digest) as file:
-                kind = streams.kind_of(file.read(8))
+                kind = compressed_streams.kind_of(file.read(8))
             self.stored.append(
                 {"digest": digest, "size": self.engine.blobs.size(digest), "compression": kind}
             )
@@ -225,7 +230,7 @@ class _Intake:
     def _close(self, results, directories, present):
         """Close the layers' open ends, lowest layer first, and settle each new one's key."""
         paths = [
-            layers.path_of(self.engine, row["number"]) if row is not None else None
+            layer_store.path_of(self.engine, row["number"]) if row is not None else None
             for row in present
         ]
         chains, opened = manifest.chain_ids(self.diff_ids), []
@@ -235,18 +240,20 @@ class _Intake:
                     result, key = results[index], layer.diff_id
                     ends = result["ends"]
                     if ends["passed"] or ends["links"]:
-                        key = layers.chain_key(chains[index])
+                        key = layer_store.chain_key(chains[index])
                         for path in paths[len(opened) : index]:
                             opened.append(stack.enter_context(overlay.opened(path)))
                         formats.close(
                             directories[index],
                             list(reversed(opened)),
                             ends,
-                            arrival.title(layer, self.what),
+                            ingest_layer.title(layer, self.what),
                         )
                     paths[index] = directories[index]
                     self.unpacked.append(
-                        layers.Unpacked(key, directories[index], result["digest"], ends["size"])
+                        layer_store.Unpacked(
+                            key, directories[index], result["digest"], ends["size"]
+                        )
                     )
 
 

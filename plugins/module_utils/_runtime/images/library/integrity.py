@@ -14,11 +14,11 @@ import os
 import stat
 
 from ...errors import EngineError, NotFound
-from ...layers import erofs, inodes, tree
-from ...layers.compression import streams
+from ...layers import confined_tree, erofs_image, inodes
+from ...layers.compression import compressed_streams
 from ...layers.tar import reader
 from ..model import manifest
-from . import garbage, layers, records
+from . import garbage, layer_store, records
 
 PIECE = 1 << 18  # bytes
 TIME = "has another time"
@@ -99,7 +99,7 @@ def look(engine, row, full=False, checked=None):
     diff_ids = damage.diff_ids = manifest.parse_config(read["configuration"], damage.name)[
         "rootfs"
     ]["diff_ids"]
-    rows = layers.rows(engine, diff_ids)
+    rows = layer_store.rows(engine, diff_ids)
     for layer, diff_id, found in zip(described, diff_ids, rows):
         blob = _once(checked, layer["digest"], lambda layer=layer: _blob(engine, layer, full))
         if blob:
@@ -136,7 +136,7 @@ def _archive(engine, layer, full):
         return "has %d bytes, not %d" % (size, layer["size"])
     if full:
         with engine.blobs.open(layer["digest"]) as file:
-            if _digest(streams.pieces(file), layer["digest"]) != layer["digest"]:
+            if _digest(compressed_streams.pieces(file), layer["digest"]) != layer["digest"]:
                 return "has another content"
     return None
 
@@ -153,7 +153,7 @@ def _place(engine, row, diff_id, digest, full):
     """What is wrong with a layer's place. :param full: look into it."""
     if row is None:
         return "is gone or cut short"
-    path = layers.path_of(engine, row["number"])
+    path = layer_store.path_of(engine, row["number"])
     if not full:
         return None
     try:
@@ -166,21 +166,21 @@ def _content(engine, path, row, diff_id, digest):
     if not os.path.isdir(path):
         return _image(path, diff_id)
     with engine.blobs.open(digest) as file:
-        chunks = streams.decompress(streams.pieces(file), f"layer {diff_id}")
+        chunks = compressed_streams.decompress(compressed_streams.pieces(file), f"layer {diff_id}")
         try:
             wanted = inodes.read(
                 reader.Stream(chunks, f"layer {diff_id}"), f"layer {diff_id}", sparse=True
             )
-        except erofs.Unfit:
+        except erofs_image.Unfit:
             return None  # too large to be looked at
     return _compare(path, wanted.root, row["diff_id"] != diff_id)
 
 
 def _image(path, diff_id):
     """What is wrong with a layer in a file: its archive and its index have digests."""
-    length, base, size, digest = erofs.head(path)
+    length, base, size, digest = erofs_image.head(path)
     with open(path, "rb") as file:
-        if _digest(_part(file, erofs.START, length), diff_id) != diff_id:
+        if _digest(_part(file, erofs_image.START, length), diff_id) != diff_id:
             return "has another content"
         checksum = hashlib.sha256()
         for piece in _part(file, base, size):
@@ -244,13 +244,13 @@ class _Frame:
         time, entries, self.names = None, self.node.entries, []
         names = {os.fsencode(name) for name in os.listdir(self.fd)}
         for name in sorted(names - set(entries)) if not completed else ():
-            return f"has {tree.show(self.prefix + name)}, which is not of it"
+            return f"has {confined_tree.show(self.prefix + name)}, which is not of it"
         for name, node in entries.items():
             if name not in names:
-                return f"lacks {tree.show(self.prefix + name)}"
+                return f"lacks {confined_tree.show(self.prefix + name)}"
             difference = _difference(self.fd, name, node)
             if difference:
-                difference = f"is damaged: {tree.show(self.prefix + name)} {difference}"
+                difference = f"is damaged: {confined_tree.show(self.prefix + name)} {difference}"
                 if node.entries is None or not difference.endswith(TIME):
                     return difference
                 time = time or difference

@@ -10,7 +10,7 @@ from ...errors import Conflict, EngineError, HostError, InvalidInput, NotFound
 from ...store.database import now
 from ...untrusted.text import printable
 from ..model import manifest, reference
-from . import garbage, layers
+from . import garbage, layer_store
 
 
 def find(engine, name_or_id):
@@ -346,14 +346,14 @@ def describe(engine, record, tags=None, digests=None):
         "ManifestDigest": record["manifest"],
     }
     found = (
-        [row for row in layers.rows(engine, record["layers"]) if row is not None]
+        [row for row in layer_store.rows(engine, record["layers"]) if row is not None]
         if record.get("added")
         else []
     )
     if record.get("damaged"):
         result["Damaged"] = record["damaged"]
     if found:
-        directories = [layers.path_of(engine, row["number"]) for row in reversed(found)]
+        directories = [layer_store.path_of(engine, row["number"]) for row in reversed(found)]
         result["GraphDriver"] = {"Name": "overlay", "Data": {"LowerDir": ":".join(directories)}}
     return result
 

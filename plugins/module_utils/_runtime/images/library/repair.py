@@ -13,7 +13,7 @@ import os
 from ...errors import EngineError, HostError
 from ...reconcile import Plan
 from ..model import manifest, reference
-from . import garbage, ingest, integrity, layers, records
+from . import garbage, ingest, integrity, layer_store, records
 
 
 def ensure_unpacked(engine, name_or_id, registries=None):
@@ -22,7 +22,7 @@ def ensure_unpacked(engine, name_or_id, registries=None):
     :raises HostError: when a blob is missing too, and no registry is known that has it.
     """
     record = records.get(engine, name_or_id)
-    if any(row is None for row in layers.rows(engine, record["layers"])):
+    if any(row is None for row in layer_store.rows(engine, record["layers"])):
         mend(
             engine,
             integrity.look(
@@ -120,10 +120,10 @@ def _document(engine, digest, fetch):
 
 def _set_aside(engine, diff_ids, damaged):
     gone = []
-    for diff_id, row in zip(diff_ids, layers.rows(engine, diff_ids)):
+    for diff_id, row in zip(diff_ids, layer_store.rows(engine, diff_ids)):
         if diff_id in damaged and row is not None:
-            gone.append(layers.temporary(engine, "gone"))
-            os.rename(layers.path_of(engine, row["number"]), gone[-1])
+            gone.append(layer_store.temporary(engine, "gone"))
+            os.rename(layer_store.path_of(engine, row["number"]), gone[-1])
     return gone
 
 

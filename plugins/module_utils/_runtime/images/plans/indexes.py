@@ -9,7 +9,7 @@ import json
 from ...errors import InvalidInput
 from ..library import records
 from ..model import manifest
-from . import push
+from . import send
 
 
 def platform_of(config):
@@ -63,11 +63,11 @@ def build(engine, chosen):
     ).encode(), kind
 
 
-def send(engine, client, idents):
+def push_index(engine, client, idents):
     """Push the images by their digests, then the index under the reference's tag. :returns: the index's digest."""
     for ident in idents:
         row = engine.db.one("SELECT manifest FROM images WHERE id = ?", ident)
-        push.push(engine, client, ident, name=row["manifest"])
+        send.push(engine, client, ident, name=row["manifest"])
     data, kind = build(engine, [records.get(engine, ident) for ident in idents])
     digest = client.put_manifest(client.reference.tag, data, kind)
     with engine.db.transaction() as connection:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from ... import units
 from ...errors import Conflict, EngineError, HostError, InvalidInput, NotFound, Untrusted
 from ...reconcile import Plan
-from ..library import garbage, records, selection
+from ..library import garbage, image_filters, records
 from ..model import manifest, reference
 
 
@@ -299,12 +299,12 @@ def plan_prune(engine, everything=False, filters=None):
 
     :param filters: ``{"until", "label", "label!", "dangling"}`` as in :func:`selection.listing`; ``dangling`` false is ``everything``.
     """
-    chosen, freed = selection.check_filters(engine, filters, selection.PRUNE_FILTERS), []
+    chosen, freed = image_filters.check_filters(engine, filters, image_filters.PRUNE_FILTERS), []
     everything = not chosen.pop("dangling", not everything)
     idents = [
         ident
         for ident in records.dangling(engine, everything)
-        if not chosen or selection.matches(_described(engine, ident), chosen)
+        if not chosen or image_filters.matches(_described(engine, ident), chosen)
     ]
     plan = Plan("images", lambda: {"images": idents, "space_reclaimed": sum(freed)})
 

@@ -17,7 +17,7 @@ import re
 from ...errors import HostError, InvalidInput
 from ...layers import contents, difference, stack
 from ...layers.tar import reader, writer
-from ..library import anatomy, ingest, records, repair
+from ..library import history, ingest, records, repair
 from ..model import manifest
 from .present import ImagePlan, name_image, tagged
 
@@ -111,7 +111,7 @@ def _when_whole(plan, record, count, again):
 
 def _take(engine, record, below, data, merged, diff_id, named):
     source = manifest.parse(engine.blobs.read(record["manifest"]), record["id"])
-    layers = anatomy.kept_layers(engine, record, below) + [ingest.Layer(diff_id, merged.archive)]
+    layers = history.kept_layers(engine, record, below) + [ingest.Layer(diff_id, merged.archive)]
     described = {"digest": manifest.digest_of(data), "size": len(data)}
     docker = source["mediaType"] == manifest.DOCKER_MANIFEST
     title = records.familiar(named[0]) if named else described["digest"][:19]
@@ -159,7 +159,7 @@ def _document(record, below, diff_id):
     """The squashed image's configuration: its history says which steps' layers are merged."""
     document = copy.deepcopy(record["config"])
     steps, merged = [], []
-    for entry, index in anatomy.steps(record):
+    for entry, index in history.steps(record):
         entry = dict(entry)
         if index is not None and index >= below:
             entry["empty_layer"] = True
@@ -187,11 +187,11 @@ class _Merged:
         self.engine, self.below = engine, below
         # here, for the archive may be read in a thread, and a database belongs to one
         self.sources = [
-            (digest, anatomy.title(engine, record, digest))
-            for digest in anatomy.layer_blobs(engine, record)
+            (digest, history.title(engine, record, digest))
+            for digest in history.layer_blobs(engine, record)
         ]
         self.pile, self.base = stack.Stack(), stack.Node()
-        for found in anatomy.read_layers(engine, record):
+        for found in history.read_layers(engine, record):
             if found.layer == below:
                 self.base = self.pile.root.copy()
             self.pile.add(found)

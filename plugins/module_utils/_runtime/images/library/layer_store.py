@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Layers ready for use: which row and place belongs to a layer of an image, how one comes in and is made again.
 
-A place is a directory with the unpacked layer, or a file with its archive and an index, which the kernel mounts (``layers/erofs.py``).
+A place is a directory with the unpacked layer, or a file with its archive and an index, which the kernel mounts (``layers/erofs_image.py``).
 Both are shown alike by ``kernel/mounts/overlay.py``; what is at a place may change from one to the other when a layer is made again.
 
 A row's key is the layer's DiffID, so that all images share it. A layer with open ends (``layers/unpack.py``) depends on what
@@ -16,7 +16,7 @@ import stat
 
 from ...errors import HostError, NotFound, Unsupported
 from ...kernel.mounts import erofs as kernel
-from ...layers import erofs
+from ...layers import erofs_image
 from ...store import settings
 from ...store.files import sync_directory
 from ..model import manifest
@@ -52,7 +52,7 @@ def is_there(path):
     except FileNotFoundError:
         return False
     return stat.S_ISDIR(status.st_mode) or (
-        stat.S_ISREG(status.st_mode) and erofs.length(path) == status.st_size
+        stat.S_ISREG(status.st_mode) and erofs_image.length(path) == status.st_size
     )
 
 

@@ -15,7 +15,7 @@ import os
 import tempfile
 
 from ...errors import HostError, InvalidInput, RegistryError, Unsupported
-from ...layers.compression import streams
+from ...layers.compression import compressed_streams
 from ...layers.disk_reserve import Room
 from ...layers.tar import reader
 from ...store.blobs import valid_digest
@@ -89,7 +89,7 @@ def opened(path, spool):
     with file:
         start = file.read(8)
         file.seek(0)
-        if not streams.kind_of(start):
+        if not compressed_streams.kind_of(start):
             yield Members(file, path)
             return
         with _laid_out(file, path, spool) as plain:
@@ -102,7 +102,7 @@ def _laid_out(file, path, spool):
         with contextlib.ExitStack() as stack:
             plain = stack.enter_context(tempfile.TemporaryFile(dir=spool))
             room = Room(plain.fileno())
-            for piece in streams.decompress(streams.pieces(file), path):
+            for piece in compressed_streams.decompress(compressed_streams.pieces(file), path):
                 room.write(len(piece))
                 plain.write(piece)
             plain.seek(0)
@@ -166,7 +166,7 @@ class Members:
         """A member's content in pieces; independent of other readers, in forked processes too."""
         offset, left = self._index[name]
         while left:
-            piece = os.pread(self._file.fileno(), min(left, streams.READ), offset)
+            piece = os.pread(self._file.fileno(), min(left, compressed_streams.READ), offset)
             if not piece:
                 raise RegistryError(f"{self.path} is cut short inside {name}")
             offset += len(piece)
@@ -211,7 +211,7 @@ class Directory(Members):
 
     def pieces(self, name):
         with self._open(name) as file:
-            yield from streams.pieces(file)
+            yield from compressed_streams.pieces(file)
 
 
 def _plain(name):
@@ -482,7 +482,7 @@ def take(engine, members, image, names):
     from ..library import ingest  # here alone: a controller that reads archives need not be Linux
 
     def plain(name):
-        return streams.decompress(members.pieces(name), f"{name} in {members.path}")
+        return compressed_streams.decompress(members.pieces(name), f"{name} in {members.path}")
 
     engine.progress.subject(
         f"Loading {reference.parse(names[0]).familiar if names else image.id[7:19]}"

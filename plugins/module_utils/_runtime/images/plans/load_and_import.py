@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from ...errors import Conflict
 from ...reconcile import Change
-from ..archives import reader, root_import
+from ..archives import archive_reader, root_import
 from ..library import ingest, records
 from ..library.integrity import whole
 from ..model import manifest
@@ -75,9 +75,9 @@ def plan_load(engine, path, text=None, platform=None):
     """
     target = manifest.parse_platform(platform)
     spool = None if engine.check else engine.paths.tmp
-    with reader.opened(path, spool) as members:
-        trust.of_file(engine, reader.transport_of(members), path, f"what is in {path}")
-        images = reader.contents(members, target)
+    with archive_reader.opened(path, spool) as members:
+        trust.of_file(engine, archive_reader.transport_of(members), path, f"what is in {path}")
+        images = archive_reader.contents(members, target)
         chosen = _choose(images, text, path)
         plan = ImagePlan(engine, f"archive {path}", tagged(text) if text else None)
         plan.loaded = [records.familiar(name) for _image, names in chosen for name in names]
@@ -111,8 +111,8 @@ def plan_load(engine, path, text=None, platform=None):
 def _choose(images, text, path):
     """``[(image, full names to give)]``."""
     if text is None:
-        return [(image, reader.full_names(image)) for image in images]
-    return reader.choose(images, tagged(text).tagged, text, path)
+        return [(image, archive_reader.full_names(image)) for image in images]
+    return archive_reader.choose(images, tagged(text).tagged, text, path)
 
 
 def _load_plan(plan, image, names, path):
@@ -139,9 +139,9 @@ def _load(engine, path, spool, target, chosen):
     names = {}
     for ident, more in chosen:  # a layout may have one under several manifests
         names.setdefault(ident, []).extend(more)
-    with reader.opened(path, spool) as members:
-        for image in reader.contents(members, target):
+    with archive_reader.opened(path, spool) as members:
+        for image in archive_reader.contents(members, target):
             if image.id in names:
-                reader.take(engine, members, image, names.pop(image.id))
+                archive_reader.take(engine, members, image, names.pop(image.id))
     if names:
         raise Conflict(f"{path} changed while it was loaded")

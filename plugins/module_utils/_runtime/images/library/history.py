@@ -9,7 +9,7 @@ import os
 from ...errors import HostError
 from ...layers import contents, stack
 from ..model import manifest
-from . import ingest, layers, records
+from . import ingest, layer_store, records
 
 LARGEST = 20  # wasted files that a report lists unless it is asked for more
 
@@ -80,7 +80,7 @@ def layer_blobs(engine, record):
 
 def layer_sizes(engine, record):
     """Bytes of the files of each layer, lowest first."""
-    rows, blobs = layers.rows(engine, record["layers"]), None
+    rows, blobs = layer_store.rows(engine, record["layers"]), None
     sizes = []
     for index, row in enumerate(rows):
         if row is None:

@@ -13,7 +13,7 @@ import hashlib
 from ... import errors
 from ...kernel.files import writeback
 from ...layers import formats
-from ...layers.compression import read_ahead, streams
+from ...layers.compression import compressed_streams, read_ahead
 from ...store import trees
 
 
@@ -59,7 +59,9 @@ def _bring(engine, what, layer, place, kind, threads):
             )
         )
         source = (
-            streams.pieces(stack.enter_context(engine.blobs.open(layer.digest))) if kept else None
+            compressed_streams.pieces(stack.enter_context(engine.blobs.open(layer.digest)))
+            if kept
+            else None
         )
         if writer is not None and writer.resumed:
             stack.enter_context(_suspected())
@@ -67,7 +69,7 @@ def _bring(engine, what, layer, place, kind, threads):
             arrived = source if kept else _arriving(layer, writer)
             if threads > 1:
                 arrived = stack.enter_context(read_ahead.ahead(arrived))
-            plain = streams.decompress(arrived, name, digested=True)
+            plain = compressed_streams.decompress(arrived, name, digested=True)
         else:
             plain = _compressing(_hashed(layer.open(), checked), writer)
         if threads:
@@ -138,7 +140,7 @@ def _compressing(chunks, writer):
             passed.append(chunk)
             yield chunk
 
-    for output in streams.compress(tee()):
+    for output in compressed_streams.compress(tee()):
         writer.write(output)
         while passed:
             yield passed.pop(0)

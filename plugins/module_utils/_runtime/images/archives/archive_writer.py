@@ -17,7 +17,7 @@ import json
 import os
 
 from ...errors import HostError, InvalidInput
-from ...layers.compression import streams
+from ...layers.compression import compressed_streams
 from ...layers.tar import reader, writer
 from ...reconcile import Plan
 from ...store import files
@@ -251,7 +251,7 @@ _FILE, _DIRECTORY = _Member(0o644), _Member(0o755)
 def save_pieces(engine, images, form="docker-archive", gzip=False):
     """The pieces of an archive of ``images``. :raises HostError: when a blob is damaged."""
     pieces = _archive(engine, images, form)
-    return streams.compress(pieces) if gzip else pieces
+    return compressed_streams.compress(pieces) if gzip else pieces
 
 
 def _archive(engine, images, form):
@@ -323,7 +323,7 @@ def _blob_is(path, digest):
     checksum = hashlib.new(algorithm)
     try:
         with os.fdopen(foreign.open_regular(blob_name(digest), path), "rb") as file:
-            for piece in streams.pieces(file):
+            for piece in compressed_streams.pieces(file):
                 checksum.update(piece)
     except foreign.Unacceptable:  # there is none, or something else in its place
         return False

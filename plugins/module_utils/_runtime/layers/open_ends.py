@@ -12,7 +12,7 @@ import os
 import stat
 
 from ..errors import RegistryError
-from . import erofs, hard_links, inodes, tree
+from . import confined_tree, erofs_image, hard_links, inodes
 from .entries import OPAQUE_ATTRIBUTE
 
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -26,7 +26,7 @@ def close_ends(directory, below, ends, what):
     """
     for path in sorted(os.fsencode(item) for item in ends["passed"]):
         _take_attributes(directory, path.split(b"/"), below)
-    with tree.Tree(directory, what) as own:
+    with confined_tree.Tree(directory, what) as own:
         copies = {}
         for path, target, header in ends["links"]:
             parts = os.fsencode(path).split(b"/")
@@ -67,8 +67,8 @@ def _locate_file(layers, parts, target, what):
     if parent is not None:
         os.close(parent)
     raise RegistryError(
-        f"{what}: the hard link {tree.show(b'/'.join(parts))} leads to "
-        f"{tree.show(b'/'.join(target))}, which is a file in no layer"
+        f"{what}: the hard link {confined_tree.show(b'/'.join(parts))} leads to "
+        f"{confined_tree.show(b'/'.join(target))}, which is a file in no layer"
     )
 
 
@@ -160,7 +160,7 @@ def _link(own, parts, target, below, copies, what):
             copies[b"/".join(target)] = home
         with _keeping_time(own, home, below):
             if _present(own, home, below) is None or home == parts:
-                tree.remove(own.parent(home), home[-1])
+                confined_tree.remove(own.parent(home), home[-1])
                 _copy_up(parent, target[-1], own.parent(home), home[-1], status)
     finally:
         os.close(parent)
@@ -168,7 +168,7 @@ def _link(own, parts, target, below, copies, what):
         source = os.dup(own.parent(home))
         try:
             with _keeping_time(own, parts, below):
-                tree.remove(own.parent(parts), parts[-1])
+                confined_tree.remove(own.parent(parts), parts[-1])
                 os.link(
                     home[-1],
                     parts[-1],
@@ -326,14 +326,14 @@ def _describe(node, status, fd=None):
 
 def _copy_node(parent, name, status, fd, end):
     """``(Node, where the file ends then)``."""
-    node = erofs.Node(status.st_mode)
+    node = erofs_image.Node(status.st_mode)
     if stat.S_ISLNK(status.st_mode):
         node.data = os.readlink(name, dir_fd=parent)
         _describe(node, status)
     elif stat.S_ISREG(status.st_mode):
         source = os.open(name, _OPEN, dir_fd=parent)
         try:
-            end = erofs.aligned(end)
+            end = erofs_image.aligned(end)
             node.data = end, status.st_size
             os.lseek(fd, end, os.SEEK_SET)
             while os.sendfile(fd, source, None, 1 << 24):

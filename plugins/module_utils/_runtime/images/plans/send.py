@@ -1,0 +1,141 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Pushing: an image's blobs and manifest, byte for byte as they came, so that its digest stays the same.
+
+Blobs go several at once, in threads: sending waits for the network, and encryption lets other threads run.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import hashlib
+import threading
+
+from ...errors import HostError, RegistryError
+from ...progress import board
+from ..client import foreign_layers, upload
+from ..library import records
+from ..model import manifest
+
+AT_ONCE = 4
+PIECE = 1 << 18  # bytes
+
+ANSWERS = {"present": board.THERE, "mounted": board.MOUNTED, "pushed": board.SENT}
+
+
+class StoredBlob:
+    """A blob of the store as ``upload.Body``'s source. :param stop: a threading.Event: give up when it is set."""
+
+    def __init__(self, engine, digest, stop, shown=True):
+        self.engine, self.digest, self.size, self.stop = (
+            engine,
+            digest,
+            engine.blobs.size(digest),
+            stop,
+        )
+        self.item = (
+            engine.progress.item(digest.partition(":")[2][:12], self.size)
+            if shown
+            else board.UNSEEN
+        )
+
+    def pieces(self, offset, count):
+        self.item.phase(board.SENDING)
+        return self.item.counted(self._pieces(offset, count), at=offset)
+
+    def _pieces(self, offset, count):
+        with self.engine.blobs.open(self.digest) as file:
+            file.seek(offset)
+            while count:
+                if self.stop.is_set():
+                    raise HostError("another blob of the same image could not be sent")
+                piece = file.read(min(PIECE, count))
+                if not piece:
+                    raise HostError(f"blob {self.digest} in the store is damaged: it is cut short")
+                count -= len(piece)
+                yield piece
+
+    def check(self):
+        """:raises HostError: when its content is not what its name says."""
+        algorithm, dummy, encoded = self.digest.partition(":")
+        found = hashlib.new(algorithm)
+        for piece in self._pieces(0, self.size):
+            found.update(piece)
+        if found.hexdigest() != encoded:
+            raise HostError(
+                f"blob {self.digest} in the store is damaged: its content has another digest; "
+                "pycontainer system check --repair mends it"
+            )
+
+
+def push(engine, client, ident, name=None):
+    """Send the image ``ident`` to the client's repository, under the reference's tag.
+
+    Config and layers first, the manifest last: a registry never shows an image that is not whole.
+    :param name: the tag or digest to give it in the place of the reference's tag. :returns: the manifest's digest there.
+    """
+    row = engine.db.one("SELECT * FROM images WHERE id = ?", ident)
+    data = engine.blobs.read(row["manifest"])
+    document = manifest.parse(data, records.name_of(engine, ident))
+    foreign_layers.refuse_push(document, records.name_of(engine, ident))
+    mount_from = _elsewhere(engine, ident, client.reference)
+    client.for_push([mount_from] if mount_from else [])
+    engine.progress.subject(f"Pushing {client.reference.familiar}")
+    _send_blobs(engine, client, document, mount_from)
+    digest = client.put_manifest(
+        name or client.reference.tag or row["manifest"], data, document["mediaType"]
+    )
+    with engine.db.transaction() as connection:
+        records.check_there(connection, ident)
+        records.name(connection, ident, digests=[(client.reference.full_repository, digest)])
+    return digest
+
+
+def _send_blobs(engine, client, document, mount_from):
+    """Send what the registry lacks; the first error ends all."""
+    stop = threading.Event()
+    config = document["config"]["digest"]
+    bodies = [
+        StoredBlob(engine, digest, stop, digest != config)
+        for digest in dict.fromkeys([item["digest"] for item in document["layers"]] + [config])
+    ]
+    first = (
+        bodies.pop()
+    )  # the config: small, and after it the token and the connection are there for the others
+    try:
+        _send(client, first, mount_from)
+    except RegistryError as error:
+        if not mount_from or not upload.is_refusal(error):
+            raise
+        client.for_push()  # some token services give nothing to one who may not have all that is asked for
+        mount_from = None
+        _send(client, first, None)
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        jobs = [pool.submit(_send, client, body, mount_from) for body in bodies]
+        try:
+            for job in concurrent.futures.as_completed(jobs):
+                job.result()
+        except BaseException:
+            stop.set()
+            for job in jobs:
+                job.cancel()
+            raise
+
+
+def _send(client, body, mount_from):
+    try:
+        body.item.phase(ANSWERS[upload.push_blob(client, body.digest, body, mount_from)])
+    except RegistryError:
+        body.check()  # that says more, where it is the cause
+        raise
+
+
+def _elsewhere(engine, ident, reference):
+    """Another repository of the same registry that is known to have the image: its blobs can be mounted instead of sent."""
+    for row in engine.db.all(
+        "SELECT repository FROM digests WHERE image = ? ORDER BY repository", ident
+    ):
+        registry, dummy, repository = row["repository"].partition("/")
+        if registry == reference.registry and repository != reference.repository:
+            return repository
+    return None

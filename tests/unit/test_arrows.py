@@ -29,6 +29,33 @@ OPTIONAL = {
 }  # images/trust/keys.py does without where the command openssl is there
 FOLDER = 14  # files that a chapter has at most
 
+# The parts of the house, lowest floor first: a file imports from its own part and from floors below.
+FLOORS = [
+    "text lazy fingerprint",
+    "errors",
+    "untrusted",
+    "units json_text",
+    "kernel store",
+    "progress reconcile",
+    "engine",
+    "oci layers",
+    "deploy",
+    "images networks volumes",
+    "delivery containers registry",
+    "builds",
+    "host",
+    "cli",
+    "entry_points",
+]
+
+# Files that stand on a floor of their own: what errors are made of, the version of what is laid down, and what reaches
+# everything so that Ansible sends it.
+ALONE = {
+    "untrusted.text": "text",
+    "deploy.fingerprint": "fingerprint",
+    "deploy.entry_points": "entry_points",
+}
+
 # The chapters of each part, lowest first: a file imports from its own chapter and those before it. What shares a line does not know each other.
 CHAPTERS = {
     "kernel": [
@@ -80,6 +107,14 @@ BACKWARDS = {
     "registry/http/server.py": "registry.proxy.proxy",
 }
 
+# The same between parts.
+UPWARDS = {
+    "host/uninstall.py": "cli",
+    "images/task.py": "delivery",
+    "layers/formats.py": "images",
+    "layers/workers.py": "images",
+}
+
 FILES = sorted(path.relative_to(RUNTIME).as_posix() for path in RUNTIME.rglob("*.py"))
 
 
@@ -119,6 +154,11 @@ def part(module):
     return module.split(".")[0]
 
 
+def floor_part(module):
+    """As :func:`part`, but for the files that stand alone."""
+    return ALONE.get(module) or part(module)
+
+
 def level(module):
     """``(part, number of its chapter, chapter)`` of a module in a part that has chapters, else None."""
     own = part(module)
@@ -153,6 +193,16 @@ def backwards(path):
 def test_chapters_know_only_those_below_them(path):
     assert backwards(path) == set(BACKWARDS.get(path, "").split()), (
         "what this list has too much is done: take it out"
+    )
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path != "__init__.py"])
+def test_parts_know_only_floors_below(path):
+    floors = {name: number for number, line in enumerate(FLOORS) for name in line.split(" ")}
+    own = floor_part(module_of(path))
+    others = {floor_part(module) for module, _name in inner(path)[0]} - {own}
+    assert {other for other in others if floors[other] >= floors[own]} == set(
+        UPWARDS.get(path, "").split()
     )
 
 

@@ -13,7 +13,7 @@ import time
 import pytest
 from pycontainer.deploy import fingerprint, install
 from pycontainer.kernel import cgroups
-from pycontainer.kernel.cgroups.hierarchy import lifecycle
+from pycontainer.kernel.cgroups.hierarchy import freezer
 from pycontainer.oci.command import bundle
 
 
@@ -25,7 +25,7 @@ def no_base_left():
     )
     yield
     if not there:
-        lifecycle.until(cgroups.remove_base, 2)
+        freezer.until(cgroups.remove_base, 2)
 
 
 def link_or_copy(source, target):

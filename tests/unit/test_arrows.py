@@ -98,7 +98,6 @@ BACKWARDS = {
     "containers/lifecycle/cleanup.py": "containers.monitor.engine_launch",
     "containers/view/running.py": "containers.access.execute",
     "images/client/referrers.py": "images.library.records",
-    "kernel/cgroups/location.py": "kernel.cgroups.systemd.scope",
     "oci/checkpoint/save.py": "oci.command.states",
     "oci/command/bundle_launch.py": "oci.command.commands.ending",
     "oci/spec/document.py": "oci.features.hooks oci.features.net_devices oci.features.resctrl oci.features.sysctls",

@@ -12,8 +12,8 @@ import time
 import pytest
 from pycontainer.errors import Unsupported
 from pycontainer.kernel import cgroups
-from pycontainer.kernel.cgroups.hierarchy import lifecycle
-from pycontainer.kernel.cgroups.usage import accounting, stats
+from pycontainer.kernel.cgroups.hierarchy import freezer
+from pycontainer.kernel.cgroups.usage import accounting, counters
 
 MIB = 1 << 20
 WORK = """
@@ -59,7 +59,7 @@ def test_a_reader_sees_changes(group, run_in):
         before = reader.read()
         assert before["pids"]["current"] == 0
         run_in(SLEEP).stdout.readline()
-        if not group.check({"pids": {"limit": 7}}):
+        if not cgroups.check({"pids": {"limit": 7}}):
             group.apply({"pids": {"limit": 7}})
             assert reader.read()["pids"] == {"current": 1, "limit": 7}
         assert reader.read()["cpu"]["total"] > before["cpu"]["total"]
@@ -82,7 +82,7 @@ def test_a_reader_of_a_group_that_goes():
 def test_lines_of_a_file():
     text = "\ncache 1\ntotal_cache 20\ninactive_file 3\ntotal_inactive_file 44"
     assert [
-        stats.value_of(text, key)
+        counters.value_of(text, key)
         for key in ("cache", "total_cache", "inactive_file", "total_inactive_file", "file")
     ] == [1, 20, 3, 44, None]
 
@@ -132,13 +132,13 @@ def test_all_that_is_accounted(worked):
     ):
         for part in ("cpu", "memory", "blkio"):
             assert set(found[part]["psi"]["some"]) == {"avg10", "avg60", "avg300", "total"}
-    if not worked.check({"hugepageLimits": [{"pageSize": "2MB", "limit": 0}]}):
+    if not cgroups.check({"hugepageLimits": [{"pageSize": "2MB", "limit": 0}]}):
         assert found["hugetlb"]["2MB"]["usage"] == found["hugetlb"]["2MB"]["failcnt"] == 0
 
 
 def test_limits_in_what_is_accounted(group):
     wanted = {"pids": {"limit": 9}, "memory": {"limit": 64 * MIB}}
-    if group.check(wanted):
+    if cgroups.check(wanted):
         pytest.skip("no such controllers")
     group.apply(wanted)
     found = group.accounts()
@@ -191,7 +191,7 @@ def test_version_2_files(tmp_path):
 
 def test_want_of_memory_is_told(group, run_in):
     wanted = {"memory": {"limit": 16 * MIB, "swap": 16 * MIB}}
-    if group.check(wanted):
+    if cgroups.check(wanted):
         with pytest.raises(Unsupported, match="memory controller"):
             group.oom_watch()
         return
@@ -211,7 +211,7 @@ def test_want_of_memory_is_told(group, run_in):
             watch.read()
         group.remove()
         assert select.select([watch], [], [], 20)[0]
-        assert lifecycle.until(lambda: watch.read() == 0 and watch.gone())
+        assert freezer.until(lambda: watch.read() == 0 and watch.gone())
     finally:
         watch.close()
 
@@ -219,7 +219,7 @@ def test_want_of_memory_is_told(group, run_in):
 def test_a_limit_that_is_only_reached_is_no_want(group, run_in):
     """Pages of files are let go instead."""
     wanted = {"memory": {"limit": 24 * MIB, "swap": 24 * MIB}}
-    if group.check(wanted):
+    if cgroups.check(wanted):
         pytest.skip("no memory controller")
     group.apply(wanted)
     watch = group.oom_watch()

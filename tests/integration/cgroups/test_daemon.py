@@ -15,7 +15,7 @@ import pytest
 from pycontainer.deploy import daemon
 from pycontainer.errors import HostError
 from pycontainer.kernel import cgroups
-from pycontainer.kernel.cgroups.hierarchy import layout, lifecycle
+from pycontainer.kernel.cgroups.hierarchy import freezer, layout, removal
 
 RUNTIME = pathlib.Path(daemon.__file__).parent.parent
 CALLER = """
@@ -46,8 +46,8 @@ def start():
 
 
 def end(pid):
-    lifecycle.kill_quietly(pid)
-    assert lifecycle.until(lambda: not alive(pid))
+    removal.kill_quietly(pid)
+    assert freezer.until(lambda: not alive(pid))
 
 
 def alive(pid):
@@ -75,9 +75,9 @@ def test_it_is_cut_off(start):
         os.close(writer)
     assert layout.of_process(pid) == cgroups.engine().paths
     # its loader may have a library open for a moment after the exec
-    assert lifecycle.until(
-        lambda: sorted(os.listdir("/proc/%d/fd" % pid)) == ["0", "1", "2"], 10
-    ), os.listdir("/proc/%d/fd" % pid)
+    assert freezer.until(lambda: sorted(os.listdir("/proc/%d/fd" % pid)) == ["0", "1", "2"], 10), (
+        os.listdir("/proc/%d/fd" % pid)
+    )
     assert {os.readlink("/proc/%d/fd/%s" % (pid, fd)) for fd in "012"} == {"/dev/null"}
     assert os.readlink("/proc/%d/cwd" % pid) == "/"
     with open("/proc/%d/environ" % pid) as file:
@@ -103,7 +103,7 @@ def test_output_environment_and_arguments(start, tmp_path):
         env={"NAME": "a $b %c"},
         stdout_path=str(log),
     )
-    assert lifecycle.until(lambda: "wrong" in log.read_text() and "[" in log.read_text(), 30)
+    assert freezer.until(lambda: "wrong" in log.read_text() and "[" in log.read_text(), 30)
     text = log.read_text()
     assert text.startswith("before\n")
     assert str(["a b", "$HOME ${x} %n", "\"'\\"]) + " a $b %c\n" in text
@@ -149,7 +149,7 @@ def test_it_starts_again_though_children_of_the_first_live(start, tmp_path):
     first = start(
         ["/bin/sh", "-c", "sleep 60 & echo $!; exec sleep 61"], name=name, stdout_path=str(log)
     )  # as early a fork as can be
-    assert lifecycle.until(lambda: log.exists() and log.read_text().endswith("\n"), 30)
+    assert freezer.until(lambda: log.exists() and log.read_text().endswith("\n"), 30)
     child = int(log.read_text())
     start.pids.append(child)
     assert layout.of_process(child) == cgroups.engine().paths

@@ -9,7 +9,7 @@ import stat
 
 import pytest
 from pycontainer.errors import Unsupported
-from pycontainer.kernel.cgroups.limits import device_program, devices
+from pycontainer.kernel.cgroups.limits import device_program, device_rules
 
 DENY = {"allow": False, "access": "rwm"}
 PROBE = """
@@ -42,11 +42,11 @@ def set_rules(request, group):
             pytest.skip("the group's own way is the program")
         try:
             device_program.set_v2(
-                group.unified, devices.normalise([{"allow": True, "access": "rwm"}])
+                group.unified, device_rules.normalise([{"allow": True, "access": "rwm"}])
             )
         except Unsupported as error:
             pytest.skip(str(error))
-        return lambda rules: device_program.set_v2(group.unified, devices.normalise(rules))
+        return lambda rules: device_program.set_v2(group.unified, device_rules.normalise(rules))
     return lambda rules: group.apply({"devices": rules})
 
 
@@ -112,7 +112,7 @@ def test_one_program_is_left_after_many_changes(group):
         pytest.skip("no cgroup v2 here")
     for minor in range(5):
         try:
-            device_program.set_v2(group.unified, devices.normalise([DENY, character(minor)]))
+            device_program.set_v2(group.unified, device_rules.normalise([DENY, character(minor)]))
         except Unsupported as error:
             pytest.skip(str(error))
     fd = os.open(group.unified, os.O_RDONLY)
@@ -133,7 +133,7 @@ def test_a_kernel_that_can_not_replace(group, monkeypatch, probe):
         ([{"allow": True, "access": "rwm"}], "1111"),
     ):
         try:
-            device_program.set_v2(group.unified, devices.normalise(rules))
+            device_program.set_v2(group.unified, device_rules.normalise(rules))
         except Unsupported as error:
             pytest.skip(str(error))
         assert probe() == answer

@@ -13,7 +13,7 @@ import time
 import pytest
 from pycontainer.errors import Conflict, HostError, InvalidInput, NotFound
 from pycontainer.kernel import cgroups
-from pycontainer.kernel.cgroups.hierarchy import layout, lifecycle
+from pycontainer.kernel.cgroups.hierarchy import freezer, layout, removal
 
 COUNT = """
 import sys, time
@@ -73,26 +73,6 @@ def test_processes_are_attached_everywhere(group, run_in):
     assert group.procs() == [process.pid]
 
 
-def test_clone_into_it(group):
-    from pycontainer.kernel.calls import syscalls
-
-    fd = group.fd()
-    if fd is None:
-        assert cgroups.mode() != "v2" or len(group.paths) > 1
-        pytest.skip("more than one hierarchy: the child is attached instead")
-    pid, pidfd = syscalls.clone3(0, cgroup_fd=fd)
-    if pid == 0:
-        time.sleep(60)
-        os._exit(0)
-    os.close(fd)
-    try:
-        assert layout.of_process(pid) == group.paths
-    finally:
-        os.kill(pid, 9)
-        os.waitpid(pid, 0)
-        os.close(pidfd)
-
-
 def test_through_the_door(group):
     """A process forked into the group, of whichever versions, and nothing left open."""
     from pycontainer.kernel.calls import syscalls
@@ -108,7 +88,7 @@ def test_through_the_door(group):
             os._exit(0)
     door.close()
     try:
-        assert lifecycle.until(lambda: layout.of_process(pid) == group.paths)
+        assert freezer.until(lambda: layout.of_process(pid) == group.paths)
         assert group.procs() == [pid]
     finally:
         os.kill(pid, 9)
@@ -125,7 +105,7 @@ def test_through_the_door(group):
 def test_freeze_and_thaw(group, run_in, tmp_path):
     counter = tmp_path / "count"
     process = run_in(COUNT, counter)
-    lifecycle.until(lambda: counter.exists() and counter.read_text().strip() > "3")
+    freezer.until(lambda: counter.exists() and counter.read_text().strip() > "3")
     assert not group.frozen()
     group.freeze()
     assert group.frozen()
@@ -135,7 +115,7 @@ def test_freeze_and_thaw(group, run_in, tmp_path):
     assert cgroups.Group.open(group.paths).frozen()
     group.thaw()
     assert not group.frozen()
-    assert lifecycle.until(lambda: counter.read_text() != before)
+    assert freezer.until(lambda: counter.read_text() != before)
     assert process.poll() is None
 
 
@@ -145,46 +125,46 @@ def test_v1_freezer(group, run_in, tmp_path):
         pytest.skip("no v1 freezer here")
     counter = tmp_path / "count"
     run_in(COUNT, counter)
-    lifecycle.until(counter.exists)
-    lifecycle.freeze(None, group.v1["freezer"])
-    assert lifecycle.frozen(None, group.v1["freezer"]) and group.frozen()
+    freezer.until(counter.exists)
+    freezer.freeze(None, group.v1["freezer"])
+    assert freezer.frozen(None, group.v1["freezer"]) and group.frozen()
     before = counter.read_text()
     time.sleep(0.1)
     assert counter.read_text() == before
     group.thaw()
-    assert lifecycle.until(lambda: counter.read_text() != before)
+    assert freezer.until(lambda: counter.read_text() != before)
 
 
 @pytest.mark.parametrize("version", [1, 2])
 def test_freezing_what_forks(group, run_in, version):
     """Processes that appear while the group is being frozen are frozen, too."""
-    unified, freezer = (None, group.v1.get("freezer")) if version == 1 else (group.unified, None)
-    if not unified and not freezer:
+    unified, v1 = (None, group.v1.get("freezer")) if version == 1 else (group.unified, None)
+    if not unified and not v1:
         pytest.skip("no freezer of version %d here" % version)
     run_in(FORKS).stdout.readline()
-    assert lifecycle.until(lambda: len(group.procs()) > 5)
-    lifecycle.freeze(unified, freezer)
-    assert lifecycle.frozen(unified, freezer)
+    assert freezer.until(lambda: len(group.procs()) > 5)
+    freezer.freeze(unified, v1)
+    assert freezer.frozen(unified, v1)
     before = sorted(group.procs())
     time.sleep(0.1)
     assert sorted(group.procs()) == before
-    lifecycle.thaw(unified, freezer)
-    assert lifecycle.until(lambda: sorted(group.procs()) != before)
+    freezer.thaw(unified, v1)
+    assert freezer.until(lambda: sorted(group.procs()) != before)
 
 
 def test_kill_takes_what_forks(group, run_in):
     run_in(FORKS).stdout.readline()
-    assert lifecycle.until(lambda: len(group.procs()) > 5)
+    assert freezer.until(lambda: len(group.procs()) > 5)
     group.kill()
-    assert lifecycle.until(lambda: not group.procs())
+    assert freezer.until(lambda: not group.procs())
 
 
 def test_kill_without_cgroup_kill(group, run_in):
     """The way of kernels before 5.14, of hosts with v1 alone, and of mixtures."""
     alone = cgroups.Group.open(group.paths)
     run_in(FORKS).stdout.readline()
-    assert lifecycle.until(lambda: len(group.procs()) > 5)
-    assert lifecycle.until(lambda: lifecycle.kill_once(alone), 5)
+    assert freezer.until(lambda: len(group.procs()) > 5)
+    assert freezer.until(lambda: removal.kill_once(alone), 5)
     assert group.procs() == []
 
 
@@ -224,7 +204,7 @@ def test_kill_reaches_the_frozen(group, run_in):
     process.stdout.readline()
     group.freeze()
     if "freezer" in group.v1:
-        lifecycle.freeze(None, group.v1["freezer"])
+        freezer.freeze(None, group.v1["freezer"])
     group.kill()
     assert process.wait(20) == -9
 
@@ -251,7 +231,7 @@ def test_remove_kills_thaws_and_takes_nested_groups(group, run_in):
 
 
 def test_a_left_over_group_is_made_anew(group):
-    if not group.check({"pids": {"limit": 3}}):
+    if not cgroups.check({"pids": {"limit": 3}}):
         group.apply({"pids": {"limit": 3}})
     name = next(iter(group.paths.values())).rpartition("/")[2]
     os.mkdir(next(iter(group.paths.values())) + "/below")
@@ -304,7 +284,7 @@ def test_other_parents():
 
 
 def test_slices_are_nested_as_systemd_does():
-    from pycontainer.kernel.cgroups.hierarchy.tree import parent_path
+    from pycontainer.kernel.cgroups.hierarchy.directories import parent_path
 
     assert parent_path("a-b-c.slice") == "/a.slice/a-b.slice/a-b-c.slice"
     assert parent_path("work.slice") == "/work.slice"

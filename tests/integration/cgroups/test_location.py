@@ -16,7 +16,7 @@ import pytest
 from pycontainer.errors import Conflict, HostError, InvalidInput, NotFound, Unsupported
 from pycontainer.kernel import cgroups
 from pycontainer.kernel.cgroups import location
-from pycontainer.kernel.cgroups.hierarchy import files, layout, lifecycle
+from pycontainer.kernel.cgroups.hierarchy import cgroup_files, directories, freezer, layout
 from pycontainer.kernel.systemd import units
 
 SLEEP = "import time; print('up', flush=True); time.sleep(60)"
@@ -125,12 +125,10 @@ def test_a_parent_that_another_uses_stays_until_then(top):
 def test_a_group_in_use_is_shared(top, start):
     group = cgroups.create_at("/" + top, "c1")
     first = start(group)
-    assert not group.warnings({})
+    assert not group.apply({})
     second = cgroups.create_at("/" + top, "c2")
-    assert (
-        second.warnings({})[0][0] == "cgroupsPath"
-        and "container's cgroup is not empty" in second.warnings({})[0][1]
-    )
+    key, sentence = second.apply({})[0]
+    assert key == "cgroupsPath" and "container's cgroup is not empty" in sentence
     other = start(second)
     assert layout.of_process(first.pid) == layout.of_process(other.pid) == group.paths
     other.kill()
@@ -143,14 +141,14 @@ def test_a_group_in_use_is_shared(top, start):
 
 def test_a_process_below_counts(top, start):
     start(cgroups.create_at(f"/{top}/inner", "c1"))
-    assert "not empty" in cgroups.create_at("/" + top, "c2").warnings({})[0][1]
+    assert "not empty" in cgroups.create_at("/" + top, "c2").apply({})[0][1]
 
 
 def test_in_use_in_the_last_hierarchy_alone(top, start):
     *others, last = layout.current().hierarchies
     if not others:
         pytest.skip("one hierarchy")
-    used = cgroups.Group({last.mount: location.make_at(last, "/" + top, "x", [])})
+    used = cgroups.Group({last.mount: directories.make_at(last, "/" + top, "x", [])})
     process = start(used)
     group = cgroups.create_at(f"/{top}/x", "c2")
     assert group.shared and group.found == {used.paths[last.mount]}
@@ -228,9 +226,9 @@ def test_a_completion_that_fails_leaves_what_is_anothers(top, start):
 def test_a_frozen_container_is_removed(top, start):
     group = cgroups.create_at("/" + top, "c1")
     process = start(group)
-    lifecycle.freeze(group.unified, group.v1.get("freezer"))
+    freezer.freeze(group.unified, group.v1.get("freezer"))
     if "freezer" in group.v1:
-        lifecycle.freeze(None, group.v1["freezer"])
+        freezer.freeze(None, group.v1["freezer"])
     cgroups.reopen(group.record()).remove()
     assert process.wait(20) == -9 and not left(top)
 
@@ -299,7 +297,7 @@ def test_given_to_a_user(top):
 def test_pids_limit_as_root_of_a_container(top, start):
     """Every resource goes to a group at any place."""
     group = cgroups.create_at(f"/{top}/deep/er", "c1")
-    if group.check({"pids": {"limit": 7}}):
+    if cgroups.check({"pids": {"limit": 7}}, f"/{top}/deep"):
         pytest.skip("no pids controller")
     group.apply(cgroups.with_default_devices({"pids": {"limit": 7}}))
     start(group)
@@ -360,17 +358,17 @@ def test_realtime_budgets_without_a_path_of_its_own():
     try:
         groups[0].apply({"cpu": {"realtimeRuntime": 2000, "realtimePeriod": 100000}})
         groups[1].apply({"cpu": {"realtimeRuntime": 30000}})
-        groups[0].update({"cpu": {"realtimeRuntime": 3000}})
-        assert [files.read(group.v1["cpu"] + "/cpu.rt_runtime_us") for group in groups] == [
+        groups[0].apply({"cpu": {"realtimeRuntime": 3000}})
+        assert [cgroup_files.read(group.v1["cpu"] + "/cpu.rt_runtime_us") for group in groups] == [
             "3000",
             "30000",
         ]
         with pytest.raises(HostError, match="cpu.realtimeRuntime"):
-            groups[1].update({"cpu": {"realtimeRuntime": 1000000}})
+            groups[1].apply({"cpu": {"realtimeRuntime": 1000000}})
     finally:
         for group in groups:
             group.remove()
-    assert files.read(cpu.mount + "/pycontainer-oci/cpu.rt_runtime_us") == "0"
+    assert cgroup_files.read(cpu.mount + "/pycontainer-oci/cpu.rt_runtime_us") == "0"
 
 
 def test_realtime_budgets_where_the_groups_above_have_them(top):
@@ -400,10 +398,10 @@ def test_realtime_budgets_where_the_groups_above_have_them(top):
         ({"realtimePeriod": 400001, "realtimeRuntime": 300001}, ["400001", "300001"]),
         ({"realtimePeriod": 900001, "realtimeRuntime": 600001}, ["900001", "600001"]),
     ):
-        group.update({"cpu": change})
+        group.apply({"cpu": change})
         assert budget() == expected
     with pytest.raises(HostError, match="cpu.realtimeRuntime"):
-        group.update({"cpu": {"realtimeRuntime": 900001}})
+        group.apply({"cpu": {"realtimeRuntime": 900001}})
     group.remove()
     assert left(top + "/inner") == [path]
 
@@ -418,11 +416,11 @@ def test_a_quota_within_that_of_the_group_above(top):
         file.write("50000")
     group.apply({"cpu": {"quota": 40000, "period": 100000}})
     with pytest.raises(HostError, match="cpu.quota"):
-        group.update({"cpu": {"quota": 60000}})
+        group.apply({"cpu": {"quota": 60000}})
     with pytest.raises(HostError, match="cpu.period"):
-        group.update({"cpu": {"period": 10000}})
-    group.update({"cpu": {"quota": 3000, "period": 10000}})
-    group.update({"cpu": {"quota": 500000, "period": 1000000}})
+        group.apply({"cpu": {"period": 10000}})
+    group.apply({"cpu": {"quota": 3000, "period": 10000}})
+    group.apply({"cpu": {"quota": 500000, "period": 1000000}})
     assert open(group.v1["cpu"] + "/cpu.cfs_quota_us").read() == "500000\n"
 
 
@@ -431,7 +429,7 @@ def test_no_group_at_all():
     assert (
         group.paths == {}
         and not group.exists
-        and group.fd() is None
+        and group.door() is None
         and group.procs() == []
         and not group.frozen()
     )

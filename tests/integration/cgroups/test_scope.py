@@ -12,7 +12,7 @@ import subprocess
 import pytest
 from pycontainer.errors import Conflict, HostError
 from pycontainer.kernel import cgroups
-from pycontainer.kernel.cgroups.hierarchy import layout, lifecycle
+from pycontainer.kernel.cgroups.hierarchy import freezer, layout
 from pycontainer.kernel.systemd import units
 
 pytestmark = pytest.mark.skipif(
@@ -141,7 +141,7 @@ def test_changes_of_a_quota_reach_systemd_whole(scope, sleeper):
         ({"shares": 200}, ["300ms", "100ms"]),
     ):
         record, writes = cgroups.merge(record, {"cpu": change})
-        scope.update(writes)
+        scope.apply(writes)
         found = show(scope.unit, "CPUQuotaPerSecUSec", "CPUQuotaPeriodUSec")
         assert [found["CPUQuotaPerSecUSec"], found["CPUQuotaPeriodUSec"]] == expected, change
         path = scope.v1.get("cpu", scope.unified)
@@ -208,7 +208,7 @@ def test_it_is_there_before_its_first_process(scope, sleeper):
     assert all(os.path.isdir(path) for path in scope.paths.values()) and len(
         scope.procs()
     ) == 1 == len(children())
-    assert scope.fd() is None
+    assert scope.door() is None
     process = sleeper()
     scope.attach(process.pid)
     assert scope.procs() == [process.pid] and children() == [str(process.pid)]
@@ -225,7 +225,7 @@ def test_the_holder_ends_with_its_maker(name):
     with open(reader) as file:
         group = cgroups.reopen(json.loads(file.read()))
     os.waitpid(pid, 0)
-    assert lifecycle.until(lambda: not group.procs())
+    assert freezer.until(lambda: not group.procs())
     group.remove()
     assert not group.exists
 

@@ -12,7 +12,7 @@ import subprocess
 
 import pytest
 from pycontainer.kernel import cgroups
-from pycontainer.kernel.cgroups.hierarchy import lifecycle
+from pycontainer.kernel.cgroups.hierarchy import removal
 from support import laid_down
 
 CHECKOUT = pathlib.Path(__file__).resolve().parents[3]
@@ -163,7 +163,7 @@ def runtime(tmp_path):
             found("delete", "--force", ident)
         assert os.listdir(found.root) == []
     for mount in cgroups.base_paths():
-        lifecycle.remove_quietly(mount + "/pycontainer-oci")
+        removal.remove_quietly(mount + "/pycontainer-oci")
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import time
 
 import pytest
 from pycontainer.kernel import cgroups
-from pycontainer.kernel.cgroups.hierarchy import lifecycle
+from pycontainer.kernel.cgroups.hierarchy import removal
 from support.waiting import until
 
 
@@ -87,4 +87,4 @@ def test_a_group_that_a_killed_create_found_stays(runtime, bundle):
     finally:
         for path in places:
             for one in (path + "/c", path):
-                lifecycle.remove_quietly(one)
+                removal.remove_quietly(one)

@@ -10,7 +10,7 @@ import struct
 
 import pytest
 from pycontainer.errors import InvalidInput, Unsupported
-from pycontainer.kernel.cgroups.limits import device_program, devices
+from pycontainer.kernel.cgroups.limits import device_program, device_rules
 
 DENY_ALL = {"allow": False, "access": "rwm"}
 ALLOW_ALL = {"allow": True, "access": "rwm"}
@@ -79,7 +79,7 @@ def run(program, kind, major, minor, access):
 
 
 def bits(access):
-    return sum(devices.LETTERS[letter] for letter in access)
+    return sum(device_rules.LETTERS[letter] for letter in access)
 
 
 ACCESSES = [
@@ -88,7 +88,7 @@ ACCESSES = [
 
 
 def compare(rules, tries):
-    program = device_program.assemble(devices.normalise(rules))
+    program = device_program.assemble(device_rules.normalise(rules))
     for kind, major, minor, access in tries:
         assert run(program, kind, major, minor, bits(access)) == judge(
             rules, kind, major, minor, access
@@ -128,8 +128,8 @@ def test_program_against_random_rules():
 
 
 def table(rules):
-    default, found = devices.exceptions(devices.normalise(rules))
-    return default, sorted(devices.line(key, access) for key, access in found.items())
+    default, found = device_rules.exceptions(device_rules.normalise(rules))
+    return default, sorted(device_rules.line(key, access) for key, access in found.items())
 
 
 def test_v1_table_of_the_usual_rules():
@@ -191,13 +191,13 @@ def test_v1_table_agrees_with_the_rules_where_it_can_be_had():
             for dummy in range(chance.randrange(6))
         ]
         try:
-            default, found = devices.exceptions(devices.normalise(rules))
+            default, found = device_rules.exceptions(device_rules.normalise(rules))
         except Unsupported:
             continue
         tried += 1
         for kind, major, minor, bit in itertools.product("bc", (1, 2), (1, 2), "rw"):
             other = any(
-                devices.covers(key, (kind, major, minor)) and access & bits(bit)
+                device_rules.covers(key, (kind, major, minor)) and access & bits(bit)
                 for key, access in found.items()
             )
             assert (default != other) == judge(rules, kind, major, minor, bit), (
@@ -222,12 +222,12 @@ def test_v1_table_agrees_with_the_rules_where_it_can_be_had():
 )
 def test_bad_rules(rule):
     with pytest.raises(InvalidInput, match="devices"):
-        devices.normalise([rule])
+        device_rules.normalise([rule])
 
 
 def test_list_is_read_as_it_is_written():
     lines = ["c 1:3 rwm", "b *:* m", "c 136:* rw"]
-    found = devices.parse_list("\n".join(lines))
-    assert sorted(devices.line(key, access) for key, access in found.items()) == sorted(lines)
-    assert devices.parse_list("a *:* rwm") is None
-    assert devices.parse_list("") == {}
+    found = device_rules.parse_list("\n".join(lines))
+    assert sorted(device_rules.line(key, access) for key, access in found.items()) == sorted(lines)
+    assert device_rules.parse_list("a *:* rwm") is None
+    assert device_rules.parse_list("") == {}

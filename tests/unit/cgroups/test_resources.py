@@ -1,14 +1,14 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""linux.resources of others: names and types; a live update's record and writes; the properties of a systemd unit."""
+"""linux.resources of others: names and types; a live update's record and writes; the properties of a systemd unit_properties."""
 
 from __future__ import annotations
 
 import pytest
 from pycontainer.errors import InvalidInput
 from pycontainer.kernel import cgroups
-from pycontainer.kernel.cgroups.limits import update
-from pycontainer.kernel.cgroups.systemd import scope, unit
+from pycontainer.kernel.cgroups.limits import live_update
+from pycontainer.kernel.cgroups.systemd import scope, unit_properties
 
 MIB = 1 << 20
 INFINITY = (1 << 64) - 1
@@ -182,16 +182,16 @@ RECORD = {
 )
 def test_merging_a_change(change, merged, writes):
     before = repr(RECORD)
-    assert update.merge(RECORD, change) == (dict(RECORD, **merged), writes)
+    assert live_update.merge(RECORD, change) == (dict(RECORD, **merged), writes)
     assert repr(RECORD) == before
 
 
 def test_merging_into_nothing():
-    assert update.merge(None, {"pids": {"limit": 3}}) == (
+    assert live_update.merge(None, {"pids": {"limit": 3}}) == (
         {"pids": {"limit": 3}},
         {"pids": {"limit": 3}},
     )
-    assert update.merge({"unified": {"a.b": "1"}}, {"unified": {"c.d": "2"}})[0] == {
+    assert live_update.merge({"unified": {"a.b": "1"}}, {"unified": {"c.d": "2"}})[0] == {
         "unified": {"a.b": "1", "c.d": "2"}
     }
 
@@ -205,7 +205,7 @@ def test_flags_as_a_change():
         "pids-limit": 0,
         "blkio-weight": 10,
     }
-    assert update.from_flags(given) == {
+    assert live_update.from_flags(given) == {
         "memory": {"limit": 5, "swap": -1},
         "cpu": {"shares": 3, "mems": "0"},
         "pids": {"limit": 0},
@@ -300,12 +300,12 @@ def test_no_scope_names(path):
     ],
 )
 def test_unit_properties(resources, v1, v2):
-    assert unit.properties(resources, False, 252) == v1
-    assert unit.properties(resources, True, 252) == v2
+    assert unit_properties.properties(resources, False, 252) == v1
+    assert unit_properties.properties(resources, True, 252) == v2
 
 
 def test_properties_that_an_old_systemd_lacks():
-    assert unit.properties({"cpu": {"period": 5, "cpus": "0"}}, True, 239) == [
+    assert unit_properties.properties({"cpu": {"period": 5, "cpus": "0"}}, True, 239) == [
         ("CPUQuotaPerSecUSec", "t", INFINITY)
     ]
 
@@ -318,12 +318,12 @@ def test_devices_of_a_unit():
         {"allow": True, "type": "c", "major": 136, "access": "rwm"},
         {"allow": True, "type": "c", "minor": 9, "access": "r"},
     ]
-    assert unit.properties({"devices": rules}, False, 252)[-1] == (
+    assert unit_properties.properties({"devices": rules}, False, 252)[-1] == (
         "DeviceAllow",
         "a(ss)",
         [("/dev/char/1:3", "rw"), ("block-*", "m"), ("char-136", "rwm")],
     )
-    assert unit.properties({"devices": [{"allow": True}]}, False, 252) == [
+    assert unit_properties.properties({"devices": [{"allow": True}]}, False, 252) == [
         ("DeviceAllow", "a(ss)", []),
         ("DevicePolicy", "s", "auto"),
     ]
@@ -342,17 +342,17 @@ def test_devices_of_a_unit():
     ],
 )
 def test_annotations(text, signature, value):
-    assert unit.annotated({"org.systemd.property.Name": text, "other": "x"}) == [
+    assert unit_properties.annotated({"org.systemd.property.Name": text, "other": "x"}) == [
         ("Name", signature, value)
     ]
 
 
 def test_annotation_in_seconds():
-    assert unit.annotated({"org.systemd.property.TimeoutStopSec": "double 2.5"}) == [
+    assert unit_properties.annotated({"org.systemd.property.TimeoutStopSec": "double 2.5"}) == [
         ("TimeoutStopUSec", "t", 2500000)
     ]
 
 
 def test_annotation_of_no_known_form():
     with pytest.raises(InvalidInput, match="GVariant"):
-        unit.annotated({"org.systemd.property.Name": "uint64 many"})
+        unit_properties.annotated({"org.systemd.property.Name": "uint64 many"})

@@ -8,14 +8,13 @@ import errno
 
 import pytest
 from pycontainer.errors import HostError, InvalidInput
-from pycontainer.kernel.cgroups.hierarchy import files
-from pycontainer.kernel.cgroups.limits import settings, v1, v2
-from pycontainer.kernel.cgroups.limits import writes as plan
+from pycontainer.kernel.cgroups.hierarchy import cgroup_files
+from pycontainer.kernel.cgroups.limits import translation, v1, v2, write
 
 MIB = 1 << 20
 
 
-class Fake(files.Directory):
+class Fake(cgroup_files.Directory):
     """A cgroup directory that is a dict; a missing file is one that the kernel doesn't have."""
 
     __slots__ = ("content",)
@@ -35,7 +34,7 @@ def texts(settings_):
     return [(setting.file, setting.value) for setting in settings_]
 
 
-EVERYTHING = files.Everything()
+EVERYTHING = cgroup_files.Everything()
 
 
 @pytest.mark.parametrize(
@@ -227,16 +226,20 @@ def test_rdma():
     ]
 
 
+def problems(resources, place):
+    return translation.translate(resources, place).problems
+
+
 def unified_place():
-    return plan.Place({}, EVERYTHING, {"memory"}, {"memory"})
+    return translation.Place({}, EVERYTHING, {"memory"}, {"memory"})
 
 
 def test_unified_is_written_last_and_line_by_line():
-    writes, problems, _warnings = plan.plan(
+    found = translation.translate(
         {"unified": {"memory.high": "1\n2"}, "memory": {"limit": 5}}, unified_place()
     )
-    assert not problems
-    assert [texts(entries) for _here, entries in writes] == [
+    assert not found.problems
+    assert [texts(entries) for _here, entries in found.writes] == [
         [("memory.max", "5")],
         [("memory.high", "1"), ("memory.high", "2")],
     ]
@@ -245,34 +248,30 @@ def test_unified_is_written_last_and_line_by_line():
 @pytest.mark.parametrize("file", ["../x", "cgroup.procs", "cgroup.kill", "memory", "a/memory.max"])
 def test_unified_refuses_what_is_no_limit(file):
     with pytest.raises(InvalidInput):
-        plan.plan({"unified": {file: "1"}}, unified_place())
+        translation.translate({"unified": {file: "1"}}, unified_place())
 
 
 def test_unified_without_the_controller_or_without_v2():
     assert (
         "cgroup controller `pids` is not available"
-        in plan.plan({"unified": {"pids.max": "1"}}, unified_place())[1][0][1]
+        in problems({"unified": {"pids.max": "1"}}, unified_place())[0][1]
     )
-    assert (
-        plan.plan({"unified": {"memory.high": "1"}}, plan.Place({"memory": EVERYTHING}, None))[1][
-            0
-        ][0]
-        == "unified"
-    )
+    place = translation.Place({"memory": EVERYTHING}, None)
+    assert problems({"unified": {"memory.high": "1"}}, place)[0][0] == "unified"
 
 
 def test_a_controller_that_is_missing_is_named_with_the_option():
-    problems = plan.plan(
+    found = problems(
         {"memory": {"limit": 5}, "cpu": {"shares": 2, "cpus": "0"}, "pids": {"limit": 3}},
-        plan.Place({}, None),
-    )[1]
-    assert [key for key, _sentence in problems] == [
+        translation.Place({}, None),
+    )
+    assert [key for key, _sentence in found] == [
         "memory.limit",
         "cpu.shares",
         "cpu.cpus",
         "pids.limit",
     ]
-    assert "no memory controller" in problems[0][1] and "cgroup_enable=memory" in problems[0][1]
+    assert "no memory controller" in found[0][1] and "cgroup_enable=memory" in found[0][1]
 
 
 def test_nothing_asked_for_is_no_problem():
@@ -285,24 +284,25 @@ def test_nothing_asked_for_is_no_problem():
         "network": {},
         "unified": {},
     }
-    assert plan.plan(empty, plan.Place({}, None)) == ([], [], [])
+    found = translation.translate(empty, translation.Place({}, None))
+    assert found.writes == found.problems == found.warnings == []
 
 
 def test_a_crowded_cgroup_above_is_told_from_a_missing_controller():
-    place = plan.Place({}, EVERYTHING, set(), {"memory", "pids"})
-    assert "holds processes of its own" in plan.plan({"memory": {"limit": 5}}, place)[1][0][1]
-    assert "no cpu controller" in plan.plan({"cpu": {"shares": 5}}, place)[1][0][1]
+    place = translation.Place({}, EVERYTHING, set(), {"memory", "pids"})
+    assert "holds processes of its own" in problems({"memory": {"limit": 5}}, place)[0][1]
+    assert "no cpu controller" in problems({"cpu": {"shares": 5}}, place)[0][1]
 
 
 def test_network_is_for_v1_alone():
     resources = {"network": {"classID": 5, "priorities": [{"name": "eth0", "priority": 3}]}}
-    assert [key for key, _sentence in plan.plan(resources, unified_place())[1]] == [
+    assert [key for key, _sentence in problems(resources, unified_place())] == [
         "network.classID",
         "network.priorities",
     ]
-    writes = plan.plan(
-        resources, plan.Place({"net_cls": EVERYTHING, "net_prio": EVERYTHING}, None)
-    )[0]
+    writes = translation.translate(
+        resources, translation.Place({"net_cls": EVERYTHING, "net_prio": EVERYTHING}, None)
+    ).writes
     assert [texts(entries) for _here, entries in writes] == [
         [("net_cls.classid", "5")],
         [("net_prio.ifpriomap", "eth0 3")],
@@ -310,20 +310,19 @@ def test_network_is_for_v1_alone():
 
 
 def test_swap_accounting_off_is_a_warning_as_with_docker():
-    old = plan.Place({"memory": Fake(memory__limit_in_bytes="")}, None)
-    writes, problems, warnings = plan.plan({"memory": {"limit": 5, "swap": 10}}, old)
-    assert not problems and texts(writes[0][1]) == [("memory.limit_in_bytes", "5")]
-    assert warnings[0][0] == "memory.swap" and "swapaccount=1" in warnings[0][1]
-    new = plan.Place({}, Fake(memory__max="max"), {"memory"}, {"memory"})
+    old = translation.Place({"memory": Fake(memory__limit_in_bytes="")}, None)
+    found = translation.translate({"memory": {"limit": 5, "swap": 10}}, old)
+    assert not found.problems and texts(found.writes[0][1]) == [("memory.limit_in_bytes", "5")]
+    assert found.warnings[0][0] == "memory.swap" and "swapaccount=1" in found.warnings[0][1]
+    new = translation.Place({}, Fake(memory__max="max"), {"memory"}, {"memory"})
     assert [
         key
-        for key, _sentence in plan.plan(
+        for key, _sentence in translation.translate(
             {"memory": {"limit": 5, "swap": 10, "swappiness": 3, "disableOOMKiller": True}}, new
-        )[2]
+        ).warnings
     ] == ["memory.swap", "memory.swappiness", "memory.disableOOMKiller"]
-    assert (
-        plan.plan({"memory": {"limit": 5, "swap": -1}}, new)[2] == []
-    )  # without accounting it is unlimited
+    # without accounting it is unlimited
+    assert translation.translate({"memory": {"limit": 5, "swap": -1}}, new).warnings == []
 
 
 class Kernel:
@@ -354,18 +353,18 @@ def test_limit_and_swap_are_written_in_the_order_that_works(monkeypatch, before,
     kernel = Kernel(
         memory_rule, memory__limit_in_bytes=before[0], memory__memsw__limit_in_bytes=before[1]
     )
-    monkeypatch.setattr(settings.files, "write", kernel.write)
-    settings.write(EVERYTHING, v1.memory({"limit": after[0], "swap": after[1]}, EVERYTHING))
+    monkeypatch.setattr(write.cgroup_files, "write", kernel.write)
+    write.write(EVERYTHING, v1.memory({"limit": after[0], "swap": after[1]}, EVERYTHING))
     assert tuple(kernel.state.values()) == after
 
 
 def test_a_refusal_names_the_option_and_what_to_do(monkeypatch):
     kernel = Kernel(memory_rule, memory__limit_in_bytes=10, memory__memsw__limit_in_bytes=20)
-    monkeypatch.setattr(settings.files, "write", kernel.write)
+    monkeypatch.setattr(write.cgroup_files, "write", kernel.write)
     with pytest.raises(
         HostError, match="memory.limit: the kernel refused '30' .* limit of memory and swap"
     ):
-        settings.write(EVERYTHING, v1.memory({"limit": 30}, EVERYTHING))
+        write.write(EVERYTHING, v1.memory({"limit": 30}, EVERYTHING))
 
 
 @pytest.mark.parametrize(
@@ -425,11 +424,11 @@ def test_what_the_specification_forbids(call, said):
 
 
 def test_sentences_about_unified():
-    place = plan.Place({}, Fake(memory__max="max"), {"memory"}, {"memory"})
-    writes, problems, dummy = plan.plan({"unified": {"foo.bar": "1", "memory.nothing": "2"}}, place)
-    assert not writes
+    place = translation.Place({}, Fake(memory__max="max"), {"memory"}, {"memory"})
+    found = translation.translate({"unified": {"foo.bar": "1", "memory.nothing": "2"}}, place)
+    assert not found.writes
     assert (
-        "invalid configuration" in problems[0][1]
-        and "cgroup controller `foo` is not available" in problems[0][1]
+        "invalid configuration" in found.problems[0][1]
+        and "cgroup controller `foo` is not available" in found.problems[0][1]
     )
-    assert "no such file or directory" in problems[1][1]
+    assert "no such file or directory" in found.problems[1][1]

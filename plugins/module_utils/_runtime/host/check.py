@@ -19,7 +19,7 @@ from ..containers.spec import files
 from ..errors import EngineError, HostError, NoSpace
 from ..kernel import cgroups
 from ..kernel.calls import syscalls
-from ..kernel.cgroups.hierarchy import lifecycle
+from ..kernel.cgroups.hierarchy import freezer, removal
 from ..kernel.net import netlink, nftables
 from ..kernel.processes import procfs
 from ..networks import addresses, catalog, publish
@@ -222,7 +222,7 @@ def _groups(ident):
 
 
 def _pids(ident):
-    return sorted({pid for path in _groups(ident).values() for pid in lifecycle.processes(path)})
+    return sorted({pid for path in _groups(ident).values() for pid in removal.processes(path)})
 
 
 def _of_this_boot(engine):
@@ -233,12 +233,12 @@ def _of_this_boot(engine):
         else set()
     )
     for path in cgroups.base_paths().values():
-        for child in lifecycle.children(path):
+        for child in removal.children(path):
             ident = os.path.basename(child)
             if (
                 rebuild.IDENT.fullmatch(ident)
                 and ident not in found
-                and any(_stands_on(engine, ident, pid) for pid in lifecycle.processes(child))
+                and any(_stands_on(engine, ident, pid) for pid in removal.processes(child))
             ):
                 found.add(ident)
     return found
@@ -258,7 +258,7 @@ def _end(engine, ident):
     group = cgroups.Group.open(_groups(ident))
     if group.exists:
         group.kill()
-    if not lifecycle.until(
+    if not freezer.until(
         lambda: not _pids(ident) and not state.monitored(engine.paths, ident), PATIENCE
     ):
         raise HostError(f"container {ident[:12]}: its processes don't end")

@@ -113,7 +113,7 @@ def open_input(engine, ident):
 
 
 def stats(engine, ident):
-    """What a container uses (kernel/cgroups/usage/stats.py), with ``network``: ``{"received", "sent"}`` in bytes; None when it does not run."""
+    """What a container uses (kernel/cgroups/usage/counters.py), with ``network``: ``{"received", "sent"}`` in bytes; None when it does not run."""
     meter = metering.Meter(engine)
     try:
         return meter.read(ident)

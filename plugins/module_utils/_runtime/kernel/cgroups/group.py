@@ -9,15 +9,40 @@ import os
 
 from ...errors import HostError, InvalidInput, NotFound, Unsupported
 from . import entry
-from .hierarchy import files, layout, lifecycle, tree
+from .hierarchy import cgroup_files, directories, freezer, layout, removal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any, TypedDict
+
+    from .hierarchy.layout import Hierarchy
+    from .limits.translation import Remark
+    from .usage.counters import Figures, Reader
+    from .usage.oom_watch import Watch
+
+    class GroupRecord(TypedDict, total=False):
+        """What is kept of a group as JSON, for ``reopen``.
+
+        ``paths``: ``{mount point: directory}``. ``made``: the directories made for it, the outermost first. ``shared``: whether
+        others' processes were in it. ``unit``, ``slice``: names of systemd's scope and of its slice, where it is one.
+        """
+
+        paths: dict[str, str]
+        made: list[str]
+        shared: bool
+        unit: str
+        slice: str
 
 
-def create(name, parent=None):
+def create(name: str, parent: str | None = None) -> Group:
     """Make the group ``name`` in every hierarchy, empty and without limits.
 
     :param parent: another parent than ``base()``, from the top ("/group") or a systemd slice ("work.slice"); made if missing.
-    :raises Conflict: a group of this name has processes. :raises InvalidInput: ``name`` or ``parent``.
-    :raises Unsupported: no cgroups here. :raises HostError: the kernel refuses to make it.
+    :raises Conflict: a group of this name has processes.
+    :raises InvalidInput: ``name`` or ``parent`` is no name of a cgroup.
+    :raises Unsupported: no cgroups here.
+    :raises HostError: the kernel refuses to make it.
     """
     if not name or "/" in name or name in (".", "..") or "\0" in name or "\n" in name:
         raise InvalidInput("cgroup", name, "a name without / and line breaks")
@@ -26,63 +51,65 @@ def create(name, parent=None):
         raise Unsupported(
             "this host has no cgroup hierarchy mounted (mount -t cgroup2 none /sys/fs/cgroup)"
         )
-    top = tree.parent_path(parent)
+    top = directories.parent_path(parent)
     group = Group({hierarchy.mount: f"{hierarchy.mount}{top}/{name}" for hierarchy in hierarchies})
-    made = []
+    made: list[str] = []
     try:
         for hierarchy in hierarchies:
-            tree.make(hierarchy, top, group.paths[hierarchy.mount])
+            directories.make(hierarchy, top, group.paths[hierarchy.mount])
             made.append(hierarchy.mount)
     except BaseException:
         for mount in made:
-            lifecycle.remove_tree(group.paths[mount])
+            removal.remove_tree(group.paths[mount])
         raise
     return group
 
 
-def engine():
-    """The group of the engine's own long-lived processes, ``base()``/engine, made where it is missing."""
+def engine() -> Group:
+    """Return the group of the engine's own long-lived processes, ``base()``/engine; make it where it is missing.
+
+    :raises HostError: the kernel refuses to make it.
+    """
     hierarchies = layout.current().hierarchies
-    group = Group(
-        {hierarchy.mount: hierarchy.mount + tree.BASE + "/engine" for hierarchy in hierarchies}
-    )
+    top = directories.BASE + "/engine"
+    group = Group({hierarchy.mount: hierarchy.mount + top for hierarchy in hierarchies})
     for hierarchy in hierarchies:
-        if not os.path.isdir(group.paths[hierarchy.mount]):
+        path = group.paths[hierarchy.mount]
+        if not os.path.isdir(path):
             try:
-                tree.make_parents(hierarchy, tree.BASE + "/engine")
+                directories.make_parents(hierarchy, top)
             except OSError as error:
-                raise HostError(
-                    f"cgroup {group.paths[hierarchy.mount]} can't be made: {error.strerror}"
-                ) from error
+                raise HostError(f"cgroup {path} can't be made: {error.strerror}") from error
     return group
 
 
-def _limits():
-    from .limits import (
-        apply as limits,  # here: a start comes to its limits while the process is on its way
-    )
-
-    return limits
-
-
 class Group:
-    """A group that exists, or did. ``paths``: ``{mount point: directory}``, which can be kept as JSON and given to ``open``.
+    """A group that exists, or did.
 
-    ``made``: the directories that were made for it, those above it first: ``remove`` takes no others. None: all of ``paths``.
-    ``found``: those of its own that were there before. ``shared``: others' processes were in them.
+    :ivar paths: ``{mount point: directory}``; can be kept as JSON and given to ``open``.
+    :ivar made: the directories that were made for it, the outermost first: ``remove`` takes no others. None: all of ``paths``.
+    :ivar found: those of its own that were there before.
+    :ivar v1: ``{controller: directory}`` of version 1.
+    :ivar unified: its directory in the version 2 tree, or None.
+    :ivar shared: whether others' processes were in it.
+    :ivar later: hierarchies in which it is not yet, until ``complete``.
+    :ivar unit: the name of systemd's unit where it is one (kernel/cgroups/systemd/scope.py).
     """
 
-    unit = None  # of systemd's; see kernel/cgroups/systemd/scope.py
+    unit: str | None = None
     shared = False
-    later = ()  # hierarchies in which it is not yet, until ``complete``
+    later: Sequence[Hierarchy] = ()
+    found: frozenset[str]
+    v1: dict[str, str]
+    unified: str | None
 
-    def __init__(self, paths, made=None):
+    def __init__(self, paths: Mapping[str, str], made: Iterable[str] | None = None) -> None:
         self.paths = dict(paths)
         self.made = list(self.paths.values() if made is None else made)
         self._sort()
 
-    def _sort(self):
-        """What follows from ``paths`` and ``made``."""
+    def _sort(self) -> None:
+        """Set what follows from ``paths`` and ``made``."""
         self.found = frozenset(self.paths.values()).difference(self.made)
         now = layout.current()
         self.v1 = {}
@@ -97,57 +124,47 @@ class Group:
                 self.v1[name] = path
 
     @classmethod
-    def open(cls, paths):
-        """The group that ``paths`` names, whether it is there or not (``exists``)."""
-        return cls(paths)
+    def open(cls, paths: Mapping[str, str]) -> Group:
+        """Return the group at ``paths``, whether it is there or not (``exists``)."""
+        return Group(paths)
 
-    def record(self):
-        """What ``reopen`` needs to know of it, fit for JSON."""
+    def record(self) -> GroupRecord:
+        """Return what ``reopen`` needs to know of it, fit for JSON."""
         return {"paths": self.paths, "made": self.made, "shared": self.shared}
 
     @property
-    def exists(self):
-        """Whether it is in any hierarchy."""
+    def exists(self) -> bool:
+        """Whether it is there in any hierarchy."""
         return any(os.path.isdir(path) for path in self.paths.values())
 
-    def shown(self):
-        """``paths``, with the groups of this process where it has none: its maker's, which a container without its own is in."""
-        found = {}
+    def shown(self) -> dict[str, str]:
+        """Return ``paths``, with the groups of this process in the hierarchies where it has none.
+
+        A container without a group of its own is in its maker's.
+        """
+        found: dict[str, str] = {}
         if len(self.paths) < len(layout.current().hierarchies):
             found = layout.of_process("self")
         return dict(found, **self.paths)
 
-    def complete(self):
-        """Make it where its maker has left it out (``later``, see location.create_at)."""
+    def complete(self) -> None:
+        """Make it in the hierarchies that its maker has left out (``later``)."""
 
     # ------------------------------------------------------------------------------------------------------- limits
 
-    def check(self, resources):
-        """What of OCI ``linux.resources`` this host can't enforce: ``[(key, sentence)]``; changes nothing."""
-        return _limits().look(self, resources)[0]
+    def apply(self, resources: Mapping[str, Any]) -> list[Remark]:
+        """Write OCI ``linux.resources`` as the group's limits; only what is named in it is touched.
 
-    def warnings(self, resources):
-        """What this host lets a container run without, as under Docker (a swap limit, say): ``[(key, sentence)]``."""
-        return _limits().look(self, resources)[1]
+        See ``limits.apply.apply`` for what it returns and raises.
+        """
+        from .limits import apply  # here: a start does this while its process is on its way
 
-    def apply(self, resources):
-        """Make OCI ``linux.resources`` the group's limits, see kernel/cgroups/limits/apply.py; returns ``warnings``."""
-        return _limits().apply(self, resources)
-
-    update = apply
+        return apply.apply(self, resources)
 
     # ---------------------------------------------------------------------------------------------------- processes
 
-    def fd(self):
-        """An fd of the directory for clone3's CLONE_INTO_CGROUP where the v2 tree is the only one (``attach`` isn't needed then),
-        else None. The caller closes it."""
-        if list(self.paths.values()) != [self.unified]:
-            return None
-        return os.open(self.unified, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-
-    def door(self):
-        """A door.Door for a process that is about to be forked, to be closed by both; it does without ``attach``. None where that is
-        needed.
+    def door(self) -> entry.Door | None:
+        """Return a Door for a process that is about to be forked. None: the process has to be attached.
 
         :raises HostError: the group is gone.
         """
@@ -158,51 +175,63 @@ class Group:
                 f"cgroup {error.filename} can't be entered: {error.strerror}"
             ) from error
 
-    def attach(self, pid, like=None, below=""):
+    def attach(
+        self, pid: int, like: int | None = None, below: str | Mapping[str, str] = ""
+    ) -> None:
         """Move a process (0: this one) into the group, in every hierarchy.
 
-        :param like: process 1 of the container, for another process that joins it: where the group has children with controllers
-            (an init system in the container made them), v2 lets no process in but into these, and ``like``'s cgroup is taken.
+        :param like: process 1 of the container, for another process that joins it. Where the group has children with controllers
+            (an init system in the container made them), v2 lets no process in but into these: ``like``'s cgroup is taken.
         :param below: a group below this one to take instead, in each hierarchy that has it: a path, or ``{controller: path}``
             ("" is v2's controller).
-        :raises NotFound: no such process, or no such group. :raises HostError: the kernel refuses.
+        :raises NotFound: no such process, or no such group.
+        :raises InvalidInput: ``below`` leads out of the group, or names no controller of the host.
+        :raises HostError: the kernel refuses.
         """
-        for mount, path in (self.inner(below, pid) if below else self.paths).items():
+        for mount, path in (self._inner(below, pid) if below else self.paths).items():
             try:
                 self.move(path, pid)
             except OSError as error:
                 if error.errno == errno.EBUSY and like is not None and path == self.unified:
-                    self.attach_beside(mount, pid, like)
+                    self._attach_beside(mount, pid, like)
                 elif error.errno == errno.ESRCH:
-                    raise NotFound("process %d has ended" % pid) from error
+                    raise NotFound(f"process {pid} has ended") from error
                 else:
+                    why = os.strerror(error.errno or 0).lower()
                     raise HostError(
-                        "process %d can't be moved into its cgroup: error adding pid %d to "
-                        "cgroups: %s/cgroup.procs: %s" % (pid, pid, path, error.strerror.lower())
+                        f"process {pid} can't be moved into its cgroup: error adding pid {pid} to "
+                        f"cgroups: {path}/cgroup.procs: {why}"
                     ) from error
 
-    def move(self, path, pid):
+    def move(self, path: str, pid: int) -> None:
         """Move a process into the group's directory ``path``, or one below it. :raises OSError: the kernel refuses."""
-        files.write(path + "/cgroup.procs", str(pid))
+        cgroup_files.write(path + "/cgroup.procs", str(pid))
 
-    def recall(self, pid):
+    def recall(self, pid: int) -> None:
         """Bring a process back to this group's v1 freezer: in another group's, frozen, it could not even be killed.
 
         A freezer that is not there, and a process that has ended, are passed over.
         """
         try:
             if "freezer" in self.v1:
-                files.write(self.v1["freezer"] + "/cgroup.procs", str(pid))
+                cgroup_files.write(self.v1["freezer"] + "/cgroup.procs", str(pid))
         except OSError:
             pass
 
-    def inner(self, below, pid):
-        """``paths`` with the directories below them that ``below`` (see ``attach``) names."""
+    def _inner(self, below: str | Mapping[str, str], pid: int) -> dict[str, str]:
+        """Return ``paths`` with the directories below them that ``below`` (see ``attach``) names."""
         hierarchies, result = layout.current().by_mount, dict(self.paths)
-        for controller, name in below.items() if isinstance(below, dict) else [(None, below)]:
+        named: Iterable[tuple[str | None, str]] = (
+            [(None, below)] if isinstance(below, str) else below.items()
+        )
+        for controller, name in named:
             if ".." in name.split("/"):
-                why = f"bad sub cgroup path: {name} is not a sub cgroup path, `..` components are not allowed"
-                raise InvalidInput("cgroup", name, f"a path below the container's cgroup ({why})")
+                raise InvalidInput(
+                    "cgroup",
+                    name,
+                    f"a path below the container's cgroup (bad sub cgroup path: {name} is not a "
+                    "sub cgroup path, `..` components are not allowed)",
+                )
             places = {
                 mount: (path + "/" + name.strip("/")).rstrip("/")
                 for mount, path in self.paths.items()
@@ -217,36 +246,42 @@ class Group:
             found = {mount: path for mount, path in places.items() if os.path.isdir(path)}
             if not found:
                 raise NotFound(
-                    "the container has no such cgroup: error adding pid %d to %s/cgroup.procs: no "
-                    "such file or directory" % (pid, next(iter(places.values())))
+                    f"the container has no such cgroup: error adding pid {pid} to "
+                    f"{next(iter(places.values()))}/cgroup.procs: no such file or directory"
                 )
             result.update(found)
         return result
 
-    def attach_beside(self, mount, pid, like):
+    def _attach_beside(self, mount: str, pid: int, like: int) -> None:
+        """Move a process into the cgroup of ``like``, which has to be below this one."""
         try:
             path = layout.of_process(like)[mount]
             if not path.startswith(self.paths[mount] + "/"):
-                raise HostError("process %d is not in cgroup %s" % (like, self.paths[mount]))
+                raise HostError(f"process {like} is not in cgroup {self.paths[mount]}")
             self.move(path, pid)
         except (OSError, KeyError) as error:
             raise HostError(
-                "process %d can't be moved into the cgroup of process %d: %s" % (pid, like, error)
+                f"process {pid} can't be moved into the cgroup of process {like}: {error}"
             ) from error
 
-    def procs(self):
-        """Ids of the processes in the group and below it, unordered, as this process's pid namespace numbers them."""
-        return lifecycle.processes(self.unified or next(iter(self.paths.values()), ""))
+    def procs(self) -> list[int]:
+        """Return the ids of the processes in the group and below it, unordered.
 
-    def chown(self, uid):
-        """Give the group to a user of the host, so that a container with a cgroup namespace of its own and a writable cgroup mount can
-        make groups in it (config-linux.md "Cgroup ownership"). Only where there is v2 alone: v1 can't be given away safely.
+        They are numbered as in this process's pid namespace.
+        """
+        return removal.processes(self.unified or next(iter(self.paths.values()), ""))
+
+    def chown(self, uid: int) -> None:
+        """Give the group to a user of the host (config-linux.md, "Cgroup ownership").
+
+        A container with a cgroup namespace of its own and a writable cgroup mount can make groups in it then. Only where there
+        is v2 alone: v1 can't be given away safely.
 
         :raises HostError: the kernel refuses.
         """
         if not self.unified or layout.mode() != "v2":
             return
-        names = files.read_or(
+        names = cgroup_files.read_or(
             "/sys/kernel/cgroup/delegate", "cgroup.procs\ncgroup.subtree_control\ncgroup.threads"
         ).split()
         try:
@@ -256,90 +291,94 @@ class Group:
                     os.chown(f"{self.unified}/{name}", uid, -1)
         except OSError as error:
             raise HostError(
-                "cgroup %s can't be given to user %d: %s" % (self.unified, uid, error.strerror)
+                f"cgroup {self.unified} can't be given to user {uid}: {error.strerror}"
             ) from error
 
     # ---------------------------------------------------------------------------------------------------- life cycle
 
-    def freeze(self):
-        """Stop every process where it is; returns when all are (freezer-subsystem.rst, cgroup-v2 "cgroup.freeze").
+    def freeze(self) -> None:
+        """Stop every process where it is; return when all are stopped.
 
-        :raises Unsupported: no freezer. :raises HostError: they don't stop within 10 s; all are let go again.
+        :raises Unsupported: no freezer here.
+        :raises HostError: they don't stop within 10 s; all go on again.
         """
-        lifecycle.freeze(self.unified, self.v1.get("freezer"))
+        freezer.freeze(self.unified, self.v1.get("freezer"))
 
-    def thaw(self):
-        """Let the processes go on; nothing to do is no error."""
-        lifecycle.thaw(self.unified, self.v1.get("freezer"))
+    def thaw(self) -> None:
+        """Let the processes go on; a group that is not frozen, or gone, is no error."""
+        freezer.thaw(self.unified, self.v1.get("freezer"))
 
-    def frozen(self):
-        """Whether the group is frozen."""
-        return lifecycle.frozen(self.unified, self.v1.get("freezer"))
+    def frozen(self) -> bool:
+        """Return whether the group is frozen, or about to be."""
+        return freezer.frozen(self.unified, self.v1.get("freezer"))
 
-    def kill(self):
-        """SIGKILL to every process in it and below, frozen ones too; doesn't wait until they are gone."""
-        lifecycle.kill(self)
+    def kill(self) -> None:
+        """Send SIGKILL to every process in it and below, frozen ones too; don't wait until they are gone."""
+        removal.kill(self)
 
-    def remove(self):
-        """Take the group away with all that is below it, killing what still runs; nothing to do is no error.
+    def remove(self) -> None:
+        """Remove the group with all that is below it, and kill what still runs; nothing to do is no error.
 
-        Directories that were there before the group was made of them stay, without what was made in them; all of one that is shared
+        Directories that were there before the group was made of them stay, without what was made in them. All of a shared group
         stays as long as it is in use.
 
         :raises HostError: processes don't end within 10 s (they wait for a device, as a rule).
         """
         above = os.path.dirname(self.v1.get("cpu", ""))
-        if above.endswith(tree.SHARED) and files.read_or(above + "/cpu.rt_runtime_us", "0") != "0":
-            from .limits import realtime
+        if (
+            above.endswith(directories.SHARED)
+            and cgroup_files.read_or(above + "/cpu.rt_runtime_us", "0") != "0"
+        ):
+            from .limits import realtime  # here: one container in many has such a budget
 
             realtime.give_back(self.v1["cpu"])
         if self.shared:
-            lifecycle.remove_unused(self)
+            removal.remove_unused(self)
         else:
-            lifecycle.remove(self)
-        for directory in reversed(self.made):
+            removal.remove(self)
+        for directory in reversed(self.made):  # of those above it, what nobody else uses by now
             if directory not in self.paths.values():
-                lifecycle.remove_quietly(
-                    directory
-                )  # of those above it, what nobody else uses by now
+                removal.remove_quietly(directory)
 
     # ------------------------------------------------------------------------------------------------------- figures
+    # Imported where they are asked for: a start reads none of them.
 
-    def stats(self):
-        """What the processes use; see ``stats.collect`` for the form and the units."""
-        from .usage import stats
+    def stats(self) -> Figures:
+        """Return what the processes use; see ``counters.collect`` for the form and the units."""
+        from .usage import counters
 
-        return stats.collect(self.v1, self.unified)
+        return counters.collect(self.v1, self.unified)
 
-    def reader(self):
-        """Something that reads ``stats`` again and again for little: see ``stats.Reader``."""
-        from .usage import stats
+    def reader(self) -> Reader:
+        """Return what reads ``stats`` again and again for little: see ``counters.Reader``."""
+        from .usage import counters
 
-        return stats.Reader(self.v1, self.unified)
+        return counters.Reader(self.v1, self.unified)
 
-    def accounts(self):
-        """All that is accounted, in the form of ``runc events --stats``: see ``accounting.collect``."""
-        from .usage import accounting  # here: only that command asks
+    def accounts(self) -> dict[str, Any]:
+        """Return all that is accounted, in the form of ``runc events --stats``: see ``accounting.collect``."""
+        from .usage import accounting
 
         return accounting.collect(self)
 
-    def oom_watch(self):
-        """Something to wait on for the kernel's killing for want of memory: see kernel/cgroups/usage/notify.py.
+    def oom_watch(self) -> Watch:
+        """Return something to wait on for the kernel's killing for want of memory: see ``oom_watch.Watch``.
 
-        :raises Unsupported: no memory controller here.
+        :raises Unsupported: no memory controller here. :raises HostError: the group can't be watched.
         """
-        from .usage import notify  # here: as above
+        from .usage import oom_watch
 
-        return notify.watch(self)
+        return oom_watch.watch(self)
 
-    def oom_kills(self):
-        """How many processes the kernel has killed because of the group's memory limit. Read it before ``remove``."""
+    def oom_kills(self) -> int:
+        """Return how many processes the kernel has killed because of the group's memory limit.
+
+        Read it before ``remove``.
+        """
         if "memory" in self.v1:
-            return files.keyed(files.read_or(self.v1["memory"] + "/memory.oom_control")).get(
-                "oom_kill", 0
-            )
-        return (
-            files.keyed(files.read_or(self.unified + "/memory.events")).get("oom_kill", 0)
-            if self.unified
-            else 0
-        )
+            text = cgroup_files.read_or(self.v1["memory"] + "/memory.oom_control")
+        elif self.unified:
+            text = cgroup_files.read_or(self.unified + "/memory.events")
+        else:
+            return 0
+        return cgroup_files.keyed(text).get("oom_kill", 0)

@@ -40,7 +40,7 @@ LATER = (
     "oci.features.sysctls",
     "kernel.seccomp.compiler",
     "kernel.cgroups.limits.apply",
-    "kernel.cgroups.limits.resources",
+    "kernel.cgroups.limits.resource_types",
     "kernel.cgroups.limits.v1",
     "kernel.cgroups.limits.v2",
     "kernel.cgroups.limits.device_program",

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which cgroup hierarchies this process sees: where each is mounted, its version and its controllers.
+"""Find the cgroup hierarchies of this process: where each is mounted, its version and its controllers.
 
 Everything is read from /proc/self/mountinfo and /proc/self/cgroup (proc_pid_mountinfo(5), cgroups(7)), once per process.
 """
@@ -11,6 +11,20 @@ import os
 
 from ...processes import procfs
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Protocol
+
+    class GroupDirectories(Protocol):
+        """Where a group is, as a group.Group has it: see there."""
+
+        paths: dict[str, str]
+        found: frozenset[str]
+        unified: str | None
+        v1: dict[str, str]
+
+
 # A host is "v2" as long as none of these has a version 1 hierarchy; a lone net_cls one, as some VPN clients mount, changes nothing.
 MAIN = frozenset(("cpu", "cpuacct", "cpuset", "memory", "pids", "devices", "freezer", "blkio"))
 
@@ -18,23 +32,26 @@ MAIN = frozenset(("cpu", "cpuacct", "cpuset", "memory", "pids", "devices", "free
 class Hierarchy:
     """One mounted hierarchy.
 
-    ``mount``: its mount point; ``root``: which cgroup of the tree the mount shows ("/" but on hosts that are containers themselves);
-    ``version``: 1 or 2; ``controllers``: of version 1, e.g. ("cpu", "cpuacct") or ("name=systemd",). Those of version 2 differ
-    from group to group, see ``available``.
+    ``mount``: its mount point. ``root``: the cgroup of the tree that the mount shows: "/", but on hosts that are containers
+    themselves. ``version``: 1 or 2. ``controllers``: of version 1, e.g. ("cpu", "cpuacct") or ("name=systemd",); empty for
+    version 2, where they differ from group to group (cgroup.controllers).
     """
 
     __slots__ = ("mount", "root", "version", "controllers")
 
-    def __init__(self, mount, root, version, controllers=()):
-        self.mount, self.root, self.version, self.controllers = (
-            mount,
-            root,
-            version,
-            tuple(controllers),
-        )
+    def __init__(
+        self, mount: str, root: str, version: int, controllers: Iterable[str] = ()
+    ) -> None:
+        self.mount = mount
+        self.root = root
+        self.version = version
+        self.controllers = tuple(controllers)
 
-    def directory(self, cgroup):
-        """Where the cgroup called ``cgroup`` in /proc/PID/cgroup lies, or None where it is not below what is mounted here."""
+    def directory(self, cgroup: str) -> str | None:
+        """Return the directory of a cgroup by its name in /proc/PID/cgroup.
+
+        None where the cgroup is not below what is mounted here.
+        """
         root = self.root.rstrip("/")
         if cgroup != self.root and not cgroup.startswith(root + "/"):
             return None
@@ -42,19 +59,25 @@ class Hierarchy:
 
 
 class Layout:
-    """All hierarchies (``hierarchies``), the version 2 one (``unified`` or None), and who has which controller (``v1``)."""
+    """All hierarchies of a mount namespace.
 
-    def __init__(self, hierarchies):
+    ``hierarchies``: in the order of the mounts. ``by_mount``: by mount point. ``unified``: the one of version 2, or None.
+    ``v1``: the hierarchy of each controller of version 1.
+    """
+
+    def __init__(self, hierarchies: Iterable[Hierarchy]) -> None:
         self.hierarchies = tuple(hierarchies)
-        self.by_mount = {hierarchy.mount: hierarchy for hierarchy in hierarchies}
+        self.by_mount = {hierarchy.mount: hierarchy for hierarchy in self.hierarchies}
         self.unified = next(
-            (hierarchy for hierarchy in hierarchies if hierarchy.version == 2), None
+            (hierarchy for hierarchy in self.hierarchies if hierarchy.version == 2), None
         )
-        self.v1 = {name: hierarchy for hierarchy in hierarchies for name in hierarchy.controllers}
+        self.v1 = {
+            name: hierarchy for hierarchy in self.hierarchies for name in hierarchy.controllers
+        }
 
     @property
-    def mode(self):
-        """ "v1", "hybrid" or "v2"; "" where no hierarchy is mounted."""
+    def mode(self) -> str:
+        """ "v2" (one tree), "v1" (a tree for each controller or some), "hybrid" (both), "" (none)."""
         if self.unified and MAIN.isdisjoint(self.v1):
             return "v2"
         if self.unified:
@@ -62,8 +85,8 @@ class Layout:
         return "v1" if self.hierarchies else ""
 
 
-def unescape(text):
-    """A mountinfo field without its octal escapes (space, tab, newline, backslash)."""
+def unescape(text: str) -> str:
+    """Return a field of mountinfo without its octal escapes (space, tab, newline, backslash)."""
     if "\\" not in text:
         return text
     for code, char in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
@@ -71,8 +94,8 @@ def unescape(text):
     return text
 
 
-def known_controllers(self_cgroup):
-    """All version 1 controllers and names that /proc/self/cgroup speaks of."""
+def known_controllers(self_cgroup: str) -> set[str]:
+    """Return all version 1 controllers and names in the text of /proc/self/cgroup."""
     return {
         name
         for line in self_cgroup.splitlines()
@@ -81,18 +104,19 @@ def known_controllers(self_cgroup):
     }
 
 
-def parse(mountinfo, self_cgroup):
-    """The Layout that the two files' text describes.
+def parse(mountinfo: str, self_cgroup: str) -> Layout:
+    """Return the Layout that the texts of /proc/self/mountinfo and /proc/self/cgroup describe.
 
-    A hierarchy mounted several times (bind mounts) is used where its whole tree shows, else where it was mounted first.
+    Of a hierarchy that is mounted several times (bind mounts), the mount that shows the whole tree is taken, else the first.
     """
     known = known_controllers(self_cgroup)
-    visible = {}  # by mount point: what is mounted later hides what is below it
+    # By mount point: what is mounted later hides what is below it.
+    visible: dict[str, tuple[str, str, str, str]] = {}
     for line in mountinfo.splitlines():
-        fields, dummy, tail = line.partition(" - ")
-        fields, tail = fields.split(" "), tail.split(" ")
+        front, _dash, back = line.partition(" - ")
+        fields, tail = front.split(" "), back.split(" ")
         visible[unescape(fields[4])] = (fields[2], unescape(fields[3]), tail[0], tail[-1])
-    found = {}
+    found: dict[str, Hierarchy] = {}  # by device
     for mount, (device, root, kind, options) in visible.items():
         controllers = (
             [name for name in options.split(",") if name in known] if kind == "cgroup" else []
@@ -104,49 +128,47 @@ def parse(mountinfo, self_cgroup):
     return Layout(found.values())
 
 
-_layout = None  # pylint: disable=invalid-name
+_layout: Layout | None = None  # pylint: disable=invalid-name
 
 
-def current(again=False):
-    """The Layout of this process's mount namespace; read once, or anew with ``again``."""
+def current(again: bool = False) -> Layout:
+    """Return the Layout of this process's mount namespace: read once, or anew with ``again``."""
     global _layout  # pylint: disable=global-statement
     if _layout is None or again:
-        _layout = parse(
-            procfs.read("/proc/self/mountinfo", 1 << 30), procfs.read("/proc/self/cgroup")
-        )
+        seen = parse(procfs.read("/proc/self/mountinfo", 1 << 30), procfs.read("/proc/self/cgroup"))
         _layout = Layout(
-            [
-                hierarchy
-                for hierarchy in _layout.hierarchies
-                if os.path.exists(hierarchy.mount + "/cgroup.procs")
-            ]
+            hierarchy
+            for hierarchy in seen.hierarchies
+            if os.path.exists(hierarchy.mount + "/cgroup.procs")
         )
     return _layout
 
 
-def mode():
-    """ "v2" (one tree), "v1" (a tree for each controller or some), "hybrid" (both), "" (no cgroups mounted)."""
+def mode() -> str:
+    """Return the ``mode`` of the current Layout."""
     return current().mode
 
 
-def of_process(pid):
-    """Where a process is: ``{mount point: directory}``.
+def of_process(pid: int | str) -> dict[str, str]:
+    """Return where a process is: ``{mount point: directory}``. ``pid`` may be "self".
 
-    :raises OSError: no such process.
+    :raises OSError: there is no such process.
     """
-    lines = procfs.read(f"/proc/{pid}/cgroup").splitlines()
     places = {}
-    for line in lines:
+    for line in procfs.read(f"/proc/{pid}/cgroup").splitlines():
         _number, controllers, cgroup = line.split(":", 2)
         hierarchy = (
-            current().unified if not controllers else current().v1.get(controllers.split(",")[0])
+            current().v1.get(controllers.split(",")[0]) if controllers else current().unified
         )
         directory = hierarchy and hierarchy.directory(cgroup)
-        if directory:
+        if hierarchy and directory:
             places[hierarchy.mount] = directory
     return places
 
 
-def unprivileged():
-    """Whether this process has no rights over the host's devices: not root, or root of a user namespace only."""
-    return os.geteuid() != 0 or procfs.in_user_namespace()
+def unprivileged() -> bool:
+    """Return whether this process has no rights over the host's devices.
+
+    It has none when it is not root, or root of a user namespace only.
+    """
+    return os.geteuid() != 0 or bool(procfs.in_user_namespace())

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The device rules of cgroup version 2: a BPF program that the kernel asks at each open(2) and mknod(2) of a device.
+"""The device rules of cgroup version 2, as a BPF program that the kernel runs at each open(2) and mknod(2) of a device.
 
 Type BPF_PROG_TYPE_CGROUP_DEVICE (4.15): its argument is ``struct bpf_cgroup_dev_ctx { __u32 access << 16 | type, major, minor }``,
 its result 1 for "allowed". bpf(2), linux/bpf.h, Documentation/bpf/standardization/instruction-set.rst.
@@ -14,7 +14,13 @@ import struct
 
 from ....errors import Unsupported
 from ...calls import syscalls
-from . import devices
+from . import device_rules
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .device_rules import Rule
 
 PROG_LOAD, PROG_ATTACH, PROG_DETACH, GET_FD_BY_ID, PROG_QUERY = 5, 8, 9, 13, 16
 TYPE_CGROUP_DEVICE, ATTACH_CGROUP_DEVICE = 15, 6
@@ -30,24 +36,27 @@ JEQ_K, JNE_K, EXIT = 0x15, 0x55, 0x95
 RESULT, CONTEXT, KIND, ACCESS, MAJOR, MINOR = range(6)  # registers r0 to r5
 
 
-def instruction(code, target=0, value=0, source=0, offset=0):
-    """One ``struct bpf_insn``; a jump's ``offset`` counts the instructions that it skips."""
+def instruction(
+    code: int, target: int = 0, value: int = 0, source: int = 0, offset: int = 0
+) -> bytes:
+    """Return one ``struct bpf_insn``; a jump's ``offset`` counts the instructions that it skips."""
     return struct.pack("=BBhi", code, source << 4 | target, offset, value)
 
 
-def verdict(allowed):
+def verdict(allowed: bool) -> list[bytes]:
+    """Return the instructions that end the program with an answer."""
     return [instruction(MOV_K, RESULT, int(allowed)), instruction(EXIT)]
 
 
-def rule_body(rule):
-    """What a rule does with a device that it speaks of.
+def rule_body(rule: Rule) -> list[bytes]:
+    """Return what a rule does with a device that it names.
 
-    ACCESS holds what is still to be judged: a rule that allows takes its bits out, and the last bit's going is the permission;
-    one that denies refuses when any of its bits is left.
+    ACCESS holds the bits that are still to be judged. A rule that allows takes its bits out, and permits when none is left; one
+    that denies refuses when any of its bits is left.
     """
     if rule.allow:
         body = [
-            instruction(AND_K, ACCESS, devices.ALL & ~rule.access),
+            instruction(AND_K, ACCESS, device_rules.ALL & ~rule.access),
             instruction(JNE_K, ACCESS, 0, offset=2),
         ]
     else:
@@ -59,7 +68,8 @@ def rule_body(rule):
     return body + verdict(rule.allow)
 
 
-def rule_code(rule):
+def rule_code(rule: Rule) -> list[bytes]:
+    """Return a rule: the tests whether it names the device, and its body."""
     tests = [(KIND, KINDS[rule.kind])]
     tests += [
         (register, value)
@@ -74,8 +84,8 @@ def rule_code(rule):
     ] + body
 
 
-def assemble(rules):
-    """The program (bytes) for ``devices.normalise``'s list: the last rule is asked first, as it beats those before it."""
+def assemble(rules: Sequence[Rule]) -> bytes:
+    """Return the program for ``device_rules.normalise``'s list: the last rule is asked first, as it beats those before it."""
     code = [
         instruction(LOAD_WORD, KIND, source=CONTEXT),
         instruction(MOV_X, ACCESS, source=KIND),
@@ -89,8 +99,8 @@ def assemble(rules):
     return b"".join(code + verdict(rules[0].allow))
 
 
-def load(program):
-    """A file descriptor of the loaded program.
+def load(program: bytes) -> int:
+    """Load a program; return its file descriptor.
 
     Kernels before 5.11 count it against RLIMIT_MEMLOCK, so that is raised where this process may; newer ones don't look.
 
@@ -114,7 +124,8 @@ def load(program):
         0,
     )
     try:
-        return syscalls.bpf(PROG_LOAD, attributes)
+        fd: int = syscalls.bpf(PROG_LOAD, attributes)
+        return fd
     except OSError as error:
         if error.errno in (errno.EINVAL, errno.ENOSYS, errno.EPERM):
             raise Unsupported(
@@ -125,8 +136,8 @@ def load(program):
         raise
 
 
-def attached(cgroup):
-    """Ids of the device programs that the cgroup (an fd) itself has, not those above it."""
+def attached(cgroup: int) -> tuple[int, ...]:
+    """Return the ids of the device programs that the cgroup (a descriptor) itself has, without those above it."""
     ids = bytearray(4 * MAX_PROGRAMS)
     attributes = bytearray(
         struct.pack(
@@ -135,11 +146,11 @@ def attached(cgroup):
     )
     syscalls.bpf(PROG_QUERY, attributes)
     count = struct.unpack_from("=I", attributes, 24)[0]
-    return struct.unpack_from("=%dI" % count, ids)
+    return struct.unpack_from(f"={count}I", ids)
 
 
-def set_v2(path, rules):
-    """Make ``rules`` (Rules) those of the v2 cgroup at ``path``; programs of an earlier call are taken off.
+def set_v2(path: str, rules: Sequence[Rule]) -> None:
+    """Make ``rules`` those of the v2 cgroup at ``path``, in place of those of an earlier call.
 
     Where several are attached all must allow, so that at no moment more is allowed than the old or the new rules do.
 
@@ -164,8 +175,8 @@ def set_v2(path, rules):
         os.close(cgroup)
 
 
-def exchange(cgroup, program, old):
-    """Attach ``program``, and detach ``old`` (fds); in one step where there is one and the kernel can (5.6)."""
+def exchange(cgroup: int, program: int, old: list[int]) -> None:
+    """Attach ``program``, and detach ``old`` (descriptors); in one step where it is one and the kernel can (5.6)."""
     if len(old) == 1:
         try:
             syscalls.bpf(

@@ -1,31 +1,37 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a group that isn't made yet could do: said before anything is changed."""
+"""Tell what a group that isn't made yet could do, before anything is changed."""
 
 from __future__ import annotations
 
 import os
 
-from ..hierarchy import files, layout, tree
-from ..hierarchy.files import Directory
-from . import writes
+from ..hierarchy import cgroup_files, directories, layout
+from ..hierarchy.cgroup_files import Directory
+from . import translation
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from .translation import Remark
 
 
-def prospect(parent=None):
-    """The Place that a new group below ``parent`` would have, as far as it shows without making it."""
-    now, top = layout.current(), tree.parent_path(parent)
+def prospect(parent: str | None = None) -> translation.Place:
+    """Return the Place that a new group below ``parent`` would have, as far as it shows without making it."""
+    now, top = layout.current(), directories.parent_path(parent)
     v1 = {
         name: Prospective(hierarchy.mount + top, hierarchy.mount)
         for name, hierarchy in now.v1.items()
     }
     if not now.unified:
-        return writes.Place(v1, None)
-    outside = files.read_or(now.unified.mount + "/cgroup.controllers").split()
-    given = files.read_or(now.unified.mount + "/cgroup.subtree_control").split()
-    controllers = given if tree.crowded(now.unified.mount) else outside
-    return writes.Place(
-        v1, Prospective(now.unified.mount + top, now.unified.mount), controllers, outside
-    )
+        return translation.Place(v1, None)
+    mount = now.unified.mount
+    outside = cgroup_files.read_or(mount + "/cgroup.controllers").split()
+    given = cgroup_files.read_or(mount + "/cgroup.subtree_control").split()
+    controllers = given if directories.crowded(mount) else outside
+    return translation.Place(v1, Prospective(mount + top, mount), controllers, outside)
 
 
 class Prospective(Directory):
@@ -37,24 +43,24 @@ class Prospective(Directory):
     __slots__ = ("mount",)
     IN_ROOT = ("memory.memsw.limit_in_bytes", "memory.swappiness")
 
-    def __init__(self, path, mount):
+    def __init__(self, path: str, mount: str) -> None:
         super().__init__(path)
         self.mount = mount
 
-    def has(self, name):
+    def has(self, name: str) -> bool:
         if os.path.isdir(self.path):
             return super().has(name)
         return name not in self.IN_ROOT or os.path.exists(self.mount + "/" + name)
 
-    def read(self, name):
+    def read(self, name: str) -> str:
         return ""
 
 
-def check(resources, parent=None):
-    """What of OCI ``linux.resources`` this host can't enforce, for a group that isn't made yet: ``[(key, sentence)]``."""
-    return writes.plan(resources, prospect(parent))[1]
+def check(resources: Mapping[str, Any], parent: str | None = None) -> list[Remark]:
+    """Return what of OCI ``linux.resources`` this host can't enforce: ``[(key, sentence)]``."""
+    return translation.translate(resources, prospect(parent)).problems
 
 
-def warnings(resources, parent=None):
-    """What this host would let a container run without, for a group that isn't made yet: ``[(key, sentence)]``."""
-    return writes.plan(resources, prospect(parent))[2]
+def warnings(resources: Mapping[str, Any], parent: str | None = None) -> list[Remark]:
+    """Return what this host would let a container run without: ``[(key, sentence)]``."""
+    return translation.translate(resources, prospect(parent)).warnings

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Real-time budgets of cgroup v1: what a group has must fit into what the group above has (sched-rt-group.rst).
 
-A new group has none, so below the one that containers without a path of their own share nothing could be given. That one gets
+A new group has none, so below the one that containers without a path of their own share, nothing could be given. That one gets
 what the containers in it ask for, together. Groups that somebody else made are left as they are.
 """
 
@@ -10,53 +10,58 @@ from __future__ import annotations
 
 import os
 
-from ..hierarchy import files, lifecycle, tree
+from ..hierarchy import cgroup_files, directories, removal
 
 PERIOD, RUNTIME = "/cpu.rt_period_us", "/cpu.rt_runtime_us"
 WHOLE = 1000000  # µs, the kernel's own period
 
 
-def make_room(path, runtime, period):
-    """Let the group above ``path`` have what its groups have and this one is to get.
+def make_room(path: str, runtime: int, period: int | None) -> None:
+    """Give the group above ``path`` what its groups have and this one is to get.
 
     :param path: of the container's group in the cpu hierarchy. :param runtime, period: µs; period None: as it is.
     """
     above = os.path.dirname(path)
-    if above.endswith(tree.SHARED) and runtime and runtime > 0:
-        wanted = total(above, path) + part(runtime, period or files.read_or(path + PERIOD))
+    if above.endswith(directories.SHARED) and runtime > 0:
+        wanted = total(above, path) + part(runtime, period or cgroup_files.read_or(path + PERIOD))
         if wanted > share(above):
             give(above, wanted)
 
 
-def give_back(path):
-    """``path`` is to be removed: the group above it, which was given something, has no more than its other groups have."""
+def give_back(path: str) -> None:
+    """Leave the group above ``path``, which is to be removed, no more than its other groups have."""
     above = os.path.dirname(path)
-    if above.endswith(tree.SHARED) and give(path, 0):  # the kernel counts it for a while yet
+    # The kernel counts the group for a while yet, so its own budget goes first.
+    if above.endswith(directories.SHARED) and give(path, 0):
         give(above, total(above))
 
 
-def give(group, wanted):
-    """:param wanted: µs of each ``WHOLE``. :returns: whether the kernel takes it; what it refuses, a container's own limit will say."""
+def give(group: str, wanted: int) -> bool:
+    """Give a group ``wanted`` µs of each ``WHOLE``; return whether the kernel takes it.
+
+    It refuses more than the whole machine has, and less than what processes use; another call may have been faster. A container's
+    own limit will say so.
+    """
     try:
-        files.write(group + PERIOD, str(WHOLE))
-        files.write(group + RUNTIME, str(wanted))
-    except (
-        OSError
-    ):  # more than the whole machine has, processes that use it, or another call was faster
+        cgroup_files.write(group + PERIOD, str(WHOLE))
+        cgroup_files.write(group + RUNTIME, str(wanted))
+    except OSError:
         return False
     return True
 
 
-def total(above, without=None):
-    return sum(share(group) for group in lifecycle.children(above) if group != without)
+def total(above: str, without: str | None = None) -> int:
+    """Return the sum of what the groups directly below ``above`` have, in µs of each ``WHOLE``."""
+    return sum(share(group) for group in removal.children(above) if group != without)
 
 
-def share(group):
-    return part(files.read_or(group + RUNTIME), files.read_or(group + PERIOD))
+def share(group: str) -> int:
+    """Return what a group has, in µs of each ``WHOLE``."""
+    return part(cgroup_files.read_or(group + RUNTIME), cgroup_files.read_or(group + PERIOD))
 
 
-def part(runtime, period):
-    """The part of a CPU's time as µs of each ``WHOLE``, rounded up; 0 where there is no budget."""
+def part(runtime: int | str, period: int | str) -> int:
+    """Return the part of a CPU's time in µs of each ``WHOLE``, rounded up; 0 where there is no budget."""
     try:
         return max(-(-int(runtime) * WHOLE // int(period)), 0)
     except (ValueError, ZeroDivisionError):

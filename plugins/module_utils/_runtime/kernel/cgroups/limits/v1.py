@@ -1,15 +1,24 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""OCI linux.resources as files of cgroup version 1 (Documentation/admin-guide/cgroup-v1/).
+"""Which files of cgroup version 1 get a section of OCI linux.resources (Documentation/admin-guide/cgroup-v1/).
 
-Each function takes a section and the Directory of its controller, and returns a list of Settings. Amounts of 0 mean "not given",
-as in runc; -1 means "no limit".
+Each function of ``SECTIONS`` takes a section and the Directory of its controller, and returns its Settings. Amounts of 0 mean
+"not given", as in runc; -1 means "no limit". :raises InvalidInput: a value that no kernel takes.
 """
 
 from __future__ import annotations
 
 from ....errors import InvalidInput
-from .settings import Setting
+from .write import Setting
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import Any
+
+    from ..hierarchy.cgroup_files import Directory
+
+    Section = Mapping[str, Any]  # of linux.resources, as resource_types has checked it
 
 SWAP_OFF = "this kernel doesn't account swap in cgroup v1 (boot with swapaccount=1); the container runs without this limit"
 KERNEL_MEMORY = (
@@ -21,9 +30,9 @@ NO_LEAF = "kernels since 5.0 have no leaf weights"
 NO_REALTIME = "this kernel has no real-time budgets (CONFIG_RT_GROUP_SCHED)"
 
 
-def memory(section, here):
-    """memory.txt: limit, reservation, swap (memory and swap together), swappiness, disableOOMKiller, kernelTCP, useHierarchy."""
-    settings = []
+def memory(section: Section, here: Directory) -> list[Setting]:
+    """memory.txt: limit, reservation, swap (memory and swap together), all in bytes; swappiness, disableOOMKiller and others."""
+    settings: list[Setting] = []
     if section.get("limit"):
         settings.append(Setting("memory.limit", "memory.limit_in_bytes", section["limit"]))
     swap = section.get("swap") or (-1 if section.get("limit") == -1 else 0)
@@ -66,9 +75,9 @@ def memory(section, here):
     return settings
 
 
-def cpu(section, here):
+def cpu(section: Section, here: Directory) -> list[Setting]:
     """sched-bwc.txt: shares, quota and period (µs), burst (µs), idle, real-time budget (µs)."""
-    settings = []
+    settings: list[Setting] = []
     if section.get("idle") is not None and (section["idle"] or here.has("cpu.idle")):
         settings.append(Setting("cpu.idle", "cpu.idle", section["idle"]))
     if section.get("shares") and section.get("idle") != 1:  # an idle group has no weight: EINVAL
@@ -87,7 +96,7 @@ def cpu(section, here):
     return settings
 
 
-def cpuset(section, _here):
+def cpuset(section: Section, _here: Directory) -> list[Setting]:
     """cpusets.txt: which CPUs and memory nodes, as lists like "0-3,6"."""
     return [
         Setting("cpu." + key, "cpuset." + key, section[key])
@@ -96,23 +105,23 @@ def cpuset(section, _here):
     ]
 
 
-def pids(section, _here):
-    """pids.txt. A limit of 0 is written as 1: both let process 1 live and nothing be forked, but 0 would keep it from starting."""
+def pids(section: Section, _here: Directory) -> list[Setting]:
+    """pids.txt. A limit of 0 is written as 1: with both nothing can be forked, but 0 would keep process 1 from starting."""
     limit = section.get("limit")
     if limit is None:
         return []
     return [Setting("pids.limit", "pids.max", "max" if limit < 0 else max(limit, 1))]
 
 
-def first(here, *names):
-    """The first of the files that is there, else the last name."""
+def first(here: Directory, *names: str) -> str:
+    """Return the first of the files that is there, else the last name."""
     return next((name for name in names if here.has(name)), names[-1])
 
 
-def block_io(section, here):
+def block_io(section: Section, here: Directory) -> list[Setting]:
     """blkio-controller.rst, bfq-iosched.rst: weights (10..1000, under the BFQ scheduler) and rates by device."""
     why = "this kernel has no I/O weights (they need the BFQ scheduler, CONFIG_BFQ_GROUP_IOSCHED)"
-    settings = []
+    settings: list[Setting] = []
     if section.get("weight"):
         settings.append(
             Setting(
@@ -152,8 +161,8 @@ def block_io(section, here):
     return settings
 
 
-def weight_devices(section):
-    """The entries of weightDevice; each has to have a weight."""
+def weight_devices(section: Section) -> Iterator[Section]:
+    """Yield the entries of weightDevice. :raises InvalidInput: one has no weight."""
     for device in section.get("weightDevice") or ():
         if device.get("weight") is None and device.get("leafWeight") is None:
             raise InvalidInput(
@@ -164,15 +173,18 @@ def weight_devices(section):
         yield device
 
 
-def hugepages(section, here):
-    """hugetlb.rst: bytes for each page size; where the kernel has them (5.7), reservations are limited alike."""
+def hugepages(section: Sequence[Section], here: Directory) -> list[Setting]:
+    """hugetlb.rst: bytes for each page size. Where the kernel has them (5.7), reservations get the same limit."""
     return hugepage_settings(
         section, here, "hugetlb.%s.limit_in_bytes", "hugetlb.%s.rsvd.limit_in_bytes"
     )
 
 
-def hugepage_settings(section, here, used, reserved):
-    settings = []
+def hugepage_settings(
+    section: Sequence[Section], here: Directory, used: str, reserved: str
+) -> list[Setting]:
+    """Return the Settings of hugepageLimits. :param used, reserved: names of the files, with %s for the page size."""
+    settings: list[Setting] = []
     for entry in section:
         size = entry["pageSize"]
         why = f"this host has no huge pages of {size}"
@@ -182,7 +194,7 @@ def hugepage_settings(section, here, used, reserved):
     return settings
 
 
-def net_cls(section, _here):
+def net_cls(section: Section, _here: Directory) -> list[Setting]:
     """net_cls.rst: the mark that tc filters look at."""
     return (
         [Setting("network.classID", "net_cls.classid", section["classID"])]
@@ -191,7 +203,7 @@ def net_cls(section, _here):
     )
 
 
-def net_prio(section, _here):
+def net_prio(section: Section, _here: Directory) -> list[Setting]:
     """net_prio.rst: socket priority by interface."""
     entries = section.get("priorities") or ()
     return [
@@ -202,9 +214,9 @@ def net_prio(section, _here):
     ]
 
 
-def rdma(section, _here):
+def rdma(section: Section, _here: Directory) -> list[Setting]:
     """rdma.rst, the same in both versions: ``{device: {"hcaHandles", "hcaObjects"}}``."""
-    settings = []
+    settings: list[Setting] = []
     for device, limits in section.items():
         names = (("hcaHandles", "hca_handle"), ("hcaObjects", "hca_object"))
         parts = [
@@ -216,7 +228,7 @@ def rdma(section, _here):
     return settings
 
 
-SECTIONS = {
+SECTIONS: dict[str, Callable[[Any, Directory], list[Setting]]] = {
     "memory": memory,
     "cpu": cpu,
     "cpuset": cpuset,

@@ -1,17 +1,28 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""OCI linux.resources as files of cgroup version 2 (Documentation/admin-guide/cgroup-v2.rst).
+"""Which files of cgroup version 2 get a section of OCI linux.resources (Documentation/admin-guide/cgroup-v2.rst).
 
-Each function takes a section and the group's Directory, and returns a list of Settings. The document was written for version 1;
-the conversions are those of runc 1.3 and crun, so that a number means the same under every engine.
+Each function of ``SECTIONS`` takes a section and the group's Directory, and returns its Settings. The document was written for
+version 1; the conversions are those of runc 1.3 and crun, so that a number means the same under every engine.
+:raises InvalidInput: a value that no kernel takes.
 """
 
 from __future__ import annotations
 
 from ....errors import InvalidInput
-from ..hierarchy.files import number
+from ..hierarchy.cgroup_files import number
 from . import v1
-from .settings import Setting
+from .write import Setting
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
+
+    from ..hierarchy.cgroup_files import Directory
+    from .translation import Place
+
+    Section = Mapping[str, Any]  # of linux.resources, as resource_types has checked it
 
 SWAP_OFF = "this kernel doesn't account swap (CONFIG_SWAP, or booted with swapaccount=0); the container runs without this limit"
 NO_FILE = "cgroup v2 has no such setting; the container runs without it"
@@ -27,8 +38,11 @@ CORE = frozenset(
 )
 
 
-def weight_of_shares(shares):
-    """cpu.weight (1..10000) for CPU shares (2..262144): the quadratic in log2 that maps 2, 1024, 262144 to 1, 100, 10000."""
+def weight_of_shares(shares: int) -> int:
+    """Return cpu.weight (1..10000) for CPU shares (2..262144).
+
+    It is the quadratic in log2 that maps 2, 1024, 262144 to 1, 100, 10000.
+    """
     if shares <= 2:
         return 1
     if shares >= 262144:
@@ -39,17 +53,20 @@ def weight_of_shares(shares):
     return math.ceil(round(10 ** ((log * log + 125 * log) / 612 - 7 / 34), 9))
 
 
-def io_weight(weight):
-    """io.weight (1..10000) for a blkio weight (10..1000), linear."""
+def io_weight(weight: int) -> int:
+    """Return io.weight (1..10000) for a blkio weight (10..1000), linear."""
     return 1 + (weight - 10) * 9999 // 990
 
 
-def limit_text(amount):
+def limit_text(amount: int) -> str:
     return "max" if amount < 0 else str(amount)
 
 
-def swap_text(section, here):
-    """memory.swap.max, which counts swap alone, from OCI's sum of memory and swap; "" where nothing is asked for."""
+def swap_text(section: Section, here: Directory) -> str:
+    """Return the text of memory.swap.max, which counts swap alone, from OCI's sum of memory and swap.
+
+    :returns: "" where nothing is asked for. :raises InvalidInput: a sum without a limit, or below it.
+    """
     limit, total = section.get("limit") or 0, section.get("swap") or 0
     if total == -1 or (limit == -1 and not total):
         return "max"
@@ -62,13 +79,16 @@ def swap_text(section, here):
             "memory.swap", total, "a limit of memory and swap together with a memory limit"
         )
     if total < limit:
-        raise InvalidInput("memory.swap", total, "at least the memory limit, %d bytes" % limit)
+        raise InvalidInput("memory.swap", total, f"at least the memory limit, {limit} bytes")
     return str(total - limit)
 
 
-def memory(section, here):
-    """limit → memory.max, reservation → memory.low, swap → memory.swap.max (first: what a lower limit drives out may go there)."""
-    settings = []
+def memory(section: Section, here: Directory) -> list[Setting]:
+    """limit → memory.max, reservation → memory.low, swap → memory.swap.max.
+
+    memory.swap.max comes first: what a lower limit drives out may go there.
+    """
+    settings: list[Setting] = []
     swap = swap_text(section, here)
     if swap and (swap not in ("max", "0") or here.has("memory.swap.max")):
         settings.append(Setting("memory.swap", "memory.swap.max", swap, soft=True, why=SWAP_OFF))
@@ -90,9 +110,9 @@ def memory(section, here):
     return settings
 
 
-def cpu(section, here):
+def cpu(section: Section, here: Directory) -> list[Setting]:
     """shares → cpu.weight, quota and period → cpu.max, burst → cpu.max.burst, idle → cpu.idle."""
-    settings = []
+    settings: list[Setting] = []
     if section.get("idle") is not None and (section["idle"] or here.has("cpu.idle")):
         settings.append(Setting("cpu.idle", "cpu.idle", section["idle"]))
     if section.get("shares") and section.get("idle") != 1:
@@ -112,9 +132,9 @@ def cpu(section, here):
     return settings
 
 
-def block_io(section, here):
+def block_io(section: Section, here: Directory) -> list[Setting]:
     """Weights: to BFQ's file as they are, to io.weight converted, whichever of the two are there. Rates → io.max."""
-    settings = []
+    settings: list[Setting] = []
     why = "this kernel has no I/O weights (they need the BFQ scheduler or the io.cost controller)"
     files = [name for name in ("io.bfq.weight", "io.weight") if here.has(name)] or ["io.weight"]
     if section.get("weight"):
@@ -146,17 +166,18 @@ def block_io(section, here):
     return settings
 
 
-def scaled(file, weight):
+def scaled(file: str, weight: int) -> int:
+    """Return a blkio weight as the file wants it."""
     return io_weight(weight) if file == "io.weight" else weight
 
 
-def hugepages(section, here):
+def hugepages(section: Sequence[Section], here: Directory) -> list[Setting]:
     return v1.hugepage_settings(section, here, "hugetlb.%s.max", "hugetlb.%s.rsvd.max")
 
 
-def unified(section, place):
-    """The raw files of ``resources.unified``: ``{file name: text}``, a line at a time, as io.max and its like want them."""
-    settings = []
+def unified(section: Mapping[str, str], place: Place) -> list[Setting]:
+    """Return the raw files of ``resources.unified``: ``{file name: text}``, a line at a time, as io.max and its like want them."""
+    settings: list[Setting] = []
     for file, text in section.items():
         controller, dot, rest = file.partition(".")
         if not (controller and dot and rest) or "/" in file:
@@ -186,7 +207,7 @@ def unified(section, place):
     return settings
 
 
-SECTIONS = {
+SECTIONS: dict[str, Callable[[Any, Directory], list[Setting]]] = {
     "memory": memory,
     "cpu": cpu,
     "cpuset": v1.cpuset,

@@ -1,3 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Control groups that systemd manages: scopes and the properties of units."""
+"""A control group that systemd manages: a transient scope, and its limits as properties of the unit.
+
+May use all other chapters of ``kernel/cgroups``, and ``kernel/systemd``. Only the front door ``kernel/cgroups`` names it.
+"""

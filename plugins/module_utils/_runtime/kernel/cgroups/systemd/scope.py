@@ -3,8 +3,8 @@
 """A container's group as a transient scope of systemd's (``--systemd-cgroup``).
 
 A scope can't be empty: a process that does nothing holds it until the first other one is attached. The hierarchies that systemd
-leaves alone get a directory at the same place. The scope has Delegate=yes: what is below it is ours, and so are its files, as long
-as systemd's own notion of them is the same; so limits are its properties, too.
+leaves alone get a directory at the same place. The scope has Delegate=yes: what is below it is ours, and so are its files, as
+long as systemd's own notion of them is the same. So limits are its properties, too.
 """
 
 from __future__ import annotations
@@ -17,16 +17,27 @@ from ...calls import constants, syscalls
 from ...systemd import units
 from .. import location
 from ..group import Group
-from ..hierarchy import layout, lifecycle, tree
+from ..hierarchy import directories, freezer, layout, removal
 from ..limits import apply as limits
-from . import unit
+from . import unit_properties
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any
+
+    from ..entry import Door
+    from ..group import GroupRecord
+    from ..hierarchy.layout import Hierarchy
+    from ..limits.translation import Remark
+    from .unit_properties import Property
 
 PREFIX = "pycontainer"
 ACCOUNTING = ("CPUAccounting", "MemoryAccounting", "TasksAccounting")
 
 
-def parse(path, ident):
-    """``(slice, unit)`` of linux.cgroupsPath, ``slice:prefix:name`` or ``slice:name``; of the id where there is none.
+def parse(path: str | None, ident: str) -> tuple[str, str]:
+    """Return ``(slice, unit)`` of linux.cgroupsPath, ``slice:prefix:name`` or ``slice:name``; of the id where there is none.
 
     :raises InvalidInput: another form.
     """
@@ -49,11 +60,16 @@ def parse(path, ident):
     return slice_name, name if name.endswith(".scope") else name + ".scope"
 
 
-def create(path, ident, annotations, plan=None):
-    """See ``location.create_at``."""
+def create(
+    path: str | None,
+    ident: str,
+    annotations: Mapping[str, str],
+    plan: Callable[[GroupRecord], object] | None = None,
+) -> Scope:
+    """Make the group as a scope and start it; see ``cgroups.create_at``."""
     slice_name, name = parse(path, ident)
-    extra = unit.annotated(annotations)
-    top = tree.slice_path(slice_name)
+    extra = unit_properties.annotated(annotations)
+    top = directories.slice_path(slice_name)
     connection = units.connect()
     try:
         above = ""
@@ -76,29 +92,36 @@ def create(path, ident, annotations, plan=None):
 
 
 class Scope(Group):
-    """``unit``: the scope's name; ``slice``: its slice's."""
+    """A group that is a scope.
 
-    def __init__(self, paths, made, name, slice_name):
+    :ivar unit: the scope's name. :ivar slice: its slice's. :ivar holder: the pid of the process that holds it, 0 for none.
+    """
+
+    unit: str
+
+    def __init__(
+        self, paths: Mapping[str, str], made: Iterable[str], name: str, slice_name: str
+    ) -> None:
         super().__init__(paths, made)
-        self.unit, self.slice, self.holder = name, slice_name, 0
+        self.unit = name
+        self.slice = slice_name
+        self.holder = 0
         self.found = frozenset()  # systemd makes and takes the directories
 
-    def record(self):
+    def record(self) -> GroupRecord:
         return {"paths": self.paths, "made": self.made, "unit": self.unit, "slice": self.slice}
 
-    def fd(self):
-        """None at first: only ``attach`` lets the holder go."""
-        return None if self.holder else super().fd()
-
-    def door(self):
-        """None at first, too."""
+    def door(self) -> Door | None:
+        """Return None at first: only ``attach`` lets the holder go."""
         return None if self.holder else super().door()
 
-    def apply(self, resources):
+    def apply(self, resources: Mapping[str, Any]) -> list[Remark]:
         limits.check_usage(self, resources.get("memory") or {})
         connection = units.connect()
         try:
-            found = unit.properties(resources, "memory" not in self.v1, units.version(connection))
+            found = unit_properties.properties(
+                resources, "memory" not in self.v1, units.version(connection)
+            )
             with Frozen(
                 self
                 if "devices" in self.v1 and resources.get("devices") and not self.frozen()
@@ -109,14 +132,17 @@ class Scope(Group):
             connection.close()
         return super().apply(resources)
 
-    update = apply
-
-    def attach(self, pid, like=None, below=""):
+    def attach(
+        self, pid: int, like: int | None = None, below: str | Mapping[str, str] = ""
+    ) -> None:
         super().attach(pid, like, below)
         self.let_go()
 
-    def move(self, path, pid):
-        """A user may move no process that is not below his manager yet, as one of a login is not: his manager has that done."""
+    def move(self, path: str, pid: int) -> None:
+        """Move a process; where a user may not, have his manager do it.
+
+        A user may move no process that is not below his manager yet, as one of a login is not.
+        """
         try:
             super().move(path, pid)
         except PermissionError:
@@ -128,10 +154,30 @@ class Scope(Group):
             finally:
                 connection.close()
 
-    def start(self, extra, plan=None):
-        """Start the unit with a holder, and make what systemd doesn't. :param plan: see ``location.create_at``."""
+    def start(
+        self, extra: list[Property], plan: Callable[[GroupRecord], object] | None = None
+    ) -> None:
+        """Start the unit with a holder, and make the directories that systemd doesn't.
+
+        :param extra: further properties. :param plan: see ``cgroups.create_at``.
+        """
         self.holder = hold()
-        properties = [
+        try:
+            self._start_unit(extra)
+        except BaseException:
+            self.let_go()
+            raise
+        try:
+            if plan is not None:
+                self._tell(plan)
+            for hierarchy in layout.current().hierarchies:
+                self.join(hierarchy)
+        except BaseException:
+            self.remove()
+            raise
+
+    def _start_unit(self, extra: list[Property]) -> None:
+        properties: list[Property] = [
             ("Description", "s", "container " + self.unit),
             ("Slice", "s", self.slice),
             ("Delegate", "b", True),
@@ -143,62 +189,53 @@ class Scope(Group):
             for name in ACCOUNTING
             + (("IOAccounting" if "blkio" not in self.v1 else "BlockIOAccounting"),)
         ]
+        connection = units.connect()
         try:
-            connection = units.connect()
-            try:
-                units.start_scope(connection, self.unit, properties + extra)
-            finally:
-                connection.close()
-        except BaseException:
-            self.let_go()
-            raise
-        try:
-            missing = [
-                hierarchy
-                for hierarchy in layout.current().hierarchies
-                if not os.path.isdir(self.paths[hierarchy.mount])
-            ]
-            if (
-                missing and plan is not None
-            ):  # the scope itself ends with its holder, which ends with this process
-                directory = self.paths[missing[0].mount]
-                plan(
-                    location.planned(
-                        missing, os.path.dirname(directory)[len(missing[0].mount) :], self.unit
-                    )
-                )
-            for hierarchy in layout.current().hierarchies:
-                self.join(hierarchy)
-        except BaseException:
-            self.remove()
-            raise
+            units.start_scope(connection, self.unit, properties + extra)
+        finally:
+            connection.close()
 
-    def let_go(self):
+    def _tell(self, plan: Callable[[GroupRecord], object]) -> None:
+        """Tell what will be made beside the scope, which itself ends with its holder, and that with this process."""
+        missing = [
+            hierarchy
+            for hierarchy in layout.current().hierarchies
+            if not os.path.isdir(self.paths[hierarchy.mount])
+        ]
+        if missing:
+            plan(location.planned(missing, self._top(missing[0]), self.unit))
+
+    def _top(self, hierarchy: Hierarchy) -> str:
+        """Return the cgroup above it, from the top of a hierarchy."""
+        return os.path.dirname(self.paths[hierarchy.mount])[len(hierarchy.mount) :]
+
+    def let_go(self) -> None:
         """End the holder."""
         if self.holder:
-            os.kill(self.holder, lifecycle.SIGKILL)
+            os.kill(self.holder, removal.SIGKILL)
             try:
                 os.waitpid(self.holder, 0)
             except ChildProcessError:  # SIGCHLD is ignored
                 pass
             self.holder = 0
 
-    def join(self, hierarchy):
+    def join(self, hierarchy: Hierarchy) -> None:
         """Make the group in a hierarchy that systemd doesn't manage."""
         directory = self.paths[hierarchy.mount]
-        top = os.path.dirname(directory)[len(hierarchy.mount) :]
+        top = self._top(hierarchy)
         try:
             if not os.path.isdir(directory):
-                location.make_at(hierarchy, top, self.unit, self.made)
+                directories.make_at(hierarchy, top, self.unit, self.made)
             else:
-                tree.make_ready(hierarchy, top, directory)
+                directories.make_ready(hierarchy, top, directory)
         except OSError as error:
             raise HostError(
-                f"linux.cgroupsPath: cgroup {directory} can't be made: {error.strerror.lower()}"
+                f"linux.cgroupsPath: cgroup {directory} can't be made: "
+                f"{os.strerror(error.errno or 0).lower()}"
             ) from error
 
-    def remove(self):
-        """Stop the scope; what systemd leaves of the directories goes too."""
+    def remove(self) -> None:
+        """Stop the scope, and remove what systemd leaves of the directories."""
         self.thaw()
         self.kill()
         self.let_go()
@@ -210,12 +247,12 @@ class Scope(Group):
         super().remove()
 
 
-def hold():
-    """A child that does nothing until it is killed, or its parent ends. Returns its process id."""
+def hold() -> int:
+    """Fork a child that does nothing until it is killed, or its parent ends; return its process id."""
     parent, pid = os.getpid(), os.fork()
     if pid == 0:
         try:
-            syscalls.prctl(constants.PR_SET_PDEATHSIG, lifecycle.SIGKILL)
+            syscalls.prctl(constants.PR_SET_PDEATHSIG, removal.SIGKILL)
             while os.getppid() == parent:
                 time.sleep(3600)
         finally:
@@ -229,13 +266,13 @@ class Frozen:
     For v1 device rules: systemd takes all devices away before it gives those that are allowed.
     """
 
-    def __init__(self, group):
+    def __init__(self, group: Group | None) -> None:
         self.group = group
 
-    def __enter__(self):
+    def __enter__(self) -> None:
         if self.group is not None:
-            lifecycle.freeze(self.group.unified, self.group.v1.get("freezer"))
+            freezer.freeze(self.group.unified, self.group.v1.get("freezer"))
 
-    def __exit__(self, *_error):
+    def __exit__(self, *_error: object) -> None:
         if self.group is not None:
             self.group.thaw()

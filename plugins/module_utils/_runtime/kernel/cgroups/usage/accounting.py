@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""All that a group accounts, in the form that ``runc events --stats`` made the custom: names, units and nesting as there.
+"""Read all that a group accounts, in the form that ``runc events --stats`` made the custom: names, units and nesting as there.
 
 Times are nanoseconds, amounts bytes. "No limit" is what the kernel shows: the largest number of 64 bits on v2, of whole pages on
 v1; 0 for processes. Of two versions of a file, the one that counts what is below the group too is read.
@@ -10,8 +10,15 @@ from __future__ import annotations
 
 import os
 
-from ..hierarchy import files
-from . import stats
+from ..hierarchy import cgroup_files
+from . import counters
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+    from ..hierarchy.layout import GroupDirectories
 
 UNLIMITED = (1 << 64) - 1
 TICK = 10_000_000  # ns; USER_HZ is 100 on x86-64 and arm64
@@ -46,15 +53,18 @@ BLKIO_V2 = {
 }
 
 
-def collect(group, page_sizes=None):
-    """The "data" of a "stats" event for a Group: ``{"cpu", "cpuset", "memory", "pids", "blkio", "hugetlb", "intel_rdt",
-    "network_interfaces"}``; with ``"rdma"`` where there is such hardware, and a ``"psi"`` in the parts that have one.
+def collect(group: GroupDirectories, page_sizes: Iterable[str] | None = None) -> dict[str, Any]:
+    """Return the "data" of a "stats" event for a Group.
 
     ``intel_rdt`` and ``network_interfaces`` are the caller's to fill: they aren't the group's.
+
+    :param page_sizes: of huge pages, by default those of this machine: "2MB".
+    :returns: ``{"cpu", "cpuset", "memory", "pids", "blkio", "hugetlb", "intel_rdt", "network_interfaces"}``; with ``"rdma"``
+        where there is such hardware, and a ``"psi"`` in the parts that have one.
     """
     v1, unified = group.v1, group.unified
-    pressure = stats.pressure(unified, files.read_or)
-    data = {
+    pressure = counters.pressure(unified, cgroup_files.read_or)
+    data: dict[str, Any] = {
         "cpu": cpu_v1(v1) if "cpuacct" in v1 else cpu_v2(unified),
         "cpuset": cpuset(v1["cpuset"], "cpus", "mems")
         if "cpuset" in v1
@@ -62,7 +72,9 @@ def collect(group, page_sizes=None):
         "memory": memory_v1(v1["memory"]) if "memory" in v1 else memory_v2(unified),
         "pids": {
             name: value or 0
-            for name, value in stats.pids(v1.get("pids") or unified, files.read_or).items()
+            for name, value in counters.pids(
+                v1.get("pids") or unified, cgroup_files.read_or
+            ).items()
         },
         "blkio": blkio_v1(v1["blkio"]) if "blkio" in v1 else blkio_v2(unified),
         "hugetlb": hugetlb(
@@ -74,30 +86,30 @@ def collect(group, page_sizes=None):
     for part, name in (("cpu", "cpu"), ("memory", "memory"), ("blkio", "io")):
         if name in pressure:
             data[part]["psi"] = pressure[name]
-    rdma = devices_of(files.read_or("%s/rdma.current" % (v1.get("rdma") or unified)))
+    rdma = devices_of(cgroup_files.read_or(f"{v1.get('rdma') or unified}/rdma.current"))
     return dict(data, rdma=rdma) if rdma else data
 
 
-def value(path, default=0):
-    """A file's number; ``default`` for none, UNLIMITED for "max"."""
-    text = files.read_or(path)
+def value(path: str, default: int = 0) -> int:
+    """Return a file's number; ``default`` for none, UNLIMITED for "max"."""
+    text = cgroup_files.read_or(path)
     return UNLIMITED if text == "max" else int(text) if text.lstrip("-").isdigit() else default
 
 
 # ------------------------------------------------------------------------------------------------------------ CPU
 
 
-def cpu_v1(v1):
+def cpu_v1(v1: Mapping[str, str]) -> dict[str, Any]:
     path = v1["cpuacct"]
-    usage = {
+    usage: dict[str, Any] = {
         "total": value(path + "/cpuacct.usage"),
         "percpu": numbers(path + "/cpuacct.usage_percpu"),
         "percpu_kernel": numbers(path + "/cpuacct.usage_percpu_sys"),
         "percpu_user": numbers(path + "/cpuacct.usage_percpu_user"),
     }
-    ticks = files.keyed(files.read_or(path + "/cpuacct.stat"))
+    ticks = cgroup_files.keyed(cgroup_files.read_or(path + "/cpuacct.stat"))
     usage.update(kernel=ticks.get("system", 0) * TICK, user=ticks.get("user", 0) * TICK)
-    stat = files.keyed(files.read_or(v1["cpu"] + "/cpu.stat")) if "cpu" in v1 else {}
+    stat = cgroup_files.keyed(cgroup_files.read_or(v1["cpu"] + "/cpu.stat")) if "cpu" in v1 else {}
     return {
         "usage": usage,
         "throttling": {
@@ -108,12 +120,12 @@ def cpu_v1(v1):
     }
 
 
-def numbers(path):
-    return [int(word) for word in files.read_or(path).split()]
+def numbers(path: str) -> list[int]:
+    return [int(word) for word in cgroup_files.read_or(path).split()]
 
 
-def cpu_v2(path):
-    stat = files.keyed(files.read_or(f"{path}/cpu.stat"))
+def cpu_v2(path: str | None) -> dict[str, Any]:
+    stat = cgroup_files.keyed(cgroup_files.read_or(f"{path}/cpu.stat"))
     usage = {
         "total": stat.get("usage_usec", 0) * 1000,
         "kernel": stat.get("system_usec", 0) * 1000,
@@ -129,18 +141,18 @@ def cpu_v2(path):
     }
 
 
-def cpuset(path, cpus, mems):
-    result = {
-        "cpus": listed(files.read_or(f"{path}/cpuset.{cpus}")),
-        "mems": listed(files.read_or(f"{path}/cpuset.{mems}")),
+def cpuset(path: str | None, cpus: str, mems: str) -> dict[str, Any]:
+    result: dict[str, Any] = {
+        "cpus": listed(cgroup_files.read_or(f"{path}/cpuset.{cpus}")),
+        "mems": listed(cgroup_files.read_or(f"{path}/cpuset.{mems}")),
     }
     result.update((name, value(f"{path}/cpuset.{name}")) for name in CPUSET)
     return result
 
 
-def listed(text):
-    """ "0-2,5" as [0, 1, 2, 5]."""
-    found = []
+def listed(text: str) -> list[int]:
+    """Return [0, 1, 2, 5] for "0-2,5"."""
+    found: list[int] = []
     for part in filter(None, text.split(",")):
         first, dummy, last = part.partition("-")
         found += range(int(first), int(last or first) + 1)
@@ -150,9 +162,9 @@ def listed(text):
 # --------------------------------------------------------------------------------------------------------- memory
 
 
-def memory_v1(path):
-    raw = files.keyed(files.read_or(path + "/memory.stat"))
-    result = {"cache": raw.get("cache", 0), "raw": raw}
+def memory_v1(path: str) -> dict[str, Any]:
+    raw = cgroup_files.keyed(cgroup_files.read_or(path + "/memory.stat"))
+    result: dict[str, Any] = {"cache": raw.get("cache", 0), "raw": raw}
     for name, middle in (
         ("usage", ""),
         ("swap", "memsw."),
@@ -169,10 +181,11 @@ def memory_v1(path):
     return result
 
 
-def memory_v2(path):
-    """``swap`` is memory and swap together, as on v1; of kernel memory there is only the usage."""
+def memory_v2(path: str | None) -> dict[str, Any]:
+    """Return the figures as version 1 has them: ``swap`` is memory and swap together, as on v1; of kernel memory there is only the usage."""
     raw, events = (
-        files.keyed(files.read_or(f"{path}/memory.{name}")) for name in ("stat", "events")
+        cgroup_files.keyed(cgroup_files.read_or(f"{path}/memory.{name}"))
+        for name in ("stat", "events")
     )
     usage = {
         "limit": value(f"{path}/memory.max"),
@@ -205,26 +218,26 @@ def memory_v2(path):
 # ------------------------------------------------------------------------------------------------------ devices, I/O
 
 
-def blkio_v1(path):
-    """By the BFQ scheduler's files where they say anything, else by those of the throttling, which count every request."""
+def blkio_v1(path: str) -> dict[str, Any]:
+    """Read the BFQ scheduler's files where they say anything, else those of the throttling, which count every request."""
     result = {}
     for name, file in BLKIO_V1.items():
-        for pattern in (
-            "%s/blkio.bfq.%s_recursive",
-            "%s/blkio.%s_recursive",
-            "%s/blkio.throttle.%s_recursive",
-            "%s/blkio.throttle.%s",
+        for file_name in (
+            f"blkio.bfq.{file}_recursive",
+            f"blkio.{file}_recursive",
+            f"blkio.throttle.{file}_recursive",
+            f"blkio.throttle.{file}",
         ):
-            entries = entries_of(files.read_or(pattern % (path, file)))
+            entries = entries_of(cgroup_files.read_or(f"{path}/{file_name}"))
             if entries:
                 result[name] = entries
                 break
     return result
 
 
-def entries_of(text):
-    """Of lines like "8:0 Read 4096" or "8:0 17"; those without a device are totals."""
-    found = []
+def entries_of(text: str) -> list[dict[str, Any]]:
+    """Return the entries of lines like "8:0 Read 4096" or "8:0 17"; lines without a device are totals, and left out."""
+    found: list[dict[str, Any]] = []
     for words in (line.split() for line in text.splitlines()):
         if len(words) in (2, 3) and ":" in words[0]:
             major, minor = words[0].split(":")
@@ -239,9 +252,9 @@ def entries_of(text):
     return found
 
 
-def blkio_v2(path):
-    result = {}
-    for words in (line.split() for line in files.read_or(f"{path}/io.stat").splitlines()):
+def blkio_v2(path: str | None) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for words in (line.split() for line in cgroup_files.read_or(f"{path}/io.stat").splitlines()):
         major, dummy, minor = words[0].partition(":")
         for name, dummy, number in (word.partition("=") for word in words[1:]):
             if name in BLKIO_V2 and minor.isdigit():
@@ -257,8 +270,8 @@ def blkio_v2(path):
     return result
 
 
-def huge_page_sizes():
-    """The names of this machine's huge page sizes in the hugetlb controller's files: "2MB"."""
+def huge_page_sizes() -> list[str]:
+    """Return the names of this machine's huge page sizes in the hugetlb controller's files: "2MB"."""
     try:
         names = os.listdir("/sys/kernel/mm/hugepages")
     except OSError:
@@ -268,25 +281,30 @@ def huge_page_sizes():
         size, unit = int(name[len("hugepages-") : -len("kB")]), 0
         while size >= 1024 and size % 1024 == 0 and unit < 2:
             size, unit = size // 1024, unit + 1
-        sizes.append("%d%s" % (size, ("KB", "MB", "GB")[unit]))
+        sizes.append(f"{size}{('KB', 'MB', 'GB')[unit]}")
     return sorted(sizes)
 
 
-def hugetlb(old, unified, sizes):
-    """Reservations where the kernel accounts them (5.7), else what is in use."""
+def hugetlb(old: str | None, unified: str | None, sizes: Iterable[str]) -> dict[str, Any]:
+    """Return reservations where the kernel accounts them (5.7), else what is in use.
+
+    :param old: the group's directory of version 1's controller, or None. :param unified: of version 2, or None.
+    """
     result = {}
     for size in sizes:
         for middle in (".rsvd", ""):
             start = f"{old or unified}/hugetlb.{size}{middle}."
-            if old and files.read_or(start + "usage_in_bytes"):
+            if old and cgroup_files.read_or(start + "usage_in_bytes"):
                 result[size] = {
                     "usage": value(start + "usage_in_bytes"),
                     "max": value(start + "max_usage_in_bytes"),
                     "failcnt": value(start + "failcnt"),
                 }
                 break
-            if not old and files.read_or(start + "current"):
-                events = files.keyed(files.read_or(f"{unified}/hugetlb.{size}.events"))
+            if not old and cgroup_files.read_or(start + "current"):
+                events = cgroup_files.keyed(
+                    cgroup_files.read_or(f"{unified}/hugetlb.{size}.events")
+                )
                 result[size] = {
                     "usage": value(start + "current"),
                     "max": 0,
@@ -296,8 +314,8 @@ def hugetlb(old, unified, sizes):
     return result
 
 
-def devices_of(text):
-    """rdma.current: "mlx4_0 hca_handle=2 hca_object=2000" as ``{"mlx4_0": {"hca_handle": 2, "hca_object": 2000}}``."""
+def devices_of(text: str) -> dict[str, dict[str, int]]:
+    """Return rdma.current, "mlx4_0 hca_handle=2 hca_object=2000", as ``{"mlx4_0": {"hca_handle": 2, "hca_object": 2000}}``."""
     return {
         words[0]: {
             key: int(number)

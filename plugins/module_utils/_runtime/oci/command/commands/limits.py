@@ -9,7 +9,7 @@ import os
 from .... import json_text, units
 from ....errors import Conflict, EngineError, InvalidInput, Unsupported
 from ....kernel import cgroups
-from ....kernel.cgroups.limits import update as flags
+from ....kernel.cgroups.limits import live_update as flags
 from ....kernel.processes import procfs
 from ....untrusted import files, json_bounds  # noqa: F401 # pylint: disable=unused-import # what jsontext.read takes, for the bundle
 from ...spec import schema
@@ -48,7 +48,7 @@ def update(call, _log):
     if schemas:
         linux["intelRdt"] = _change_class(container, linux.get("intelRdt"), schemas)
     merged, writes = cgroups.merge(cgroups.canonical(linux.get("resources")), change)
-    container.group().update(writes)
+    container.group().apply(writes)
     linux["resources"] = merged
     container.keep_config(json_text.dump(dict(config, linux=linux)))
 

@@ -1,16 +1,16 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reading and writing the small files of a cgroup directory."""
+"""Read and write the small files of a cgroup directory."""
 
 from __future__ import annotations
 
 import os
 
 
-def read(path):
-    """The text of a cgroup file without its last newline.
+def read(path: str) -> str:
+    """Return the text of a cgroup file without its last newline.
 
-    :raises OSError: no such file, or the kernel has no value.
+    :raises OSError: there is no such file, or the kernel has no value.
     """
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -23,18 +23,18 @@ def read(path):
     return text.decode("ascii", "replace").rstrip("\n")
 
 
-def read_or(path, default=""):
-    """The same, or ``default`` where the file isn't there or can't be read."""
+def read_or(path: str, default: str = "") -> str:
+    """Return the text of a cgroup file, or ``default`` where it is missing or can't be read."""
     try:
         return read(path)
     except OSError:
         return default
 
 
-def write(path, *texts):
-    """Write each text in one write(2), as cgroup files want it; without one the file is not opened.
+def write(path: str, *texts: str) -> None:
+    """Write each text in one write(2), as cgroup files want it. Without a text the file is not opened.
 
-    :raises OSError: what the kernel thinks of it.
+    :raises OSError: the kernel refuses the file or a text.
     """
     if not texts:
         return
@@ -46,42 +46,42 @@ def write(path, *texts):
         os.close(fd)
 
 
-def keyed(text):
-    """``{"key": 123}`` of the lines ``key 123``; lines of another form are left out."""
+def keyed(text: str) -> dict[str, int]:
+    """Return ``{"key": 123}`` of the lines ``key 123``; leave out lines of another form."""
     pairs = (line.split() for line in text.splitlines())
     return {
         pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].lstrip("-").isdigit()
     }
 
 
-def number(text):
-    """An integer, or None for "max", "" and what else stands for "no limit"."""
+def number(text: str) -> int | None:
+    """Return the integer, or None for "max", "" and other words for "no limit"."""
     return int(text) if text.lstrip("-").isdigit() else None
 
 
 class Directory:
-    """One cgroup directory, as the planning of settings looks at it."""
+    """One cgroup directory, as the translation of limits looks at it."""
 
     __slots__ = ("path",)
 
-    def __init__(self, path):
+    def __init__(self, path: str) -> None:
         self.path = path
 
-    def has(self, name):
+    def has(self, name: str) -> bool:
         return os.path.exists(self.path + "/" + name)
 
-    def read(self, name):
+    def read(self, name: str) -> str:
         return read_or(self.path + "/" + name)
 
 
 class Everything(Directory):
-    """A directory that has every file: what would be written if the controller were there."""
+    """A directory that has every file: shows what would be written if the controller were there."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__("")
 
-    def has(self, name):
+    def has(self, name: str) -> bool:
         return True
 
-    def read(self, name):
+    def read(self, name: str) -> str:
         return ""

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Being told when the kernel runs out of memory in a group, and when the group is gone.
+"""Wait until memory runs out in a group, or the group is gone.
 
 Version 1 by an event descriptor (memory.txt, "OOM Control"), version 2 by inotify(7) on memory.events (cgroup-v2.rst).
 """
@@ -11,13 +11,20 @@ import os
 
 from ....errors import HostError, Unsupported
 from ...calls import syscalls
-from ..hierarchy import files
+from ..hierarchy import cgroup_files
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..hierarchy.layout import GroupDirectories
 
 IN_MODIFY = 0x2
 
 
-def watch(group):
-    """An OldWatch or NewWatch of a Group."""
+def watch(group: GroupDirectories) -> Watch:
+    """Return the Watch of a Group.
+
+    :raises Unsupported: no memory controller here. :raises HostError: the kernel refuses.
+    """
     try:
         if "memory" in group.v1:
             return OldWatch(group.v1["memory"])
@@ -31,31 +38,36 @@ def watch(group):
 
 
 class Watch:
-    """``fileno()`` becomes readable when something happened (poll(2)); then ``read()`` tells what."""
+    """``fileno()`` becomes readable when something happened (poll(2)); then ``read()`` tells what. ``close`` it."""
 
-    def __init__(self, fd, path):
-        self.fd, self.path = fd, path
+    def __init__(self, fd: int, path: str) -> None:
+        self.fd = fd
+        self.path = path
 
-    def fileno(self):
+    def fileno(self) -> int:
         return self.fd
 
-    def gone(self):
-        """Whether the group isn't there any more, or, on version 2, has no process left."""
+    def gone(self) -> bool:
+        """Return whether the group isn't there any more, or, on version 2, has no process left."""
         return not os.path.isdir(self.path)
 
-    def close(self):
+    def read(self) -> int:
+        """Return how often memory ran out since the last call."""
+        raise NotImplementedError
+
+    def close(self) -> None:
         os.close(self.fd)
 
 
 class OldWatch(Watch):
-    """Version 1: the descriptor counts the times that the limit was hit with nothing left to reclaim; a removal counts as one, too."""
+    """Version 1: the descriptor counts how often the limit was hit with nothing left to reclaim. A removal counts as one, too."""
 
-    def __init__(self, path):
+    def __init__(self, path: str) -> None:
         super().__init__(syscalls.eventfd(), path)
         control = -1
         try:
             control = os.open(path + "/memory.oom_control", os.O_RDONLY | os.O_CLOEXEC)
-            files.write(path + "/cgroup.event_control", "%d %d" % (self.fd, control))
+            cgroup_files.write(path + "/cgroup.event_control", f"{self.fd} {control}")
         except BaseException:
             self.close()
             raise
@@ -63,8 +75,8 @@ class OldWatch(Watch):
             if control >= 0:
                 os.close(control)
 
-    def read(self):
-        """How often memory ran out since the last call; 0 when the group was removed."""
+    def read(self) -> int:
+        """Return how often memory ran out since the last call; 0 when the group was removed."""
         try:
             count = int.from_bytes(os.read(self.fd, 8), "little")
         except BlockingIOError:
@@ -73,9 +85,9 @@ class OldWatch(Watch):
 
 
 class NewWatch(Watch):
-    """Version 2: memory.events changes for other reasons, too (the limit was reached, say); only ``oom_kill`` is told of."""
+    """Version 2: memory.events changes for other reasons, too (the limit was reached, say); only ``oom_kill`` counts."""
 
-    def __init__(self, path):
+    def __init__(self, path: str) -> None:
         super().__init__(syscalls.inotify_init(), path)
         try:
             for name in ("memory.events", "cgroup.events"):
@@ -85,14 +97,16 @@ class NewWatch(Watch):
             self.close()
             raise
 
-    def count(self):
-        return files.keyed(files.read_or(self.path + "/memory.events")).get("oom_kill", 0)
+    def count(self) -> int:
+        return cgroup_files.keyed(cgroup_files.read_or(self.path + "/memory.events")).get(
+            "oom_kill", 0
+        )
 
-    def gone(self):
-        return "populated 1" not in files.read_or(self.path + "/cgroup.events")
+    def gone(self) -> bool:
+        return "populated 1" not in cgroup_files.read_or(self.path + "/cgroup.events")
 
-    def read(self):
-        """How many processes were killed since the last call."""
+    def read(self) -> int:
+        """Return how many processes were killed since the last call."""
         try:
             os.read(self.fd, 4096)
         except BlockingIOError:

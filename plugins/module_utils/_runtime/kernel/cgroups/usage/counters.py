@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a group's processes use: memory, CPU time, processes, I/O, and how long they waited for these (pressure).
+"""Read what a group's processes use: memory, CPU time, processes, I/O, and how long they waited for these (pressure).
 
 A part whose controller is not here is left out, and so is a value that the kernel doesn't give. Nothing that costs more than what
 is asked for is read: of memory.stat, the longest file, only the lines wanted are looked at.
@@ -11,7 +11,18 @@ from __future__ import annotations
 import errno
 import os
 
-from ..hierarchy import files
+from ..hierarchy import cgroup_files
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    # By part ("memory", "cpu" ...) and name: see ``collect``.
+    Figures = dict[str, dict[str, Any]]
+    Part = dict[str, "int | None"]
+    # The text of a file; "", or the second argument, where it can't be read.
+    Read = Callable[..., str]
 
 UNLIMITED_V1 = 1 << 62  # version 1 shows "no limit" as the largest number of pages, in bytes
 
@@ -22,16 +33,21 @@ class Reader:
     ``gone`` is set when the group is removed; one made anew at the same place needs a new Reader.
     """
 
-    def __init__(self, v1, unified):
-        self.v1, self.unified, self.gone = v1, unified, False
-        self.fds = {}
+    def __init__(self, v1: Mapping[str, str], unified: str | None) -> None:
+        self.v1 = v1
+        self.unified = unified
+        self.gone = False
+        self.fds: dict[str, int] = {}
 
-    def read(self):
-        """The figures, as ``collect`` has them."""
+    def read(self) -> Figures:
+        """Return the figures, as ``collect`` does."""
         return collect(self.v1, self.unified, self.text)
 
-    def text(self, path, default=""):
-        """The whole of a file, ``default`` where there is none, which is not tried again. Each of these gives all it has in one read(2)."""
+    def text(self, path: str, default: str = "") -> str:
+        """Return the whole of a file; ``default`` where there is none, which is not tried again.
+
+        Each of these files gives all it has in one read(2).
+        """
         fd = self.fds.get(path)
         if fd is None:
             try:
@@ -47,18 +63,20 @@ class Reader:
             self.gone = self.gone or error.errno == errno.ENODEV
             return default
 
-    def close(self):
+    def close(self) -> None:
         for fd in self.fds.values():
             if fd >= 0:
                 os.close(fd)
         self.fds = {}
 
 
-def collect(v1, unified, read=files.read_or):
-    """All figures of a group.
+def collect(
+    v1: Mapping[str, str], unified: str | None, read: Read = cgroup_files.read_or
+) -> Figures:
+    """Return all figures of a group.
 
-    :param v1: ``{controller: directory}``; :param unified: directory in the version 2 tree, or None;
-    :param read: gives a file's text, "" or its second argument for one that isn't there.
+    :param v1: ``{controller: directory}``. :param unified: its directory in the version 2 tree, or None.
+    :param read: returns a file's text; "", or its second argument, for one that isn't there.
     :returns: ``{"memory": {"usage", "working_set", "limit", "swap", "anon", "file"}`` bytes; ``working_set`` is usage without
         the inactive page cache, which is what ``docker stats`` shows; ``limit`` None is none;
         ``"cpu": {"total", "user", "system"`` nanoseconds, ``"periods", "throttled_periods"`` counts, ``"throttled"`` nanoseconds};
@@ -66,7 +84,7 @@ def collect(v1, unified, read=files.read_or):
         ``"io": {"read_bytes", "write_bytes", "reads", "writes"}``, of block devices;
         ``"pressure": {"cpu" | "memory" | "io": {"some" | "full": {"avg10", "avg60", "avg300"`` percent, ``"total"`` µs}}}}``.
     """
-    result = {
+    result: Figures = {
         "memory": memory_v1(v1["memory"], read) if "memory" in v1 else memory_v2(unified, read),
         "cpu": cpu_v1(v1, read) if "cpuacct" in v1 else cpu_v2(unified, read),
         "pids": pids(v1.get("pids") or unified, read),
@@ -76,12 +94,13 @@ def collect(v1, unified, read=files.read_or):
     return {part: figures for part, figures in result.items() if figures}
 
 
-def found(figures):
+def found(figures: Part) -> dict[str, int]:
+    """Return the figures that the kernel gives."""
     return {name: value for name, value in figures.items() if value is not None}
 
 
-def value_of(text, key):
-    """The number in the line ``key 123`` of ``text``, which begins with a line break; None where there is none."""
+def value_of(text: str, key: str) -> int | None:
+    """Return the number in the line ``key 123`` of ``text``, which begins with a line break; None where there is none."""
     at = text.find(f"\n{key} ")
     if at < 0:
         return None
@@ -90,11 +109,11 @@ def value_of(text, key):
     return int(text[start:end] if end >= 0 else text[start:])
 
 
-def number(text):
-    return files.number(text.rstrip("\n"))
+def number(text: str) -> int | None:
+    return cgroup_files.number(text.rstrip("\n"))
 
 
-def memory_v1(path, read):
+def memory_v1(path: str, read: Read) -> Part:
     usage = number(read(path + "/memory.usage_in_bytes"))
     if usage is None:
         return {}
@@ -109,9 +128,9 @@ def memory_v1(path, read):
     return dict(found(figures), limit=limit if limit is not None and limit < UNLIMITED_V1 else None)
 
 
-def memory_v2(path, read):
+def memory_v2(path: str | None, read: Read) -> Part:
     usage = number(read(path + "/memory.current")) if path else None
-    if usage is None:
+    if path is None or usage is None:
         return {}
     stat = "\n" + read(path + "/memory.stat")
     figures = {
@@ -124,7 +143,7 @@ def memory_v2(path, read):
     return dict(found(figures), limit=number(read(path + "/memory.max")))
 
 
-def cpu_v1(v1, read):
+def cpu_v1(v1: Mapping[str, str], read: Read) -> dict[str, int]:
     path = v1["cpuacct"]
     figures = {
         name: number(read(f"{path}/cpuacct.usage{suffix}"))
@@ -140,7 +159,7 @@ def cpu_v1(v1, read):
     return found(figures)
 
 
-def cpu_v2(path, read):
+def cpu_v2(path: str | None, read: Read) -> dict[str, int]:
     stat = "\n" + read(path + "/cpu.stat") if path else ""
     names = {
         "total": "usage_usec",
@@ -156,14 +175,14 @@ def cpu_v2(path, read):
     return found(figures)
 
 
-def pids(path, read):
+def pids(path: str | None, read: Read) -> Part:
     current = number(read(path + "/pids.current")) if path else None
-    if current is None:
+    if path is None or current is None:
         return {}
     return {"current": current, "limit": number(read(path + "/pids.max"))}
 
 
-def io_v1(path, read):
+def io_v1(path: str, read: Read) -> dict[str, int]:
     figures = {}
     for name, file in (("bytes", "io_service_bytes"), ("operations", "io_serviced")):
         figures[name] = sums(
@@ -173,8 +192,8 @@ def io_v1(path, read):
     return {"read_bytes": read_bytes, "write_bytes": write_bytes, "reads": reads, "writes": writes}
 
 
-def sums(text):
-    """Reads and writes over all devices, of lines like "254:0 Read 4096"."""
+def sums(text: str) -> tuple[int, int]:
+    """Return reads and writes over all devices, of lines like "254:0 Read 4096"."""
     totals = {"Read": 0, "Write": 0}
     for fields in (entry.split() for entry in text.splitlines()):
         if len(fields) == 3 and fields[1] in totals:
@@ -182,7 +201,7 @@ def sums(text):
     return totals["Read"], totals["Write"]
 
 
-def io_v2(path, read):
+def io_v2(path: str | None, read: Read) -> dict[str, int]:
     text = read(path + "/io.stat", None) if path else None
     if text is None:
         return {}
@@ -195,8 +214,8 @@ def io_v2(path, read):
     return figures
 
 
-def pressure(path, read):
-    """psi.rst. An opened file of a kernel with ``psi=0`` can't be read: left out."""
+def pressure(path: str | None, read: Read) -> dict[str, dict[str, dict[str, float]]]:
+    """Return the pressure figures (psi.rst). With ``psi=0`` the kernel's files open and can't be read: left out."""
     result = {}
     for resource in ("cpu", "memory", "io") if path else ():
         lines = {}

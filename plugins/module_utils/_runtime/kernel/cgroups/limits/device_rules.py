@@ -2,15 +2,23 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which devices a group's processes may open or make: OCI's ordered rules, and their form in cgroup version 1.
 
-OCI (config-linux.md, "Allowed Device List"): the rules are applied in order, a later one beats an earlier one; what no rule
-speaks of is denied. Version 2 has a BPF program for it (device_program.py), which follows the order exactly. Version 1 has a
+OCI (config-linux.md, "Allowed Device List"): the rules are applied in order, a later one beats an earlier one, and what no rule
+names is denied. Version 2 has a BPF program for it (device_program.py), which follows the order exactly. Version 1 has a
 default and a set of exceptions (devices.rst), in which a hole in a wildcard can't be written.
 """
 
 from __future__ import annotations
 
 from ....errors import InvalidInput, Unsupported
-from ..hierarchy import files
+from ..hierarchy import cgroup_files
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
+
+    Key = tuple[str, "int | None", "int | None"]  # of a Rule
+    Table = dict[Key, int]  # bits by key
 
 MKNOD, READ, WRITE = 1, 2, 4  # as in linux/bpf.h
 ALL = MKNOD | READ | WRITE
@@ -18,29 +26,33 @@ LETTERS = {"r": READ, "w": WRITE, "m": MKNOD}
 
 
 class Rule:
-    """One rule: ``allow``; ``kind`` "c", "b" or "a" (any: then of every number and access); ``major``, ``minor``: None is any;
-    ``access``: bits."""
+    """One rule.
+
+    ``allow``: whether it allows or denies. ``kind``: "c", "b" or "a" (any: then of every number and access). ``major``,
+    ``minor``: None is any. ``access``: bits of MKNOD, READ and WRITE.
+    """
 
     __slots__ = ("allow", "kind", "major", "minor", "access")
 
-    def __init__(self, allow, kind, major, minor, access):
-        self.allow, self.kind, self.major, self.minor, self.access = (
-            allow,
-            kind,
-            major,
-            minor,
-            access,
-        )
+    def __init__(
+        self, allow: bool, kind: str, major: int | None, minor: int | None, access: int
+    ) -> None:
+        self.allow = allow
+        self.kind = kind
+        self.major = major
+        self.minor = minor
+        self.access = access
 
     @property
-    def key(self):
+    def key(self) -> Key:
         return (self.kind, self.major, self.minor)
 
 
-def normalise(rules):
-    """OCI's list as Rules: nothing before the last rule for everything, and each remaining one for "c" or "b".
+def normalise(rules: Iterable[Mapping[str, Any]]) -> list[Rule]:
+    """Return OCI's list as Rules: one for everything first, then each for "c" or "b".
 
-    An access may hold an "a", which stands for nothing, as with runc.
+    What comes before the last rule for everything has no effect, and is left out. An access may hold an "a", which stands for
+    nothing, as with runc.
 
     :raises InvalidInput: an unknown type, access or number.
     """
@@ -63,8 +75,8 @@ def normalise(rules):
     return result
 
 
-def device_number(entry, name):
-    """A major or minor number; None for "any", which is written as nothing or -1."""
+def device_number(entry: Mapping[str, Any], name: str) -> int | None:
+    """Return a major or minor number; None for "any", which is written as nothing or -1."""
     value = entry.get(name)
     if value is None or value == -1:
         return None
@@ -73,21 +85,22 @@ def device_number(entry, name):
     return value
 
 
-def covers(wide, narrow):
-    """Whether every device of the key ``narrow`` is one of the key ``wide``."""
+def covers(wide: Key, narrow: Key) -> bool:
+    """Return whether every device of the key ``narrow`` is one of the key ``wide``."""
     return wide[0] == narrow[0] and all(
         one is None or one == other for one, other in zip(wide[1:], narrow[1:])
     )
 
 
-def overlap(one, other):
+def overlap(one: Key, other: Key) -> bool:
+    """Return whether a device can be one of both keys."""
     return one[0] == other[0] and all(
         a is None or b is None or a == b for a, b in zip(one[1:], other[1:])
     )
 
 
-def exceptions(rules):
-    """The rules as version 1 has them: ``(default: allowed or not, {(kind, major, minor): bits that are the other way})``.
+def exceptions(rules: Sequence[Rule]) -> tuple[bool, Table]:
+    """Return the rules as version 1 has them: ``(default: allowed or not, {(kind, major, minor): bits that are the other way})``.
 
     A hole in a wildcard that lets nodes be made only ("c *:* m" but not 10:229) is left open: a node that can be neither read nor
     written is worth nothing, and the usual defaults have just this.
@@ -95,7 +108,7 @@ def exceptions(rules):
     :raises Unsupported: another hole.
     """
     default = rules[0].allow
-    table = {}
+    table: Table = {}
     for rule in rules[1:]:
         if rule.allow != default:
             table[rule.key] = table.get(rule.key, 0) | rule.access
@@ -113,15 +126,16 @@ def exceptions(rules):
     return default, {key: bits for key, bits in table.items() if bits}
 
 
-def line(key, bits):
-    """One line of devices.allow: "c 1:3 rwm"."""
+def line(key: Key, bits: int) -> str:
+    """Return one line of devices.allow: "c 1:3 rwm"."""
     numbers = ("*" if number is None else str(number) for number in key[1:])
-    return f"{key[0]} {':'.join(numbers)} {''.join((letter for letter, bit in LETTERS.items() if bits & bit))}"
+    access = "".join(letter for letter, bit in LETTERS.items() if bits & bit)
+    return f"{key[0]} {':'.join(numbers)} {access}"
 
 
-def parse_list(text):
-    """devices.list as a table like that of ``exceptions``; None where everything is allowed, whatever is excepted."""
-    table = {}
+def parse_list(text: str) -> Table | None:
+    """Return devices.list as a table like that of ``exceptions``; None where everything is allowed, whatever is excepted."""
+    table: Table = {}
     for entry in text.splitlines():
         kind, numbers, access = entry.split()
         if kind == "a":
@@ -131,8 +145,8 @@ def parse_list(text):
     return table
 
 
-def set_v1(path, rules):
-    """Make the list of the v1 devices cgroup at ``path`` that of ``rules`` (Rules).
+def set_v1(path: str, rules: Sequence[Rule]) -> None:
+    """Make ``rules`` those of the v1 devices cgroup at ``path``.
 
     A running container's list changes by the difference, so that no open(2) of an allowed device fails meanwhile.
 
@@ -140,18 +154,20 @@ def set_v1(path, rules):
     """
     default, wanted = exceptions(rules)
     if default:
-        files.write(path + "/devices.allow", "a")
-        files.write(path + "/devices.deny", *[line(key, bits) for key, bits in wanted.items()])
+        cgroup_files.write(path + "/devices.allow", "a")
+        cgroup_files.write(
+            path + "/devices.deny", *[line(key, bits) for key, bits in wanted.items()]
+        )
         return
-    now = parse_list(files.read(path + "/devices.list"))
+    now = parse_list(cgroup_files.read(path + "/devices.list"))
     if now is None:
-        files.write(path + "/devices.deny", "a")
+        cgroup_files.write(path + "/devices.deny", "a")
         now = {}
-    files.write(
+    cgroup_files.write(
         path + "/devices.allow",
         *[line(key, bits) for key, bits in wanted.items() if bits & ~now.get(key, 0)],
     )
-    files.write(
+    cgroup_files.write(
         path + "/devices.deny",
         *[
             line(key, bits & ~wanted.get(key, 0))

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A live update of linux.resources: what the record becomes, and what has to be written for it.
+"""Merge a live update into linux.resources: what the record becomes, and what has to be written for it.
 
 A change names only what is to be different. Some files hold two options, and some options depend on others: those that a change
 touches are written together with their companions out of the record.
@@ -8,7 +8,12 @@ touches are written together with their companions out of the record.
 
 from __future__ import annotations
 
-from .resources import canonical
+from .resource_types import canonical
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
 
 # The options of ``runc update`` and crun's: name -> section, key, kind of value ("bytes" takes units, and -1).
 FLAGS = {
@@ -30,7 +35,7 @@ FLAGS = {
     "blkio-weight": ("blockIO", "weight", "number"),
 }
 # Lists, and what tells their entries apart.
-KEYED = {
+KEYED: dict[str, tuple[str, ...]] = {
     "weightDevice": ("major", "minor"),
     "throttleReadBpsDevice": ("major", "minor"),
     "throttleWriteBpsDevice": ("major", "minor"),
@@ -41,22 +46,24 @@ KEYED = {
 }
 
 
-def from_flags(given):
-    """The change that options ask for: ``{"memory": bytes, "cpu-share": 512, "cpuset-cpus": "0", ...}``, see ``FLAGS``."""
-    change = {}
+def from_flags(given: Mapping[str, int | str]) -> dict[str, Any]:
+    """Return the change that options ask for: ``{"memory": bytes, "cpu-share": 512, "cpuset-cpus": "0", ...}``, see ``FLAGS``."""
+    change: dict[str, Any] = {}
     for name, value in given.items():
-        section, key, dummy = FLAGS[name]
+        section, key, _kind = FLAGS[name]
         change.setdefault(section, {})[key] = value
     return change
 
 
-def merge(recorded, change):
-    """``(resources, writes)``: what the record becomes, and the part of it that ``Group.update`` has to write.
+def merge(
+    recorded: Mapping[str, Any] | None, change: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return ``(resources, writes)``: what the record becomes, and the part of it that ``Group.apply`` has to write.
 
-    ``recorded``, ``change``: OCI linux.resources. A list of devices, page sizes or interfaces is changed by its entries; device rules
-    are the whole list.
+    A list of devices, page sizes or interfaces is changed by its entries; device rules are the whole list.
 
-    :raises InvalidInput: a value of the wrong kind.
+    :param recorded, change: OCI linux.resources.
+    :raises InvalidInput: a value of the wrong type.
     """
     change = canonical(change)
     result = {
@@ -73,15 +80,15 @@ def merge(recorded, change):
     }
 
 
-def join(section, old, new):
-    """``new`` over ``old``: maps key by key, lists entry by entry."""
+def join(section: str, old: Any, new: Any) -> Any:
+    """Return ``new`` laid over ``old``: maps key by key, lists entry by entry (``KEYED``), all else as a whole."""
     if isinstance(new, dict):
         result = dict(old or {})
         result.update({key: join(key, result.get(key), value) for key, value in new.items()})
         return result
     if section in KEYED:
 
-        def name(entry):
+        def name(entry: dict[str, Any]) -> tuple[Any, ...]:
             return tuple(entry.get(key) for key in KEYED[section])
 
         entries = {name(entry): dict(entry) for entry in old or ()}
@@ -91,8 +98,8 @@ def join(section, old, new):
     return new
 
 
-def memory(merged, asked):
-    """The section, and its writes: a limit and that of memory and swap are one matter.
+def memory(merged: dict[str, Any], asked: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the section, and its writes: a limit and that of memory and swap are one matter.
 
     A limit taken away takes the other with it, unless that is named too: the sum has to be as large at least.
     """
@@ -104,8 +111,11 @@ def memory(merged, asked):
     return merged, writes
 
 
-def cpu(merged, asked):
-    """The section, and its writes: quota and period are one value (on v2 and for systemd); a group made idle loses its shares."""
+def cpu(merged: dict[str, Any], asked: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the section, and its writes: quota and period are one value (on v2 and for systemd).
+
+    A group made idle loses its shares.
+    """
     if asked.get("idle") is not None and not asked.get("shares"):
         merged = {key: value for key, value in merged.items() if key != "shares"}
     writes = dict(asked)

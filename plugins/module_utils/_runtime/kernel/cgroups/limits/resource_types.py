@@ -1,8 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""linux.resources of a document that others wrote: names in the specification's spelling, values of its types.
+"""Read linux.resources of a document that others wrote: names in the specification's spelling, values of its types.
 
-Names are taken whatever their case, as the peers' JSON reader does and their callers rely on; unknown ones are left out
+Names are taken whatever their case, as runc's and crun's JSON readers do and their callers rely on. Unknown ones are left out
 (config.md "Extensibility"), and so is what is null.
 """
 
@@ -10,10 +10,14 @@ from __future__ import annotations
 
 from ....errors import InvalidInput
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 DEVICE = {"major": "int", "minor": "int", "rate": "uint"}
 WEIGHT = {"major": "int", "minor": "int", "weight": "uint", "leafWeight": "uint"}
 # config-linux.md, "Control groups": section -> option -> type; [x] is a list of objects, "" stands for any name.
-TYPES = {
+TYPES: dict[str, Any] = {
     "memory": {
         "limit": "int",
         "reservation": "int",
@@ -61,7 +65,7 @@ SPOKEN = {
     "bool": "true or false",
 }
 # What an entry of a list can't do without.
-NEEDED = {
+NEEDED: dict[str, tuple[str, ...]] = {
     "weightDevice": ("major", "minor"),
     "hugepageLimits": ("pageSize", "limit"),
     "priorities": ("name", "priority"),
@@ -71,7 +75,7 @@ NEEDED.update(
     {key: ("major", "minor", "rate") for key in TYPES["blockIO"] if key.startswith("throttle")}
 )
 # What an OCI runtime grants beside the document's own rules: making any node, and opening those of config-linux.md "Default
-# Devices", terminals, and /dev/net/tun (as runc and crun do).
+# Devices", terminals, and /dev/net/tun (as runc and crun do). Type, major, minor (-1: any), access.
 DEFAULT_DEVICES = (
     ("c", -1, -1, "m"),
     ("b", -1, -1, "m"),
@@ -87,16 +91,19 @@ DEFAULT_DEVICES = (
 )
 
 
-def canonical(resources):
-    """``resources`` (or None) as the rest of this package wants it.
+def canonical(resources: Any) -> dict[str, Any]:
+    """Return ``resources`` (None: nothing) as the rest of this chapter wants it.
 
     :raises InvalidInput: naming the option whose value is of another type.
     """
-    return read({} if resources is None else resources, TYPES, "")
+    return _object({} if resources is None else resources, TYPES, "")
 
 
-def with_default_devices(resources):
-    """The same with the rules of ``DEFAULT_DEVICES`` after its own; without any of its own, all else is denied."""
+def with_default_devices(resources: Any) -> dict[str, Any]:
+    """Return ``canonical`` with the rules of ``DEFAULT_DEVICES`` after its own device rules.
+
+    Without any of its own, all else is denied.
+    """
     result = canonical(resources)
     names = ("type", "major", "minor", "access")
     result["devices"] = result.get("devices", []) + [
@@ -105,28 +112,38 @@ def with_default_devices(resources):
     return result
 
 
-def read(value, kind, name):
+def read(value: Any, kind: Any, name: str) -> Any:
+    """Return a value of the type ``kind`` (see ``TYPES``). :param name: of the option, for a sentence. :raises InvalidInput:"""
     if isinstance(kind, list):
-        if not isinstance(value, list):
-            raise InvalidInput(name or "resources", value, "a list of objects")
-        entries = [read(entry, kind[0], name) for entry in value]
-        for entry in entries:
-            for key in NEEDED.get(name.rpartition(".")[2], ()):
-                if key not in entry:
-                    raise InvalidInput(f"{name}.{key}", None, SPOKEN[kind[0][key]])
-        return entries
-    if not isinstance(kind, dict):
-        right = {"int": int, "uint": int, "text": str, "bool": bool}[kind]
-        if (
-            not isinstance(value, right)
-            or isinstance(value, bool) != (kind == "bool")
-            or (kind == "uint" and value < 0)
-        ):
-            raise InvalidInput(name, value, SPOKEN[kind])
-        return value
+        return _list(value, kind[0], name)
+    if isinstance(kind, dict):
+        return _object(value, kind, name)
+    right: dict[str, type] = {"int": int, "uint": int, "text": str, "bool": bool}
+    if (
+        not isinstance(value, right[kind])
+        or isinstance(value, bool) != (kind == "bool")
+        or (kind == "uint" and isinstance(value, int) and value < 0)
+    ):
+        raise InvalidInput(name, value, SPOKEN[kind])
+    return value
+
+
+def _list(value: Any, kind: dict[str, Any], name: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise InvalidInput(name or "resources", value, "a list of objects")
+    entries = [read(entry, kind, name) for entry in value]
+    for entry in entries:
+        for key in NEEDED.get(name.rpartition(".")[2], ()):
+            if key not in entry:
+                raise InvalidInput(f"{name}.{key}", None, SPOKEN[kind[key]])
+    return entries
+
+
+def _object(value: Any, kind: dict[str, Any], name: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidInput(name or "resources", value, "an object")
-    result, spelling = {}, {key.lower(): key for key in kind}
+    result: dict[str, Any] = {}
+    spelling = {key.lower(): key for key in kind}
     for key, item in value.items():
         known = key if "" in kind else spelling.get(key.lower())
         if known is None or item is None:

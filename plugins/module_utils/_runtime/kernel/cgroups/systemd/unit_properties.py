@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""OCI linux.resources as properties of a systemd unit, so that systemd, when it writes its own settings again, writes ours.
+"""OCI linux.resources as properties of a systemd unit: when systemd writes its own settings again, it writes ours.
 
 systemd.resource-control(5); names by version of cgroups as systemd has them on D-Bus. What systemd has no property for is in
 the files alone: it never touches those.
@@ -9,14 +9,29 @@ the files alone: it never touches those.
 from __future__ import annotations
 
 from ....errors import InvalidInput
-from ..limits import devices, v2
+from ..hierarchy.cgroup_files import Directory
+from ..limits import device_rules, v2
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from ..limits.device_rules import Rule
+
+    # Name, D-Bus signature, value (see kernel/systemd/dbus.py).
+    Property = tuple[str, str, Any]
 
 INFINITY = (1 << 64) - 1
 PERIOD = 100000  # µs, the kernel's default
 
 
-def properties(resources, unified, version):
-    """``[(name, signature, value)]`` for ``resources``; ``unified``: on v2; ``version``: systemd's."""
+def properties(resources: Mapping[str, Any], unified: bool, version: int) -> list[Property]:
+    """Return the properties for ``resources``.
+
+    :param unified: the limits are in the version 2 tree. :param version: systemd's, see ``units.version``.
+    :raises InvalidInput: a value that no kernel takes.
+    """
     result = memory(resources.get("memory") or {}, unified) + cpu(
         resources.get("cpu") or {}, unified, version
     )
@@ -29,16 +44,17 @@ def properties(resources, unified, version):
             ("IOWeight", "t", v2.io_weight(weight)) if unified else ("BlockIOWeight", "t", weight)
         )
     if resources.get("devices"):
-        result += device_properties(devices.normalise(resources["devices"]))
+        result += device_properties(device_rules.normalise(resources["devices"]))
     return result + unified_properties(resources.get("unified") or {}, version)
 
 
-def amount(value):
+def amount(value: int) -> int:
+    """Return a number of bytes; INFINITY for -1."""
     return INFINITY if value < 0 else value
 
 
-def memory(section, unified):
-    result = []
+def memory(section: Mapping[str, Any], unified: bool) -> list[Property]:
+    result: list[Property] = []
     if section.get("limit"):
         result.append(("MemoryMax" if unified else "MemoryLimit", "t", amount(section["limit"])))
     if unified and section.get("reservation"):
@@ -49,19 +65,18 @@ def memory(section, unified):
     return result
 
 
-class Nothing:
+class Nothing(Directory):
     """A directory of which nothing can be read."""
 
-    @staticmethod
-    def read(_name):
+    def read(self, name: str) -> str:
         return ""
 
 
-NOTHING = Nothing()
+NOTHING = Nothing("")
 
 
-def cpu(section, unified, version):
-    result = []
+def cpu(section: Mapping[str, Any], unified: bool, version: int) -> list[Property]:
+    result: list[Property] = []
     idle = unified and section.get("idle") == 1 and version >= 252
     if idle:
         result.append(("CPUWeight", "t", 0))
@@ -78,9 +93,12 @@ def cpu(section, unified, version):
     return result
 
 
-def quota(amount_us, period, version):
-    """CPUQuotaPerSecUSec, which systemd keeps in whole per cents: rounded up, so that the file's own value stays within it."""
-    result = []
+def quota(amount_us: int, period: int, version: int) -> list[Property]:
+    """Return the properties of a quota. :param amount_us, period: µs, 0 for none.
+
+    systemd keeps CPUQuotaPerSecUSec in whole per cents: it is rounded up, so that the file's own value stays within it.
+    """
+    result: list[Property] = []
     if period and version >= 242:
         result.append(("CPUQuotaPeriodUSec", "t", period))
     if amount_us or period:
@@ -91,38 +109,38 @@ def quota(amount_us, period, version):
     return result
 
 
-def mask(text, key):
-    """A list like "0-3,6" as bytes of bits, the lowest first."""
+def mask(text: str, key: str) -> bytes:
+    """Return a list like "0-3,6" as bytes of bits, the lowest first. :raises InvalidInput: for the option ``key``."""
     bits = 0
     for part in filter(None, (part.strip() for part in text.split(","))):
-        first, dummy, last = part.partition("-")
+        first, dash, last = part.partition("-")
         if (
             not first.isdigit()
-            or (dummy and not last.isdigit())
+            or (dash and not last.isdigit())
             or int(last or first) < int(first)
             or int(last or first) > 1 << 16
         ):
             raise InvalidInput(key, text, "a list such as 0-3,6")
-        for number in range(int(first), int(last or first) + 1):
-            bits |= 1 << number
+        for index in range(int(first), int(last or first) + 1):
+            bits |= 1 << index
     return bits.to_bytes(max((bits.bit_length() + 7) // 8, 1), "little")
 
 
-def device_properties(rules):
-    """DevicePolicy and DeviceAllow, which replaces what the unit had. Denials within what is allowed have no form here."""
+def device_properties(rules: Sequence[Rule]) -> list[Property]:
+    """Return DevicePolicy and DeviceAllow, which replaces what the unit had. Denials within what is allowed have no form here."""
     if rules[0].allow:
         return [("DeviceAllow", "a(ss)", []), ("DevicePolicy", "s", "auto")]
-    dummy, table = devices.exceptions(rules)
+    _default, table = device_rules.exceptions(rules)
     allowed = []
     for (kind, major, minor), bits in table.items():
-        access = devices.line((kind, major, minor), bits).rpartition(" ")[2]
+        access = device_rules.line((kind, major, minor), bits).rpartition(" ")[2]
         group = "char" if kind == "c" else "block"
         if major is None and minor is None:
             allowed.append((f"{group}-*", access))
         elif major is not None and minor is None:
-            allowed.append(("%s-%d" % (group, major), access))
+            allowed.append((f"{group}-{major}", access))
         elif major is not None:
-            allowed.append(("/dev/%s/%d:%d" % (group, major, minor), access))
+            allowed.append((f"/dev/{group}/{major}:{minor}", access))
     return [
         ("DeviceAllow", "a(ss)", []),
         ("DevicePolicy", "s", "strict"),
@@ -140,9 +158,9 @@ BYTES = {
 }
 
 
-def unified_properties(section, version):
-    """Those of the raw v2 files that systemd has a property for."""
-    result = []
+def unified_properties(section: Mapping[str, str], version: int) -> list[Property]:
+    """Return the properties of those raw v2 files that systemd has one for."""
+    result: list[Property] = []
     idle = section.get("cpu.idle", "").strip() == "1" and version >= 252
     for file, text in section.items():
         text = text.strip()
@@ -156,19 +174,14 @@ def unified_properties(section, version):
             each = number(file, words[0]) if words and words[0] != "max" else 0
             result += quota(each, number(file, words[1]) if len(words) > 1 else PERIOD, version)
         elif file in ("cpuset.cpus", "cpuset.mems") and version >= 244:
-            result.append(
-                (
-                    {"cpuset.cpus": "AllowedCPUs", "cpuset.mems": "AllowedMemoryNodes"}[file],
-                    "ay",
-                    mask(text, file),
-                )
-            )
+            name = "AllowedCPUs" if file == "cpuset.cpus" else "AllowedMemoryNodes"
+            result.append((name, "ay", mask(text, file)))
     if idle:
         result.append(("CPUWeight", "t", 0))
     return result
 
 
-def number(file, text):
+def number(file: str, text: str) -> int:
     if not text.isdigit():
         raise InvalidInput("unified." + file, text, "a number or max")
     return int(text)
@@ -177,15 +190,15 @@ def number(file, text):
 # ----------------------------------------------------------------------------------------------- annotations
 
 
-def annotated(annotations):
-    """Properties asked for by annotations ``org.systemd.property.NAME: VALUE``, VALUE in GVariant's text form.
+def annotated(annotations: Mapping[str, str]) -> list[Property]:
+    """Return the properties asked for by annotations ``org.systemd.property.NAME: VALUE``, VALUE in GVariant's text form.
 
     Known forms: 'text', true, false, a number with its type before it (uint64 5) or without (int32), and ['a', 'b'].
     A name that ends in Sec takes seconds, and is given to systemd as NAMEUSec.
 
     :raises InvalidInput: another form.
     """
-    result = []
+    result: list[Property] = []
     for key, text in annotations.items():
         if key.startswith("org.systemd.property."):
             name = key[len("org.systemd.property.") :]
@@ -208,8 +221,9 @@ TYPES = {
 }
 
 
-def variant(key, text):
-    kind, dummy, rest = text.rpartition(" ")
+def variant(key: str, text: str) -> tuple[str, Any]:
+    """Return ``(D-Bus signature, value)``. :raises InvalidInput: for the annotation ``key``."""
+    kind, _space, rest = text.rpartition(" ")
     quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "'\""
     try:
         if text in ("true", "false"):

@@ -10,10 +10,14 @@ BIN := $(VENV)/bin
 # Some processes side by side; RUN_OPTIONS="--workers 1" for one after the other, PYTEST_OPTIONS="-k name" and the like for pytest.
 RUN := $(BIN)/python tests/run.py $(RUN_OPTIONS)
 AND_PYTEST := -- $(PYTEST_OPTIONS)
+LONG := tests/unit/fuzz tests/unit/builds/test_fuzz.py tests/unit/store/test_acknowledged.py tests/integration/builds/test_fuzz.py \
+	tests/integration/images/test_fuzz.py tests/integration/images/test_power_cuts.py tests/integration/images/test_crash.py \
+	tests/integration/containers/test_crash.py tests/integration/containers/test_two_controllers.py tests/integration/process/test_crash.py \
+	tests/integration/oci_command/test_killed.py tests/hosts/test_killed.py
 REQUIRE := tests/tools/requirements.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-unit test-integration test-hosts test-vm sanity changelog docs package bench bench-images bench-delivery clean
+.PHONY: help venv demo test test-unit test-integration test-hosts test-long test-vm test-conformance sanity changelog docs package bench bench-images bench-delivery clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -64,6 +68,10 @@ test-vm: venv  ## the integration tests inside two virtual machines with systemd
 test-conformance: venv  ## crun's and runc's own suites, podman and docker on our OCI runtime, beside runc and crun
 	@$(REQUIRE) test conformance
 	$(BIN)/python tests/conformance $(SUITES)
+
+test-long: $(VENV)/.filled  ## fuzz, power cuts, kills and races twenty times as long
+	@$(REQUIRE) test peers hosts
+	PYCONTAINER_TEST_SCALE=20 $(RUN) $(LONG) -- -o timeout=7200 $(PYTEST_OPTIONS)
 
 sanity: $(VENV)/.linters  ## ansible-test sanity and the other linters
 	@$(REQUIRE) test sanity

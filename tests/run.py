@@ -47,13 +47,19 @@ APART = [
 
 
 class Job:
-    """Files that one process runs. :ivar output: what pytest printed. :ivar cases: [(seconds, name, outcome, reason)]."""
+    """Files that one process runs.
+
+    :ivar output: what pytest printed.
+    :ivar cases: [(seconds, name, outcome, reason)].
+    :ivar seconds, busy: how long it took, and how much of it a processor worked for it.
+    """
 
     def __init__(self, files):
         self.files = files
         self.lines = sum(len(file.read_bytes().splitlines()) for file in files)
         self.apart = files[0].relative_to(TESTS).parts[0] not in WITH_NETWORK
-        self.output, self.returncode, self.cases, self.seconds = "", None, [], 0.0
+        self.output, self.returncode, self.cases = "", None, []
+        self.seconds = self.busy = 0.0
 
     @property
     def name(self):
@@ -87,20 +93,21 @@ class Job:
                 ]  # the first builds roots and machines for the others
             elif os.geteuid() == 0:
                 command = APART + command + ["--leak-check=apart"]
-            done = subprocess.run(
-                command,
-                cwd=CHECKOUT,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                check=False,
-                env=dict(os.environ, PYCONTAINER_TEST_WORKER=str(worker)),
-            )
-            self.output, self.returncode, self.seconds = (
-                done.stdout.decode("utf-8", "replace"),
-                done.returncode,
-                time.monotonic() - begin,
-            )
+            with open(place / "output", "w+b") as output:
+                process = subprocess.Popen(
+                    command,
+                    cwd=CHECKOUT,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    env=dict(os.environ, PYCONTAINER_TEST_WORKER=str(worker)),
+                )
+                _pid, status, used = os.wait4(process.pid, 0)
+                process.returncode = self.returncode = os.waitstatus_to_exitcode(status)
+                output.seek(0)
+                self.output = output.read().decode("utf-8", "replace")
+            self.seconds = time.monotonic() - begin
+            self.busy = used.ru_utime + used.ru_stime
             if report.exists():
                 self.cases = list(cases(report))
         finally:
@@ -180,7 +187,7 @@ def run(todo, workers, options):
                 if job.returncode not in (0, 5):  # 5: nothing was selected
                     print(job.output, flush=True)
                 print(
-                    f"[{len(done)}/{len(todo)}] {job.seconds:4.0f} s  {job.name}: "
+                    f"[{len(done)}/{len(todo)}] {job.seconds:4.0f} s, {job.busy:4.0f} busy  {job.name}: "
                     f"{summed(job.counts())}",
                     flush=True,
                 )
@@ -242,7 +249,8 @@ def report(done, begin):
         for name in failed + [f"{name}: pytest ended with an error of its own" for name in broken]:
             print(f"  {name}")
     counts = sum((job.counts() for job in done), collections.Counter())
-    print(f"\n{summed(counts)} in {time.monotonic() - begin:.0f} s")
+    busy = sum(job.busy for job in done)
+    print(f"\n{summed(counts)} in {time.monotonic() - begin:.0f} s; {busy:.0f} s of processors")
 
 
 def main():

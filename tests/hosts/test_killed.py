@@ -16,8 +16,9 @@ import threading
 import pytest
 from hosts.conftest import fleet_of
 from support.fleet import standins
+from support.scale import scaled
 
-TRIES = 4  # of each kind
+TRIES = scaled(4)  # of each kind
 SEED = 1
 
 WEB = {

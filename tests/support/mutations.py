@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Bad input by the thousand, the same in every run: a seed damages a good document, archive or stream in one way or several.
 
-``PYCONTAINER_FUZZ=20`` makes twenty times as many. A case that was found wrong is to be had again by its number.
+``PYCONTAINER_TEST_SCALE=20`` makes twenty times as many. A case that was found wrong is to be had again by its number.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import re
 import resource
 import signal
 
-FACTOR = float(os.environ.get("PYCONTAINER_FUZZ", "1"))
+from . import scale
+
 LONGEST = 30  # seconds of one case: more is a hang
 MEMORY = 1 << 30  # bytes that a case may ask for beyond what is there
 
@@ -73,8 +74,8 @@ PYTHON = re.compile(
 
 
 def cases(count):
-    """Seeds for so many cases, and ``PYCONTAINER_FUZZ`` times as many."""
-    return range(int(count * FACTOR))
+    """Seeds for so many cases (scale.py)."""
+    return range(scale.scaled(count))
 
 
 class Wrong(Exception):

@@ -10,6 +10,7 @@ import random
 import pytest
 from pycontainer import errors
 from pycontainer.builds.plans import plan, request
+from support.scale import scaled
 
 from . import corpus
 
@@ -98,7 +99,7 @@ def test_damaged_containerfiles(builder, monkeypatch, seed):
     generator, path, planned = random.Random(seed), builder.context(corpus.FILES), 0
     texts = [text for text, _options in corpus.CASES.values()]
     before = len(os.listdir("/proc/self/fd"))
-    for _count in range(500):
+    for _count in range(scaled(500)):
         text = damaged(generator, generator.choice(texts))
         try:
             found = plan.plan_build(

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Two tasks at once over the same containers, and commands that look beside them: they end as one after the other would, and nothing is lost.
 
-STORE_ROUNDS says how many rounds; the suite takes a few.
+PYCONTAINER_TEST_SCALE says how many rounds; the suite takes a few.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ import pytest
 from pycontainer import containers
 from pycontainer.deploy import install
 from pycontainer.store import database
+from support.scale import scaled
 
 PACKAGE = os.path.dirname(os.path.dirname(database.__file__))
-ROUNDS = int(os.environ.get("STORE_ROUNDS", "0"))
 
 # What a module does with its arguments, for each line of standard input; the answers are lines, too. Ready with the first word, so that two begin together.
 TASKS = """
@@ -156,7 +156,7 @@ def test_the_same_task_twice_at_once(engine, both, listed):
         for number in range(3)
     ]
     tasks = [many(*items)] if listed else items
-    for turn in range(ROUNDS or 4):
+    for turn in range(scaled(4)):
         answers = together(both, tasks, tasks)
         assert [answer.get("msg") for answer in answers if answer["failed"]] == [], turn
         definitions, states = check_whole(engine)
@@ -173,7 +173,7 @@ def test_opposing_definitions(engine, both, listed):
     """Each container is as one of the two wants it, and runs."""
     items = [[web(number, env={"A": str(which)}) for number in range(3)] for which in range(2)]
     tasks = [[many(*some)] if listed else some for some in items]
-    for turn in range(ROUNDS or 4):
+    for turn in range(scaled(4)):
         answers = together(both, *tasks)
         assert [answer.get("msg") for answer in answers if answer["failed"]] == [], turn
         definitions, states = check_whole(engine)
@@ -187,7 +187,7 @@ def test_create_against_remove(engine, both, listed):
     """Each is there and runs, or is not there."""
     make = [web(number) for number in range(4)]
     drop = [{"name": item["name"], "state": "absent"} for item in make]
-    for turn in range(ROUNDS or 6):
+    for turn in range(scaled(6)):
         answers = together(both, *[[many(*some)] if listed else some for some in (make, drop)])
         assert [answer.get("msg") for answer in answers if answer["failed"]] == [], turn
         definitions, states = check_whole(engine)
@@ -200,7 +200,7 @@ def test_nothing_is_lost_while_somebody_looks(engine, both):
     """Five containers in one task beside a loop of ``ps -aq``: all that a task said are known afterwards."""
     look = install.command_line(engine) + ["ps", "-aq"]
     items = [web(number) for number in range(5)]
-    for turn in range(ROUNDS or 3):
+    for turn in range(scaled(3)):
         engine.db.close()  # so that those who look are the last to leave
         both[0].begin(many(*items))
         lookers = [

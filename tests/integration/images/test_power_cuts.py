@@ -3,7 +3,7 @@
 """A power cut at any moment: what had been reported done is there and whole, what had not is whole or not there at all, and a rerun ends right.
 
 The store lies on a disk that writes down what reaches it (``recorded_disk.py``). All work is done once; then the disk is looked at as it was after
-one write or another, with and without what its cache may have lost. ``PYCONTAINER_FUZZ`` has more cuts made.
+one write or another, with and without what its cache may have lost. ``PYCONTAINER_TEST_SCALE`` has more cuts made.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ import time
 import pytest
 from pycontainer.kernel import cgroups
 from pycontainer.kernel.cgroups.hierarchy import removal
+from support.scale import scaled
 from support.waiting import until
 
 
@@ -54,7 +55,7 @@ def test_create_that_is_killed_anywhere(runtime, bundle, given):
     whole = time.monotonic() - began
     runtime.ok("delete", "--force", "c")
     chance, unfinished = random.Random(3), 0
-    for _attempt in range(20):
+    for _attempt in range(scaled(20)):
         process = subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )

@@ -14,6 +14,7 @@ from pycontainer.containers.client import monitor_client, zygote_client
 from pycontainer.containers.records import state
 from pycontainer.kernel import cgroups
 from pycontainer.kernel.processes import procfs
+from support.scale import scaled
 
 COUNT = "i=0; while :; do i=$((i+1)); echo $i; sleep 0.02; done"
 
@@ -162,7 +163,7 @@ def test_start_that_is_killed_anywhere(boxes, eventually):
     """Kill the monitor, its worker or both at random moments of a start; the next call finds nothing in its way."""
     zygote_client.connect(boxes.paths).close()
     chance = random.Random(5)
-    for _attempt in range(25):
+    for _attempt in range(scaled(25)):
         box = boxes.shell("echo run; sleep 100")
         box.write()
         connection = zygote_client.connect(boxes.paths)

@@ -11,6 +11,7 @@ from pycontainer.builds.parse import lines, modes, mount_flags, patterns, stages
 from pycontainer.builds.placing import copying
 from pycontainer.builds.stage import state
 from pycontainer.errors import EngineError
+from support.scale import scaled
 
 SEED = b"""# syntax=docker/dockerfile:1
 # escape=`
@@ -105,7 +106,7 @@ def damaged(generator, seed):
 def test_containerfiles(seed):
     generator = random.Random(seed)
     good = 0
-    for _count in range(500):
+    for _count in range(scaled(500)):
         data = damaged(generator, SEED)
         try:
             file = stages.Containerfile(data, "file", {"V": "3"}, {"TARGETARCH": "amd64"})
@@ -144,7 +145,7 @@ def carry_through(file):
 def test_ignore_files_and_modes():
     generator = random.Random(1)
     alphabet = "ab/*?[]^-!\\.# {}()|+$\u00e9"
-    for _count in range(5000):
+    for _count in range(scaled(5000)):
         text = "".join(generator.choice(alphabet) for _number in range(generator.randint(0, 12)))
         try:
             rules = patterns.Ignore([text, "!" + text])

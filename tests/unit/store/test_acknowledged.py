@@ -12,6 +12,7 @@ import sys
 
 import pytest
 from pycontainer.store import database
+from support.scale import scaled
 
 PACKAGE = os.path.dirname(os.path.dirname(database.__file__))
 
@@ -61,7 +62,7 @@ def end(process, kill=False):
 def test_nothing_that_was_acknowledged_is_lost(tmp_path, kill):
     """Tasks of several threads beside commands that only look, which come and go, so that some are the last to leave time and again."""
     path, log, chance = str(tmp_path / "state.db"), str(tmp_path / "log"), random.Random(7)
-    tasks, lookers, begun, wanted = [], [], 0, int(os.environ.get("STORE_TASKS", "6"))
+    tasks, lookers, begun, wanted = [], [], 0, scaled(6)
     while begun < wanted or tasks:
         while len(tasks) < 2 and begun < wanted:
             tasks.append(start(path, log, 20, 4, 3))

@@ -54,6 +54,8 @@ class Job:
     :ivar seconds, busy: how long it took, and how much of it a processor worked for it.
     """
 
+    running: set[int] = set()  # the processes of all jobs
+
     def __init__(self, files):
         self.files = files
         self.lines = sum(len(file.read_bytes().splitlines()) for file in files)
@@ -102,7 +104,9 @@ class Job:
                     stderr=subprocess.STDOUT,
                     env=dict(os.environ, PYCONTAINER_TEST_WORKER=str(worker)),
                 )
+                Job.running.add(process.pid)
                 _pid, status, used = os.wait4(process.pid, 0)
+                Job.running.discard(process.pid)
                 process.returncode = self.returncode = os.waitstatus_to_exitcode(status)
                 output.seek(0)
                 self.output = output.read().decode("utf-8", "replace")
@@ -197,8 +201,16 @@ def run(todo, workers, options):
     ]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    try:
+        for thread in threads:
+            thread.join()
+    except BaseException:
+        waiting.clear()
+        for pid in list(Job.running):
+            os.kill(pid, signal.SIGINT)  # pytest tidies up
+        for thread in threads:
+            thread.join()
+        raise
     return done
 
 

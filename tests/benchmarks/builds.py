@@ -184,7 +184,8 @@ class Docker:
 
 def part(engine, context):
     """Wall seconds of a cached build in a process that has the engine loaded: what a task adds to Ansible's own time."""
-    from pycontainer.builds.plans import plan, request
+    from pycontainer.builds.parse import build_request
+    from pycontainer.builds.plans import plan
     from pycontainer.engine import Engine
 
     program = (
@@ -196,7 +197,7 @@ def part(engine, context):
         "request.Request(network='none'), %r)\n"
         "    assert not found.changed, found.actions\n    print(time.perf_counter() - begin)\n"
     )
-    assert plan and request and Engine
+    assert plan and build_request and Engine
     return float(
         peers.run(
             sys.executable,

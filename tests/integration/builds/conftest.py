@@ -92,7 +92,8 @@ class Builder:
 
     def look(self, text, files=None, name="t:1", path=None, check=False, named=None, **options):
         """The plan of a build."""
-        from pycontainer.builds.plans import plan, request
+        from pycontainer.builds.parse import build_request
+        from pycontainer.builds.plans import plan
         from pycontainer.builds.steps import build_progress
 
         self.lines = []
@@ -101,7 +102,7 @@ class Builder:
         return plan.plan_build(
             self.engine,
             [name] if name else [],
-            request.Request(**options),
+            build_request.Request(**options),
             path,
             data=text.encode(),
             named=named,

@@ -170,7 +170,8 @@ def test_reproducible(builder, engine):
 def test_reproducible_in_another_store(builder, tmp_path, base_tree):
     """Another host, another time, other directories: the same digests."""
     from pycontainer import images
-    from pycontainer.builds.plans import plan, request
+    from pycontainer.builds.parse import build_request
+    from pycontainer.builds.plans import plan
     from pycontainer.engine import Engine
 
     text = (
@@ -189,7 +190,7 @@ def test_reproducible_in_another_store(builder, tmp_path, base_tree):
             made = plan.plan_build(
                 engine,
                 ["t:1"],
-                request.Request(network="none"),
+                build_request.Request(network="none"),
                 builder.context(FILES),
                 data=text.encode(),
             )

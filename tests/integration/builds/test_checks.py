@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import pytest
 from pycontainer import errors, images
-from pycontainer.builds.parse import patterns, stages
+from pycontainer.builds.parse import dockerignore, stages
 from pycontainer.builds.plans import plan
-from pycontainer.builds.stage import checks
+from pycontainer.builds.stage import build_checks
 
 from .test_task import command, options, task  # noqa: F401 - fixtures
 
@@ -100,14 +100,14 @@ CASES = [  # a text, and the rules that it breaks with their lines
 def test_rules(builder, text, expected):
     file = stages.Containerfile(text.encode(), platform_args=plan.platform_args(None))
     found = {}
-    for finding in checks.check(builder.engine, file, patterns.Ignore(["tmp"]))[1]:
+    for finding in build_checks.check(builder.engine, file, dockerignore.Ignore(["tmp"]))[1]:
         found.setdefault(finding.rule, []).append(finding.line)
     assert found == expected
 
 
 def test_every_rule_is_tested():
     assert {rule for _text, expected in CASES for rule in expected} == set(
-        checks.RULES + checks.EXPERIMENTAL
+        build_checks.RULES + build_checks.EXPERIMENTAL
     )
 
 
@@ -117,7 +117,7 @@ def test_what_is_likely_meant(builder):
         platform_args=plan.platform_args(None),
     )
     assert [
-        finding.message.partition("(")[2] for finding in checks.check(builder.engine, file)[1]
+        finding.message.partition("(")[2] for finding in build_checks.check(builder.engine, file)[1]
     ] == ["did you mean BUILDARCH?)", "did you mean $PATH?)"]
 
 
@@ -138,7 +138,7 @@ def test_a_build_warns_and_goes_on_and_errors_stop_it(builder):
         ("", {"checks": "error"}),
         ("# check=error=false\n", {"args": {"BUILDKIT_DOCKERFILE_CHECK": "error=true"}}),
     ):
-        with pytest.raises(checks.Broken, match="JSONArgsRecommended"):
+        with pytest.raises(build_checks.Broken, match="JSONArgsRecommended"):
             builder(text + BOX + "RUN touch /never\nCMD a", name="t:2", **more)
     assert images.find(builder.engine, "t:2") is None and builder.ran == []
     assert (
@@ -155,7 +155,7 @@ def test_the_task(builder, task):
     ] and len(result["warnings"]) == 1
     quiet = task(build=options(context, checks="ignore", squash=True))
     assert len(quiet["checks"]) == 1 and quiet["warnings"] == []
-    with pytest.raises(checks.Broken) as caught:
+    with pytest.raises(build_checks.Broken) as caught:
         task(build=options(context, checks="error"))
     assert caught.value.checks == result["checks"]
 

@@ -17,7 +17,8 @@ import time
 
 import pytest
 from pycontainer import errors, images
-from pycontainer.builds.plans import plan, request
+from pycontainer.builds.parse import build_request
+from pycontainer.builds.plans import plan
 from pycontainer.builds.sources import git
 
 TEXT = "FROM box:1\nCOPY f d/ /in/\n"
@@ -149,7 +150,7 @@ def build(builder):
         made = plan.plan_from(
             builder.engine,
             ["t:1"],
-            request.Request(**options),
+            build_request.Request(**options),
             where,
             name,
             stdin and io.BytesIO(stdin),

@@ -14,7 +14,7 @@ import threading
 
 import pytest
 from pycontainer import errors
-from pycontainer.builds.parse import modes, words
+from pycontainer.builds.parse import chmod, expansion
 
 
 @pytest.mark.parametrize(
@@ -38,13 +38,13 @@ from pycontainer.builds.parse import modes, words
     ],
 )
 def test_modes(text, old, directory, new):
-    assert modes.parse(text)(old, directory) == new
+    assert chmod.parse(text)(old, directory) == new
 
 
 @pytest.mark.parametrize("text", ["", "8", "99999", "77777", "u", "z+x", "u+q", "u=rw g=r", "u,g"])
 def test_what_is_no_mode(text):
-    with pytest.raises(words.Trouble, match="--chmod="):
-        modes.parse(text)
+    with pytest.raises(expansion.Trouble, match="--chmod="):
+        chmod.parse(text)
 
 
 def test_links_of_a_source(builder):

@@ -14,7 +14,7 @@ import threading
 
 import pytest
 from pycontainer import errors
-from pycontainer.builds.plans import request
+from pycontainer.builds.parse import build_request
 from pycontainer.builds.sources import git
 
 pytestmark = pytest.mark.skipif(not shutil.which("git"), reason="git is not installed")
@@ -108,9 +108,9 @@ def test_no_password_of_the_host_is_sent(builder, asked, home):
             builder(text)
     assert seen and set(seen) <= {None, "Basic " + base64.b64encode(b"user:").decode()}, seen
     with pytest.raises(errors.InvalidInput, match="git ls-remote: "):
-        from pycontainer.builds.sources import fetching
+        from pycontainer.builds.sources import context_fetch
 
-        fetching.locate(builder.engine, address + "/x.git", request.Request())
+        context_fetch.locate(builder.engine, address + "/x.git", build_request.Request())
     assert not [one for one in seen if one and "secret" in one]
 
 

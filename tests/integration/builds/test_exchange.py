@@ -10,8 +10,8 @@ import os
 
 import pytest
 from pycontainer import errors, images
-from pycontainer.builds.cache import exchange
-from pycontainer.builds.plans import plan, request
+from pycontainer.builds.parse import build_request, cache_flags
+from pycontainer.builds.plans import plan
 from pycontainer.builds.steps import build_progress
 from pycontainer.engine import Engine
 from pycontainer.images.model import manifest
@@ -56,7 +56,7 @@ def hosts(builder, tmp_path, base_tree):
         build.plan = plan.plan_build(
             engine,
             ["t:1"],
-            request.Request(**options),
+            build_request.Request(**options),
             path,
             data=text.encode(),
             progress=build_progress.Plain(build.lines.append),
@@ -131,7 +131,7 @@ def test_a_cache_in_the_image(hosts, registry):
         pushed.apply()
         hosts(len(hosts.engines), cache_from=[name])
         assert ran(hosts.lines) == 2
-    assert exchange.KEY not in hosts(0, "FROM t:1\nENV B=1")["config"]
+    assert cache_flags.KEY not in hosts(0, "FROM t:1\nENV B=1")["config"]
 
 
 def test_a_cache_that_is_not_there(hosts, registry, tmp_path):
@@ -160,10 +160,10 @@ def test_a_cache_that_lies(hosts, tmp_path):
     index = json.loads((tmp_path / "cache" / "index.json").read_text())
     document = json.loads((blobs / index["manifests"][0]["digest"][7:]).read_text())
     config = json.loads((blobs / document["config"]["digest"][7:]).read_text())
-    steps = config[exchange.KEY]["steps"]
+    steps = config[cache_flags.KEY]["steps"]
     for step in steps:
         step["diff_id"] = "sha256:" + "0" * 64 if step["diff_id"] else step["diff_id"]
-    config[exchange.KEY]["steps"] = steps + [
+    config[cache_flags.KEY]["steps"] = steps + [
         None,
         {},
         {"keys": 1},
@@ -193,7 +193,7 @@ def test_a_cache_that_lies(hosts, tmp_path):
 )
 def test_places_that_are_refused(text, said):
     with pytest.raises(errors.InvalidInput, match=said):
-        request.Request(cache_to=[text])
+        build_request.Request(cache_to=[text])
 
 
 def test_a_stage_without_cache(builder):

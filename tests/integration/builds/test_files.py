@@ -8,7 +8,7 @@ import os
 
 import pytest
 from pycontainer import errors
-from pycontainer.builds.plans import request
+from pycontainer.builds.parse import build_request
 from pycontainer.errors import HostError
 from pycontainer.images.configuration import credentials
 
@@ -35,12 +35,12 @@ def test_an_ignore_file(builder, kind, name):
     from pycontainer.builds.plans import plan
 
     if kind == "zero":  # the link stays in the context, where no such file is
-        plan.plan_from(builder.engine, ["t:1"], request.Request(network="none"), context)
+        plan.plan_from(builder.engine, ["t:1"], build_request.Request(network="none"), context)
         return
     with pytest.raises(
         errors.InvalidInput, match="ignore.* a regular file of at most 1048576 bytes"
     ):
-        plan.plan_from(builder.engine, ["t:1"], request.Request(network="none"), context)
+        plan.plan_from(builder.engine, ["t:1"], build_request.Request(network="none"), context)
 
 
 @pytest.mark.parametrize("kind", ["fifo", "zero", "large"])
@@ -52,4 +52,4 @@ def test_files_that_the_user_names(tmp_path, kind):
             credentials.read(path)
         return
     with pytest.raises(errors.InvalidInput, match="regular file of at most"):
-        request._read(path)
+        build_request._read(path)

@@ -9,7 +9,8 @@ import random
 
 import pytest
 from pycontainer import errors
-from pycontainer.builds.plans import plan, request
+from pycontainer.builds.parse import build_request
+from pycontainer.builds.plans import plan
 from support.scale import scaled
 
 from . import corpus
@@ -105,7 +106,7 @@ def test_damaged_containerfiles(builder, monkeypatch, seed):
             found = plan.plan_build(
                 builder.engine,
                 ["t:1"],
-                request.Request(network="none"),
+                build_request.Request(network="none"),
                 path,
                 data=text.encode("utf-8", "replace"),
             )

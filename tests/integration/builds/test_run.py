@@ -17,9 +17,9 @@ import time
 
 import pytest
 from pycontainer import errors, images
-from pycontainer.builds.plans.request import secret_of
-from pycontainer.builds.sources import agents
-from pycontainer.builds.steps import commands
+from pycontainer.builds.parse.build_request import secret_of
+from pycontainer.builds.sources import ssh_agent
+from pycontainer.builds.steps import run_command
 from pycontainer.kernel import cgroups
 
 made = []  # names of the control groups that this test's builds made
@@ -49,7 +49,7 @@ def before(engine, monkeypatch):
         made.append(os.urandom(count).hex())
         return made[-1]
 
-    monkeypatch.setattr(commands.secrets, "token_hex", noted)
+    monkeypatch.setattr(run_command.secrets, "token_hex", noted)
     return leftovers(engine)
 
 
@@ -212,7 +212,7 @@ def test_an_agent_for_another_user(builder, tmp_path):
             builder.read(builder(text, ssh={"default": path}), "tmp/x") == "33 0 640\n"
             and os.stat(path).st_uid == 0
         )
-        place = agents.relay(str(tmp_path), "relay", path, (0, 0), 0o600, stack)
+        place = ssh_agent.relay(str(tmp_path), "relay", path, (0, 0), 0o600, stack)
         for word in (b"one", b"two"):
             with socket.socket(socket.AF_UNIX) as client:
                 client.settimeout(10)

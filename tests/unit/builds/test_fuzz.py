@@ -7,9 +7,9 @@ from __future__ import annotations
 import random
 
 import pytest
-from pycontainer.builds.parse import lines, modes, mount_flags, patterns, stages, words
-from pycontainer.builds.placing import copying
-from pycontainer.builds.stage import state
+from pycontainer.builds.parse import chmod, dockerignore, expansion, lines, mount_flags, stages
+from pycontainer.builds.placing import copy_add
+from pycontainer.builds.stage import stage_state
 from pycontainer.errors import EngineError
 from support.scale import scaled
 
@@ -114,7 +114,7 @@ def test_containerfiles(seed):
             good += 1
         except lines.BadFile as error:
             assert error.line >= 1 and str(error).startswith("file:%d: " % error.line)
-        except words.Trouble:  # what builder.py makes a BadFile of
+        except expansion.Trouble:  # what builder.py makes a BadFile of
             pass
     assert good > 5  # the damage is not always deadly
 
@@ -122,15 +122,15 @@ def test_containerfiles(seed):
 def carry_through(file):
     """What a build does with the instructions before it touches anything."""
     for stage in file.needed(file.target(None)):
-        current = state.State(("linux", "amd64", ""))
+        current = stage_state.State(("linux", "amd64", ""))
         for instruction in stage.commands:
-            if instruction.name in state.METADATA:
+            if instruction.name in stage_state.METADATA:
                 try:
-                    state.apply(current, instruction, file.lexer)
+                    stage_state.apply(current, instruction, file.lexer)
                 except EngineError:
                     return
             elif instruction.name in ("COPY", "ADD"):
-                copying.Copy(instruction, current, file.lexer)
+                copy_add.Copy(instruction, current, file.lexer)
             elif instruction.name == "RUN":
                 for text in instruction.flags.get("mount", ()):
                     try:
@@ -148,19 +148,19 @@ def test_ignore_files_and_modes():
     for _count in range(scaled(5000)):
         text = "".join(generator.choice(alphabet) for _number in range(generator.randint(0, 12)))
         try:
-            rules = patterns.Ignore([text, "!" + text])
+            rules = dockerignore.Ignore([text, "!" + text])
             rules.ignores("a/b/c.d")
             rules.may_hold("a/b")
-        except words.Trouble:
+        except expansion.Trouble:
             pass
         try:
-            modes.parse(
+            chmod.parse(
                 "".join(
                     generator.choice("ugoa+-=rwxXst0789,")
                     for _number in range(generator.randint(0, 8))
                 )
             )(0o644, False)
-        except words.Trouble:
+        except expansion.Trouble:
             pass
 
 

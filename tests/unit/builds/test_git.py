@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from pycontainer.builds.parse.words import Trouble
+from pycontainer.builds.parse.expansion import Trouble
 from pycontainer.builds.sources import git
 
 ONE, TWO, TAG = "a1b2c3d4" * 5, "a1b2ffff" * 5, "0000beef" * 5

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import pytest
 from pycontainer import errors
-from pycontainer.builds.parse import instructions, lines, mount_flags, stages, words
-from pycontainer.builds.placing import copying
-from pycontainer.builds.stage import state
+from pycontainer.builds.parse import expansion, instructions, lines, mount_flags, stages
+from pycontainer.builds.placing import copy_add
+from pycontainer.builds.stage import stage_state
 
 
 def one(text):
@@ -329,9 +329,9 @@ def test_mounts_that_are_refused(text, part):
 
 def test_neither_history_nor_progress_shows_a_password():
     add = one("ADD https://me:secret@h.example/x $there /y/")
-    now = state.State(("linux", "amd64", ""))
+    now = stage_state.State(("linux", "amd64", ""))
     now.args["there"] = "https://me:secret@h.example/z.git#v1"
-    copy = copying.Copy(add, now, words.Lexer())
+    copy = copy_add.Copy(add, now, expansion.Lexer())
     assert copy.history == "ADD https://h.example/x https://h.example/z.git#v1 /y/ # buildkit"
     assert copy.sources[0] == "https://me:secret@h.example/x"
     assert add.title == "ADD https://h.example/x $there /y/"
@@ -339,10 +339,10 @@ def test_neither_history_nor_progress_shows_a_password():
 
 @pytest.mark.parametrize("text", ["ENV x=$x$x", "LABEL $x$x=1", "EXPOSE $x$x", "USER $x$x"])
 def test_an_instruction_whose_variables_grow_without_end_is_named(text):
-    now = state.State(("linux", "amd64", ""))
+    now = stage_state.State(("linux", "amd64", ""))
     now.config["Env"] = ["x=" + "1" * 600_000]
-    with pytest.raises(words.Trouble, match="the variables in it make a text of more than"):
-        state.apply(now, one(text), words.Lexer())
+    with pytest.raises(expansion.Trouble, match="the variables in it make a text of more than"):
+        stage_state.apply(now, one(text), expansion.Lexer())
 
 
 def test_arguments_before_from_that_grow_without_end():
@@ -355,10 +355,11 @@ def test_arguments_before_from_that_grow_without_end():
 
 
 def test_no_configuration_is_larger_than_what_is_read():
-    now = state.State(("linux", "amd64", ""))
+    now = stage_state.State(("linux", "amd64", ""))
     for _line in range(10):
         now.note("x" * 1_000_000)
     with pytest.raises(
-        words.Trouble, match="the image's configuration would have 10.* bytes; accepted: 8388608"
+        expansion.Trouble,
+        match="the image's configuration would have 10.* bytes; accepted: 8388608",
     ):
         now.document()

@@ -10,7 +10,7 @@ import time
 import types
 
 import pytest
-from pycontainer.builds.sources import sources
+from pycontainer.builds.trees import stat_cache
 
 
 def entry(**changes):
@@ -23,18 +23,18 @@ def entry(**changes):
 
 
 def test_it_is_kept_between_builds(tmp_path):
-    cache = sources.StatCache(str(tmp_path / "x" / "cache"), True)
+    cache = stat_cache.StatCache(str(tmp_path / "x" / "cache"), True)
     first = entry()
     assert cache.get(first) is None
     cache.put(first, "digest")
     cache.save()
-    again = sources.StatCache(str(tmp_path / "x" / "cache"), True)
+    again = stat_cache.StatCache(str(tmp_path / "x" / "cache"), True)
     assert again.get(first) == "digest"
 
 
 @pytest.mark.parametrize("field", ["st_ino", "st_size", "st_mtime_ns", "st_ctime_ns", "st_mode"])
 def test_any_difference_counts(tmp_path, field):
-    cache, first = sources.StatCache(str(tmp_path / "cache"), True), entry()
+    cache, first = stat_cache.StatCache(str(tmp_path / "cache"), True), entry()
     cache.put(first, "digest")
     assert cache.get(first) == "digest"
     setattr(first.status, field, getattr(first.status, field) + 1)
@@ -45,7 +45,7 @@ def test_any_difference_counts(tmp_path, field):
 def test_what_changed_a_moment_ago_is_not_remembered(tmp_path, field):
     """It could change again within the clock's grain and look the same."""
     cache, young = (
-        sources.StatCache(str(tmp_path / "cache"), True),
+        stat_cache.StatCache(str(tmp_path / "cache"), True),
         entry(**{field: time.time_ns()}),
     )
     cache.put(young, "digest")
@@ -53,7 +53,7 @@ def test_what_changed_a_moment_ago_is_not_remembered(tmp_path, field):
 
 
 def test_check_mode_writes_nothing(tmp_path):
-    cache = sources.StatCache(str(tmp_path / "cache"), False)
+    cache = stat_cache.StatCache(str(tmp_path / "cache"), False)
     cache.put(entry(), "digest")
     cache.save()
     assert list(tmp_path.iterdir()) == []
@@ -62,14 +62,14 @@ def test_check_mode_writes_nothing(tmp_path):
 def test_what_is_of_no_use_any_more_is_forgotten(tmp_path):
     """Files that are gone, and contexts that were in a temporary directory."""
     path, status = tmp_path / "cache", entry().status
-    facts = sources.StatCache._facts(status) + ["digest"]
-    for count, kept in ((sources.FEW, sources.FEW + 1), (sources.FEW + 4, 1)):
+    facts = stat_cache.StatCache._facts(status) + ["digest"]
+    for count, kept in ((stat_cache.FEW, stat_cache.FEW + 1), (stat_cache.FEW + 4, 1)):
         path.write_text(json.dumps({"dist/%d.js" % number: facts for number in range(count)}))
-        cache = sources.StatCache(str(path), True)
+        cache = stat_cache.StatCache(str(path), True)
         cache.put(entry(), "digest")
         cache.save()
         assert len(json.loads(path.read_text())) == kept
-    for name, age in (("old", sources.AGE + 100), ("young", sources.AGE - 100)):
+    for name, age in (("old", stat_cache.AGE + 100), ("young", stat_cache.AGE - 100)):
         (tmp_path / name).write_text("{}")
         os.utime(tmp_path / name, (time.time() - age,) * 2)
     cache.put(entry(), "another")
@@ -80,4 +80,4 @@ def test_what_is_of_no_use_any_more_is_forgotten(tmp_path):
 @pytest.mark.parametrize("text", ["[]", "{}", "null", "", '{"x": [1'])
 def test_a_strange_file_is_nothing_known(tmp_path, text):
     (tmp_path / "cache").write_text(text)
-    assert sources.StatCache(str(tmp_path / "cache"), True).get(entry()) is None
+    assert stat_cache.StatCache(str(tmp_path / "cache"), True).get(entry()) is None

@@ -10,7 +10,7 @@ import tarfile
 import time
 
 import pytest
-from pycontainer.builds.placing import archives
+from pycontainer.builds.trees import add_archives
 from pycontainer.errors import EngineError
 from pycontainer.images.archives import archive_reader, root_import
 from pycontainer.images.plans import squash
@@ -177,7 +177,7 @@ def added(data, place):
     os.mkdir(os.path.join(place, "top"))
     top = os.open(os.path.join(place, "top"), os.O_RDONLY)
     try:
-        archives.extract(top, lambda: os.open(path, os.O_RDONLY), "it")
+        add_archives.extract(top, lambda: os.open(path, os.O_RDONLY), "it")
     finally:
         os.close(top)
 

@@ -9,9 +9,8 @@ import threading
 
 import pytest
 from pycontainer import errors
-from pycontainer.builds.cache import exchange
-from pycontainer.builds.parse import lines, words
-from pycontainer.builds.sources import fetching
+from pycontainer.builds.parse import cache_flags, expansion, lines
+from pycontainer.builds.sources import context_fetch
 from pycontainer.cli import run_flags
 from pycontainer.containers.options import process, security
 from pycontainer.images.archives import archive_writer as saving
@@ -50,7 +49,7 @@ REGULAR = {
     "an authority": (lambda path: transport._context([path]), "ca_path: "),
     "a registry's certificate": (lambda path: server.Certificate(path, None, print), "tls_cert: "),
     "a document of a build cache": (
-        of_layout(lambda path: exchange._document(path, DIGEST)),
+        of_layout(lambda path: cache_flags._document(path, DIGEST)),
         "is not a regular file|is a symbolic link",
     ),
 }
@@ -70,7 +69,7 @@ def test_what_is_no_regular_file_is_refused(tmp_path, monkeypatch, what, make):
 @pytest.mark.parametrize("make", [fifo, endless])
 def test_what_is_no_regular_file_is_no_index_of_a_build_cache(tmp_path, make):
     make(str(tmp_path / "index.json"))
-    assert exchange._digest(str(tmp_path)) is None
+    assert cache_flags.layout_digest(str(tmp_path)) is None
 
 
 @pytest.mark.parametrize("make", [fifo, endless])
@@ -130,12 +129,12 @@ def test_a_fetched_containerfile_has_a_limit(tmp_path, monkeypatch):
         with open(path, "wb") as file:
             file.truncate(lines.MAX_SIZE + 1)
 
-    monkeypatch.setattr(fetching, "directory", lambda _engine, _found: str(tmp_path))
+    monkeypatch.setattr(context_fetch, "directory", lambda _engine, _found: str(tmp_path))
     with pytest.raises(
-        words.Trouble,
+        expansion.Trouble,
         match="https://h/x is no archive, and a Containerfile has at most 8388608 bytes",
     ):
-        fetching._take(fetching.Located(), None, fetch, "https://h/x")
+        context_fetch._take(context_fetch.Located(), None, fetch, "https://h/x")
 
 
 def test_files_are_read_up_to_a_limit(tmp_path):

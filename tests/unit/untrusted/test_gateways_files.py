@@ -19,10 +19,11 @@ APART = tuple(
 )  # oci/ reads documents of others by means of its own (oci/spec/document.py)
 
 OWN = {  # "file:function": of the store, of /run/pycontainer or of the controller's cache, where root or the user alone can put something
-    RUNTIME + "builds/cache/caches.py:listing": "a cache's id, beside what steps write",
-    RUNTIME + "builds/sources/fetching.py:_take": "what was fetched, in a directory of the store",
+    RUNTIME + "builds/cache/cache_mounts.py:listing": "a cache's id, beside what steps write",
     RUNTIME
-    + "builds/sources/remote.py:Fetched.open": "what was fetched, in a directory of the store",
+    + "builds/sources/context_fetch.py:_take": "what was fetched, in a directory of the store",
+    RUNTIME
+    + "builds/sources/add_url.py:Fetched.open": "what was fetched, in a directory of the store",
     RUNTIME + "containers/access/auto_remove.py:remove.left": "a container's own directory",
     RUNTIME + "containers/lifecycle/checkpoints.py:_appear": "what CRIU wrote, to sync it",
     RUNTIME + "containers/spec/files.py:_put": "a container's own directory",
@@ -74,9 +75,9 @@ ON_PURPOSE = {  # what a user names and what may be a pipe, or a file of the hos
 }
 BENEATH = {  # one name in a directory that is open, through no link, and without waiting or after a look at the type
     RUNTIME
-    + "builds/placing/exported.py:_content_is": "a regular file when it was looked at, and opened without waiting",
+    + "builds/outputs/local_output.py:_content_is": "a regular file when it was looked at, and opened without waiting",
     RUNTIME
-    + "builds/sources/sources.py:Entry.open": "a regular file when it was looked at, and opened without waiting",
+    + "builds/trees/source_tree.py:Entry.open": "a regular file when it was looked at, and opened without waiting",
     RUNTIME + "containers/access/copy.py:Source.pieces": "a descriptor whose type was looked at",
     RUNTIME + "containers/client/stdio.py:without_name": "a descriptor of a FIFO",
     RUNTIME

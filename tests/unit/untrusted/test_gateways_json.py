@@ -41,10 +41,10 @@ OWN = {
     RUNTIME + "registry/service/supervisor.py": "a service's configuration",
     RUNTIME + "layers/workers.py": "from a process forked for unpacking",
     RUNTIME + "delivery/spool.py": "what a delivery keeps",
-    RUNTIME + "builds/steps/work.py": "from a process forked for compressing",
+    RUNTIME + "builds/steps/workspace.py": "from a process forked for compressing",
     RUNTIME
-    + "builds/steps/running.py": "from a process forked for a step, outside of the container",
-    RUNTIME + "builds/sources/sources.py": "digests of a context's files",
+    + "builds/steps/run_container.py": "from a process forked for a step, outside of the container",
+    RUNTIME + "builds/trees/stat_cache.py": "digests of a context's files",
     RUNTIME + "deploy/install.py": "host.json, and what Python says of itself",
     "plugin_utils/_screen.py": "the run's own file",
     "plugin_utils/_delivery_source.py": "a recipe in the controller's cache",

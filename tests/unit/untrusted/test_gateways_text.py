@@ -9,7 +9,7 @@ import pathlib
 
 import pytest
 from pycontainer import errors
-from pycontainer.builds.steps import output
+from pycontainer.builds.steps import step_output
 from pycontainer.cli import session, tables, templates
 from pycontainer.progress import board as progress
 from pycontainer.untrusted import text
@@ -89,7 +89,7 @@ def test_a_session(capsys):
 
 
 def test_a_programs_last_lines_stay_lines():
-    assert str(output.StepFailed("it ended:\nline\x1b", 1)) == "it ended:\nline\\x1b"
+    assert str(step_output.StepFailed("it ended:\nline\x1b", 1)) == "it ended:\nline\\x1b"
     assert str(errors.HostError("a\nb")) == "a\\nb"
     assert len(str(errors.RegistryError("x" * 100_000))) < 5000
     assert len(str(errors.InvalidInput("name", "x" * 100_000, "a name"))) < 5000

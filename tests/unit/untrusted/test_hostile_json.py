@@ -10,8 +10,7 @@ import types
 
 import pytest
 from pycontainer import errors
-from pycontainer.builds.cache import exchange
-from pycontainer.builds.parse import instructions, lines
+from pycontainer.builds.parse import cache_flags, instructions, lines
 from pycontainer.cli import templates
 from pycontainer.containers.options import security
 from pycontainer.delivery import recipe
@@ -103,8 +102,8 @@ def test_a_containerfile():
 
 def test_a_build_cache(tmp_path):
     (tmp_path / "index.json").write_bytes(b"[" * 100_000)
-    assert exchange._digest(str(tmp_path)) is None
-    assert not exchange._is_replaced(str(tmp_path))
+    assert cache_flags.layout_digest(str(tmp_path)) is None
+    assert not cache_flags._is_replaced(str(tmp_path))
 
 
 def test_a_template():

@@ -42,7 +42,7 @@ BOUNDED = {  # (file, function) that calls itself for each directory: what bound
     (RUNTIME + "layers/difference.py", "_contents"): "MAX_DEPTH",
     (RUNTIME + "containers/access/packing.py", "_contents"): "DEEPEST",
     (RUNTIME + "volumes/populate.py", "_copy"): "200, of an image's tree",
-    (RUNTIME + "builds/sources/sources.py", "_walk"): "MAX_DEPTH",
+    (RUNTIME + "builds/trees/source_tree.py", "_walk"): "MAX_DEPTH",
     (RUNTIME + "deploy/fingerprint.py", "_sources_of_directory"): "the engine's own sources",
     (RUNTIME + "layers/confined_tree.py", "remove"): "MAX_DEPTH: of what was unpacked there",
     (RUNTIME + "containers/spec/resources.py", "_walk"): "the host's /dev",

@@ -9,10 +9,10 @@ import os
 from .. import containers, images, units
 from ..errors import InvalidInput
 from .outputs.outputs import Output
+from .parse.build_request import Request, secret_of
+from .plans import build_results
 from .plans import plan as plans
-from .plans import products
-from .plans.request import Request, secret_of
-from .sources import fetching
+from .sources import context_fetch
 from .stage import change
 
 # Options that belong to some sources only.
@@ -108,7 +108,7 @@ def build(engine, params):
         )
     images.check_source(params, ("path", "config", "comment", "verify"), "build")
     where = options["path"]
-    if not fetching.is_remote(where) and not os.path.isdir(where):
+    if not context_fetch.is_remote(where) and not os.path.isdir(where):
         raise InvalidInput(
             "build.path",
             where,
@@ -121,7 +121,7 @@ def build(engine, params):
             "no annotations together with squash, whose image has a manifest of its own",
         )
     outputs = [Output.of_options(entry) for entry in options.get("outputs") or ()]
-    wish = products.Wish(
+    wish = build_results.Wish(
         images.names_of(params),
         params.get("platform") or (),
         bool(options.get("squash")),
@@ -143,7 +143,7 @@ def build(engine, params):
             called=called,
         )
 
-    return products.plan(engine, wish, make)
+    return build_results.plan(engine, wish, make)
 
 
 def _request(params, options, platform):

@@ -12,7 +12,7 @@ import contextlib
 import os
 
 from .. import containers, images, networks, units, volumes
-from ..builds.cache import caches
+from ..builds.cache import cache_mounts
 from ..errors import Conflict, InvalidInput, NotFound
 from ..reconcile import Plan
 from .info import used
@@ -144,7 +144,7 @@ def plan_images(engine, filters=None, everything=False):
 
 def plan_builder_cache(engine):
     """Remove the files that RUN --mount=type=cache has kept. Facts: ``builder_cache_caches_deleted``, ``builder_cache_space_reclaimed``."""
-    plan = caches.plan_prune(engine)
+    plan = cache_mounts.plan_prune(engine)
     found = plan.facts
     plan.facts = lambda: {
         "builder_cache_caches_deleted": found()["caches"],

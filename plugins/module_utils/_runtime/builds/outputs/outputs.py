@@ -15,7 +15,7 @@ from ...kernel.mounts import mounts, overlay
 from ...layers import difference
 from ...reconcile import Plan
 from ...untrusted import files
-from ..placing import exported
+from . import local_output
 
 KNOWN = {
     "local": ("dest", "privileged"),
@@ -127,7 +127,7 @@ class Output:
         plan = Plan(f"output {self.dest}")
         if self.kind == "local":
             with View(engine, record) as seen:
-                found, lost = exported.different(seen.fd, self.dest, self.privileged)
+                found, lost = local_output.different(seen.fd, self.dest, self.privileged)
             if found:
                 plan.warnings.extend(lost)
                 after = dict.fromkeys(list(found)[:SHOWN], "as in the image")
@@ -181,10 +181,10 @@ class Output:
     def _local(self, engine, record):
         os.makedirs(self.dest, exist_ok=True)
         with View(engine, record) as seen:
-            exported.different(
+            local_output.different(
                 seen.fd, self.dest, self.privileged
             )  # raises where a file can't take the place of what is there, before anything is written
-            exported.write(seen.fd, self.dest, self.privileged)
+            local_output.write(seen.fd, self.dest, self.privileged)
 
     def _tar_is(self, engine, record):
         """Whether the file at ``dest`` is byte for byte what would be written."""

@@ -13,7 +13,7 @@ from ... import units
 from ...errors import EngineError, InvalidInput
 from ...untrusted import json_reader
 from ...untrusted.text import without_userinfo
-from . import words
+from . import expansion
 from .lines import BadFile, Raw, heredoc_of, split_flags
 
 SWITCH, VALUE, LIST = "switch", "value", "list"
@@ -107,10 +107,10 @@ def parse(raw, escape="\\"):
     instruction = Instruction(raw)
     try:
         if raw.name not in NAMES:
-            raise words.Trouble(f"unknown instruction: {raw.name}; known: {', '.join(NAMES)}")
+            raise expansion.Trouble(f"unknown instruction: {raw.name}; known: {', '.join(NAMES)}")
         instruction.flags = _flags(raw) if not _without_flags(raw) else {}
         _ARGUMENTS[raw.name](instruction, escape)
-    except (words.Trouble, InvalidInput) as error:
+    except (expansion.Trouble, InvalidInput) as error:
         raise BadFile(raw.line, str(error)) from None
     return instruction
 
@@ -125,20 +125,22 @@ def _flags(raw):
     for name, value in raw.flags:
         kind = known.get(name)
         if kind is None:
-            raise words.Trouble(
+            raise expansion.Trouble(
                 f"{raw.name}: unknown flag --{name}; known: "
                 f"{', '.join(('--' + each for each in known)) or 'none'}"
             )
         if kind == SWITCH:
             if value is not None and value.lower() not in ("true", "false"):
-                raise words.Trouble(f"{raw.name}: flag --{name} takes true or false, not {value!r}")
+                raise expansion.Trouble(
+                    f"{raw.name}: flag --{name} takes true or false, not {value!r}"
+                )
             value = value is None or value.lower() == "true"
         elif value is None:
-            raise words.Trouble(f"{raw.name}: flag --{name} needs a value")
+            raise expansion.Trouble(f"{raw.name}: flag --{name} needs a value")
         if kind == LIST:
             found.setdefault(name, []).append(value)
         elif name in found:
-            raise words.Trouble(f"{raw.name}: flag --{name} is given twice")
+            raise expansion.Trouble(f"{raw.name}: flag --{name} is given twice")
         else:
             found[name] = value
     return found
@@ -160,13 +162,13 @@ def json_words(text):
     except EngineError:
         return None
     if not all(isinstance(item, str) for item in found):
-        raise words.Trouble("in the JSON form all words must be strings in double quotes")
+        raise expansion.Trouble("in the JSON form all words must be strings in double quotes")
     return found
 
 
 def _need(instruction, text="at least one argument"):
     if not instruction.rest:
-        raise words.Trouble(f"{instruction.name} needs {text}")
+        raise expansion.Trouble(f"{instruction.name} needs {text}")
 
 
 def _one(instruction, _escape):
@@ -185,22 +187,22 @@ def _command(instruction, _escape):
         listed if listed is not None else [instruction.rest] if instruction.rest else []
     )
     if instruction.name == "RUN" and not instruction.args:
-        raise words.Trouble("RUN needs a command")
+        raise expansion.Trouble("RUN needs a command")
 
 
 def _check_run(instruction):
     network, security = instruction.flags.get("network"), instruction.flags.get("security")
     if instruction.flags.get("device"):
-        raise words.Trouble(
+        raise expansion.Trouble(
             f"RUN: --device={instruction.flags['device'][0]} is not accepted: a build has no "
             "devices of the host"
         )
     if network not in (None, "default", "none", "host"):
-        raise words.Trouble(
+        raise expansion.Trouble(
             f"RUN: --network={network} is not accepted; accepted: default, none, host"
         )
     if security not in (None, "sandbox", "insecure"):
-        raise words.Trouble(
+        raise expansion.Trouble(
             f"RUN: --security={security} is not accepted; accepted: sandbox, insecure"
         )
 
@@ -208,9 +210,9 @@ def _check_run(instruction):
 def _from(instruction, _escape):
     parts = instruction.rest.split()
     if len(parts) not in (1, 3) or len(parts) == 3 and parts[1].lower() != "as":
-        raise words.Trouble("FROM takes an image, or: IMAGE AS NAME")
+        raise expansion.Trouble("FROM takes an image, or: IMAGE AS NAME")
     if len(parts) == 3 and not _STAGE_NAME.fullmatch(parts[2].lower()):
-        raise words.Trouble(
+        raise expansion.Trouble(
             f"FROM: invalid name for a stage: {parts[2]!r}; accepted: a letter, then letters, "
             "digits, - _ and ."
         )
@@ -220,11 +222,11 @@ def _from(instruction, _escape):
 def _pairs(instruction, escape):
     """ENV and LABEL: key=value ..., or the old form: key, blank, all the rest."""
     _need(instruction)
-    found = words.split(instruction.rest, escape)
+    found = expansion.split(instruction.rest, escape)
     if "=" not in found[0]:
         parts = instruction.rest.split(None, 1)
         if len(parts) < 2:
-            raise words.Trouble(
+            raise expansion.Trouble(
                 f"{instruction.name} must have two arguments, or the form key=value"
             )
         instruction.args, instruction.old_form = [(parts[0], parts[1])], True
@@ -232,20 +234,20 @@ def _pairs(instruction, escape):
     for word in found:
         key, equals, value = word.partition("=")
         if not equals:
-            raise words.Trouble(
+            raise expansion.Trouble(
                 f"{instruction.name}: {word!r} has no =; all must have the form key=value"
             )
         if not key:
-            raise words.Trouble(f"{instruction.name}: names can not be blank")
+            raise expansion.Trouble(f"{instruction.name}: names can not be blank")
         instruction.args.append((key, value))
 
 
 def _arg(instruction, escape):
     _need(instruction)
-    for word in words.split(instruction.rest, escape):
+    for word in expansion.split(instruction.rest, escape):
         key, equals, value = word.partition("=")
         if not key:
-            raise words.Trouble("ARG: names can not be blank")
+            raise expansion.Trouble("ARG: names can not be blank")
         instruction.args.append((key, value if equals else None))
 
 
@@ -257,7 +259,7 @@ def _list(instruction, _escape):
         word.strip() for word in (listed if listed is not None else instruction.rest.split())
     ]
     if not all(instruction.args) or not instruction.args:
-        raise words.Trouble("VOLUME: a volume can't be an empty string")
+        raise expansion.Trouble("VOLUME: a volume can't be an empty string")
 
 
 def _files(instruction, _escape):
@@ -265,17 +267,17 @@ def _files(instruction, _escape):
     listed = json_words(instruction.rest)
     instruction.args = listed if listed is not None else instruction.rest.split()
     if len(instruction.args) < 2:
-        raise words.Trouble(
+        raise expansion.Trouble(
             f"{instruction.name} needs at least two arguments: a source and a destination"
         )
     source = instruction.flags.get("from") or ""
     if "$" in source[:-1]:
-        raise words.Trouble(
+        raise expansion.Trouble(
             f"{instruction.name}: --from={source}: variables have no values there; FROM has them: "
             "make a stage of it"
         )
     if instruction.heredocs and heredoc_of(instruction.args[-1]) is not None:
-        raise words.Trouble(
+        raise expansion.Trouble(
             f"{instruction.name}: the destination {instruction.args[-1]} can't be a here-document"
         )
 
@@ -288,7 +290,7 @@ def _expose(instruction, _escape):
 def _shell(instruction, _escape):
     instruction.args = json_words(instruction.rest)
     if not instruction.args:
-        raise words.Trouble("SHELL needs the JSON form: a list of words in double quotes")
+        raise expansion.Trouble("SHELL needs the JSON form: a list of words in double quotes")
 
 
 def _health(instruction, _escape):
@@ -296,14 +298,14 @@ def _health(instruction, _escape):
     kind, rest = _head(instruction.rest)
     if kind == "NONE":
         if rest:
-            raise words.Trouble("HEALTHCHECK NONE takes no arguments")
+            raise expansion.Trouble("HEALTHCHECK NONE takes no arguments")
         instruction.args = ["NONE"]
         return
     if kind != "CMD":
-        raise words.Trouble(f"HEALTHCHECK: unknown type {kind}; known: CMD, NONE")
+        raise expansion.Trouble(f"HEALTHCHECK: unknown type {kind}; known: CMD, NONE")
     listed = json_words(rest)
     if not rest or listed is not None and not listed:
-        raise words.Trouble("HEALTHCHECK CMD needs a command")
+        raise expansion.Trouble("HEALTHCHECK CMD needs a command")
     instruction.exec_form = listed is not None
     instruction.args = ["CMD"] + listed if listed is not None else ["CMD-SHELL", rest]
     for flag in ("interval", "timeout", "start-period", "start-interval"):
@@ -312,7 +314,7 @@ def _health(instruction, _escape):
     retries = instruction.flags.get("retries")
     if retries:
         if not re.fullmatch("[0-9]{1,9}", retries):
-            raise words.Trouble(f"HEALTHCHECK: --retries={retries} is not a number")
+            raise expansion.Trouble(f"HEALTHCHECK: --retries={retries} is not a number")
         instruction.flags["retries"] = int(retries)
 
 
@@ -325,12 +327,12 @@ def _head(text):
 def _duration(text, flag):
     """Seconds of a time as Go writes it (``1m30s``): a unit is needed but for 0."""
     if re.fullmatch(r"\d+(\.\d+)?", text) and float(text):
-        raise words.Trouble(
+        raise expansion.Trouble(
             f"HEALTHCHECK: --{flag}={text} has no unit; accepted: a time such as 30s or 1m30s"
         )
     seconds = units.duration(text, "HEALTHCHECK --" + flag)
     if 0 < seconds < 0.001:
-        raise words.Trouble(f"HEALTHCHECK: --{flag}={text} is less than 1ms")
+        raise expansion.Trouble(f"HEALTHCHECK: --{flag}={text} is less than 1ms")
     return seconds
 
 
@@ -338,7 +340,7 @@ def _onbuild(instruction, escape):
     _need(instruction, "an instruction")
     name, rest = _head(instruction.rest)
     if name in ("ONBUILD", "FROM", "MAINTAINER"):
-        raise words.Trouble(
+        raise expansion.Trouble(
             f"{name} isn't allowed as an ONBUILD trigger"
             if name != "ONBUILD"
             else "chaining ONBUILD via ONBUILD ONBUILD isn't allowed"

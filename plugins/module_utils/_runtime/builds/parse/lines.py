@@ -11,7 +11,7 @@ import re
 
 from ...errors import EngineError
 from ...untrusted import json_reader
-from . import words
+from . import expansion
 
 HEREDOC_NAMES = ("ADD", "COPY", "RUN")
 DIRECTIVES = ("syntax", "escape", "check")
@@ -122,7 +122,7 @@ class _Reader:
                 continue
             try:
                 raw = self._instruction(logical.strip(), start)
-            except words.Trouble as error:
+            except expansion.Trouble as error:
                 raise BadFile(start + 1, str(error)) from None
             raw.comments, comments = comments, []
             yield raw
@@ -152,7 +152,7 @@ class _Reader:
         name = written.upper()
         try:
             flags, rest = split_flags(rest.strip(), self.escape)
-        except words.Trouble as error:
+        except expansion.Trouble as error:
             raise BadFile(start + 1, str(error)) from None
         heredocs = []
         inner, given = name, rest
@@ -203,10 +203,10 @@ def _is_list(text):
 
 def heredocs_of(text):
     """The heredocs that the words of a line open, empty still. A backslash escapes here whatever the escape directive says."""
-    lexer = words.Lexer("\\", raw=True, skip_unset=True)
+    lexer = expansion.Lexer("\\", raw=True, skip_unset=True)
     try:
         found = [heredoc_of(word) for word in lexer.words(text, {})]
-    except words.Trouble:  # a shell's matter: an apostrophe in an echo
+    except expansion.Trouble:  # a shell's matter: an apostrophe in an echo
         return []
     return [heredoc for heredoc in found if heredoc is not None]
 
@@ -217,9 +217,9 @@ def heredoc_of(word):
     if match is None or not match.group(3):
         return None
     try:
-        names = words.Lexer("\\").words(match.group(3), {})
-        kept = words.Lexer("\\", raw=True, skip_unset=True).words(match.group(3), {})
-    except words.Trouble:
+        names = expansion.Lexer("\\").words(match.group(3), {})
+        kept = expansion.Lexer("\\", raw=True, skip_unset=True).words(match.group(3), {})
+    except expansion.Trouble:
         return None
     if len(names) != 1 or len(kept) != 1:
         return None

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ...errors import InvalidInput
-from . import instructions, lines, mount_flags, words
+from . import expansion, instructions, lines, mount_flags
 
 # Predefined arguments: used without ARG, and in neither cache key nor history unless an ARG names them.
 PROXIES = tuple(
@@ -62,7 +62,7 @@ class Containerfile:
             {},
             [],
         )
-        self.lexer = words.Lexer(self.escape)
+        self.lexer = expansion.Lexer(self.escape)
         try:
             for raw in source.instructions:
                 self._take(instructions.parse(raw, self.escape))
@@ -101,7 +101,7 @@ class Containerfile:
     def _expand(self, instruction, text, values):
         try:
             return self.lexer.word(text, values)
-        except words.Trouble as error:
+        except expansion.Trouble as error:
             raise lines.BadFile(instruction.line, f"{instruction.name}: {error}") from None
 
     def _stage(self, instruction):
@@ -152,10 +152,10 @@ class Containerfile:
             if each.name and each.name == text.lower():
                 return each
         if self.named(text):
-            raise words.Trouble(f"--from={text}: that stage is not made before this one")
+            raise expansion.Trouble(f"--from={text}: that stage is not made before this one")
         if text.isdigit():
             if int(text) >= len(earlier):
-                raise words.Trouble(f"--from={text}: there is no such stage before this one")
+                raise expansion.Trouble(f"--from={text}: there is no such stage before this one")
             return earlier[int(text)]
         return None
 
@@ -177,7 +177,7 @@ class Containerfile:
                         continue
                     try:
                         other = self.source(stage, text)
-                    except words.Trouble as error:
+                    except expansion.Trouble as error:
                         raise lines.BadFile(instruction.line, str(error), self.name) from None
                     if other is not None:
                         visit(other)
@@ -192,7 +192,7 @@ class Containerfile:
 
 def defaults(file):
     """What FROM may use where no build arguments are given: ``{name: value}``."""
-    values, lexer = dict(file.platform_args), words.Lexer(file.escape)
+    values, lexer = dict(file.platform_args), expansion.Lexer(file.escape)
     for instruction in file.before:
         for key, value in instruction.args:
             if value is not None:

@@ -11,11 +11,11 @@ from ...errors import InvalidInput
 from ...images.model import manifest
 from ...reconcile import Plan
 from ...untrusted import files
-from ..cache.ahead import Ahead
+from ..cache.cache_miss import CacheMiss
 from ..parse import stages
-from ..sources import contexts, fetching
-from ..stage import checks
-from ..stage import state as states
+from ..sources import context_fetch, contexts
+from ..stage import build_checks
+from ..stage import stage_state as states
 from ..steps import build_progress as progresses
 from ..steps import builder
 
@@ -98,7 +98,7 @@ def findings_from(engine, request, where, name=None, stdin=None, **options):
     def look(path=None, file=None, data=None, named=None, located=None):
         parsed, context = _prepare(engine, request, path, file, data, named, located)
         try:
-            return checks.check(engine, parsed, context.ignored())
+            return build_checks.check(engine, parsed, context.ignored())
         finally:
             context.close()
 
@@ -107,7 +107,7 @@ def findings_from(engine, request, where, name=None, stdin=None, **options):
 
 def _located(engine, request, where, name, stdin, options, do):
     """What ``do`` returns, called with the context's directory and the Containerfile's path as far as there are any."""
-    found = fetching.locate(engine, where, request, stdin)
+    found = context_fetch.locate(engine, where, request, stdin)
     try:
         if found.data is not None:
             return do(data=found.data, located=found, **options)
@@ -179,7 +179,7 @@ def plan_build(
 
     try:
         final = build.look()
-    except Ahead as first:
+    except CacheMiss as first:
         if engine.check:
             context.close()
         plan.step, plan.line, plan.unknown = first.step, first.line, True
@@ -247,9 +247,9 @@ def _prepare(engine, request, path, file, data, named, located):
 
 def _checked(engine, parsed, context, request):
     """[checks.Finding]. :raises checks.Broken: where the file or the request makes them an error."""
-    choice, found = checks.check(engine, parsed, context.ignored())
+    choice, found = build_checks.check(engine, parsed, context.ignored())
     if found and (choice.error and request.checks != "ignore" or request.checks == "error"):
-        raise checks.Broken(parsed.name, found)
+        raise build_checks.Broken(parsed.name, found)
     return found
 
 

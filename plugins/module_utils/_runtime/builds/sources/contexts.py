@@ -10,8 +10,9 @@ import os
 from ...errors import InvalidInput
 from ...kernel.mounts import rootfs
 from ...untrusted import files
-from ..parse import patterns, words
-from . import fetching, sources
+from ..parse import dockerignore, expansion
+from ..trees import source_tree, stat_cache
+from . import context_fetch
 
 IMAGE = "docker-image://"
 LARGEST = 1 << 20  # bytes of an ignore file
@@ -55,8 +56,8 @@ class Contexts:
         if name not in self.directories:
             return None
         path = self.directories[name]
-        if fetching.is_remote(path):
-            found = fetching.locate(self.engine, path, self.request, option="contexts")
+        if context_fetch.is_remote(path):
+            found = context_fetch.locate(self.engine, path, self.request, option="contexts")
             self.located.append(found)
             if found.path is None:
                 raise InvalidInput(
@@ -94,11 +95,11 @@ class Contexts:
                 hashlib.sha256(os.fsencode(real)).hexdigest()[:32],
             )
             cache = (
-                sources.StatCache(place, not self.engine.check)
+                stat_cache.StatCache(place, not self.engine.check)
                 if path not in self.fetched
                 else None
             )
-            self._open[key] = sources.Tree(
+            self._open[key] = source_tree.Tree(
                 fd, what, self._ignore(fd, key), keeps_owners=False, cache=cache
             )
         return self._open[key]
@@ -158,6 +159,6 @@ def _read(path, name=None):
 def _patterns(data, name):
     """The patterns.Ignore of an ignore file's bytes, or None where it has no patterns."""
     try:
-        return patterns.Ignore(patterns.read_ignore(data)) or None
-    except words.Trouble as error:
+        return dockerignore.Ignore(dockerignore.read_ignore(data)) or None
+    except expansion.Trouble as error:
         raise InvalidInput(name, None, f"patterns of file names ({error})") from None

@@ -18,7 +18,7 @@ from ...kernel.mounts import rootfs
 from ...store import trees
 from ...untrusted import trees as walks
 from ...untrusted.text import printable, without_userinfo
-from ..parse.words import Trouble
+from ..parse.expansion import Trouble
 
 MAX_OUTPUT = 64 << 20  # bytes: the branches and tags of the largest repositories are some MB
 MAX_COMPLAINT = 1 << 16  # bytes, of which the last line is shown

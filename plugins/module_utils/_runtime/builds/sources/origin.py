@@ -7,7 +7,7 @@ from __future__ import annotations
 import contextlib
 
 from ...kernel.mounts import mounts, overlay
-from . import sources
+from ..trees import source_tree
 
 
 class Origin:
@@ -26,7 +26,7 @@ class Origin:
         fd = (
             overlay.overlay(self.layers) if self.layers else mounts.new_fs("tmpfs", {"mode": "755"})
         )
-        tree = sources.Tree(fd, "the stage or image that --from names")
+        tree = source_tree.Tree(fd, "the stage or image that --from names")
         try:
             yield tree
         finally:

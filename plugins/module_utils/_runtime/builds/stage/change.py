@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from ...errors import InvalidInput
 from ...images.model import manifest
-from ..parse import instructions, lines, words
-from . import state as states
+from ..parse import expansion, instructions, lines
+from . import stage_state as states
 
 NAMES = (
     "CMD",
@@ -48,17 +48,17 @@ def _read(item, option):
 
 def _apply(config, found, option):
     state = states.State(manifest.host_platform())
-    state.config, lexer = config, words.Lexer()
+    state.config, lexer = config, expansion.Lexer()
     for item, instruction in found:
         try:
             if instruction.name == "WORKDIR":
                 path = lexer.word(instruction.args[0], state.values())
                 if not path:
-                    raise words.Trouble("the path is empty")
+                    raise expansion.Trouble("the path is empty")
                 config["WorkingDir"] = state.workdir(path)
             else:
                 states.apply(state, instruction, lexer)
-        except words.Trouble as error:
+        except expansion.Trouble as error:
             raise InvalidInput(
                 option, item, f"an instruction of a Containerfile ({error})"
             ) from None

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A build, stage by stage and instruction by instruction, through the cache.
 
-:meth:`Build.look` goes as far as the cache leads and changes nothing: it returns the finished state, or raises :class:`Ahead` at the
+:meth:`Build.look` goes as far as the cache leads and changes nothing: it returns the finished state, or raises :class:`CacheMiss` at the
 first step that would have to run. :meth:`Build.carry_out` runs what is missing and takes the result into the store.
 """
 
@@ -19,24 +19,25 @@ from ... import errors, images
 from ...images.library import built
 from ...images.model import manifest
 from ...untrusted.text import printable
-from ..cache.ahead import Ahead
-from ..parse import words
+from ..cache.cache_miss import CacheMiss
+from ..parse import cache_flags, expansion
+from ..parse.expansion import Trouble
 from ..parse.lines import BadFile
 from ..parse.stages import BUILTIN, PROXIES
-from ..parse.words import Trouble
-from ..placing import copying, placing
-from ..placing.adding import Adding
-from ..sources import fetching
+from ..placing import chown
+from ..placing.copy_step import Adding
+from ..sources import context_fetch
 from ..sources.origin import Origin
-from ..stage import state as states
-from .executing import Executing
-from .work import Work
+from ..stage import stage_state as states
+from ..trees.placer import Placer
+from .run_step import Executing
+from .workspace import Work
 
 
 def _owner(root, user):
     """Whose the directories are that WORKDIR makes: USER's, or root's where the image does not know that name."""
     try:
-        return copying.owner_of(root, user, "USER")
+        return chown.owner_of(root, user, "USER")
     except errors.InvalidInput:
         return None
 
@@ -52,7 +53,7 @@ class Build:
             context,
             progress,
         )
-        self.lexer = words.Lexer(file.escape)
+        self.lexer = expansion.Lexer(file.escape)
         self.target = file.target(options.target)
         self.stages = file.needed(self.target, set(context.directories) | set(context.images))
         for instruction in (each for stage in self.stages for each in stage.commands):
@@ -71,7 +72,7 @@ class Build:
     # ------------------------------------------------------------------------------------------------------------- the two ways
 
     def look(self):
-        """The state of the target, all from the cache. :raises Ahead:"""
+        """The state of the target, all from the cache. :raises CacheMiss:"""
         return self._go(True)
 
     def carry_out(self, references):
@@ -165,9 +166,9 @@ class Build:
         if self.options.labels:
             final.config["Labels"] = dict(final.config.get("Labels") or {}, **self.options.labels)
         if any(place.kind == "inline" for place in self.options.cache_to):
-            from ..cache import exchange
+            from ..cache import cache_backends
 
-            final.extra = dict(final.extra, **{exchange.KEY: exchange.note(final.steps)})
+            final.extra = dict(final.extra, **{cache_flags.KEY: cache_backends.note(final.steps)})
         return final
 
     def manifest_digest(self, final):
@@ -181,11 +182,11 @@ class Build:
 
     def exports(self, final):
         """The exchange.Exports of a finished build."""
-        from ..cache import exchange
+        from ..cache import cache_backends
 
         everything = [step for state in self.states.values() for step in state.steps]
         return [
-            exchange.Export(
+            cache_backends.Export(
                 self.engine, place, everything if place.all else final.steps, final.platform
             )
             for place in self.options.cache_to
@@ -285,7 +286,7 @@ class Build:
 
         def produce(upper, overlay_work, _place):
             with self.work.root([], upper, overlay_work) as root:
-                placing.Placer(root).tree(tree, tree.find("/")[0], "")
+                Placer(root).tree(tree, tree.find("/")[0], "")
 
         self.step(
             state,
@@ -317,13 +318,13 @@ class Build:
         platform = manifest.parse_platform(stage.platform or self.options.platform)
         record = self._image(name, stage.platform or self.options.platform)
         if self.dry and not built.is_whole(self.engine, record):
-            raise Ahead(f"unpack image {name} again")
+            raise CacheMiss(f"unpack image {name} again")
         return states.State.of_image(
             record, built.of_image(self.engine, record), platform, self.options.epoch
         )
 
     def _image(self, name, platform):
-        """The record of an image, pulled if need be. :raises Ahead: in a dry run, when it has to be."""
+        """The record of an image, pulled if need be. :raises CacheMiss: in a dry run, when it has to be."""
         name = self.context.image(name)
         key = (name, platform)
         if key not in self.pulled:
@@ -335,7 +336,7 @@ class Build:
                 self.options.registries,
             )
             if plan.changed and self.dry:
-                raise Ahead(plan.actions[0])
+                raise CacheMiss(plan.actions[0])
             plan.apply()
             self.pulled[key] = images.get(self.engine, plan.image)
         return self.pulled[key]
@@ -387,7 +388,7 @@ class Build:
         found = built.cached(self.engine, key) if not nocache else None
         other = None
         if found is None and second is not None:
-            with contextlib.suppress(Ahead):  # what only a fetch could tell
+            with contextlib.suppress(CacheMiss):  # what only a fetch could tell
                 other = second()
         if found is None and other is not None:
             found = built.cached(self.engine, other) if not nocache else None
@@ -398,7 +399,7 @@ class Build:
             return
         if found is None:
             if self.dry:
-                raise Ahead(
+                raise CacheMiss(
                     "run step %d of %d, line %d: %s"
                     % (self.number, self.total, instruction.line, instruction.title),
                     "%d/%d" % (self.number, self.total),
@@ -426,9 +427,9 @@ class Build:
         if not self.options.cache_from:
             return False
         if self.imports is None:
-            from ..cache import exchange
+            from ..cache import cache_backends
 
-            self.imports = exchange.Imports(
+            self.imports = cache_backends.Imports(
                 self.engine, self.options.cache_from, self.options.registries, self.notes.append
             )
         found = self.imports.find(keys)
@@ -479,7 +480,7 @@ class Build:
 
         def produce(upper, overlay_work, _place):
             with self.work.root(state.paths, upper, overlay_work) as root:
-                os.close(placing.Placer(root, _owner(root, user)).directory(path.strip("/")))
+                os.close(Placer(root, _owner(root, user)).directory(path.strip("/")))
 
         self.step(
             state,
@@ -491,9 +492,9 @@ class Build:
 
     def place_for_fetched(self):
         """A new directory for what comes from elsewhere: it goes with the context, for what a dry run has fetched is not fetched again."""
-        found = fetching.Located()
+        found = context_fetch.Located()
         self.context.located.append(found)
-        return fetching.directory(self.engine, found)
+        return context_fetch.directory(self.engine, found)
 
     # ------------------------------------------------------------------------------------------------------------------- origin
 

@@ -9,11 +9,11 @@ import os
 import stat
 
 from ...errors import NotFound
-from ..cache import caches
-from ..parse.words import Trouble
-from ..placing import placing
-from ..sources import sources
-from .running import Prepared
+from ..cache import cache_mounts
+from ..parse.expansion import Trouble
+from ..trees import source_tree
+from ..trees.placer import Placer
+from .run_container import Prepared
 
 SSH = "/run/buildkit/ssh_agent.%d"
 
@@ -68,7 +68,7 @@ class RunMounts:
         copy = self.work.directory()
         os.chmod(copy, 0o755)
         fd = os.open(copy, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        placer = placing.Placer(fd)
+        placer = Placer(fd)
         try:
             if chosen.is_directory:
                 placer.tree(tree, chosen, chosen.path)
@@ -76,7 +76,7 @@ class RunMounts:
                 parent_path, dummy, name = chosen.path.rpartition("/")
                 above, parent = tree.open_directory(parent_path), placer.directory(parent_path)
                 placer.file(
-                    tree, sources.Entry(chosen.path, above, name, chosen.status), parent, name
+                    tree, source_tree.Entry(chosen.path, above, name, chosen.status), parent, name
                 )
                 os.close(above)
                 os.close(parent)
@@ -104,7 +104,7 @@ class RunMounts:
                 number += 1
         name = "%s %d" % (ident, number)
         stack.enter_context(engine.locks.hold("build-cache", name, shared=sharing == "shared"))
-        directory = caches.directory(engine, name)
+        directory = cache_mounts.directory(engine, name)
         with engine.locks.hold("build-cache-making"):
             if not os.path.isdir(directory):
                 self._make_cache(directory, name, mount, origin)
@@ -123,7 +123,7 @@ class RunMounts:
                             raise Trouble(
                                 f"RUN --mount=type=cache: source {mount.source} is not a directory"
                             )
-                        placing.Placer(fd).tree(tree, chosen, "")
+                        Placer(fd).tree(tree, chosen, "")
             os.fchown(fd, mount.uid or 0, mount.gid or 0)
             os.fchmod(fd, 0o755 if mount.mode is None else mount.mode)
         finally:
@@ -177,10 +177,10 @@ class RunMounts:
                 self._agents += 1
                 self.env.setdefault("SSH_AUTH_SOCK", target)
                 if (mount.uid, mount.gid, mount.mode) != (None, None, None):
-                    from ..sources import agents
+                    from ..sources import ssh_agent
 
                     mode = 0o600 if mount.mode is None else mount.mode
-                    path = agents.relay(
+                    path = ssh_agent.relay(
                         self.place,
                         "a%d" % self._agents,
                         path,

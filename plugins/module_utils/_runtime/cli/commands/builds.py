@@ -10,10 +10,10 @@ import sys
 
 from ... import containers, images, units
 from ...builds.outputs.outputs import Output
+from ...builds.parse.build_request import Request, secret_of
+from ...builds.plans import build_results
 from ...builds.plans import plan as plans
-from ...builds.plans import products
-from ...builds.plans.request import Request, secret_of
-from ...builds.sources import fetching
+from ...builds.sources import context_fetch
 from ...builds.steps import build_progress
 from .. import progress as live
 from ..grammar import UsageError, check_place
@@ -40,7 +40,7 @@ def build(session, given):
         [Output(text) for text in given.output],
         given.platform.split(",") if given.platform else [],
     )
-    wish = products.Wish(
+    wish = build_results.Wish(
         given.tag,
         platforms,
         given.squash,
@@ -55,7 +55,7 @@ def build(session, given):
         if drawn or kind == "quiet"
         else build_progress.Plain(session.report)
     )
-    plan = products.plan(
+    plan = build_results.plan(
         session.engine,
         wish,
         lambda names, platform, called: _one(session, given, platform, names, shown, called),
@@ -208,7 +208,7 @@ def _sources(session, given):
     """``(where the context is, name of the Containerfile, standard input, {"data": bytes of the Containerfile} or {})``."""
     where, name = given.words[0] if given.words else ".", given.file
     if "-" not in (where, name):
-        if not fetching.is_remote(where) and not os.path.isdir(where):
+        if not context_fetch.is_remote(where) and not os.path.isdir(where):
             raise UsageError(
                 f"build: {where} is not a directory; accepted: the context's directory, the "
                 "address of a Git repository or an archive, or -"

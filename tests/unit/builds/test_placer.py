@@ -9,9 +9,10 @@ import resource
 import socket
 
 import pytest
-from pycontainer.builds.parse import words
-from pycontainer.builds.placing import placing
-from pycontainer.builds.sources import remote, sources
+from pycontainer.builds.parse import expansion
+from pycontainer.builds.sources import add_url
+from pycontainer.builds.trees import source_tree
+from pycontainer.builds.trees.placer import Placer
 
 
 @pytest.fixture
@@ -22,10 +23,10 @@ def copied(tmp_path):
         target = tmp_path / "target"
         target.mkdir()
         top = os.open(target, os.O_RDONLY | os.O_DIRECTORY)
-        placer = placing.Placer(top)
+        placer = Placer(top)
         try:
             for name in names:
-                tree = sources.Tree(
+                tree = source_tree.Tree(
                     os.open(tmp_path / name, os.O_RDONLY | os.O_DIRECTORY), "the context"
                 )
                 placer.tree(tree, tree.find("/")[0], "")
@@ -109,10 +110,10 @@ def test_what_parents_names(tmp_path, word, found):
     (tmp_path / "a" / "f").write_text("f")
     (tmp_path / "a" / "b" / "g").write_text("g")
     (tmp_path / "link").symlink_to("a")
-    tree = sources.Tree(os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY), "the context")
+    tree = source_tree.Tree(os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY), "the context")
     try:
         if found is None:
-            with pytest.raises(words.Trouble, match="not found|nothing of that name"):
+            with pytest.raises(expansion.Trouble, match="not found|nothing of that name"):
                 tree.parents(word)
         else:
             chosen = tree.parents(word)
@@ -139,7 +140,7 @@ def test_what_parents_names(tmp_path, word, found):
     ],
 )
 def test_the_name_of_a_file_of_the_web_leads_to_no_other_directory(url, name):
-    assert remote.Fetched(url, "/nowhere", 0, "").name == name
+    assert add_url.Fetched(url, "/nowhere", 0, "").name == name
 
 
 @pytest.mark.parametrize(
@@ -165,5 +166,5 @@ def test_a_host_that_does_not_answer_is_named(monkeypatch, error, said):
             raise errors.URLError(error)
 
     monkeypatch.setattr(request, "build_opener", Opener)
-    with pytest.raises(words.Trouble, match=f"^ADD http://h:8/x: {said}$"):
-        remote.fetch("http://u:p@h:8/x", "/nonexistent/x", {})
+    with pytest.raises(expansion.Trouble, match=f"^ADD http://h:8/x: {said}$"):
+        add_url.fetch("http://u:p@h:8/x", "/nonexistent/x", {})

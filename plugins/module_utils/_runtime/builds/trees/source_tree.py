@@ -8,28 +8,22 @@ never count. A context's files are not read again as long as their stat(2) is th
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import hashlib
 import os
 import stat
-import time
 
 from ...errors import HostError
 from ...kernel.files import same_file
 from ...kernel.mounts import rootfs
-from ...store.files import read_json, write_json
-from ..parse import patterns
-from ..parse.words import Trouble
+from ..parse import dockerignore
+from ..parse.expansion import Trouble
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = (
     os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 )  # what has become a FIFO since it was looked at is not waited for
-FRESH = 50_000_000  # nanoseconds: a file changed so recently could change again within the clock's grain, and is not remembered
 MAX_DEPTH = 250
-AGE = 30 * 24 * 3600.0  # seconds
-FEW = 1000  # files
 
 
 class Chosen:
@@ -70,9 +64,9 @@ class Tree:
 
         :raises Trouble: when a path without wildcards is not there.
         """
-        pattern = patterns.clean("/" + pattern)
-        if not patterns.has_wildcard(pattern):
-            path = patterns.unescaped(pattern)
+        pattern = dockerignore.clean("/" + pattern)
+        if not dockerignore.has_wildcard(pattern):
+            path = dockerignore.unescaped(pattern)
             found = self._look(path)
             if found is None:
                 raise Trouble(
@@ -89,9 +83,9 @@ class Tree:
 
     def _expand(self, parent, part):
         prefix = parent + "/" if parent else ""
-        if not patterns.has_wildcard(part):
-            return [prefix + patterns.unescaped(part)]
-        compiled = patterns.component(part)
+        if not dockerignore.has_wildcard(part):
+            return [prefix + dockerignore.unescaped(part)]
+        compiled = dockerignore.component(part)
         try:
             fd = rootfs.open_in_root(self.fd, parent or ".", os.O_RDONLY | os.O_DIRECTORY)
         except OSError:
@@ -110,12 +104,12 @@ class Tree:
         base, pivot, pattern = word.partition("/./")
         if not pivot:
             base, pattern = "", word
-        exact = not patterns.has_wildcard(base) and not patterns.has_wildcard(pattern)
+        exact = not dockerignore.has_wildcard(base) and not dockerignore.has_wildcard(pattern)
         if exact:
-            self.find(patterns.clean(f"/{base}/{pattern}"))
+            self.find(dockerignore.clean(f"/{base}/{pattern}"))
         found = self.find(base or "/")
         for each in found:
-            each.include = patterns.Ignore([patterns.clean("/" + pattern)])
+            each.include = dockerignore.Ignore([dockerignore.clean("/" + pattern)])
         found = [
             each
             for each in found
@@ -311,63 +305,3 @@ def _read_digest(entry):
     return checksum.hexdigest() + "".join(
         f" {os.fsdecode(name)}={value.hex()}" for name, value in sorted(attributes.items())
     )
-
-
-class StatCache:
-    """Digests of a directory's files, kept between builds: good as long as a file's inode, size, mode and times are the same.
-
-    ctime can't be set by anybody, so a content that changed has another one.
-    """
-
-    def __init__(self, path, writable):
-        self.path, self.writable, self.changed = path, writable, False
-        try:
-            found = read_json(path, {})
-        except ValueError:  # a power cut has cut it short
-            found = {}
-        self.known = found if isinstance(found, dict) else {}
-        self.used = {}
-
-    @staticmethod
-    def _facts(status):
-        return [
-            status.st_ino,
-            status.st_size,
-            status.st_mtime_ns,
-            status.st_ctime_ns,
-            status.st_mode,
-        ]
-
-    def get(self, entry):
-        known = self.used.get(entry.path) or self.known.get(entry.path)
-        if known is None or known[:5] != self._facts(entry.status):
-            return None
-        self.used[entry.path] = known
-        return known[5]
-
-    def put(self, entry, digest):
-        status = entry.status
-        if time.time_ns() - max(status.st_ctime_ns, status.st_mtime_ns) > FRESH:
-            self.used[entry.path] = self._facts(status) + [digest]
-            self.changed = True
-
-    def save(self):
-        """Write it down; losing it only costs time."""
-        if self.writable and self.changed:
-            os.makedirs(os.path.dirname(self.path), 0o700, exist_ok=True)
-            more = (
-                self.known if len(self.known) < 4 * len(self.used) + FEW else {}
-            )  # files that are gone, or that another build of this context copies
-            write_json(self.path, dict(more, **self.used), durable=False)
-            self.changed = False
-            _forget_old(os.path.dirname(self.path))
-
-
-def _forget_old(directory):
-    """Remove what is remembered of contexts that nobody has built from, or changed, in AGE seconds: of temporary directories, mostly."""
-    limit = time.time() - AGE
-    with os.scandir(directory) as listed:
-        for entry in listed:
-            with contextlib.suppress(FileNotFoundError):
-                if entry.stat(follow_symlinks=False).st_mtime < limit:
-                    os.unlink(entry.path)

@@ -11,7 +11,8 @@ from ...errors import InvalidInput
 from ...images import Registries
 from ...images.model import manifest
 from ...untrusted import files
-from ..parse.words import Trouble
+from . import cache_flags
+from .expansion import Trouble
 
 LARGEST = 1 << 20  # bytes of a secret
 
@@ -25,7 +26,7 @@ class Request:
     :ivar build_args, labels: ``{name: text}``. :ivar epoch: SOURCE_DATE_EPOCH in seconds, or None. :ivar network: default, none or host.
     :ivar secrets: ``{id: function that returns bytes}``. :ivar ssh: ``{id: path of an agent's socket}``. :ivar extra_hosts: ``{name: address}``.
     :ivar limits: options of a container (``memory``, ``ulimits`` ...) for RUN. :ivar nocache_stages: names in small letters.
-    :ivar cache_from, cache_to: [exchange.Place]. :ivar checks: what broken rules of builds/stage/checks.py are: ignore, warn or error.
+    :ivar cache_from, cache_to: [cache_flags.CachePlace]. :ivar checks: what broken rules of builds/stage/build_checks.py are: ignore, warn or error.
     :ivar allowed: entitlements, as in ENTITLEMENTS. :ivar ignore_file: path of a file in the place of the context's .dockerignore, or None.
     """
 
@@ -130,12 +131,10 @@ class Request:
 
 
 def _places(sources, targets):
-    """``([exchange.Place], [exchange.Place])``; nothing of it is loaded where there are none."""
-    if not sources and not targets:
-        return [], []
-    from ..cache import exchange
-
-    return [exchange.source(text) for text in sources], [exchange.target(text) for text in targets]
+    """``([cache_flags.CachePlace], [cache_flags.CachePlace])``."""
+    return [cache_flags.source(text) for text in sources], [
+        cache_flags.target(text) for text in targets
+    ]
 
 
 def _annotations(values):

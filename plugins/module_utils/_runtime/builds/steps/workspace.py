@@ -21,7 +21,7 @@ from ...kernel.mounts import mounts, overlay
 from ...layers import difference
 from ...layers.compression import compressed_streams
 from ...store import trees
-from ..parse.words import Trouble
+from ..parse.expansion import Trouble
 
 SMALL = 1 << 18  # bytes of an archive that is compressed at once
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC

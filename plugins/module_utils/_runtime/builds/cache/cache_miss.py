@@ -7,7 +7,7 @@ from __future__ import annotations
 from ...untrusted.text import without_userinfo
 
 
-class Ahead(Exception):
+class CacheMiss(Exception):
     """The first step that is not in the cache. ``action``: what is to be done, as a sentence; ``step``: "3/7"; ``line``."""
 
     def __init__(self, action, step="", line=0):

@@ -13,9 +13,9 @@ import stat
 
 from ...kernel.files import same_file
 from ...untrusted.text import printable
-from ..parse.words import Trouble
-from ..sources import sources
-from . import placing
+from ..parse.expansion import Trouble
+from ..trees import source_tree
+from ..trees.placer import Placer, harmless, is_device
 
 SHOWN = 3  # names in a sentence
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
@@ -23,9 +23,9 @@ _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 def write(seen, directory, privileged=False):
     """:param seen: descriptor of the image's files. :param directory: an existing one."""
-    tree = sources.Tree(os.dup(seen), "the image")
+    tree = source_tree.Tree(os.dup(seen), "the image")
     top = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    placer = placing.Placer(top, follow=False, privileged=privileged)
+    placer = Placer(top, follow=False, privileged=privileged)
     try:
         placer.tree(tree, tree.find("/")[0], "")
     finally:
@@ -39,11 +39,11 @@ def different(seen, directory, privileged=False):
 
     :raises Trouble: where a directory is in the place of a file, or something else in that of a directory.
     """
-    found, tree, devices, lessened = {}, sources.Tree(os.dup(seen), "the image"), [], []
+    found, tree, devices, lessened = {}, source_tree.Tree(os.dup(seen), "the image"), [], []
     try:
         absent = set()  # directories whose contents are missing with them
         for name, entry in tree.selection(tree.find("/")[0]):
-            if not privileged and placing.is_device(entry.status):
+            if not privileged and is_device(entry.status):
                 devices.append(name)
                 continue
             if not privileged and _is_privileged(entry):
@@ -96,7 +96,7 @@ def _first(names):
 def _is_privileged(entry):
     if not stat.S_ISREG(entry.status.st_mode):
         return False
-    if stat.S_IMODE(entry.status.st_mode) != placing.harmless(stat.S_IMODE(entry.status.st_mode)):
+    if stat.S_IMODE(entry.status.st_mode) != harmless(stat.S_IMODE(entry.status.st_mode)):
         return True
     try:
         return "security.capability" in os.listxattr(
@@ -117,7 +117,7 @@ def _same(entry, there, path, privileged):
     status = entry.status
     mode = status.st_mode
     if stat.S_ISREG(mode) and not privileged:
-        mode = stat.S_IFREG | placing.harmless(stat.S_IMODE(mode))
+        mode = stat.S_IFREG | harmless(stat.S_IMODE(mode))
     if (mode, status.st_uid, status.st_gid) != (there.st_mode, there.st_uid, there.st_gid):
         return False
     if stat.S_ISLNK(status.st_mode):

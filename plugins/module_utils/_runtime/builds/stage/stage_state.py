@@ -17,7 +17,7 @@ import re
 from ...containers import signal_number
 from ...images.model import manifest
 from ..parse import lines
-from ..parse.words import Trouble
+from ..parse.expansion import Trouble
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 SHELL = ["/bin/sh", "-c"]

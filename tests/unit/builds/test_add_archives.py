@@ -9,8 +9,8 @@ import os
 import tarfile
 
 import pytest
-from pycontainer.builds.parse.words import Trouble
-from pycontainer.builds.placing import archives
+from pycontainer.builds.parse.expansion import Trouble
+from pycontainer.builds.trees import add_archives
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="owners are root's to set")
 
@@ -30,7 +30,7 @@ def extract(directory, *entries):
                 made.addfile(info)
     top = os.open(directory, os.O_RDONLY)
     try:
-        archives.extract(top, lambda: os.open(path, os.O_RDONLY), "a.tar")
+        add_archives.extract(top, lambda: os.open(path, os.O_RDONLY), "a.tar")
     finally:
         os.close(top)
 

@@ -84,7 +84,7 @@ def run(engine, work, state, command, mounts, options, heard, upper, overlay_wor
     from ...containers import Surroundings, oci_document
     from ...kernel import cgroups
     from ...kernel.isolation import apparmor
-    from . import running  # a build that is all in the cache has no use for it
+    from . import run_container  # a build that is all in the cache has no use for it
 
     ident = secrets.token_hex(16)
     hostname = options.get("hostname") or HOSTNAME
@@ -125,7 +125,7 @@ def run(engine, work, state, command, mounts, options, heard, upper, overlay_wor
                 ident, definition, {"WorkingDir": state.config.get("WorkingDir") or "/"}, host
             )
             document["process"]["env"] = ["%s=%s" % item for item in env.items()]
-            job = running.Job(
+            job = run_container.Job(
                 document,
                 state.config.get("User") or None,
                 work.lower(state.paths),
@@ -137,7 +137,7 @@ def run(engine, work, state, command, mounts, options, heard, upper, overlay_wor
                 mounts.prepared,
                 mounts.secrets,
             )
-            code = running.run(job, heard)
+            code = run_container.run(job, heard)
             return code
         finally:
             if code != 0:

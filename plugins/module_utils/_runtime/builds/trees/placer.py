@@ -16,7 +16,7 @@ from ...kernel.files import same_file
 from ...kernel.mounts import rootfs
 from ...store import trees
 from ...untrusted.text import printable
-from ..parse.words import Trouble
+from ..parse.expansion import Trouble
 
 MAX_DEPTH = 250  # directories in one another that are made: a layer has no deeper ones (layers/difference.py)
 

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from pycontainer.builds.parse import patterns, words
+from pycontainer.builds.parse import dockerignore, expansion
 
 
 @pytest.mark.parametrize(
@@ -40,17 +40,17 @@ from pycontainer.builds.parse import patterns, words
 )
 def test_one_name(pattern, name, hit):
     if pattern == "[]a]":
-        assert patterns.component(pattern).fits(
+        assert dockerignore.component(pattern).fits(
             "]"
         )  # a bracket that comes first is one of the class
         return
-    assert patterns.component(pattern).fits(name) == hit
+    assert dockerignore.component(pattern).fits(name) == hit
 
 
 @pytest.mark.parametrize("pattern", ["[", "[a", "a\\", "[z-a]", "[a-"])
 def test_malformed_patterns(pattern):
-    with pytest.raises(words.Trouble):
-        patterns.component(pattern)
+    with pytest.raises(expansion.Trouble):
+        dockerignore.component(pattern)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_malformed_patterns(pattern):
     ],
 )
 def test_ignore(lines, path, out):
-    assert patterns.Ignore(lines).ignores(path) == out
+    assert dockerignore.Ignore(lines).ignores(path) == out
 
 
 @pytest.mark.parametrize(
@@ -124,13 +124,13 @@ def test_ignore(lines, path, out):
     ],
 )
 def test_what_an_ignored_directory_may_hold(lines, directory, may):
-    assert patterns.Ignore(lines).may_hold(directory) == may
+    assert dockerignore.Ignore(lines).may_hold(directory) == may
 
 
 def test_a_lone_exclamation_mark_is_refused():
-    with pytest.raises(words.Trouble):
-        patterns.Ignore(["!"])
+    with pytest.raises(expansion.Trouble):
+        dockerignore.Ignore(["!"])
 
 
 def test_read():
-    assert patterns.read_ignore(b"\xef\xbb\xbfa\r\nb") == ["a", "b"]
+    assert dockerignore.read_ignore(b"\xef\xbb\xbfa\r\nb") == ["a", "b"]

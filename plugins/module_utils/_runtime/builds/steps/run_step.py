@@ -8,8 +8,8 @@ import contextlib
 
 from ... import errors
 from ..parse import mount_flags
-from . import commands
-from .output import Output, StepFailed
+from . import run_command
+from .step_output import Output, StepFailed
 
 
 class Executing:
@@ -20,7 +20,7 @@ class Executing:
 
     def carry_out(self, stage, state, instruction):
         values = state.values()
-        command = commands.Command(instruction, state, self.build.options.build_args)
+        command = run_command.Command(instruction, state, self.build.options.build_args)
         wanted = [
             mount_flags.parse(
                 text, instruction.line, lambda part: self.build.lexer.word(part, values)
@@ -88,7 +88,7 @@ class Executing:
                 shown.add(mount, state, origin, stack)
             try:
                 options = self.build.options.run_options(network)
-                code = commands.run(
+                code = run_command.run(
                     self.build.engine,
                     self.build.work,
                     state,

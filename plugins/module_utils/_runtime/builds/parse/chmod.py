@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 
-from .words import Trouble
+from .expansion import Trouble
 
 _CLAUSE = re.compile(r"([ugoa]*)([-+=](?:[rwxXst]*|[ugo]))((?:[-+=](?:[rwxXst]*|[ugo]))*)")
 _SHIFT = {"u": 6, "g": 3, "o": 0}

@@ -8,7 +8,7 @@ import hashlib
 import os
 
 from ...untrusted.text import printable
-from ..parse.words import Trouble
+from ..parse.expansion import Trouble
 
 TIMEOUT = 60  # seconds without an answer
 AGENT = "pycontainer.engine"

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 
 from ...untrusted import patterns as untrusted
-from .words import Trouble
+from .expansion import Trouble
 
 
 def has_wildcard(text):

@@ -8,10 +8,11 @@ import contextlib
 import os
 import re
 
-from ..cache.ahead import Ahead
-from ..parse.words import Trouble
-from ..sources import git, remote, sources
-from . import copying
+from ..cache.cache_miss import CacheMiss
+from ..parse.expansion import Trouble
+from ..sources import add_url, git
+from ..trees import source_tree
+from . import copy_add
 
 
 class RepositoryTree:
@@ -44,7 +45,7 @@ class RepositoryTree:
         """The sources.Tree."""
         self.fetch()
         fd = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        tree = sources.Tree(fd, self.wanted.shown, keeps_owners=False)
+        tree = source_tree.Tree(fd, self.wanted.shown, keeps_owners=False)
         try:
             yield tree
         finally:
@@ -58,11 +59,11 @@ class Adding:
         self.build, self.remembered, self.repositories = build, {}, {}
 
     def carry_out(self, stage, state, instruction):
-        copy = copying.Copy(instruction, state, self.build.lexer)
+        copy = copy_add.Copy(instruction, state, self.build.lexer)
         origin = self.build.origin(stage, copy.origin) if copy.sources or copy.origin else None
         repositories = [word for word in copy.sources if git.is_git(word)]
         urls = [
-            word for word in copy.sources if word not in repositories and remote.is_remote(word)
+            word for word in copy.sources if word not in repositories and add_url.is_remote(word)
         ]
         if not copy.add and repositories + urls:
             raise Trouble(
@@ -155,7 +156,7 @@ class Adding:
     def _digests(self, copy, origin, local):
         """``[[name, whether it is a directory, digest], ...]`` of the files that are copied."""
         if origin.layers and None in origin.layers:
-            raise Ahead("fetch what is in the build cache elsewhere")
+            raise CacheMiss("fetch what is in the build cache elsewhere")
         with origin.opened() as tree:
             return [
                 [each.name, each.is_directory, tree.digest(each, copy.exclude)]
@@ -166,7 +167,7 @@ class Adding:
         if copy.checksum:
             return copy.checksum
         return (
-            remote.version(url, remote.headers_of(url, self.build.options.secrets))
+            add_url.version(url, add_url.headers_of(url, self.build.options.secrets))
             or "none " + os.urandom(8).hex()
         )
 
@@ -191,15 +192,15 @@ class Adding:
         return found
 
     def _before_a_fetch(self, what):
-        """:raises Ahead: in check mode, in which nothing is fetched. A dry run of a build that is meant fetches what tells whether it has to run."""
+        """:raises CacheMiss: in check mode, in which nothing is fetched. A dry run of a build that is meant fetches what tells whether it has to run."""
         if self.build.dry and self.build.engine.check:
-            raise Ahead(f"fetch {what}")
+            raise CacheMiss(f"fetch {what}")
 
     def _fetch(self, url, copy):
         if url not in self.remembered:
             self._before_a_fetch(url)
-            headers = remote.headers_of(url, self.build.options.secrets)
-            self.remembered[url] = remote.fetch(
+            headers = add_url.headers_of(url, self.build.options.secrets)
+            self.remembered[url] = add_url.fetch(
                 url, os.path.join(self.build.place_for_fetched(), "file"), headers
             )
         found = self.remembered[url]

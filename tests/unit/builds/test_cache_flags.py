@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from pycontainer.builds.cache import exchange
+from pycontainer.builds.parse import cache_flags
 from pycontainer.errors import InvalidInput
 from pycontainer.images.model import manifest
 
@@ -28,9 +28,9 @@ def layout(directory, config):
 
 def test_what_a_cache_takes_the_place_of(tmp_path):
     (tmp_path / "empty").mkdir()
-    layout(tmp_path / "cache", {exchange.KEY: {"version": 1}})
+    layout(tmp_path / "cache", {cache_flags.KEY: {"version": 1}})
     for name in ("nothing", "empty", "cache"):
-        assert exchange.target(f"type=local,dest={tmp_path / name},mode=max").where == str(
+        assert cache_flags.target(f"type=local,dest={tmp_path / name},mode=max").where == str(
             tmp_path / name
         )
 
@@ -40,12 +40,12 @@ def test_what_it_does_not(tmp_path):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine").write_text("x")
     layout(tmp_path / "images", {"config": {}})
-    (layout(tmp_path / "more", {exchange.KEY: {}}) / "notes").write_text("x")
-    (layout(tmp_path / "damaged", {exchange.KEY: {}}) / "index.json").write_text("{")
-    (layout(tmp_path / "older", {exchange.KEY: {}}) / "index.json").unlink()
-    (tmp_path / "link").symlink_to(layout(tmp_path / "other", {exchange.KEY: {}}))
+    (layout(tmp_path / "more", {cache_flags.KEY: {}}) / "notes").write_text("x")
+    (layout(tmp_path / "damaged", {cache_flags.KEY: {}}) / "index.json").write_text("{")
+    (layout(tmp_path / "older", {cache_flags.KEY: {}}) / "index.json").unlink()
+    (tmp_path / "link").symlink_to(layout(tmp_path / "other", {cache_flags.KEY: {}}))
     for name in ("file", "full", "images", "more", "damaged", "older", "link"):
         with pytest.raises(
             InvalidInput, match="cache_to: .* an empty directory, or one with a build cache"
         ):
-            exchange.target(f"type=local,dest={tmp_path / name}")
+            cache_flags.target(f"type=local,dest={tmp_path / name}")

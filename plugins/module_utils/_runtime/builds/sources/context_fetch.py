@@ -16,9 +16,9 @@ from ...store import trees
 from ...untrusted import files
 from ...untrusted.text import without_userinfo
 from ..parse import lines
-from ..parse.words import Trouble
-from ..placing import archives
-from . import git, remote
+from ..parse.expansion import Trouble
+from ..trees import add_archives
+from . import add_url, git
 
 
 class Located:
@@ -35,7 +35,7 @@ class Located:
 
 def is_remote(text):
     """Whether a context's name is an address rather than a directory."""
-    return git.is_git(text) or remote.is_remote(text)
+    return git.is_git(text) or add_url.is_remote(text)
 
 
 def locate(engine, text, request, stdin=None, option="path"):
@@ -53,11 +53,11 @@ def locate(engine, text, request, stdin=None, option="path"):
             found.path = git.Git(request.secrets, request.ssh.get("default")).check_out(
                 wanted, directory(engine, found), keep
             )[1]
-        elif remote.is_remote(text):
+        elif add_url.is_remote(text):
             _take(
                 found,
                 engine,
-                lambda path: remote.fetch(text, path, remote.headers_of(text, request.secrets)),
+                lambda path: add_url.fetch(text, path, add_url.headers_of(text, request.secrets)),
                 without_userinfo(text),
             )
         elif os.path.isdir(text):
@@ -92,7 +92,7 @@ def _take(found, engine, fetch, what):
     """What ``fetch(path)`` puts into a file: an archive is the context, anything else a Containerfile without one."""
     path = os.path.join(directory(engine, found), "file")
     fetch(path)
-    if not archives.is_archive(lambda: os.open(path, os.O_RDONLY | os.O_CLOEXEC)):
+    if not add_archives.is_archive(lambda: os.open(path, os.O_RDONLY | os.O_CLOEXEC)):
         try:
             found.data = files.read(path, lines.MAX_SIZE)
         except files.Unacceptable:
@@ -104,7 +104,7 @@ def _take(found, engine, fetch, what):
     found.path = directory(engine, found)
     top = os.open(found.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        archives.extract(top, lambda: os.open(path, os.O_RDONLY | os.O_CLOEXEC), what)
+        add_archives.extract(top, lambda: os.open(path, os.O_RDONLY | os.O_CLOEXEC), what)
     finally:
         os.close(top)
     os.unlink(path)

@@ -14,10 +14,10 @@ import re
 from ... import images
 from ...errors import EngineError, InvalidInput
 from ...images.model import manifest
-from ..parse import words
+from ..parse import expansion
 from ..parse.stages import defaults
-from ..sources import git, remote
-from .state import DEFAULT_PATH
+from ..sources import add_url, git
+from .stage_state import DEFAULT_PATH
 
 RULES = (
     "ConsistentInstructionCasing",
@@ -161,7 +161,7 @@ class _Inherited:
 class _Checks:
     def __init__(self, engine, file, ignore, choice):
         self.engine, self.file, self.ignore, self.choice = engine, file, ignore, choice
-        self.findings, self.came_to, self.lexer = [], {}, words.Lexer(file.escape)
+        self.findings, self.came_to, self.lexer = [], {}, expansion.Lexer(file.escape)
 
     def say(self, rule, instruction, message, line=None):
         if self.choice.beside(instruction.comments).takes(rule):
@@ -408,7 +408,7 @@ class _Checks:
         for text in texts:
             try:
                 found.append(self.lexer.word(text, values))
-            except words.Trouble:  # the build's own error
+            except expansion.Trouble:  # the build's own error
                 pass
         return found
 
@@ -448,7 +448,7 @@ class _Checks:
                 path not in ("", ".")
                 and "<<" not in word
                 and not git.is_git(word)
-                and not remote.is_remote(word)
+                and not add_url.is_remote(word)
                 and self.ignore.ignores(path)
             ):
                 self.say(

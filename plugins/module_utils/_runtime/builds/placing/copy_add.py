@@ -7,14 +7,13 @@ from __future__ import annotations
 import os
 import stat
 
-from ...errors import InvalidInput
-from ...kernel.mounts import users
 from ...layers.compression import compressed_streams
 from ...untrusted.text import without_userinfo
-from ..parse import lines, modes, patterns, words
-from ..parse.words import Trouble
-from ..sources import sources
-from . import archives, placing
+from ..parse import chmod, dockerignore, expansion, lines
+from ..parse.expansion import Trouble
+from ..trees import add_archives, source_tree
+from ..trees.placer import Placer, joined
+from . import chown
 
 MAX_LINKS = 40
 
@@ -42,8 +41,8 @@ class Copy:
         self.unpack, self.keep_git = flags.get("unpack"), flags.get("keep-git-dir")
         self.checksum = lexer.word(flags.get("checksum", ""), values)
         self.excludes = list(flags.get("exclude", ()))
-        self.exclude = patterns.Ignore(self.excludes, rooted=False) if self.excludes else None
-        self.mode = modes.parse(self.chmod) if self.chmod else None
+        self.exclude = dockerignore.Ignore(self.excludes, rooted=False) if self.excludes else None
+        self.mode = chmod.parse(self.chmod) if self.chmod else None
         dest = given.pop()
         heredocs = list(instruction.heredocs)
         self.sources, self.texts = [], []
@@ -57,7 +56,7 @@ class Copy:
                     )
                 text = heredoc.text
                 if heredoc.expand:
-                    text = words.Lexer(quotes=False).word(text, values)
+                    text = expansion.Lexer(quotes=False).word(text, values)
                 self.texts.append((heredoc.name, text.encode("utf-8", "surrogateescape")))
             else:
                 self.sources.append(word)
@@ -103,7 +102,7 @@ class Copy:
 
     def owner(self, root):
         """``(uid, gid)`` of ``--chown`` by the image's own files, or None. :raises InvalidInput:"""
-        return owner_of(root, self.chown, "--chown")
+        return chown.owner_of(root, self.chown, "--chown")
 
     # -------------------------------------------------------------------------------------------------------- carrying out
 
@@ -113,13 +112,13 @@ class Copy:
         :param chosen: ``[(sources.Tree, Chosen)]``. :param fetched: ``[remote.Fetched]``.
         :param names_root: descriptor of the root whose users ``--chown`` names, where it is another.
         """
-        placer = placing.Placer(
+        placer = Placer(
             root,
             self.owner(names_root if names_root is not None else root),
             self.mode,
             not self.link,
         )
-        dest = patterns.clean(self.dest)
+        dest = dockerignore.clean(self.dest)
         if self.dest.endswith("/"):
             os.close(placer.directory(dest))
         several = len(chosen) > 1 and not self.dest.endswith("/") and not placer.is_directory(dest)
@@ -144,12 +143,12 @@ class Copy:
         parent_path, dummy, name = chosen.path.rpartition("/")
         source = tree.open_directory(parent_path)
         try:
-            entry = sources.Entry(chosen.path, source, name, chosen.status)
+            entry = source_tree.Entry(chosen.path, source, name, chosen.status)
             if (
                 self.add
                 and self.unpack is not False
                 and stat.S_ISREG(chosen.status.st_mode)
-                and archives.is_archive(entry.open)
+                and add_archives.is_archive(entry.open)
             ):
                 self._extract(placer, dest, entry.open, chosen.name)
                 return
@@ -182,7 +181,7 @@ class Copy:
         os.close(fd)
         if links > MAX_LINKS:
             raise Trouble(f"/{dest}: too many symbolic links")
-        return self._exact(placer, placing.joined(parent, target), links + 1)
+        return self._exact(placer, joined(parent, target), links + 1)
 
     def _data(self, placer, dest, name, chunks, mode, mtime):
         fd, last = self._target(placer, dest, name)
@@ -192,7 +191,7 @@ class Copy:
             os.close(fd)
 
     def _fetched(self, placer, dest, fetched):
-        if self.unpack and archives.is_archive(fetched.open):
+        if self.unpack and add_archives.is_archive(fetched.open):
             self._extract(placer, dest, fetched.open, fetched.name)
             return
         if not fetched.name and (self.dest.endswith("/") or placer.is_directory(dest)):
@@ -209,22 +208,6 @@ class Copy:
         """Unpack an archive into the directory ``dest``, with its own owners and modes; its links stay inside of that."""
         top = placer.directory(dest)
         try:
-            archives.extract(top, opener, name)
+            add_archives.extract(top, opener, name)
         finally:
             os.close(top)
-
-
-def owner_of(root, text, option):
-    """``(uid, gid)`` of ``user[:group]`` by the files of the root that is open; None for "". A number alone is the group too, and a part that
-    is empty is root's. :raises InvalidInput:"""
-    if not text:
-        return None
-    try:
-        user, colon, group = text.partition(":")
-        if not colon:
-            group = user if user.isdigit() else None
-        return users.resolve(
-            root, (user or "0") + (":%s" % (group or "0") if group is not None else "")
-        )[:2]
-    except InvalidInput as error:
-        raise InvalidInput(option, text, error.accepted) from None

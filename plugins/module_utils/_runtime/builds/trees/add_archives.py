@@ -15,9 +15,9 @@ from ...layers import hard_links
 from ...layers.compression import compressed_streams
 from ...layers.tar import reader
 from ...untrusted.text import printable
-from ..parse import patterns
-from ..parse.words import Trouble
-from . import placing
+from ..parse import dockerignore
+from ..parse.expansion import Trouble
+from .placer import Placer, joined
 
 _NODES = {reader.CHAR: stat.S_IFCHR, reader.BLOCK_DEVICE: stat.S_IFBLK, reader.FIFO: stat.S_IFIFO}
 
@@ -46,7 +46,7 @@ def extract(top, opener, name):
 
     :param name: of the archive, for errors. :raises Trouble: for an entry that can't be made. :raises EngineError: for a damaged one.
     """
-    inner = placing.Placer(top)
+    inner = Placer(top)
     with os.fdopen(opener(), "rb") as file:
         times = []
         for entry in reader.entries(
@@ -72,7 +72,7 @@ def _extract_entry(placer, entry, times, what):
     path = os.fsdecode(entry.name)
     if "\0" in path:
         raise Trouble(f"{what}: the entry {path[:200]!r} has a NUL in its name")
-    path = placing.joined(
+    path = joined(
         "", path
     )  # .. goes no higher than the directory, as where tar runs in a root of its own
     owner = entry.uid, entry.gid
@@ -122,7 +122,7 @@ def _directory(placer, path):
 
 def _extract_link(placer, entry, parent, name, what):
     target = os.fsdecode(entry.link)
-    first, dummy, last = patterns.clean("/" + target).rpartition("/")
+    first, dummy, last = dockerignore.clean("/" + target).rpartition("/")
     try:
         source = rootfs.open_in_root(placer.root, first or ".", os.O_RDONLY | os.O_DIRECTORY)
         try:

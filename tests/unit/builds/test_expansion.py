@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from pycontainer.builds.parse import words
+from pycontainer.builds.parse import expansion
 
 VALUES = {
     "HOME": "/root",
@@ -111,7 +111,7 @@ WORD = [
 
 @pytest.mark.parametrize("text, expected", WORD)
 def test_a_word(text, expected):
-    assert words.Lexer().word(text, VALUES) == expected
+    assert expansion.Lexer().word(text, VALUES) == expected
 
 
 @pytest.mark.parametrize(
@@ -139,8 +139,8 @@ def test_a_word(text, expected):
     ],
 )
 def test_what_is_no_word(text, part):
-    with pytest.raises(words.Trouble, match=part):
-        words.Lexer().word(text, VALUES)
+    with pytest.raises(expansion.Trouble, match=part):
+        expansion.Lexer().word(text, VALUES)
 
 
 @pytest.mark.parametrize(
@@ -162,14 +162,14 @@ def test_what_is_no_word(text, part):
     ],
 )
 def test_words(text, expected):
-    assert words.Lexer().words(text, VALUES) == expected
+    assert expansion.Lexer().words(text, VALUES) == expected
 
 
 @pytest.mark.parametrize(
     "text, expected", [("`$x", "$x"), ("a\\b", "a\\b"), ("C:\\$x", "C:\\value"), ('"``"', "`")]
 )
 def test_another_escape_character(text, expected):
-    assert words.Lexer("`").word(text, VALUES) == expected
+    assert expansion.Lexer("`").word(text, VALUES) == expected
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_another_escape_character(text, expected):
     ],
 )
 def test_unset_variables_and_quotes_can_be_left_alone(text, expected):
-    assert words.Lexer(raw=True, skip_unset=True).word(text, VALUES) == expected
+    assert expansion.Lexer(raw=True, skip_unset=True).word(text, VALUES) == expected
 
 
 @pytest.mark.parametrize(
@@ -203,29 +203,29 @@ def test_unset_variables_and_quotes_can_be_left_alone(text, expected):
     ],
 )
 def test_split_keeps_quotes(text, expected):
-    assert words.split(text) == expected
+    assert expansion.split(text) == expected
 
 
 def test_variables_that_double_stop_at_a_limit():
-    lexer, values = words.Lexer(), {"x": "0123456789"}
+    lexer, values = expansion.Lexer(), {"x": "0123456789"}
     with pytest.raises(
-        words.Trouble, match="the variables in it make a text of more than 1048576 characters"
+        expansion.Trouble, match="the variables in it make a text of more than 1048576 characters"
     ):
         for _line in range(40):
             values["x"] = lexer.word("$x$x", values)
-    assert len(values["x"]) <= words.MAX_WORD
+    assert len(values["x"]) <= expansion.MAX_WORD
 
 
 @pytest.mark.parametrize(
     "text", ["${x//a/$x}", "${x//a/${x}}b", "${unset:-$x$x}", '"$x$x"', "${x+$x$x}"]
 )
 def test_no_substitution_is_past_the_limit(text):
-    with pytest.raises(words.Trouble, match="the variables in it make a text of more than"):
-        words.Lexer().word(text, {"x": "a" * 600_000})
+    with pytest.raises(expansion.Trouble, match="the variables in it make a text of more than"):
+        expansion.Lexer().word(text, {"x": "a" * 600_000})
 
 
 def test_all_variables_of_a_file_have_a_limit():
-    lexer = words.Lexer()
-    with pytest.raises(words.Trouble, match="the variables of this file have added more than"):
+    lexer = expansion.Lexer()
+    with pytest.raises(expansion.Trouble, match="the variables of this file have added more than"):
         for _line in range(40):
             lexer.words("$x", {"x": "a" * 900_000})

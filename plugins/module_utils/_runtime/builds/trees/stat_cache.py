@@ -1,0 +1,75 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Digests of a context's files, kept between builds of the same directory (``build/stat`` in the store)."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+
+from ...store.files import read_json, write_json
+
+FRESH = 50_000_000  # nanoseconds: a file changed so recently could change again within the clock's grain, and is not remembered
+AGE = 30 * 24 * 3600.0  # seconds
+FEW = 1000  # files
+
+
+class StatCache:
+    """Digests of a directory's files, kept between builds: good as long as a file's inode, size, mode and times are the same.
+
+    ctime can't be set by anybody, so a content that changed has another one.
+    """
+
+    def __init__(self, path, writable):
+        self.path, self.writable, self.changed = path, writable, False
+        try:
+            found = read_json(path, {})
+        except ValueError:  # a power cut has cut it short
+            found = {}
+        self.known = found if isinstance(found, dict) else {}
+        self.used = {}
+
+    @staticmethod
+    def _facts(status):
+        return [
+            status.st_ino,
+            status.st_size,
+            status.st_mtime_ns,
+            status.st_ctime_ns,
+            status.st_mode,
+        ]
+
+    def get(self, entry):
+        known = self.used.get(entry.path) or self.known.get(entry.path)
+        if known is None or known[:5] != self._facts(entry.status):
+            return None
+        self.used[entry.path] = known
+        return known[5]
+
+    def put(self, entry, digest):
+        status = entry.status
+        if time.time_ns() - max(status.st_ctime_ns, status.st_mtime_ns) > FRESH:
+            self.used[entry.path] = self._facts(status) + [digest]
+            self.changed = True
+
+    def save(self):
+        """Write it down; losing it only costs time."""
+        if self.writable and self.changed:
+            os.makedirs(os.path.dirname(self.path), 0o700, exist_ok=True)
+            more = (
+                self.known if len(self.known) < 4 * len(self.used) + FEW else {}
+            )  # files that are gone, or that another build of this context copies
+            write_json(self.path, dict(more, **self.used), durable=False)
+            self.changed = False
+            _forget_old(os.path.dirname(self.path))
+
+
+def _forget_old(directory):
+    """Remove what is remembered of contexts that nobody has built from, or changed, in AGE seconds: of temporary directories, mostly."""
+    limit = time.time() - AGE
+    with os.scandir(directory) as listed:
+        for entry in listed:
+            with contextlib.suppress(FileNotFoundError):
+                if entry.stat(follow_symlinks=False).st_mtime < limit:
+                    os.unlink(entry.path)

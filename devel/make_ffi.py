@@ -47,10 +47,14 @@ HEADER = """# Copyright (c) 2026, the pycontainer.engine authors
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 try:
     import _cffi_backend
 except ImportError:  # syscalls.py says so when a call is made
-    ffi = None
+    ffi: Any = None
 else:
 """
 

@@ -29,7 +29,7 @@ def run(function, flags=c.CLONE_NEWNS, **options):
     os.close(writer)
     with os.fdopen(reader) as stream:
         text = stream.read()
-    ended = syscalls.waitid_pidfd(pidfd)
+    ended = os.waitid(os.P_PIDFD, pidfd, os.WEXITED)
     os.close(pidfd)
     if not text:
         raise AssertionError(f"the child ended with {ended}")

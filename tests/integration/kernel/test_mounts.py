@@ -319,7 +319,7 @@ def test_mapped_ids(tmp_path):
         userns = os.open("/proc/%d/ns/user" % pid, os.O_RDONLY)
     finally:
         syscalls.pidfd_send_signal(pidfd, c.SIGKILL)
-        syscalls.waitid_pidfd(pidfd)
+        os.waitid(os.P_PIDFD, pidfd, os.WEXITED)
         os.close(pidfd)
 
     def inside():

@@ -256,7 +256,7 @@ def test_actions_in_force():
             compiler.install(compiler.compile(profile))
             call("sethostname", 0, 0)
             os._exit(0)
-        result = syscalls.waitid_pidfd(fd)
+        result = os.waitid(os.P_PIDFD, fd, os.WEXITED)
         os.close(fd)
         assert result.si_status == expected, action
     profile = {

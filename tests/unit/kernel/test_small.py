@@ -5,18 +5,23 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import socket
 import subprocess
 import sys
 import time
 
 import pytest
-from pycontainer.errors import InvalidInput
+from pycontainer.errors import InvalidInput, Unsupported
 from pycontainer.kernel import features
-from pycontainer.kernel.calls import constants, syscalls
+from pycontainer.kernel.calls import call_numbers, fds, fork, syscalls
 from pycontainer.kernel.isolation import capabilities, namespaces
 from pycontainer.kernel.mounts import overlay
 from pycontainer.kernel.processes import pidfd, procfs
+from pycontainer.kernel.seccomp import syscall_numbers
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
 
 def test_capability_names():
@@ -100,24 +105,95 @@ def test_proc_files():
     assert all(path.startswith("/") for path in procfs.cgroups().values())
 
 
-def test_close_on_exec(monkeypatch):
-    """All descriptors are marked, by the call and by the loop that stands in for it."""
+def test_descriptors_are_passed_and_closed(monkeypatch):
+    """They arrive close-on-exec, no more than were asked for; all but some are closed, by the call and by the loop that stands in for it."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, theirs:
+        assert fds.send(ours, b"two", [0, 1]) == 3
+        data, found, flags = fds.receive_with_flags(theirs, 16, 1)
+        assert (data, len(found), flags & socket.MSG_CTRUNC) == (b"two", 1, socket.MSG_CTRUNC)
+        assert not os.get_inheritable(found[0])
+        fds.send(ours, b"none")
+        assert fds.receive(theirs, 16, 3) == (b"none", [])
+        ours.close()
+        assert fds.receive(theirs, 16, 3) == (b"", [])
     for old in (False, True):
         if old:
-            monkeypatch.setitem(constants.NUMBERS, "close_range", 9999)
-        script = "import os; print(sorted(set(os.listdir('/proc/self/fd')) - set('012')))"
+            monkeypatch.setitem(call_numbers.NUMBERS, "close_range", 9999)
         reader, writer = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            fd = os.dup2(os.open("/dev/null", os.O_RDONLY), 77, inheritable=True)
-            os.dup2(writer, 1)
-            procfs.mark_close_on_exec()
-            assert not os.get_inheritable(fd)
-            os.execv(sys.executable, [sys.executable, "-S", "-c", script])
+
+        def tell(writer=writer):
+            for number in (77, 78, 79):
+                os.dup2(0, number)
+            fds.close_all_but({78, writer})
+            os.write(writer, " ".join(os.listdir("/proc/self/fd")).encode())
+
+        pid = fork.child(tell)
         os.close(writer)
-        os.waitpid(pid, 0)
+        assert os.waitpid(pid, 0)[1] == 0
         with os.fdopen(reader) as stream:
-            assert stream.read().strip() == "['3']"  # the listing itself
+            left = {int(name) for name in stream.read().split()}
+        assert left & {77, 78, 79} == {78} and len(left) == 6  # and the listing itself
+
+
+def test_a_child_never_returns():
+    """Its status is what its work returns, or 1; what it raises is told if somebody asks, and it ends with who forked it."""
+    assert os.waitstatus_to_exitcode(os.waitpid(fork.child(lambda: None), 0)[1]) == 0
+    assert os.waitstatus_to_exitcode(os.waitpid(fork.child(lambda: 7), 0)[1]) == 7
+    reader, writer = os.pipe()
+
+    def fail():
+        raise SystemExit(9)
+
+    pid = fork.child(fail, failed=lambda error: os.write(writer, repr(error).encode()))
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 1
+    assert os.read(reader, 100) == b"SystemExit(9)"
+
+    def leave_one():
+        os.write(writer, b"%d" % fork.child(lambda: time.sleep(60), with_parent=True))
+
+    os.waitpid(fork.child(leave_one), 0)
+    left, deadline = int(os.read(reader, 100)), time.monotonic() + 5
+    while procfs.start_time(left) is not None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert procfs.start_time(left) is None
+    os.close(reader)
+    os.close(writer)
+
+
+def test_every_system_call_has_a_number():
+    """What syscalls.py makes has its numbers from the table of all calls, and nowhere else."""
+    script = os.path.join(ROOT, "devel/make_call_numbers.py")
+    done = subprocess.run(
+        [sys.executable, script, "--check"], capture_output=True, check=False, text=True
+    )
+    assert done.returncode == 0, done.stderr or "run devel/make_call_numbers.py"
+    for machine, column in (("x86_64", 0), ("aarch64", 1)):
+        numbers = syscall_numbers.numbers(machine)
+        for name, pair in call_numbers._TABLE.items():
+            assert numbers[name] == pair[column], name
+
+
+def test_what_is_asked_of_the_kernel_has_a_number():
+    """Who names a call beside syscalls.py, in a probe, names one that has a number there."""
+    for name, *_rest in features._PROBES.values():
+        assert name in call_numbers._TABLE
+    runtime = os.path.join(ROOT, "plugins/module_utils/_runtime")
+    for directory, _names, files in os.walk(runtime):
+        for name in files:
+            if name.endswith(".py"):
+                with open(os.path.join(directory, name), encoding="utf-8") as file:
+                    for call in re.findall(r'probe\(\s*"(\w+)"', file.read()):
+                        assert call in call_numbers._TABLE, name
+
+
+def test_a_call_without_a_number_says_where_it_goes(monkeypatch):
+    """On an architecture that is known, and on another one."""
+    with pytest.raises(Unsupported, match="new_call.*call_numbers.py.*make_call_numbers.py"):
+        syscalls.probe("new_call")
+    monkeypatch.setattr(syscalls, "_NUMBERS", {})
+    with pytest.raises(Unsupported, match="not supported; supported: x86_64, aarch64"):
+        syscalls.probe("clone3")
 
 
 def test_namespaces():
@@ -171,7 +247,7 @@ def test_features():
 
 def test_features_of_a_lesser_host(monkeypatch):
     """A missing system call, an old kernel and a missing part are named."""
-    monkeypatch.setitem(constants.NUMBERS, "mount_setattr", 9999)
+    monkeypatch.setitem(call_numbers.NUMBERS, "mount_setattr", 9999)
     monkeypatch.setattr(procfs, "kernel_version", lambda: (5, 3))
     monkeypatch.setattr(
         features._Modules, "has", lambda self, module, symbol: module != "nf_tables"
@@ -187,13 +263,10 @@ def test_features_of_a_lesser_host(monkeypatch):
 
 def test_ffi_is_what_its_generator_makes():
     """The declarations that are shipped are those of devel/make_ffi.py, and need nothing but cffi's compiled half."""
-    root = os.path.dirname(
-        os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    )
     pytest.importorskip("cffi")
     assert (
         subprocess.run(
-            [sys.executable, os.path.join(root, "devel/make_ffi.py"), "--check"],
+            [sys.executable, os.path.join(ROOT, "devel/make_ffi.py"), "--check"],
             capture_output=True,
             check=False,
         ).returncode
@@ -206,7 +279,7 @@ def test_ffi_is_what_its_generator_makes():
         "else None)})());"
         "import _runtime.kernel.calls.syscalls as s; s.prctl(3); print(sorted(set(sys.modules) & "
         "{'cffi', 'ctypes', 'signal', 'subprocess'}))"
-    ) % os.path.join(root, "plugins/module_utils")
+    ) % os.path.join(ROOT, "plugins/module_utils")
     assert (
         subprocess.run(
             [sys.executable, "-c", script], capture_output=True, check=True, text=True
@@ -217,11 +290,8 @@ def test_ffi_is_what_its_generator_makes():
 
 def test_without_cffi():
     """Where cffi is missing, everything can be imported and the first call says what to install."""
-    root = os.path.dirname(
-        os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    )
     script = (
-        f"import sys; sys.path.insert(0, {os.path.join(root, 'plugins/module_utils')!r}); sys.modules['_cffi_backend'] = None\n"
+        f"import sys; sys.path.insert(0, {os.path.join(ROOT, 'plugins/module_utils')!r}); sys.modules['_cffi_backend'] = None\n"
         "from _runtime.kernel import features\n"
         "from _runtime.kernel.calls import syscalls\n"
         "from _runtime.kernel.mounts import mounts, overlay\n"

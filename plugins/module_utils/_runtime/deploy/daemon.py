@@ -15,6 +15,7 @@ import os
 
 from ..errors import HostError
 from ..kernel import cgroups
+from ..kernel.calls import fds, fork
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 SIGNALS_IGNORED_BY_PYTHON = (13, 25)  # SIGPIPE, SIGXFSZ: execve(2) keeps "ignored"
@@ -126,15 +127,12 @@ def start_service(unit, argv, env, stdout_path):
 def start_forked(argv, env, stdout_path):
     """Fork twice, so that process 1 (or the next subreaper) gets the new process and the caller's session can't reach it."""
     reader, writer = os.pipe()
-    middle = os.fork()
-    if middle == 0:
-        try:
-            os.setsid()
-            if os.fork() == 0:
-                os.close(reader)
-                become(argv, env, stdout_path, writer)
-        finally:
-            os._exit(1)  # the middle process, or one whose program wasn't executed
+
+    def lead():
+        os.setsid()
+        fork.child(lambda: become(argv, env, stdout_path, reader, writer))
+
+    middle = fork.child(lead)
     os.close(writer)
     with open(reader, "rb") as report:
         text = report.read().decode("utf-8", "replace")
@@ -147,11 +145,13 @@ def start_forked(argv, env, stdout_path):
     return int(pid)
 
 
-def become(argv, env, stdout_path, report):
-    """The new process: cut off from all of the caller's, then the program. Never returns.
+def become(argv, env, stdout_path, other, report):
+    """The new process: cut off from all of the caller's, then the program.
 
-    ``report`` gets its process id in a line, and a second line if anything fails; it is closed by execve(2).
+    ``report`` gets its process id in a line, and a second line if anything fails; it is closed by execve(2). ``other``
+    is its other end.
     """
+    os.close(other)
     try:
         os.write(report, b"%d\n" % os.getpid())
         detach(stdout_path, report)
@@ -160,8 +160,6 @@ def become(argv, env, stdout_path, report):
     except BaseException as error:  # pylint: disable=broad-except
         text = error.strerror if isinstance(error, OSError) else str(error)
         os.write(report, (text or repr(error)).encode("utf-8", "replace"))
-    finally:
-        os._exit(127)
 
 
 def detach(stdout_path, keep):
@@ -172,9 +170,7 @@ def detach(stdout_path, keep):
     )
     for fd, source in ((0, null), (1, output), (2, output)):
         os.dup2(source, fd)
-    for fd in [int(name) for name in os.listdir("/proc/self/fd")]:
-        if fd > 2 and fd != keep:
-            close_quietly(fd)
+    fds.close_all_but([keep])
     os.chdir("/")
     os.umask(0o022)
     reset_signals()
@@ -187,13 +183,6 @@ def detach(stdout_path, keep):
     except OSError as error:
         if error.errno not in (errno.EACCES, errno.EPERM):  # lowering it needs CAP_SYS_RESOURCE
             raise
-
-
-def close_quietly(fd):
-    try:
-        os.close(fd)
-    except OSError:  # the listing's own descriptor
-        pass
 
 
 def reset_signals():

@@ -14,8 +14,8 @@ import sys
 import zlib
 
 from ..errors import Unsupported
+from .calls import call_numbers, syscalls
 from .calls import constants as c
-from .calls import syscalls
 from .isolation import apparmor, capabilities, namespaces, selinux
 from .processes import procfs
 
@@ -54,7 +54,7 @@ def _feature(found, needed_for, reason="", detail=None):
 
 
 def _host():
-    version, known = procfs.kernel_version(), bool(c.NUMBERS)
+    version, known = procfs.kernel_version(), bool(call_numbers.NUMBERS)
     text = "%d.%d" % version
     return {
         "kernel": _feature(

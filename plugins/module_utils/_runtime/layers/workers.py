@@ -14,7 +14,7 @@ import signal
 
 from .. import errors
 from ..images.library import garbage
-from ..kernel.calls import constants, syscalls
+from ..kernel.calls import fork
 
 LIMIT = 4  # at most: a network's delays are hidden by then, and memory stays small
 
@@ -61,19 +61,16 @@ def mark(engine, pid, parent):
 def _start(engine, jobs, queue, width):
     read, write = os.pipe()
     parent = os.getpid()
-    pid = os.fork()
-    if pid:
-        os.close(write)
-        return pid, read
-    try:
+
+    def work():
         os.close(read)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        syscalls.prctl(constants.PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() == parent:  # else it died before the kernel was asked to tell
-            os.close(os.open(mark(engine, os.getpid(), parent), os.O_CREAT | os.O_WRONLY, 0o600))
-            _work(jobs, queue, width, write)
-    finally:
-        os._exit(0)
+        os.close(os.open(mark(engine, os.getpid(), parent), os.O_CREAT | os.O_WRONLY, 0o600))
+        _work(jobs, queue, width, write)
+
+    pid = fork.child(work, with_parent=True)
+    os.close(write)
+    return pid, read
 
 
 def _work(jobs, queue, width, out):

@@ -13,6 +13,7 @@ import errno
 import os
 
 from ..errors import Conflict, HostError, Unsupported
+from ..kernel.calls import fork
 from ..kernel.net import netlink
 from . import catalog, firewall
 from .addresses import mac_for
@@ -80,20 +81,21 @@ def make(configs):
                     "no bridge; rename it, or name another bridge"
                 )
     reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        answer = b"the child that makes bridges failed"
-        try:
-            answer = _make_in_child(configs)
-        finally:
-            os.write(writer, answer)
-            os._exit(0)
+    child = fork.child(lambda: _make_and_tell(configs, writer))
     os.close(writer)
     with os.fdopen(reader, "rb") as file:
         kind, dummy, sentence = file.read().decode().partition(":")
     os.waitpid(child, 0)
     if kind != "done":
         raise (Unsupported if kind == "missing" else HostError)(sentence or kind)
+
+
+def _make_and_tell(configs, writer):
+    answer = b"the child that makes bridges failed"
+    try:
+        answer = _make_in_child(configs)
+    finally:
+        os.write(writer, answer)
 
 
 def _make_in_child(configs):

@@ -9,7 +9,7 @@ import select
 import signal
 import socket
 
-from ...kernel.calls import constants, syscalls
+from ...kernel.calls import fork
 
 PIECE = 1 << 16  # bytes
 
@@ -27,15 +27,7 @@ def relay(directory, name, agent, owner, mode, stack):
         os.chown(place, *owner)
         os.chmod(place, mode)
         server.listen(16)
-        parent, pid = os.getpid(), os.fork()
-        if pid == 0:
-            try:
-                syscalls.prctl(constants.PR_SET_PDEATHSIG, signal.SIGKILL)
-                signal.signal(signal.SIGINT, signal.SIG_IGN)
-                if os.getppid() == parent:
-                    _serve(server, agent)
-            finally:
-                os._exit(1)
+        pid = fork.child(lambda: _serve(server, agent), with_parent=True)
     finally:
         server.close()
         os.close(top)
@@ -50,6 +42,7 @@ def _end(pid):
 
 def _serve(server, agent):
     """Pass on what comes, both ways, until killed. An agent's answers are small: each piece is sent at once."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     peers = {}
     while True:
         for ready in select.select([server] + list(peers), [], [])[0]:

@@ -17,7 +17,7 @@ import stat
 
 from ...errors import ContainerFailed, EngineError
 from ...kernel.calls import constants as c
-from ...kernel.calls import syscalls
+from ...kernel.calls import fork, syscalls
 from ...kernel.mounts import mounts, overlay, rootfs
 from ...kernel.processes import pidfd
 from ...networks import attach
@@ -120,14 +120,7 @@ def run(job, heard):
     """
     out, out_end = os.pipe()
     answer, answer_end = os.pipe()
-    parent, pid = os.getpid(), os.fork()
-    if pid == 0:
-        try:
-            os.close(out)
-            os.close(answer)
-            _runner(job, parent, out_end, answer_end)
-        finally:
-            os._exit(1)
+    pid = fork.child(lambda: _runner(job, (out, answer), out_end, answer_end), with_parent=True)
     os.close(out_end)
     os.close(answer_end)
     try:
@@ -157,13 +150,12 @@ def run(job, heard):
     return found["code"]
 
 
-def _runner(job, parent, output, answer):
-    """The runner's life. Ends without a return."""
+def _runner(job, others, output, answer):
+    """The runner's life. :param others: descriptors of the builder's."""
     _signal.signal(_signal.SIGINT, _signal.SIG_IGN)  # the build is told, and takes the runner along
     _signal.signal(_signal.SIGTERM, _signal.SIG_DFL)
-    syscalls.prctl(c.PR_SET_PDEATHSIG, _signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
+    for fd in others:
+        os.close(fd)
     try:
         found = {"code": _attend(job, output)}
     except ContainerFailed as error:
@@ -175,7 +167,6 @@ def _runner(job, parent, output, answer):
     except BaseException as error:  # pylint: disable=broad-except # the build must hear of it, and the child must not return
         found = {"error": f"{type(error).__name__}: {error}"}
     os.write(answer, json.dumps(found).encode())
-    os._exit(0)
 
 
 def _attend(job, output):

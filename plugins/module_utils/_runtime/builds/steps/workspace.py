@@ -16,7 +16,7 @@ import stat
 
 from ...errors import HostError
 from ...images.library import built, layer_store
-from ...kernel.calls import constants, syscalls
+from ...kernel.calls import fork
 from ...kernel.mounts import mounts, overlay
 from ...layers import difference
 from ...layers.compression import compressed_streams
@@ -146,24 +146,20 @@ class Work:
         while len(self.running) >= max(1, os.cpu_count() or 1):
             self._finish(next(iter(self.running)))
         read, write = os.pipe()
-        parent, pid = os.getpid(), os.fork()
-        if pid:
-            os.close(write)
-            self.running[pid] = read, layer, step
-            return
+        pid = fork.child(lambda: self._compress_for(layer, read, write), with_parent=True)
+        os.close(write)
+        self.running[pid] = read, layer, step
+
+    def _compress_for(self, layer, read, write):
+        """In the process of its own."""
+        os.close(read)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
-            os.close(read)
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-            syscalls.prctl(constants.PR_SET_PDEATHSIG, signal.SIGKILL)
-            if os.getppid() == parent:
-                try:
-                    answer = {"digest": self._compress(layer.path, layer.diff_id)}
-                except BaseException as error:  # noqa: B902 - the build raises it
-                    answer = {"error": getattr(error, "strerror", None) or str(error)}
-                os.write(write, json.dumps(answer).encode())
-        finally:
-            os._exit(0)
+            answer = {"digest": self._compress(layer.path, layer.diff_id)}
+        except BaseException as error:  # noqa: B902 - the build raises it
+            answer = {"error": getattr(error, "strerror", None) or str(error)}
+        os.write(write, json.dumps(answer).encode())
 
     def _finish(self, pid):
         pipe, layer, step = self.running.pop(pid)

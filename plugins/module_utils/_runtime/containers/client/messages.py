@@ -18,6 +18,7 @@ import socket
 import struct
 
 from ...errors import InvalidInput
+from ...kernel.calls import fds
 
 LARGEST = 1 << 17  # bytes of one packet; below the default of net.core.wmem_max
 LARGEST_FILE = (
@@ -80,29 +81,20 @@ def from_root(connection):
     return struct.unpack("=iII", credentials)[1] == 0
 
 
-def _rights(descriptors):
-    """Python 3.9's socket.send_fds and recv_fds lose their flags, so this is done by hand."""
-    if not descriptors:
-        return []
-    return [
-        (socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack(f"{len(descriptors)}i", *descriptors))
-    ]
-
-
 def send(connection, message, descriptors=()):
     """Send a dictionary. :raises Gone: when the other side is. :raises InvalidInput: it is larger than any message may be."""
     data = json.dumps(message, separators=(",", ":")).encode()
     try:
         if len(data) <= LARGEST:
             try:
-                connection.sendmsg([data], _rights(descriptors), socket.MSG_NOSIGNAL)
+                fds.send(connection, data, descriptors, socket.MSG_NOSIGNAL)
                 return
             except OSError as error:
                 if error.errno != errno.EMSGSIZE:  # on this host net.core.wmem_default is less
                     raise
         fd = _file(data)
         try:
-            connection.sendmsg([IN_FILE], _rights([*descriptors, fd]), socket.MSG_NOSIGNAL)
+            fds.send(connection, IN_FILE, [*descriptors, fd], socket.MSG_NOSIGNAL)
         finally:
             os.close(fd)
     except (BrokenPipeError, ConnectionResetError):
@@ -131,17 +123,9 @@ def _file(data):
 def receive(connection):
     """The next message and the descriptors that came with it, close-on-exec. :raises Gone: at the end."""
     try:
-        data, ancillary, flags, _address_of_sender = connection.recvmsg(
-            LARGEST, socket.CMSG_LEN(4 * MOST_DESCRIPTORS), socket.MSG_CMSG_CLOEXEC
-        )
+        data, descriptors, flags = fds.receive_with_flags(connection, LARGEST, MOST_DESCRIPTORS)
     except ConnectionResetError:
         raise Gone() from None
-    descriptors = [
-        fd
-        for level, kind, content in ancillary
-        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS)
-        for (fd,) in struct.iter_unpack("i", content[: len(content) // 4 * 4])
-    ]
     if not data:
         raise Gone()
     if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):

@@ -13,7 +13,7 @@ import struct
 import time
 
 from ...errors import InvalidInput
-from ...kernel.processes import procfs
+from ...kernel.calls import fds, fork
 
 PIDFD_GET_INFO = 0xC040FF0B  # _IOWR(0xFF, 11, 64 bytes), linux/pidfd.h; Linux 6.13
 PIDFD_INFO_EXIT = 1 << 3  # Linux 6.15; filled in once the process has been reaped
@@ -84,20 +84,19 @@ def run_detached(argv, wanted=lambda: True):
 
     :param wanted: called in its process before: whether it is to be executed at all.
     """
-    middle = os.fork()
-    if middle:
-        os.waitpid(middle, 0)
-        return
-    try:
-        if os.fork() == 0:
-            os.setsid()
-            null = os.open("/dev/null", os.O_RDWR)
-            for fd in (0, 1, 2):
-                os.dup2(null, fd)
-            procfs.close_range(
-                3
-            )  # now, not when it is executed: nobody is to connect to a socket of this process's
-            if wanted():
-                os.execv(argv[0], argv)
-    finally:
-        os._exit(127)
+
+    def become():
+        os.setsid()
+        null = os.open("/dev/null", os.O_RDWR)
+        for fd in (0, 1, 2):
+            os.dup2(null, fd)
+        fds.close_range(
+            3
+        )  # now, not when it is executed: nobody is to connect to a socket of this process's
+        if wanted():
+            os.execv(argv[0], argv)
+
+    def middle():
+        fork.child(become)
+
+    os.waitpid(fork.child(middle), 0)

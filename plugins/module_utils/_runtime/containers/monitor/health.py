@@ -14,7 +14,7 @@ import select
 import time
 
 from ...errors import EngineError
-from ...kernel.calls import constants
+from ...kernel.calls import constants, fork
 from ...kernel.processes import pidfd
 from ..client import stdio
 from ..spec import run_file
@@ -92,25 +92,19 @@ class Check:
             return
         self.began, self.text = time.time(), b""
         self.output, writer = os.pipe2(os.O_CLOEXEC)
-        self.worker = os.fork()
-        if self.worker == 0:
-            try:
-                for fd in (self.monitor.lock, self.monitor.control.fileno()):
-                    os.close(fd)  # or a monitor that is killed meanwhile would seem to live on
-                words = arguments(self.options["test"], self.options.get("shell"))
-                work(
-                    self.monitor.paths,
-                    self.monitor.ident,
-                    self.monitor.state,
-                    words,
-                    self.timeout,
-                    writer,
-                    self.monitor.limits,
-                )
-            finally:
-                os._exit(0)
+        self.worker = fork.child(lambda: self._work(writer))
         os.close(writer)
         self.monitor.watch(self.output, self._read)
+
+    def _work(self, writer):
+        """In the worker."""
+        monitor = self.monitor
+        for fd in (monitor.lock, monitor.control.fileno()):
+            os.close(fd)  # or a monitor that is killed meanwhile would seem to live on
+        words = arguments(self.options["test"], self.options.get("shell"))
+        work(
+            monitor.paths, monitor.ident, monitor.state, words, self.timeout, writer, monitor.limits
+        )
 
     def _read(self, _events):
         data = os.read(self.output, 1 << 16)

@@ -17,11 +17,12 @@ import contextlib
 import json
 import os
 import select
+import sys
 import time
 
 from ...errors import EngineError, NotFound
 from ...kernel import cgroups
-from ...kernel.calls import constants, syscalls
+from ...kernel.calls import constants, fork, syscalls
 from ...kernel.processes import pidfd
 from ...store import paths as stores
 from ..client import signals, stdio
@@ -148,11 +149,7 @@ class Monitor(loop.Loop):
         mine, its = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
         # In another container's user namespace process 1 can only be the worker's child; it becomes this process's at the worker's end.
         syscalls.prctl(constants.PR_SET_CHILD_SUBREAPER, 1)
-        worker = os.fork()
-        if worker == 0:
-            mine.close()
-            work(begin.Worker(self.paths, its, self.limits))
-            os._exit(0)
+        worker = fork.child(lambda: self._in_worker(work, mine, its), failed=complain)
         its.close()
         word, fds = begin.take(mine)
         if word[:1] == b"P":
@@ -167,6 +164,10 @@ class Monitor(loop.Loop):
             self._take_over(word, fds)
         syscalls.prctl(constants.PR_SET_CHILD_SUBREAPER, 0)
         return word[:1] != b""
+
+    def _in_worker(self, work, mine, its):
+        mine.close()
+        work(begin.Worker(self.paths, its, self.limits))
 
     def _take_over(self, word, fds):
         if self.ident is None:
@@ -434,6 +435,25 @@ def main(paths, connection, limits, bed):
             connection.fileno()
         )  # socket.close() would touch more of the memory that is shared with the zygote
         monitor.serve()
+
+
+def complain(error):
+    """Into the zygote's log: what no caller was there to be told."""
+    import traceback
+
+    from ...untrusted.text import entry
+
+    sys.stderr.write(
+        "%s pid %d: %s\n"
+        % (
+            time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            os.getpid(),
+            entry(
+                "".join(traceback.format_exception(type(error), error, error.__traceback__)), None
+            ),
+        )
+    )
+    sys.stderr.flush()
 
 
 def wake(words, command):

@@ -16,11 +16,10 @@ from __future__ import annotations
 import _socket
 import contextlib
 import os
-import struct
 import time
 
 from ...errors import ContainerFailed, EngineError, NotFound
-from ...kernel.calls import constants
+from ...kernel.calls import constants, fds
 from ...kernel.processes import pidfd, procfs
 from ...oci.spec.document import read_error
 from ..access import execute
@@ -38,27 +37,13 @@ INTERRUPTED = "the container's start was interrupted: its monitor was killed"
 def take(channel):
     """In the monitor: the worker's next word, ``(letter, descriptors)``; ``(b"", [])`` at its end."""
     try:
-        data, ancillary, _flags, _address = channel.recvmsg(
-            512, _socket.CMSG_SPACE(4 * MOST), _socket.MSG_CMSG_CLOEXEC
-        )
+        return fds.receive(channel, 512, MOST)
     except ConnectionResetError:
         return b"", []
-    return data, list(
-        struct.unpack("%di" % (len(ancillary[0][2]) // 4), ancillary[0][2])
-    ) if ancillary else []
 
 
 def give(channel, word, descriptors):
-    channel.sendmsg(
-        [word],
-        [
-            (
-                _socket.SOL_SOCKET,
-                _socket.SCM_RIGHTS,
-                struct.pack(f"{len(descriptors)}i", *descriptors),
-            )
-        ],
-    )
+    fds.send(channel, word, descriptors)
 
 
 class Worker:

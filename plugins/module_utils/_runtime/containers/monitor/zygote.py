@@ -18,12 +18,11 @@ import gc
 import os
 import resource
 import select
-import sys
 import time
 
 from ...errors import Unsupported
 from ...kernel.calls import constants as c
-from ...kernel.calls import fork, syscalls
+from ...kernel.calls import fork, fork_hooks, syscalls
 from ...oci.spec import process
 from ...store import paths as stores
 from ..client import messages
@@ -64,7 +63,7 @@ def main(data, run, name, command):
     place = _listen(paths, name)
     process.compile_default()
     with contextlib.suppress(Unsupported):  # the start says it
-        fork.prepare()
+        fork_hooks.prepare()
     bed = sleep.Bed.make(command)
     gc.collect()
     gc.freeze()
@@ -152,12 +151,7 @@ class Watch:
     def look(self):
         self.last = time.monotonic()
         self.next, self.gap = self.last + self.gap, min(self.gap * 2, IDLE)
-        if os.fork() == 0:
-            try:
-                self.leave()
-                self._adopt()
-            finally:
-                os._exit(0)
+        fork.child(self._adopt)
 
     def leave(self):
         """In a child."""
@@ -167,41 +161,23 @@ class Watch:
         os.close(self.writer)
 
     def _adopt(self):
-        for ident in os.listdir(self.paths.containers):
-            with contextlib.suppress(messages.Gone, OSError, ValueError):
-                if state.forsaken(self.paths, ident):
-                    messages.ask(self.paths.run, self.name, {"op": "adopt", "id": ident})
+        self.leave()
+        with contextlib.suppress(OSError):
+            for ident in os.listdir(self.paths.containers):
+                with contextlib.suppress(messages.Gone, OSError, ValueError):
+                    if state.forsaken(self.paths, ident):
+                        messages.ask(self.paths.run, self.name, {"op": "adopt", "id": ident})
 
 
 def _serve(paths, server, connection, limits, bed, watch):
     """Fork for a request; the child never returns."""
-    if not messages.from_root(connection) or os.fork():
+    if not messages.from_root(connection):
         return
-    try:
+
+    def live():
         os.close(server.fileno())
         watch.leave()
         os.setsid()
         monitor.main(paths, connection, limits, bed)
-    except BaseException as error:  # pylint: disable=broad-except # it must not return into the zygote's loop
-        _complain(error)
-        os._exit(1)
-    os._exit(0)
 
-
-def _complain(error):
-    """Into the zygote's log: what no caller was there to be told."""
-    import traceback
-
-    from ...untrusted.text import entry
-
-    sys.stderr.write(
-        "%s pid %d: %s\n"
-        % (
-            time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            os.getpid(),
-            entry(
-                "".join(traceback.format_exception(type(error), error, error.__traceback__)), None
-            ),
-        )
-    )
-    sys.stderr.flush()
+    fork.child(live, failed=monitor.complain)

@@ -2,67 +2,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Numbers of the kernel's interface, under the kernel headers' names (uapi/linux, as of 6.18).
 
-Facts only: no function, and nothing that depends on the running kernel but the system call numbers of its architecture.
+Facts only: no function, and nothing that depends on the running kernel but the name of its architecture. The numbers of the
+system calls are in call_numbers.py.
 """
 
 from __future__ import annotations
 
 import os
-import sys
 
-# System calls that the engine makes: x86-64 and arm64 (asm-generic) number. From 424 on all architectures count alike.
-_NUMBERS = {
-    "bpf": (321, 280),
-    "capget": (125, 90),
-    "capset": (126, 91),
-    "clone3": (435, 435),
-    "close_range": (436, 436),
-    "eventfd2": (290, 19),
-    "fsconfig": (431, 431),
-    "fsmount": (432, 432),
-    "fsopen": (430, 430),
-    "fspick": (433, 433),
-    "inotify_add_watch": (254, 27),
-    "inotify_init1": (294, 26),
-    "ioprio_set": (251, 30),
-    "keyctl": (250, 219),
-    "mount": (165, 40),
-    "mount_setattr": (442, 442),
-    "move_mount": (429, 429),
-    "open_tree": (428, 428),
-    "openat2": (437, 437),
-    "faccessat2": (439, 439),
-    "personality": (135, 92),
-    "pidfd_getfd": (438, 438),
-    "pidfd_open": (434, 434),
-    "pidfd_send_signal": (424, 424),
-    "pivot_root": (155, 41),
-    "prctl": (157, 167),
-    "prlimit64": (302, 261),
-    "renameat2": (316, 276),
-    "sched_setaffinity": (203, 122),
-    "sched_setattr": (314, 274),
-    "seccomp": (317, 277),
-    "set_mempolicy": (238, 237),
-    "setdomainname": (171, 162),
-    "setfsgid": (123, 152),
-    "setfsuid": (122, 151),
-    "sethostname": (170, 161),
-    "setns": (308, 268),
-    "signalfd4": (289, 74),
-    "sync_file_range": (277, 84),
-    "syncfs": (306, 267),
-    "umount2": (166, 39),
-    "unshare": (272, 97),
-}
-_COLUMNS = {"x86_64": 0, "aarch64": 1}
 MACHINE = os.uname().machine  # as in uname(2): "x86_64", "aarch64"
-# Empty on an architecture that the engine doesn't know; a 32-bit Python below a 64-bit kernel is one.
-NUMBERS = (
-    {name: pair[_COLUMNS[MACHINE]] for name, pair in _NUMBERS.items()}
-    if MACHINE in _COLUMNS and sys.maxsize > 2**32
-    else {}
-)
 
 AT_FDCWD = -100
 AT_SYMLINK_NOFOLLOW = 0x100
@@ -124,7 +72,6 @@ FSPICK_CLOEXEC = 0x1
 FSPICK_EMPTY_PATH = 0x8
 FSCONFIG_SET_FLAG = 0
 FSCONFIG_SET_STRING = 1
-FSCONFIG_SET_FD = 5
 FSCONFIG_CMD_CREATE = 6
 FSCONFIG_CMD_RECONFIGURE = 7
 MOUNT_ATTR_RDONLY = 0x1

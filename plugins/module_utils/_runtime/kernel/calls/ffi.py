@@ -4,10 +4,14 @@
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 try:
     import _cffi_backend
 except ImportError:  # syscalls.py says so when a call is made
-    ffi = None
+    ffi: Any = None
 else:
     ffi = _cffi_backend.FFI('pycontainer_ffi',
         _version = 0x2601,

@@ -1,64 +1,59 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""clone3 with CPython's fork hooks around it, called with the interpreter's lock held, as os.fork does; cffi would release it."""
+"""Fork a child that must not return into the code of its parent."""
 
 from __future__ import annotations
 
 import os
 
-from ...errors import Unsupported
 from . import constants as c
+from . import syscalls
 
-try:
-    import _ctypes
-except ImportError:
-    _ctypes = None
-
-_calls = []
-
-
-class _Calls:
-    """``before``, ``child``, ``parent``: the hooks; ``syscall``: clone3's number, address and size; ``errno``: of that."""
-
-    def __init__(self):
-        if _ctypes is None:
-            raise Unsupported("starting a container needs Python's _ctypes module on this host")
-        long_type = type("c_long", (_ctypes._SimpleCData,), {"_type_": "l"})  # pylint: disable=protected-access
-        flags = _ctypes.FUNCFLAG_CDECL | _ctypes.FUNCFLAG_PYTHONAPI
-        hook = type("Hook", (_ctypes.CFuncPtr,), {"_flags_": flags, "_restype_": None})
-        call = type(
-            "Call",
-            (_ctypes.CFuncPtr,),
-            {"_flags_": flags | _ctypes.FUNCFLAG_USE_ERRNO, "_restype_": long_type},
-        )
-        handle = _ctypes.dlopen(None, os.RTLD_NOW)
-        self.before, self.child, self.parent = (
-            hook(_ctypes.dlsym(handle, name))
-            for name in ("PyOS_BeforeFork", "PyOS_AfterFork_Child", "PyOS_AfterFork_Parent")
-        )
-        self.syscall = call(_ctypes.dlsym(handle, "syscall"))
-        self.syscall.argtypes = (long_type,) * 3
-        self.errno = _ctypes.get_errno
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import NoReturn
 
 
-def prepare():
-    """Have what clone3 needs of the interpreter, for who forks processes that call it: each would make it anew.
+def child(
+    work: Callable[[], int | None],
+    with_parent: bool = False,
+    failed: Callable[[BaseException], object] | None = None,
+) -> int:
+    """Fork a process that calls ``work`` and ends; return its pid.
 
-    :raises Unsupported: without _ctypes.
+    :param work: its result is the process's exit status, None being 0; 1 where it raises.
+    :param with_parent: the process is killed when the thread that forked it ends (PR_SET_PDEATHSIG).
+    :param failed: called with what ``work`` raises, which nobody is told otherwise.
     """
-    if not _calls:
-        _calls.append(_Calls())
-
-
-def clone3(address, size):
-    """``(pid, errno)``. :param address: of a struct clone_args of ``size`` bytes."""
-    prepare()
-    calls, number = _calls[0], c.NUMBERS["clone3"]
-    calls.before()
-    pid = calls.syscall(number, address, size)
+    parent = os.getpid()
+    pid = os.fork()
     if pid == 0:
-        calls.child()
-        return 0, 0
-    code = calls.errno()
-    calls.parent()
-    return pid, code
+        end(work, parent if with_parent else None, failed)
+    return pid
+
+
+def end(
+    work: Callable[[], int | None],
+    parent: int | None = None,
+    failed: Callable[[BaseException], object] | None = None,
+) -> NoReturn:
+    """End this process with what ``work`` returns, for a child made by clone3: see :func:`child`.
+
+    :param parent: the pid of who made it, with whom it is to end.
+    """
+    status = 1
+    try:
+        if parent is None or _tied_to(parent):
+            status = work() or 0
+    except BaseException as error:  # pylint: disable=broad-except # nothing returns from here
+        if failed is not None:
+            failed(error)
+    finally:
+        os._exit(status)
+
+
+def _tied_to(parent: int) -> bool:
+    """Have the kernel kill this process when its parent ends; False where that has ended already."""
+    syscalls.prctl(c.PR_SET_PDEATHSIG, c.SIGKILL)
+    return os.getppid() == parent

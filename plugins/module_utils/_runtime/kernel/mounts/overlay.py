@@ -19,13 +19,17 @@ import errno
 import os
 import socket
 import stat
-import struct
 
 from ...errors import Unsupported
 from ..calls import constants as c
-from ..calls import syscalls
+from ..calls import fds, fork, syscalls
 from ..processes import procfs
 from . import erofs, mounts, userns
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 MAX_LAYERS = 500  # OVL_MAX_STACK
 MAX_OPTIONS = 4095  # mount(2) copies one page, and its last byte is a NUL
@@ -284,28 +288,10 @@ def _in_own_namespace(make):
     list of containers has. Returns the descriptor.
     """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    pid = os.fork()
-    if pid == 0:
-        answer, sent = "", []
-        try:
-            syscalls.unshare(c.CLONE_NEWNS)
-            mounts.leave_host()
-            sent = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack("i", make()))]
-            answer = "fd 0 "
-        except Unsupported as error:
-            answer = f"unsupported 0 {error}"
-        except OSError as error:
-            answer = "error %d %s" % (error.errno, error.strerror)
-        except BaseException as error:  # pylint: disable=broad-except # the child must not return into the caller's code
-            answer = "error %d %r" % (errno.EIO, error)
-        finally:
-            theirs.sendmsg([os.fsencode(answer)], sent)
-            os._exit(0)  # pylint: disable=protected-access
+    pid = fork.child(lambda: _make_and_send(make, theirs))
     theirs.close()
     with ours:
-        answer, sent, _flags, _address = ours.recvmsg(
-            65536, socket.CMSG_SPACE(4), socket.MSG_CMSG_CLOEXEC
-        )
+        answer, sent = fds.receive(ours, 65536, 1)
     os.waitpid(pid, 0)
     kind, number, text = (
         os.fsdecode(answer) or "error %d killed while it mounted" % errno.EIO
@@ -314,4 +300,21 @@ def _in_own_namespace(make):
         raise Unsupported(text)
     if kind == "error":
         raise OSError(int(number), text, "overlay")
-    return struct.unpack("i", sent[0][2])[0]
+    return sent[0]
+
+
+def _make_and_send(make: Callable[[], int], channel: socket.socket) -> None:
+    """In the child: send ``fd 0 `` with the descriptor, or ``unsupported 0 SENTENCE`` or ``error ERRNO SENTENCE``."""
+    sent: list[int] = []
+    try:
+        syscalls.unshare(c.CLONE_NEWNS)
+        mounts.leave_host()
+        sent = [make()]
+        answer = "fd 0 "
+    except Unsupported as error:
+        answer = f"unsupported 0 {error}"
+    except OSError as error:
+        answer = "error %d %s" % (error.errno or errno.EIO, error.strerror)
+    except BaseException as error:  # pylint: disable=broad-except # the parent raises it
+        answer = "error %d %r" % (errno.EIO, error)
+    fds.send(channel, os.fsencode(answer), sent)

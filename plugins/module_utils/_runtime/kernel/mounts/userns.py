@@ -12,9 +12,14 @@ import errno
 import os
 
 from ..calls import constants as c
-from ..calls import syscalls
+from ..calls import fork, syscalls
 from ..processes import procfs
 from . import mounts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 MAX_EXTENTS = 340  # UID_GID_MAP_MAX_EXTENTS, Linux 4.15
 MAX_TEXT = 4095  # a map is written at once and is less than a page
@@ -57,23 +62,24 @@ class _WaitingChild:
     def __init__(self, namespace=None):
         reader, self.writer = os.pipe2(os.O_CLOEXEC)
         self.ready, done = os.pipe2(os.O_CLOEXEC)
-        self.pid = os.fork()
-        if self.pid == 0:
-            try:
-                os.close(self.writer)
-                os.close(self.ready)
-                if namespace is None:
-                    syscalls.unshare(c.CLONE_NEWUSER)
-                else:
-                    syscalls.setns(namespace, c.CLONE_NEWUSER)
-                os.write(done, b".")
-                os.read(reader, 1)
-            except OSError as error:
-                os.write(done, b"%d" % error.errno)
-            finally:
-                os._exit(0)
+        self.pid = fork.child(lambda: self._wait(namespace, reader, done))
         os.close(reader)
         os.close(done)
+
+    def _wait(self, namespace: int | None, reader: int, done: int) -> None:
+        """In the child: enter the namespace, say so, and stay until the other end of ``reader`` is closed."""
+        os.close(self.writer)
+        os.close(self.ready)
+        try:
+            if namespace is None:
+                syscalls.unshare(c.CLONE_NEWUSER)
+            else:
+                syscalls.setns(namespace, c.CLONE_NEWUSER)
+        except OSError as error:
+            os.write(done, b"%d" % (error.errno or errno.EIO))
+        else:
+            os.write(done, b".")
+            os.read(reader, 1)
 
     def __enter__(self):
         answer = os.read(self.ready, 16)
@@ -115,15 +121,7 @@ def can_mount(fstypes, uids, gids):
     with _WaitingChild() as pid:
         write(pid, uids, gids)
         owner = open_of(pid)
-        child = os.fork()
-        if child == 0:
-            try:
-                syscalls.setns(owner, c.CLONE_NEWUSER)
-                syscalls.unshare(c.CLONE_NEWNS | c.CLONE_NEWNET | c.CLONE_NEWIPC | c.CLONE_NEWPID)
-                if os.fork() == 0:  # the first process of the new process namespace
-                    _tell_mounts(fstypes, writer)
-            finally:
-                os._exit(0)
+        child = fork.child(lambda: _try_mounts(owner, fstypes, writer))
         os.close(writer)
         os.close(owner)
         os.waitpid(child, 0)
@@ -137,17 +135,21 @@ def can_mount(fstypes, uids, gids):
     return None if answer == b"-\n" else os.fsdecode(answer).strip() or fstypes[0]
 
 
-def _tell_mounts(fstypes, writer):
-    try:
-        for fstype in fstypes:
-            try:
-                os.close(mounts.new_fs(fstype))
-            except OSError:
-                os.write(writer, fstype.encode() + b"\n")
-                return
-        os.write(writer, b"-\n")
-    finally:
-        os._exit(0)
+def _try_mounts(owner: int, fstypes: Sequence[str], writer: int) -> None:
+    """In a child: try the mounts in new namespaces of the user namespace ``owner``."""
+    syscalls.setns(owner, c.CLONE_NEWUSER)
+    syscalls.unshare(c.CLONE_NEWNS | c.CLONE_NEWNET | c.CLONE_NEWIPC | c.CLONE_NEWPID)
+    fork.child(lambda: _tell_mounts(fstypes, writer))  # first process of the process namespace
+
+
+def _tell_mounts(fstypes: Sequence[str], writer: int) -> None:
+    for fstype in fstypes:
+        try:
+            os.close(mounts.new_fs(fstype))
+        except OSError:
+            os.write(writer, fstype.encode() + b"\n")
+            return
+    os.write(writer, b"-\n")
 
 
 class as_owner:  # pylint: disable=invalid-name # read as a verb: with as_owner(uid, gid)

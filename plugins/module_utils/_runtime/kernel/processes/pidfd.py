@@ -49,5 +49,5 @@ def reap(fd):
 
     A pidfd says that before the child can be reaped where somebody traces it (CRIU, a debugger), who lets go of it first.
     """
-    result = syscalls.waitid_pidfd(fd, os.WEXITED)
+    result = os.waitid(os.P_PIDFD, fd, os.WEXITED)
     return (result.si_status, None) if result.si_code == os.CLD_EXITED else (None, result.si_status)

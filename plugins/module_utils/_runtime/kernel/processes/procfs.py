@@ -6,9 +6,6 @@ from __future__ import annotations
 
 import os
 
-from ..calls import constants as c
-from ..calls import syscalls
-
 _version = []
 
 
@@ -145,24 +142,3 @@ def _unescape(text):
 def set_oom_score_adj(score, pid="self"):
     """How readily the kernel kills a process for want of memory: -1000 to 1000. Lowering it needs CAP_SYS_RESOURCE."""
     write(f"/proc/{pid}/oom_score_adj", str(score))
-
-
-def close_range(first, last=2**31 - 1):
-    """Close the descriptors from ``first`` to ``last``. Before Linux 5.9 those below 4096: /proc may be a container's by now, so its list is not asked."""
-    try:
-        syscalls.close_range(first, last)
-    except OSError:
-        os.closerange(first, min(last + 1, 4096))
-
-
-def mark_close_on_exec(first=3):
-    """Make every descriptor from ``first`` on close at execve(2). One call on Linux 5.11, a loop over /proc/self/fd before."""
-    try:
-        syscalls.close_range(first, 2**31 - 1, c.CLOSE_RANGE_CLOEXEC)
-    except OSError:  # ENOSYS before 5.9, EINVAL for the flag before 5.11
-        for name in os.listdir("/proc/self/fd"):
-            if int(name) >= first:
-                try:
-                    os.set_inheritable(int(name), False)
-                except OSError:  # the listing's own descriptor is closed by now
-                    pass

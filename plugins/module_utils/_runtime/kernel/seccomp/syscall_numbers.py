@@ -173,10 +173,10 @@ _NOT_X32 = set(
     ).split()
 )
 
-_parsed = {}
+_parsed: dict[str, dict[str, int]] = {}
 
 
-def numbers(architecture):
+def numbers(architecture: str) -> dict[str, int]:
     """``{name: number}`` for "x86_64", "x86" (i386), "x32", "aarch64" or "arm". An x32 number has bit 30 set, as the kernel sees it."""
     if architecture not in _parsed:
         _parsed[architecture] = _parse(_TABLES[architecture])
@@ -186,8 +186,9 @@ def numbers(architecture):
     return _parsed[architecture]
 
 
-def _parse(text):
-    table, number = {}, 0
+def _parse(text: str) -> dict[str, int]:
+    table: dict[str, int] = {}
+    number = 0
     for word in text.split():
         if word[0] == "=":
             number = int(word[1:])

@@ -10,13 +10,11 @@ child. CRIU tells of each step by a notice, and waits for the answer, which undo
 
 from __future__ import annotations
 
-import _socket
 import os
-import struct
 
 from ...errors import HostError, Unsupported
 from ...kernel.calls import constants as c
-from ...kernel.calls import syscalls
+from ...kernel.calls import fds, fork, syscalls
 from ...kernel.processes import pidfd
 from ..launch import channel
 from . import protobuf
@@ -186,21 +184,17 @@ class Criu:
         ours, its = channel.pair()
         process = syscalls.clone3(0)
         if process[0] == 0:
-            try:
-                self._become(its, streams, handed, before)
-            except BaseException as error:  # pylint: disable=broad-except # it must not return into the caller's code
-                try:
-                    its.send(
-                        protobuf.encode(
-                            _ANSWER, {"type": 0, "success": False, "cr_errmsg": str(error)}
-                        )
-                    )
-                except OSError:
-                    pass
-            finally:
-                os._exit(1)
+            fork.end(lambda: self._become_or_tell(its, streams, handed, before))
         its.close()
         return ours, process
+
+    def _become_or_tell(self, its, streams, handed, before):
+        """In CRIU's process: execute it, or answer in its place why not."""
+        try:
+            self._become(its, streams, handed, before)
+        except BaseException as error:  # pylint: disable=broad-except # the other side raises it
+            word = {"type": 0, "success": False, "cr_errmsg": str(error)}
+            its.send(protobuf.encode(_ANSWER, word))
 
     def _become(self, socket, streams, handed, before):
         from ..launch import child
@@ -228,14 +222,7 @@ class Criu:
     @staticmethod
     def _converse(socket, notices):
         while True:
-            data, ancillary, _flags, _address = socket.recvmsg(
-                1 << 16, _socket.CMSG_SPACE(4 * 4), _socket.MSG_CMSG_CLOEXEC
-            )
-            descriptors = [
-                fd
-                for _level, _kind, content in ancillary
-                for fd in struct.unpack("%di" % (len(content) // 4), content)
-            ]
+            data, descriptors = fds.receive(socket, 1 << 16, 4)
             answer = protobuf.decode(_ANSWER, data)
             if not answer.get("success"):
                 said = os.fsdecode(answer.get("cr_errmsg") or b"")

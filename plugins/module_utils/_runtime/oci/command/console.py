@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import _socket
-import _struct as struct
 import fcntl
 import os
 import select
@@ -13,6 +12,7 @@ import termios
 import tty
 
 from ...errors import InvalidInput, reason
+from ...kernel.calls import fds
 
 NAME = b"/dev/ptmx"  # what goes with the descriptor, as runc's receivers expect a name
 
@@ -32,9 +32,7 @@ def send(option, path, name, fd, what):
             connection.connect(
                 "/proc/self/fd/%d/%s" % (directory, os.path.basename(path))
             )  # an address has at most 107 bytes
-            connection.sendmsg(
-                [name], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("i", fd))]
-            )
+            fds.send(connection, name, [fd])
         finally:
             connection.close()
             os.close(directory)

@@ -13,7 +13,7 @@ import os
 
 from ...errors import ContainerFailed, Unsupported
 from ...kernel.calls import constants as c
-from ...kernel.calls import syscalls
+from ...kernel.calls import fork, syscalls
 from ...kernel.isolation import namespaces
 from ...kernel.mounts import userns
 from ...kernel.processes import procfs
@@ -138,19 +138,19 @@ class _Helpers:
                 f"own id {' and '.join(HELPERS)} are needed (package uidmap)"
             )
         target, (reader, self.writer) = os.getpid(), os.pipe()
-        self.child = os.fork()
-        if self.child == 0:
-            code = 1
-            try:
-                os.close(self.writer)
-                if os.read(reader, 1):
-                    codes = [
-                        _run(path, target, extents)
-                        for path, extents in zip(paths, (maps.uids, maps.gids))
-                    ]
-                    code = max(codes)
-            finally:
-                os._exit(code)
+
+        def write_maps():
+            os.close(self.writer)
+            if not os.read(reader, 1):
+                return 1
+            return max(
+                [
+                    _run(path, target, extents)
+                    for path, extents in zip(paths, (maps.uids, maps.gids))
+                ]
+            )
+
+        self.child = fork.child(write_maps)
         os.close(reader)
 
     def __call__(self, dummy_maps):

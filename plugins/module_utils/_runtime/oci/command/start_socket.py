@@ -11,10 +11,10 @@
 from __future__ import annotations
 
 import _socket
-import _struct as struct
 import os
 
 from ...errors import Conflict, ContainerFailed
+from ...kernel.calls import fds
 from ...kernel.isolation import namespaces
 from ..launch import channel
 
@@ -48,21 +48,19 @@ def ask(container):
     try:
         connection = connect(container)
         connection.send(b"n")
-        kinds, ancillary, _flags, _address = connection.recvmsg(
-            4096, _socket.CMSG_SPACE(4 * 16), _socket.MSG_CMSG_CLOEXEC
-        )
+        kinds, received = fds.receive(connection, 4096, 16)
         connection.close()
     except FileNotFoundError:
         raise Conflict(f"container {container.ident} was started meanwhile") from None
     finally:
         container.unlock()
     kinds = kinds.decode().split()
-    if not ancillary:
+    if not received:
         raise ContainerFailed(
             f"container {container.ident} does not tell its namespaces: it was created by an "
             "older version"
         )
-    return dict(zip(kinds, struct.unpack(f"{len(kinds)}i", ancillary[0][2])))
+    return dict(zip(kinds, received))
 
 
 def own_namespaces():
@@ -77,16 +75,7 @@ def own_namespaces():
 def _hand_over(connection, spaces):
     handed = dict(spaces, **{ROOT: os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)})
     try:
-        connection.sendmsg(
-            [" ".join(handed).encode()],
-            [
-                (
-                    _socket.SOL_SOCKET,
-                    _socket.SCM_RIGHTS,
-                    struct.pack(f"{len(handed)}i", *handed.values()),
-                )
-            ],
-        )
+        fds.send(connection, " ".join(handed).encode(), handed.values())
     except OSError:  # who asked has gone
         pass
     finally:

@@ -22,6 +22,7 @@ import time
 
 from ... import json_text
 from ...errors import ContainerFailed, Unsupported
+from ...kernel.calls import fork
 
 KINDS = ("prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop")
 RUNTIME_CREATE = ("prestart", "createRuntime")  # those that need the mounts made, from outside
@@ -141,14 +142,8 @@ def run_one(kind, number, hook, about, directories=(), environment=None):
         os.set_blocking(its_output, True)
         os.write(given, about)
         os.lseek(given, 0, os.SEEK_SET)
-        pid = os.fork()
-        if pid == 0:
-            _become(
-                hook,
-                [given] + [its_output if fd is None else fd for fd in files],
-                directories,
-                environment,
-            )
+        streams = [given] + [its_output if fd is None else fd for fd in files]
+        pid = fork.child(lambda: _become(hook, streams, directories, environment))
         os.close(its_output)
         its_output = None
         ended, said = _follow(pid, output, hook.timeout)
@@ -238,5 +233,4 @@ def _become(hook, streams, directories, environment):
         os.execve(hook.path, hook.arguments, os.environb if chosen is None else chosen)
     except BaseException as error:  # pylint: disable=broad-except # it must not return into the caller's code
         os.write(2, str(error).encode("utf-8", "replace"))
-    finally:
-        os._exit(127)
+    return 127

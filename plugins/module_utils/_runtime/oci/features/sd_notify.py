@@ -9,10 +9,10 @@ READY= goes on to systemd, with the container's process as the MAINPID, and noth
 from __future__ import annotations
 
 import _socket
-import _struct as struct
 import os
 import select
 
+from ...kernel.calls import fds
 from ...kernel.processes import pidfd as pidfds
 
 DIRECTORY, NAME = "notify", "notify.sock"  # in the container's directory
@@ -93,10 +93,7 @@ def _tell(ready, pid):
         client.send(b"MAINPID=%d\n" % pid)
         reading, writing = os.pipe2(os.O_CLOEXEC)
         try:
-            client.sendmsg(
-                [b"BARRIER=1"],
-                [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("i", writing))],
-            )
+            fds.send(client, b"BARRIER=1", [writing])
         finally:
             os.close(writing)
         poll = select.poll()

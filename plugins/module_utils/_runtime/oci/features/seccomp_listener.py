@@ -14,6 +14,7 @@ import os
 
 from ... import json_text
 from ...errors import ContainerFailed, Unsupported
+from ...kernel.calls import fds
 
 FORBIDDEN = ("write", "sendmsg")
 VERSION = "0.2.0"  # of the container process state, as the specification's example has it
@@ -76,7 +77,6 @@ def own_pid():
 def forward(listener_fd, words_fd):
     """Send a listener to its agent; both descriptors are closed. :raises ContainerFailed: when the agent does not take it."""
     import _socket
-    import _struct as struct
 
     path, dummy, told = os.pread(words_fd, os.fstat(words_fd).st_size, 0).partition(b"\0")
     needed, path = path[:1] == b"1", path[1:]
@@ -84,9 +84,7 @@ def forward(listener_fd, words_fd):
     try:
         if path:
             connection.connect(b"\0" + path[1:] if path[:1] == b"@" else path)
-            sent = connection.sendmsg(
-                [told], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("i", listener_fd))]
-            )
+            sent = fds.send(connection, told, [listener_fd])
             if told[
                 sent:
             ]:  # sending nothing is an error as well once the agent, having what it wanted, has closed

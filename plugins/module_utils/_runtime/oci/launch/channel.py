@@ -16,12 +16,12 @@ end of file           its program is being executed: the socket is close-on-exec
 from __future__ import annotations
 
 import _socket
-import _struct as struct
 import errno
 import os
 
 from ... import json_text
 from ...errors import ContainerFailed, EngineError
+from ...kernel.calls import fds
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 FAILED = 128  # exit code of a container that never came to its program, as Docker's
@@ -82,9 +82,7 @@ def listen(channel, warnings, own=None, name=""):
     terminal = None
     while True:
         try:
-            data, ancillary, _flags, _address = channel.recvmsg(
-                1 << 16, _socket.CMSG_SPACE(12), _socket.MSG_CMSG_CLOEXEC
-            )
+            data, sent = fds.receive(channel, 1 << 16, 4)
         except (
             ConnectionResetError
         ):  # it ended with a word to it unread; its own words come after this, the end of file last
@@ -92,18 +90,13 @@ def listen(channel, warnings, own=None, name=""):
         if data in (b"", b"R", b"M"):
             return data, terminal
         if data[:1] == b"O":
-            own(
-                struct.unpack("%di" % (len(ancillary[0][2]) // 4), ancillary[0][2])
-                if ancillary
-                else (),
-                *map(int, data[1:].split()),
-            )
+            own(sent, *map(int, data[1:].split()))
         elif data[:1] == b"T":
-            terminal = struct.unpack("i", ancillary[0][2][:4])[0]
+            terminal = sent[0]
         elif data[:1] == b"S":
             from ..features import seccomp_listener  # here: few containers have one
 
-            seccomp_listener.forward(*struct.unpack("2i", ancillary[0][2][:8]))
+            seccomp_listener.forward(*sent[:2])
             channel.send(b"s")
         elif data[:1] == b"W":
             warnings.append(data[1:].decode("utf-8", "replace"))
@@ -128,23 +121,17 @@ def _reason(data, name):
     return FAILED, f"the channel can't be closed: {os.strerror(number).lower()}"
 
 
-def hand(channel, word, value, fds):
+def hand(channel, word, value, descriptors):
     """Say a word to the process, with a value (of JSON) and descriptors."""
-    rights = (
-        [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack(f"{len(fds)}i", *fds))] if fds else []
-    )
-    channel.sendmsg([word + json_text.dump(value).encode()], rights)
+    fds.send(channel, word + json_text.dump(value).encode(), descriptors)
 
 
 def take(channel, word):
     """In the process: wait for that. Returns ``(value, descriptors)``; the maker's end is this process's as well."""
-    data, ancillary, _flags, _address = channel.recvmsg(
-        1 << 16, _socket.CMSG_SPACE(4 * 200), _socket.MSG_CMSG_CLOEXEC
-    )
+    data, sent = fds.receive(channel, 1 << 16, 200)
     if data[:1] != word:
         os._exit(FAILED)
-    fds = ancillary[0][2] if ancillary else b""
-    return json_text.load(data[1:].decode()), struct.unpack("%di" % (len(fds) // 4), fds)
+    return json_text.load(data[1:].decode()), sent
 
 
 def warn(channel, text):
@@ -152,14 +139,12 @@ def warn(channel, text):
 
 
 def send_terminal(channel, master):
-    channel.sendmsg([b"T"], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("i", master))])
+    fds.send(channel, b"T", [master])
 
 
 def send_listener(channel, listener_fd, words_fd):
     """Hand over a seccomp listener and wait until it is where it belongs. Nothing but sendmsg(2) is called before."""
-    channel.sendmsg(
-        [b"S"], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("2i", listener_fd, words_fd))]
-    )
+    fds.send(channel, b"S", [listener_fd, words_fd])
     if channel.recv(1) != b"s":
         os._exit(FAILED)
 

@@ -19,7 +19,7 @@ import sys
 
 from ...kernel import cgroups
 from ...kernel.calls import constants as c
-from ...kernel.calls import syscalls
+from ...kernel.calls import fds, syscalls
 from ...kernel.isolation import capabilities, namespaces
 from ...kernel.mounts import mounts, rootfs
 from ...kernel.processes import procfs
@@ -198,8 +198,8 @@ def _may_execute(path):
     faccessat2 by hand, for C libraries before glibc 2.33 only compare owners. Where the call is unknown, to the kernel (before Linux 5.8)
     or to a seccomp profile, execve itself has to say.
     """
-    return os.access(path, os.X_OK) or syscalls.probe(
-        "faccessat2", c.AT_FDCWD, path + b"\0", os.X_OK, c.AT_EACCESS
+    return os.access(path, os.X_OK) or syscalls.faccessat2(
+        c.AT_FDCWD, path, os.X_OK, c.AT_EACCESS
     ) in (0, errno.ENOSYS, errno.EPERM)
 
 
@@ -385,12 +385,7 @@ def _attach_root(launch, root_fd):
 
 def close_others(kept_fd, program):
     """Close all but standard streams, the channel's and what is executed, so that no path leads to the host through one of them."""
-    kept = sorted(program.kept.union((kept_fd, program.init_fd)) - {None})
-    first = 3
-    for fd in kept + [2**31 - 1]:
-        if fd > first:
-            procfs.close_range(first, fd - 1)
-        first = fd + 1
+    fds.close_all_but(program.kept.union((kept_fd, program.init_fd)) - {None})
 
 
 def _take_groups(launch, inside):

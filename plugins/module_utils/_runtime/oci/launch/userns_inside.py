@@ -4,12 +4,11 @@
 
 from __future__ import annotations
 
-import _socket
 import _struct as struct
 import os
 
 from ...kernel.calls import constants as c
-from ...kernel.calls import syscalls
+from ...kernel.calls import fds, syscalls
 from ...kernel.isolation import capabilities
 from . import channel, terminal
 
@@ -21,14 +20,11 @@ def receive(launch, inside):
     """Take what ``furnish`` sent: the root's descriptor, and those of mounts, each with its number."""
     more = True
     while more:
-        data, ancillary, _flags, _address = inside.recvmsg(
-            4096, _socket.CMSG_SPACE(4 * AT_ONCE), _socket.MSG_CMSG_CLOEXEC
-        )
-        if data[:1] != b"u" or not ancillary:
+        data, sent = fds.receive(inside, 4096, AT_ONCE)
+        if data[:1] != b"u" or not sent:
             os._exit(channel.FAILED)
-        size = (len(data) - 2) // 4
-        _word, more, *numbers = struct.unpack("=c?%di" % size, data)
-        for number, fd in zip(numbers, struct.unpack("%di" % size, ancillary[0][2])):
+        _word, more, *numbers = struct.unpack("=c?%di" % len(sent), data)
+        for number, fd in zip(numbers, sent):
             if number == ROOT:
                 launch.root_fd = fd
             else:
@@ -47,9 +43,6 @@ def become_root(maps, keep_groups=False):
 
 def hand_streams(inside, program, streams):
     """Have the maker give the streams to the program's user."""
-    fds = [fd for fd in set(streams) if terminal.is_owned(fd)]
-    sent = (
-        [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack(f"{len(fds)}i", *fds))] if fds else []
-    )
-    inside.sendmsg([b"O%d %d" % (program.uid, program.gid)], sent)
+    owned = [fd for fd in set(streams) if terminal.is_owned(fd)]
+    fds.send(inside, b"O%d %d" % (program.uid, program.gid), owned)
     program.owns_streams = False

@@ -14,12 +14,12 @@ What is made before clone3 the process has by being forked. The rest goes over t
 
 from __future__ import annotations
 
-import _socket
 import _struct as struct
 import os
 
 from ...errors import ContainerFailed, Unsupported
 from ...kernel.calls import constants as c
+from ...kernel.calls import fds as descriptors
 from ...kernel.calls import syscalls
 from ...kernel.isolation import namespaces
 from ...kernel.mounts import mounts, userns
@@ -62,34 +62,29 @@ def _fork_inside(launch, flags, kinds):
     helper, helper_fd = syscalls.clone3(0)
     if helper == 0:
         ours.close()
-        answer, sent, pid = b"", [], -1
+        answer, sent, pid = b"", (), -1
         try:
             for kind in kinds + ["user"]:
                 namespaces.join(launch.joined[kind], kind)
             pid, pidfd = syscalls.clone3(flags | c.CLONE_PARENT, 0)
-            answer, sent = (
-                b"%d" % pid,
-                [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("i", pidfd))],
-            )
+            answer, sent = b"%d" % pid, (pidfd,)
         except BaseException as error:  # pylint: disable=broad-except # it must not return into the maker's code
             answer = str(error).encode("utf-8", "replace")
         if pid != 0:
-            theirs.sendmsg([answer], sent)
+            descriptors.send(theirs, answer, sent)
             os._exit(0)
         theirs.close()
         return 0, -1
     theirs.close()
-    data, ancillary, _flags, _address = ours.recvmsg(
-        4096, _socket.CMSG_LEN(4), _socket.MSG_CMSG_CLOEXEC
-    )
+    data, received = descriptors.receive(ours, 4096, 1)
     ours.close()
     os.waitid(os.P_PIDFD, helper_fd, os.WEXITED)
     os.close(helper_fd)
-    if not ancillary:
+    if not received:
         raise ContainerFailed(
             f"the container's namespaces can't be joined: {data.decode('utf-8', 'replace')}"
         )
-    return int(data), struct.unpack("i", ancillary[0][2][:4])[0]
+    return int(data), received[0]
 
 
 def prepare(launch):
@@ -121,10 +116,8 @@ def furnish(launch, outside):
             fds.append(mount.fd)
     while fds:
         size = min(len(fds), userns_inside.AT_ONCE)
-        sent = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("%di" % size, *fds[:size]))]
-        outside.sendmsg(
-            [struct.pack("=c?%di" % size, b"u", size < len(fds), *numbers[:size])], sent
-        )
+        word = struct.pack("=c?%di" % size, b"u", size < len(fds), *numbers[:size])
+        descriptors.send(outside, word, fds[:size])
         del fds[:size], numbers[:size]
 
 

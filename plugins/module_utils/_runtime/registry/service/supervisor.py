@@ -23,6 +23,7 @@ import time
 import traceback
 
 from ...errors import EngineError
+from ...kernel.calls import fork
 from ...store import locks
 from ...store.files import read_json, write_json
 from ...store.operations import start_time
@@ -127,16 +128,9 @@ def watch(server):
 
 def start_server(path, directory, log):
     """Fork the server; returns its process id. This process has no threads, so a fork is enough."""
-    pid = os.fork()
-    if pid:
-        return pid
-    code = 1
-    try:
-        code = run_server(path, directory, log)
-    except BaseException:  # pylint: disable=broad-except
-        log(traceback.format_exc())
-    finally:
-        os._exit(code)
+    return fork.child(
+        lambda: run_server(path, directory, log), failed=lambda _error: log(traceback.format_exc())
+    )
 
 
 def run_server(path, directory, log):

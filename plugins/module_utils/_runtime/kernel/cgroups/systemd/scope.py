@@ -13,7 +13,7 @@ import os
 import time
 
 from ....errors import Conflict, HostError, InvalidInput
-from ...calls import constants, syscalls
+from ...calls import fork
 from ...systemd import units
 from .. import location
 from ..group import Group
@@ -249,15 +249,7 @@ class Scope(Group):
 
 def hold() -> int:
     """Fork a child that does nothing until it is killed, or its parent ends; return its process id."""
-    parent, pid = os.getpid(), os.fork()
-    if pid == 0:
-        try:
-            syscalls.prctl(constants.PR_SET_PDEATHSIG, removal.SIGKILL)
-            while os.getppid() == parent:
-                time.sleep(3600)
-        finally:
-            os._exit(1)
-    return pid
+    return fork.child(lambda: time.sleep(2**31), with_parent=True)
 
 
 class Frozen:

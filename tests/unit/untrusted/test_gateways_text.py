@@ -27,7 +27,7 @@ WRITERS = {
     RUNTIME + "cli/commands/archives.py": "an archive, not to a terminal",
     RUNTIME + "cli/commands/builds.py": "an archive, not to a terminal",
     RUNTIME + "containers/access/execute.py": "the zygote's log, through text.entry",
-    RUNTIME + "containers/monitor/zygote.py": "its log, through text.entry",
+    RUNTIME + "containers/monitor/monitor.py": "its log, through text.entry",
     RUNTIME + "registry/http/server.py": "its log, which Server.log has made plain",
     RUNTIME + "delivery/host.py": "JSON for the controller",
     "plugin_utils/_screen.py": "flushes only",

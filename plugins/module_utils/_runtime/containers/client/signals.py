@@ -85,18 +85,17 @@ def run_detached(argv, wanted=lambda: True):
     :param wanted: called in its process before: whether it is to be executed at all.
     """
 
-    def become():
-        os.setsid()
-        null = os.open("/dev/null", os.O_RDWR)
-        for fd in (0, 1, 2):
-            os.dup2(null, fd)
-        fds.close_range(
-            3
-        )  # now, not when it is executed: nobody is to connect to a socket of this process's
-        if wanted():
-            os.execv(argv[0], argv)
-
     def middle():
-        fork.child(become)
+        fork.child(lambda: _become(argv, wanted))
 
     os.waitpid(fork.child(middle), 0)
+
+
+def _become(argv, wanted):
+    os.setsid()
+    null = os.open("/dev/null", os.O_RDWR)
+    for fd in (0, 1, 2):
+        os.dup2(null, fd)
+    fds.close_range(3)  # now, not by execve: nobody is to connect to a socket of this process's
+    if wanted():
+        os.execv(argv[0], argv)

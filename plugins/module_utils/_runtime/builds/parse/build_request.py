@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a build is asked for, checked: the options of the module and the command in one form."""
+"""What a build is asked for, checked: the options of the module and the flags of the command in one form."""
 
 from __future__ import annotations
 
@@ -14,6 +14,17 @@ from ...untrusted import files
 from . import cache_flags
 from .expansion import Trouble
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any
+
+    from .cache_flags import CachePlace
+    from .instructions import Instruction
+
+    Secret = Callable[[], bytes]
+
+
 LARGEST = 1 << 20  # bytes of a secret
 
 
@@ -23,39 +34,63 @@ ENTITLEMENTS = ("network.host", "security.insecure")
 class Request:
     """What a build is asked for.
 
-    :ivar build_args, labels: ``{name: text}``. :ivar epoch: SOURCE_DATE_EPOCH in seconds, or None. :ivar network: default, none or host.
-    :ivar secrets: ``{id: function that returns bytes}``. :ivar ssh: ``{id: path of an agent's socket}``. :ivar extra_hosts: ``{name: address}``.
-    :ivar limits: options of a container (``memory``, ``ulimits`` ...) for RUN. :ivar nocache_stages: names in small letters.
-    :ivar cache_from, cache_to: [cache_flags.CachePlace]. :ivar checks: what broken rules of builds/stage/build_checks.py are: ignore, warn or error.
-    :ivar allowed: entitlements, as in ENTITLEMENTS. :ivar ignore_file: path of a file in the place of the context's .dockerignore, or None.
+    :ivar target: the stage to build; None for the last. :ivar build_args, labels, annotations: ``{name: text}``.
+    :ivar nocache: whether no step is taken from the cache. :ivar nocache_stages: those of which none is, in small letters.
+    :ivar pull: whether base images are asked for again. :ivar platform: ``os/architecture[/variant]``, or None for the host's.
+    :ivar epoch: SOURCE_DATE_EPOCH in seconds, or None. :ivar network: default, none or host.
+    :ivar secrets: ``{id: what returns its bytes}``. :ivar ssh: ``{id: path of an agent's socket}``.
+    :ivar extra_hosts: ``{name: address}``. :ivar shm_size: bytes, or None. :ivar hostname: of RUN's containers, or None.
+    :ivar limits: options of a container (``memory``, ``ulimits`` ...) for RUN.
+    :ivar checks: what broken rules (stage/build_checks.py) are: ignore, warn or error. :ivar allowed: of ENTITLEMENTS.
+    :ivar ignore_file: path of a file in the place of the context's .dockerignore, or None.
     """
+
+    target: str | None
+    nocache: bool
+    pull: bool
+    platform: str | None
+    build_args: dict[str, str]
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    secrets: dict[str, Secret]
+    ssh: dict[str, str]
+    extra_hosts: dict[str, str]
+    shm_size: int | None
+    nocache_stages: set[str]
+    cache_from: list[CachePlace]
+    cache_to: list[CachePlace]
+    checks: str
+    allowed: set[str]
+    ignore_file: str | None
+    epoch: int | None
 
     def __init__(
         self,
-        target=None,
-        args=None,
-        labels=None,
-        nocache=False,
-        pull=False,
-        network=None,
-        platform=None,
-        secrets=(),
-        ssh=None,
-        extra_hosts=None,
-        shm_size=None,
-        registries=None,
-        limits=None,
-        nocache_stages=(),
-        cache_from=(),
-        cache_to=(),
-        annotations=None,
-        checks=None,
-        allowed=(),
-        ignore_file=None,
-    ):
-        """:param secrets: ``[(id, function)]``. :param limits: as the module container has them. :param cache_from, cache_to: texts.
+        target: str | None = None,
+        args: Mapping[str, Any] | None = None,
+        labels: Mapping[str, Any] | None = None,
+        nocache: bool = False,
+        pull: bool = False,
+        network: str | None = None,
+        platform: str | None = None,
+        secrets: Iterable[tuple[str, Secret]] = (),
+        ssh: Mapping[str, str] | None = None,
+        extra_hosts: Mapping[str, str] | None = None,
+        shm_size: int | None = None,
+        registries: Registries | None = None,
+        limits: Mapping[str, Any] | None = None,
+        nocache_stages: Iterable[str] = (),
+        cache_from: Iterable[str] = (),
+        cache_to: Iterable[str] = (),
+        annotations: Mapping[str, Any] | None = None,
+        checks: str | None = None,
+        allowed: Iterable[str] = (),
+        ignore_file: str | None = None,
+    ) -> None:
+        """Check what was asked for.
 
-        :raises InvalidInput:
+        :param secrets: ``[(id, what returns its bytes)]``. :param limits: as the module container has them.
+        :param cache_from, cache_to: texts, see parse/cache_flags.py. :raises InvalidInput: naming the option.
         """
         self.target, self.nocache, self.pull, self.platform = target, nocache, pull, platform
         manifest.parse_platform(platform)
@@ -87,14 +122,14 @@ class Request:
         self.epoch = None
         self.set_epoch(self.build_args.get("SOURCE_DATE_EPOCH"))
 
-    def set_epoch(self, text):
-        """The latest time that is kept, in seconds; None and "" for none. :raises InvalidInput:"""
+    def set_epoch(self, text: str | None) -> None:
+        """Set the latest time that is kept. :param text: seconds since 1970; None and "" for none. :raises InvalidInput: for another text."""
         if text and not re.fullmatch("[0-9]{1,11}", text):
             raise InvalidInput("SOURCE_DATE_EPOCH", text, "seconds since 1970")
         self.epoch = int(text) if text else None
 
-    def check_allowed(self, instruction):
-        """:raises Trouble: for a RUN that wants what this build is not allowed."""
+    def check_allowed(self, instruction: Instruction) -> None:
+        """Check that a RUN wants nothing that this build is not allowed. :raises Trouble: where it does."""
         if instruction.name != "RUN":
             return
         if (
@@ -116,7 +151,7 @@ class Request:
                 "the network host of the build allows it"
             )
 
-    def run_options(self, network=None):
+    def run_options(self, network: str | None = None) -> dict[str, Any]:
         """What RUN needs of it."""
         return {
             "network": network or self.network,
@@ -130,15 +165,17 @@ class Request:
         }
 
 
-def _places(sources, targets):
+def _places(
+    sources: Iterable[str], targets: Iterable[str]
+) -> tuple[list[CachePlace], list[CachePlace]]:
     """``([cache_flags.CachePlace], [cache_flags.CachePlace])``."""
     return [cache_flags.source(text) for text in sources], [
         cache_flags.target(text) for text in targets
     ]
 
 
-def _annotations(values):
-    """``{name: text}``; a name may have ``manifest:`` before it, as docker writes them. :raises InvalidInput:"""
+def _annotations(values: Mapping[str, Any] | None) -> dict[str, str]:
+    """Read ``{name: text}``; a name may have ``manifest:`` before it, as docker writes them. :raises InvalidInput: for others."""
     found = {}
     for key, value in _texts(values, "annotations").items():
         kind, colon, name = key.partition(":")
@@ -148,7 +185,7 @@ def _annotations(values):
     return found
 
 
-def _texts(values, option):
+def _texts(values: Mapping[str, Any] | None, option: str) -> dict[str, str]:
     found = {}
     for key, value in (values or {}).items():
         if value is None or isinstance(value, (dict, list)):
@@ -157,27 +194,35 @@ def _texts(values, option):
     return found
 
 
-def secret_of(ident, path=None, variable=None, value=None):
-    """``(id, function)`` of a secret from a file, a variable of the environment, or a text. :raises InvalidInput:"""
+def secret_of(
+    ident: str | None,
+    path: str | None = None,
+    variable: str | None = None,
+    value: str | None = None,
+) -> tuple[str, Secret]:
+    """Return the id of a secret and what reads it, from a file, a variable of the environment, or a text.
+
+    Where none is given, the variable of that name, else the file. :raises InvalidInput: where it is not there.
+    """
     if not ident:
         raise InvalidInput("secrets.id", ident, "a name")
     if sum(each is not None for each in (path, variable, value)) > 1:
         raise InvalidInput("secrets", ident, "one of a file, a variable or a value")
     if value is not None:
         return ident, lambda: value.encode("utf-8", "surrogateescape")
-    if variable is None and path is None:
-        variable = ident if ident in os.environ else None
-        path = None if variable else ident
+    if variable is None and path is None and ident in os.environ:
+        variable = ident
     if variable is not None:
         if variable not in os.environ:
             raise InvalidInput("secrets", variable, "a variable of the environment")
         return ident, lambda: os.fsencode(os.environ[variable])
-    if not os.path.isfile(path):
-        raise InvalidInput("secrets", path, "an existing file")
-    return ident, lambda: _read(path)
+    place = ident if path is None else path
+    if not os.path.isfile(place):
+        raise InvalidInput("secrets", place, "an existing file")
+    return ident, lambda: _read(place)
 
 
-def _read(path):
+def _read(path: str) -> bytes:
     try:
         return files.read(path, LARGEST, links=True)
     except files.Unacceptable as error:

@@ -14,16 +14,34 @@ from ...errors import EngineError, InvalidInput
 from ...images.model import manifest
 from ...untrusted import files, json_reader
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+
 KEY = "pycontainer.engine.cache"  # of an image's configuration, under which the cache's steps are
 _FROM = {"registry": ("ref",), "local": ("src",)}
 _TO = {"registry": ("ref", "mode"), "local": ("dest", "mode"), "inline": ()}
 
 
 class CachePlace:
-    """``kind``: registry, local or inline; ``where``: a reference, a directory or ""; ``all``: whether all stages' steps are written."""
+    """Where a build cache of elsewhere is.
 
-    def __init__(self, text, option, known):
-        """:param text: ``type=registry,ref=...`` or a reference alone. :raises InvalidInput: naming ``option``."""
+    :ivar kind: registry, local or inline. :ivar where: a reference, a directory, or "".
+    :ivar all: whether all stages' steps are written (``mode=max``).
+    """
+
+    kind: str
+    where: str
+    all: bool
+
+    def __init__(self, text: str, option: str, known: Mapping[str, Sequence[str]]) -> None:
+        """Read a flag's value.
+
+        :param text: ``type=registry,ref=...`` or a reference alone. :param known: the types, and which fields each has.
+        :raises InvalidInput: naming ``option``.
+        """
         given = (
             dict(part.partition("=")[::2] for part in text.split(","))
             if "=" in text
@@ -49,12 +67,16 @@ class CachePlace:
             images.tagged(self.where, option) if known is _TO else images.parse(self.where, option)
 
 
-def source(text, option="cache_from"):
+def source(text: str, option: str = "cache_from") -> CachePlace:
+    """Read a value of ``--cache-from``. :raises InvalidInput: naming ``option``."""
     return CachePlace(text, option, _FROM)
 
 
-def target(text, option="cache_to"):
-    """:raises InvalidInput: also for a directory that holds something else, for what is there is replaced."""
+def target(text: str, option: str = "cache_to") -> CachePlace:
+    """Read a value of ``--cache-to``.
+
+    :raises InvalidInput: also for a directory that holds something else, for what is there is replaced.
+    """
     place = CachePlace(text, option, _TO)
     if place.kind == "local" and os.path.lexists(place.where) and not _is_replaced(place.where):
         raise InvalidInput(
@@ -66,8 +88,8 @@ def target(text, option="cache_to"):
     return place
 
 
-def _is_replaced(directory):
-    """Whether a cache may take the place of what is there: of nothing, or another cache."""
+def _is_replaced(directory: str) -> bool:
+    """Tell whether a cache may take the place of what is there: of nothing, or another cache."""
     if (
         os.path.islink(directory)
         or not os.path.isdir(directory)
@@ -75,20 +97,23 @@ def _is_replaced(directory):
     ):
         return False
     try:
-        return not os.listdir(directory) or KEY in _document(
-            directory, _document(directory, layout_digest(directory))["config"]["digest"]
-        )
+        if not os.listdir(directory):
+            return True
+        digest = layout_digest(directory)
+        if digest is None:
+            return False
+        return KEY in _document(directory, _document(directory, digest)["config"]["digest"])
     except (EngineError, OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
 
 
-def _document(directory, digest):
+def _document(directory: str, digest: str) -> Any:
     data = files.read(os.path.join("blobs", *digest.split(":")), manifest.MAX_CONFIG, directory)
     return json_reader.load(data, f"the build cache in {directory}", size=manifest.MAX_CONFIG)
 
 
-def layout_digest(directory):
-    """Of the manifest that an OCI layout has, or None."""
+def layout_digest(directory: str) -> str | None:
+    """Return the digest of the manifest that an OCI layout has, or None."""
     try:
         return json_reader.load(
             files.read("index.json", manifest.MAX_MANIFEST, directory), "index.json"

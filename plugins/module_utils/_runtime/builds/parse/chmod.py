@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``--chmod``: octal, or symbolic as chmod(1) takes it (``u=rwX,go-w``)."""
+"""``--chmod`` of COPY and ADD: octal, or symbolic as chmod(1) takes it (``u=rwX,go-w``)."""
 
 from __future__ import annotations
 
@@ -8,18 +8,26 @@ import re
 
 from .expansion import Trouble
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    ModeChange = Callable[[int, bool], int]  # (mode, whether it is a directory's) -> mode
+    Clause = tuple[str, "list[str]"]  # (whom, actions)
+
+
 _CLAUSE = re.compile(r"([ugoa]*)([-+=](?:[rwxXst]*|[ugo]))((?:[-+=](?:[rwxXst]*|[ugo]))*)")
 _SHIFT = {"u": 6, "g": 3, "o": 0}
 
 
-def parse(text):
-    """``mode(old, is_directory) -> new``. :raises Trouble: for what is no mode."""
+def parse(text: str) -> ModeChange:
+    """Return what changes a mode as ``text`` says. :raises Trouble: for what is no mode."""
     if re.fullmatch("[0-7]{1,5}", text) and int(text, 8) <= 0o7777:
         fixed = int(text, 8)
         return lambda dummy, directory: fixed
     clauses = [_clause(part, text) for part in text.split(",")]
 
-    def change(mode, directory):
+    def change(mode: int, directory: bool) -> int:
         for who, actions in clauses:
             for action in actions:
                 mode = _apply(mode, directory, who, action)
@@ -28,7 +36,7 @@ def parse(text):
     return change
 
 
-def _clause(part, text):
+def _clause(part: str, text: str) -> Clause:
     match = _CLAUSE.fullmatch(part)
     if match is None:
         raise Trouble(
@@ -41,7 +49,7 @@ def _clause(part, text):
     )
 
 
-def _apply(mode, directory, who, action):
+def _apply(mode: int, directory: bool, who: str, action: str) -> int:
     sign, what = action[0], action[1:]
     for letter in who:
         shift = _SHIFT[letter]

@@ -1,6 +1,9 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Patterns of file names: those of COPY (Go's filepath.Match) and those of .dockerignore (the same, with ``**`` and ``!``)."""
+"""Patterns of file names: those of .dockerignore, and those of COPY.
+
+COPY has Go's ``filepath.Match``; .dockerignore has the same with ``**`` and ``!``.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,15 @@ import re
 from ...untrusted import patterns as untrusted
 from .expansion import Trouble
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
-def has_wildcard(text):
-    """Whether a COPY source is a pattern."""
+    from ...untrusted.patterns import Pattern
+
+
+def has_wildcard(text: str) -> bool:
+    """Tell whether a COPY source is a pattern."""
     at = 0
     while at < len(text):
         if text[at] == "\\":
@@ -22,19 +31,19 @@ def has_wildcard(text):
     return False
 
 
-def unescaped(text):
-    """A COPY source without wildcards, its escapes read."""
+def unescaped(text: str) -> str:
+    """Return a COPY source without wildcards, its escapes read."""
     return re.sub(r"\\(.)", r"\1", text)
 
 
-def component(pattern):
-    """The untrusted.patterns.Pattern of one name. :raises Trouble: for a malformed one."""
+def component(pattern: str) -> Pattern:
+    """Compile the pattern of one name. :raises Trouble: for a malformed one."""
     return untrusted.path(pattern, error=Trouble)
 
 
-def clean(path):
-    """A pattern or path without ``.``, doubled slashes and ``..`` that go back; as Go's path.Clean, relative."""
-    parts = []
+def clean(path: str) -> str:
+    """Return a pattern or path without ``.``, doubled slashes and ``..`` that go back; as Go's path.Clean, relative."""
+    parts: list[str] = []
     for part in path.split("/"):
         if part == ".." and parts and parts[-1] != "..":
             parts.pop()
@@ -46,11 +55,14 @@ def clean(path):
 class Ignore:
     """The patterns of a .dockerignore: the last that matches a path, or a directory above it, decides.
 
-    :param lines: the patterns, in order. :param rooted: whether a leading slash says nothing; elsewhere a pattern with one matches nothing.
-    :raises Trouble: for a malformed one.
+    :param lines: the patterns, in order. :param rooted: whether a leading slash says nothing; else a pattern with one matches nothing.
+    :ivar takes_back: whether some pattern takes back (``!``). :raises Trouble: for a malformed one.
     """
 
-    def __init__(self, lines, rooted=True):
+    rules: list[tuple[bool, Pattern]]
+    _beginnings: list[list[Pattern] | None]
+
+    def __init__(self, lines: Iterable[str], rooted: bool = True) -> None:
         self.rules = []  # (whether it takes back, untrusted.patterns.Pattern)
         self._beginnings = []  # of what is taken back: the patterns of its components, or None for anything
         for line in lines:
@@ -68,18 +80,22 @@ class Ignore:
                 self._beginnings.append(_components(pattern))
         self.takes_back = bool(self._beginnings)
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return bool(self.rules)
 
-    def ignores(self, path):
-        """Whether ``path`` (relative, text) is left out, by itself or by a directory above it."""
+    def ignores(self, path: str) -> bool:
+        """Tell whether ``path`` (relative) is left out, by itself or by a directory above it."""
         above, parts = None, path.split("/")
         for count in range(1, len(parts) + 1):
             left_out, above = self.state("/".join(parts[:count]), above)
         return left_out
 
-    def state(self, path, above=None):
-        """``(whether path is left out, which rules match)``; ``above``: the second of its directory, whose matches go on below it."""
+    def state(self, path: str, above: list[bool] | None = None) -> tuple[bool, list[bool]]:
+        """Match one path.
+
+        :param above: which rules match its directory; these match all below it.
+        :returns: whether it is left out, and which rules match it.
+        """
         left_out, matched = False, []
         for index, (back, compiled) in enumerate(self.rules):
             hit = bool(above and above[index])
@@ -90,8 +106,8 @@ class Ignore:
                 left_out = not back
         return left_out, matched
 
-    def may_hold(self, directory):
-        """Whether something below an ignored directory can be taken back by a ``!`` pattern."""
+    def may_hold(self, directory: str) -> bool:
+        """Tell whether something below an ignored directory can be taken back by a ``!`` pattern."""
         names = directory.split("/")
         return any(
             parts is None
@@ -101,13 +117,13 @@ class Ignore:
         )
 
 
-def _components(pattern):
+def _components(pattern: str) -> list[Pattern] | None:
     try:
         return None if "**" in pattern else [component(part) for part in pattern.split("/")]
     except Trouble:  # a slash in brackets
         return None
 
 
-def read_ignore(data):
-    """The lines of an ignore file from its bytes."""
+def read_ignore(data: bytes) -> list[str]:
+    """Return the lines of an ignore file."""
     return data.decode("utf-8-sig", "surrogateescape").replace("\r\n", "\n").split("\n")

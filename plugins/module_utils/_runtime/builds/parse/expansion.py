@@ -13,6 +13,11 @@ import re
 from ...errors import EngineError
 from ...untrusted import patterns
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
 SPECIAL = "@*#?-$!0"  # a shell's special parameters: names of one character
 MAX_WORD = (
     1 << 20
@@ -21,52 +26,58 @@ MAX_WORDS = 16 << 20  # and to all words of one reader
 
 
 class Trouble(EngineError):
-    """A word that can't be read; whoever knows the line makes a sentence with it."""
+    """What a build can't do, as a sentence; whoever knows the line of the Containerfile names it too."""
 
 
 class Lexer:
     """Reads words.
 
     :param escape: the escape character. :param raw: keep quotes and escapes as they are written.
-    :param skip_unset: leave variables that have no value as they are written. :param quotes: False for a here-document: quotes are
-    characters like others.
+    :param skip_unset: leave variables that have no value as they are written.
+    :param quotes: False for a here-document: quotes are characters like others.
 
     What variables add is bounded, by word and in all: ``ENV x=$x$x`` doubles with each line.
     """
 
-    def __init__(self, escape="\\", raw=False, skip_unset=False, quotes=True):
+    def __init__(
+        self, escape: str = "\\", raw: bool = False, skip_unset: bool = False, quotes: bool = True
+    ) -> None:
         self.escape, self.raw, self.skip_unset, self.quotes = escape, raw, skip_unset, quotes
         self.added = 0
 
-    def word(self, text, values):
-        """``text`` as one word, blanks and all. :param values: ``{name: value}``. :raises Trouble:"""
+    def word(self, text: str, values: Mapping[str, str]) -> str:
+        """Read ``text`` as one word, blanks and all. :param values: ``{name: value}``. :raises Trouble: for one that can't be read."""
         return _Scan(self, text, values).whole()[0]
 
-    def words(self, text, values):
-        """The words of ``text``: split at blanks that are not quoted, those of variables' values too."""
+    def words(self, text: str, values: Mapping[str, str]) -> list[str]:
+        """Split ``text`` at blanks that are not quoted, those of variables' values too. :raises Trouble: for what can't be read."""
         return _Scan(self, text, values).whole()[1]
 
 
 class _Words:
     """Collects characters to words."""
 
-    def __init__(self):
+    found: list[str]
+    current: list[str]
+    open: bool
+
+    def __init__(self) -> None:
         self.found, self.current, self.open = [], [], False
 
-    def literal(self, text):
-        """Characters that belong to a word whatever they are."""
+    def literal(self, text: str) -> None:
+        """Take characters that belong to a word whatever they are."""
         self.current.append(text)
         self.open = True
 
-    def plain(self, text):
-        """Characters of which blanks end a word."""
+    def plain(self, text: str) -> None:
+        """Take characters of which blanks end a word."""
         for character in text:
             if character.isspace():
                 self.end()
             else:
                 self.literal(character)
 
-    def end(self):
+    def end(self) -> None:
         if self.open:
             self.found.append("".join(self.current))
         self.current, self.open = [], False
@@ -76,27 +87,30 @@ MAX_DEPTH = 50  # of substitutions in substitutions
 
 
 class _Scan:
-    def __init__(self, lexer, text, values):
+    """One reading of a text by a Lexer."""
+
+    def __init__(self, lexer: Lexer, text: str, values: Mapping[str, str]) -> None:
         self.depth, self.added = 0, 0
         self.lexer, self.text, self.values, self.at = lexer, text, values, 0
         self.words = _Words()
 
-    def peek(self):
+    def peek(self) -> str:
         return self.text[self.at : self.at + 1]
 
-    def next(self):
+    def next(self) -> str:
         character = self.peek()
         self.at += 1
         return character
 
-    def whole(self):
+    def whole(self) -> tuple[str, list[str]]:
+        """Read all. :returns: the text as one word, and its words."""
         result = self.until("", False)
         self.words.end()
         return result, self.words.found
 
-    def until(self, stop, keep_escapes):
+    def until(self, stop: str, keep_escapes: bool) -> str:
         """Read up to the character ``stop`` ("": to the end) and over it."""
-        out = []
+        out: list[str] = []
         while self.at < len(self.text):
             character = self.peek()
             if stop and character == stop:
@@ -120,8 +134,8 @@ class _Scan:
             raise Trouble(f"syntax error: missing {stop!r}")
         return "".join(out)
 
-    def heredoc(self):
-        """``<<`` and blanks after it: one word with what follows."""
+    def heredoc(self) -> str:
+        """Read ``<<`` and blanks after it: one word with what follows."""
         start = self.at
         self.at += 2
         while self.peek() and self.peek() in " \t\r":
@@ -130,7 +144,7 @@ class _Scan:
         self.words.literal(part)
         return part
 
-    def other(self, keep_escapes):
+    def other(self, keep_escapes: bool) -> str:
         character = self.next()
         if character != self.lexer.escape:
             self.words.plain(character)
@@ -147,7 +161,7 @@ class _Scan:
         self.words.literal(character)
         return character
 
-    def single(self):
+    def single(self) -> str:
         self.next()
         end = self.text.find("'", self.at)
         if end < 0:
@@ -156,7 +170,7 @@ class _Scan:
         self.at = end + 1
         return f"'{inner}'" if self.lexer.raw else inner
 
-    def double(self):
+    def double(self) -> str:
         opening = self.next()
         out = [opening] if self.lexer.raw else []
         while True:
@@ -189,11 +203,11 @@ class _Scan:
 
     # --------------------------------------------------------------------------------------------------------- variables
 
-    def value(self, name):
+    def value(self, name: str) -> str | None:
         return self.values.get(name)
 
-    def counted(self, value):
-        """The value of a variable that becomes a part of the word. :raises Trouble: where that grows too long."""
+    def counted(self, value: str) -> str:
+        """Return the value of a variable that becomes a part of the word. :raises Trouble: where that grows too long."""
         self.added += len(value)
         self.lexer.added += len(value)
         if self.added > MAX_WORD:
@@ -205,7 +219,7 @@ class _Scan:
             )
         return value
 
-    def dollar(self):
+    def dollar(self) -> str:
         start = self.at
         self.next()
         if self.peek() != "{":
@@ -232,8 +246,8 @@ class _Scan:
             return self.text[start : self.at]
         return self.counted(result)
 
-    def braces(self, name):
-        """After ``${name``: what it stands for; None for what is unset and left alone."""
+    def braces(self, name: str) -> str | None:
+        """Read what follows ``${name``: what it stands for; None for what is unset and left alone."""
         value, modifier = self.value(name), self.next()
         if not modifier:
             raise Trouble("syntax error: missing '}'")
@@ -269,7 +283,7 @@ class _Scan:
         longest = word[:1] == sign
         return trimmed(value or "", word[1:] if longest else word, sign == "%", longest)
 
-    def replaced(self, value):
+    def replaced(self, value: str | None) -> str | None:
         everywhere = self.peek() == "/"
         if everywhere:
             self.next()
@@ -279,7 +293,7 @@ class _Scan:
             return None if self.lexer.skip_unset else ""
         return patterns.shell(pattern, Trouble).replace(value, text, everywhere, self.counted)
 
-    def name(self):
+    def name(self) -> str:
         character = self.peek()
         if character and character in SPECIAL and not character.isdigit():
             return self.next()
@@ -294,8 +308,8 @@ class _Scan:
         return match.group()
 
 
-def trimmed(value, pattern, at_end, longest):
-    """``value`` without what ``pattern`` matches at its end or beginning."""
+def trimmed(value: str, pattern: str, at_end: bool, longest: bool) -> str:
+    """Return ``value`` without what ``pattern`` matches at its end or beginning."""
     compiled = patterns.shell(pattern, Trouble)
     found = compiled.suffixes(value) if at_end else compiled.ends(value)
     if found is None:
@@ -303,7 +317,7 @@ def trimmed(value, pattern, at_end, longest):
     return value[: found[0 if longest else 1]] if at_end else value[found[1 if longest else 0] :]
 
 
-def split(text, escape="\\"):
+def split(text: str, escape: str = "\\") -> list[str]:
     """Split ``text`` at blanks that are neither quoted nor escaped; quotes and escapes stay as they are written."""
     found, word, quote, at = [], [], "", 0
     while at < len(text):

@@ -16,6 +16,13 @@ from ...untrusted.text import without_userinfo
 from . import expansion
 from .lines import BadFile, Raw, heredoc_of, split_flags
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .lines import Heredoc
+
+
 SWITCH, VALUE, LIST = "switch", "value", "list"
 FLAGS = {
     "FROM": {"platform": VALUE},
@@ -71,14 +78,29 @@ _STAGE_NAME = re.compile(r"[a-z][a-z0-9-_.]*")
 class Instruction:
     """One instruction.
 
-    :ivar name: in capitals. :ivar flags: ``{name: value}``: a string, True or False, or a list of strings.
-    :ivar args: by instruction: words; ``[(key, value)]`` of ENV, LABEL and ARG (value None: no ``=``); one string of USER, WORKDIR ...
-    :ivar exec_form: whether RUN, CMD ... was a JSON list. :ivar heredocs: [lines.Heredoc]. :ivar rest: the arguments as written.
-    :ivar line, end: numbers of its lines. :ivar trigger: of ONBUILD, the Instruction that it holds. :ivar written, comments, gap: as of lines.Raw.
-    :ivar old_form: whether ENV or LABEL has a blank for the ``=``.
+    :ivar name: in capitals. :ivar flags: ``{name: value}``: a string, a bool of a switch, or a list of strings.
+    :ivar args: by instruction: words; ``[(key, value)]`` of ENV, LABEL and ARG (value None: no ``=``); one string of USER, WORKDIR and the like.
+    :ivar exec_form: whether RUN, CMD, ENTRYPOINT was a JSON list. :ivar rest: the arguments as written.
+    :ivar line, end: numbers of its first and last line, from 1. :ivar trigger: of ONBUILD, the instruction that it holds.
+    :ivar written, comments, gap, original: as of :class:`lines.Raw`. :ivar old_form: whether ENV or LABEL has a blank for the ``=``.
     """
 
-    def __init__(self, raw):
+    name: str
+    line: int
+    end: int
+    rest: str
+    heredocs: list[Heredoc]
+    original: str
+    written: str
+    comments: list[str]
+    gap: bool
+    flags: dict[str, Any]
+    args: list[Any]
+    exec_form: bool
+    trigger: Instruction | None
+    old_form: bool
+
+    def __init__(self, raw: Raw) -> None:
         self.name, self.line, self.end = raw.name, raw.line, raw.end
         self.rest, self.heredocs, self.original = raw.rest, raw.heredocs, raw.original
         self.written, self.comments, self.gap = raw.written, raw.comments, raw.gap
@@ -91,8 +113,8 @@ class Instruction:
         )
 
     @property
-    def title(self):
-        """The instruction on one line, as progress and errors show it."""
+    def title(self) -> str:
+        """The instruction on one line, as progress and errors show it: without passwords of addresses."""
         flags = "".join(
             " --%s%s" % (name, "" if value is True else "=%s" % value)
             for name, values in self.flags.items()
@@ -102,8 +124,8 @@ class Instruction:
         return without_userinfo(" ".join(f"{self.name}{flags} {self.rest}".split()))
 
 
-def parse(raw, escape="\\"):
-    """The Instruction of a lines.Raw. :raises BadFile: with its line."""
+def parse(raw: Raw, escape: str = "\\") -> Instruction:
+    """Check an instruction as written. :raises BadFile: with its line."""
     instruction = Instruction(raw)
     try:
         if raw.name not in NAMES:
@@ -115,14 +137,16 @@ def parse(raw, escape="\\"):
     return instruction
 
 
-def _without_flags(raw):
-    """Whether flags say nothing here: STOPSIGNAL and HEALTHCHECK NONE take any."""
+def _without_flags(raw: Raw) -> bool:
+    """Tell whether flags say nothing here: STOPSIGNAL and HEALTHCHECK NONE take any."""
     return raw.name == "STOPSIGNAL" or raw.name == "HEALTHCHECK" and raw.rest.upper() == "NONE"
 
 
-def _flags(raw):
-    known, found = FLAGS.get(raw.name, {}), {}
-    for name, value in raw.flags:
+def _flags(raw: Raw) -> dict[str, Any]:
+    known: dict[str, str] = FLAGS.get(raw.name, {})
+    found: dict[str, Any] = {}
+    for name, written in raw.flags:
+        value: Any = written
         kind = known.get(name)
         if kind is None:
             raise expansion.Trouble(
@@ -149,8 +173,8 @@ def _flags(raw):
 # ------------------------------------------------------------------------------------------------------------ arguments
 
 
-def json_words(text):
-    """The list of strings that ``text`` begins with in JSON, or None where it is something else.
+def json_words(text: str) -> list[str] | None:
+    """Return the list of strings that ``text`` begins with in JSON, or None where it is something else.
 
     :raises Trouble: for a JSON list of other things.
     """
@@ -166,17 +190,17 @@ def json_words(text):
     return found
 
 
-def _need(instruction, text="at least one argument"):
+def _need(instruction: Instruction, text: str = "at least one argument") -> None:
     if not instruction.rest:
         raise expansion.Trouble(f"{instruction.name} needs {text}")
 
 
-def _one(instruction, _escape):
+def _one(instruction: Instruction, _escape: str) -> None:
     _need(instruction, "exactly one argument")
     instruction.args = [instruction.rest.strip()]
 
 
-def _command(instruction, _escape):
+def _command(instruction: Instruction, _escape: str) -> None:
     """RUN, CMD, ENTRYPOINT: a JSON list or a line for the shell."""
     if instruction.name == "RUN":
         _need(instruction)
@@ -190,7 +214,7 @@ def _command(instruction, _escape):
         raise expansion.Trouble("RUN needs a command")
 
 
-def _check_run(instruction):
+def _check_run(instruction: Instruction) -> None:
     network, security = instruction.flags.get("network"), instruction.flags.get("security")
     if instruction.flags.get("device"):
         raise expansion.Trouble(
@@ -207,7 +231,7 @@ def _check_run(instruction):
         )
 
 
-def _from(instruction, _escape):
+def _from(instruction: Instruction, _escape: str) -> None:
     parts = instruction.rest.split()
     if len(parts) not in (1, 3) or len(parts) == 3 and parts[1].lower() != "as":
         raise expansion.Trouble("FROM takes an image, or: IMAGE AS NAME")
@@ -219,7 +243,7 @@ def _from(instruction, _escape):
     instruction.args = [parts[0], parts[2].lower() if len(parts) == 3 else ""]
 
 
-def _pairs(instruction, escape):
+def _pairs(instruction: Instruction, escape: str) -> None:
     """ENV and LABEL: key=value ..., or the old form: key, blank, all the rest."""
     _need(instruction)
     found = expansion.split(instruction.rest, escape)
@@ -242,7 +266,7 @@ def _pairs(instruction, escape):
         instruction.args.append((key, value))
 
 
-def _arg(instruction, escape):
+def _arg(instruction: Instruction, escape: str) -> None:
     _need(instruction)
     for word in expansion.split(instruction.rest, escape):
         key, equals, value = word.partition("=")
@@ -251,7 +275,7 @@ def _arg(instruction, escape):
         instruction.args.append((key, value if equals else None))
 
 
-def _list(instruction, _escape):
+def _list(instruction: Instruction, _escape: str) -> None:
     """VOLUME: a JSON list, or words."""
     _need(instruction)
     listed = json_words(instruction.rest)
@@ -262,7 +286,7 @@ def _list(instruction, _escape):
         raise expansion.Trouble("VOLUME: a volume can't be an empty string")
 
 
-def _files(instruction, _escape):
+def _files(instruction: Instruction, _escape: str) -> None:
     """COPY and ADD: sources and a destination. Every blank ends a word: names with blanks need the JSON form."""
     listed = json_words(instruction.rest)
     instruction.args = listed if listed is not None else instruction.rest.split()
@@ -282,18 +306,18 @@ def _files(instruction, _escape):
         )
 
 
-def _expose(instruction, _escape):
+def _expose(instruction: Instruction, _escape: str) -> None:
     _need(instruction)
     instruction.args = sorted(instruction.rest.split())
 
 
-def _shell(instruction, _escape):
-    instruction.args = json_words(instruction.rest)
+def _shell(instruction: Instruction, _escape: str) -> None:
+    instruction.args = json_words(instruction.rest) or []
     if not instruction.args:
         raise expansion.Trouble("SHELL needs the JSON form: a list of words in double quotes")
 
 
-def _health(instruction, _escape):
+def _health(instruction: Instruction, _escape: str) -> None:
     _need(instruction)
     kind, rest = _head(instruction.rest)
     if kind == "NONE":
@@ -318,14 +342,14 @@ def _health(instruction, _escape):
         instruction.flags["retries"] = int(retries)
 
 
-def _head(text):
-    """``(first word in capitals, what follows)``."""
+def _head(text: str) -> tuple[str, str]:
+    """Return the first word in capitals, and what follows."""
     parts = text.split(None, 1)
     return parts[0].upper(), parts[1] if len(parts) > 1 else ""
 
 
-def _duration(text, flag):
-    """Seconds of a time as Go writes it (``1m30s``): a unit is needed but for 0."""
+def _duration(text: str, flag: str) -> float:
+    """Return the seconds of a time as Go writes it (``1m30s``): a unit is needed but for 0."""
     if re.fullmatch(r"\d+(\.\d+)?", text) and float(text):
         raise expansion.Trouble(
             f"HEALTHCHECK: --{flag}={text} has no unit; accepted: a time such as 30s or 1m30s"
@@ -336,7 +360,7 @@ def _duration(text, flag):
     return seconds
 
 
-def _onbuild(instruction, escape):
+def _onbuild(instruction: Instruction, escape: str) -> None:
     _need(instruction, "an instruction")
     name, rest = _head(instruction.rest)
     if name in ("ONBUILD", "FROM", "MAINTAINER"):

@@ -13,6 +13,13 @@ from ...errors import EngineError
 from ...untrusted import json_reader
 from . import expansion
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    RawFlag = tuple[str, "str | None"]  # (name, value)
+
+
 HEREDOC_NAMES = ("ADD", "COPY", "RUN")
 DIRECTIVES = ("syntax", "escape", "check")
 MAX_SIZE = 8 << 20  # bytes of a Containerfile
@@ -22,45 +29,69 @@ _HEREDOC = re.compile(r"(\d*)<<(-?)\s*([^<]*)$")
 
 
 class BadFile(EngineError):
-    """A Containerfile that can't be read. ``line`` is the number of the line (from 1)."""
+    """A Containerfile that can't be read. ``line``: the number of the line, from 1; ``message``: the sentence without file and line."""
 
-    def __init__(self, line, message, name="Containerfile"):
+    line: int
+    message: str
+
+    def __init__(self, line: int, message: str, name: str = "Containerfile") -> None:
         super().__init__("%s:%d: %s" % (name, line, message))
         self.line, self.message = line, message
 
 
 class Heredoc:
-    """``name``: its delimiter; ``content``: as written; ``expand``: whether variables in it stand for their values;
-    ``tabs``: whether leading tabs go (``<<-``)."""
+    """A here-document of RUN, COPY or ADD.
 
-    def __init__(self, name, expand, tabs):
+    :ivar name: its delimiter. :ivar content: as written. :ivar expand: whether variables in it stand for their values.
+    :ivar tabs: whether leading tabs go (``<<-``).
+    """
+
+    def __init__(self, name: str, expand: bool, tabs: bool) -> None:
         self.name, self.expand, self.tabs, self.content = name, expand, tabs, ""
 
     @property
-    def text(self):
+    def text(self) -> str:
+        """The content without the tabs that ``<<-`` takes away."""
         return re.sub(r"(?m)^\t+", "", self.content) if self.tabs else self.content
 
 
 class Raw:
-    """One instruction as written. ``name``: in capitals; ``rest``: what follows it and its flags, on one line; ``flags``: ``[(name, value)]``,
-    value None where there is no ``=``; ``heredocs``; ``line``, ``end``: numbers of its first and last line; ``original``: its text;
-    ``written``: the name as written; ``comments``: what the comments right above it say; ``gap``: whether a continued line of it is empty."""
+    """One instruction as written.
 
-    def __init__(self, name, rest, flags, heredocs, line, end, original):
+    :ivar name: in capitals. :ivar rest: what follows name and flags, on one line. :ivar flags: in their order; value None where
+        there is no ``=``. :ivar line: number of its first line, from 1. :ivar end: of its last. :ivar original: its text.
+    :ivar written: the name as written. :ivar comments: the comments right above it, without ``#``.
+    :ivar gap: whether a continued line of it is empty.
+    """
+
+    written: str
+    comments: list[str]
+    gap: bool
+
+    def __init__(
+        self,
+        name: str,
+        rest: str,
+        flags: list[RawFlag],
+        heredocs: list[Heredoc],
+        line: int,
+        end: int,
+        original: str,
+    ) -> None:
         self.name, self.rest, self.flags, self.heredocs = name, rest, flags, heredocs
         self.line, self.end, self.original = line, end, original
         self.written, self.comments, self.gap = name, [], False
 
 
 class File:
-    """``instructions``: [Raw]; ``escape``: the escape character; ``directives``: ``{name: value}``."""
+    """A Containerfile as read. :ivar escape: the escape character. :ivar directives: ``{name: value}`` of its parser directives."""
 
-    def __init__(self, instructions, escape, directives):
+    def __init__(self, instructions: list[Raw], escape: str, directives: dict[str, str]) -> None:
         self.instructions, self.escape, self.directives = instructions, escape, directives
 
 
-def read(data, name="Containerfile"):
-    """Read a Containerfile from bytes. :raises BadFile:"""
+def read(data: bytes, name: str = "Containerfile") -> File:
+    """Read a Containerfile. :raises BadFile: for one that is too long, not UTF-8, or no Containerfile."""
     if len(data) > MAX_SIZE:
         raise BadFile(1, "it has %d bytes; at most %d are accepted" % (len(data), MAX_SIZE), name)
     try:
@@ -81,14 +112,14 @@ def read(data, name="Containerfile"):
     return File(instructions, reader.escape, directives)
 
 
-def _directives(lines):
-    """The parser directives: comments of the form ``# name=value`` at the very top, until anything else comes."""
-    found = {}
+def _directives(lines: list[str]) -> dict[str, str]:
+    """Read the parser directives: comments of the form ``# name=value`` at the very top, until anything else comes."""
+    found: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
         match = _DIRECTIVE.match(line.strip())
-        key = match.group(1).lower() if match else None
-        if key not in DIRECTIVES:
+        if match is None or match.group(1).lower() not in DIRECTIVES:
             break
+        key = match.group(1).lower()
         if key in found:
             raise BadFile(number, f"only one {key} parser directive can be used")
         if key == "escape" and match.group(2) not in ("\\", "`"):
@@ -97,18 +128,18 @@ def _directives(lines):
     return found
 
 
-def _is_comment(line):
+def _is_comment(line: str) -> bool:
     return line.lstrip().startswith("#")
 
 
 class _Reader:
-    def __init__(self, lines, escape):
+    def __init__(self, lines: list[str], escape: str) -> None:
         self.lines, self.escape, self.at, self.gap = lines, escape, 0, False
         char = re.escape(escape)
         self.continued = re.compile(rf"([^{char}]){char}[ \t]*$|^{char}[ \t]*$")
 
-    def instructions(self):
-        comments = []
+    def instructions(self) -> Iterator[Raw]:
+        comments: list[str] = []
         while self.at < len(self.lines):
             start = self.at
             line = self.lines[self.at].strip()
@@ -127,8 +158,8 @@ class _Reader:
             raw.comments, comments = comments, []
             yield raw
 
-    def _joined(self, line):
-        """The whole of an instruction: lines that end with the escape character go on in the next."""
+    def _joined(self, line: str) -> str:
+        """Return the whole of an instruction: lines that end with the escape character go on in the next."""
         line, more = self._cut(line)
         while more and self.at < len(self.lines):
             following = self.lines[self.at]
@@ -140,14 +171,15 @@ class _Reader:
             line += part
         return line
 
-    def _cut(self, line):
+    def _cut(self, line: str) -> tuple[str, bool]:
+        """Return a line without its escape character at the end, and whether there was one."""
         line = line.rstrip("\r")
         match = self.continued.search(line)
         if match is None:
             return line, False
         return line[: match.start()] + (match.group(1) or ""), True
 
-    def _instruction(self, logical, start):
+    def _instruction(self, logical: str, start: int) -> Raw:
         written, dummy, rest = _first_word(logical)
         name = written.upper()
         try:
@@ -169,8 +201,9 @@ class _Reader:
         raw.written, raw.gap = written, self.gap
         return raw
 
-    def _fill(self, heredoc, start):
-        content = []
+    def _fill(self, heredoc: Heredoc, start: int) -> None:
+        """Read a heredoc's content, up to its delimiter. :raises BadFile: where there is none."""
+        content: list[str] = []
         while self.at < len(self.lines):
             line = self.lines[self.at]
             self.at += 1
@@ -185,13 +218,15 @@ class _Reader:
         )
 
 
-def _first_word(text):
+def _first_word(text: str) -> tuple[str, str, str]:
+    """Return the first word, the blanks after it, and the rest."""
     match = re.match(r"(\S*)(\s*)(.*)", text, re.DOTALL)
-    return match.groups()
+    assert match is not None  # it matches anything
+    return match.group(1), match.group(2), match.group(3)
 
 
-def _is_list(text):
-    """Whether the arguments are a JSON list: it holds no heredocs."""
+def _is_list(text: str) -> bool:
+    """Tell whether the arguments are a JSON list: one holds no heredocs."""
     if not text.startswith("["):
         return False
     try:
@@ -201,8 +236,8 @@ def _is_list(text):
     return True
 
 
-def heredocs_of(text):
-    """The heredocs that the words of a line open, empty still. A backslash escapes here whatever the escape directive says."""
+def heredocs_of(text: str) -> list[Heredoc]:
+    """Return the heredocs that the words of a line open, empty still. A backslash escapes here whatever the escape directive says."""
     lexer = expansion.Lexer("\\", raw=True, skip_unset=True)
     try:
         found = [heredoc_of(word) for word in lexer.words(text, {})]
@@ -211,8 +246,8 @@ def heredocs_of(text):
     return [heredoc for heredoc in found if heredoc is not None]
 
 
-def heredoc_of(word):
-    """The Heredoc that a word such as ``<<-"EOF"`` opens, or None. Its content is expanded unless its name is quoted."""
+def heredoc_of(word: str) -> Heredoc | None:
+    """Return the Heredoc that a word such as ``<<-"EOF"`` opens, or None. Its content is expanded unless its name is quoted."""
     match = _HEREDOC.fullmatch(word)
     if match is None or not match.group(3):
         return None
@@ -226,12 +261,12 @@ def heredoc_of(word):
     return Heredoc(names[0], _quotes(names[0]) == _quotes(kept[0]), bool(match.group(2)))
 
 
-def _quotes(text):
+def _quotes(text: str) -> int:
     return text.count("'") + text.count('"')
 
 
-def split_flags(text, escape="\\"):
-    """``([(name, value or None)], rest)``: the ``--flags`` at the beginning of ``text``."""
+def split_flags(text: str, escape: str = "\\") -> tuple[list[RawFlag], str]:
+    """Split the ``--flags`` off the beginning of ``text``. :returns: ``([(name, value or None)], rest)``."""
     flags = []
     while text.startswith("--"):
         word, text = _flag_word(text, escape)
@@ -242,8 +277,8 @@ def split_flags(text, escape="\\"):
     return flags, text
 
 
-def _flag_word(text, escape):
-    """``(the first word without its quotes, the rest)``."""
+def _flag_word(text: str, escape: str) -> tuple[str, str]:
+    """Return the first word without its quotes, and the rest."""
     word, quote, at = [], "", 0
     while at < len(text):
         character = text[at]

@@ -10,6 +10,12 @@ from ... import units
 from ...errors import InvalidInput
 from .lines import BadFile
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+
 TYPES = {
     "bind": ("target", "source", "from", "readwrite"),
     "cache": ("target", "id", "source", "from", "readonly", "sharing", "mode", "uid", "gid"),
@@ -29,17 +35,36 @@ _TRUE, _FALSE = ("1", "t", "true"), ("0", "f", "false")
 
 
 class Mount:
-    """``type``, and its fields as attributes: None where not given; sizes in bytes, modes and ids numbers."""
+    """One ``--mount``. What was not given is None.
 
-    def __init__(self, kind, values):
+    :ivar type: bind, cache, tmpfs, secret or ssh. :ivar origin: of ``from``. :ivar size: bytes. :ivar mode, uid, gid: numbers.
+    :ivar sharing: shared, private or locked. :ivar env: the variable that a secret becomes.
+    """
+
+    type: str
+    target: str | None
+    source: str | None
+    origin: str | None
+    readwrite: bool | None
+    readonly: bool | None
+    id: str | None
+    sharing: str | None
+    mode: int | None
+    uid: int | None
+    gid: int | None
+    size: int | None
+    required: bool | None
+    env: str | None
+
+    def __init__(self, kind: str, values: dict[str, Any]) -> None:
         self.type = kind
         for names in TYPES.values():
             for name in names:
                 setattr(self, name.replace("from", "origin"), values.get(name))
 
 
-def fields(text, line):
-    """``{field: value}`` of one ``--mount``, unexpanded. :raises BadFile:"""
+def fields(text: str, line: int) -> dict[str, str]:
+    """Split one ``--mount`` into ``{field: value}``, unexpanded. :raises BadFile: for a part that is no field."""
     found = {}
     for part in _parts(text):
         key, equals, value = part.partition("=")
@@ -52,7 +77,7 @@ def fields(text, line):
     return found
 
 
-def _parts(text):
+def _parts(text: str) -> list[str]:
     """Split at commas that are not inside double quotes, as CSV."""
     return [
         part[1:-1].replace('""', '"') if part[:1] == '"' else part
@@ -60,15 +85,15 @@ def _parts(text):
     ]
 
 
-def parse(text, line, expand):
-    """A Mount. :param expand: ``expand(text) -> text`` for its values. :raises BadFile:"""
+def parse(text: str, line: int, expand: Callable[[str], str]) -> Mount:
+    """Read one ``--mount``. :param expand: what expands variables in its values. :raises BadFile: for one that is not accepted."""
     try:
         return _checked({key: expand(value) for key, value in fields(text, line).items()})
     except InvalidInput as error:
         raise BadFile(line, str(error)) from None
 
 
-def _checked(found):
+def _checked(found: dict[str, Any]) -> Mount:
     kind = found.pop("type", "bind").lower()
     if kind not in TYPES:
         raise InvalidInput("RUN --mount: type", kind, ", ".join(TYPES))
@@ -114,7 +139,7 @@ def _checked(found):
     return Mount(kind, found)
 
 
-def _targets(kind, found):
+def _targets(kind: str, found: dict[str, Any]) -> None:
     if kind == "secret":
         if not found.get("id") and not found.get("target"):
             raise InvalidInput("RUN --mount: type=secret", None, "id or target")

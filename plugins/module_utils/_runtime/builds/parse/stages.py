@@ -7,6 +7,14 @@ from __future__ import annotations
 from ...errors import InvalidInput
 from . import expansion, instructions, lines, mount_flags
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from .instructions import Instruction
+    from .lines import File
+
+
 # Predefined arguments: used without ARG, and in neither cache key nor history unless an ARG names them.
 PROXIES = tuple(
     name
@@ -22,32 +30,55 @@ BUILTIN = (
 
 
 class Stage:
-    """``base``: what FROM names, expanded; ``base_stage``: the Stage that is, or None; ``platform``: of its flag, or None;
-    ``name``: "" without AS; ``commands``: [Instruction] after FROM; ``index``: from 0; ``instruction``: the FROM."""
+    """One stage.
 
-    def __init__(self, index, instruction, base, platform):
+    :ivar index: from 0. :ivar instruction: its FROM. :ivar base: what FROM names, expanded. :ivar base_stage: the stage that is, or
+        None. :ivar platform: of the flag, or None. :ivar name: in small letters; "" without AS. :ivar commands: what follows FROM.
+    """
+
+    name: str
+    commands: list[Instruction]
+    base_stage: Stage | None
+
+    def __init__(
+        self, index: int, instruction: Instruction, base: str, platform: str | None
+    ) -> None:
         self.index, self.instruction, self.base, self.platform = index, instruction, base, platform
         self.name, self.commands, self.base_stage = instruction.args[1], [], None
 
     @property
-    def title(self):
+    def title(self) -> str:
         return self.name or "stage-%d" % self.index
 
 
 class Containerfile:
     """A parsed file.
 
-    :ivar stages: [Stage]. :ivar meta: ``{name: value}`` of the ARGs before the first FROM (value None: none); :ivar before: these Instructions.
-    :ivar escape: the escape character. :ivar directives: ``{name: value}``.
+    :ivar meta: ``{name: value}`` of the ARGs before the first FROM (value None: none). :ivar before: these instructions.
+    :ivar platform_args: TARGETPLATFORM and its like. :ivar escape: the escape character. :ivar directives: ``{name: value}``.
     """
 
-    def __init__(
-        self, data, name="Containerfile", build_args=None, platform_args=None, target=None
-    ):
-        """:param data: bytes. :param build_args: ``{name: value}`` given to the build. :param platform_args: TARGETPLATFORM and so on.
-        :param target: the stage that is to be built.
+    name: str
+    build_args: dict[str, str]
+    platform_args: dict[str, str]
+    escape: str
+    directives: dict[str, str]
+    stages: list[Stage]
+    meta: dict[str, str | None]
+    before: list[Instruction]
 
-        :raises BadFile: naming the line.
+    def __init__(
+        self,
+        data: bytes,
+        name: str = "Containerfile",
+        build_args: Mapping[str, str] | None = None,
+        platform_args: Mapping[str, str] | None = None,
+        target: str | None = None,
+    ) -> None:
+        """Parse a file.
+
+        :param name: of the file, for errors. :param build_args: given to the build. :param platform_args: TARGETPLATFORM and so on.
+        :param target: the stage that is to be built. :raises BadFile: naming the line.
         """
         self.name, self.build_args = name, dict(build_args or {})
         source = lines.read(data, name)
@@ -73,7 +104,7 @@ class Containerfile:
         except lines.BadFile as error:
             raise lines.BadFile(error.line, error.message, name) from None
 
-    def _take(self, instruction):
+    def _take(self, instruction: Instruction) -> None:
         if instruction.name == "FROM":
             self._stage(instruction)
         elif self.stages:
@@ -91,20 +122,20 @@ class Containerfile:
                 instruction.line, f"{instruction.name} comes before FROM: only ARG may"
             )
 
-    def meta_values(self):
-        """What FROM may use: the platform's arguments and the ARGs before the first FROM."""
+    def meta_values(self) -> dict[str, str]:
+        """Return what FROM may use: the platform's arguments and the ARGs before the first FROM."""
         return dict(
             self.platform_args,
             **{key: value for key, value in self.meta.items() if value is not None},
         )
 
-    def _expand(self, instruction, text, values):
+    def _expand(self, instruction: Instruction, text: str, values: Mapping[str, str]) -> str:
         try:
             return self.lexer.word(text, values)
         except expansion.Trouble as error:
             raise lines.BadFile(instruction.line, f"{instruction.name}: {error}") from None
 
-    def _stage(self, instruction):
+    def _stage(self, instruction: Instruction) -> None:
         values = self.meta_values()
         base = self._expand(instruction, instruction.args[0], values)
         if not base:
@@ -122,15 +153,15 @@ class Containerfile:
         stage.base_stage = self.named(base)
         self.stages.append(stage)
 
-    def named(self, name):
-        """The last stage with this name, or None."""
+    def named(self, name: str) -> Stage | None:
+        """Return the last stage with this name, or None."""
         return next(
             (stage for stage in reversed(self.stages) if stage.name and stage.name == name.lower()),
             None,
         )
 
-    def target(self, text):
-        """The stage to build: the last, or by name or number. :raises InvalidInput: when there is none."""
+    def target(self, text: str | None) -> Stage:
+        """Return the stage to build: the last, or by name or number. :raises InvalidInput: when there is none."""
         if not text:
             return self.stages[-1]
         found = self.named(text)
@@ -145,8 +176,11 @@ class Containerfile:
             )
         return found
 
-    def source(self, stage, text):
-        """What ``--from=text`` in a stage names: an earlier Stage, or None for a context or an image. :raises Trouble:"""
+    def source(self, stage: Stage, text: str) -> Stage | None:
+        """Return the earlier stage that ``--from=text`` in ``stage`` names, or None for a context or an image.
+
+        :raises Trouble: for a stage that is not made before this one.
+        """
         earlier = [each for each in self.stages if each.index < stage.index]
         for each in reversed(earlier):
             if each.name and each.name == text.lower():
@@ -159,11 +193,14 @@ class Containerfile:
             return earlier[int(text)]
         return None
 
-    def needed(self, target, replaced=()):
-        """The stages that ``target`` is made from, itself last, each after what it needs. ``replaced``: names that contexts stand for."""
+    def needed(self, target: Stage, replaced: Collection[str] = ()) -> list[Stage]:
+        """Return the stages that ``target`` is made from, itself last, each after what it needs.
+
+        :param replaced: names that contexts stand for. :raises BadFile: for a ``--from`` that names no stage before.
+        """
         order = []
 
-        def visit(stage):
+        def visit(stage: Stage) -> None:
             if stage in order:
                 return
             if stage.name in replaced:
@@ -190,8 +227,8 @@ class Containerfile:
         return order
 
 
-def defaults(file):
-    """What FROM may use where no build arguments are given: ``{name: value}``."""
+def defaults(file: Containerfile) -> dict[str, str]:
+    """Return what FROM may use where no build arguments are given."""
     values, lexer = dict(file.platform_args), expansion.Lexer(file.escape)
     for instruction in file.before:
         for key, value in instruction.args:
@@ -200,16 +237,16 @@ def defaults(file):
     return values
 
 
-def _last(source):
-    """The name of the last stage, as TARGETSTAGE has it."""
+def _last(source: File) -> str:
+    """Return the name of the last stage, as TARGETSTAGE has it."""
     words_of = next(
         (raw.rest.split() for raw in reversed(source.instructions) if raw.name == "FROM"), []
     )
     return words_of[2].lower() if len(words_of) == 3 else "default"
 
 
-def sources(instruction):
-    """The names in an instruction's ``--from`` and ``--mount=from``."""
+def sources(instruction: Instruction) -> list[str]:
+    """Return the names in an instruction's ``--from`` and ``--mount=from``."""
     if instruction.name in ("COPY", "ADD") and instruction.flags.get("from"):
         return [instruction.flags["from"]]
     if instruction.name == "RUN":

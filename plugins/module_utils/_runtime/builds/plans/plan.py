@@ -242,7 +242,7 @@ def _prepare(engine, request, path, file, data, named, located):
     relative = (
         os.path.relpath(os.path.realpath(file), os.path.realpath(path)) if file and path else None
     )
-    return parsed, contexts.Contexts(engine, path, relative, named, located, request)
+    return parsed, contexts.Contexts(engine, request, path, relative, named, located)
 
 
 def _checked(engine, parsed, context, request):

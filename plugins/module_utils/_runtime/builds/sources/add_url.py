@@ -10,17 +10,25 @@ import os
 from ...untrusted.text import printable
 from ..parse.expansion import Trouble
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from http.client import HTTPResponse
+
+    from ..parse.build_request import Secret
+
+
 TIMEOUT = 60  # seconds without an answer
 AGENT = "pycontainer.engine"
 
 
-def is_remote(word):
-    """Whether a source of ADD is a web address."""
+def is_remote(word: str) -> bool:
+    """Tell whether a source of ADD is a web address."""
     return word.startswith(("http://", "https://"))
 
 
-def headers_of(url, secrets):
-    """The Authorization header for an address, by the secrets HTTP_AUTH_HEADER_HOST or HTTP_AUTH_TOKEN_HOST. ``secrets``: ``{id: function}``."""
+def headers_of(url: str, secrets: Mapping[str, Secret]) -> dict[str, str]:
+    """Return the Authorization header for an address, by the secrets HTTP_AUTH_HEADER_HOST or HTTP_AUTH_TOKEN_HOST."""
     from urllib import parse
 
     host = parse.urlsplit(url).hostname or ""
@@ -31,25 +39,29 @@ def headers_of(url, secrets):
 
 
 class Fetched:
-    """``url``; ``name``: of its file, "" where the address ends in none; ``path``: where it was stored; ``mtime``: nanoseconds; ``digest``."""
+    """A file of the web. ``name``: "" where the address ends in none; ``path``: where it was stored; ``mtime``: nanoseconds."""
 
-    def __init__(self, url, path, mtime, digest):
+    def __init__(self, url: str, path: str, mtime: int, digest: str) -> None:
         self.url, self.path, self.mtime, self.digest = url, path, mtime, digest
         self.name = name_of(url)
 
-    def open(self):
+    def open(self) -> int:
         return os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
 
 
-def name_of(url):
-    """The name of the file at an address, or "". An encoded slash (%2F) parts names like any other: what is left never leads to another directory."""
+def name_of(url: str) -> str:
+    """Return the name of the file at an address, or "".
+
+    An encoded slash (%2F) parts names like any other: what is left never leads to another directory.
+    """
     from urllib import parse
 
     name = parse.unquote(parse.urlsplit(url).path).rpartition("/")[2]
     return "" if name in (".", "..") or "\0" in name else name
 
 
-def _open(url, method, headers):
+def _open(url: str, method: str, headers: Mapping[str, str]) -> HTTPResponse | None:
+    """Ask a server. :returns: None where HEAD is answered with an error. :raises Trouble: where GET is, or it can't be reached."""
     from http import (
         client,  # all this only where something is asked of the web: it takes as long to load as a cached build
     )
@@ -73,8 +85,8 @@ def _open(url, method, headers):
         raise Trouble(f"ADD {url}: {_why(url, getattr(error, 'reason', error))}") from None
 
 
-def _why(url, error):
-    """A sentence with the host in it."""
+def _why(url: str, error: BaseException | str) -> str:
+    """Return a sentence with the host in it."""
     import socket
     from urllib import parse
 
@@ -88,8 +100,8 @@ def _why(url, error):
     )
 
 
-def version(url, headers):
-    """What the server says of the version that it has now, or None where it says nothing. Fetches nothing."""
+def version(url: str, headers: Mapping[str, str]) -> str | None:
+    """Return what the server says of the version that it has now, or None where it says nothing. Fetches nothing."""
     answer = _open(url, "HEAD", headers)
     if answer is None:
         return None
@@ -97,13 +109,15 @@ def version(url, headers):
         return answer.headers.get("ETag") or answer.headers.get("Last-Modified")
 
 
-def fetch(url, path, headers):
-    """Store what is at ``url`` in the new file ``path``. :raises Trouble:"""
+def fetch(url: str, path: str, headers: Mapping[str, str]) -> Fetched:
+    """Store what is at ``url`` in the new file ``path``. :raises Trouble: where it can't be fetched whole."""
     import email.utils
     from http import client
 
     checksum, count = hashlib.sha256(), 0
-    with _open(url, "GET", headers) as answer, open(path, "xb") as file:
+    opened = _open(url, "GET", headers)
+    assert opened is not None  # it is None for HEAD alone
+    with opened as answer, open(path, "xb") as file:
         try:
             while True:
                 piece = answer.read(1 << 16)

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Where a build's context is: a directory, a Git repository, an archive at a web address or at standard input, or nowhere.
 
-What has to be fetched comes into a directory of the store's ``tmp`` and goes when the build ends, or with the next sweep if it is killed.
+What has to be fetched comes into a directory of the store's ``tmp`` and goes when the build ends, or with the next sweep if it
+is killed.
 """
 
 from __future__ import annotations
@@ -20,29 +21,49 @@ from ..parse.expansion import Trouble
 from ..trees import add_archives
 from . import add_url, git
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import BinaryIO
+
+    from ...engine import Engine
+    from ..parse.build_request import Request
+
 
 class Located:
-    """``path``: the context's directory, or None; ``data``: the Containerfile's bytes where that is all there is; ``temporary``: directories
-    that go with :meth:`close`."""
+    """Where a context is.
 
-    def __init__(self):
+    :ivar path: its directory, or None. :ivar data: the Containerfile's bytes where that is all there is.
+    :ivar temporary: directories that go with :meth:`close`.
+    """
+
+    path: str | None
+    data: bytes | None
+    temporary: list[str]
+
+    def __init__(self) -> None:
         self.path, self.data, self.temporary = None, None, []
 
-    def close(self):
+    def close(self) -> None:
         while self.temporary:
             trees.remove(self.temporary.pop())
 
 
-def is_remote(text):
-    """Whether a context's name is an address rather than a directory."""
+def is_remote(text: str) -> bool:
+    """Tell whether a context's name is an address rather than a directory."""
     return git.is_git(text) or add_url.is_remote(text)
 
 
-def locate(engine, text, request, stdin=None, option="path"):
-    """The Located of ``text``: a directory, an address, or ``-``. :param stdin: for ``-``, the open file. :raises InvalidInput:"""
+def locate(
+    engine: Engine, text: str, request: Request, stdin: BinaryIO | None = None, option: str = "path"
+) -> Located:
+    """Find a context, and fetch it if need be.
+
+    :param text: a directory, an address, or ``-``. :param stdin: the open file for ``-``. :raises InvalidInput: naming ``option``.
+    """
     found = Located()
     try:
-        if text == "-":
+        if text == "-" and stdin is not None:
             _take(found, engine, lambda path: _copied(stdin, path), "standard input")
         elif git.is_git(text):
             wanted, keep = (
@@ -77,8 +98,8 @@ def locate(engine, text, request, stdin=None, option="path"):
         raise
 
 
-def directory(engine, found):
-    """A new empty directory for what is fetched."""
+def directory(engine: Engine, found: Located) -> str:
+    """Make an empty directory for what is fetched."""
     if os.path.isdir(engine.paths.tmp) and not engine.check:
         path = layer_store.temporary(engine, "layer")
         os.mkdir(path, 0o700)
@@ -88,8 +109,8 @@ def directory(engine, found):
     return path
 
 
-def _take(found, engine, fetch, what):
-    """What ``fetch(path)`` puts into a file: an archive is the context, anything else a Containerfile without one."""
+def _take(found: Located, engine: Engine, fetch: Callable[[str], object], what: str) -> None:
+    """Take what ``fetch(path)`` puts into a file: an archive is the context, anything else a Containerfile without one."""
     path = os.path.join(directory(engine, found), "file")
     fetch(path)
     if not add_archives.is_archive(lambda: os.open(path, os.O_RDONLY | os.O_CLOEXEC)):
@@ -110,7 +131,7 @@ def _take(found, engine, fetch, what):
     os.unlink(path)
 
 
-def _copied(stdin, path):
+def _copied(stdin: BinaryIO, path: str) -> None:
     with open(path, "xb") as file:
         while True:
             piece = stdin.read(1 << 18)

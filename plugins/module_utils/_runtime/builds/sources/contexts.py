@@ -14,21 +14,50 @@ from ..parse import dockerignore, expansion
 from ..trees import source_tree, stat_cache
 from . import context_fetch
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ...engine import Engine
+    from ..parse.build_request import Request
+    from ..parse.dockerignore import Ignore
+    from ..trees.source_tree import Tree
+    from .context_fetch import Located
+
+
 IMAGE = "docker-image://"
 LARGEST = 1 << 20  # bytes of an ignore file
 IGNORE_FILES = (".containerignore", ".dockerignore")
 
 
 class Contexts:
-    """:param path: the context's directory, or None. :param file: path of the Containerfile, whose ``.dockerignore`` comes first, or None.
-    :param named: ``{name: directory, address or docker-image://reference}``. :param located: the fetching.Located of ``path`` where it was fetched.
-    :param request: a request.Request, for what has to be fetched.
+    """The context and the named ones of one build.
+
+    :param path: the context's directory, or None. :param file: path of the Containerfile in it, whose ``.dockerignore`` comes
+        first, or None. :param named: ``{name: directory, address or docker-image://reference}``. :param located: where ``path``
+        was fetched to. :param request: for what has to be fetched, and its own ignore file.
+    :ivar located: what was fetched, and goes with :meth:`close`. :ivar directories: the named ones by their paths or addresses.
+    :ivar images: the images that stand for others.
     """
 
-    def __init__(self, engine, path, file=None, named=None, located=None, request=None):
+    located: list[Located]
+    fetched: set[str]
+    directories: dict[str, str]
+    images: dict[str, str]
+    _open: dict[str, Tree]
+
+    def __init__(
+        self,
+        engine: Engine,
+        request: Request,
+        path: str | None,
+        file: str | None,
+        named: Mapping[str, str] | None,
+        located: Located | None,
+    ) -> None:
         self.engine, self.path, self.file, self.request = engine, path, file, request
         self.located = [located] if located is not None else []
-        self.fetched = {path} if located is not None and located.temporary else set()
+        self.fetched = {path} if path and located is not None and located.temporary else set()
         self.directories = {
             name: text for name, text in (named or {}).items() if not text.startswith(IMAGE)
         }
@@ -39,20 +68,20 @@ class Contexts:
         }
         self._open = {}
 
-    def tree(self):
-        """The context's sources.Tree. :raises InvalidInput: when there is none."""
+    def tree(self) -> Tree:
+        """Return the context's tree. :raises InvalidInput: when there is none."""
         if self.path is None:
             raise InvalidInput(
                 "path", None, "a directory: this Containerfile copies from the context"
             )
         return self._tree("", self.path, "path", "the context")
 
-    def ignored(self):
-        """The patterns.Ignore of the context, or None."""
+    def ignored(self) -> Ignore | None:
+        """Return what the context's ignore file leaves out, or None."""
         return self.tree().ignore if self.path is not None else None
 
-    def named(self, name):
-        """The Tree of a named context, or None."""
+    def named(self, name: str) -> Tree | None:
+        """Return the tree of a named context, fetched if need be; None where there is none of that name."""
         if name not in self.directories:
             return None
         path = self.directories[name]
@@ -67,19 +96,19 @@ class Contexts:
             self.fetched.add(path)
         return self._tree(name, path, "contexts", f"the context {name}")
 
-    def stands_for(self, text):
-        """The name of the context that stands for the image ``text`` of a FROM, or None."""
+    def stands_for(self, text: str) -> str | None:
+        """Return the name of the context that stands for the image ``text`` of a FROM, or None."""
         names = [text] + ([text[: -len(":latest")]] if text.endswith(":latest") else [])
         return next((name for name in names if name in self.directories), None)
 
-    def image(self, text):
-        """What stands for the image ``text``: itself, or the image that is given for it."""
+    def image(self, text: str) -> str:
+        """Return what stands for the image ``text``: itself, or the image that is given for it."""
         return self.images.get(
             text,
             self.images.get(text[: -len(":latest")], text) if text.endswith(":latest") else text,
         )
 
-    def _tree(self, key, path, option, what):
+    def _tree(self, key: str, path: str, option: str, what: str) -> Tree:
         if key not in self._open:
             try:
                 fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -104,8 +133,8 @@ class Contexts:
             )
         return self._open[key]
 
-    def _ignore(self, fd, key):
-        if self.request is not None and self.request.ignore_file and not key:
+    def _ignore(self, fd: int, key: str) -> Ignore | None:
+        if self.request.ignore_file and not key:
             return _patterns(_read(self.request.ignore_file), self.request.ignore_file)
         candidates = (
             [self.file + ".dockerignore", self.file + ".containerignore"]
@@ -134,12 +163,13 @@ class Contexts:
                 os.close(found)
         return None
 
-    def save(self):
+    def save(self) -> None:
+        """Write down the digests of the contexts' files."""
         for tree in self._open.values():
             if tree.cache is not None:
                 tree.cache.save()
 
-    def close(self):
+    def close(self) -> None:
         for tree in self._open.values():
             tree.close()
         self._open = {}
@@ -147,7 +177,7 @@ class Contexts:
             each.close()
 
 
-def _read(path, name=None):
+def _read(path: str, name: str | None = None) -> bytes:
     try:
         return files.read(path, LARGEST, links=True)
     except files.Unacceptable as error:
@@ -156,8 +186,8 @@ def _read(path, name=None):
         ) from None
 
 
-def _patterns(data, name):
-    """The patterns.Ignore of an ignore file's bytes, or None where it has no patterns."""
+def _patterns(data: bytes, name: str) -> Ignore | None:
+    """Read an ignore file; None where it has no patterns."""
     try:
         return dockerignore.Ignore(dockerignore.read_ignore(data)) or None
     except expansion.Trouble as error:

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Git repositories as a build's context and as a source of ADD, by the host's ``git`` (gitrepository-layout(5), git-fetch(1)).
 
-What they are called: ``https://HOST/PATH.git``, ``git://...``, ``ssh://...`` and ``git@HOST:PATH``, with ``#REF:DIRECTORY`` or a query
+Their addresses: ``https://HOST/PATH.git``, ``git://...``, ``ssh://...`` and ``git@HOST:PATH``, with ``#REF:DIRECTORY`` or a query
 (``?branch=``, ``tag=``, ``ref=``, ``subdir=``, ``commit=``, ``keep-git-dir=``, ``submodules=``) after it.
 """
 
@@ -19,6 +19,14 @@ from ...store import trees
 from ...untrusted import trees as walks
 from ...untrusted.text import printable, without_userinfo
 from ..parse.expansion import Trouble
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from subprocess import Popen
+
+    from ..parse.build_request import Secret
+
 
 MAX_OUTPUT = 64 << 20  # bytes: the branches and tags of the largest repositories are some MB
 MAX_COMPLAINT = 1 << 16  # bytes, of which the last line is shown
@@ -75,19 +83,29 @@ _QUERY = ("ref", "tag", "branch", "subdir", "checksum", "commit", "keep-git-dir"
 _HEX = re.compile("[0-9a-f]{4,64}")
 
 
-def is_git(text):
-    """Whether ``text`` names a Git repository rather than a file, or a file of the web."""
+def is_git(text: str) -> bool:
+    """Tell whether ``text`` names a Git repository rather than a file, or a file of the web."""
     if text.startswith(("git://", "ssh://")) or _SCP.fullmatch(text.partition("#")[0]):
         return True
     return text.startswith(("http://", "https://")) and urlsplit(text).path.endswith(".git")
 
 
 class Repository:
-    """What an address names. ``url``; ``ref``: branch, tag or commit, "" for the default branch; ``directory``: below its root, or "";
-    ``commit``: the beginning of the commit that it must be, or ""; ``keep``: whether ``.git`` stays, None where it does not say; ``submodules``."""
+    """What an address names.
 
-    def __init__(self, text):
-        """:raises Trouble:"""
+    :ivar ref: branch, tag or commit; "" for the default branch. :ivar directory: below its root, or "".
+    :ivar commit: the beginning of the commit that it must be, or "". :ivar keep: whether ``.git`` stays; None where it does not say.
+    :ivar submodules: whether these come too. :raises Trouble: for an address that can't be read.
+    """
+
+    url: str
+    ref: str
+    directory: str
+    commit: str
+    keep: bool | None
+    submodules: bool
+
+    def __init__(self, text: str) -> None:
         self.text, self.ref, self.directory, self.commit, self.keep, self.submodules = (
             text,
             "",
@@ -104,7 +122,7 @@ class Repository:
         if any(each.startswith("-") for each in (self.ref, self.url)):
             raise Trouble(f"{text}: a branch, tag or address can't begin with -")
 
-    def _take(self, key, value):
+    def _take(self, key: str, value: str) -> None:
         if key not in _QUERY:
             raise Trouble(f"{self.text}: {key} is not known; known: {', '.join(_QUERY)}")
         if key in ("keep-git-dir", "submodules"):
@@ -127,7 +145,7 @@ class Repository:
         setattr(self, name, value)
 
     @property
-    def shown(self):
+    def shown(self) -> str:
         """The address without a password in it."""
         return without_userinfo(self.url)
 
@@ -135,17 +153,19 @@ class Repository:
 class Git:
     """The host's ``git``, with none of the host's own credentials and settings.
 
-    :param secrets: ``{id: function that returns bytes}``: GIT_AUTH_TOKEN and GIT_AUTH_HEADER, also with ``.HOST`` after it. :param agent: path
-        of an SSH agent's socket, or None.
+    :param secrets: ``{id: what returns its bytes}``: GIT_AUTH_TOKEN and GIT_AUTH_HEADER, also with ``.HOST`` after it.
+    :param agent: path of an SSH agent's socket, or None.
     """
 
-    def __init__(self, secrets=None, agent=None):
+    def __init__(
+        self, secrets: Mapping[str, Secret] | None = None, agent: str | None = None
+    ) -> None:
         self.secrets, self.agent = secrets or {}, agent
 
-    def head(self, repository):
-        """The commit that the repository has for the reference now; None for one that only a fetch can tell (the beginning of a commit that no branch or tag
-        is at).
+    def head(self, repository: Repository) -> str | None:
+        """Ask for the commit that the repository has for the reference now.
 
+        :returns: None for one that only a fetch can tell (the beginning of a commit that no branch or tag is at).
         :raises Trouble: when it has none, or it can't be asked.
         """
         ref = repository.ref or "HEAD"
@@ -169,8 +189,14 @@ class Git:
             return begun.pop() if len(begun) == 1 else None
         raise Trouble(f"{repository.shown} has no branch or tag {ref}")
 
-    def check_out(self, repository, directory, keep=False):
-        """Put a repository's files into the empty ``directory``: files 0644 or 0755. :returns: ``(commit, path of its files)``. :raises Trouble:"""
+    def check_out(
+        self, repository: Repository, directory: str, keep: bool = False
+    ) -> tuple[str, str]:
+        """Put a repository's files into the empty ``directory``: files 0644 or 0755.
+
+        :param keep: whether ``.git`` stays, where the address does not say. :returns: ``(commit, path of its files)``.
+        :raises Trouble: where it can't be fetched, or is another commit than it must be.
+        """
         if repository.keep is not None:
             keep = repository.keep
         commit = self.head(repository)
@@ -193,8 +219,8 @@ class Git:
             _without_git(directory)
         return commit, _below(directory, repository)
 
-    def _fetch(self, repository, commit, directory):
-        """Fetch what is wanted alone where the server gives it, else everything. Returns the commit."""
+    def _fetch(self, repository: Repository, commit: str | None, directory: str) -> str:
+        """Fetch what is wanted alone where the server gives it, else everything. :returns: the commit."""
         if commit is not None:
             for wanted in dict.fromkeys((commit, repository.ref or "HEAD")):
                 try:
@@ -225,7 +251,8 @@ class Git:
             directory,
         ).strip()
 
-    def _run(self, repository, words, directory):
+    def _run(self, repository: Repository, words: list[str], directory: str | None) -> str:
+        """Run git in ``directory`` (None: in none). :returns: its output. :raises Trouble: with the last line that it complains with."""
         import subprocess  # here: few builds have a repository
 
         program = shutil.which("git")
@@ -267,9 +294,12 @@ class Git:
             )
         return found.decode("utf-8", "replace")
 
-    def _environment(self, repository):
-        """All that git and its ssh are given: whose build it is has no part in it. A repository's address is the Containerfile's word, and what root has in
-        its home, its agent and its tickets is not for whoever answers there."""
+    def _environment(self, repository: Repository) -> dict[str, str]:
+        """Return all that git and its ssh are given: whose build it is has no part in it.
+
+        A repository's address is the Containerfile's word, and what root has in its home, its agent and its tickets is not for
+        whoever answers there.
+        """
         env = {name: os.environ[name] for name in _KEPT if name in os.environ}
         env.update(
             LC_ALL="C",
@@ -303,7 +333,7 @@ class Git:
             )
         return env
 
-    def _header(self, host):
+    def _header(self, host: str) -> str | None:
         for suffix in ("." + host, ""):
             if "GIT_AUTH_HEADER" + suffix in self.secrets:
                 return os.fsdecode(self.secrets["GIT_AUTH_HEADER" + suffix]()).strip()
@@ -313,11 +343,15 @@ class Git:
         return None
 
 
-def _heard(process):
-    """What a process writes: ``(bytes of its output, the last bytes of its errors)``; the output is None where it was too long, and the process killed."""
+def _heard(process: Popen[bytes]) -> tuple[bytes | bytearray | None, bytes | bytearray]:
+    """Read what a process writes.
+
+    :returns: its output, and the last bytes of its errors; the output is None where it was too long, and the process killed.
+    """
     import selectors
 
     output, complaint = bytearray(), bytearray()
+    assert process.stdout is not None and process.stderr is not None  # both are pipes
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ, output)
         selector.register(process.stderr, selectors.EVENT_READ, complaint)
@@ -334,14 +368,14 @@ def _heard(process):
     return output, complaint
 
 
-def _without_git(directory):
+def _without_git(directory: str) -> None:
     for entry in walks.walk(directory, lambda entry: entry.name != ".git"):
         if entry.name == ".git":
             trees.remove(os.path.join(directory, entry.path))
 
 
-def _below(directory, repository):
-    """The directory of the repository that is wanted; links in it lead nowhere else."""
+def _below(directory: str, repository: Repository) -> str:
+    """Return the directory of the repository that is wanted; links in it lead nowhere else."""
     wanted = repository.directory.strip("/")
     if not wanted:
         return directory

@@ -9,17 +9,32 @@ import contextlib
 from ...kernel.mounts import mounts, overlay
 from ..trees import source_tree
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ..trees.source_tree import Tree
+
 
 class Origin:
-    """What ``from=`` names: a tree. ``layers``: directories, topmost first, or None; ``tree``: a context's; ``identity``: for keys, or
-    None where only the files tell; ``image``: id of the built image it is of, or None."""
+    """What ``from=`` names: a tree.
 
-    def __init__(self, layers=None, tree=None, identity=None, image=None):
+    :ivar layers: directories, topmost first, or None for a context. :ivar tree: a context's. :ivar identity: for keys of the
+        cache, or None where only the files tell. :ivar image: id of the built image it is of, or None.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[str] | None = None,
+        tree: Tree | None = None,
+        identity: str | None = None,
+        image: str | None = None,
+    ) -> None:
         self.layers, self.tree, self.identity, self.image = layers, tree, identity, image
 
     @contextlib.contextmanager
-    def opened(self):
-        """The sources.Tree."""
+    def opened(self) -> Iterator[Tree]:
+        """Open the tree for a ``with`` block."""
         if self.tree is not None:
             yield self.tree
             return

@@ -1,6 +1,9 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A socket of a build's own before an SSH agent, for ``RUN --mount=type=ssh`` with ``uid``, ``gid`` or ``mode``: the agent's own stays as it is."""
+"""``RUN --mount=type=ssh`` with ``uid``, ``gid`` or ``mode``: a socket of the build's own before the user's SSH agent.
+
+The agent's own socket stays as it is.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,18 @@ import socket
 
 from ...kernel.calls import fork
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from contextlib import ExitStack
+
+
 PIECE = 1 << 16  # bytes
 
 
-def relay(directory, name, agent, owner, mode, stack):
-    """Make the socket ``name`` in ``directory``, connected to the socket ``agent`` until ``stack`` (an ExitStack) ends. :returns: its path."""
+def relay(
+    directory: str, name: str, agent: str, owner: tuple[int, int], mode: int, stack: ExitStack
+) -> str:
+    """Make the socket ``name`` in ``directory``, connected to the socket ``agent`` until ``stack`` ends. :returns: its path."""
     top = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     server = socket.socket(socket.AF_UNIX)
     try:
@@ -35,15 +45,15 @@ def relay(directory, name, agent, owner, mode, stack):
     return os.path.join(directory, name)
 
 
-def _end(pid):
+def _end(pid: int) -> None:
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
 
 
-def _serve(server, agent):
+def _serve(server: socket.socket, agent: str) -> None:
     """Pass on what comes, both ways, until killed. An agent's answers are small: each piece is sent at once."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    peers = {}
+    peers: dict[socket.socket, socket.socket] = {}
     while True:
         for ready in select.select([server] + list(peers), [], [])[0]:
             if ready is server:
@@ -59,7 +69,7 @@ def _serve(server, agent):
                 _pass_on(ready, peers)
 
 
-def _pass_on(ready, peers):
+def _pass_on(ready: socket.socket, peers: dict[socket.socket, socket.socket]) -> None:
     other = peers[ready]
     try:
         data = ready.recv(PIECE)

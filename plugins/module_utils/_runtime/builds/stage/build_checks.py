@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Checks of a Containerfile: what is taken as it is written and is most likely not meant so, or will not be taken for ever.
 
-The rules have the names of Docker's build checks (docs.docker.com/reference/build-checks/), and ``# check=skip=...;error=true`` means the same.
-Nothing is built or fetched: what only a base image could tell is checked where that image is in the store.
+The rules have the names of Docker's build checks (docs.docker.com/reference/build-checks/), and ``# check=skip=...;error=true``
+means the same. Nothing is built or fetched: what only a base image could tell is checked where that image is in the store.
 """
 
 from __future__ import annotations
@@ -18,6 +18,17 @@ from ..parse import expansion
 from ..parse.stages import defaults
 from ..sources import add_url, git
 from .stage_state import DEFAULT_PATH
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+    from ...engine import Engine
+    from ..parse.dockerignore import Ignore
+    from ..parse.instructions import Instruction
+    from ..parse.stages import Containerfile, Stage
+
 
 RULES = (
     "ConsistentInstructionCasing",
@@ -60,7 +71,7 @@ class Broken(EngineError):
 
     lines = True
 
-    def __init__(self, name, findings):
+    def __init__(self, name: str, findings: list[Finding]) -> None:
         super().__init__(
             "%s breaks rules, and checks are errors here:\n%s"
             % (name, "\n".join(finding.text for finding in findings))
@@ -69,24 +80,29 @@ class Broken(EngineError):
 
 
 class Finding:
-    """A rule that is broken. ``rule``: its name; ``line``: of the instruction, from 1; ``message``: a sentence."""
+    """A rule that is broken. ``rule``: its name; ``name``: of the file; ``line``: of the instruction, from 1; ``message``: a sentence."""
 
-    def __init__(self, rule, name, line, message):
+    def __init__(self, rule: str, name: str, line: int, message: str) -> None:
         self.rule, self.name, self.line, self.message = rule, name, line, message
 
     @property
-    def text(self):
+    def text(self) -> str:
         return "%s:%d: %s: %s" % (self.name, self.line, self.rule, self.message)
 
-    def facts(self):
+    def facts(self) -> dict[str, Any]:
+        """Return it as a task's result has it: ``rule``, ``line``, ``message``."""
         return {"rule": self.rule, "line": self.line, "message": self.message}
 
 
 class Choice:
     """Which rules are checked. ``error``: whether a broken one is an error."""
 
-    def __init__(self, text=""):
-        """:param text: of the directive. :raises InvalidInput:"""
+    skipped: set[str]
+    experimental: set[str]
+    error: bool
+
+    def __init__(self, text: str = "") -> None:
+        """Read a directive's text. :raises InvalidInput: for one that is not accepted."""
         self.skipped, self.experimental, self.error = set(), set(), False
         for part in text.split(";") if text.strip() else ():
             key, equals, value = (piece.strip() for piece in part.partition("="))
@@ -104,7 +120,7 @@ class Choice:
                     name.strip() for name in value.split(",")
                 )
 
-    def takes(self, rule):
+    def takes(self, rule: str) -> bool:
         chosen, everything = (
             (self.experimental, "all" in self.experimental)
             if rule in EXPERIMENTAL
@@ -112,8 +128,8 @@ class Choice:
         )
         return (everything or rule in chosen) == (rule in EXPERIMENTAL)
 
-    def beside(self, comments):
-        """This choice with those of comments right above an instruction; one that can't be read says nothing."""
+    def beside(self, comments: Iterable[str]) -> Choice:
+        """Return this choice with those of comments right above an instruction; one that can't be read says nothing."""
         for comment in comments:
             key, equals, value = comment.partition("=")
             if key.strip().lower() == "check" and equals:
@@ -130,20 +146,25 @@ class Choice:
 class Names(dict):
     """Variables and their values. ``missed``: the names of others that were asked for, in order."""
 
-    def __init__(self, values):
+    missed: list[str]
+
+    def __init__(self, values: Mapping[str, str]) -> None:
         super().__init__(values)
         self.missed = []
 
-    def get(self, name, default=None):
+    def get(self, name: str, default: Any = None) -> Any:
         if name not in self and name not in self.missed:
             self.missed.append(name)
         return super().get(name, default)
 
 
-def check(engine, file, ignore=None):
-    """``(Choice, [Finding])`` of a stages.Containerfile, in the order of its lines.
+def check(
+    engine: Engine, file: Containerfile, ignore: Ignore | None = None
+) -> tuple[Choice, list[Finding]]:
+    """Check a file. :param ignore: what the context's ignore file leaves out, or None.
 
-    :param ignore: the patterns.Ignore of the context, or None. :raises InvalidInput: for a directive that can't be read.
+    :returns: which rules were checked, and what was found, in the order of lines.
+    :raises InvalidInput: for a directive that can't be read.
     """
     choice = Choice(file.build_args.get(ARGUMENT) or file.directives.get("check") or "")
     found = _Checks(engine, file, ignore, choice)
@@ -154,20 +175,31 @@ def check(engine, file, ignore=None):
 class _Inherited:
     """What a stage hands on to those made from it. ``names``: of its variables, or None where they can't be known."""
 
-    def __init__(self, names, shell=False, workdir=False):
+    def __init__(
+        self, names: dict[str, str] | None, shell: bool = False, workdir: bool = False
+    ) -> None:
         self.names, self.shell, self.workdir = names, shell, workdir
 
 
 class _Checks:
-    def __init__(self, engine, file, ignore, choice):
+    """The checks of one file."""
+
+    findings: list[Finding]
+    came_to: dict[int, _Inherited]
+
+    def __init__(
+        self, engine: Engine, file: Containerfile, ignore: Ignore | None, choice: Choice
+    ) -> None:
         self.engine, self.file, self.ignore, self.choice = engine, file, ignore, choice
         self.findings, self.came_to, self.lexer = [], {}, expansion.Lexer(file.escape)
 
-    def say(self, rule, instruction, message, line=None):
+    def say(
+        self, rule: str, instruction: Instruction, message: str, line: int | None = None
+    ) -> None:
         if self.choice.beside(instruction.comments).takes(rule):
             self.findings.append(Finding(rule, self.file.name, line or instruction.line, message))
 
-    def all(self):
+    def all(self) -> None:
         every = [
             instruction
             for stage in self.file.stages
@@ -176,7 +208,7 @@ class _Checks:
         self._casing(every)
         for instruction in self.file.before + every:
             self._any(instruction)
-        seen = set()
+        seen: set[str] = set()
         for stage in self.file.stages:
             self._from(stage, seen)
             state = self._base(stage)
@@ -185,7 +217,7 @@ class _Checks:
 
     # -------------------------------------------------------------------------------------------------- any instruction
 
-    def _casing(self, every):
+    def _casing(self, every: list[Instruction]) -> None:
         """All names in capitals, or all in small letters, as most of them are."""
         lower = sum(each.written == each.written.lower() for each in every)
         upper = sum(each.written == each.written.upper() for each in every)
@@ -200,7 +232,7 @@ class _Checks:
                     f"file: {wanted}",
                 )
 
-    def _any(self, instruction):
+    def _any(self, instruction: Instruction) -> None:
         if instruction.gap:
             self.say(
                 "NoEmptyContinuation",
@@ -244,7 +276,7 @@ class _Checks:
 
     # ------------------------------------------------------------------------------------------------------------- FROM
 
-    def _from(self, stage, seen):
+    def _from(self, stage: Stage, seen: set[str]) -> None:
         instruction, parts = stage.instruction, stage.instruction.rest.split()
         if len(parts) == 3:
             if parts[2] != stage.name:
@@ -287,7 +319,7 @@ class _Checks:
         if written:
             self._platform(stage, instruction, written)
 
-    def _platform(self, stage, instruction, written):
+    def _platform(self, stage: Stage, instruction: Instruction, written: str) -> None:
         missed = self._expanded_in_from(instruction, written)
         if written in ("$TARGETPLATFORM", "${TARGETPLATFORM}"):
             self.say(
@@ -308,7 +340,7 @@ class _Checks:
                     "variable it would not, or the stage's name could say so",
                 )
 
-    def _expanded_in_from(self, instruction, text):
+    def _expanded_in_from(self, instruction: Instruction, text: str) -> list[str]:
         names = Names(dict.fromkeys(list(self.file.meta) + list(self.file.platform_args), ""))
         self._expand(names, [text])
         for name in names.missed:
@@ -319,7 +351,7 @@ class _Checks:
             )
         return names.missed
 
-    def _base(self, stage):
+    def _base(self, stage: Stage) -> _Inherited:
         if stage.base_stage is not None:
             above = self.came_to[stage.base_stage.index]
             return _Inherited(
@@ -356,8 +388,8 @@ class _Checks:
 
     # ------------------------------------------------------------------------------------------------------- other ones
 
-    def _commands(self, stage, state):
-        once = {}
+    def _commands(self, stage: Stage, state: _Inherited) -> None:
+        once: dict[str, Instruction] = {}
         for instruction in stage.commands:
             name = instruction.name
             if name in ONCE:
@@ -389,10 +421,10 @@ class _Checks:
                 and not self.ignore.takes_back
                 and not instruction.flags.get("from")
             ):
-                self._copied(instruction, state)
+                self._copied(instruction, state, self.ignore)
             self._variables(instruction, state)
 
-    def _secret(self, instruction):
+    def _secret(self, instruction: Instruction) -> None:
         for key, _value in instruction.args:
             if _SECRET.search(key) and not _NO_SECRET.search(key):
                 self.say(
@@ -402,8 +434,8 @@ class _Checks:
                     "--mount=type=secret shows it to a command alone",
                 )
 
-    def _expand(self, values, texts):
-        """The words that ``texts`` come to, as far as they can be read."""
+    def _expand(self, values: Mapping[str, str], texts: Iterable[str]) -> list[str]:
+        """Return the words that ``texts`` come to, as far as they can be read."""
         found = []
         for text in texts:
             try:
@@ -412,7 +444,7 @@ class _Checks:
                 pass
         return found
 
-    def _ports(self, instruction, state):
+    def _ports(self, instruction: Instruction, state: _Inherited) -> None:
         for word in self._expand(state.names or {}, instruction.args):
             port, slash, protocol = word.partition("/")
             if ":" in port:
@@ -429,7 +461,7 @@ class _Checks:
                     f"EXPOSE {word}: the protocol should be in small letters",
                 )
 
-    def _workdir(self, instruction, state):
+    def _workdir(self, instruction: Instruction, state: _Inherited) -> None:
         path = (self._expand(state.names or {}, instruction.args) or [""])[0]
         if not state.workdir and path and not path.startswith("/"):
             self.say(
@@ -440,7 +472,7 @@ class _Checks:
             )
         state.workdir = True
 
-    def _copied(self, instruction, state):
+    def _copied(self, instruction: Instruction, state: _Inherited, ignore: Ignore) -> None:
         for word in self._expand(state.names or {}, instruction.args[:-1]):
             path = word.strip("/")
             path = path[2:] if path.startswith("./") else path
@@ -449,7 +481,7 @@ class _Checks:
                 and "<<" not in word
                 and not git.is_git(word)
                 and not add_url.is_remote(word)
-                and self.ignore.ignores(path)
+                and ignore.ignores(path)
             ):
                 self.say(
                     "CopyIgnoredFile",
@@ -457,8 +489,8 @@ class _Checks:
                     f"{instruction.name} {word}: the ignore file leaves it out",
                 )
 
-    def _variables(self, instruction, state):
-        """What has no value where it is used. RUN, CMD and ENTRYPOINT have a shell's variables, which are not looked at."""
+    def _variables(self, instruction: Instruction, state: _Inherited) -> None:
+        """Check what has no value where it is used. RUN, CMD and ENTRYPOINT have a shell's variables, which are not looked at."""
         if state.names is None:
             return
         names = Names(state.names)
@@ -489,6 +521,6 @@ class _Checks:
                 )
 
 
-def _like(name, names, sign):
+def _like(name: str, names: Iterable[str], sign: str) -> str:
     found = difflib.get_close_matches(name, [each for each in names if each != name], 1, 0.75)
     return f" (did you mean {sign}{found[0]}?)" if found else ""

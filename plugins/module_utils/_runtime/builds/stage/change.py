@@ -9,6 +9,16 @@ from ...images.model import manifest
 from ..parse import expansion, instructions, lines
 from . import stage_state as states
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+    from ..parse.instructions import Instruction
+
+    Item = tuple[str, Instruction]  # as given, and read
+
+
 NAMES = (
     "CMD",
     "ENTRYPOINT",
@@ -24,8 +34,10 @@ NAMES = (
 )
 
 
-def by(items, option="changes"):
-    """A function that carries out Containerfile instructions on a ``config``, or None where there are none.
+def by(
+    items: Iterable[str] | None, option: str = "changes"
+) -> Callable[[dict[str, Any]], None] | None:
+    """Return what carries out Containerfile instructions on a ``config``, or None where there are none.
 
     :param items: texts of one or more instructions. :raises InvalidInput: naming ``option``, for another instruction or a wrong one.
     """
@@ -33,7 +45,7 @@ def by(items, option="changes"):
     return (lambda config: _apply(config, found, option)) if found else None
 
 
-def _read(item, option):
+def _read(item: str, option: str) -> list[Instruction]:
     try:
         file = lines.read(str(item).encode("utf-8", "surrogateescape"))
         for raw in file.instructions:
@@ -46,7 +58,7 @@ def _read(item, option):
         ) from None
 
 
-def _apply(config, found, option):
+def _apply(config: dict[str, Any], found: list[Item], option: str) -> None:
     state = states.State(manifest.host_platform())
     state.config, lexer = config, expansion.Lexer()
     for item, instruction in found:

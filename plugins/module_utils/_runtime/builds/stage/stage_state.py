@@ -19,31 +19,71 @@ from ...images.model import manifest
 from ..parse import lines
 from ..parse.expansion import Trouble
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Any, TypedDict
+
+    from ...images.library.built import Layer
+    from ..parse.expansion import Lexer
+    from ..parse.instructions import Instruction
+
+    Platform = tuple[str, str, str]  # os, architecture, variant
+
+    class StepNote(TypedDict):
+        """A step as caches of elsewhere have it: what leads to it, what it added ("" for nothing), and when."""
+
+        keys: list[str]
+        diff_id: str
+        created: str
+
+    Expand = Callable[[str], str]  # a word with its variables
+
+
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 SHELL = ["/bin/sh", "-c"]
 COMMENT = "buildkit.dockerfile.v0"  # what tools know this form of history by
 START = "1970-01-01T00:00:00Z"
 
 
-def normal_variant(platform):
-    """The variant of ``(os, architecture, variant)``; "" for one that says nothing: arm64 has only v8."""
+def normal_variant(platform: Platform) -> str:
+    """Return the variant of a platform; "" for one that says nothing: arm64 has only v8."""
     return "" if platform[1:] == ("arm64", "v8") else platform[2]
 
 
-def moment(seconds):
-    """A time as image configurations have it."""
+def moment(seconds: float) -> str:
+    """Return a time as image configurations have it."""
     return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).strftime(
         "%Y-%m-%dT%H:%M:%SZ"
     )
 
 
 class State:
-    """:ivar config: the ``config`` of the image's configuration. :ivar layers: [images.built.Layer]. :ivar args: ``{name: value}``.
-    :ivar origin: id of the last built image on the way here, or None. :ivar uses: ids of other stages' images that are copied from.
-    :ivar steps: ``[{"keys", "diff_id", "created"}]`` of the steps on the way here. :ivar below: how many layers are the base image's.
+    """What a stage has come to.
+
+    :ivar config: the ``config`` of the image's configuration (OCI image-spec, config.md). :ivar history: its ``history``.
+    :ivar layers: lowest first. :ivar args: ``{name: value}`` of the ARGs in force. :ivar epoch: the latest time that is kept, in
+        seconds, or None. :ivar created: of the last step, RFC 3339. :ivar origin: id of the last built image on the way here, or None.
+    :ivar uses: ids of other stages' images that are copied from. :ivar steps: the steps on the way here.
+    :ivar below: how many layers are the base image's. :ivar extra: more members of the configuration.
+    :ivar command_set: whether this stage has a CMD of its own.
     """
 
-    def __init__(self, platform, epoch=None):
+    platform: Platform
+    config: dict[str, Any]
+    history: list[dict[str, Any]]
+    layers: list[Layer]
+    args: dict[str, str | None]
+    author: str
+    created: str
+    origin: str | None
+    uses: list[str]
+    extra: dict[str, Any]
+    command_set: bool
+    steps: list[StepNote]
+    below: int
+
+    def __init__(self, platform: Platform, epoch: int | None = None) -> None:
         self.platform, self.epoch = platform, epoch
         self.config = {"Env": ["PATH=" + DEFAULT_PATH], "WorkingDir": "/"}
         self.history, self.layers, self.args = [], [], {}
@@ -56,8 +96,14 @@ class State:
         self.extra, self.command_set, self.steps, self.below = {}, False, [], 0
 
     @classmethod
-    def of_image(cls, record, layers, platform, epoch):
-        """The state that ``FROM image`` begins with."""
+    def of_image(
+        cls,
+        record: Mapping[str, Any],
+        layers: Sequence[Layer],
+        platform: Platform,
+        epoch: int | None,
+    ) -> State:
+        """Return the state that ``FROM image`` begins with."""
         document, state = copy.deepcopy(record["config"]), cls(platform, epoch)
         state.config = {
             key: value for key, value in document["config"].items() if value is not None
@@ -81,8 +127,8 @@ class State:
             state.config["Env"] = list(state.config.get("Env") or []) + ["PATH=" + DEFAULT_PATH]
         return state
 
-    def child(self):
-        """The state that ``FROM stage`` begins with."""
+    def child(self) -> State:
+        """Return the state that ``FROM stage`` begins with."""
         other = copy.copy(self)
         other.config, other.history = copy.deepcopy(self.config), copy.deepcopy(self.history)
         other.steps = list(self.steps)
@@ -95,52 +141,52 @@ class State:
         return other
 
     @property
-    def chain(self):
-        """What the file system is, in one digest; "" for an empty one."""
+    def chain(self) -> str:
+        """The ChainID of the file system (OCI image-spec, config.md); "" for an empty one."""
         return (
             manifest.chain_ids([layer.diff_id for layer in self.layers])[-1] if self.layers else ""
         )
 
     @property
-    def paths(self):
+    def paths(self) -> list[str]:
         """Directories of the layers, topmost first."""
         return [layer.path for layer in reversed(self.layers)]
 
-    def set_platform(self, platform):
-        """What the image is for, whatever its base was for."""
+    def set_platform(self, platform: Platform) -> None:
+        """Set what the image is for, whatever its base was for."""
         same = self.platform[:2] == platform[:2]
         self.platform = platform[:2] + (
             normal_variant(platform) or (self.platform[2] if same else ""),
         )
 
-    def env(self):
+    def env(self) -> dict[str, str]:
         return dict(entry.partition("=")[::2] for entry in self.config.get("Env") or ())
 
-    def values(self):
-        """What variables stand for: arguments, and over them the environment."""
+    def values(self) -> dict[str, str]:
+        """Return what variables stand for: arguments, and over them the environment."""
         return dict(
             {key: value for key, value in self.args.items() if value is not None}, **self.env()
         )
 
-    def shell(self):
+    def shell(self) -> list[str]:
         return list(self.config.get("Shell") or SHELL)
 
-    def workdir(self, path):
-        """A path of the image, as seen from its working directory; cleaned."""
+    def workdir(self, path: str) -> str:
+        """Return a path of the image, as seen from its working directory; cleaned."""
         found = posixpath.normpath(posixpath.join(self.config.get("WorkingDir") or "/", path))
         return "/" + found.lstrip("/")
 
-    def note(self, text, created=None, layer=False):
-        """One more line of history."""
+    def note(self, text: str, created: str | None = None, layer: bool = False) -> None:
+        """Add a line of history. :param created: the time of the step, where it has its own. :param layer: whether it added one."""
         if created is not None:
             self.created = created
-        entry = {"created": self.created, "created_by": text, "comment": COMMENT}
+        entry: dict[str, Any] = {"created": self.created, "created_by": text, "comment": COMMENT}
         if not layer:
             entry["empty_layer"] = True
         self.history.append(entry)
 
-    def document(self):
-        """The image's configuration as bytes: the same for the same state. :raises Trouble: where it is larger than what anybody reads."""
+    def document(self) -> bytes:
+        """Return the image's configuration: the same bytes for the same state. :raises Trouble: where it is larger than what anybody reads."""
         system, architecture, variant = self.platform
         body = {
             "created": self.created,
@@ -171,20 +217,22 @@ class State:
 # --------------------------------------------------------------------------------------------- instructions of metadata
 
 
-def quoted(words):
-    """A list of words as Go's %q prints it."""
+def quoted(words: Iterable[str]) -> str:
+    """Return a list of words as Go's %q prints it."""
     return f"[{' '.join((json.dumps(word, ensure_ascii=False) for word in words))}]"
 
 
-def apply(state, instruction, lexer):
-    """Carry out an instruction that only changes the configuration. :raises Trouble:"""
+def apply(state: State, instruction: Instruction, lexer: Lexer) -> None:
+    """Carry out an instruction that only changes the configuration. :raises Trouble: for a value that is not accepted."""
     values = state.values()
     _APPLY[instruction.name](
         state, instruction, lambda text: lexer.word(text, values), lexer, values
     )
 
 
-def _env(state, instruction, expand, _lexer, _values):
+def _env(
+    state: State, instruction: Instruction, expand: Expand, _lexer: Lexer, _values: dict[str, str]
+) -> None:
     pairs = [(expand(key), expand(value)) for key, value in instruction.args]
     found = state.env()
     for key, value in pairs:
@@ -195,13 +243,17 @@ def _env(state, instruction, expand, _lexer, _values):
     state.note("ENV " + " ".join("%s=%s" % pair for pair in pairs))
 
 
-def _label(state, instruction, expand, _lexer, _values):
+def _label(
+    state: State, instruction: Instruction, expand: Expand, _lexer: Lexer, _values: dict[str, str]
+) -> None:
     pairs = [(expand(key), expand(value)) for key, value in instruction.args]
     state.config["Labels"] = dict(state.config.get("Labels") or {}, **dict(pairs))
     state.note("LABEL " + " ".join("%s=%s" % pair for pair in pairs))
 
 
-def _command(state, instruction, _expand, _lexer, _values):
+def _command(
+    state: State, instruction: Instruction, _expand: Expand, _lexer: Lexer, _values: dict[str, str]
+) -> None:
     name = {"CMD": "Cmd", "ENTRYPOINT": "Entrypoint"}[instruction.name]
     words = list(instruction.args)
     if not instruction.exec_form:
@@ -217,8 +269,8 @@ def _command(state, instruction, _expand, _lexer, _values):
     state.note(f"{instruction.name} {quoted(words)}")
 
 
-def ports(words):
-    """``80``, ``80/udp``, ``8000-8010/tcp`` as ``["80/tcp", ...]``; of ``[[ADDRESS:]HOST:]PORT`` the last. :raises Trouble:"""
+def ports(words: Iterable[str]) -> list[str]:
+    """Return ``80``, ``80/udp``, ``8000-8010/tcp`` as ``["80/tcp", ...]``; of ``[[ADDRESS:]HOST:]PORT`` the last. :raises Trouble: for others."""
     found = []
     for word in words:
         match = re.fullmatch(
@@ -226,21 +278,22 @@ def ports(words):
             word,
             re.IGNORECASE,
         )
-        low, high = (
-            (int(match.group(1)), int(match.group(2) or match.group(1))) if match else (1, 0)
-        )
+        low, high, protocol = 1, 0, ""
+        if match is not None:
+            low, high = int(match.group(1)), int(match.group(2) or match.group(1))
+            protocol = (match.group(3) or "tcp").lower()
         if not low <= high < 65536:
             raise Trouble(
                 f"EXPOSE: invalid port {word!r}; accepted: PORT or PORT-PORT up to 65535, with "
                 "/tcp, /udp or /sctp if wanted"
             )
-        found += [
-            "%d/%s" % (port, (match.group(3) or "tcp").lower()) for port in range(low, high + 1)
-        ]
+        found += [f"{port}/{protocol}" for port in range(low, high + 1)]
     return found
 
 
-def _expose(state, instruction, _expand, lexer, values):
+def _expose(
+    state: State, instruction: Instruction, _expand: Expand, lexer: Lexer, values: dict[str, str]
+) -> None:
     found = ports([word for given in instruction.args for word in lexer.words(given, values)])
     state.config["ExposedPorts"] = dict(
         state.config.get("ExposedPorts") or {}, **{port: {} for port in found}
@@ -248,7 +301,9 @@ def _expose(state, instruction, _expand, lexer, values):
     state.note(f"EXPOSE [{' '.join(found)}]")
 
 
-def _volume(state, instruction, expand, _lexer, _values):
+def _volume(
+    state: State, instruction: Instruction, expand: Expand, _lexer: Lexer, _values: dict[str, str]
+) -> None:
     found = [expand(word) for word in instruction.args]
     if not all(found):
         raise Trouble("VOLUME: a volume can't be an empty string")
@@ -258,7 +313,9 @@ def _volume(state, instruction, expand, _lexer, _values):
     state.note(f"VOLUME [{' '.join(found)}]")
 
 
-def _user(state, instruction, expand, _lexer, _values):
+def _user(
+    state: State, instruction: Instruction, expand: Expand, _lexer: Lexer, _values: dict[str, str]
+) -> None:
     user = expand(instruction.args[0])
     if not user:
         raise Trouble("USER: the user's name is empty")
@@ -266,7 +323,9 @@ def _user(state, instruction, expand, _lexer, _values):
     state.note("USER " + user)
 
 
-def _stop_signal(state, instruction, expand, _lexer, _values):
+def _stop_signal(
+    state: State, instruction: Instruction, expand: Expand, _lexer: Lexer, _values: dict[str, str]
+) -> None:
     name = expand(instruction.args[0])
     if not (int(name) > 0 if re.fullmatch("[0-9]{1,9}", name) else _is_signal(name)):
         raise Trouble(f"STOPSIGNAL {name}: no such signal")
@@ -274,7 +333,7 @@ def _stop_signal(state, instruction, expand, _lexer, _values):
     state.note("STOPSIGNAL " + name)
 
 
-def _is_signal(name):
+def _is_signal(name: str) -> bool:
     name = name.upper()
     try:
         return signal_number(name if name.startswith("SIG") else "SIG" + name) > 0
@@ -282,12 +341,16 @@ def _is_signal(name):
         return False
 
 
-def _shell(state, instruction, _expand, _lexer, _values):
+def _shell(
+    state: State, instruction: Instruction, _expand: Expand, _lexer: Lexer, _values: dict[str, str]
+) -> None:
     state.config["Shell"] = list(instruction.args)
     state.note(f"SHELL [{' '.join(instruction.args)}]")
 
 
-def _maintainer(state, instruction, _expand, _lexer, _values):
+def _maintainer(
+    state: State, instruction: Instruction, _expand: Expand, _lexer: Lexer, _values: dict[str, str]
+) -> None:
     state.author = instruction.args[0]
     state.note("MAINTAINER " + state.author)
 
@@ -300,8 +363,10 @@ HEALTH = (
 )
 
 
-def _health(state, instruction, _expand, _lexer, _values):
-    check = {"Test": list(instruction.args)}
+def _health(
+    state: State, instruction: Instruction, _expand: Expand, _lexer: Lexer, _values: dict[str, str]
+) -> None:
+    check: dict[str, Any] = {"Test": list(instruction.args)}
     for flag, key in HEALTH:
         if instruction.flags.get(flag):
             check[key] = int(instruction.flags[flag] * 1000000000)
@@ -317,15 +382,17 @@ def _health(state, instruction, _expand, _lexer, _values):
     )
 
 
-def _go_duration(seconds):
-    """Seconds as Go prints a duration."""
+def _go_duration(seconds: float) -> str:
+    """Return seconds as Go prints a duration."""
     hours, rest = divmod(seconds, 3600)
     minutes, rest = divmod(rest, 60)
     text = f"{rest:f}".rstrip("0").rstrip(".") + "s"
     return ("%dh%dm" % (hours, minutes) if hours else "%dm" % minutes if minutes else "") + text
 
 
-def _onbuild(state, instruction, _expand, _lexer, _values):
+def _onbuild(
+    state: State, instruction: Instruction, _expand: Expand, _lexer: Lexer, _values: dict[str, str]
+) -> None:
     text = instruction.rest + "".join(
         f"\n{heredoc.content}{heredoc.name}" for heredoc in instruction.heredocs
     )
@@ -349,10 +416,10 @@ _APPLY = {
 METADATA = tuple(_APPLY)
 
 
-def triggers(state, escape, line):
-    """The instructions that the base image's ONBUILD left for its children; they are taken out of the configuration.
+def triggers(state: State, escape: str, line: int) -> list[Instruction]:
+    """Take the base image's ONBUILD instructions out of the configuration, and return them.
 
-    :param line: of the FROM, which is where an error in one is.
+    :param line: of the FROM, which is where an error in one is. :raises BadFile: for one that can't be read.
     """
     from ..parse import instructions
 

@@ -19,11 +19,19 @@ from ..parse import dockerignore
 from ..parse.expansion import Trouble
 from .placer import Placer, joined
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    Opener = Callable[[], int]  # opens a file; its descriptor
+
+
 _NODES = {reader.CHAR: stat.S_IFCHR, reader.BLOCK_DEVICE: stat.S_IFBLK, reader.FIFO: stat.S_IFIFO}
 
 
-def is_archive(opener):
-    """Whether a file is a tar archive, compressed or not: by its content."""
+def is_archive(opener: Opener) -> bool:
+    """Tell whether a file is a tar archive, compressed or not: by its content."""
     with os.fdopen(opener(), "rb") as file:
         start = file.read(512)
         if not compressed_streams.kind_of(start) and not (
@@ -41,14 +49,14 @@ def is_archive(opener):
             return False
 
 
-def extract(top, opener, name):
-    """Unpack the archive that ``opener`` opens into the directory that ``top`` is open on, with its owners and modes; its links stay inside.
+def extract(top: int, opener: Opener, name: str) -> None:
+    """Unpack the archive that ``opener`` opens into the directory ``top``, with its owners and modes; its links stay inside.
 
     :param name: of the archive, for errors. :raises Trouble: for an entry that can't be made. :raises EngineError: for a damaged one.
     """
     inner = Placer(top)
     with os.fdopen(opener(), "rb") as file:
-        times = []
+        times: list[tuple[str, int]] = []
         for entry in reader.entries(
             reader.Stream(
                 compressed_streams.decompress(compressed_streams.pieces(file), name), name
@@ -68,7 +76,7 @@ def extract(top, opener, name):
         os.close(fd)
 
 
-def _extract_entry(placer, entry, times, what):
+def _extract_entry(placer: Placer, entry: Any, times: list[tuple[str, int]], what: str) -> None:
     path = os.fsdecode(entry.name)
     if "\0" in path:
         raise Trouble(f"{what}: the entry {path[:200]!r} has a NUL in its name")
@@ -107,8 +115,8 @@ def _extract_entry(placer, entry, times, what):
         os.close(parent)
 
 
-def _directory(placer, path):
-    """A descriptor of the directory that an entry describes; a file or link of that name goes, as where an archive's later entry replaces it."""
+def _directory(placer: Placer, path: str) -> int:
+    """Open the directory that an entry describes; a file or link of that name goes, as where an archive's later entry replaces it."""
     parent_path, dummy, name = path.rpartition("/")
     if name:
         parent = placer.directory(parent_path)
@@ -120,7 +128,7 @@ def _directory(placer, path):
     return placer.directory(path)
 
 
-def _extract_link(placer, entry, parent, name, what):
+def _extract_link(placer: Placer, entry: Any, parent: int, name: str, what: str) -> None:
     target = os.fsdecode(entry.link)
     first, dummy, last = dockerignore.clean("/" + target).rpartition("/")
     try:
@@ -135,7 +143,9 @@ def _extract_link(placer, entry, parent, name, what):
         ) from None
 
 
-def _extract_file(placer, entry, parent, name, owner):
+def _extract_file(
+    placer: Placer, entry: Any, parent: int, name: str, owner: tuple[int, int]
+) -> None:
     fd = os.open(
         name,
         os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC,
@@ -143,7 +153,7 @@ def _extract_file(placer, entry, parent, name, owner):
         dir_fd=parent,
     )
 
-    def write(view):
+    def write(view: memoryview) -> None:
         while view:
             view = view[os.write(fd, view) :]
 

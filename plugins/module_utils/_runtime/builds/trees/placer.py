@@ -18,6 +18,18 @@ from ...store import trees
 from ...untrusted.text import printable
 from ..parse.expansion import Trouble
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..parse.chmod import ModeChange
+    from ..parse.dockerignore import Ignore
+    from .source_tree import Chosen, Entry, Tree
+
+    Owner = tuple[int, int]  # uid, gid
+    Place = tuple[str, str]  # directory, name
+
+
 MAX_DEPTH = 250  # directories in one another that are made: a layer has no deeper ones (layers/difference.py)
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -25,11 +37,25 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Placer:
-    """:param root: descriptor of the root. :param owner: ``(uid, gid)`` for everything that is made, or None to keep the source's.
-    :param mode: ``mode(old, is_directory) -> new``, or None. :param follow: whether the destination's links are followed (not with --link).
-    :param privileged: False leaves out devices, set-id bits of files and file capabilities: what they are for is the image's, not the host's."""
+    """Puts files into one root.
 
-    def __init__(self, root, owner=None, mode=None, follow=True, privileged=True):
+    :param root: its descriptor. :param owner: ``(uid, gid)`` for everything that is made, or None to keep the source's.
+    :param mode: what changes modes, or None. :param follow: whether the destination's links are followed (not with ``--link``).
+    :param privileged: False leaves out devices, set-id bits of files and file capabilities: they are for the image, not the host.
+    """
+
+    mode: ModeChange | None
+    inodes: dict[tuple[int, int], Place]
+    keys: dict[Place, tuple[int, int]]
+
+    def __init__(
+        self,
+        root: int,
+        owner: Owner | None = None,
+        mode: ModeChange | None = None,
+        follow: bool = True,
+        privileged: bool = True,
+    ) -> None:
         self.root, self.owner, self.mode, self.follow, self.capabilities = (
             root,
             owner,
@@ -47,10 +73,10 @@ class Placer:
 
     # ---------------------------------------------------------------------------------------------------- directories
 
-    def directory(self, path, attributes=None):
-        """A descriptor of the directory at ``path`` (cleaned, without ``..``); what is missing is made.
+    def directory(self, path: str, attributes: os.stat_result | None = None) -> int:
+        """Open the directory at ``path`` (cleaned, without ``..``); make what is missing.
 
-        :param attributes: a stat result whose mode the last one gets when it is made.
+        :param attributes: a stat result whose mode the last one gets when it is made. :returns: a descriptor.
         :raises Trouble: when something else is there.
         """
         try:
@@ -66,9 +92,10 @@ class Placer:
                 raise
         return self._made(path, attributes)
 
-    def _made(self, path, attributes):
+    def _made(self, path: str, attributes: os.stat_result | None) -> int:
         """As :meth:`directory`, component by component. A link is read and put in the place of its name: what one to nowhere names is made."""
-        real, rest, links, made, fd = [], path.split("/")[::-1], 0, False, os.dup(self.root)
+        real: list[str] = []
+        rest, links, made, fd = path.split("/")[::-1], 0, False, os.dup(self.root)
         try:
             while rest:
                 name = rest.pop()
@@ -111,8 +138,8 @@ class Placer:
             os.close(fd)
             raise
 
-    def is_directory(self, path):
-        """Whether ``path`` leads to a directory."""
+    def is_directory(self, path: str) -> bool:
+        """Tell whether ``path`` leads to a directory."""
         try:
             os.close(rootfs.open_in_root(self.root, path or ".", os.O_PATH | os.O_DIRECTORY))
             return True
@@ -121,9 +148,10 @@ class Placer:
 
     # ---------------------------------------------------------------------------------------------------------- files
 
-    def tree(self, tree, chosen, path, excludes=None):
-        """The contents of the directory ``chosen`` of a sources.Tree into the directory ``path``."""
-        times, waiting = [], []
+    def tree(self, tree: Tree, chosen: Chosen, path: str, excludes: Ignore | None = None) -> None:
+        """Copy the contents of the directory ``chosen`` of a tree into the directory ``path``. :raises Trouble: where something is in the way."""
+        times: list[tuple[str, int]] = []  # (directory, nanoseconds), set when all is in it
+        waiting: list[str] = []  # names of the directories that are open
         fds = {"": self.directory(path)}
         try:
             for name, entry in tree.selection(chosen, excludes):
@@ -147,7 +175,15 @@ class Placer:
             finally:
                 os.close(fd)
 
-    def _enter(self, tree, entry, parent, name, path, times):
+    def _enter(
+        self,
+        tree: Tree,
+        entry: Entry,
+        parent: int,
+        name: str,
+        path: str,
+        times: list[tuple[str, int]],
+    ) -> int:
         """Make the directory ``name``, or use the one that is there (a link to one, too), with the source's attributes."""
         try:
             os.mkdir(name, 0o700, dir_fd=parent)
@@ -169,8 +205,8 @@ class Placer:
         times.append((path, entry.status.st_mtime_ns))
         return fd
 
-    def file(self, tree, entry, parent, name):
-        """One file of a tree, not a directory, as ``name`` into the directory that ``parent`` is open on."""
+    def file(self, tree: Tree, entry: Entry, parent: int, name: str) -> None:
+        """Copy one file of a tree, not a directory, as ``name`` into the directory that ``parent`` is open on."""
         status = entry.status
         if self.leaves_out(status):
             return
@@ -195,15 +231,18 @@ class Placer:
             place = self._path_of(parent), name
             self.inodes[key], self.keys[place] = place, key
 
-    def _path_of(self, fd):
-        """Where in the root a directory that is open lies, without links. Descriptors are not kept: a tree may have any number of hard links."""
+    def _path_of(self, fd: int) -> str:
+        """Return where in the root a directory that is open lies, without links.
+
+        Descriptors are not kept: a tree may have any number of hard links.
+        """
         top, path = (
             os.readlink("/proc/self/fd/%d" % self.root),
             os.readlink("/proc/self/fd/%d" % fd),
         )
         return path[len(top.rstrip("/")) :].strip("/")
 
-    def _link_again(self, key, parent, name):
+    def _link_again(self, key: tuple[int, int], parent: int, name: str) -> None:
         path, first = self.inodes[key]
         fd = rootfs.open_in_root(self.root, path or ".", os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -211,10 +250,12 @@ class Placer:
         finally:
             os.close(fd)
 
-    def clear(self, parent, name, whole=False):
+    def clear(self, parent: int, name: str, whole: bool = False) -> None:
         """Make room for a file. :param whole: also where a directory is. :raises Trouble: where one is, without that."""
         if self.keys:  # what another file takes the place of is no other name of that
-            self.inodes.pop(self.keys.pop((self._path_of(parent), name), None), None)
+            key = self.keys.pop((self._path_of(parent), name), None)
+            if key is not None:
+                self.inodes.pop(key, None)
         try:
             os.unlink(name, dir_fd=parent)
         except FileNotFoundError:
@@ -227,12 +268,12 @@ class Placer:
                 f"{name}: a file can't be copied onto the directory that is there"
             ) from None
 
-    def _owner(self, tree, status):
+    def _owner(self, tree: Tree, status: os.stat_result) -> Owner:
         return self.owner or (
             (status.st_uid, status.st_gid) if tree is not None and tree.keeps_owners else (0, 0)
         )
 
-    def _regular(self, tree, entry, parent, name):
+    def _regular(self, tree: Tree, entry: Entry, parent: int, name: str) -> None:
         source = entry.open()
         try:
             fd = os.open(name, _CREATE, 0o600, dir_fd=parent)
@@ -247,14 +288,14 @@ class Placer:
         finally:
             os.close(source)
 
-    def _attributes(self, fd, entry, tree, directory):
+    def _attributes(self, fd: int, entry: Entry, tree: Tree, directory: bool) -> None:
         os.fchown(fd, *self._owner(tree, entry.status))
         os.fchmod(fd, self.changed_mode(stat.S_IMODE(entry.status.st_mode), directory))
 
-    def changed_mode(self, mode, directory=False):
+    def changed_mode(self, mode: int, directory: bool = False) -> int:
         return self.mode(mode, directory) if self.mode is not None else mode
 
-    def _node(self, tree, status, parent, name):
+    def _node(self, tree: Tree, status: os.stat_result, parent: int, name: str) -> None:
         os.mknod(name, stat.S_IFMT(status.st_mode) | 0o600, status.st_rdev, dir_fd=parent)
         uid, gid = self._owner(tree, status)
         os.chown(name, uid, gid, dir_fd=parent, follow_symlinks=False)
@@ -263,14 +304,16 @@ class Placer:
             name, ns=(status.st_mtime_ns, status.st_mtime_ns), dir_fd=parent, follow_symlinks=False
         )
 
-    def link(self, target, parent, name, owner, mtime):
-        """A symbolic link."""
+    def link(self, target: str, parent: int, name: str, owner: Owner, mtime: int) -> None:
+        """Make a symbolic link. :param mtime: nanoseconds."""
         os.symlink(target, name, dir_fd=parent)
         os.chown(name, *owner, dir_fd=parent, follow_symlinks=False)
         os.utime(name, ns=(mtime, mtime), dir_fd=parent, follow_symlinks=False)
 
-    def data(self, chunks, parent, name, mode, mtime):
-        """A file from pieces of bytes. ``mtime``: nanoseconds, or None for now."""
+    def data(
+        self, chunks: Iterable[bytes], parent: int, name: str, mode: int, mtime: int | None
+    ) -> None:
+        """Make a file from pieces of bytes. :param mtime: nanoseconds, or None for now."""
         self.clear(parent, name)
         fd = os.open(name, _CREATE, 0o600, dir_fd=parent)
         try:
@@ -286,17 +329,17 @@ class Placer:
             os.close(fd)
 
 
-def is_device(status):
+def is_device(status: os.stat_result) -> bool:
     return stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode)
 
 
-def harmless(mode, directory=False):
-    """The mode of a file without its set-id bits; a directory's own only say whose group is inherited."""
+def harmless(mode: int, directory: bool = False) -> int:
+    """Return the mode of a file without its set-id bits; a directory's own only say whose group is inherited."""
     return mode if directory else mode & 0o1777
 
 
-def copy_content(source, target):
-    """All of one open file into another, inside the kernel; holes stay out of it only where the file system shares extents."""
+def copy_content(source: int, target: int) -> None:
+    """Copy all of one open file into another, inside the kernel; holes stay out of it only where the file system shares extents."""
     try:
         while os.copy_file_range(source, target, 1 << 30):
             pass
@@ -316,8 +359,8 @@ def copy_content(source, target):
         pass
 
 
-def joined(base, path):
-    """``path`` as seen from the directory ``base`` of a root, cleaned: ``..`` stops at the root."""
+def joined(base: str, path: str) -> str:
+    """Return ``path`` as seen from the directory ``base`` of a root, cleaned: ``..`` stops at the root."""
     parts = [] if path.startswith("/") else [part for part in base.split("/") if part]
     for part in path.split("/"):
         if part == "..":

@@ -3,7 +3,7 @@
 """Trees that files are copied from: the context, another stage, an image. No link in one ever leads outside of it.
 
 What is selected is hashed for the cache: names, types, modes, owners where they are kept, extended attributes, contents. Times
-never count. A context's files are not read again as long as their stat(2) is the same (:class:`StatCache`).
+never count. A context's files are not read again as long as their stat(2) is the same (stat_cache.py).
 """
 
 from __future__ import annotations
@@ -19,6 +19,14 @@ from ...kernel.mounts import rootfs
 from ..parse import dockerignore
 from ..parse.expansion import Trouble
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..parse.dockerignore import Ignore
+    from .stat_cache import StatCache
+
+
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = (
     os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -27,23 +35,40 @@ MAX_DEPTH = 250
 
 
 class Chosen:
-    """A file or directory that a source of COPY names. ``path``: where it is in its tree, without links; ``name``: what the last
-    component was called; ``status``: its stat; ``include``: a patterns.Ignore whose matches alone are meant, or None."""
+    """A file or directory that a source of COPY names.
 
-    def __init__(self, path, given, status):
+    :ivar path: where it is in its tree, without links. :ivar name: what the last component was called.
+    :ivar include: the patterns whose matches alone are meant, or None.
+    """
+
+    include: Ignore | None
+
+    def __init__(self, path: str, given: str, status: os.stat_result) -> None:
         self.path, self.status, self.include = path, status, None
         self.name = given.rstrip("/").rpartition("/")[2]
 
     @property
-    def is_directory(self):
+    def is_directory(self) -> bool:
         return stat.S_ISDIR(self.status.st_mode)
 
 
 class Tree:
-    """:param fd: its root, which is closed with it. :param what: what it is, for errors. :param ignore: a patterns.Ignore, or None.
-    :param keeps_owners: whether copies keep the owners they have here. :param cache: a StatCache, or None."""
+    """A tree that files are copied from.
 
-    def __init__(self, fd, what, ignore=None, keeps_owners=True, cache=None):
+    :param fd: its root, which is closed with it. :param what: what it is, for errors. :param ignore: what is left out, or None.
+    :param keeps_owners: whether copies keep the owners they have here.
+    """
+
+    fd: int
+
+    def __init__(
+        self,
+        fd: int,
+        what: str,
+        ignore: Ignore | None = None,
+        keeps_owners: bool = True,
+        cache: StatCache | None = None,
+    ) -> None:
         self.fd, self.what, self.ignore, self.keeps_owners, self.cache = (
             fd,
             what,
@@ -52,36 +77,34 @@ class Tree:
             cache,
         )
 
-    def close(self):
-        if self.fd is not None:
+    def close(self) -> None:
+        if self.fd >= 0:
             os.close(self.fd)
-            self.fd = None
+            self.fd = -1
 
     # ------------------------------------------------------------------------------------------------------- finding
 
-    def find(self, pattern):
-        """What a source of COPY names: [Chosen], sorted, empty when a pattern matches nothing.
+    def find(self, pattern: str) -> list[Chosen]:
+        """Return what a source of COPY names, sorted; empty when a pattern matches nothing.
 
         :raises Trouble: when a path without wildcards is not there.
         """
         pattern = dockerignore.clean("/" + pattern)
         if not dockerignore.has_wildcard(pattern):
             path = dockerignore.unescaped(pattern)
-            found = self._look(path)
-            if found is None:
+            chosen = self._look(path)
+            if chosen is None:
                 raise Trouble(
                     f"{'/' + path}: not found in "
                     f"{self.what}{' (or left out by its ignore file)' if self.ignore else ''}"
                 )
-            return [found]
+            return [chosen]
         found = [""]
         for part in pattern.split("/"):
             found = [path for parent in found for path in self._expand(parent, part)]
-        return [
-            chosen for chosen in (self._look(path) for path in sorted(found)) if chosen is not None
-        ]
+        return [each for each in (self._look(path) for path in sorted(found)) if each is not None]
 
-    def _expand(self, parent, part):
+    def _expand(self, parent: str, part: str) -> list[str]:
         prefix = parent + "/" if parent else ""
         if not dockerignore.has_wildcard(part):
             return [prefix + dockerignore.unescaped(part)]
@@ -95,11 +118,13 @@ class Tree:
         finally:
             os.close(fd)
 
-    def parents(self, word):
-        """What a source of ``COPY --parents`` names: the directory above its ``/./`` with the pattern of what is copied from there. Empty when a pattern
-        matches nothing.
+    def parents(self, word: str) -> list[Chosen]:
+        """Return what a source of ``COPY --parents`` names.
 
-        :raises Trouble: when a path without wildcards is not there, or leads over a link, which can't be copied as the directory that it stands for.
+        That is the directory above its ``/./`` with the pattern of what is copied from there; empty when a pattern matches nothing.
+
+        :raises Trouble: when a path without wildcards is not there, or leads over a link: that can't be copied as the directory
+            it stands for.
         """
         base, pivot, pattern = word.partition("/./")
         if not pivot:
@@ -122,8 +147,8 @@ class Tree:
             )
         return found
 
-    def _look(self, path):
-        """The Chosen at a path, its links followed inside the tree; None for nothing, or what is left out."""
+    def _look(self, path: str) -> Chosen | None:
+        """Return what is at a path, its links followed inside the tree; None for nothing, or what is left out."""
         try:
             fd = rootfs.open_in_root(self.fd, path or ".", os.O_PATH)
         except OSError as error:
@@ -143,14 +168,14 @@ class Tree:
             return None
         return Chosen(real, path, status)
 
-    def _real(self, fd):
+    def _real(self, fd: int) -> str:
         top, path = os.readlink("/proc/self/fd/%d" % self.fd), os.readlink("/proc/self/fd/%d" % fd)
         return path[len(top.rstrip("/")) :].strip("/")
 
     # -------------------------------------------------------------------------------------------------------- walking
 
-    def walk(self, path):
-        """Everything below the directory ``path``, sorted, a directory before what is in it: Entries, valid until the next."""
+    def walk(self, path: str) -> Iterator[Entry]:
+        """Walk everything below the directory ``path``, sorted, a directory before what is in it. An Entry is valid until the next."""
         fd = self.open_directory(path)
         try:
             above = None
@@ -162,11 +187,20 @@ class Tree:
         finally:
             os.close(fd)
 
-    def selection(self, chosen, excludes=None):
-        """``(name below the directory chosen, Entry)`` of all that is copied from it; a directory that is not meant itself comes where
-        something in it is."""
+    def selection(
+        self, chosen: Chosen, excludes: Ignore | None = None
+    ) -> Iterator[tuple[str, Entry]]:
+        """Walk all that is copied from the directory ``chosen``.
+
+        A directory that is not meant itself comes where something in it is.
+
+        :returns: pairs of a name below that directory and its Entry.
+        """
         start = len(chosen.path) + 1 if chosen.path else 0
-        included, excluded, waiting = Above(), Above(), []
+        included, excluded = Above(), Above()
+        waiting: list[
+            tuple[str, Entry]
+        ] = []  # directories that come only where something in them does
         for entry in self.walk(chosen.path):
             name, out = entry.path[start:], entry.needless
             if chosen.include is not None and not included.matches(chosen.include, name):
@@ -182,10 +216,10 @@ class Tree:
             elif stat.S_ISDIR(entry.status.st_mode):
                 waiting.append((name, entry))
 
-    def open_directory(self, path):
+    def open_directory(self, path: str) -> int:
         return rootfs.open_in_root(self.fd, path or ".", os.O_RDONLY | os.O_DIRECTORY)
 
-    def _walk(self, fd, prefix, above, depth):
+    def _walk(self, fd: int, prefix: str, above: list[bool] | None, depth: int) -> Iterator[Entry]:
         if depth > MAX_DEPTH:
             raise Trouble(f"{prefix} in {self.what}: directories are nested too deep")
         with os.scandir(fd) as listed:
@@ -212,8 +246,8 @@ class Tree:
 
     # -------------------------------------------------------------------------------------------------------- hashing
 
-    def digest(self, chosen, excludes=None):
-        """The hash of what is selected by ``chosen``, as a hexadecimal string."""
+    def digest(self, chosen: Chosen, excludes: Ignore | None = None) -> str:
+        """Hash what is selected by ``chosen``. :returns: hexadecimal digits of SHA-256."""
         checksum = hashlib.sha256()
         if not chosen.is_directory:
             parent, dummy, name = chosen.path.rpartition("/")
@@ -228,10 +262,10 @@ class Tree:
             self._hash(checksum, name, entry)
         return checksum.hexdigest()
 
-    def _hash_directory(self, checksum, chosen):
+    def _hash_directory(self, checksum: hashlib._Hash, chosen: Chosen) -> None:
         checksum.update(b"top %o\0" % stat.S_IMODE(chosen.status.st_mode))
 
-    def _hash(self, checksum, name, entry):
+    def _hash(self, checksum: hashlib._Hash, name: str, entry: Entry) -> None:
         status = entry.status
         owner = "%d:%d" % (status.st_uid, status.st_gid) if self.keeps_owners else ""
         kind = stat.S_IFMT(status.st_mode)
@@ -248,8 +282,8 @@ class Tree:
             )
         )
 
-    def content(self, entry):
-        """The digest of a regular file's content and extended attributes."""
+    def content(self, entry: Entry) -> str:
+        """Return the digest of a regular file's content and extended attributes."""
         if self.cache is None:
             return _read_digest(entry)
         known = self.cache.get(entry)
@@ -260,12 +294,15 @@ class Tree:
 
 
 class Entry:
-    """One thing on a walk: ``path`` in its tree, ``parent`` (descriptor), ``name``, ``status``; ``needless``: a directory that is left out
-    itself."""
+    """One thing on a walk.
+
+    :ivar path: in its tree. :ivar parent: descriptor of its directory. :ivar name: in that. :ivar needless: whether it is a
+        directory that is left out itself, and there only for what is taken back below it.
+    """
 
     __slots__ = ("path", "parent", "name", "status", "needless")
 
-    def __init__(self, path, parent, name, status):
+    def __init__(self, path: str, parent: int, name: str, status: os.stat_result) -> None:
         self.path, self.parent, self.name, self.status, self.needless = (
             path,
             parent,
@@ -274,23 +311,25 @@ class Entry:
             False,
         )
 
-    def open(self):
+    def open(self) -> int:
         return os.open(self.name, _FILE, dir_fd=self.parent)
 
 
 class Above:
     """What patterns said of the directories above: what matches a directory matches all below it."""
 
-    def __init__(self):
+    states: dict[str, list[bool]]
+
+    def __init__(self) -> None:
         self.states = {}
 
-    def matches(self, rules, path):
-        """:param rules: a patterns.Ignore."""
+    def matches(self, rules: Ignore, path: str) -> bool:
+        """Tell whether ``path`` is matched; its directory was asked for before."""
         found, self.states[path] = rules.state(path, self.states.get(path.rpartition("/")[0]))
         return found
 
 
-def _read_digest(entry):
+def _read_digest(entry: Entry) -> str:
     checksum = hashlib.sha256()
     fd = entry.open()
     try:

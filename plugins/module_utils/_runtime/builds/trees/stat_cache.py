@@ -10,18 +10,31 @@ import time
 
 from ...store.files import read_json, write_json
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .source_tree import Entry
+
+
 FRESH = 50_000_000  # nanoseconds: a file changed so recently could change again within the clock's grain, and is not remembered
 AGE = 30 * 24 * 3600.0  # seconds
 FEW = 1000  # files
 
 
 class StatCache:
-    """Digests of a directory's files, kept between builds: good as long as a file's inode, size, mode and times are the same.
+    """Digests of a directory's files, good as long as a file's inode, size, mode and times are the same.
 
     ctime can't be set by anybody, so a content that changed has another one.
+
+    :param path: of the file that they are kept in: ``{path of a file: [five numbers of its stat, digest]}`` as JSON.
+    :param writable: whether they are written down.
     """
 
-    def __init__(self, path, writable):
+    known: dict[str, list[Any]]
+    used: dict[str, list[Any]]
+
+    def __init__(self, path: str, writable: bool) -> None:
         self.path, self.writable, self.changed = path, writable, False
         try:
             found = read_json(path, {})
@@ -31,7 +44,7 @@ class StatCache:
         self.used = {}
 
     @staticmethod
-    def _facts(status):
+    def _facts(status: os.stat_result) -> list[Any]:
         return [
             status.st_ino,
             status.st_size,
@@ -40,20 +53,22 @@ class StatCache:
             status.st_mode,
         ]
 
-    def get(self, entry):
+    def get(self, entry: Entry) -> str | None:
+        """Return the digest of an entry's file, or None where it is not known or the file is another by now."""
         known = self.used.get(entry.path) or self.known.get(entry.path)
         if known is None or known[:5] != self._facts(entry.status):
             return None
         self.used[entry.path] = known
         return known[5]
 
-    def put(self, entry, digest):
+    def put(self, entry: Entry, digest: str) -> None:
+        """Remember a digest, unless the file changed a moment ago."""
         status = entry.status
         if time.time_ns() - max(status.st_ctime_ns, status.st_mtime_ns) > FRESH:
             self.used[entry.path] = self._facts(status) + [digest]
             self.changed = True
 
-    def save(self):
+    def save(self) -> None:
         """Write it down; losing it only costs time."""
         if self.writable and self.changed:
             os.makedirs(os.path.dirname(self.path), 0o700, exist_ok=True)
@@ -65,7 +80,7 @@ class StatCache:
             _forget_old(os.path.dirname(self.path))
 
 
-def _forget_old(directory):
+def _forget_old(directory: str) -> None:
     """Remove what is remembered of contexts that nobody has built from, or changed, in AGE seconds: of temporary directories, mostly."""
     limit = time.time() - AGE
     with os.scandir(directory) as listed:

@@ -17,7 +17,7 @@ LONG := tests/unit/fuzz tests/unit/builds/test_fuzz.py tests/unit/store/test_ack
 REQUIRE := tests/tools/requirements.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-unit test-integration test-hosts test-long test-vm test-conformance sanity changelog docs package bench bench-images bench-delivery clean
+.PHONY: help venv demo test test-unit test-integration test-hosts test-long test-vm test-conformance sanity generate changelog docs package bench bench-images bench-delivery clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -76,6 +76,10 @@ test-long: $(VENV)/.filled  ## fuzz, power cuts, kills and races twenty times as
 sanity: $(VENV)/.linters  ## ansible-test sanity and the other linters
 	@$(REQUIRE) test sanity
 	$(RUN) tests/sanity $(AND_PYTEST)
+
+generate: venv  ## what is made of the options' rows and of the declarations of system calls, written anew
+	$(BIN)/python devel/make_options.py
+	$(BIN)/python devel/make_ffi.py
 
 changelog: $(VENV)/.linters  ## CHANGELOG.rst from changelogs/fragments, as the next release is going to have it
 	tests/tools/changelog.sh

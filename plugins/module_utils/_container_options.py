@@ -1,50 +1,51 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ansible's argument spec of a container: the types that its options come in. What they mean is the runtime's (containers/options).
+"""Ansible's argument spec of a container, data alone: it travels with every task.
 
-A file of data alone, since it travels with every task.
+Made by devel/make_options.py from the rows in containers/options: change those, and run `make generate`.
 """
 
 from __future__ import annotations
 
 CONTAINER = {
     "name": {"type": "str"},
-    "image": {"type": "str"},
-    "state": {
-        "type": "str",
-        "default": "started",
-        "choices": ["absent", "healthy", "paused", "present", "restarted", "started", "stopped"],
-    },
-    "pull": {
-        "type": "raw",
-        "default": "missing",
-        "choices": ["always", "missing", "never", True, False],
-    },
-    "platform": {"type": "str"},
-    "insecure": {"type": "bool", "default": False},
-    "validate_certs": {"type": "bool", "default": True},
+    "auth_file": {"type": "path"},
     "ca_path": {"type": "path"},
     "client_cert": {"type": "path"},
     "client_key": {"type": "path"},
-    "auth_file": {"type": "path"},
+    "insecure": {"type": "bool", "default": False},
+    "validate_certs": {"type": "bool", "default": True},
+    "comparisons": {"type": "dict"},
+    "env_file": {"type": "path"},
+    "force_kill": {"type": "bool", "default": False, "aliases": ["forcekill"]},
+    "healthy_wait_timeout": {"type": "float", "default": 300},
+    "image": {"type": "str"},
+    "keep_volumes": {"type": "bool", "default": True},
+    "platform": {"type": "str"},
+    "pull": {
+        "type": "raw",
+        "choices": ["always", "missing", "never", True, False],
+        "default": "missing",
+    },
     "recreate": {"type": "bool", "default": False},
     "recreate_policy": {
         "type": "str",
-        "default": "recreate",
         "choices": ["fail", "recreate", "warn"],
+        "default": "recreate",
     },
     "restart": {"type": "bool", "default": False},
-    "keep_volumes": {"type": "bool", "default": True},
-    "force_kill": {"type": "bool", "default": False, "aliases": ["forcekill"]},
-    "healthy_wait_timeout": {"type": "float", "default": 300},
-    "comparisons": {"type": "dict"},
-    "env_file": {"type": "path"},
+    "state": {
+        "type": "str",
+        "choices": ["absent", "healthy", "paused", "present", "restarted", "started", "stopped"],
+        "default": "started",
+    },
     "command": {"type": "raw"},
     "entrypoint": {"type": "list", "elements": "str"},
     "env": {"type": "dict"},
     "user": {"type": "str"},
     "groups": {"type": "list", "elements": "str"},
     "working_dir": {"type": "str"},
+    "umask": {"type": "str"},
     "hostname": {"type": "str"},
     "domainname": {"type": "str"},
     "init": {"type": "bool"},

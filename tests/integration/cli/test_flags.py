@@ -115,6 +115,8 @@ def test_nearly_every_flag_at_once(docker, tmp_path, monkeypatch):
         "seccomp=unconfined",
         "--oom-score-adj",
         "123",
+        "--umask",
+        "027",
         "--init",
         "--stop-signal",
         "USR1",
@@ -231,6 +233,7 @@ def test_nearly_every_flag_at_once(docker, tmp_path, monkeypatch):
         == "64\n128\n99\n100"
     )
     assert open(f"/proc/{pid}/oom_score_adj").read().strip() == "123"
+    assert status["Umask"].strip() == "0027" == script(docker, "all", "umask")
     assert (
         script(docker, "all", "cat /proc/1/cmdline | tr '\\0' ' '") != "sh -c"
     )  # --init is process 1

@@ -20,6 +20,8 @@ FORMS = [
     ("env", {"A": 1, "B": 1.5, "C": "yes"}, {"A": "1", "B": "1.5", "C": "yes"}),
     ("user", "1000:1000", "1000:1000"),
     ("working_dir", "/a/./b/../c/", "/a/c"),
+    ("umask", "27", "0027"),
+    ("umask", "0o077", "0077"),
     ("hostname", "my_box.example.org", "my_box.example.org"),
     ("stop_signal", 15, "SIGTERM"),
     ("stop_signal", "term", "SIGTERM"),
@@ -102,6 +104,9 @@ BAD = [
     ("user", "root\nx"),
     ("groups", ["99999999999"]),
     ("working_dir", "relative"),
+    ("umask", "1000"),
+    ("umask", "8"),
+    ("umask", "u=rwx"),
     ("hostname", "a b"),
     ("hostname", "-a"),
     ("hostname", "\u00e4"),
@@ -353,6 +358,7 @@ def test_only_named_options_are_compared_and_defaults_are_no_difference():
                 "shm_size": "64m",
                 "pids_limit": 0,
                 "cpu_quota": -1,
+                "umask": "022",
             },
         )
         == {}
@@ -507,7 +513,7 @@ def test_image_health_and_defaults():
 
 
 def test_argument_spec_covers_every_option(argument_spec):
-    assert set(argument_spec) == set(options.OPTIONS) | set(options.BEHAVIOUR) | {"env_file"}
+    assert set(argument_spec) == set(options.OPTIONS) | set(options.BEHAVIOUR)
     assert set(options.OPTIONS) <= set(argument_spec["containers"]["options"])
     assert "default" not in [key for name in options.OPTIONS for key in argument_spec[name]], (
         "a default would name an option that the task does not"

@@ -33,11 +33,12 @@ class Flag:
     :param kind: ``switch`` (no value), ``value`` (the last one counts), ``list`` (each adds one).
     :param help: one line. :param option: the module option that it sets, where its name is another.
     :param on: whether a switch is on unless it is given as ``--name=false``.
+    :param reads: how run_flags.py makes the option's value of what was said: one of its READERS, or as it stands.
     """
 
-    __slots__ = ("names", "kind", "help", "key", "option", "on")
+    __slots__ = ("names", "kind", "help", "key", "option", "on", "reads")
 
-    def __init__(self, names, kind="switch", help="", option=None, on=False):
+    def __init__(self, names, kind="switch", help="", option=None, on=False, reads=""):
         self.names = [name.strip() for name in names.split(",")]
         self.kind, self.help = kind, help
         self.key = (
@@ -45,7 +46,7 @@ class Flag:
             .lstrip("-")
             .replace("-", "_")
         )
-        self.option, self.on = option or self.key, on
+        self.option, self.on, self.reads = option or self.key, on, reads
 
     def initial(self):
         return {"switch": self.on, "value": None, "list": []}[self.kind]

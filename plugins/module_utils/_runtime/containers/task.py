@@ -191,7 +191,7 @@ def _words(params):
 
 
 def _env(params):
-    return options.OPTIONS["env"].normalise(params.get("env") or {}, "env")
+    return options.OPTIONS["env"].parse(params.get("env") or {}, "env")
 
 
 def _user(params):

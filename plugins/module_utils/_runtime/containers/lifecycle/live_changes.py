@@ -10,21 +10,15 @@ from ... import networks
 from ...errors import HostError
 from ..client import monitor_client
 from ..options import network, resources
+from ..options.table import LIVE, REPLACE
 from ..records import catalog
 from ..spec import files
 from ..spec import resources as spec_resources
 from ..view import running
 from . import create
 
-LIMITS = {option.name for option in resources.OPTIONS if option.live}
-NETWORK = {
-    "networks",
-    "network_mode",
-    "mac_address",
-    "published_ports",
-    "exposed_ports",
-    "publish_all_ports",
-}
+LIMITS = {option.name for option in resources.OPTIONS if option.change == LIVE}
+NETWORK = {option.name for option in network.OPTIONS if option.change != REPLACE}
 
 
 def apply(engine, record, definition, changed):

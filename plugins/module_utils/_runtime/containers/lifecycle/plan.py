@@ -351,14 +351,14 @@ class Work:
             self._run_state(self.status)
 
     def _is_live(self, option):
-        """A change of network_mode among bridges is a change of networks; other options say so themselves."""
-        if option.name in ("network_mode", "mac_address"):
+        """Whether a change of the option needs no new container, as its row says."""
+        if option.change == table.LIVE_ON_NETWORKS:
             return (
                 network.mode_of(self.record["definition"])
                 == network.mode_of(self.definition)
                 == "bridge"
             )
-        return option.live
+        return option.change == table.LIVE
 
     def _costly(self, target, joined):
         """What needs a new container: ``[(name, before, after)]``."""

@@ -1,6 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options of a container, all in one table: what a task may say, in which form it is kept, and how it is compared.
+"""The options of a container, one row each (``table.py`` says what a row has): what a task may say, and what it means.
+
+Rows and parsers lie by subject in ``process``, ``resources``, ``storage``, ``network``, ``security`` and
+``lifecycle``; ``behaviour`` has the options that are no part of a container. The chapter uses the kernel's lists of
+names and ``untrusted``, and no other chapter of containers.
 
 A *definition* is the normal form of what was asked for: ``{option: value}``, only options that somebody named. It is
 what ``containers.definition`` of the store holds.
@@ -9,68 +13,33 @@ what ``containers.definition`` of the store holds.
 from __future__ import annotations
 
 from ...errors import InvalidInput
-from . import lifecycle, network, process, resources, security, storage
-from .table import ALLOW_MORE, IGNORE, STRICT
+from . import behaviour, lifecycle, network, process, resources, security, storage
+from .table import ALLOW_MORE, IGNORE, STRICT, VALUE, Option, TaskOption
 
-OPTIONS = {
-    option.name: option
-    for part in (process, resources, storage, network, security, lifecycle)
-    for option in part.OPTIONS
-}
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
 
-# How a task behaves: not part of a container.
-BEHAVIOUR = (
-    "name",
-    "image",
-    "state",
-    "pull",
-    "platform",
-    "recreate",
-    "recreate_policy",
-    "restart",
-    "keep_volumes",
-    "force_kill",
-    "healthy_wait_timeout",
-    "comparisons",
-    "insecure",
-    "validate_certs",
-    "ca_path",
-    "client_cert",
-    "client_key",
-    "auth_file",
-    "containers",
-    "parallel",
-)
-ALIASES = {
-    "cap_add": "capabilities",
-    "expose": "exposed_ports",
-    "exposed": "exposed_ports",
-    "forcekill": "force_kill",
-    "log_opt": "log_options",
-    "ports": "published_ports",
-}
-BESIDE_A_LIST = ("containers", "parallel")
-# Ansible hands these over also where no task names them.
-BEHAVIOUR_DEFAULTS = {
-    "state": "started",
-    "pull": "missing",
-    "recreate": False,
-    "recreate_policy": "recreate",
-    "restart": False,
-    "keep_volumes": True,
-    "force_kill": False,
-    "healthy_wait_timeout": 300,
-    "insecure": False,
-    "validate_certs": True,
+    from .table import Definition
+
+PARTS = (process, resources, storage, network, security, lifecycle)
+OPTIONS: dict[str, Option] = {option.name: option for part in PARTS for option in part.OPTIONS}
+BEHAVIOUR: dict[str, TaskOption] = {option.name: option for option in behaviour.OPTIONS}
+ALIASES: dict[str, str] = {
+    alias: option.name
+    for rows in (OPTIONS, BEHAVIOUR)
+    for option in rows.values()
+    for alias in option.aliases
 }
 
 
-def definition(params):
-    """The normal form of what a task says about a container; every option that it does not name is left out.
+def definition(params: Mapping[str, Any]) -> Definition:
+    """Return the normal form of what a task says about a container. An option that it does not name is left out.
 
     :param params: the module's parameters, or any map with option names; None is "not named". Ansible leaves an alias that a task
         uses beside the option that it stands for.
-    :raises InvalidInput: for a value that can't be used, or an option that does not exist.
+    :raises InvalidInput: for a value that is not accepted, or an option that does not exist.
     """
     named = {name: value for name, value in params.items() if value is not None}
     for alias in set(named) & set(ALIASES):
@@ -80,44 +49,46 @@ def definition(params):
     if unknown:
         raise InvalidInput("options", sorted(unknown)[0], "an option of a container")
     return {
-        name: OPTIONS[name].normalise(value, name)
+        name: OPTIONS[name].parse(value, name)
         for name, value in sorted(named.items())
         if name in OPTIONS
     }
 
 
-def check_alone(params):
+def check_alone(params: Mapping[str, Any]) -> None:
     """Refuse what stands beside ``containers`` and would be said to none of them. :raises InvalidInput:"""
     for name, value in params.items():
-        if name in OPTIONS or name in BEHAVIOUR or name == "env_file":
-            if (
-                name not in BESIDE_A_LIST
-                and value is not None
-                and value != BEHAVIOUR_DEFAULTS.get(name)
-            ):
-                raise InvalidInput(
-                    name, value, "nothing beside containers: each entry of the list has its own"
-                )
+        row = BEHAVIOUR.get(name)
+        if row is not None and (row.of_list or value == row.default):
+            continue  # Ansible hands a default over also where no task names the option
+        if value is not None and (row is not None or name in OPTIONS):
+            raise InvalidInput(
+                name, value, "nothing beside containers: each entry of the list has its own"
+            )
 
 
-def check(wanted):
-    """Refuse what no single option can see: options that contradict each other. :raises InvalidInput:"""
+def check(wanted: Definition) -> None:
+    """Refuse options that contradict each other, which no single one can see. :raises InvalidInput:"""
     for part in (resources, storage, network, security, lifecycle):
         part.check(wanted)
 
 
-def comparisons(value):
-    """The task's ``comparisons`` as ``{option: strict | ignore | allow_more_present}`` for every option; strict unless it says otherwise."""
+def comparisons(value: Mapping[str, str] | None) -> dict[str, str]:
+    """Return a task's ``comparisons`` as ``{option: strict | ignore | allow_more_present}`` for every option.
+
+    :param value: what the task says. What it leaves out is as ``*`` says, else strict.
+    :raises InvalidInput:
+    """
     given = dict(value or {})
     everything = given.pop("*", STRICT)
     if everything not in (STRICT, IGNORE):
         raise InvalidInput("comparisons.*", everything, "strict, ignore")
-    result = dict.fromkeys(list(OPTIONS) + ["image"], everything)
+    result = dict.fromkeys([*OPTIONS, "image"], everything)
     for name, how in given.items():
-        name = dict(ALIASES, env_file="env").get(name, name)
+        name = "env" if name == "env_file" else ALIASES.get(name, name)
         if name not in result:
             raise InvalidInput("comparisons", name, "an option of a container, or '*'")
-        loose = name in OPTIONS and OPTIONS[name].kind in ("list", "set", "map")
+        loose = name in OPTIONS and OPTIONS[name].compare != VALUE
         accepted = (STRICT, IGNORE, ALLOW_MORE) if loose else (STRICT, IGNORE)
         if how not in accepted:
             raise InvalidInput("comparisons." + name, how, ", ".join(accepted))
@@ -125,8 +96,10 @@ def comparisons(value):
     return result
 
 
-def differences(now, wanted, how):
-    """What has to change so that a container defined as ``now`` is as ``wanted`` says.
+def differences(
+    now: Definition, wanted: Definition, how: Mapping[str, str]
+) -> list[tuple[Option, Any, Any]]:
+    """Say what has to change so that a container defined as ``now`` is as ``wanted`` says.
 
     :param how: from :func:`comparisons`. :returns: ``[(Option, before, after)]`` in the table's order.
     """

@@ -6,32 +6,45 @@ from __future__ import annotations
 
 from ... import units
 from ...errors import InvalidInput
-from .table import Option, choice, flag, text, whole
+from .forms import boolean, text, whole
+from .table import LIVE, MAP, Computed, Flag, Option, Shown, Suboption
 
-HEALTH_DEFAULTS = {
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .table import Definition
+
+# Docker's. Times are in seconds.
+HEALTH_DEFAULTS: dict[str, Any] = {
     "interval": 30,
     "timeout": 30,
     "start_period": 0,
     "start_interval": 5,
     "retries": 3,
-}  # Docker's, in seconds
+}
+HEALTH_TIMES = ("interval", "timeout", "start_period", "start_interval")
 SHORTEST = 0.001  # Docker's smallest interval: 1 ms
 
 
-def healthcheck(value, name):
-    """``{"test": ["NONE"] | ["CMD", ...] | ["CMD-SHELL", command], "interval", ...: seconds, "retries"}``: only what is named."""
+def healthcheck(value: Any, name: str) -> dict[str, Any]:
+    """What of a health check is named, times in seconds.
+
+    :returns: ``{"test": ["NONE"] | ["CMD", ...] | ["CMD-SHELL", command], "interval", ..., "retries"}``.
+    """
+    accepted = "test, " + ", ".join(HEALTH_DEFAULTS)
     if not isinstance(value, dict):
-        raise InvalidInput(name, value, "a map with test, " + ", ".join(HEALTH_DEFAULTS))
+        raise InvalidInput(name, value, f"a map with {accepted}")
     given = {key: item for key, item in value.items() if item is not None}
     unknown = set(given) - set(HEALTH_DEFAULTS) - {"test"}
     if unknown:
-        raise InvalidInput(name, sorted(unknown)[0], "test, " + ", ".join(HEALTH_DEFAULTS))
-    result = {}
+        raise InvalidInput(name, sorted(unknown)[0], accepted)
+    result: dict[str, Any] = {}
     if "test" in given:
         result["test"] = _test(given["test"], name + ".test")
         if result["test"] == ["NONE"]:
             return result
-    for key in ("interval", "timeout", "start_period", "start_interval"):
+    for key in HEALTH_TIMES:
         if key in given:
             result[key] = units.duration(given[key], f"{name}.{key}")
             if result[key] and result[key] < SHORTEST:
@@ -41,7 +54,7 @@ def healthcheck(value, name):
     return result
 
 
-def _test(value, name):
+def _test(value: Any, name: str) -> list[str]:
     if isinstance(value, str):
         return ["NONE"] if value.strip() == "NONE" else ["CMD-SHELL", text(value, name)]
     if not isinstance(value, (list, tuple)) or not value:
@@ -58,29 +71,31 @@ def _test(value, name):
     return words
 
 
-def health(definition, image_health, image_shell=None):
-    """The health check in force: the definition's over the image's over the defaults; None where there is none.
+def health(
+    definition: Definition,
+    image_health: dict[str, Any] | None,
+    image_shell: list[str] | None = None,
+) -> dict[str, Any] | None:
+    """The health check in force: the definition's over the image's over the defaults. None where there is none.
 
-    :param image_health: the image config's ``Healthcheck`` (durations in nanoseconds) or None. :param image_shell: its ``Shell``, for CMD-SHELL.
+    :param image_health: the image config's ``Healthcheck`` (durations in nanoseconds), or None.
+    :param image_shell: its ``Shell``, for CMD-SHELL.
     """
-    found = {}
-    for key, source, factor in (
-        ("test", "Test", None),
-        ("interval", "Interval", 1e9),
-        ("timeout", "Timeout", 1e9),
-        ("start_period", "StartPeriod", 1e9),
-        ("start_interval", "StartInterval", 1e9),
-        ("retries", "Retries", None),
-    ):
-        if (image_health or {}).get(source):
-            found[key] = image_health[source] / factor if factor else image_health[source]
+    given, found = image_health or {}, {}
+    for key, source in (("test", "Test"), ("retries", "Retries")):
+        if given.get(source):
+            found[key] = given[source]
+    for key in HEALTH_TIMES:
+        source = key.title().replace("_", "")  # StartPeriod
+        if given.get(source):
+            found[key] = given[source] / 1e9
     found.update({key: item for key, item in definition.get("healthcheck", {}).items() if item})
     if not found.get("test") or found["test"] == ["NONE"]:
         return None
     return dict(HEALTH_DEFAULTS, **found, **({"shell": image_shell} if image_shell else {}))
 
 
-def log_options(value, name):
+def log_options(value: Any, name: str) -> dict[str, int]:
     """``{"max-size": bytes, "max-file": n}`` of the json-file driver: only what is named."""
     if not isinstance(value, dict):
         raise InvalidInput(name, value, "a map")
@@ -95,8 +110,8 @@ def log_options(value, name):
     return result
 
 
-def check(definition):
-    """What one option alone can't tell. :raises InvalidInput:"""
+def check(definition: Definition) -> None:
+    """Refuse options that contradict each other. :raises InvalidInput:"""
     policy = definition.get("restart_policy", "no")
     if definition.get("restart_retries") and policy != "on-failure":
         raise InvalidInput(
@@ -113,13 +128,159 @@ def check(definition):
         raise InvalidInput("log_options", "max-file", "more than one file only next to max-size")
 
 
-OPTIONS = (
+def _as_texts(given: dict[str, int]) -> dict[str, str]:
+    return {key: str(value) for key, value in given.items()}
+
+
+OPTIONS: tuple[Option, ...] = (
     Option(
-        "restart_policy", choice("no", "on-failure", "always", "unless-stopped"), "no", live=True
+        "restart_policy",
+        "str",
+        choices=["no", "on-failure", "always", "unless-stopped"],
+        default="no",
+        change=LIVE,
+        place="run.json restart.policy",
+        inspect="HostConfig.RestartPolicy.Name",
+        flag=Flag(
+            "--restart", "no, on-failure[:n], always or unless-stopped", update=True, reads="apart"
+        ),
+        description="""
+        When to start the container again after it ended. With V(always) and V(unless-stopped) it
+        is started after a reboot, too, unless it was stopped. With V(on-failure) it is not, for a
+        reboot is no failure of the container.
+
+        The default is V(no).
+        """,
     ),
-    Option("restart_retries", whole(0), 0, live=True),
-    Option("healthcheck", healthcheck, {}, live=True),
-    Option("log_driver", choice("json-file", "none"), "json-file", live=True),
-    Option("log_options", log_options, {}, "map", live=True),
-    Option("auto_remove", flag, False, live=True),
+    Option(
+        "restart_retries",
+        "int",
+        whole(0),
+        default=0,
+        change=LIVE,
+        place="run.json restart.retries",
+        inspect="HostConfig.RestartPolicy.MaximumRetryCount",
+        flag="--restart",
+        description="""
+        How often to start it again at most, with O(restart_policy=on-failure). V(0) is for no
+        limit.
+        """,
+    ),
+    Option(
+        "healthcheck",
+        "dict",
+        healthcheck,
+        default={},
+        change=LIVE,
+        place="run.json health",
+        inspect=Computed("Config.Healthcheck"),
+        flag=Flag(
+            "--no-healthcheck",
+            "No health check, whatever the image says",
+            kind="switch",
+            reads="apart",
+        ),
+        suboptions=(
+            Suboption(
+                "test",
+                "raw",
+                place="run.json health.test",
+                inspect="Config.Healthcheck.Test",
+                flag=Flag("--health-cmd", "Command that says whether it is healthy", reads="shell"),
+                description="""
+                The command, as a list that begins with V(CMD) or V(CMD-SHELL), or as a string for
+                a shell in the container. V(NONE) turns the image's health check off.
+                """,
+            ),
+            Suboption(
+                "interval",
+                "str",
+                place="run.json health.interval",
+                inspect="Config.Healthcheck.Interval",
+                flag=Flag("--health-interval", "Time between two checks"),
+                description="Time between two checks, for example V(1m30s). The default is V(30s).",
+            ),
+            Suboption(
+                "timeout",
+                "str",
+                place="run.json health.timeout",
+                inspect="Config.Healthcheck.Timeout",
+                flag=Flag("--health-timeout", "Time a check may take"),
+                description="Time that a check may take. The default is V(30s).",
+            ),
+            Suboption(
+                "start_period",
+                "str",
+                place="run.json health.start_period",
+                inspect="Config.Healthcheck.StartPeriod",
+                flag=Flag("--health-start-period", "Time in which failures don't count"),
+                description="""
+                Time after the start in which failures do not count. The default is V(0s).
+                """,
+            ),
+            Suboption(
+                "start_interval",
+                "str",
+                place="run.json health.start_interval",
+                inspect="Config.Healthcheck.StartInterval",
+                flag=Flag("--health-start-interval", "Time between two checks in the start period"),
+                description="Time between two checks in the start period. The default is V(5s).",
+            ),
+            Suboption(
+                "retries",
+                "int",
+                place="run.json health.retries",
+                inspect="Config.Healthcheck.Retries",
+                flag=Flag("--health-retries", "Failures that make it unhealthy"),
+                description="""
+                Number of failures in a row that make the container unhealthy. The default is
+                V(3).
+                """,
+            ),
+        ),
+        description="""
+        How to find out whether the container is well. What is not given is the image's.
+        """,
+    ),
+    Option(
+        "log_driver",
+        "str",
+        choices=["json-file", "none"],
+        default="json-file",
+        change=LIVE,
+        place="run.json log.driver",
+        inspect="HostConfig.LogConfig.Type",
+        flag=Flag("--log-driver", "json-file or none"),
+        description="""
+        Where the output goes: V(json-file) keeps it on the host, V(none) drops it.
+
+        The default is V(json-file).
+        """,
+    ),
+    Option(
+        "log_options",
+        "dict",
+        log_options,
+        aliases=["log_opt"],
+        compare=MAP,
+        change=LIVE,
+        place="run.json log",
+        inspect=Shown("HostConfig.LogConfig.Config", _as_texts),
+        flag=Flag("--log-opt", "Log option (max-size=10m, max-file=3)"),
+        description="""
+        Options of V(json-file): V(max-size), for example V(10m), and V(max-file), how many files
+        of that size are kept.
+        """,
+    ),
+    Option(
+        "auto_remove",
+        "bool",
+        boolean,
+        default=False,
+        change=LIVE,
+        place="run.json auto_remove",
+        inspect="HostConfig.AutoRemove",
+        flag=Flag("--rm", "Remove it when it ends"),
+        description="Remove the container, with its anonymous volumes, when it ends.",
+    ),
 )

@@ -12,7 +12,42 @@ import ipaddress
 import re
 
 from ...errors import InvalidInput, Unsupported
-from .table import Option, flag, line, listed, mapped, ordered
+from .forms import boolean, line, list_of, map_of, ordered, set_of
+from .table import (
+    LIST,
+    LIVE,
+    LIVE_ON_NETWORKS,
+    MAP,
+    SET,
+    Computed,
+    Flag,
+    Nowhere,
+    Option,
+    Shown,
+    Suboption,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypedDict, Union
+
+    from .table import Definition
+
+    class PublishedPort(TypedDict):
+        """A published port in normal form."""
+
+        container_port: int
+        protocol: str  # tcp or udp
+        host_ip: str
+        host_port: Union[int, str]  # 0: any that is free; "9000-9010": a free one of these
+
+    class Attachment(TypedDict):
+        """A network that a container is to be on; an empty text is for any address."""
+
+        name: str
+        ipv4_address: str
+        mac_address: str
+
 
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}")
 DEFAULT_NETWORK = "bridge"
@@ -20,26 +55,26 @@ NETWORK_KEYS = ("name", "ipv4_address", "mac_address")
 _DOMAIN = re.compile(r"\.|[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*\.?")
 
 
-def ports(value, name):
+def ports(value: Any, name: str) -> list[PublishedPort]:
     """Every form of ``published_ports``: ``[[ip:]host[-range]:]container[-range][/protocol]``."""
     if not isinstance(value, (list, tuple)):
         raise InvalidInput(name, value, "a list")
-    result = []
+    result: list[PublishedPort] = []
     for entry in value:
         result += port(entry, name)
     return ordered(result)
 
 
-def port(value, name):
-    """One entry of ``published_ports`` as a list of normal forms."""
-    rest, dummy, protocol = line(value, name).strip().partition("/")
-    protocol = protocol.lower() or "tcp"
-    if protocol not in ("tcp", "udp"):
-        raise InvalidInput(name, value, "protocol tcp or udp")
+def port(value: Any, name: str) -> list[PublishedPort]:
+    """One entry of ``published_ports``, which may be a range."""
+    rest, protocol = _protocol(value, name, ("tcp", "udp"))
     if rest.startswith("["):
         raise Unsupported(f"{name}: {value!r}: ports are published on IPv4 addresses only")
     parts = rest.split(":")
-    accepted = "container, host:container, ip:host:container or ip::container, each a port or a range, with /tcp or /udp"
+    accepted = (
+        "container, host:container, ip:host:container or ip::container, "
+        "each a port or a range, with /tcp or /udp"
+    )
     if len(parts) > 3:
         raise InvalidInput(name, value, accepted)
     inside = port_range(parts[-1], name, value, accepted)
@@ -49,7 +84,7 @@ def port(value, name):
         return [_binding(number, protocol, host_ip, 0) for number in inside]
     outside = port_range(host, name, value, accepted)
     if len(inside) == 1 and len(outside) > 1:
-        return [_binding(inside[0], protocol, host_ip, "%d-%d" % (outside[0], outside[-1]))]
+        return [_binding(inside[0], protocol, host_ip, f"{outside[0]}-{outside[-1]}")]
     if len(inside) != len(outside):
         raise InvalidInput(name, value, "ranges of the same length on both sides")
     return [
@@ -57,7 +92,18 @@ def port(value, name):
     ]
 
 
-def _binding(container_port, protocol, host_ip, host_port):
+def _protocol(value: Any, name: str, accepted: tuple[str, ...]) -> tuple[str, str]:
+    """Split ``80/udp`` into ports and protocol, which is tcp where none is named."""
+    rest, _slash, protocol = line(value, name).strip().partition("/")
+    protocol = protocol.lower() or "tcp"
+    if protocol not in accepted:
+        raise InvalidInput(name, value, f"protocol {', '.join(accepted[:-1])} or {accepted[-1]}")
+    return rest, protocol
+
+
+def _binding(
+    container_port: int, protocol: str, host_ip: str, host_port: int | str
+) -> PublishedPort:
     return {
         "container_port": container_port,
         "protocol": protocol,
@@ -66,7 +112,8 @@ def _binding(container_port, protocol, host_ip, host_port):
     }
 
 
-def port_range(text, name, value, accepted):
+def port_range(text: str, name: str, value: Any, accepted: str) -> range:
+    """The ports of ``80`` or ``80-90``. :raises InvalidInput: with ``value`` and ``accepted``."""
     match = re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?", text)
     low, high = (int(match.group(1)), int(match.group(2) or match.group(1))) if match else (0, 0)
     if not 1 <= low <= high <= 65535:
@@ -74,53 +121,49 @@ def port_range(text, name, value, accepted):
     return range(low, high + 1)
 
 
-def exposed(value, name):
+def exposed(value: Any, name: str) -> list[str]:
     """``exposed_ports``: ports and ranges with a protocol, as a set of ``port/protocol``."""
     if not isinstance(value, (list, tuple)):
         raise InvalidInput(name, value, "a list")
     result = []
     for entry in value:
-        rest, dummy, protocol = line(entry, name).strip().partition("/")
-        protocol = protocol.lower() or "tcp"
-        if protocol not in ("tcp", "udp", "sctp"):
-            raise InvalidInput(name, entry, "protocol tcp, udp or sctp")
-        result += [
-            "%d/%s" % (number, protocol)
-            for number in port_range(
-                rest, name, entry, "a port or a range, such as 80, 53/udp or 8000-8010"
-            )
-        ]
+        rest, protocol = _protocol(entry, name, ("tcp", "udp", "sctp"))
+        accepted = "a port or a range, such as 80, 53/udp or 8000-8010"
+        result += [f"{number}/{protocol}" for number in port_range(rest, name, entry, accepted)]
     return ordered(result)
 
 
-def address(value, name):
+def address(value: Any, name: str) -> str:
+    """An IPv4 address."""
     try:
         return str(ipaddress.IPv4Address(line(value, name).strip()))
     except ValueError:
         raise InvalidInput(name, value, "an IPv4 address") from None
 
 
-def any_address(value, name):
+def any_address(value: Any, name: str) -> str:
+    """An IPv4 or IPv6 address."""
     try:
         return str(ipaddress.ip_address(line(value, name).strip()))
     except ValueError:
         raise InvalidInput(name, value, "an IP address") from None
 
 
-def known_address(value, name):
-    """An address for /etc/hosts; ``host-gateway`` stands for the host as the container's first network reaches it."""
+def known_address(value: Any, name: str) -> str:
+    """An address for /etc/hosts. ``host-gateway`` stands for the host as the container's first network reaches it."""
     return value if value == "host-gateway" else any_address(value, name)
 
 
-def mac(value, name):
+def mac(value: Any, name: str) -> str:
+    """A MAC address in lower case, with colons."""
     value = line(value, name).strip().lower().replace("-", ":")
     if not re.fullmatch(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}", value) or int(value[:2], 16) & 1:
         raise InvalidInput(name, value, "a unicast MAC address, such as 02:42:ac:11:00:02")
     return value
 
 
-def network(value, name):
-    """An entry of ``networks``: ``{"name", "ipv4_address", "mac_address"}``, empty texts for "any"."""
+def network(value: Any, name: str) -> Attachment:
+    """An entry of ``networks``, a map or a network's name alone."""
     if isinstance(value, str):
         value = {"name": value}
     if not isinstance(value, dict):
@@ -131,18 +174,15 @@ def network(value, name):
     label = line(value.get("name") or "", name + ".name")
     if not NAME.fullmatch(label) or label in ("none", "host", "default"):
         raise InvalidInput(name + ".name", label, "a network's name")
+    wanted_address, wanted_mac = value.get("ipv4_address"), value.get("mac_address")
     return {
         "name": label,
-        "ipv4_address": address(value["ipv4_address"], name + ".ipv4_address")
-        if value.get("ipv4_address")
-        else "",
-        "mac_address": mac(value["mac_address"], name + ".mac_address")
-        if value.get("mac_address")
-        else "",
+        "ipv4_address": address(wanted_address, name + ".ipv4_address") if wanted_address else "",
+        "mac_address": mac(wanted_mac, name + ".mac_address") if wanted_mac else "",
     }
 
 
-def network_mode(value, name):
+def network_mode(value: Any, name: str) -> str:
     """``default`` is another name of ``bridge``, so that the two are never a difference."""
     value = line(value, name).strip()
     if value == "default":
@@ -155,40 +195,38 @@ def network_mode(value, name):
     return value
 
 
-def host_name(value, name):
+def host_name(value: Any, name: str) -> str:
     value = line(value, name).strip()
     if not re.fullmatch(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252})", value):
         raise InvalidInput(name, value, "a host name")
     return value
 
 
-def domain(value, name):
+def domain(value: Any, name: str) -> str:
+    """A domain that names are looked up in; ``.`` is for none."""
     value = line(value, name).strip()
     if not _DOMAIN.fullmatch(value):
         raise InvalidInput(name, value, "a domain's name, or '.'")
     return value
 
 
-def resolver_option(value, name):
+def resolver_option(value: Any, name: str) -> str:
     value = line(value, name).strip()
     if not re.fullmatch(r"[a-z0-9-]+(:[0-9]+)?", value):
         raise InvalidInput(name, value, "an option of resolv.conf(5), such as ndots:2")
     return value
 
 
-def attachments(definition):
-    """The networks that a container is on, in order: ``[{"name", "ipv4_address", "mac_address"}]``; [] for modes without any.
+def attachments(definition: Definition) -> list[Attachment]:
+    """The networks that a container is on, in order; [] for modes without any.
 
     ``network_mode`` bridge stands back where ``networks`` names others, as docker_container does it.
     """
     mode, named = definition.get("network_mode"), list(definition.get("networks") or ())
     if mode in ("none", "host") or (mode or "").startswith("container:"):
         return []
-    if (
-        mode is not None
-        and mode not in [entry["name"] for entry in named]
-        and (mode != DEFAULT_NETWORK or not named)
-    ):
+    names = [entry["name"] for entry in named]
+    if mode is not None and mode not in names and (mode != DEFAULT_NETWORK or not named):
         named.insert(0, network(mode, "network_mode"))
     named = named or [network(DEFAULT_NETWORK, "network_mode")]
     if definition.get("mac_address") and not named[0]["mac_address"]:
@@ -196,50 +234,29 @@ def attachments(definition):
     return named
 
 
-def mode_of(definition):
+def mode_of(definition: Definition) -> str:
     """``bridge`` (on networks), ``none``, ``host`` or ``container:<name>``."""
     mode = definition.get("network_mode") or DEFAULT_NETWORK
     return mode if mode in ("none", "host") or mode.startswith("container:") else "bridge"
 
 
-def _ports_written(ports):
-    return ", ".join(
-        "%s:%s:%d/%s"
-        % (port["host_ip"], port["host_port"] or "", port["container_port"], port["protocol"])
-        for port in ports
-    )
+def _written(option: str, value: Any) -> Any:
+    """An option's value for a sentence."""
+    if option == "networks":
+        return ", ".join(entry["name"] for entry in value)
+    if option == "published_ports":
+        return ", ".join(
+            f"{port['host_ip']}:{port['host_port'] or ''}:{port['container_port']}/{port['protocol']}"
+            for port in value
+        )
+    return value
 
 
-_WRITTEN = {
-    "published_ports": _ports_written,
-    "networks": lambda entries: ", ".join(entry["name"] for entry in entries),
-}  # for sentences
-
-
-def check(definition):
-    """What one option alone can't tell. :raises InvalidInput:"""
+def check(definition: Definition) -> None:
+    """Refuse options that contradict each other. :raises InvalidInput:"""
     mode = mode_of(definition)
     if mode != "bridge":
-        for option in ("networks", "published_ports", "publish_all_ports", "mac_address"):
-            value = definition.get(option)
-            if value:
-                raise InvalidInput(
-                    option,
-                    _WRITTEN[option](value) if option in _WRITTEN else value,
-                    f"nothing, with network_mode {definition['network_mode']}",
-                )
-    if mode.startswith("container:"):
-        for option in ("etc_hosts", "dns_servers", "dns_opts", "dns_search_domains"):
-            if definition.get(option):
-                raise InvalidInput(
-                    option,
-                    definition[option],
-                    f"nothing: with network_mode {mode} the other container's files are used",
-                )
-    if mode != "bridge" and "host-gateway" in definition.get("etc_hosts", {}).values():
-        raise InvalidInput(
-            "etc_hosts", "host-gateway", f"an address: with network_mode {mode} there is no gateway"
-        )
+        _check_without_networks(definition, mode)
     names = [entry["name"] for entry in definition.get("networks", ())]
     if len(names) != len(set(names)):
         raise InvalidInput("networks", names, "each network once")
@@ -248,33 +265,207 @@ def check(definition):
         for entry in definition.get("published_ports", ())
         if entry["host_port"]
     ]
-    for entry in taken:
-        if taken.count(entry) > 1 and isinstance(entry[2], int):
+    for protocol, host_ip, host_port in taken:
+        if taken.count((protocol, host_ip, host_port)) > 1 and isinstance(host_port, int):
             raise InvalidInput(
-                "published_ports",
-                "%s:%d/%s" % (entry[1], entry[2], entry[0]),
-                "each port of the host once",
+                "published_ports", f"{host_ip}:{host_port}/{protocol}", "each port of the host once"
             )
 
 
-def _host_port(entry):
+def _check_without_networks(definition: Definition, mode: str) -> None:
+    for option in ("networks", "published_ports", "publish_all_ports", "mac_address"):
+        if definition.get(option):
+            raise InvalidInput(
+                option,
+                _written(option, definition[option]),
+                f"nothing, with network_mode {definition['network_mode']}",
+            )
+    for option in ("etc_hosts", "dns_servers", "dns_opts", "dns_search_domains"):
+        if mode.startswith("container:") and definition.get(option):
+            raise InvalidInput(
+                option,
+                definition[option],
+                f"nothing: with network_mode {mode} the other container's files are used",
+            )
+    if "host-gateway" in definition.get("etc_hosts", {}).values():
+        raise InvalidInput(
+            "etc_hosts", "host-gateway", f"an address: with network_mode {mode} there is no gateway"
+        )
+
+
+def _host_port(entry: PublishedPort) -> Any:
     """A number of the host can be published once; what is yet to be chosen is no other entry's."""
-    return (
-        (entry["protocol"], entry["host_ip"], entry["host_port"])
-        if isinstance(entry["host_port"], int) and entry["host_port"]
-        else entry
-    )
+    if isinstance(entry["host_port"], int) and entry["host_port"]:
+        return entry["protocol"], entry["host_ip"], entry["host_port"]
+    return entry
 
 
-OPTIONS = (
-    Option("published_ports", ports, [], "set", live=True, key=_host_port),
-    Option("exposed_ports", exposed, [], "set", live=True),
-    Option("publish_all_ports", flag, False, live=True),
-    Option("networks", listed(network), [], "list", live=True, key=lambda entry: entry["name"]),
-    Option("network_mode", network_mode, DEFAULT_NETWORK),
-    Option("mac_address", mac, None),
-    Option("etc_hosts", mapped(host_name, known_address), {}, "map"),
-    Option("dns_servers", listed(any_address), [], "list"),
-    Option("dns_opts", listed(resolver_option, as_set=True), [], "set"),
-    Option("dns_search_domains", listed(domain), [], "list"),
+def _host_lines(names: dict[str, str]) -> list[str]:
+    return [f"{name}:{address}" for name, address in names.items()]
+
+
+OPTIONS: tuple[Option, ...] = (
+    Option(
+        "published_ports",
+        "list",
+        ports,
+        elements="str",
+        aliases=["ports"],
+        compare=SET,
+        key=_host_port,
+        change=LIVE,
+        place="run.json network.ports",
+        inspect=Computed("HostConfig.PortBindings"),
+        flag=Flag("-p, --publish", "Published port ([ip:][port:]port[/udp])"),
+        description="""
+        Ports to publish, in the forms V(8080:80), V(127.0.0.1:8080:80), V(80) or V(0:80) (a free
+        port of the host), V(127.0.0.1::80), V(8000-8010:80-90), V(8000-8010:80) (the first free
+        one), each with V(/tcp) or V(/udp).
+
+        Quote them. YAML takes C(22:22) for a number of base 60, which would be port 1342.
+        """,
+    ),
+    Option(
+        "exposed_ports",
+        "list",
+        exposed,
+        elements="str",
+        aliases=["exposed", "expose"],
+        compare=SET,
+        change=LIVE,
+        place=Nowhere("a port is only recorded, until publish_all_ports publishes it"),
+        inspect=Computed("Config.ExposedPorts"),
+        flag=Flag("--expose", "Exposed port"),
+        description="""
+        Ports that the container listens on, for example V(80), V(53/udp) or V(8000-8010). They
+        are recorded, and published by O(publish_all_ports).
+        """,
+    ),
+    Option(
+        "publish_all_ports",
+        "bool",
+        boolean,
+        default=False,
+        change=LIVE,
+        place="run.json network.ports",
+        inspect="HostConfig.PublishAllPorts",
+        flag=Flag("-P, --publish-all", "Publish all exposed ports"),
+        description="Publish every exposed port on a free port of the host.",
+    ),
+    Option(
+        "networks",
+        "list",
+        list_of(network),
+        elements="dict",
+        compare=LIST,
+        key=lambda entry: entry["name"],
+        change=LIVE,
+        place="run.json network.attachments",
+        inspect=Computed("NetworkSettings.Networks"),
+        flag=Flag(
+            "--network, --net",
+            "Network (NAME, or name=NAME,ip=ADDRESS,mac-address=MAC), or none, host, container:NAME",
+            reads="apart",
+        ),
+        suboptions=(
+            Suboption(
+                "name",
+                "str",
+                required=True,
+                place="run.json network.attachments",
+                inspect="NetworkSettings.Networks",
+                flag="--network name",
+                description="The network's name.",
+            ),
+            Suboption(
+                "ipv4_address",
+                "str",
+                place="run.json network.attachments",
+                inspect="NetworkSettings.Networks",
+                flag=Flag("--ip", "Address on the network", reads="apart"),
+                description="The address on it. The default is a free one.",
+            ),
+            Suboption(
+                "mac_address",
+                "str",
+                place="run.json network.attachments",
+                inspect="NetworkSettings.Networks",
+                flag="--network mac-address",
+                description="The MAC address on it. The default is made from the address.",
+            ),
+        ),
+        description="The networks to be on, in order. They have to exist.",
+    ),
+    Option(
+        "network_mode",
+        "str",
+        network_mode,
+        default=DEFAULT_NETWORK,
+        change=LIVE_ON_NETWORKS,
+        place="run.json network",
+        inspect="HostConfig.NetworkMode",
+        flag="--network",
+        description="""
+        V(bridge) (also V(default)): on the networks that O(networks) names, else on the default
+        network. Or a network's name, V(none), V(host), or V(container:<name>) for another
+        container's network.
+
+        The default is V(bridge).
+        """,
+    ),
+    Option(
+        "mac_address",
+        "str",
+        mac,
+        change=LIVE_ON_NETWORKS,
+        place="run.json network.attachments",
+        inspect=Computed("NetworkSettings.MacAddress"),
+        flag=Flag("--mac-address", "MAC address"),
+        description="The MAC address on the first network.",
+    ),
+    Option(
+        "etc_hosts",
+        "dict",
+        map_of(host_name, known_address),
+        compare=MAP,
+        place="hosts",
+        inspect=Shown("HostConfig.ExtraHosts", _host_lines),
+        flag=Flag("--add-host", "Line for /etc/hosts (name:ip or name=ip)", reads=":"),
+        description="""
+        Names and addresses for C(/etc/hosts). The address V(host-gateway) stands for the host.
+        """,
+    ),
+    Option(
+        "dns_servers",
+        "list",
+        list_of(any_address),
+        elements="str",
+        compare=LIST,
+        place="resolv.conf",
+        inspect="HostConfig.Dns",
+        flag=Flag("--dns", "DNS server"),
+        description="DNS servers, instead of the host's.",
+    ),
+    Option(
+        "dns_opts",
+        "list",
+        set_of(resolver_option),
+        elements="str",
+        compare=SET,
+        place="resolv.conf",
+        inspect="HostConfig.DnsOptions",
+        flag=Flag("--dns-option, --dns-opt", "Option of resolv.conf"),
+        description="Options of C(/etc/resolv.conf), for example V(ndots:2).",
+    ),
+    Option(
+        "dns_search_domains",
+        "list",
+        list_of(domain),
+        elements="str",
+        compare=LIST,
+        place="resolv.conf",
+        inspect="HostConfig.DnsSearch",
+        flag=Flag("--dns-search", "DNS search domain"),
+        description="Search domains of C(/etc/resolv.conf). V(.) alone is for none.",
+    ),
 )

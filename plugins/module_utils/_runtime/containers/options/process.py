@@ -11,15 +11,22 @@ import signal
 
 from ...errors import InvalidInput
 from ...untrusted import files
-from .table import Option, absolute, flag, line, listed, mapped, text, whole
+from .forms import absolute, boolean, line, map_of, set_of, text, whole
+from .table import LIST, LIVE, MAP, SET, Computed, Flag, Nowhere, Option, Shown, or_empty
 
-_HOSTNAME = re.compile(
-    r"\w([\w-]{0,61}\w)?(\.\w([\w-]{0,61}\w)?)*", re.ASCII
-)  # with "_", which Docker does not refuse (moby #28988)
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+# With "_", which Docker does not refuse (moby #28988).
+_HOSTNAME = re.compile(r"\w([\w-]{0,61}\w)?(\.\w([\w-]{0,61}\w)?)*", re.ASCII)
+LONGEST_NAME = 64  # __NEW_UTS_LEN, uname(2)
+LONGEST_FILE = 1 << 20  # bytes: no process can be started with more in its environment
+IDS = 2**31  # user and group IDs are below
 
 
-def command(value, name):
-    """A list as it is; a text split as a shell would, without a shell (docker_container's ``correct`` handling)."""
+def command(value: Any, name: str) -> list[str]:
+    """A list as it is. A text is split as a shell would, without a shell, as docker_container does."""
     if isinstance(value, (list, tuple)):
         return [text(item, name) for item in value]
     try:
@@ -30,18 +37,19 @@ def command(value, name):
         ) from None
 
 
-def variable(value, name):
+def variable(value: Any, name: str) -> str:
+    """An environment variable's name."""
     value = text(value, name)
     if not value or "=" in value:
         raise InvalidInput(name, value, "a variable's name, which is not empty and has no '='")
     return value
 
 
-LONGEST_FILE = 1 << 20  # bytes: no process can be started with more in its environment
+def lines_of(path: str, option: str) -> list[str]:
+    """Read the lines of a file that an option names, which may be a pipe.
 
-
-def lines_of(path, option):
-    """The lines of a file that an option names, which may be a pipe."""
+    :raises InvalidInput: naming the option, where the file can't be read or is too large.
+    """
     try:
         data = files.read_given(path, LONGEST_FILE)
     except OSError as error:
@@ -50,14 +58,16 @@ def lines_of(path, option):
         ) from None
     except files.Unacceptable as error:
         raise InvalidInput(
-            option, path, "a file of at most %d bytes (%s)" % (LONGEST_FILE, error)
+            option, path, f"a file of at most {LONGEST_FILE} bytes ({error})"
         ) from None
-    text = data.decode("utf-8-sig", "surrogateescape").replace("\r\n", "\n").replace("\r", "\n")
-    return text.split("\n")  # by line feeds alone: str.splitlines knows seven more ends of a line
+    content = data.decode("utf-8-sig", "surrogateescape").replace("\r\n", "\n").replace("\r", "\n")
+    return content.split(
+        "\n"
+    )  # by line feeds alone: str.splitlines knows seven more ends of a line
 
 
-def env_file(path):
-    """The variables of an env file: ``NAME=value`` lines; blank lines and lines that begin with # are skipped.
+def env_file(path: str) -> dict[str, str]:
+    """Read the variables of an env file: ``NAME=value`` lines. Blank lines and those that begin with # are skipped.
 
     As in Docker, the value is taken as it stands (no quotes, no expansion).
     """
@@ -68,52 +78,59 @@ def env_file(path):
             continue
         key, equals, value = content.partition("=")
         if not equals or not key or key != key.strip():
-            raise InvalidInput(
-                "env_file", "%s line %d" % (path, number), "NAME=value"
-            )  # what stands there may be part of a secret
+            # Only the line's number: what stands there may be part of a secret.
+            raise InvalidInput("env_file", f"{path} line {number}", "NAME=value")
         result[key] = value
     return result
 
 
-def user(value, name):
-    """``user[:group]``, each a name or a number; resolved inside the container's root when it starts."""
+def user(value: Any, name: str) -> str:
+    """``user[:group]``, each a name or a number. They are looked up in the container's root when it starts."""
     value = line(value, name).strip()
     first, colon, second = value.partition(":")
     if not first or (colon and not second) or ":" in second:
         raise InvalidInput(name, value, "user, user:group, uid or uid:gid")
     for part in (first, second):
-        if re.fullmatch(r"[-+]?\d+", part) and not 0 <= int(part) < 2**31:
-            raise InvalidInput(name, value, "numbers from 0 to %d" % (2**31 - 1))
+        if re.fullmatch(r"[-+]?\d+", part) and not 0 <= int(part) < IDS:
+            raise InvalidInput(name, value, f"numbers from 0 to {IDS - 1}")
     return value
 
 
-def group(value, name):
+def group(value: Any, name: str) -> str:
+    """A group's name or number."""
     value = line(value, name).strip()
-    if (
-        not value
-        or ":" in value
-        or (re.fullmatch(r"[-+]?\d+", value) and not 0 <= int(value) < 2**31)
-    ):
-        raise InvalidInput(name, value, "a group's name, or a number from 0 to %d" % (2**31 - 1))
+    is_number = re.fullmatch(r"[-+]?\d+", value)
+    if not value or ":" in value or (is_number and not 0 <= int(value) < IDS):
+        raise InvalidInput(name, value, f"a group's name, or a number from 0 to {IDS - 1}")
     return value
 
 
-def hostname(value, name):
+def hostname(value: Any, name: str) -> str:
     value = line(value, name)
-    if len(value) > 64 or not _HOSTNAME.fullmatch(value):  # 64: __NEW_UTS_LEN, uname(2)
+    if len(value) > LONGEST_NAME or not _HOSTNAME.fullmatch(value):
         raise InvalidInput(
-            name, value, "a host name of letters, digits, '-', '_' and '.', at most 64 characters"
+            name,
+            value,
+            f"a host name of letters, digits, '-', '_' and '.', at most {LONGEST_NAME} characters",
         )
     return value
 
 
-def stop_signal(value, name):
-    """A signal by name (with or without SIG) or number: its name, ``SIGRTMIN+3`` included."""
+def umask(value: Any, name: str) -> str:
+    """Octal digits, as four."""
+    match = re.fullmatch(r"(?:0o?)?([0-7]{1,3})", str(value))
+    if match is None or isinstance(value, bool):
+        raise InvalidInput(name, value, "octal permissions from 0000 to 0777, such as '0027'")
+    return match.group(1).rjust(4, "0")
+
+
+def stop_signal(value: Any, name: str) -> str:
+    """A signal by name (with or without SIG) or number, as its name: ``SIGTERM``, ``SIGRTMIN+3``."""
     word = text(value, name).strip().upper()
     if word.isascii() and word.isdigit():
         number = int(word)
         if signal.SIGRTMIN < number <= signal.SIGRTMAX:
-            return "SIGRTMIN+%d" % (number - signal.SIGRTMIN)
+            return f"SIGRTMIN+{number - signal.SIGRTMIN}"
         if number in set(signal.Signals):
             return signal.Signals(number).name
         raise InvalidInput(name, value, "a signal's name or number")
@@ -126,25 +143,14 @@ def stop_signal(value, name):
             else signal.SIGRTMAX - int(match.group(2))
         )
         if signal.SIGRTMIN < number < signal.SIGRTMAX:
-            return "SIGRTMIN+%d" % (number - signal.SIGRTMIN)
+            return f"SIGRTMIN+{number - signal.SIGRTMIN}"
     elif word in signal.Signals.__members__:
         return word
     raise InvalidInput(name, value, "a signal's name or number, such as SIGTERM, 15 or SIGRTMIN+3")
 
 
-def signal_number(name):
-    """The number of a signal in normal form."""
-    if name.startswith("SIGRTMIN+"):
-        return int(signal.SIGRTMIN) + int(name[9:])
-    return int(signal.Signals[name])
-
-
-def working_dir(value, name):
-    return absolute(value, name)
-
-
-def prepare(params):
-    """Options that stand for others: the variables of ``env_file`` become ``env``, where ``env`` itself wins."""
+def prepare(params: dict[str, Any]) -> None:
+    """Make ``env`` of the variables of ``env_file``, in place. What ``env`` itself has wins."""
     path = params.pop("env_file", None)
     if path is not None:
         if not os.path.isabs(path):
@@ -152,21 +158,191 @@ def prepare(params):
         params["env"] = dict(env_file(path), **(params.get("env") or {}))
 
 
-OPTIONS = (
-    Option("command", command, None, "list"),
-    Option("entrypoint", command, None, "list"),
-    Option("env", mapped(variable, text), {}, "map"),
-    Option("user", user, None),
-    Option("groups", listed(group, as_set=True), [], "set"),
-    Option("working_dir", working_dir, None),
-    Option("hostname", hostname, None),
-    Option("domainname", hostname, None),
-    Option("init", flag, False),
-    Option("tty", flag, False),
-    Option("interactive", flag, False),
-    Option("labels", mapped(line, text), {}, "map", live=True),
-    Option("stop_signal", stop_signal, None, live=True),
-    Option("stop_timeout", whole(0), None, live=True),
-)
+OPTIONS: tuple[Option, ...] = (
+    Option(
+        "command",
+        "raw",
+        command,
+        default=None,
+        compare=LIST,
+        place="config.json process.args",
+        inspect=Computed("Config.Cmd"),
+        flag=Nowhere("the words after IMAGE are the command"),
+        description="""
+        What to run, as a list, or as a string that is split as a shell would (without running
+        one).
 
-# Written in a task, but no part of the normal form.
+        The default is the image's command, unless O(entrypoint) is given.
+        """,
+    ),
+    Option(
+        "entrypoint",
+        "list",
+        command,
+        elements="str",
+        default=None,
+        compare=LIST,
+        place="config.json process.args",
+        inspect=Computed("Config.Entrypoint"),
+        flag=Flag(
+            "--entrypoint", "Entrypoint instead of the image's", kind="value", reads="program"
+        ),
+        description="""
+        The program that O(command) is handed to, instead of the image's. An empty list is for
+        none.
+        """,
+    ),
+    Option(
+        "env",
+        "dict",
+        map_of(variable, text),
+        compare=MAP,
+        place="config.json process.env",
+        inspect=Computed("Config.Env"),
+        flag=Flag(
+            "-e, --env",
+            "Environment variable (NAME=value, or NAME to take it from here)",
+            reads="apart",
+        ),
+        description="""
+        Environment variables, in addition to the image's. Booleans and nulls have to be quoted,
+        and numbers that YAML does not keep as they are written, for example V("1.10") and
+        V("0644").
+        """,
+    ),
+    Option(
+        "user",
+        "str",
+        user,
+        place="config.json annotations.org.pycontainer.user",
+        inspect=Computed("Config.User"),
+        flag=Flag("-u, --user", "user[:group]"),
+        description="""
+        The user to run as, in the form V(user[:group]), by names of the image or by numbers. The
+        default is the image's.
+        """,
+    ),
+    Option(
+        "groups",
+        "list",
+        set_of(group),
+        elements="str",
+        compare=SET,
+        place="config.json annotations.org.pycontainer.groups",
+        inspect=Shown("HostConfig.GroupAdd", unset=None),
+        flag=Flag("--group-add", "Additional group"),
+        description="Groups (names or numbers) that the process has in addition.",
+    ),
+    Option(
+        "working_dir",
+        "str",
+        absolute,
+        place="config.json process.cwd",
+        inspect=Computed("Config.WorkingDir"),
+        flag=Flag("-w, --workdir", "Working directory"),
+        description="""
+        The directory that the process starts in. It is made if the image does not have it.
+        """,
+    ),
+    Option(
+        "umask",
+        "str",
+        umask,
+        default="0022",
+        place="config.json process.user.umask",
+        inspect="Config.Umask",
+        flag=Flag("--umask", "Permissions that its new files do not get, octal (0022)"),
+        description="""
+        Permissions that the files which the process makes do not get, octal, as a string. The
+        default is V('0022').
+        """,
+    ),
+    Option(
+        "hostname",
+        "str",
+        hostname,
+        place="config.json hostname",
+        inspect=Computed("Config.Hostname"),
+        flag=Flag("-h, --hostname", "Host name"),
+        description="The container's host name. The default is the beginning of its ID.",
+    ),
+    Option(
+        "domainname",
+        "str",
+        hostname,
+        place="config.json domainname",
+        inspect=Shown("Config.Domainname", or_empty),
+        flag=Flag("--domainname", "Domain name"),
+        description="The container's domain name.",
+    ),
+    Option(
+        "init",
+        "bool",
+        boolean,
+        default=False,
+        place="run.json init",
+        inspect="HostConfig.Init",
+        flag=Flag("--init", "A small init as process 1"),
+        description="""
+        Run a small process 1 that passes signals on and reaps orphans, with the command below it.
+        """,
+    ),
+    Option(
+        "tty",
+        "bool",
+        boolean,
+        default=False,
+        place="config.json process.terminal",
+        inspect="Config.Tty",
+        flag=Flag("-t, --tty", "With a terminal"),
+        description="Give the process a terminal.",
+    ),
+    Option(
+        "interactive",
+        "bool",
+        boolean,
+        default=False,
+        place="run.json interactive",
+        inspect="Config.OpenStdin",
+        flag=Flag("-i, --interactive", "Keep standard input open"),
+        description="Keep standard input open.",
+    ),
+    Option(
+        "labels",
+        "dict",
+        map_of(line, text),
+        compare=MAP,
+        change=LIVE,
+        place=Nowhere("labels are for those who ask, not for the container"),
+        inspect=Computed("Config.Labels"),
+        flag=(
+            Flag("-l, --label", "Label (key=value)", reads="apart"),
+            Flag("--label-file", "File of labels (key=value lines)", reads="apart"),
+        ),
+        description="Labels, in addition to the image's.",
+    ),
+    Option(
+        "stop_signal",
+        "str",
+        stop_signal,
+        change=LIVE,
+        place="run.json stop.signal",
+        inspect=Computed("Config.StopSignal"),
+        flag=Flag("--stop-signal", "Signal that asks it to end"),
+        description="""
+        The signal that asks the process to end. The default is the image's, else V(SIGTERM).
+        """,
+    ),
+    Option(
+        "stop_timeout",
+        "int",
+        whole(0),
+        change=LIVE,
+        place="run.json stop.timeout",
+        inspect=Computed("Config.StopTimeout"),
+        flag=Flag("--stop-timeout", "Seconds until it is killed"),
+        description="""
+        Seconds to wait after that signal before the process is killed. The default is V(10).
+        """,
+    ),
+)

@@ -8,31 +8,25 @@ import re
 
 from ... import units
 from ...errors import InvalidInput
-from .table import Option, flag, line, listed, text, whole
+from .forms import boolean, line, set_of, text, whole
+from .table import LIVE, SET, Computed, Flag, Option, Shown, Suboption
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .forms import Parser
+    from .table import Definition
 
 SMALLEST_MEMORY = 6 << 20  # Docker's: below it a container can't even be set up
 RLIMITS = (
-    "as",
-    "core",
-    "cpu",
-    "data",
-    "fsize",
-    "locks",
-    "memlock",
-    "msgqueue",
-    "nice",
-    "nofile",
-    "nproc",
-    "rss",
-    "rtprio",
-    "rttime",
-    "sigpending",
-    "stack",
-)
+    "as core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack"
+).split()
 UNLIMITED = -1
+DEVICE_RATES = ("device_read_bps", "device_write_bps", "device_read_iops", "device_write_iops")
 
 
-def memory(value, name):
+def memory(value: Any, name: str) -> int:
     """Bytes; 0 for no limit."""
     count = units.size(value, name)
     if 0 < count < SMALLEST_MEMORY:
@@ -40,18 +34,14 @@ def memory(value, name):
     return count
 
 
-def reservation(value, name):
-    return units.size(value, name)
-
-
-def memory_swap(value, name):
+def memory_swap(value: Any, name: str) -> int:
     """Bytes of memory and swap together; -1 for no limit on swap, 0 for "not set"."""
     if str(value).strip().lower() in ("-1", "unlimited"):
         return UNLIMITED
     return units.size(value, name)
 
 
-def cpus(value, name):
+def cpus(value: Any, name: str) -> int | float:
     """CPUs as a number with at most three decimals (quota of a 100 ms period); 0 for no limit."""
     accepted = "a number of CPUs, 0 (no limit) or at least 0.01"
     if isinstance(value, bool):
@@ -60,39 +50,38 @@ def cpus(value, name):
         number = round(float(value), 3)
     except (TypeError, ValueError):
         raise InvalidInput(name, value, accepted) from None
-    if not (
-        number == 0 or 0.01 <= number <= 8192
-    ):  # 1 ms: the kernel's smallest quota; also refuses nan
+    # 1 ms is the kernel's smallest quota. This also refuses nan.
+    if not (number == 0 or 0.01 <= number <= 8192):
         raise InvalidInput(name, value, accepted)
     return int(number) if number == int(number) else number
 
 
-def cpu_quota(value, name):
+def cpu_quota(value: Any, name: str) -> int:
     """Microseconds; 0 for no limit, which -1 says as well."""
     quota = whole(1000, None, extra=(0, -1))(value, name)
     return 0 if quota == UNLIMITED else quota
 
 
-def pids(value, name):
+def pids(value: Any, name: str) -> int:
     """-1 for no limit, which 0 says as well."""
     return whole(1, 4194304, extra=(0, -1))(value, name) or UNLIMITED
 
 
-def cpu_set(value, name):
+def cpu_set(value: Any, name: str) -> str:
     """A list of CPU or node numbers (``0-2,5``) with its ranges merged; empty for no restriction."""
-    numbers = numbers_of(value, name)
-    parts = []
-    for number in numbers:
+    parts: list[list[int]] = []
+    for number in numbers_of(value, name):
         if parts and number == parts[-1][1] + 1:
             parts[-1][1] = number
         else:
             parts.append([number, number])
-    return ",".join("%d" % low if low == high else "%d-%d" % (low, high) for low, high in parts)
+    return ",".join(f"{low}" if low == high else f"{low}-{high}" for low, high in parts)
 
 
-def numbers_of(value, name):
-    result = set()
-    for part in str(text(value, name)).replace(" ", "").split(","):
+def numbers_of(value: Any, name: str) -> list[int]:
+    """The numbers that a text such as ``0-2,5`` names, sorted. :raises InvalidInput:"""
+    result: set[int] = set()
+    for part in text(value, name).replace(" ", "").split(","):
         match = re.fullmatch(r"(\d{1,4})(?:-(\d{1,4}))?", part)
         low, high = (
             (int(match.group(1)), int(match.group(2) or match.group(1))) if match else (1, 0)
@@ -103,10 +92,10 @@ def numbers_of(value, name):
     return sorted(result)
 
 
-def device_rate(parse):
-    """A limit on one device: ``{"path", "rate"}``."""
+def device_rate(parse: Parser) -> Parser:
+    """Make a parser for a limit on one device, ``{"path", "rate"}``, whose rate ``parse`` reads."""
 
-    def normalise(value, name):
+    def device(value: Any, name: str) -> dict[str, Any]:
         if (
             not isinstance(value, dict)
             or value.get("path") is None
@@ -122,10 +111,10 @@ def device_rate(parse):
             raise InvalidInput(name + ".rate", value["rate"], "at least 1")
         return {"path": path, "rate": rate}
 
-    return normalise
+    return device
 
 
-def ulimit(value, name):
+def ulimit(value: Any, name: str) -> str:
     """``name:soft[:hard]`` with -1 or ``unlimited`` for none, as ``name:soft:hard`` with -1 for none."""
     parts = line(value, name).replace("=", ":", 1).split(":")
     accepted = "name:soft[:hard] with numbers or 'unlimited', name one of " + ", ".join(RLIMITS)
@@ -140,11 +129,25 @@ def ulimit(value, name):
     soft, hard = numbers[0], numbers[-1]
     if hard != -1 and (soft == -1 or soft > hard):
         raise InvalidInput(name, value, "a soft limit that is not above the hard one")
-    return "%s:%d:%d" % (parts[0].lower(), soft, hard)
+    return f"{parts[0].lower()}:{soft}:{hard}"
 
 
-def check(definition):
-    """What one option alone can't tell. :raises InvalidInput:"""
+def check(definition: Definition) -> None:
+    """Refuse options that contradict each other. :raises InvalidInput:"""
+    _check_memory(definition)
+    if definition.get("cpus") and (definition.get("cpu_quota") or definition.get("cpu_period")):
+        raise InvalidInput("cpus", definition["cpus"], "either cpus, or cpu_period and cpu_quota")
+    names = [entry.split(":")[0] for entry in definition.get("ulimits", ())]
+    for entry in names:
+        if names.count(entry) > 1:
+            raise InvalidInput("ulimits", entry, "one entry for each limit")
+    for name in DEVICE_RATES:
+        paths = [entry["path"] for entry in definition.get(name, ())]
+        if len(paths) != len(set(paths)):
+            raise InvalidInput(name, paths, "one entry for each device")
+
+
+def _check_memory(definition: Definition) -> None:
     limit, swap = definition.get("memory", 0), definition.get("memory_swap", 0)
     if swap > 0 and not limit:
         raise InvalidInput(
@@ -164,70 +167,359 @@ def check(definition):
             units.show_size(definition["memory_reservation"]),
             f"at most memory ({units.show_size(limit)})",
         )
-    if definition.get("cpus") and (definition.get("cpu_quota") or definition.get("cpu_period")):
-        raise InvalidInput("cpus", definition["cpus"], "either cpus, or cpu_period and cpu_quota")
-    names = [entry.split(":")[0] for entry in definition.get("ulimits", ())]
-    for entry in names:
-        if names.count(entry) > 1:
-            raise InvalidInput("ulimits", entry, "one entry for each limit")
-    for name in ("device_read_bps", "device_write_bps", "device_read_iops", "device_write_iops"):
-        paths = [entry["path"] for entry in definition.get(name, ())]
-        if len(paths) != len(set(paths)):
-            raise InvalidInput(name, paths, "one entry for each device")
 
 
-def _path(entry):
+def _path(entry: dict[str, Any]) -> str:
     return entry["path"]
 
 
-OPTIONS = (
-    Option("memory", memory, 0, live=True),
-    Option("memory_reservation", reservation, 0, live=True),
-    Option("memory_swap", memory_swap, 0, live=True),
-    Option("memory_swappiness", whole(0, 100, extra=(-1,)), -1, live=True),
-    Option("cpus", cpus, 0, live=True),
-    Option("cpu_shares", whole(2, 262144, extra=(0,)), 0, live=True),
-    Option("cpu_period", whole(1000, 1000000, extra=(0,)), 0, live=True),
-    Option("cpu_quota", cpu_quota, 0, live=True),
-    Option("cpuset_cpus", cpu_set, "", live=True),
-    Option("cpuset_mems", cpu_set, "", live=True),
-    Option("pids_limit", pids, UNLIMITED, live=True),
-    Option("blkio_weight", whole(10, 1000, extra=(0,)), 0, live=True),
+# Docker's forms, for inspect.
+
+
+def _nano(number: float) -> int:
+    return int(round(number * 1e9))
+
+
+def _limit(number: int) -> int | None:
+    return number if number > 0 else None
+
+
+def _swappiness(number: int) -> int | None:
+    return number if number >= 0 else None
+
+
+def _rates(entries: list[dict[str, Any]]) -> list[dict[str, Any]] | None:
+    return [{"Path": entry["path"], "Rate": entry["rate"]} for entry in entries] or None
+
+
+def _ulimits(entries: list[str]) -> list[dict[str, Any]]:
+    parts = [entry.split(":") for entry in entries]
+    return [{"Name": name, "Soft": int(soft), "Hard": int(hard)} for name, soft, hard in parts]
+
+
+OPTIONS: tuple[Option, ...] = (
+    Option(
+        "memory",
+        "str",
+        memory,
+        default=0,
+        change=LIVE,
+        place="config.json linux.resources.memory.limit",
+        inspect="HostConfig.Memory",
+        flag=Flag("-m, --memory", "Memory limit (512m, 1g)", update=True),
+        description="""
+        The memory that the container can use at most, for example V(512m). V(0) is for no limit.
+        """,
+    ),
+    Option(
+        "memory_reservation",
+        "str",
+        units.size,
+        default=0,
+        change=LIVE,
+        place="config.json linux.resources.memory.reservation",
+        inspect="HostConfig.MemoryReservation",
+        flag=Flag("--memory-reservation", "Memory that it should get", update=True),
+        description="The memory that the kernel leaves the container when the host runs short.",
+    ),
+    Option(
+        "memory_swap",
+        "str",
+        memory_swap,
+        default=0,
+        change=LIVE,
+        place="config.json linux.resources.memory.swap",
+        inspect=Computed("HostConfig.MemorySwap"),
+        flag=Flag("--memory-swap", "Memory and swap together; -1: no limit", update=True),
+        description="""
+        The limit on memory and swap together. V(-1) or V(unlimited) is for no limit on swap.
+
+        The default is twice O(memory), where the host accounts for swap.
+        """,
+    ),
+    Option(
+        "memory_swappiness",
+        "int",
+        whole(0, 100, extra=(-1,)),
+        default=-1,
+        change=LIVE,
+        place="config.json linux.resources.memory.swappiness",
+        inspect=Shown("HostConfig.MemorySwappiness", _swappiness),
+        flag=Flag("--memory-swappiness", "0 to 100"),
+        description="""
+        How readily memory is swapped out, from V(0) to V(100). V(-1) is for the host's. cgroup v1
+        only.
+        """,
+    ),
+    Option(
+        "cpus",
+        "float",
+        cpus,
+        default=0,
+        change=LIVE,
+        place="config.json linux.resources.cpu.quota",
+        inspect=Shown("HostConfig.NanoCpus", _nano),
+        flag=Flag("--cpus", "CPUs (1.5)", update=True),
+        description="""
+        How many CPUs the container can use at most, for example V(1.5). V(0) is for no limit.
+        """,
+    ),
+    Option(
+        "cpu_shares",
+        "int",
+        whole(2, 262144, extra=(0,)),
+        default=0,
+        change=LIVE,
+        place="config.json linux.resources.cpu.shares",
+        inspect="HostConfig.CpuShares",
+        flag=Flag("-c, --cpu-shares", "CPU weight (1024 is usual)", update=True),
+        description="""
+        Weight among containers that compete for CPU time. V(1024) is what a container has
+        otherwise.
+        """,
+    ),
+    Option(
+        "cpu_period",
+        "int",
+        whole(1000, 1000000, extra=(0,)),
+        default=0,
+        change=LIVE,
+        place="config.json linux.resources.cpu.period",
+        inspect="HostConfig.CpuPeriod",
+        flag=Flag("--cpu-period", "CPU quota's period in microseconds", update=True),
+        description="""
+        Length of a CPU quota's period in microseconds. Mutually exclusive with O(cpus).
+        """,
+    ),
+    Option(
+        "cpu_quota",
+        "int",
+        cpu_quota,
+        default=0,
+        change=LIVE,
+        place="config.json linux.resources.cpu.quota",
+        inspect="HostConfig.CpuQuota",
+        flag=Flag("--cpu-quota", "CPU time in a period, in microseconds", update=True),
+        description="""
+        CPU time in each period in microseconds. V(-1) or V(0) is for no limit. Mutually exclusive
+        with O(cpus).
+        """,
+    ),
+    Option(
+        "cpuset_cpus",
+        "str",
+        cpu_set,
+        default="",
+        change=LIVE,
+        place="config.json linux.resources.cpu.cpus",
+        inspect="HostConfig.CpusetCpus",
+        flag=Flag("--cpuset-cpus", "CPUs to run on (0-1,3)", update=True),
+        description="The CPUs to run on, for example V(0-2,5).",
+    ),
+    Option(
+        "cpuset_mems",
+        "str",
+        cpu_set,
+        default="",
+        change=LIVE,
+        place="config.json linux.resources.cpu.mems",
+        inspect="HostConfig.CpusetMems",
+        flag=Flag("--cpuset-mems", "Memory nodes to use", update=True),
+        description="The memory nodes to use, for example V(0).",
+    ),
+    Option(
+        "pids_limit",
+        "int",
+        pids,
+        default=UNLIMITED,
+        change=LIVE,
+        place="config.json linux.resources.pids.limit",
+        inspect=Shown("HostConfig.PidsLimit", _limit),
+        flag=Flag("--pids-limit", "Number of processes and threads", update=True),
+        description="The number of processes and threads at most. V(-1) or V(0) is for no limit.",
+    ),
+    Option(
+        "blkio_weight",
+        "int",
+        whole(10, 1000, extra=(0,)),
+        default=0,
+        change=LIVE,
+        place="config.json linux.resources.blockIO.weight",
+        inspect="HostConfig.BlkioWeight",
+        flag=Flag("--blkio-weight", "Block IO weight (10 to 1000)", update=True),
+        description="Share of disk time, from V(10) to V(1000). V(0) is for the kernel's default.",
+    ),
     Option(
         "device_read_bps",
-        listed(device_rate(units.size), as_set=True),
-        [],
-        "set",
-        live=True,
+        "list",
+        set_of(device_rate(units.size)),
+        elements="dict",
+        compare=SET,
         key=_path,
+        change=LIVE,
+        place="config.json linux.resources.blockIO.throttleReadBpsDevice",
+        inspect=Shown("HostConfig.BlkioDeviceReadBps", _rates),
+        flag=Flag("--device-read-bps", "Limit of reads (path:bytes)", reads="path:rate"),
+        suboptions=(
+            Suboption(
+                "path",
+                "str",
+                required=True,
+                place="config.json linux.resources.blockIO.throttleReadBpsDevice",
+                inspect="HostConfig.BlkioDeviceReadBps",
+                flag="--device-read-bps",
+                description="The device on the host, for example V(/dev/sda).",
+            ),
+            Suboption(
+                "rate",
+                "str",
+                required=True,
+                place="config.json linux.resources.blockIO.throttleReadBpsDevice",
+                inspect="HostConfig.BlkioDeviceReadBps",
+                flag="--device-read-bps",
+                description="Bytes in a second, or a size such as V(10m).",
+            ),
+        ),
+        description="Limits on the bytes that are read from a device in a second.",
     ),
     Option(
         "device_write_bps",
-        listed(device_rate(units.size), as_set=True),
-        [],
-        "set",
-        live=True,
+        "list",
+        set_of(device_rate(units.size)),
+        elements="dict",
+        compare=SET,
         key=_path,
+        change=LIVE,
+        place="config.json linux.resources.blockIO.throttleWriteBpsDevice",
+        inspect=Shown("HostConfig.BlkioDeviceWriteBps", _rates),
+        flag=Flag("--device-write-bps", "Limit of writes (path:bytes)", reads="path:rate"),
+        suboptions=(
+            Suboption(
+                "path",
+                "str",
+                required=True,
+                place="config.json linux.resources.blockIO.throttleWriteBpsDevice",
+                inspect="HostConfig.BlkioDeviceWriteBps",
+                flag="--device-write-bps",
+                description="The device on the host, for example V(/dev/sda).",
+            ),
+            Suboption(
+                "rate",
+                "str",
+                required=True,
+                place="config.json linux.resources.blockIO.throttleWriteBpsDevice",
+                inspect="HostConfig.BlkioDeviceWriteBps",
+                flag="--device-write-bps",
+                description="Bytes in a second, or a size such as V(10m).",
+            ),
+        ),
+        description="Limits on the bytes that are written to a device in a second.",
     ),
     Option(
         "device_read_iops",
-        listed(device_rate(whole(1)), as_set=True),
-        [],
-        "set",
-        live=True,
+        "list",
+        set_of(device_rate(whole(1))),
+        elements="dict",
+        compare=SET,
         key=_path,
+        change=LIVE,
+        place="config.json linux.resources.blockIO.throttleReadIOPSDevice",
+        inspect=Shown("HostConfig.BlkioDeviceReadIOps", _rates),
+        flag=Flag("--device-read-iops", "Limit of reads (path:number)", reads="path:number"),
+        suboptions=(
+            Suboption(
+                "path",
+                "str",
+                required=True,
+                place="config.json linux.resources.blockIO.throttleReadIOPSDevice",
+                inspect="HostConfig.BlkioDeviceReadIOps",
+                flag="--device-read-iops",
+                description="The device on the host, for example V(/dev/sda).",
+            ),
+            Suboption(
+                "rate",
+                "int",
+                required=True,
+                place="config.json linux.resources.blockIO.throttleReadIOPSDevice",
+                inspect="HostConfig.BlkioDeviceReadIOps",
+                flag="--device-read-iops",
+                description="Operations in a second.",
+            ),
+        ),
+        description="Limits on the read operations on a device in a second.",
     ),
     Option(
         "device_write_iops",
-        listed(device_rate(whole(1)), as_set=True),
-        [],
-        "set",
-        live=True,
+        "list",
+        set_of(device_rate(whole(1))),
+        elements="dict",
+        compare=SET,
         key=_path,
+        change=LIVE,
+        place="config.json linux.resources.blockIO.throttleWriteIOPSDevice",
+        inspect=Shown("HostConfig.BlkioDeviceWriteIOps", _rates),
+        flag=Flag("--device-write-iops", "Limit of writes (path:number)", reads="path:number"),
+        suboptions=(
+            Suboption(
+                "path",
+                "str",
+                required=True,
+                place="config.json linux.resources.blockIO.throttleWriteIOPSDevice",
+                inspect="HostConfig.BlkioDeviceWriteIOps",
+                flag="--device-write-iops",
+                description="The device on the host, for example V(/dev/sda).",
+            ),
+            Suboption(
+                "rate",
+                "int",
+                required=True,
+                place="config.json linux.resources.blockIO.throttleWriteIOPSDevice",
+                inspect="HostConfig.BlkioDeviceWriteIOps",
+                flag="--device-write-iops",
+                description="Operations in a second.",
+            ),
+        ),
+        description="Limits on the write operations on a device in a second.",
     ),
     Option(
-        "ulimits", listed(ulimit, as_set=True), [], "set", key=lambda entry: entry.split(":")[0]
+        "ulimits",
+        "list",
+        set_of(ulimit),
+        elements="str",
+        compare=SET,
+        key=lambda entry: entry.split(":")[0],
+        place="config.json process.rlimits",
+        inspect=Shown("HostConfig.Ulimits", _ulimits),
+        flag=Flag("--ulimit", "Resource limit (nofile=1024:2048)"),
+        description="""
+        Limits of the process, in the form V(name:soft[:hard]), for example V(nofile:1024:2048).
+        """,
     ),
-    Option("oom_killer", flag, False, live=True),
-    Option("oom_score_adj", whole(-1000, 1000), 0),
+    Option(
+        "oom_killer",
+        "bool",
+        boolean,
+        default=False,
+        change=LIVE,
+        place="config.json linux.resources.memory.disableOOMKiller",
+        inspect="HostConfig.OomKillDisable",
+        flag=Flag("--oom-kill-disable", "No OOM kill"),
+        description="""
+        Whether to B(disable) the OOM killer for the container, as in community.docker. cgroup v1
+        only.
+        """,
+    ),
+    Option(
+        "oom_score_adj",
+        "int",
+        whole(-1000, 1000),
+        default=0,
+        place="config.json process.oomScoreAdj",
+        inspect="HostConfig.OomScoreAdj",
+        flag=Flag("--oom-score-adj", "OOM score adjustment (-1000 to 1000)"),
+        description="""
+        How likely the kernel is to kill the container's processes when the host runs out of
+        memory, from V(-1000) to V(1000).
+        """,
+    ),
 )

@@ -16,7 +16,16 @@ import re
 from ... import units
 from ...errors import InvalidInput
 from ...kernel.isolation import selinux
-from .table import Option, absolute, flag, line, listed, ordered
+from .forms import absolute, boolean, line, ordered, set_of
+from .table import SET, Flag, Nowhere, Option, Shown, Suboption
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .table import Definition
+
+    Mount = dict[str, Any]  # in normal form
 
 VOLUME_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,127}")
 MOUNT_KEYS = (
@@ -29,13 +38,18 @@ MOUNT_KEYS = (
     "tmpfs_size",
     "tmpfs_mode",
 )
+# Keys of a mount that are for one type alone.
+_OF_ONE_TYPE = {
+    "propagation": "bind",
+    "no_copy": "volume",
+    "tmpfs_size": "tmpfs",
+    "tmpfs_mode": "tmpfs",
+}
 PROPAGATIONS = ("private", "rprivate", "shared", "rshared", "slave", "rslave")
-CONSISTENCIES = (
-    "consistent",
-    "cached",
-    "delegated",
-)  # Docker's for hosts whose containers run in a virtual machine: nothing to do on Linux
+# Docker's for hosts whose containers run in a virtual machine: nothing to do on Linux.
+CONSISTENCIES = ("consistent", "cached", "delegated")
 _MODES = ("ro", "rw", "z", "Z", "nocopy") + PROPAGATIONS
+# What each flag of a tmpfs is about: of two on one thing the later wins.
 _TMPFS_FLAGS = {
     "ro": "ro",
     "rw": "ro",
@@ -45,10 +59,11 @@ _TMPFS_FLAGS = {
     "suid": "nosuid",
     "nodev": "nodev",
     "dev": "nodev",
-}  # what each flag is about: of two on one thing the later wins
+}
+OF_PLACES = ("volumes", "mounts", "tmpfs")
 
 
-def mount(kind, source, target, **more):
+def mount(kind: str, source: str, target: str, **more: Any) -> Mount:
     """A mount in its normal form."""
     result = {
         "type": kind,
@@ -64,7 +79,7 @@ def mount(kind, source, target, **more):
     return result
 
 
-def volume(value, name):
+def volume(value: Any, name: str) -> Mount:
     """``[source:]target[:modes]``: a name makes a named volume, an absolute path a bind mount, none an anonymous volume."""
     parts = line(value, name).split(":")
     accepted = "target, name:target[:modes] or /host/path:target[:modes], where target is an absolute path in the container"
@@ -93,11 +108,11 @@ def volume(value, name):
     return result
 
 
-def _is_modes(text):
+def _is_modes(text: str) -> bool:
     return all(mode in _MODES or mode in CONSISTENCIES for mode in text.split(","))
 
 
-def _add_mode(result, mode, value, name):
+def _add_mode(result: Mount, mode: str, value: Any, name: str) -> None:
     if mode in ("ro", "rw"):
         result["read_only"] = mode == "ro"
     elif mode in CONSISTENCIES and result["type"] == "bind":
@@ -117,14 +132,15 @@ def _add_mode(result, mode, value, name):
         )
 
 
-def target(value, name):
+def target(value: Any, name: str) -> str:
+    """An absolute path in the container that is not its root."""
     path = absolute(value, name)
     if path == "/":
         raise InvalidInput(name, value, "a path below the container's root")
     return path
 
 
-def mount_map(value, name):
+def mount_map(value: Any, name: str) -> Mount:
     """An entry of ``mounts``."""
     if not isinstance(value, dict):
         raise InvalidInput(name, value, "a list of maps")
@@ -139,22 +155,17 @@ def mount_map(value, name):
         raise InvalidInput(
             name + ".target", given.get("target"), "where the mount goes in the container"
         )
-    for key, kinds in (
-        ("propagation", ("bind",)),
-        ("no_copy", ("volume",)),
-        ("tmpfs_size", ("tmpfs",)),
-        ("tmpfs_mode", ("tmpfs",)),
-    ):
-        if key in given and kind not in kinds:
+    for key, only in _OF_ONE_TYPE.items():
+        if key in given and kind != only:
             raise InvalidInput(
-                f"{name}.{key}", given[key], f"nothing: it goes with type {kinds[0]}, not {kind}"
+                f"{name}.{key}", given[key], f"nothing: it goes with type {only}, not {kind}"
             )
     result = mount(
         kind, _mount_source(kind, given, name), target(given["target"], name + ".target")
     )
     for key in ("read_only", "no_copy"):
         if key in given:
-            result[key] = flag(given[key], f"{name}.{key}")
+            result[key] = boolean(given[key], f"{name}.{key}")
     if "propagation" in given:
         if given["propagation"] not in PROPAGATIONS:
             raise InvalidInput(name + ".propagation", given["propagation"], ", ".join(PROPAGATIONS))
@@ -166,7 +177,7 @@ def mount_map(value, name):
     return result
 
 
-def _mount_source(kind, given, name):
+def _mount_source(kind: str, given: dict[str, Any], name: str) -> str:
     source = line(given.get("source", ""), name + ".source")
     if kind == "tmpfs" and source:
         raise InvalidInput(name + ".source", source, "nothing: a tmpfs has no source")
@@ -179,7 +190,7 @@ def _mount_source(kind, given, name):
     return os.path.normpath(source) if kind == "bind" else source
 
 
-def file_mode(value, name):
+def file_mode(value: Any, name: str) -> str:
     """Permission bits, octal, as four digits."""
     match = re.fullmatch(r"(?:0o?)?([0-7]{3,4})", str(value))
     if match is None or isinstance(value, bool):
@@ -187,9 +198,9 @@ def file_mode(value, name):
     return match.group(1).rjust(4, "0")
 
 
-def tmpfs(value, name):
+def tmpfs(value: Any, name: str) -> str:
     """``/path[:options]`` with the options in a fixed order; Docker's noexec, nosuid, nodev unless the options say otherwise."""
-    where, dummy, options = line(value, name).partition(":")
+    where, _colon, options = line(value, name).partition(":")
     flags = {"ro": "rw", "noexec": "noexec", "nosuid": "nosuid", "nodev": "nodev"}
     sizes = {}
     for option in options.split(",") if options else ():
@@ -197,11 +208,8 @@ def tmpfs(value, name):
         if not equals and key in _TMPFS_FLAGS:
             flags[_TMPFS_FLAGS[key]] = key
         elif key == "size" and equals:
-            sizes[key] = (
-                setting
-                if re.fullmatch(r"\d{1,2}%|100%", setting)
-                else str(units.size(setting, name))
-            )
+            percent = re.fullmatch(r"\d{1,2}%|100%", setting)
+            sizes[key] = setting if percent else str(units.size(setting, name))
         elif key == "mode" and equals:
             sizes[key] = file_mode(setting, name)
         elif key in ("uid", "gid", "nr_inodes") and setting.isascii() and setting.isdigit():
@@ -213,14 +221,11 @@ def tmpfs(value, name):
                 "/path[:options] with ro, rw, exec, noexec, suid, nosuid, dev, nodev, size=, "
                 "mode=, uid=, gid=, nr_inodes=",
             )
-    return (
-        target(where, name)
-        + ":"
-        + ",".join(list(flags.values()) + ["%s=%s" % item for item in sorted(sizes.items())])
-    )
+    written = [*flags.values(), *(f"{key}={setting}" for key, setting in sorted(sizes.items()))]
+    return f"{target(where, name)}:{','.join(written)}"
 
 
-def device(value, name):
+def device(value: Any, name: str) -> str:
     """``/dev/x[:/inside[:rwm]]`` as ``/dev/x:/inside:rwm``."""
     parts = line(value, name).split(":")
     accepted = "/dev/path[:/path/inside[:permissions of r, w, m]]"
@@ -231,87 +236,317 @@ def device(value, name):
     inside, permissions = (parts + [parts[0], "rwm"][len(parts) - 1 :])[1:3]
     if not re.fullmatch("[rwm]{1,3}", permissions) or not inside.startswith("/"):
         raise InvalidInput(name, value, accepted)
-    return f"{os.path.normpath(parts[0])}:{target(inside, name)}:{''.join((letter for letter in 'rwm' if letter in permissions))}"
+    return f"{os.path.normpath(parts[0])}:{target(inside, name)}:{_permissions(permissions)}"
 
 
-def device_rule(value, name):
+def device_rule(value: Any, name: str) -> str:
     """``type major:minor permissions`` of the device cgroup, e.g. ``c 42:* rwm``."""
     match = re.fullmatch(r"([abc])\s+(\d+|\*):(\d+|\*)\s+([rwm]{1,3})", line(value, name).strip())
     if match is None:
         raise InvalidInput(name, value, "'type major:minor permissions', such as 'c 42:* rwm'")
-    return f"{match.group(1)} {match.group(2)}:{match.group(3)} {''.join((letter for letter in 'rwm' if letter in match.group(4)))}"
+    kind, major, minor, permissions = match.groups()
+    return f"{kind} {major}:{minor} {_permissions(permissions)}"
 
 
-def shm_size(value, name):
+def _permissions(letters: str) -> str:
+    return "".join(letter for letter in "rwm" if letter in letters)
+
+
+def shm_size(value: Any, name: str) -> int:
+    """Bytes."""
     count = units.size(value, name)
     if not count:
         raise InvalidInput(name, value, "more than 0 bytes")
     return count
 
 
-def check(definition):
-    """No two mounts at one place. :raises InvalidInput:"""
-    seen = {}
-    for option in ("volumes", "mounts"):
-        for entry in definition.get(option, ()):
-            if entry["target"] in seen:
-                raise InvalidInput(
-                    option,
-                    entry["target"],
-                    f"one mount for each place in the container ({seen[entry['target']]} has it "
-                    "too)",
-                )
-            seen[entry["target"]] = option
-    for entry in definition.get("tmpfs", ()):
-        where = entry.partition(":")[0]
+def check(definition: Definition) -> None:
+    """Refuse two mounts at one place. :raises InvalidInput:"""
+    seen: dict[str, str] = {}
+    places = [
+        (name, _place(entry))
+        for name in ("volumes", "mounts")
+        for entry in definition.get(name, ())
+    ]
+    for option, where in places + [
+        ("tmpfs", _path(entry)) for entry in definition.get("tmpfs", ())
+    ]:
         if where in seen:
             raise InvalidInput(
-                "tmpfs",
+                option,
                 where,
                 f"one mount for each place in the container ({seen[where]} has it too)",
             )
-        seen[where] = "tmpfs"
+        seen[where] = option
 
 
-def mounts_of(definition):
+def mounts_of(definition: Definition) -> list[Mount]:
     """All mounts that the user asked for, in normal form, those of ``tmpfs`` excepted."""
-    return ordered(list(definition.get("volumes", ())) + list(definition.get("mounts", ())))
+    return ordered([*definition.get("volumes", ()), *definition.get("mounts", ())])
 
 
-OF_PLACES = ("volumes", "mounts", "tmpfs")
+def respelled(now: Definition, wanted: Definition) -> Definition:
+    """Return ``now`` with each mount under the option in which ``wanted`` names its place.
 
-
-def respelled(now, wanted):
-    """``now`` with each mount under the option in which ``wanted`` names its place: which of the two it was said in is no difference.
-
-    A place that had a tmpfs and is now asked for as a mount, or the other way round, is free: what is there differs anyway.
+    Which of the two it was said in is no difference. A place that had a tmpfs and is now asked for as a mount, or
+    the other way round, is free: what is there differs anyway.
     """
     result = dict(now)
-    keys = {option.name: option.key for option in OPTIONS if option.name in OF_PLACES}
-    for name, other in itertools.permutations(keys, 2):
+    keys = {"volumes": _place, "mounts": _place, "tmpfs": _path}
+    for name, other in itertools.permutations(OF_PLACES, 2):
         places = [keys[name](entry) for entry in wanted.get(name, ())]
         moving = [entry for entry in result.get(other, ()) if keys[other](entry) in places]
         if moving:
             result[other] = [entry for entry in result[other] if entry not in moving]
             if "tmpfs" not in (name, other):
-                result[name] = ordered(list(result.get(name, ())) + moving)
+                result[name] = ordered([*result.get(name, ()), *moving])
     return result
 
 
-def _place(entry):
+def _place(entry: Any) -> str:
     return entry["target"]
 
 
-OPTIONS = (
-    Option("volumes", listed(volume, as_set=True), [], "set", key=_place),
-    Option("mounts", listed(mount_map, as_set=True), [], "set", key=_place),
+def _path(entry: Any) -> str:
+    """The place of a tmpfs."""
+    return entry.partition(":")[0]
+
+
+def _inside(entry: str) -> str:
+    """The place of a device."""
+    return entry.rsplit(":", 2)[1]
+
+
+# Docker's forms, for inspect.
+
+
+def _binds(entries: list[Mount]) -> list[str]:
+    found = []
+    for entry in entries:
+        if entry["source"]:
+            modes = ["ro" if entry["read_only"] else "rw"]
+            if entry["propagation"] not in ("", "rprivate"):
+                modes.append(entry["propagation"])
+            if entry["no_copy"]:
+                modes.append("nocopy")
+            found.append(f"{entry['source']}:{entry['target']}:{','.join(modes)}")
+    return found
+
+
+def _mounts(entries: list[Mount]) -> list[dict[str, Any]] | None:
+    return [_mount(entry) for entry in entries] or None
+
+
+def _mount(entry: Mount) -> dict[str, Any]:
+    found = {"Type": entry["type"], "Source": entry["source"], "Target": entry["target"]}
+    found["ReadOnly"] = entry["read_only"]
+    if entry["type"] == "bind":
+        found["BindOptions"] = {"Propagation": entry["propagation"]}
+    elif entry["type"] == "volume":
+        found["VolumeOptions"] = {"NoCopy": entry["no_copy"]}
+    else:
+        mode = int(entry["tmpfs_mode"] or "1777", 8)
+        found["TmpfsOptions"] = {"SizeBytes": entry["tmpfs_size"], "Mode": mode}
+    return found
+
+
+def _by_path(entries: list[str]) -> dict[str, str]:
+    parts = [entry.partition(":") for entry in entries]
+    return {path: options for path, _colon, options in parts}
+
+
+def _devices(entries: list[str]) -> list[dict[str, str]]:
+    keys = ("PathOnHost", "PathInContainer", "CgroupPermissions")
+    return [dict(zip(keys, entry.rsplit(":", 2))) for entry in entries]
+
+
+OPTIONS: tuple[Option, ...] = (
     Option(
-        "tmpfs", listed(tmpfs, as_set=True), [], "set", key=lambda entry: entry.partition(":")[0]
+        "volumes",
+        "list",
+        set_of(volume),
+        elements="str",
+        compare=SET,
+        key=_place,
+        place="config.json mounts",
+        inspect=Shown("HostConfig.Binds", _binds),
+        flag=Flag("-v, --volume", "Volume or bind mount (name-or-path:path[:options])"),
+        description="""
+        Volumes and paths of the host to mount, in the forms V(name:/path[:modes]),
+        V(/host/path:/path[:modes]) and V(/path) (an anonymous volume).
+
+        The modes are V(ro), V(rw), V(nocopy) (do not fill an empty volume with what the image has
+        there), the propagations V(private), V(rprivate), V(shared), V(rshared), V(slave) and
+        V(rslave), V(z) and V(Z), and V(consistent), V(cached) and V(delegated), which make no
+        difference on Linux.
+
+        V(z) and V(Z) label what is mounted for a container that has SELinux labels, V(z) for all
+        containers and V(Z) for this one. Where it has none they have nothing to do.
+
+        A path of the host has to exist. A volume that does not exist is made.
+        """,
     ),
-    Option("read_only", flag, False),
-    Option("shm_size", shm_size, 64 << 20),
     Option(
-        "devices", listed(device, as_set=True), [], "set", key=lambda entry: entry.rsplit(":", 2)[1]
+        "mounts",
+        "list",
+        set_of(mount_map),
+        elements="dict",
+        compare=SET,
+        key=_place,
+        place="config.json mounts",
+        inspect=Shown("HostConfig.Mounts", _mounts),
+        flag=Flag("--mount", "Mount (type=bind,source=...,target=...)", reads="mount"),
+        suboptions=(
+            Suboption(
+                "type",
+                "str",
+                choices=["bind", "tmpfs", "volume"],
+                default="volume",
+                place="config.json mounts",
+                inspect="HostConfig.Mounts",
+                flag="--mount type",
+                description="""
+                V(bind) shows a path of the host, V(volume) a volume, V(tmpfs) is memory.
+                """,
+            ),
+            Suboption(
+                "source",
+                "str",
+                place="config.json mounts",
+                inspect="HostConfig.Mounts",
+                flag="--mount source",
+                description="""
+                The path on the host, which has to exist, or the volume's name. A volume without a
+                name is anonymous.
+                """,
+            ),
+            Suboption(
+                "target",
+                "str",
+                required=True,
+                place="config.json mounts",
+                inspect="HostConfig.Mounts",
+                flag="--mount target",
+                description="The path in the container.",
+            ),
+            Suboption(
+                "read_only",
+                "bool",
+                place="config.json mounts",
+                inspect="HostConfig.Mounts",
+                flag="--mount readonly",
+                description="Whether the container can only read it.",
+            ),
+            Suboption(
+                "propagation",
+                "str",
+                choices=["private", "rprivate", "shared", "rshared", "slave", "rslave"],
+                place="config.json mounts",
+                inspect="HostConfig.Mounts",
+                flag="--mount bind-propagation",
+                description="""
+                How mounts that are made below the path later propagate. The default is
+                V(rprivate). Only for O(mounts[].type=bind).
+                """,
+            ),
+            Suboption(
+                "no_copy",
+                "bool",
+                place=Nowhere("it says what a new volume is filled with"),
+                inspect="HostConfig.Mounts",
+                flag="--mount volume-nocopy",
+                description="""
+                Do not fill an empty volume with what the image has at that path. Only for
+                O(mounts[].type=volume).
+                """,
+            ),
+            Suboption(
+                "tmpfs_size",
+                "str",
+                place="config.json mounts",
+                inspect="HostConfig.Mounts",
+                flag="--mount tmpfs-size",
+                description="The size, for example V(64m). Only for O(mounts[].type=tmpfs).",
+            ),
+            Suboption(
+                "tmpfs_mode",
+                "str",
+                place="config.json mounts",
+                inspect="HostConfig.Mounts",
+                flag="--mount tmpfs-mode",
+                description="""
+                The permissions, octal, as a string. The default is V('1777'). Only for
+                O(mounts[].type=tmpfs).
+                """,
+            ),
+        ),
+        description="""
+        Mounts, as maps. They can be mixed with O(volumes), which writes the same as strings.
+        """,
     ),
-    Option("device_cgroup_rules", listed(device_rule, as_set=True), [], "set"),
+    Option(
+        "tmpfs",
+        "list",
+        set_of(tmpfs),
+        elements="str",
+        compare=SET,
+        key=_path,
+        place="config.json mounts",
+        inspect=Shown("HostConfig.Tmpfs", _by_path),
+        flag=Flag("--tmpfs", "tmpfs mount (path[:options])"),
+        description="""
+        Paths that are memory, in the form V(/path[:options]), with options such as V(size=64m),
+        V(mode=1777), V(uid=1000), V(exec).
+        """,
+    ),
+    Option(
+        "read_only",
+        "bool",
+        boolean,
+        default=False,
+        place="config.json root.readonly",
+        inspect="HostConfig.ReadonlyRootfs",
+        flag=Flag("--read-only", "Read-only root file system"),
+        description="Make the container's root file system read-only.",
+    ),
+    Option(
+        "shm_size",
+        "str",
+        shm_size,
+        default=64 << 20,
+        place="config.json mounts",
+        inspect="HostConfig.ShmSize",
+        flag=Flag("--shm-size", "Size of /dev/shm (64m)"),
+        description="The size of C(/dev/shm). The default is V(64m).",
+    ),
+    Option(
+        "devices",
+        "list",
+        set_of(device),
+        elements="str",
+        compare=SET,
+        key=_inside,
+        place="config.json linux.devices",
+        inspect=Shown("HostConfig.Devices", _devices),
+        flag=Flag("--device", "Device of the host (path[:path[:rwm]])"),
+        description="""
+        Devices of the host to add, in the form V(/dev/path[:/path/inside[:permissions]]).
+
+        A directory stands for all devices below it.
+        """,
+    ),
+    Option(
+        "device_cgroup_rules",
+        "list",
+        set_of(device_rule),
+        elements="str",
+        compare=SET,
+        place="config.json linux.resources.devices",
+        inspect=Shown("HostConfig.DeviceCgroupRules", unset=None),
+        flag=Flag("--device-cgroup-rule", "Rule for devices"),
+        description="""
+        Rules about devices in addition to the default ones, in the form V(type major:minor
+        permissions), for example V(c 42:* rwm).
+        """,
+    ),
 )

@@ -1,173 +1,259 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an option of a container is: one row of a table from which everything else follows.
+"""What a row of the table of options says.
 
-A row says what the option's one normal form is (``normalise``), what it is when nobody names it (``default``), whether a
-change of it reaches a running container (``live``), and how two values compare (``kind``). Both sides of every comparison
-are in the normal form: there is no engine's echo to compare with, only what was asked for before.
+A row is all that is written down about an option. ``make generate`` makes the module's argument spec, its
+documentation, the flags of ``run``, ``create`` and ``update`` and the table in the docs from the rows.
+How two values compare, what a change costs and what ``inspect`` shows are read from them as they are.
+
+Both sides of every comparison are in the normal form that the row's parser returns: there is no echo of an
+engine to compare with, only what was asked for before.
 """
 
 from __future__ import annotations
 
-from ...errors import InvalidInput
+from .forms import choice, ordered
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any, Union
+
+    from .forms import Parser
+
+    Definition = dict[str, Any]  # {option: value in normal form}, only options that were named
+
+# How a task's ``comparisons`` may have an option compared.
 STRICT, IGNORE, ALLOW_MORE = "strict", "ignore", "allow_more_present"
 
+# What a value is to a comparison: one whole, a list whose order counts, one whose order does not, names and values.
+VALUE, LIST, SET, MAP = "value", "list", "set", "map"
 
-class Option:
-    """One option.
+# What a change costs a container that runs: nothing, a new container, or nothing as long as it stays on networks of its own.
+LIVE, REPLACE, LIVE_ON_NETWORKS = "live", "replace", "live on networks"
 
-    :param name: as the task spells it.
-    :param normalise: ``normalise(value, name) -> JSON-able normal form``; raises InvalidInput.
-    :param default: the normal form of "not asked for".
-    :param kind: ``value`` (compared whole), ``list`` (order counts), ``set`` (a list whose order does not count) or ``map``.
-    :param live: whether a running container takes a change without a restart.
-    :param key: of a list or set: a function of a member, for what there can be one of, e.g. a mount's place; the member itself by default.
+_EMPTY: dict[str, Callable[[], Any]] = {VALUE: lambda: None, LIST: list, SET: list, MAP: dict}
+
+
+UNSET: Any = object()  # the default of an argument for which None is a value
+
+
+class Nowhere:
+    """Why an option has no place in the documents or in ``inspect``, or no flag."""
+
+    __slots__ = ("reason",)
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+
+class Shown:
+    """A key of ``inspect`` that shows what was asked for.
+
+    :param key: Docker's, with dots: ``HostConfig.Memory``.
+    :param form: a function of the option's normal form, where Docker has another one.
+    :param unset: what ``form`` gets when nobody named the option. Without it that is the option's default.
     """
 
-    __slots__ = ("name", "normalise", "default", "kind", "live", "key")
+    __slots__ = ("key", "form", "unset")
 
-    def __init__(self, name, normalise, default=None, kind="value", live=False, key=None):
-        self.name, self.normalise = name, normalise
-        self.default, self.kind, self.live = default, kind, live
-        self.key = key or (lambda member: member)
+    def __init__(
+        self, key: str, form: Callable[[Any], Any] | None = None, unset: Any = UNSET
+    ) -> None:
+        self.key, self.form, self.unset = key, form, unset
 
-    def merged(self, now, wanted, comparison):
+
+class Computed:
+    """A key of ``inspect`` that ``view/inspection.py`` makes, as the image, the run or the documents have a say in it."""
+
+    __slots__ = ("key",)
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+
+
+class Flag:
+    """A flag of ``run`` and ``create`` that says what an option says.
+
+    :param names: in Docker's help form: ``-m, --memory``. :param help: one line.
+    :param update: whether ``update`` has it too.
+    :param kind: ``switch``, ``value`` or ``list``. Without it, what fits the option's type.
+    :param reads: how ``cli/run_flags.py`` makes a value of the text: a key of its ``READERS``. Without it, what fits the type.
+    """
+
+    __slots__ = ("names", "help", "update", "kind", "reads")
+
+    def __init__(
+        self, names: str, help: str, update: bool = False, kind: str = "", reads: str = ""
+    ) -> None:
+        self.names, self.help, self.update, self.kind, self.reads = names, help, update, kind, reads
+
+
+if TYPE_CHECKING:
+    Flags = Union[Flag, tuple[Flag, ...], str, Nowhere]
+    Places = Union[str, tuple[str, ...], Nowhere]
+
+
+class Row:
+    """What Ansible and the command line are told of an option.
+
+    :param name: as a task spells it. :param type: Ansible's, with ``elements`` and ``choices``.
+    :param flag: its :class:`Flag`, or several; a text names the flag of another row that says it as well,
+        and the key in that: ``--mount readonly``. :class:`Nowhere` says why there is none. A :class:`TaskOption` needs none.
+    :param description: the documentation, with Ansible's markup. Blank lines are between paragraphs.
+    :param version_added: the collection's version that brought it, for what came later than the module.
+    """
+
+    __slots__ = (
+        "name",
+        "type",
+        "elements",
+        "choices",
+        "aliases",
+        "suboptions",
+        "flag",
+        "description",
+        "version_added",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        type: str,
+        *,
+        description: str,
+        flag: Flags | None = None,
+        elements: str = "",
+        choices: Sequence[Any] = (),
+        aliases: Sequence[str] = (),
+        suboptions: Sequence[Suboption] = (),
+        version_added: str = "",
+    ) -> None:
+        self.name, self.type, self.elements = name, type, elements
+        self.choices, self.aliases, self.suboptions = choices, aliases, suboptions
+        self.flag = Nowhere("run makes a new container") if flag is None else flag
+        self.description, self.version_added = description, version_added
+
+
+class TaskOption(Row):
+    """A row about what a task does with a container. It is no part of the container.
+
+    :param default: Ansible's, which a task that does not name the option has too.
+    :param of_list: whether it is about a list of containers. Any other stands in each entry of the list.
+    """
+
+    __slots__ = ("default", "of_list")
+
+    def __init__(
+        self, name: str, type: str, *, default: Any = None, of_list: bool = False, **rest: Any
+    ) -> None:
+        super().__init__(name, type, **rest)
+        self.default, self.of_list = default, of_list
+
+
+class Suboption(Row):
+    """A row about a key of an option that is a map, or a list of maps. The option's parser reads it.
+
+    :param place: as :class:`Option` has it. :param inspect: as :class:`Option` has it.
+    :param required: whether Ansible asks for it. :param default: Ansible's.
+    """
+
+    __slots__ = ("place", "inspect", "required", "default")
+
+    def __init__(
+        self,
+        name: str,
+        type: str,
+        *,
+        place: Places,
+        inspect: str | Nowhere,
+        required: bool = False,
+        default: Any = None,
+        **rest: Any,
+    ) -> None:
+        super().__init__(name, type, **rest)
+        self.place, self.inspect, self.required, self.default = place, inspect, required, default
+
+
+class Option(Row):
+    """A row about an option that is part of a container.
+
+    :param parse: ``parse(value, name)`` returns the normal form, or raises InvalidInput. Without it, one of ``choices`` is accepted.
+    :param default: the normal form of "not asked for".
+    :param compare: VALUE, LIST, SET or MAP.
+    :param key: of a list or set: a function of a member, for what there can be one of, e.g. a mount's place.
+        Without it, that is the member itself.
+    :param change: what a change costs a container that runs: LIVE, LIVE_ON_NETWORKS or REPLACE.
+    :param place: where it takes effect, a file of the container's directory and a key in it: ``config.json process.cwd``,
+        ``run.json stop.signal``, ``resolv.conf``. Several where it has several effects. :class:`Nowhere` says why there is none.
+    :param inspect: Docker's key, where ``docker inspect`` shows it: a text for one that shows the normal form,
+        :class:`Shown`, :class:`Computed`, or :class:`Nowhere` with the reason.
+    """
+
+    __slots__ = ("parse", "default", "compare", "key", "change", "place", "inspect")
+
+    # Each argument by its name, not handed on to Row's: there are many rows, and every task makes them.
+    def __init__(
+        self,
+        name: str,
+        type: str,
+        parse: Parser | None = None,
+        *,
+        place: Places,
+        inspect: str | Shown | Computed | Nowhere,
+        flag: Flags,
+        description: str,
+        default: Any = UNSET,
+        compare: str = VALUE,
+        key: Callable[[Any], Any] | None = None,
+        change: str = REPLACE,
+        elements: str = "",
+        choices: Sequence[Any] = (),
+        aliases: Sequence[str] = (),
+        suboptions: Sequence[Suboption] = (),
+        version_added: str = "",
+    ) -> None:
+        self.name, self.type, self.elements = name, type, elements
+        self.choices, self.aliases, self.suboptions = choices, aliases, suboptions
+        self.flag, self.description, self.version_added = flag, description, version_added
+        self.parse = parse or choice(*choices)
+        self.compare, self.key, self.change = compare, key, change
+        self.default = _EMPTY[compare]() if default is UNSET else default
+        self.place = place
+        self.inspect = Shown(inspect) if isinstance(inspect, str) else inspect
+
+    def merged(self, now: Any, wanted: Any, comparison: str) -> Any:
         """The value that the container should have: ``now`` itself where nothing has to change."""
         if comparison == IGNORE or now == wanted:
             return now
         if comparison == ALLOW_MORE:
-            if self.kind == "map":
+            if self.compare == MAP:
                 return dict(now or {}, **wanted)
             more = self._with(list(now or []), wanted)
-            return now if more == (now or []) else ordered(more) if self.kind == "set" else more
+            if more == (now or []):
+                return now
+            return ordered(more) if self.compare == SET else more
         return wanted
 
-    def _with(self, now, wanted):
-        """The members of ``now`` with those of ``wanted``: in the place of what they can't stand beside, else behind them."""
-        keys = [self.key(member) for member in wanted]
-        more = []
-        for member in now:
-            more += [wanted[keys.index(self.key(member))]] if self.key(member) in keys else [member]
+    def _with(self, now: list[Any], wanted: list[Any]) -> list[Any]:
+        """The members of ``now`` with those of ``wanted``, each in the place of what it can't stand beside, else at the end."""
+        key = self.key or (lambda member: member)
+        keys = [key(member) for member in wanted]
+        more = [wanted[keys.index(key(had))] if key(had) in keys else had for had in now]
         return more + [member for member in wanted if member not in more]
 
-
-def ordered(items):
-    """A set's normal form: its members once each, in a fixed order."""
-    return sorted(_once(items), key=repr)
-
-
-def _once(items):
-    seen = []
-    for item in items:
-        if item not in seen:
-            seen.append(item)
-    return seen
+    def show(self, definition: Definition, document: dict[str, Any]) -> None:
+        """Put the option's key into a document of ``inspect``, unless that is computed there."""
+        shown = self.inspect
+        if not isinstance(shown, Shown):
+            return
+        *path, key = shown.key.split(".")
+        for part in path:
+            document = document.setdefault(part, {})
+        value = definition.get(self.name, self.default if shown.unset is UNSET else shown.unset)
+        document[key] = shown.form(value) if shown.form else value
 
 
-# Normal forms that many options share. Each takes (value, name) and raises InvalidInput(name, ...).
-
-
-def text(value, name):
-    if isinstance(value, (bool, dict, list)) or value is None:
-        raise InvalidInput(name, value, "a text")
-    value = str(value)
-    if "\0" in value:
-        raise InvalidInput(name, value, "a text without NUL bytes")
-    return value
-
-
-def line(value, name):
-    """A text that ends up in a line of a file: a newline in it would write another line (CVE-2022-4318)."""
-    value = text(value, name)
-    if any(ord(char) < 32 or ord(char) == 127 for char in value):
-        raise InvalidInput(name, value, "a text without control characters")
-    return value
-
-
-def flag(value, name):
-    if not isinstance(value, bool):
-        raise InvalidInput(name, value, "true or false")
-    return value
-
-
-def whole(low=None, high=None, extra=()):
-    """A normaliser for whole numbers from ``low`` to ``high``, or one of ``extra``."""
-
-    def normalise(value, name):
-        accepted = (
-            "a whole number"
-            + (" from %d" % low if low is not None else "")
-            + (" to %d" % high if high is not None else "")
-        )
-        accepted += "".join(" or %d" % number for number in extra)
-        if isinstance(value, bool):
-            raise InvalidInput(name, value, accepted)
-        try:
-            number = int(value)
-        except (TypeError, ValueError):
-            raise InvalidInput(name, value, accepted) from None
-        if number != value and not isinstance(value, str):
-            raise InvalidInput(name, value, accepted)
-        if number not in extra and (
-            (low is not None and number < low) or (high is not None and number > high)
-        ):
-            raise InvalidInput(name, value, accepted)
-        return number
-
-    return normalise
-
-
-def choice(*values):
-    def normalise(value, name):
-        if value not in values:
-            raise InvalidInput(name, value, ", ".join(values))
-        return value
-
-    return normalise
-
-
-def listed(normalise_item, as_set=False):
-    """A normaliser for lists whose items go through ``normalise_item(item, name)``."""
-
-    def normalise(value, name):
-        if not isinstance(value, (list, tuple)):
-            raise InvalidInput(name, value, "a list")
-        items = [normalise_item(item, name) for item in value]
-        return ordered(items) if as_set else items
-
-    return normalise
-
-
-def mapped(normalise_key, normalise_item):
-    """A normaliser for maps; a value that YAML made a boolean or null is refused, numbers are taken as written."""
-
-    def normalise(value, name):
-        if not isinstance(value, dict):
-            raise InvalidInput(name, value, "a map of names and values")
-        result = {}
-        for key, item in value.items():
-            if item is None or isinstance(item, bool):
-                raise InvalidInput(
-                    f"{name}.{key}",
-                    item,
-                    "a text or a number (quote the value to have it taken literally)",
-                )
-            result[normalise_key(key, name)] = normalise_item(item, f"{name}.{key}")
-        return result
-
-    return normalise
-
-
-def absolute(value, name):
-    """An absolute path without ``.``, ``..`` and doubled slashes, not the root itself."""
-    value = line(value, name)
-    if not value.startswith("/"):
-        raise InvalidInput(name, value, "an absolute path")
-    parts = []
-    for part in value.split("/"):
-        if part == "..":
-            del parts[-1:]
-        elif part not in ("", "."):
-            parts.append(part)
-    return "/" + "/".join(parts)
+def or_empty(value: Any) -> Any:
+    """Docker's empty text for "nothing"."""
+    return value or ""

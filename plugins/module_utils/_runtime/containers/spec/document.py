@@ -116,11 +116,7 @@ def process(ident, definition, image, capabilities, profile=None):
     )  # CVE-2022-24769: inheritable capabilities must be empty
     found = {
         "terminal": definition.get("tty", False),
-        "user": {
-            "uid": 0,
-            "gid": 0,
-            "additionalGids": [0],
-        },  # the name in annotations is resolved in the container's root when it starts
+        "user": user(definition),
         "args": arguments(definition, image),
         "env": environment(ident, definition, image),
         "cwd": definition.get("working_dir") or image.get("WorkingDir") or "/",
@@ -130,6 +126,14 @@ def process(ident, definition, image, capabilities, profile=None):
         "oomScoreAdj": definition.get("oom_score_adj", 0),
     }
     return dict(found, apparmorProfile=profile) if profile else found
+
+
+def user(definition):
+    """Root, until the name in the annotations is looked up in the container's root, when it starts."""
+    found = {"uid": 0, "gid": 0, "additionalGids": [0]}
+    if "umask" in definition:
+        found["umask"] = int(definition["umask"], 8)
+    return found
 
 
 def arguments(definition, image):

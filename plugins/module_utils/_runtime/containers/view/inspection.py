@@ -10,6 +10,7 @@ import os
 from ... import volumes
 from ...errors import EngineError, HostError, NotFound
 from ...store.files import Damaged
+from .. import options
 from ..options import network
 from ..records import catalog
 from ..records import image as images
@@ -78,6 +79,7 @@ def _inspect(engine, record):
     state, definition = running.status(engine, record["id"]), record["definition"]
     image = images.config(engine, record["image"])
     process = config["process"]
+    shown = _options(definition)
     return {
         "Id": record["id"],
         "Name": "/" + record["name"],
@@ -98,12 +100,20 @@ def _inspect(engine, record):
         "HostnamePath": os.path.join(engine.paths.container(record["id"]), "hostname"),
         "HostsPath": os.path.join(engine.paths.container(record["id"]), "hosts"),
         "ResolvConfPath": os.path.join(engine.paths.container(record["id"]), "resolv.conf"),
-        "Config": _config(record, image, config, run),
-        "HostConfig": _host_config(definition, config, run),
+        "Config": dict(shown["Config"], **_config(record, image, config, run)),
+        "HostConfig": dict(shown["HostConfig"], **_host_config(definition, config, run)),
         "Security": audit.of_container(engine, record),
         "Mounts": _mounts(engine, config),
         "NetworkSettings": _network(definition, run, state, image),
     }
+
+
+def _options(definition):
+    """``{"Config", "HostConfig"}`` with what the rows of the options show as it was asked for."""
+    found = {}
+    for option in options.OPTIONS.values():
+        option.show(definition, found)
+    return found
 
 
 def moment(seconds):
@@ -154,10 +164,7 @@ def _config(record, image, config, run):
     definition, process = record["definition"], config["process"]
     return {
         "Hostname": config.get("hostname", ""),
-        "Domainname": definition.get("domainname") or "",
         "User": definition.get("user") or image.get("User") or "",
-        "Tty": run["tty"],
-        "OpenStdin": run["interactive"],
         "Env": process["env"],
         "Cmd": definition["command"]
         if "command" in definition
@@ -207,63 +214,11 @@ def _healthcheck(health):
 
 
 def _host_config(definition, config, run):
-    get = definition.get
     memory = config["linux"]["resources"].get("memory", {})
     return {
-        "Binds": binds(definition),
-        "NetworkMode": get("network_mode") or "bridge",
         "PortBindings": bindings(run["network"]["ports"]),
-        "RestartPolicy": {
-            "Name": run["restart"]["policy"],
-            "MaximumRetryCount": run["restart"]["retries"] or 0,
-        },
-        "AutoRemove": run["auto_remove"],
-        "LogConfig": {"Type": run["log"]["driver"], "Config": _log_options(get("log_options", {}))},
-        "CapAdd": get("capabilities"),
-        "CapDrop": get("cap_drop"),
-        "Privileged": get("privileged", False),
-        "ReadonlyRootfs": get("read_only", False),
-        "SecurityOpt": get("security_opts"),
-        "GroupAdd": get("groups"),
-        "Sysctls": get("sysctls", {}),
-        "PublishAllPorts": get("publish_all_ports", False),
-        "PidMode": get("pid_mode") or "",
-        "IpcMode": get("ipc_mode") or "private",
-        "UTSMode": get("uts") or "",
-        "CgroupnsMode": get("cgroupns_mode") or "private",
-        **_user_namespace(definition, config),
-        "CgroupParent": get("cgroup_parent") or "",
-        "Init": get("init", False),
-        "ShmSize": get("shm_size", 64 << 20),
-        "Dns": get("dns_servers", []),
-        "DnsOptions": get("dns_opts", []),
-        "DnsSearch": get("dns_search_domains", []),
-        "ExtraHosts": ["%s:%s" % item for item in get("etc_hosts", {}).items()],
-        "Tmpfs": dict(entry.split(":", 1) for entry in get("tmpfs", ())),
-        "Devices": [
-            dict(zip(("PathOnHost", "PathInContainer", "CgroupPermissions"), entry.rsplit(":", 2)))
-            for entry in get("devices", ())
-        ],
-        "DeviceCgroupRules": get("device_cgroup_rules"),
-        "Ulimits": [_ulimit(entry) for entry in get("ulimits", ())],
-        "Memory": get("memory", 0),
-        "MemoryReservation": get("memory_reservation", 0),
         "MemorySwap": memory.get("swap", 0),
-        "MemorySwappiness": get("memory_swappiness") if get("memory_swappiness", -1) >= 0 else None,
-        "OomKillDisable": get("oom_killer", False),
-        "OomScoreAdj": get("oom_score_adj", 0),
-        "NanoCpus": int(round(get("cpus", 0) * 1e9)),
-        "CpuShares": get("cpu_shares", 0),
-        "CpuPeriod": get("cpu_period", 0),
-        "CpuQuota": get("cpu_quota", 0),
-        "CpusetCpus": get("cpuset_cpus", ""),
-        "CpusetMems": get("cpuset_mems", ""),
-        "PidsLimit": get("pids_limit") if get("pids_limit", -1) > 0 else None,
-        "BlkioWeight": get("blkio_weight", 0),
-        "BlkioDeviceReadBps": _rates(get("device_read_bps")),
-        "BlkioDeviceWriteBps": _rates(get("device_write_bps")),
-        "BlkioDeviceReadIOps": _rates(get("device_read_iops")),
-        "BlkioDeviceWriteIOps": _rates(get("device_write_iops")),
+        **_user_namespace(definition, config),
         "MaskedPaths": config["linux"]["maskedPaths"],
         "ReadonlyPaths": config["linux"]["readonlyPaths"],
     }
@@ -293,34 +248,6 @@ def _user_namespace(definition, config):
     }
 
 
-def binds(definition):
-    """``volumes`` in Docker's spelling."""
-    found = []
-    for entry in definition.get("volumes", ()):
-        if entry["source"]:
-            modes = ["ro" if entry["read_only"] else "rw"]
-            modes += [entry["propagation"]] * (entry["propagation"] not in ("", "rprivate")) + [
-                "nocopy"
-            ] * entry["no_copy"]
-            found.append(f"{entry['source']}:{entry['target']}:{','.join(modes)}")
-    return found
-
-
-def _log_options(given):
-    return {key: str(value) for key, value in given.items()}
-
-
-def _ulimit(entry):
-    name, soft, hard = entry.split(":")
-    return {"Name": name, "Soft": int(soft), "Hard": int(hard)}
-
-
-def _rates(entries):
-    return (
-        [{"Path": entry["path"], "Rate": entry["rate"]} for entry in entries] if entries else None
-    )
-
-
 def bindings(ports):
     """Published ports as Docker's ``{"80/tcp": [{"HostIp", "HostPort"}]}``."""
     found = {}
@@ -335,7 +262,7 @@ def _mounts(engine, config):
     below = engine.paths.volumes + "/"
     found = []
     for entry in config["mounts"]:
-        options = entry["options"]
+        said = entry["options"]
         if entry["type"] == "bind" and entry["source"].startswith(below):
             name = entry["source"][len(below) :].partition("/")[0]
             found.append(
@@ -353,13 +280,9 @@ def _mounts(engine, config):
         found[-1].update(
             Destination=entry["destination"],
             Mode="",
-            RW="ro" not in options,
+            RW="ro" not in said,
             Propagation=next(
-                (
-                    option
-                    for option in options
-                    if option.lstrip("r") in ("private", "shared", "slave")
-                ),
+                (option for option in said if option.lstrip("r") in ("private", "shared", "slave")),
                 "",
             ),
         )

@@ -1,0 +1,338 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Make what follows from the rows of the container's options (``containers/options``).
+
+    python devel/make_options.py            write the files
+    python devel/make_options.py --check    exit 1 and name the files that are not what this script makes
+
+The module's argument spec and documentation, the flags of ``run``, ``create`` and ``update``, and the table in the docs.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import sys
+import textwrap
+
+CHECKOUT = pathlib.Path(__file__).resolve().parents[1]
+PLUGINS = CHECKOUT / "plugins"
+sys.path.insert(0, str(PLUGINS / "module_utils"))
+
+from _runtime.containers import options  # noqa: E402
+from _runtime.containers.options import table  # noqa: E402
+
+HEAD = '''# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""{doc}
+
+Made by devel/make_options.py from the rows in containers/options: change those, and run `make generate`.
+"""
+
+from __future__ import annotations
+
+'''
+WIDTH = 100
+LISTED = "containers"  # the option that has all others as suboptions
+
+
+def rows():
+    """Every row that an entry of a list has, those about the task first."""
+    return [row for row in options.BEHAVIOUR.values() if not row.of_list] + list(
+        options.OPTIONS.values()
+    )
+
+
+def of_list():
+    """The rows that stand beside a list of containers."""
+    return [row for row in options.BEHAVIOUR.values() if row.of_list]
+
+
+def flags_of(row):
+    """A row's own flags."""
+    flags = row.flag if isinstance(row.flag, tuple) else (row.flag,)
+    return [flag for flag in flags if isinstance(flag, table.Flag)]
+
+
+# -- Python
+
+
+def literal(value, column=0, ahead=0, behind=1):
+    """Python's source of a value, in the layout of `ruff format`.
+
+    :param column: the indentation. :param ahead: what stands before it in its line. :param behind: what follows, as a comma.
+    """
+    flat = source(value)
+    if column + ahead + len(flat) + behind <= WIDTH or not isinstance(value, (dict, list)):
+        return flat
+    pad = " " * (column + 4)
+    if isinstance(value, dict):
+        lines = [
+            f"{pad}{source(key)}: {literal(item, column + 4, len(source(key)) + 2)},"
+            for key, item in value.items()
+        ]
+        return "{\n" + "\n".join(lines) + "\n" + " " * column + "}"
+    lines = [f"{pad}{literal(item, column + 4)}," for item in value]
+    joined = pad + source(value)[1:-1]
+    return (
+        "[\n" + (joined if len(joined) <= WIDTH else "\n".join(lines)) + "\n" + " " * column + "]"
+    )
+
+
+def source(value):
+    """Python's source of a value in one line, with double quotes."""
+    if isinstance(value, dict):
+        items = (f"{source(key)}: {source(item)}" for key, item in value.items())
+        return "{" + ", ".join(items) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(source, value)) + "]"
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
+
+
+# -- the argument spec
+
+
+def spec_of(row):
+    """A row's entry in Ansible's argument spec."""
+    found = {"type": row.type}
+    if getattr(row, "required", False):
+        found["required"] = True
+    if row.elements:
+        found["elements"] = row.elements
+    if row.choices:
+        found["choices"] = list(row.choices)
+    if not isinstance(row, table.Option) and row.default is not None:
+        found["default"] = row.default
+    if row.aliases:
+        found["aliases"] = list(row.aliases)
+    if row.suboptions:
+        found["options"] = {sub.name: spec_of(sub) for sub in row.suboptions}
+    return found
+
+
+def argument_spec():
+    item = literal({row.name: spec_of(row) for row in rows()}, 0, len("CONTAINER = "), 0)
+    beside = {row.name: spec_of(row) for row in of_list()}
+    lines = [
+        f"        {name}={literal(entry, 8, len(name) + 1)},"
+        for name, entry in beside.items()
+        if name != LISTED
+    ]
+    listed = source(beside[LISTED])[:-1] + ', "options": item}'
+    return (
+        HEAD.format(
+            doc="Ansible's argument spec of a container, data alone: it travels with every task."
+        )
+        + f"CONTAINER = {item}\n\n\n"
+        + "def argument_spec():\n"
+        + '    """The container module\'s: one container, or ``containers`` with a list of them."""\n'
+        + '    item = dict(CONTAINER, name={"type": "str", "required": True})\n'
+        + "    return dict(\n        CONTAINER,\n"
+        + f"        {LISTED}={listed},\n"
+        + "\n".join(lines)
+        + "\n    )\n"
+    )
+
+
+# -- the documentation
+
+
+def paragraphs(row):
+    """A row's description as a list of paragraphs, each in one line."""
+    return [" ".join(part.split()) for part in row.description.strip().split("\n\n")]
+
+
+def documented(row, column):
+    """The lines of a row's documentation: YAML, below its name."""
+    pad = " " * column
+    lines = [f"{pad}description:"]
+    for paragraph in paragraphs(row):
+        lines.append(f"{pad}  - >-")
+        lines += textwrap.wrap(
+            paragraph,
+            WIDTH,
+            initial_indent=pad + "    ",
+            subsequent_indent=pad + "    ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    said = spec_of(row)
+    if row.version_added:
+        said["version_added"] = row.version_added
+    subs = said.pop("options", None) and row.suboptions
+    lines += [
+        f"{pad}{key}: {value if key in ('type', 'elements') else json.dumps(value)}"
+        for key, value in said.items()
+    ]
+    if subs:
+        lines.append(f"{pad}suboptions:")
+        for sub in subs:
+            lines.append(f"{pad}  {sub.name}:")
+            lines += documented(sub, column + 4)
+    return lines
+
+
+def documentation():
+    lines = []
+    for row in rows():
+        lines.append(f"  {row.name}:" + (f" &{row.name}" if row.name != "name" else ""))
+        lines += documented(row, 4)
+    for row in of_list():
+        lines.append(f"  {row.name}:")
+        lines += documented(row, 4)
+        if row.name == LISTED:
+            lines += [
+                "    suboptions:",
+                "      name:",
+                "        description:",
+                "          - The container's name.",
+                "        type: str",
+                "        required: true",
+            ]
+            lines += [f"      {item.name}: *{item.name}" for item in rows() if item.name != "name"]
+    return (
+        HEAD.format(doc="The documentation of a container's options.")
+        + "\nclass ModuleDocFragment:\n"
+        + '    DOCUMENTATION = r"""\noptions:\n'
+        + "\n".join(lines)
+        + '\n"""\n'
+    )
+
+
+# -- the flags
+
+
+def flag_call(flag, option, row):
+    """The source of one flag for the grammar."""
+    kind = flag.kind or {"bool": "switch", "list": "list", "dict": "list"}.get(row.type, "value")
+    reads = flag.reads or {"int": "int", "float": "float", "dict": "="}.get(row.type, "")
+    said = [flag.names, kind, flag.help, option]
+    inner = ", ".join(map(source, said)) + (f", reads={source(reads)}" if reads else "")
+    for line in (f"    Flag({inner}),", f"        {inner}"):
+        if len(line) <= WIDTH:
+            return line if line.startswith("    Flag") else f"    Flag(\n{line}\n    ),"
+    parts = [*map(source, said), *([f"reads={source(reads)}"] if reads else [])]
+    return "    Flag(\n" + "".join(f"        {part},\n" for part in parts) + "    ),"
+
+
+def flags():
+    calls, update, said_by = [], [], {}
+    for row in rows():
+        for sub in (row, *row.suboptions):
+            option = row.name if sub is row else f"{row.name}.{sub.name}"
+            for flag in flags_of(sub):
+                calls.append(flag_call(flag, option, sub))
+                update += [row.name] if flag.update else []
+        if isinstance(row.flag, str):
+            said_by[row.name] = row.flag.split()[0]
+    return (
+        HEAD.format(
+            doc="The flags of ``run``, ``create`` and ``update`` that say what options of a container say."
+        )
+        + "from .grammar import Flag\n\n"
+        + "FLAGS = [\n"
+        + "\n".join(calls)
+        + "\n]\n\n# Options whose flags ``update`` has, too.\nUPDATE = "
+        + literal(update, 0, len("UPDATE = "), 0)
+        + "\n\n# Options that the flag of another one says as well.\nSAID_BY = "
+        + literal(said_by, 0, len("SAID_BY = "), 0)
+        + "\n"
+    )
+
+
+# -- the table in the docs
+
+INTRODUCTION = """\
+# The options of a container
+
+<!-- Made by devel/make_options.py from the rows in containers/options: change those, and run `make generate`. -->
+
+What `ansible-doc pycontainer.engine.container` says of each option is not repeated here. The table says which flag of `pycontainer run` is the
+same, what a change of it costs a container that runs, and where it can be seen: in which file below `/var/lib/pycontainer/containers/<id>/` it takes
+effect (`config.json` is the OCI runtime specification's document), and under which of Docker's keys `inspect` shows it.
+
+A flag with a star is one that `pycontainer update` has, too. What a change costs: `live` is nothing, `live on networks` is nothing as long as the
+container stays on networks of its own, `replace` is a new container in the place of the old one.
+
+| option | type | flag | change | takes effect in | `inspect` |
+|---|---|---|---|---|---|
+"""
+BEHAVIOUR = """
+These say what a task does with a container, and are no part of it:
+
+| option | type | flag |
+|---|---|---|
+"""
+
+
+def flag_cell(row):
+    if isinstance(row.flag, str):
+        return f"`{row.flag}`"
+    if isinstance(row.flag, table.Nowhere):
+        return row.flag.reason if isinstance(row, table.Option) else ""
+    return ", ".join(f"`{flag.names}`" + ("*" if flag.update else "") for flag in flags_of(row))
+
+
+def places_cell(row):
+    if isinstance(row.place, table.Nowhere):
+        return row.place.reason
+    places = row.place if isinstance(row.place, tuple) else (row.place,)
+    cells = []
+    for place in places:
+        file, _space, key = place.partition(" ")
+        cells.append(f"{file} `{key}`" if key else file)
+    return ", ".join(cells)
+
+
+def inspect_cell(row):
+    shown = row.inspect
+    if isinstance(shown, table.Nowhere):
+        return shown.reason
+    return f"`{shown if isinstance(shown, str) else shown.key}`"
+
+
+def type_cell(row):
+    return f"{row.type} of {row.elements}" if row.elements else row.type
+
+
+def docs():
+    lines = []
+    for row in options.OPTIONS.values():
+        between = "[]." if row.type == "list" else "."
+        for sub in (row, *row.suboptions):
+            name = row.name if sub is row else row.name + between + sub.name
+            change = row.change if sub is row else ""
+            cells = [f"`{name}`", type_cell(sub), flag_cell(sub), change]
+            lines.append("| " + " | ".join([*cells, places_cell(sub), inspect_cell(sub)]) + " |")
+    behaviour = [
+        f"| `{row.name}` | {type_cell(row)} | {flag_cell(row)} |"
+        for row in options.BEHAVIOUR.values()
+    ]
+    return INTRODUCTION + "\n".join(lines) + "\n" + BEHAVIOUR + "\n".join(behaviour) + "\n"
+
+
+FILES = {
+    PLUGINS / "module_utils" / "_container_options.py": argument_spec,
+    PLUGINS / "doc_fragments" / "_container_options.py": documentation,
+    PLUGINS / "module_utils" / "_runtime" / "cli" / "option_flags.py": flags,
+    CHECKOUT / "docs" / "container-options.md": docs,
+}
+
+
+def main():
+    made = {path: make() for path, make in FILES.items()}
+    if "--check" in sys.argv:
+        stale = [
+            str(path.relative_to(CHECKOUT))
+            for path, text in made.items()
+            if not path.exists() or path.read_text(encoding="utf-8") != text
+        ]
+        if stale:
+            sys.exit("not what the rows say, run `make generate`: " + ", ".join(stale))
+        return
+    for path, text in made.items():
+        path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

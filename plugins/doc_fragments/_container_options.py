@@ -1,0 +1,906 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The documentation of a container's options.
+
+Made by devel/make_options.py from the rows in containers/options: change those, and run `make generate`.
+"""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  name:
+    description:
+      - >-
+        The container's name. One that exists can be named by its ID as well, or by the first twelve
+        digits or more of it.
+      - >-
+        Exactly one of O(name) and O(containers) is required.
+    type: str
+  auth_file: &auth_file
+    description:
+      - >-
+        File with the credentials for the registry of O(image), in the form of Docker's
+        C(config.json). The default is where M(pycontainer.engine.registry_login), C(docker login)
+        and C(podman login) keep them.
+    type: path
+  ca_path: &ca_path
+    description:
+      - >-
+        File with the certificates (PEM) of the authorities to trust for the registry of O(image).
+        Without it, the host's own are trusted, and those for the registry in
+        C(/etc/containers/certs.d) and C(/etc/docker/certs.d).
+    type: path
+  client_cert: &client_cert
+    description:
+      - >-
+        File with the certificate (PEM) to show to the registry of O(image).
+    type: path
+  client_key: &client_key
+    description:
+      - >-
+        File with the key (PEM) of O(client_cert).
+    type: path
+  insecure: &insecure
+    description:
+      - >-
+        Whether plain HTTP, or a certificate that can't be verified, will do for the registry of
+        O(image). Registries on this host's loopback addresses never need it.
+    type: bool
+    default: false
+  validate_certs: &validate_certs
+    description:
+      - >-
+        Whether the certificate of the registry of O(image) is verified. V(false) still insists on
+        TLS, unlike O(insecure).
+    type: bool
+    default: true
+  comparisons: &comparisons
+    description:
+      - >-
+        How options are compared with what was asked for before.
+      - >-
+        The keys are options' names, or V(*) for all others. The values are V(strict) (the default:
+        the value is exact, lists and maps too), V(ignore) (a difference is no difference) and, for
+        lists and maps, V(allow_more_present) (what is there in addition stays, but for what is at
+        the same place, or has the same name or port).
+    type: dict
+  env_file: &env_file
+    description:
+      - >-
+        A file on the host with environment variables, one C(NAME=value) in each line. What O(env)
+        has wins.
+    type: path
+  force_kill: &force_kill
+    description:
+      - >-
+        Kill the container where it would be stopped.
+    type: bool
+    default: false
+    aliases: ["forcekill"]
+  healthy_wait_timeout: &healthy_wait_timeout
+    description:
+      - >-
+        Seconds to wait until the container is healthy, for O(state=healthy). V(0) is for no limit.
+    type: float
+    default: 300
+  image: &image
+    description:
+      - >-
+        The image, by name or ID. It is pulled if need be (see O(pull)).
+      - >-
+        Needed to create a container. For one that exists, the image is left alone when this is not
+        given.
+      - >-
+        Images are compared by their ID: a rebuilt image is one change, another name of the same
+        image is recorded without touching the container.
+    type: str
+  keep_volumes: &keep_volumes
+    description:
+      - >-
+        Leave the container's anonymous volumes when it is removed, and hand them to the new
+        container when it is replaced.
+    type: bool
+    default: true
+  platform: &platform
+    description:
+      - >-
+        The platform of the image, in the form V(os/arch[/variant]). The default is the host's.
+    type: str
+  pull: &pull
+    description:
+      - >-
+        V(missing) pulls the image only when it is not on the host, V(always) asks the registry for
+        a newer one and pulls only if there is one, V(never) does not go to a registry.
+      - >-
+        V(true) is V(always), and V(false) is V(missing).
+    type: raw
+    choices: ["always", "missing", "never", true, false]
+    default: "missing"
+  recreate: &recreate
+    description:
+      - >-
+        Replace the container even if nothing differs.
+    type: bool
+    default: false
+  recreate_policy: &recreate_policy
+    description:
+      - >-
+        What to do when a difference needs a new container: V(recreate) makes one, V(fail) fails and
+        names the options, V(warn) warns and leaves the container as it is.
+    type: str
+    choices: ["fail", "recreate", "warn"]
+    default: "recreate"
+  restart: &restart
+    description:
+      - >-
+        Restart the container if it runs already and is not started by this task anyway.
+    type: bool
+    default: false
+  state: &state
+    description:
+      - >-
+        V(present): the container exists as described. One that runs goes on, one that does not is
+        not started.
+      - >-
+        V(started): it runs as well.
+      - >-
+        V(healthy): it runs, and its health check succeeds. It is waited for. One that ends
+        meanwhile fails the task, with its exit code and its last lines; one that its restart policy
+        starts again does when it has ended five times.
+      - >-
+        V(restarted): as V(started), and one that ran already is stopped and started again. With
+        nothing but O(name), its configuration stays as it is.
+      - >-
+        V(paused): as V(started), and its processes are frozen.
+      - >-
+        V(stopped): it exists and does not run.
+      - >-
+        V(absent): there is no such container. One that runs is stopped first.
+    type: str
+    choices: ["absent", "healthy", "paused", "present", "restarted", "started", "stopped"]
+    default: "started"
+  command: &command
+    description:
+      - >-
+        What to run, as a list, or as a string that is split as a shell would (without running one).
+      - >-
+        The default is the image's command, unless O(entrypoint) is given.
+    type: raw
+  entrypoint: &entrypoint
+    description:
+      - >-
+        The program that O(command) is handed to, instead of the image's. An empty list is for none.
+    type: list
+    elements: str
+  env: &env
+    description:
+      - >-
+        Environment variables, in addition to the image's. Booleans and nulls have to be quoted, and
+        numbers that YAML does not keep as they are written, for example V("1.10") and V("0644").
+    type: dict
+  user: &user
+    description:
+      - >-
+        The user to run as, in the form V(user[:group]), by names of the image or by numbers. The
+        default is the image's.
+    type: str
+  groups: &groups
+    description:
+      - >-
+        Groups (names or numbers) that the process has in addition.
+    type: list
+    elements: str
+  working_dir: &working_dir
+    description:
+      - >-
+        The directory that the process starts in. It is made if the image does not have it.
+    type: str
+  umask: &umask
+    description:
+      - >-
+        Permissions that the files which the process makes do not get, octal, as a string. The
+        default is V('0022').
+    type: str
+  hostname: &hostname
+    description:
+      - >-
+        The container's host name. The default is the beginning of its ID.
+    type: str
+  domainname: &domainname
+    description:
+      - >-
+        The container's domain name.
+    type: str
+  init: &init
+    description:
+      - >-
+        Run a small process 1 that passes signals on and reaps orphans, with the command below it.
+    type: bool
+  tty: &tty
+    description:
+      - >-
+        Give the process a terminal.
+    type: bool
+  interactive: &interactive
+    description:
+      - >-
+        Keep standard input open.
+    type: bool
+  labels: &labels
+    description:
+      - >-
+        Labels, in addition to the image's.
+    type: dict
+  stop_signal: &stop_signal
+    description:
+      - >-
+        The signal that asks the process to end. The default is the image's, else V(SIGTERM).
+    type: str
+  stop_timeout: &stop_timeout
+    description:
+      - >-
+        Seconds to wait after that signal before the process is killed. The default is V(10).
+    type: int
+  memory: &memory
+    description:
+      - >-
+        The memory that the container can use at most, for example V(512m). V(0) is for no limit.
+    type: str
+  memory_reservation: &memory_reservation
+    description:
+      - >-
+        The memory that the kernel leaves the container when the host runs short.
+    type: str
+  memory_swap: &memory_swap
+    description:
+      - >-
+        The limit on memory and swap together. V(-1) or V(unlimited) is for no limit on swap.
+      - >-
+        The default is twice O(memory), where the host accounts for swap.
+    type: str
+  memory_swappiness: &memory_swappiness
+    description:
+      - >-
+        How readily memory is swapped out, from V(0) to V(100). V(-1) is for the host's. cgroup v1
+        only.
+    type: int
+  cpus: &cpus
+    description:
+      - >-
+        How many CPUs the container can use at most, for example V(1.5). V(0) is for no limit.
+    type: float
+  cpu_shares: &cpu_shares
+    description:
+      - >-
+        Weight among containers that compete for CPU time. V(1024) is what a container has
+        otherwise.
+    type: int
+  cpu_period: &cpu_period
+    description:
+      - >-
+        Length of a CPU quota's period in microseconds. Mutually exclusive with O(cpus).
+    type: int
+  cpu_quota: &cpu_quota
+    description:
+      - >-
+        CPU time in each period in microseconds. V(-1) or V(0) is for no limit. Mutually exclusive
+        with O(cpus).
+    type: int
+  cpuset_cpus: &cpuset_cpus
+    description:
+      - >-
+        The CPUs to run on, for example V(0-2,5).
+    type: str
+  cpuset_mems: &cpuset_mems
+    description:
+      - >-
+        The memory nodes to use, for example V(0).
+    type: str
+  pids_limit: &pids_limit
+    description:
+      - >-
+        The number of processes and threads at most. V(-1) or V(0) is for no limit.
+    type: int
+  blkio_weight: &blkio_weight
+    description:
+      - >-
+        Share of disk time, from V(10) to V(1000). V(0) is for the kernel's default.
+    type: int
+  device_read_bps: &device_read_bps
+    description:
+      - >-
+        Limits on the bytes that are read from a device in a second.
+    type: list
+    elements: dict
+    suboptions:
+      path:
+        description:
+          - >-
+            The device on the host, for example V(/dev/sda).
+        type: str
+        required: true
+      rate:
+        description:
+          - >-
+            Bytes in a second, or a size such as V(10m).
+        type: str
+        required: true
+  device_write_bps: &device_write_bps
+    description:
+      - >-
+        Limits on the bytes that are written to a device in a second.
+    type: list
+    elements: dict
+    suboptions:
+      path:
+        description:
+          - >-
+            The device on the host, for example V(/dev/sda).
+        type: str
+        required: true
+      rate:
+        description:
+          - >-
+            Bytes in a second, or a size such as V(10m).
+        type: str
+        required: true
+  device_read_iops: &device_read_iops
+    description:
+      - >-
+        Limits on the read operations on a device in a second.
+    type: list
+    elements: dict
+    suboptions:
+      path:
+        description:
+          - >-
+            The device on the host, for example V(/dev/sda).
+        type: str
+        required: true
+      rate:
+        description:
+          - >-
+            Operations in a second.
+        type: int
+        required: true
+  device_write_iops: &device_write_iops
+    description:
+      - >-
+        Limits on the write operations on a device in a second.
+    type: list
+    elements: dict
+    suboptions:
+      path:
+        description:
+          - >-
+            The device on the host, for example V(/dev/sda).
+        type: str
+        required: true
+      rate:
+        description:
+          - >-
+            Operations in a second.
+        type: int
+        required: true
+  ulimits: &ulimits
+    description:
+      - >-
+        Limits of the process, in the form V(name:soft[:hard]), for example V(nofile:1024:2048).
+    type: list
+    elements: str
+  oom_killer: &oom_killer
+    description:
+      - >-
+        Whether to B(disable) the OOM killer for the container, as in community.docker. cgroup v1
+        only.
+    type: bool
+  oom_score_adj: &oom_score_adj
+    description:
+      - >-
+        How likely the kernel is to kill the container's processes when the host runs out of memory,
+        from V(-1000) to V(1000).
+    type: int
+  volumes: &volumes
+    description:
+      - >-
+        Volumes and paths of the host to mount, in the forms V(name:/path[:modes]),
+        V(/host/path:/path[:modes]) and V(/path) (an anonymous volume).
+      - >-
+        The modes are V(ro), V(rw), V(nocopy) (do not fill an empty volume with what the image has
+        there), the propagations V(private), V(rprivate), V(shared), V(rshared), V(slave) and
+        V(rslave), V(z) and V(Z), and V(consistent), V(cached) and V(delegated), which make no
+        difference on Linux.
+      - >-
+        V(z) and V(Z) label what is mounted for a container that has SELinux labels, V(z) for all
+        containers and V(Z) for this one. Where it has none they have nothing to do.
+      - >-
+        A path of the host has to exist. A volume that does not exist is made.
+    type: list
+    elements: str
+  mounts: &mounts
+    description:
+      - >-
+        Mounts, as maps. They can be mixed with O(volumes), which writes the same as strings.
+    type: list
+    elements: dict
+    suboptions:
+      type:
+        description:
+          - >-
+            V(bind) shows a path of the host, V(volume) a volume, V(tmpfs) is memory.
+        type: str
+        choices: ["bind", "tmpfs", "volume"]
+        default: "volume"
+      source:
+        description:
+          - >-
+            The path on the host, which has to exist, or the volume's name. A volume without a name
+            is anonymous.
+        type: str
+      target:
+        description:
+          - >-
+            The path in the container.
+        type: str
+        required: true
+      read_only:
+        description:
+          - >-
+            Whether the container can only read it.
+        type: bool
+      propagation:
+        description:
+          - >-
+            How mounts that are made below the path later propagate. The default is V(rprivate).
+            Only for O(mounts[].type=bind).
+        type: str
+        choices: ["private", "rprivate", "shared", "rshared", "slave", "rslave"]
+      no_copy:
+        description:
+          - >-
+            Do not fill an empty volume with what the image has at that path. Only for
+            O(mounts[].type=volume).
+        type: bool
+      tmpfs_size:
+        description:
+          - >-
+            The size, for example V(64m). Only for O(mounts[].type=tmpfs).
+        type: str
+      tmpfs_mode:
+        description:
+          - >-
+            The permissions, octal, as a string. The default is V('1777'). Only for
+            O(mounts[].type=tmpfs).
+        type: str
+  tmpfs: &tmpfs
+    description:
+      - >-
+        Paths that are memory, in the form V(/path[:options]), with options such as V(size=64m),
+        V(mode=1777), V(uid=1000), V(exec).
+    type: list
+    elements: str
+  read_only: &read_only
+    description:
+      - >-
+        Make the container's root file system read-only.
+    type: bool
+  shm_size: &shm_size
+    description:
+      - >-
+        The size of C(/dev/shm). The default is V(64m).
+    type: str
+  devices: &devices
+    description:
+      - >-
+        Devices of the host to add, in the form V(/dev/path[:/path/inside[:permissions]]).
+      - >-
+        A directory stands for all devices below it.
+    type: list
+    elements: str
+  device_cgroup_rules: &device_cgroup_rules
+    description:
+      - >-
+        Rules about devices in addition to the default ones, in the form V(type major:minor
+        permissions), for example V(c 42:* rwm).
+    type: list
+    elements: str
+  published_ports: &published_ports
+    description:
+      - >-
+        Ports to publish, in the forms V(8080:80), V(127.0.0.1:8080:80), V(80) or V(0:80) (a free
+        port of the host), V(127.0.0.1::80), V(8000-8010:80-90), V(8000-8010:80) (the first free
+        one), each with V(/tcp) or V(/udp).
+      - >-
+        Quote them. YAML takes C(22:22) for a number of base 60, which would be port 1342.
+    type: list
+    elements: str
+    aliases: ["ports"]
+  exposed_ports: &exposed_ports
+    description:
+      - >-
+        Ports that the container listens on, for example V(80), V(53/udp) or V(8000-8010). They are
+        recorded, and published by O(publish_all_ports).
+    type: list
+    elements: str
+    aliases: ["exposed", "expose"]
+  publish_all_ports: &publish_all_ports
+    description:
+      - >-
+        Publish every exposed port on a free port of the host.
+    type: bool
+  networks: &networks
+    description:
+      - >-
+        The networks to be on, in order. They have to exist.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description:
+          - >-
+            The network's name.
+        type: str
+        required: true
+      ipv4_address:
+        description:
+          - >-
+            The address on it. The default is a free one.
+        type: str
+      mac_address:
+        description:
+          - >-
+            The MAC address on it. The default is made from the address.
+        type: str
+  network_mode: &network_mode
+    description:
+      - >-
+        V(bridge) (also V(default)): on the networks that O(networks) names, else on the default
+        network. Or a network's name, V(none), V(host), or V(container:<name>) for another
+        container's network.
+      - >-
+        The default is V(bridge).
+    type: str
+  mac_address: &mac_address
+    description:
+      - >-
+        The MAC address on the first network.
+    type: str
+  etc_hosts: &etc_hosts
+    description:
+      - >-
+        Names and addresses for C(/etc/hosts). The address V(host-gateway) stands for the host.
+    type: dict
+  dns_servers: &dns_servers
+    description:
+      - >-
+        DNS servers, instead of the host's.
+    type: list
+    elements: str
+  dns_opts: &dns_opts
+    description:
+      - >-
+        Options of C(/etc/resolv.conf), for example V(ndots:2).
+    type: list
+    elements: str
+  dns_search_domains: &dns_search_domains
+    description:
+      - >-
+        Search domains of C(/etc/resolv.conf). V(.) alone is for none.
+    type: list
+    elements: str
+  capabilities: &capabilities
+    description:
+      - >-
+        Capabilities to add to the default ones, with or without C(CAP_). V(ALL) adds all that the
+        host can give.
+    type: list
+    elements: str
+    aliases: ["cap_add"]
+  cap_drop: &cap_drop
+    description:
+      - >-
+        Capabilities to take away, with or without C(CAP_). V(ALL) takes all that O(capabilities)
+        does not name.
+    type: list
+    elements: str
+  privileged: &privileged
+    description:
+      - >-
+        Give the container all capabilities and devices of the host and no seccomp filter. It can
+        then do what root on the host can.
+    type: bool
+  security_opts: &security_opts
+    description:
+      - >-
+        V(no-new-privileges), V(seccomp=unconfined), V(seccomp=<file>) with a profile on the host in
+        the form of Docker or the OCI runtime specification, V(systempaths=unconfined),
+        V(apparmor=unconfined), V(apparmor=<profile>) with a profile that is loaded on the host,
+        V(label=disable), V(label=user:<user>), V(label=role:<role>), V(label=type:<type>) and
+        V(label=level:<level>).
+      - >-
+        Where AppArmor is enabled and its parser is installed, a container that names no profile has
+        the engine's own (V(apparmor=default)), which refuses what Docker's refuses. One that is
+        privileged has none.
+      - >-
+        Where SELinux is enabled, a container has its labels if one of V(label) is given, but
+        V(label=disable), or the host is set so (O(pycontainer.engine.host#module:selinux)) and it
+        is neither privileged nor has the host's processes or shared memory.
+    type: list
+    elements: str
+  sysctls: &sysctls
+    description:
+      - >-
+        Kernel parameters of the container's own namespaces: V(net.*), V(fs.mqueue.*),
+        V(kernel.shm*), V(kernel.msg*) and V(kernel.sem).
+    type: dict
+  pid_mode: &pid_mode
+    description:
+      - >-
+        V(host) or V(container:<name>), to see their processes. The default is a process namespace
+        of its own.
+    type: str
+  ipc_mode: &ipc_mode
+    description:
+      - >-
+        V(private), V(shareable) (others can join), V(host), V(none) (no C(/dev/shm)) or
+        V(container:<name>).
+      - >-
+        The default is V(private).
+    type: str
+  uts: &uts
+    description:
+      - >-
+        V(host) for the host's host name. The default is a name of its own.
+    type: str
+    choices: ["host"]
+  cgroupns_mode: &cgroupns_mode
+    description:
+      - >-
+        V(private) gives the container a view of its own cgroup only, V(host) one of the host's
+        hierarchies.
+      - >-
+        The default is V(private).
+    type: str
+    choices: ["host", "private"]
+  userns_mode: &userns_mode
+    description:
+      - >-
+        V(auto) gives the container a user namespace of its own: 65536 user and group IDs that
+        nobody else on the host has. Root in it has no rights on the host. V(auto:size=<number>)
+        gives it another number of them.
+      - >-
+        V(host) is the host's user namespace. Root in the container is root of the host, with the
+        container's capabilities.
+      - >-
+        V(private) goes with O(uidmap) or O(gidmap), which imply it.
+      - >-
+        The default is V(auto), where it works. That is not the case with O(privileged), with
+        V(host) for O(network_mode), O(pid_mode) or O(ipc_mode), with O(capabilities) that have no
+        effect in such a namespace, with O(device_cgroup_rules), with IDs from 65536 on in O(user)
+        or O(groups), with bind mounts of file systems whose owners can't be mapped (for example
+        V(/proc), NFS and most of FUSE), and on kernels before Linux 5.19. The container then has
+        the host's user namespace, and RV(security) says so. A container that joins another one's
+        namespaces has that container's user namespace.
+      - >-
+        V(auto) that is asked for by name is refused where it does not work.
+      - >-
+        Files on disk keep their owners, in the image, in volumes and in bind mounts, so volumes can
+        be shared with, and handed on to other containers. Files of users with IDs beyond the
+        container's belong to nobody in it.
+      - >-
+        A container keeps its IDs as long as it exists.
+    type: str
+  uidmap: &uidmap
+    description:
+      - >-
+        The users of the container's own user namespace, in the form V(container ID:host ID[:number
+        of IDs]), for example V(0:100000:65536). They are chosen by you instead of by the engine.
+      - >-
+        Files on disk keep their owners, in the image, in volumes and in bind mounts. Only the
+        processes have these IDs on the host.
+    type: list
+    elements: str
+  gidmap: &gidmap
+    description:
+      - >-
+        Like O(uidmap), for groups. If only one of the two is given, it stands for both.
+    type: list
+    elements: str
+  cgroup_parent: &cgroup_parent
+    description:
+      - >-
+        The cgroup below which the container's own is made, instead of the engine's.
+    type: str
+  restart_policy: &restart_policy
+    description:
+      - >-
+        When to start the container again after it ended. With V(always) and V(unless-stopped) it is
+        started after a reboot, too, unless it was stopped. With V(on-failure) it is not, for a
+        reboot is no failure of the container.
+      - >-
+        The default is V(no).
+    type: str
+    choices: ["no", "on-failure", "always", "unless-stopped"]
+  restart_retries: &restart_retries
+    description:
+      - >-
+        How often to start it again at most, with O(restart_policy=on-failure). V(0) is for no
+        limit.
+    type: int
+  healthcheck: &healthcheck
+    description:
+      - >-
+        How to find out whether the container is well. What is not given is the image's.
+    type: dict
+    suboptions:
+      test:
+        description:
+          - >-
+            The command, as a list that begins with V(CMD) or V(CMD-SHELL), or as a string for a
+            shell in the container. V(NONE) turns the image's health check off.
+        type: raw
+      interval:
+        description:
+          - >-
+            Time between two checks, for example V(1m30s). The default is V(30s).
+        type: str
+      timeout:
+        description:
+          - >-
+            Time that a check may take. The default is V(30s).
+        type: str
+      start_period:
+        description:
+          - >-
+            Time after the start in which failures do not count. The default is V(0s).
+        type: str
+      start_interval:
+        description:
+          - >-
+            Time between two checks in the start period. The default is V(5s).
+        type: str
+      retries:
+        description:
+          - >-
+            Number of failures in a row that make the container unhealthy. The default is V(3).
+        type: int
+  log_driver: &log_driver
+    description:
+      - >-
+        Where the output goes: V(json-file) keeps it on the host, V(none) drops it.
+      - >-
+        The default is V(json-file).
+    type: str
+    choices: ["json-file", "none"]
+  log_options: &log_options
+    description:
+      - >-
+        Options of V(json-file): V(max-size), for example V(10m), and V(max-file), how many files of
+        that size are kept.
+    type: dict
+    aliases: ["log_opt"]
+  auto_remove: &auto_remove
+    description:
+      - >-
+        Remove the container, with its anonymous volumes, when it ends.
+    type: bool
+  containers:
+    description:
+      - >-
+        Containers to handle in one task, each with the options of a single one. All definitions are
+        checked before anything is changed. Then O(parallel) of them are handled at once, and all
+        that are to be started are started together.
+      - >-
+        Where one of them is made anew, those of the list that join its namespaces are made anew
+        with it.
+      - >-
+        A container that fails does not keep the others from their turn. The task then fails at its
+        end, with the results of all.
+      - >-
+        Beside this one only O(parallel) may be given. Any other option is refused, as none of the
+        containers would get it.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description:
+          - The container's name.
+        type: str
+        required: true
+      auth_file: *auth_file
+      ca_path: *ca_path
+      client_cert: *client_cert
+      client_key: *client_key
+      insecure: *insecure
+      validate_certs: *validate_certs
+      comparisons: *comparisons
+      env_file: *env_file
+      force_kill: *force_kill
+      healthy_wait_timeout: *healthy_wait_timeout
+      image: *image
+      keep_volumes: *keep_volumes
+      platform: *platform
+      pull: *pull
+      recreate: *recreate
+      recreate_policy: *recreate_policy
+      restart: *restart
+      state: *state
+      command: *command
+      entrypoint: *entrypoint
+      env: *env
+      user: *user
+      groups: *groups
+      working_dir: *working_dir
+      umask: *umask
+      hostname: *hostname
+      domainname: *domainname
+      init: *init
+      tty: *tty
+      interactive: *interactive
+      labels: *labels
+      stop_signal: *stop_signal
+      stop_timeout: *stop_timeout
+      memory: *memory
+      memory_reservation: *memory_reservation
+      memory_swap: *memory_swap
+      memory_swappiness: *memory_swappiness
+      cpus: *cpus
+      cpu_shares: *cpu_shares
+      cpu_period: *cpu_period
+      cpu_quota: *cpu_quota
+      cpuset_cpus: *cpuset_cpus
+      cpuset_mems: *cpuset_mems
+      pids_limit: *pids_limit
+      blkio_weight: *blkio_weight
+      device_read_bps: *device_read_bps
+      device_write_bps: *device_write_bps
+      device_read_iops: *device_read_iops
+      device_write_iops: *device_write_iops
+      ulimits: *ulimits
+      oom_killer: *oom_killer
+      oom_score_adj: *oom_score_adj
+      volumes: *volumes
+      mounts: *mounts
+      tmpfs: *tmpfs
+      read_only: *read_only
+      shm_size: *shm_size
+      devices: *devices
+      device_cgroup_rules: *device_cgroup_rules
+      published_ports: *published_ports
+      exposed_ports: *exposed_ports
+      publish_all_ports: *publish_all_ports
+      networks: *networks
+      network_mode: *network_mode
+      mac_address: *mac_address
+      etc_hosts: *etc_hosts
+      dns_servers: *dns_servers
+      dns_opts: *dns_opts
+      dns_search_domains: *dns_search_domains
+      capabilities: *capabilities
+      cap_drop: *cap_drop
+      privileged: *privileged
+      security_opts: *security_opts
+      sysctls: *sysctls
+      pid_mode: *pid_mode
+      ipc_mode: *ipc_mode
+      uts: *uts
+      cgroupns_mode: *cgroupns_mode
+      userns_mode: *userns_mode
+      uidmap: *uidmap
+      gidmap: *gidmap
+      cgroup_parent: *cgroup_parent
+      restart_policy: *restart_policy
+      restart_retries: *restart_retries
+      healthcheck: *healthcheck
+      log_driver: *log_driver
+      log_options: *log_options
+      auto_remove: *auto_remove
+  parallel:
+    description:
+      - >-
+        How many of O(containers) are handled at once. The default is two for each CPU of the host.
+    type: int
+"""

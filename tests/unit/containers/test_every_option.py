@@ -1,0 +1,326 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every option and suboption does something: where its row says that it takes effect, in ``inspect``, and by its flag.
+
+A new option needs a line in ``SAMPLES``: a value other than its default, and the command line that says the same.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import shlex
+import stat
+import subprocess
+import sys
+
+import pytest
+from pycontainer import images
+from pycontainer.cli import read, run_flags
+from pycontainer.containers import options
+from pycontainer.containers.lifecycle import create, remove
+from pycontainer.containers.options.table import Computed, Flag, Nowhere, Shown
+from pycontainer.containers.view import inspection
+from pycontainer.engine import Engine
+from pycontainer.networks import catalog
+from pycontainer.reconcile import carry_out
+
+CHECKOUT = pathlib.Path(__file__).resolve().parents[3]
+
+
+class Sample:
+    """A value of an option, and the command line that says it.
+
+    :param beside: other options that it needs. :param without: what the option is without it, for a suboption.
+    """
+
+    def __init__(self, value, line, beside=None, without=None):
+        self.value, self.line, self.beside, self.without = value, line, beside or {}, without
+
+
+def rate(name, number, less):
+    """The samples of a limit on a device. DISK and DISK2 stand for two."""
+    flag = "--" + name.replace("_", "-")
+    value, line = [{"path": "DISK", "rate": number}], f"{flag} DISK:{number}"
+    other = [{"path": "DISK2", "rate": number}]
+    return {
+        name: Sample(value, line),
+        name + ".path": Sample(value, line, without=other),
+        name + ".rate": Sample(value, line, without=[{"path": "DISK", "rate": less}]),
+    }
+
+
+def of_mount(key, value, written, **rest):
+    """The sample of a key of ``mounts``. What HERE stands for is a directory of the host."""
+    line = ",".join(f"{name}={item}" for name, item in rest.items())
+    return {
+        "mounts." + key: Sample(
+            [dict(rest, **{key: value})], f"--mount {line},{written}", without=[rest]
+        )
+    }
+
+
+def of_health(key, value, line):
+    """The sample of a key of ``healthcheck``."""
+    test = {"test": CHECKED}
+    value = dict(test, **{key: value})
+    return {"healthcheck." + key: Sample(value, f"--health-cmd true {line}", without=test)}
+
+
+CHECKED = ["CMD-SHELL", "true"]
+BIND = {"type": "bind", "source": "HERE", "target": "/m"}
+NETWORKS = {"lab": "10.213.1.0/24", "den": "10.213.2.0/24"}  # of the store of these tests
+
+SAMPLES = {
+    "command": Sample(["a", "b"], "IMAGE a b"),
+    "entrypoint": Sample(["/e"], "--entrypoint /e"),
+    "env": Sample({"A": "b"}, "-e A=b"),
+    "user": Sample("7:8", "-u 7:8"),
+    "groups": Sample(["5"], "--group-add 5"),
+    "working_dir": Sample("/w", "-w /w"),
+    "umask": Sample("027", "--umask 027"),
+    "hostname": Sample("box", "-h box"),
+    "domainname": Sample("example.org", "--domainname example.org"),
+    "init": Sample(True, "--init"),
+    "tty": Sample(True, "-t"),
+    "interactive": Sample(True, "-i"),
+    "labels": Sample({"a": "b"}, "-l a=b"),
+    "stop_signal": Sample("USR1", "--stop-signal USR1"),
+    "stop_timeout": Sample(3, "--stop-timeout 3"),
+    "memory": Sample("64m", "-m 64m"),
+    "memory_reservation": Sample("32m", "--memory-reservation 32m"),
+    "memory_swap": Sample("96m", "-m 64m --memory-swap 96m", {"memory": "64m"}),
+    "memory_swappiness": Sample(10, "--memory-swappiness 10"),
+    "cpus": Sample(0.5, "--cpus .5"),
+    "cpu_shares": Sample(512, "-c 512"),
+    "cpu_period": Sample(50000, "--cpu-period 50000"),
+    "cpu_quota": Sample(20000, "--cpu-quota 20000"),
+    "cpuset_cpus": Sample("0", "--cpuset-cpus 0"),
+    "cpuset_mems": Sample("0", "--cpuset-mems 0"),
+    "pids_limit": Sample(50, "--pids-limit 50"),
+    "blkio_weight": Sample(300, "--blkio-weight 300"),
+    **rate("device_read_bps", "1m", "2m"),
+    **rate("device_write_bps", "1m", "2m"),
+    **rate("device_read_iops", 100, 200),
+    **rate("device_write_iops", 100, 200),
+    "ulimits": Sample(["nofile=64:128"], "--ulimit nofile=64:128"),
+    "oom_killer": Sample(True, "--oom-kill-disable"),
+    "oom_score_adj": Sample(100, "--oom-score-adj 100"),
+    "volumes": Sample(["HERE:/v:ro"], "-v HERE:/v:ro"),
+    "mounts": Sample([BIND], "--mount type=bind,source=HERE,target=/m"),
+    **of_mount("type", "tmpfs", "type=tmpfs", target="/m"),
+    **of_mount("source", "data", "source=data", type="volume", target="/m"),
+    "mounts.target": Sample(
+        [dict(BIND, target="/n")], "--mount type=bind,source=HERE,target=/n", without=[BIND]
+    ),
+    **of_mount("read_only", True, "readonly", **BIND),
+    **of_mount("propagation", "rslave", "bind-propagation=rslave", **BIND),
+    **of_mount("no_copy", True, "volume-nocopy", type="volume", source="data", target="/files"),
+    **of_mount("tmpfs_size", "1m", "tmpfs-size=1m", type="tmpfs", target="/m"),
+    **of_mount("tmpfs_mode", "0700", "tmpfs-mode=0700", type="tmpfs", target="/m"),
+    "tmpfs": Sample(["/t:size=1m"], "--tmpfs /t:size=1m"),
+    "read_only": Sample(True, "--read-only"),
+    "shm_size": Sample("1m", "--shm-size 1m"),
+    "devices": Sample(["/dev/null:/dev/nil"], "--device /dev/null:/dev/nil"),
+    "device_cgroup_rules": Sample(["c 42:* rwm"], "--device-cgroup-rule 'c 42:* rwm'"),
+    "published_ports": Sample(["47080:80"], "-p 47080:80"),
+    "exposed_ports": Sample(["80"], "--expose 80"),
+    "publish_all_ports": Sample(True, "-P --expose 80", {"exposed_ports": ["80"]}),
+    "networks": Sample(
+        [{"name": "lab"}, {"name": "den"}], "--network lab --net den", {"network_mode": "lab"}
+    ),
+    "networks.name": Sample(
+        [{"name": "den"}], "--network den", {"network_mode": "den"}, without=[{"name": "lab"}]
+    ),
+    "networks.ipv4_address": Sample(
+        [{"name": "lab", "ipv4_address": "10.213.1.77"}],
+        "--network lab --ip 10.213.1.77",
+        {"network_mode": "lab"},
+        without=[{"name": "lab"}],
+    ),
+    "networks.mac_address": Sample(
+        [{"name": "lab", "mac_address": "02:42:00:00:00:07"}],
+        "--network name=lab,mac-address=02:42:00:00:00:07",
+        {"network_mode": "lab"},
+        without=[{"name": "lab"}],
+    ),
+    "network_mode": Sample("none", "--network none"),
+    "mac_address": Sample("02:42:00:00:00:08", "--mac-address 02:42:00:00:00:08"),
+    "etc_hosts": Sample({"db": "10.0.0.2"}, "--add-host db:10.0.0.2"),
+    "dns_servers": Sample(["10.9.9.9"], "--dns 10.9.9.9"),
+    "dns_opts": Sample(["ndots:3"], "--dns-opt ndots:3"),
+    "dns_search_domains": Sample(["example.net"], "--dns-search example.net"),
+    "capabilities": Sample(["NET_ADMIN"], "--cap-add NET_ADMIN"),
+    "cap_drop": Sample(["CHOWN"], "--cap-drop CHOWN"),
+    "privileged": Sample(True, "--privileged"),
+    "security_opts": Sample(
+        ["no-new-privileges", "seccomp=unconfined"],
+        "--security-opt no-new-privileges --security-opt seccomp=unconfined",
+    ),
+    "sysctls": Sample({"net.core.somaxconn": "99"}, "--sysctl net.core.somaxconn=99"),
+    "pid_mode": Sample("host", "--pid host"),
+    "ipc_mode": Sample("host", "--ipc host"),
+    "uts": Sample("host", "--uts host"),
+    "cgroupns_mode": Sample("host", "--cgroupns host"),
+    "userns_mode": Sample("auto:size=2000", "--userns auto:size=2000"),
+    "uidmap": Sample(["0:200000:9"], "--uidmap 0:200000:9"),
+    "gidmap": Sample(["0:200000:9"], "--gidmap 0:200000:9"),
+    "cgroup_parent": Sample("/of/mine", "--cgroup-parent /of/mine"),
+    "restart_policy": Sample("always", "--restart always"),
+    "restart_retries": Sample(3, "--restart on-failure:3", {"restart_policy": "on-failure"}),
+    "healthcheck": Sample({"test": "NONE"}, "--no-healthcheck", without={"test": CHECKED}),
+    "healthcheck.test": Sample({"test": CHECKED}, "--health-cmd true", without={"test": "NONE"}),
+    **of_health("interval", "7s", "--health-interval 7s"),
+    **of_health("timeout", "7s", "--health-timeout 7s"),
+    **of_health("start_period", "7s", "--health-start-period 7s"),
+    **of_health("start_interval", "7s", "--health-start-interval 7s"),
+    **of_health("retries", 7, "--health-retries 7"),
+    "log_driver": Sample("none", "--log-driver none"),
+    "log_options": Sample({"max-size": "1m"}, "--log-opt max-size=1m"),
+    "auto_remove": Sample(True, "--rm"),
+}
+
+ROWS = {
+    name: row
+    for option in options.OPTIONS.values()
+    for name, row in [
+        (option.name, option),
+        *((f"{option.name}.{sub.name}", sub) for sub in option.suboptions),
+    ]
+}
+
+
+def test_every_option_has_a_sample_and_what_people_need():
+    assert list(SAMPLES) == list(ROWS), "an option without a sample, or in another order"
+    for name, row in ROWS.items():
+        assert row.description.strip() and row.type, name
+        for said in (row.place, row.inspect, row.flag):
+            assert not isinstance(said, Nowhere) or said.reason, name
+
+
+def test_what_is_made_of_the_rows_is_what_is_committed():
+    subprocess.run([sys.executable, CHECKOUT / "devel" / "make_options.py", "--check"], check=True)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_flag_says_the_same(name, tmp_path):
+    """The command line of the sample is what the module makes of its value; the row's flags are among it."""
+    sample, row, files = SAMPLES[name], ROWS[name], known(tmp_path)
+    words = shlex.split(replaced(sample.line, files))
+    line = words if "IMAGE" in words else [*words, "IMAGE"]
+    said = run_flags.options(read(["run", *line])[1], run_flags.RUN_FLAGS)
+    option = name.partition(".")[0]
+    wanted = dict(sample.beside, **{option: replaced(sample.value, files)})
+    assert options.definition(said) == options.definition(wanted)
+    if not isinstance(row.flag, Nowhere):
+        flags = row.flag if isinstance(row.flag, (tuple, list)) else [row.flag]
+        names = [
+            word
+            for flag in flags
+            for word in (
+                flag.names.split(", ") if isinstance(flag, Flag) else [flag.partition(" ")[0]]
+            )
+        ]
+        assert set(names) & set(words), f"the sample's line has none of {names}"
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("name", SAMPLES)
+def test_an_option_takes_effect_and_inspect_shows_it(name, made):
+    sample, row = SAMPLES[name], ROWS[name]
+    option = name.partition(".")[0]
+    base = dict(sample.beside)
+    if sample.without is not None:
+        base[option] = sample.without
+    plain = made(base)
+    changed = made(dict(sample.beside, **{option: sample.value}))
+    if not isinstance(row.place, Nowhere):
+        for place in row.place if isinstance(row.place, tuple) else (row.place,):
+            assert at(changed.files, place) != at(plain.files, place), f"nothing of it in {place}"
+    shown = row.inspect.key if isinstance(row.inspect, (Shown, Computed)) else row.inspect
+    if not isinstance(shown, Nowhere):
+        assert value_at(changed.inspect, shown) != value_at(plain.inspect, shown), (
+            f"nothing of it in inspect's {shown}"
+        )
+
+
+# -- a store with an image and containers that were made of it
+
+
+class Made:
+    """What was made of a definition: ``files`` by name, JSON parsed, and what ``inspect`` says, without ids that are new each time."""
+
+    def __init__(self, engine, record):
+        self.files, ident = {}, record["id"]
+        for name in ("config.json", "run.json", "hosts", "resolv.conf"):
+            with open(os.path.join(engine.paths.container(ident), name)) as file:
+                text = file.read().replace(ident, "ID").replace(ident[:12], "ID")
+            self.files[name] = json.loads(text) if name.endswith(".json") else text
+        self.inspect = json.loads(
+            json.dumps(inspection.inspect(engine, record))
+            .replace(ident, "ID")
+            .replace(ident[:12], "ID")
+        )
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory):
+    """An engine with an image and networks, and what the words of the samples stand for."""
+    directory = tmp_path_factory.mktemp("options")
+    root, files = directory / "root", known(directory)
+    (root / "files").mkdir(parents=True)
+    for minor, name in enumerate(("DISK", "DISK2")):
+        os.mknod(files[name], stat.S_IFBLK | 0o600, os.makedev(7, minor))
+    with Engine(data=str(directory / "data"), run=str(directory / "run")) as engine:
+        carry_out(images.plan_import(engine, "box:1", str(root), {"command": ["serve"]}), False)
+        for name, subnet in NETWORKS.items():
+            catalog.add(
+                engine, catalog.complete(engine, name, {"subnet": subnet, "automatic": False})
+            )
+        yield engine, files
+
+
+@pytest.fixture
+def made(stored):
+    """``made(params)`` says what is made of a container's options."""
+    engine, files = stored
+
+    def make(params):
+        definition = options.definition(replaced(params, files))
+        options.check(definition)
+        image = images.get(engine, "box:1")["id"]
+        record = create.create(engine, "web", definition, image)
+        found = Made(engine, record)
+        remove.remove(engine, record, force=True)
+        return found
+
+    return make
+
+
+def known(directory):
+    """What words of the samples stand for."""
+    return {"HERE": str(directory), "DISK2": str(directory / "b"), "DISK": str(directory / "a")}
+
+
+def replaced(value, words):
+    """A sample's value with the words of :func:`known` replaced."""
+    text = json.dumps(value)
+    for word, path in words.items():
+        text = text.replace(word, path)
+    return json.loads(text)
+
+
+def value_at(document, key):
+    """What a document has at ``a.b.c``, None where it has nothing. A key may have dots itself."""
+    while isinstance(document, dict):
+        if key in document:
+            return document[key]
+        first, dot, key = key.partition(".")
+        document = document.get(first) if dot else None
+    return None
+
+
+def at(files, place):
+    file, _space, key = place.partition(" ")
+    return value_at(files[file], key) if key else files[file]

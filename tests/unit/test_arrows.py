@@ -107,13 +107,11 @@ BACKWARDS = {
     "containers/client/monitor_client.py": "containers.lifecycle.cleanup",
     "containers/lifecycle/cleanup.py": "containers.monitor.engine_launch",
     "containers/view/running.py": "containers.access.execute",
-    "images/client/referrers.py": "images.library.records",
     "oci/checkpoint/save.py": "oci.command.states",
     "oci/command/bundle_launch.py": "oci.command.commands.ending",
     "oci/spec/document.py": "oci.features.hooks oci.features.net_devices oci.features.resctrl oci.features.sysctls",
     "oci/spec/mounts.py": "oci.features.tmp_copy_up",
     "oci/spec/process.py": "oci.features.scheduling oci.features.seccomp_listener",
-    "registry/http/server.py": "registry.proxy.proxy",
 }
 
 # The same between parts.

@@ -14,6 +14,7 @@ import pytest
 from pycontainer.errors import RegistryError, Unsupported
 from pycontainer.images.client import client as clients
 from pycontainer.images.client import retry, transport
+from pycontainer.images.client.basic_auth import Credentials
 from pycontainer.images.library import garbage
 from pycontainer.images.model import manifest, reference
 from support.faulty_registry import CONFIG, LAYER, MANIFEST, serving
@@ -147,7 +148,9 @@ def test_a_redirect_gets_no_authorization(server):
 
         server.fault = fault
         assert (
-            connect(server, ("me", "secret")).small_blob(manifest.digest_of(CONFIG), 10000)
+            connect(server, Credentials("me", "secret")).small_blob(
+                manifest.digest_of(CONFIG), 10000
+            )
             == CONFIG
         )
         assert "Authorization" not in other.seen[-1][2]
@@ -155,7 +158,7 @@ def test_a_redirect_gets_no_authorization(server):
 
 @pytest.mark.parametrize(
     "credentials",
-    (None, ("me", "secr:et"), {"identitytoken": "refresh"}),
+    (None, Credentials("me", "secr:et"), Credentials(identity_token="refresh")),
     ids=("anonymous", "basic", "identity"),
 )
 def test_tokens(server, credentials):
@@ -198,7 +201,7 @@ def test_tokens(server, credentials):
     assert len(issued) == 1 and issued[0][:2] == (["repository:a/b:pull"], ["reg, istry"])
     expected = (
         "Basic " + base64.b64encode(b"me:secr:et").decode()
-        if isinstance(credentials, tuple)
+        if credentials is not None and credentials.basic
         else None
     )
     assert issued[0][2] == expected
@@ -209,7 +212,7 @@ def test_refused_credentials(server):
         handler.answer(401, b"", {"WWW-Authenticate": 'Basic realm="r"'}) or True
     )
     with pytest.raises(RegistryError, match="refuses the credentials of me"):
-        connect(server, ("me", "wrong")).manifest("1")
+        connect(server, Credentials("me", "wrong")).manifest("1")
     with pytest.raises(RegistryError, match="asks for credentials and there are none"):
         connect(server).manifest("1")
 

@@ -14,6 +14,7 @@ import pytest
 from pycontainer.errors import EngineError
 from pycontainer.images.client import client as clients
 from pycontainer.images.client import retry, transport, upload
+from pycontainer.images.client.basic_auth import Credentials
 from pycontainer.images.configuration import login
 from pycontainer.images.model import manifest, reference
 from support import faulty_registry as faulty
@@ -289,7 +290,7 @@ def client_of(server, repository):
     return clients.Client(
         reference.parse(f"{server.host}/{repository}:1"),
         transport.Transport(),
-        ("me", "secret"),
+        Credentials("me", "secret"),
         tries=2,
     )
 

@@ -18,6 +18,7 @@ from pycontainer import images
 from pycontainer.errors import HostError, InvalidInput, NotFound, RegistryError, Untrusted
 from pycontainer.images.client import client as clients
 from pycontainer.images.client import referrers, retry, transport, upload
+from pycontainer.images.client.basic_auth import Credentials
 from pycontainer.images.model import manifest, reference
 from pycontainer.images.plans import push
 from pycontainer.images.trust import keys, signatures
@@ -322,7 +323,7 @@ def test_a_mount_that_is_refused_is_no_reason_not_to_send_the_blob(server, clien
         return False
 
     server.fault = fault
-    client.authorizer._credentials = ("me", "secret")
+    client.authorizer._credentials = Credentials("me", "secret")
     assert (
         upload.push_blob(client.for_push(["x/y"]), DIGEST, Source(), "x/y") == "pushed"
         and server.blobs[DIGEST] == DATA

@@ -117,10 +117,13 @@ def root(tmp_path):
 def make_server(root):
     """Start a server; all that were started are stopped in the end."""
     from pycontainer.registry.http.server import Server
+    from pycontainer.registry.proxy import proxy as cache
 
     servers = []
 
-    def make(root=root, listen=(("127.0.0.1", 0),), **options):
+    def make(root=root, listen=(("127.0.0.1", 0),), proxy=None, **options):
+        if proxy:
+            options["make_api"] = cache.maker(proxy)
         server = Server(root, list(listen), log=options.pop("log", print), **options)
         server.start()
         servers.append(server)

@@ -15,6 +15,7 @@ import urllib.parse
 import pytest
 from pycontainer import reconcile
 from pycontainer.errors import InvalidInput, RegistryError
+from pycontainer.images.client.basic_auth import Credentials
 from pycontainer.images.configuration import credentials, login
 from pycontainer.registry.http import auth
 from pycontainer.store.paths import Paths
@@ -68,10 +69,7 @@ def test_login_and_logout(task, guarded, config):
     again = task(**wanted)
     assert not again["changed"] and not again["login"]["verified"]
     assert task(reauthorize=True, **wanted)["login"]["verified"]
-    assert credentials.lookup(guarded, auth_file=config) == {
-        "username": "ann",
-        "password": "secret",
-    }
+    assert credentials.lookup(guarded, auth_file=config) == Credentials("ann", "secret")
     for check in (True, False):
         assert task(check=check, registry_url=guarded, state="absent")["changed"]
     assert (
@@ -90,7 +88,7 @@ def test_refused_credentials_are_not_kept(task, guarded, config):
     for check in (True, False):
         with pytest.raises(RegistryError, match="refuses the credentials of ann"):
             task(check=check, registry_url=guarded, username="ann", password="false")
-    assert credentials.lookup(guarded, auth_file=config)["password"] == "secret"
+    assert credentials.lookup(guarded, auth_file=config).password == "secret"
     result = task(registry_url=guarded, username="ann", password="false", verify=False)
     assert result["diff"]["after"] == {"credentials": "ann (new password)"} and result["diff"][
         "before"
@@ -228,10 +226,7 @@ def test_docker_hub_and_paths(task, config):
             "https://index.docker.io/v1/",
             "r.example.com/team",
         ]
-    assert credentials.lookup("r.example.com", "team/app", config) == {
-        "username": "t",
-        "password": "p",
-    }
+    assert credentials.lookup("r.example.com", "team/app", config) == Credentials("t", "p")
     assert credentials.lookup("r.example.com", "other/app", config) is None
 
 

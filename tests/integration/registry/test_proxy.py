@@ -328,7 +328,7 @@ def test_credentials_for_upstream(guarded, make_server, tmp_path, monkeypatch):
             ("c", {"remote_url": url}),
         )
     )
-    registries = images.Registries(credentials=("me", "secret"))
+    registries = images.Registries(credentials=images.Credentials("me", "secret"))
     target = registries.client(images.parse("127.0.0.1:%d/test/one:1" % guarded.port)).for_push()
     data = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": []}).encode()
     target.put_manifest("1", data, INDEX)

@@ -13,6 +13,7 @@ import pytest
 from pycontainer.errors import EngineError, RegistryError
 from pycontainer.images.client import auth, foreign_layers, headers, redirects, transport, upload
 from pycontainer.images.client import client as clients
+from pycontainer.images.client.basic_auth import Credentials
 from pycontainer.images.model import reference
 
 IMAGES = pathlib.Path(redirects.__file__).parent
@@ -214,7 +215,10 @@ WAYS = {  # what leads somewhere: (the answers before, what is done)
 }
 
 
-def go(way, target, insecure=False, credentials=("me", "secret")):
+ME = Credentials("me", "secret")
+
+
+def go(way, target, insecure=False, credentials=ME):
     answers, act = WAYS[way]
     connection = Connection(answers(target), insecure)
     client = clients.Client(reference.parse(HOME + "/a/b:1"), connection, credentials)

@@ -12,6 +12,7 @@ import time
 import pytest
 from pycontainer.errors import InvalidInput, RegistryError
 from pycontainer.images.client import auth, headers, retry, transport
+from pycontainer.images.client.basic_auth import Credentials
 
 
 @pytest.mark.parametrize(
@@ -67,7 +68,7 @@ def test_retry_after_is_obeyed_within_bounds():
 
 def test_of_requests_at_once_all_may_be_challenged():
     """Those that were on their way without credentials when the first one was asked for them are no refusal."""
-    found = auth.Authorizer(None, "r.example", ("me", "secret"))
+    found = auth.Authorizer(None, "r.example", Credentials("me", "secret"))
     for _request in range(2):
         found.answer(['Basic realm="r"'], [], None)
     with pytest.raises(RegistryError, match="registry r.example refuses the credentials of me"):

@@ -11,6 +11,7 @@ import stat
 
 import pytest
 from pycontainer.errors import InvalidInput, NotFound, RegistryError
+from pycontainer.images.client.basic_auth import Credentials
 from pycontainer.images.configuration import credentials
 
 HUB = "https://index.docker.io/v1/"
@@ -51,10 +52,7 @@ def test_nothing():
 )
 def test_the_forms_of_a_key(tmp_path, key):
     path = write(tmp_path / "f", {"auths": {key: auth("ann", "a:b")}})
-    assert credentials.lookup("example.com:5000", auth_file=path) == {
-        "username": "ann",
-        "password": "a:b",
-    }
+    assert credentials.lookup("example.com:5000", auth_file=path) == Credentials("ann", "a:b")
     assert credentials.lookup("example.com", auth_file=path) is None
 
 
@@ -63,7 +61,7 @@ def test_the_forms_of_a_key(tmp_path, key):
 )
 def test_docker_hub(tmp_path, key):
     path = write(tmp_path / "f", {"auths": {key: auth("ann", "x")}})
-    assert credentials.lookup("docker.io", "library/alpine", path)["username"] == "ann"
+    assert credentials.lookup("docker.io", "library/alpine", path).username == "ann"
 
 
 def test_the_forms_of_an_entry(tmp_path):
@@ -83,11 +81,11 @@ def test_the_forms_of_an_entry(tmp_path):
             }
         },
     )
-    assert credentials.lookup("token", auth_file=path) == {"identitytoken": "t"}
+    assert credentials.lookup("token", auth_file=path) == Credentials(identity_token="t")
     assert (
         credentials.lookup("plain", auth_file=path)
         == credentials.lookup("nul", auth_file=path)
-        == {"username": "u", "password": "p"}
+        == Credentials("u", "p")
     )
     for host in ("empty", "broken", "null"):
         assert credentials.lookup(host, auth_file=path) is None
@@ -106,7 +104,7 @@ def test_the_most_specific_key_wins(tmp_path):
     )
 
     def user(repository):
-        return credentials.lookup("example.com", repository, path)["username"]
+        return credentials.lookup("example.com", repository, path).username
 
     assert [
         user(name) for name in (None, "other", "teamwork", "team/other", "team/app", "team/app/sub")
@@ -115,21 +113,21 @@ def test_the_most_specific_key_wins(tmp_path):
 
 def test_the_order_of_files(tmp_path, monkeypatch):
     write(tmp_path / ".dockercfg", {"r": auth("old", "x")})
-    assert credentials.lookup("r")["username"] == "old"
+    assert credentials.lookup("r").username == "old"
     write(tmp_path / ".config/containers/auth.json", {"auths": {"r": auth("containers", "x")}})
-    assert credentials.lookup("r")["username"] == "containers"
+    assert credentials.lookup("r").username == "containers"
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
     write(tmp_path / "run/containers/auth.json", {"auths": {"r": auth("runtime", "x")}})
-    assert credentials.lookup("r")["username"] == "runtime"
+    assert credentials.lookup("r").username == "runtime"
     write(tmp_path / ".docker/config.json", {"auths": {"r": auth("docker", "x")}})
-    assert credentials.lookup("r")["username"] == "docker"
+    assert credentials.lookup("r").username == "docker"
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "other"))
     write(tmp_path / "other/config.json", {"auths": {"r": auth("other", "x")}})
-    assert credentials.lookup("r")["username"] == "other"
+    assert credentials.lookup("r").username == "other"
     monkeypatch.setenv(
         "REGISTRY_AUTH_FILE", write(tmp_path / "named.json", {"auths": {"r": auth("named", "x")}})
     )
-    assert credentials.lookup("r")["username"] == "named"
+    assert credentials.lookup("r").username == "named"
     assert credentials.lookup("r", auth_file=write(tmp_path / "asked", {"auths": {}})) is None
 
 
@@ -158,7 +156,7 @@ def test_store_makes_the_file_for_its_owner_alone(tmp_path):
     assert (
         credentials.lookup("example.com")
         == credentials.kept("example.com")
-        == {"username": "ann", "password": "pässwörd"}
+        == Credentials("ann", "pässwörd")
     )
     assert json.loads(path.read_text()) == {"auths": {"example.com": auth("ann", "pässwörd")}}
 
@@ -196,9 +194,9 @@ def test_a_link_stays_a_link(tmp_path):
     path = write(tmp_path / "real", {})
     (tmp_path / "link").symlink_to(path)
     credentials.store("r", "a", "b", str(tmp_path / "link"))
-    assert (tmp_path / "link").is_symlink() and credentials.lookup("r", auth_file=path)[
-        "username"
-    ] == "a"
+    assert (tmp_path / "link").is_symlink() and credentials.lookup(
+        "r", auth_file=path
+    ).username == "a"
 
 
 @pytest.mark.root
@@ -248,7 +246,7 @@ def test_helper(tmp_path, helper, document):
     for host in ("r.example.com", "docker.io"):
         assert credentials.lookup(host, auth_file=path) is None
         credentials.store(host, "ann", "secret", path)
-        assert credentials.lookup(host, auth_file=path) == {"username": "ann", "password": "secret"}
+        assert credentials.lookup(host, auth_file=path) == Credentials("ann", "secret")
         assert "secret" not in open(path).read() and len(os.listdir(helper)) == 1
         credentials.erase(host, path)
         assert credentials.lookup(host, auth_file=path) is None and os.listdir(helper) == []
@@ -256,17 +254,17 @@ def test_helper(tmp_path, helper, document):
 
 def test_a_helpers_token(tmp_path, helper):
     (helper / "r").write_text('{"Username": "<token>", "Secret": "t"}')
-    assert credentials.lookup("r", auth_file=write(tmp_path / "f", {"credsStore": "toy"})) == {
-        "identitytoken": "t"
-    }
+    assert credentials.lookup(
+        "r", auth_file=write(tmp_path / "f", {"credsStore": "toy"})
+    ) == Credentials(identity_token="t")
 
 
 def test_a_helper_that_is_not_there(tmp_path):
     inline = {"auths": {"r": auth("a", "b")}}
     assert (
-        credentials.lookup("r", auth_file=write(tmp_path / "f", dict(inline, credsStore="none")))[
-            "username"
-        ]
+        credentials.lookup(
+            "r", auth_file=write(tmp_path / "f", dict(inline, credsStore="none"))
+        ).username
         == "a"
     )
     with pytest.raises(RegistryError, match="docker-credential-none.*not installed"):

@@ -60,6 +60,8 @@ _HOMES = {
     "name_image": "plans.present",
     "tagged": "plans.present",
     "Registries": "configuration.access",
+    "Credentials": "client.basic_auth",
+    "Refused": "client.client",
     "describe_policy": "trust.trust",
     "describe_registries": "configuration.access",
     "registries_of": "task",

@@ -225,7 +225,11 @@ def _look_into(engine, document, params):
     if params.get("referrers"):
         from .client import referrers
 
-        document["Referrers"] = referrers.listing(engine, Registries(), document["Id"])
+        registries = Registries()
+        document["Referrers"] = referrers.listing(
+            records.digests_of(engine, document["Id"]),
+            lambda wanted: registries.source(wanted, engine),
+        )
 
 
 def _tagged(text, tag):

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import copy
 import ipaddress
 import os
 import re
@@ -15,13 +16,22 @@ from .content import storage
 from .http import auth, listen
 from .service import service
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Literal
+
+    from ..engine import Engine
+    from .service.service import Config, Row, UpstreamConfig
+
+
 NAME = re.compile("[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}")
 DEFAULT_LISTEN = ["127.0.0.1:5000"]
 
 
-def plan(engine, params):
-    """The plan of a task of the module ``registry``; ``params`` are its options.
+def plan(engine: Engine, params: dict[str, Any]) -> Plan:
+    """Plan a task of the module ``registry``.
 
+    :param params: the task's options.
     :raises InvalidInput, Conflict: before anything is changed.
     """
     if not NAME.fullmatch(params["name"]):
@@ -35,7 +45,7 @@ def plan(engine, params):
         return _absent(engine, params, current)
     if params["delete_storage"]:
         raise InvalidInput("delete_storage", True, "true with state=absent only")
-    wanted = {
+    wanted: Row = {
         "name": params["name"],
         "config": _config(engine, params, current),
         "wanted": params["state"],
@@ -47,10 +57,12 @@ def plan(engine, params):
 # --- what is wanted ---
 
 
-def _config(engine, params, current):
-    """The registry's configuration: what it is, or the defaults, with what the task names in their place."""
+def _config(engine: Engine, params: dict[str, Any], current: Row | None) -> Config:
+    """Return the registry's configuration: what it is, or the defaults, with what the task names in
+    their place.
+    """
     default_path = os.path.join(engine.paths.registries, params["name"])
-    defaults = {
+    defaults: Config = {
         "listen": DEFAULT_LISTEN,
         "path": default_path,
         "tls_cert": None,
@@ -58,7 +70,7 @@ def _config(engine, params, current):
         "users": None,
         "proxy": None,
     }
-    config = dict(current["config"]) if current else defaults
+    config = copy.copy(current["config"]) if current else defaults
     if params["listen"] is not None:
         config["listen"] = [listen.show(*listen.parse(text)) for text in params["listen"]]
         if not config["listen"] or len(set(config["listen"])) != len(config["listen"]):
@@ -72,10 +84,8 @@ def _config(engine, params, current):
     if (
         params["tls_cert"] is not None
     ):  # a certificate that comes without a key has it in its own file
-        config["tls_cert"], config["tls_key"] = (
-            params["tls_cert"] or None,
-            params["tls_key"] or None,
-        )
+        config["tls_cert"] = params["tls_cert"] or None
+        config["tls_key"] = params["tls_key"] or None
     elif params["tls_key"] is not None:
         raise InvalidInput(
             "tls_key", params["tls_key"], "a key together with its certificate in tls_cert"
@@ -87,8 +97,8 @@ def _config(engine, params, current):
     return config
 
 
-def _proxy(asked):
-    """The upstream that a task names, in normal form; None for an empty address."""
+def _proxy(asked: dict[str, Any]) -> UpstreamConfig | None:
+    """Return the upstream that a task names, in normal form; None for an empty address."""
     from .proxy import proxy
 
     if not asked.get("remote_url"):
@@ -100,19 +110,24 @@ def _proxy(asked):
                 "nothing without proxy.remote_url",
             )
         return None
-    found = {
-        key: asked.get(key) or None for key in ("remote_url", "username", "password", "ca_path")
+    found: UpstreamConfig = {
+        "remote_url": asked["remote_url"],
+        "username": asked.get("username") or None,
+        "password": asked.get("password") or None,
+        "ca_path": asked.get("ca_path") or None,
+        "insecure": bool(asked.get("insecure")),
+        "ttl": units.duration(
+            proxy.DEFAULT_TTL if asked.get("ttl") is None else asked["ttl"], "proxy.ttl"
+        ),
     }
-    found["insecure"] = bool(asked.get("insecure"))
-    found["ttl"] = units.duration(
-        proxy.DEFAULT_TTL if asked.get("ttl") is None else asked["ttl"], "proxy.ttl"
-    )
     proxy.check(found)
     return found
 
 
-def _users(asked, known):
-    """``{name: secret}`` of the users that a task names; the secret stays where the password is the same."""
+def _users(asked: list[dict[str, str]], known: dict[str, str]) -> dict[str, str]:
+    """Return the secrets of the users that a task names; a secret stays where the password is the
+    same.
+    """
     found = {}
     for user in asked:
         auth.check_name(user["name"], "users.name")
@@ -132,8 +147,10 @@ def _users(asked, known):
 # --- whether it can be had ---
 
 
-def _check(engine, wanted, current):
-    """:raises EngineError: when the configuration can't work on this host, as far as that can be seen beforehand."""
+def _check(engine: Engine, wanted: Row, current: Row | None) -> None:
+    """:raises EngineError: where the configuration can't work on this host, as far as that shows
+    beforehand.
+    """
     config, name = wanted["config"], wanted["name"]
     for other in service.rows(engine):
         if other["name"] != name and other["config"]["path"] == config["path"]:
@@ -157,7 +174,7 @@ def _check(engine, wanted, current):
                 listen.bind(address, port).close()
 
 
-def _check_published(engine, address, port):
+def _check_published(engine: Engine, address: str, port: int) -> None:
     for row in engine.db.all("SELECT * FROM ports WHERE protocol = 'tcp' AND host_port = ?", port):
         if row["host_ip"] == address or {row["host_ip"], address} & {"0.0.0.0", "::", ""}:
             container = engine.db.one("SELECT name FROM containers WHERE id = ?", row["container"])
@@ -170,7 +187,7 @@ def _check_published(engine, address, port):
 # --- the plans ---
 
 
-def _present(engine, wanted, current):
+def _present(engine: Engine, wanted: Row, current: Row | None) -> Plan:
     name, config = wanted["name"], wanted["config"]
     found = Plan(
         f"registry {name}",
@@ -178,22 +195,8 @@ def _present(engine, wanted, current):
     )
     found.warnings += _warnings(wanted, current)
     lives = service.lives(engine, name)
-    before = current["config"] if current else {}
-    for key in ("listen", "path", "tls_cert", "tls_key"):
-        if current and before[key] != config[key]:
-            found.add(key, before[key], config[key], f"change {key} of registry {name}")
-    if current and before["proxy"] != config["proxy"]:
-        found.add(
-            "proxy",
-            *_show_proxies(before["proxy"], config["proxy"]),
-            f"change proxy of registry {name}",
-        )
-    if current and before["users"] != config["users"]:
-        found.add(
-            "users",
-            *_show_users(before["users"], config["users"]),
-            f"change users of registry {name}",
-        )
+    if current:
+        _add_changes(found, name, current["config"], config)
     state = _state(engine, wanted, current, lives)
     if state is not None or current is None:
         before = state or "absent"
@@ -219,8 +222,22 @@ def _present(engine, wanted, current):
     return found
 
 
-def _state(engine, wanted, current, lives):
-    """What the registry's state is where that is not what is wanted, else None."""
+def _add_changes(found: Plan, name: str, before: Config, config: Config) -> None:
+    """Add what differs between two configurations to a plan."""
+    key: Literal["listen", "path", "tls_cert", "tls_key"]
+    for key in ("listen", "path", "tls_cert", "tls_key"):
+        if before[key] != config[key]:
+            found.add(key, before[key], config[key], f"change {key} of registry {name}")
+    if before["proxy"] != config["proxy"]:
+        proxies = _show_proxies(before["proxy"], config["proxy"])
+        found.add("proxy", *proxies, f"change proxy of registry {name}")
+    if before["users"] != config["users"]:
+        users = _show_users(before["users"], config["users"])
+        found.add("users", *users, f"change users of registry {name}")
+
+
+def _state(engine: Engine, wanted: Row, current: Row | None, lives: bool) -> str | None:
+    """Return the registry's state where that is not what is wanted, else None."""
     if wanted["wanted"] == "stopped":
         if lives:
             return "started"
@@ -238,16 +255,18 @@ def _state(engine, wanted, current, lives):
     return None
 
 
-def _show_proxies(before, after):
-    """Both sides of the difference, without the password."""
+def _show_proxies(before: UpstreamConfig | None, after: UpstreamConfig | None) -> tuple[Any, Any]:
+    """Return both sides of the difference, without the password."""
     shown = service.show_proxy(after)
-    if before and after and before["password"] != after["password"]:
+    if before and after and shown and before["password"] != after["password"]:
         shown["password"] = "(new password)"
     return service.show_proxy(before), shown
 
 
-def _show_users(before, after):
-    """Both sides of the difference, without anything secret."""
+def _show_users(
+    before: dict[str, str] | None, after: dict[str, str] | None
+) -> tuple[list[str], list[str]]:
+    """Return both sides of the difference, without anything secret."""
     before, after = before or {}, after or {}
     return sorted(before), [
         name + (" (new password)" if name in before and before[name] != after[name] else "")
@@ -255,7 +274,7 @@ def _show_users(before, after):
     ]
 
 
-def _warnings(wanted, current):
+def _warnings(wanted: Row, current: Row | None) -> list[str]:
     config, found = wanted["config"], []
     open_to_others = [
         text
@@ -275,8 +294,8 @@ def _warnings(wanted, current):
     return found
 
 
-def _apply(engine, wanted, current):
-    """Write down what is wanted, then bring it about; where that fails, put back what was."""
+def _apply(engine: Engine, wanted: Row, current: Row | None) -> None:
+    """Write down what is wanted, then bring it about. Where that fails, put back what was."""
     name = wanted["name"]
     with engine.locks.hold("registry", name):
         service.put(engine, wanted)
@@ -292,7 +311,7 @@ def _apply(engine, wanted, current):
             raise
 
 
-def _run(engine, row):
+def _run(engine: Engine, row: Row) -> None:
     name = row["name"]
     if row["wanted"] == "stopped":
         service.stop(engine, name)
@@ -305,14 +324,14 @@ def _run(engine, row):
         service.start(engine, row)
 
 
-def _restore(engine, row):
+def _restore(engine: Engine, row: Row) -> None:
     try:
         _run(engine, row)
     except EngineError:
         pass  # the error that made it necessary says more
 
 
-def _absent(engine, params, current):
+def _absent(engine: Engine, params: dict[str, Any], current: Row | None) -> Plan:
     name, found = params["name"], Plan(f"registry {params['name']}", lambda: {"registry": None})
     path = os.path.normpath(
         current["config"]["path"]
@@ -330,7 +349,7 @@ def _absent(engine, params, current):
         else None
     )
 
-    def apply():
+    def apply() -> None:
         with (
             engine.locks.hold("registry", name),
             engine.operations.record("remove-registry", name=name, storage=doomed),

@@ -1,14 +1,14 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Answering a registry's challenge: Basic (RFC 7617) or a Bearer token (distribution-spec, token.md, oauth.md).
+"""Answer a registry's challenge: Basic (RFC 7617) or a Bearer token (distribution-spec, token.md,
+oauth.md).
 
-Credentials go only to the registry itself and to the token service that it names, and over TLS unless the registry
-itself is spoken to without.
+Credentials go only to the registry itself and to the token service that it names, and over TLS
+unless the registry itself is reached without.
 """
 
 from __future__ import annotations
 
-import base64
 import http.client
 import time
 from urllib.parse import urlencode
@@ -17,7 +17,17 @@ from ...errors import EngineError, RegistryError
 from ...untrusted import json_reader
 from ...untrusted.text import printable
 from . import headers, redirects, retry
+from .basic_auth import Credentials
 from .transport import explain
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from .redirects import Address
+    from .transport import Transport
+
 
 LONGEST_TOKEN = 32768  # characters: no server takes more in a header
 LONGEST_LIFE = 86400  # seconds for which a token is taken to be good
@@ -26,40 +36,52 @@ LONGEST_LIFE = 86400  # seconds for which a token is taken to be good
 class Authorizer:
     """The Authorization header for one registry.
 
-    :param credentials: ``(user, password)``, ``{"identitytoken": ...}`` or None; or a function that finds them, which is called when
-        the registry asks for them: many don't, and a credential helper is a program to be run.
+    :param credentials: the :class:`Credentials`, None for none, or a function that finds them. It
+        is called when the registry asks for them: many registries don't, and a credential helper is
+        a program to run.
     """
 
-    def __init__(self, transport, registry, credentials=None):
+    def __init__(
+        self,
+        transport: Transport,
+        registry: str,
+        credentials: Credentials | Callable[[], Credentials | None] | None = None,
+    ) -> None:
         self.transport, self.registry = transport, registry
         self._credentials = credentials
-        self._basic = None
-        self._tokens = {}  # scopes -> (header, good until)
+        self._basic: str | None = None
+        self._tokens: dict[tuple[str, ...], tuple[str, float]] = {}  # header, good until
 
     @property
-    def credentials(self):
+    def credentials(self) -> Credentials | None:
         if callable(self._credentials):
             self._credentials = self._credentials()
         return self._credentials
 
     @property
-    def user(self):
-        """Whose credentials were asked for; None for nobody's."""
-        return self._credentials[0] if isinstance(self._credentials, tuple) else None
+    def user(self) -> str | None:
+        """The user whose credentials the registry has asked for; None where it has not asked, or
+        there is no user.
+        """
+        return self._credentials.username if isinstance(self._credentials, Credentials) else None
 
-    def header(self, scopes):
-        """The header for ``scopes`` (list of text), as far as it is known; None before any challenge."""
+    def header(self, scopes: Sequence[str]) -> str | None:
+        """Return the header for ``scopes`` (``repository:<name>:pull``), or None before any
+        challenge.
+        """
         token, until = self._tokens.get(tuple(scopes), (None, 0))
         if token and time.monotonic() < until:
             return token
         return self._basic
 
-    def answer(self, values, scopes, sent=None):
+    def answer(self, values: list[str], scopes: Sequence[str], sent: str | None = None) -> None:
         """Meet the challenges of a 401 answer; the next :meth:`header` has the result.
 
-        :param sent: the Authorization header of the request that was answered so, or None: of several requests at once the others may be on their way
-            without credentials when the first one's challenge is met.
-        :raises RegistryError: when they can't be met.
+        :param values: the answer's WWW-Authenticate headers.
+        :param sent: the Authorization header of the request that was answered so. Of several
+            requests at once, others may be on their way without credentials when the challenge of
+            the first is met.
+        :raises RegistryError: where they can't be met.
         """
         found = dict(reversed(headers.challenges(values)))
         if "bearer" in found and "realm" in found["bearer"]:
@@ -70,39 +92,35 @@ class Authorizer:
                 f"registry {self.registry} asks for a way to authenticate that is not known here: "
                 f"{printable(', '.join(found), 200) or 'none'}"
             )
-        if not isinstance(self.credentials, tuple):
+        credentials = self.credentials
+        if credentials is None or credentials.basic is None:
             raise RegistryError(
                 f"registry {self.registry} asks for credentials and there are none for it; log in "
                 "with registry_login"
             )
         if sent is not None and sent == self._basic:
             raise RegistryError(
-                f"registry {self.registry} refuses the credentials of {self.credentials[0]}"
+                f"registry {self.registry} refuses the credentials of {credentials.username}"
             )
-        self._basic = self._encoded()
+        self._basic = credentials.basic
 
-    def _encoded(self):
-        return "Basic " + base64.b64encode(("%s:%s" % self.credentials).encode("utf-8")).decode()
-
-    def _fetch(self, challenge, scopes):
-        home, insecure = (
-            self.transport.base(self.registry),
-            self.transport.is_insecure(self.registry),
-        )
+    def _fetch(self, challenge: dict[str, str], scopes: Sequence[str]) -> tuple[str, float]:
+        home = self.transport.base(self.registry)
+        insecure = self.transport.is_insecure(self.registry)
         realm = redirects.follow(
             self.registry, home.at("/v2/"), challenge["realm"], "its token service", insecure
         )
         query = [("service", challenge["service"])] if "service" in challenge else []
-        if isinstance(self.credentials, dict):
-            status, document = self._post(realm, query, scopes)
+        found = self.credentials or Credentials()
+        if found.identity_token is not None:
+            status, document = self._post(realm, query, scopes, found.identity_token)
         else:
-            status, document = self._get(realm, query, scopes)
+            status, document = self._get(realm, query, scopes, found.basic)
         token = document.get("token") or document.get("access_token")
         if status in (401, 403) or (status == 200 and not token):
-            who = self.credentials[0] if isinstance(self.credentials, tuple) else "anybody"
             raise RegistryError(
-                f"the token service of registry {self.registry} refuses {who} access to "
-                f"{', '.join(scopes) or 'it'}"
+                f"the token service of registry {self.registry} refuses "
+                f"{found.username or 'anybody'} access to {', '.join(scopes) or 'it'}"
             )
         if status != 200:
             raise RegistryError(
@@ -121,18 +139,22 @@ class Authorizer:
         lasts = min(lasts, LONGEST_LIFE) if isinstance(lasts, (int, float)) and lasts > 0 else 60
         return "Bearer " + token, time.monotonic() + max(lasts * 0.9 - 1, 5)
 
-    def _get(self, realm, query, scopes):
-        fields = {"Authorization": self._encoded()} if self.credentials else {}
+    def _get(
+        self, realm: Address, query: list[tuple[str, str]], scopes: Sequence[str], basic: str | None
+    ) -> tuple[int, dict[str, Any]]:
+        fields = {} if basic is None else {"Authorization": basic}
         return self._ask(
             "GET", realm.asking(query + [("scope", scope) for scope in scopes]), fields, None
         )
 
-    def _post(self, realm, query, scopes):
+    def _post(
+        self, realm: Address, query: list[tuple[str, str]], scopes: Sequence[str], token: str
+    ) -> tuple[int, dict[str, Any]]:
         form = query + [
             ("grant_type", "refresh_token"),
             ("client_id", "pycontainer"),
             ("scope", " ".join(scopes)),
-            ("refresh_token", self.credentials["identitytoken"]),
+            ("refresh_token", token),
         ]
         return self._ask(
             "POST",
@@ -141,7 +163,9 @@ class Authorizer:
             urlencode(form).encode(),
         )
 
-    def _ask(self, method, address, fields, body):
+    def _ask(
+        self, method: str, address: Address, fields: dict[str, str], body: bytes | None
+    ) -> tuple[int, dict[str, Any]]:
         patience = retry.Patience()
         while True:
             try:

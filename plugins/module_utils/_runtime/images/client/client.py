@@ -1,9 +1,11 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A client of the OCI distribution specification (1.1): manifests, blobs and referrers of one repository.
+"""A client of the OCI distribution specification (1.1): manifests, blobs and referrers of one
+repository.
 
-Downloads go on where they broke off (Range); a registry that asks to slow down is obeyed (Retry-After); a redirect to
-another host gets no Authorization header; every byte is checked against its digest by whoever takes it.
+Downloads go on where they broke off (Range). A registry that asks to slow down is obeyed
+(Retry-After). A redirect to another host gets no Authorization header. The digest of a blob is
+checked by whoever takes its bytes.
 """
 
 from __future__ import annotations
@@ -22,31 +24,63 @@ from . import auth, retry, transport
 from . import redirects as addresses
 from .headers import next_page, number
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import Any
+
+    from ..model.reference import Reference
+    from .basic_auth import Credentials
+    from .headers import Headers
+    from .redirects import Address
+    from .retry import Patience
+    from .transport import Body, Response, Transport
+
+
 REDIRECTS = (301, 302, 303, 307, 308)
 MAX_REDIRECTS = 10
 WORDS = 1 << 20  # bytes of an answer that is only there to be quoted
 MAX_PAGES = 100  # of a list of referrers
 
 
+class Refused(Interrupted):
+    """A registry has answered with an error, of which ``status`` is HTTP's number."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
 class Client:
     """Requests to one repository.
 
-    :param reference: names registry and repository. :param connection: a ``transport.Transport``.
-    :param credentials: as ``auth.Authorizer``'s. :param tries: how often a request is tried.
-    :param namespace: the registry that this one stands in for (distribution-spec 1.2, "Registry proxying"), or None.
-    :ivar warnings: what the registry had to say, sentences.
+    :param reference: names registry and repository.
+    :param credentials: as of ``auth.Authorizer``.
+    :param tries: how often a request is tried.
+    :param namespace: the registry that this one stands in for (distribution-spec 1.2, "Registry
+        proxying").
+    :ivar warnings: sentences that the registry sent as warnings.
     """
 
-    def __init__(self, reference, connection, credentials=None, tries=retry.TRIES, namespace=None):
+    def __init__(
+        self,
+        reference: Reference,
+        connection: Transport,
+        credentials: Credentials | Callable[[], Credentials | None] | None = None,
+        tries: int = retry.TRIES,
+        namespace: str | None = None,
+    ) -> None:
         self.reference, self.transport, self.tries = reference, connection, tries
         self.registry, self.repository = reference.registry, reference.repository
         self.authorizer = auth.Authorizer(connection, self.registry, credentials)
         self.scopes = [f"repository:{self.repository}:pull"]
-        self.warnings = []
+        self.warnings: list[str] = []
         self._query = {"ns": namespace} if namespace else {}
 
-    def for_push(self, mount_from=()):
-        """Ask for the right to push from now on, and to read the repositories whose blobs may be mounted."""
+    def for_push(self, mount_from: Sequence[str] = ()) -> Client:
+        """Ask for the right to push from now on, and to read the repositories whose blobs may be
+        mounted. Return the client.
+        """
         self.scopes = [f"repository:{self.repository}:pull,push"] + [
             f"repository:{name}:pull" for name in mount_from
         ]
@@ -54,10 +88,12 @@ class Client:
 
     # --- manifests ---
 
-    def digest(self, wanted):
-        """The digest that the registry has for a tag or digest now, by HEAD; None when it has none.
+    def digest(self, wanted: str) -> str | None:
+        """Return the digest that the registry has for a tag or digest now, by HEAD; None where it
+        has none.
 
-        Some registries leave the digest out of the answer, or know no HEAD; then the manifest is fetched.
+        Some registries leave the digest out of the answer, or know no HEAD. There the manifest is
+        fetched.
         """
         response = self.call(
             "HEAD",
@@ -76,10 +112,11 @@ class Client:
         except NotFound:
             return None
 
-    def manifest(self, wanted):
-        """``(bytes, media type)`` of a manifest or index. A digest that was asked for, or that the registry claims, is checked.
+    def manifest(self, wanted: str) -> tuple[bytes, str | None]:
+        """Fetch a manifest or index and return it with its media type. A digest that is asked for,
+        or that the registry claims, is checked.
 
-        :raises NotFound: when the registry has none.
+        :raises NotFound: where the registry has none.
         """
         response = self.call(
             "GET",
@@ -105,8 +142,8 @@ class Client:
                 )
         return data, response.headers.get("Content-Type")
 
-    def _check_document(self, response, what):
-        """:raises RegistryError: for a page of a proxy or a login form in the place of a document."""
+    def _check_document(self, response: Response, what: str) -> None:
+        """:raises RegistryError: for a proxy's page or a login form in place of a document."""
         kind = (response.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
         if kind in ("text/html", "application/xhtml+xml"):
             raise RegistryError(
@@ -115,21 +152,35 @@ class Client:
                 "answers there"
             )
 
-    def put_manifest(self, name, data, media_type):
-        """Store a manifest under a tag or digest. :returns: the digest. See also ``referring.put``, for one with a subject."""
+    def put_manifest(self, name: str, data: bytes, media_type: str) -> str:
+        """Store a manifest under a tag or digest and return its digest. ``referrers.put`` stores
+        one with a subject.
+        """
         self.put_manifest_answer(name, data, media_type)
         return manifest.digest_of(data)
 
-    def put_manifest_answer(self, name, data, media_type, headers=None, accept=()):
-        """As :meth:`put_manifest`. :param headers: more of them. :param accept: more statuses. :returns: the answer's headers."""
+    def put_manifest_answer(
+        self,
+        name: str,
+        data: bytes,
+        media_type: str,
+        headers: dict[str, str] | None = None,
+        accept: tuple[int, ...] = (),
+    ) -> Headers:
+        """Store a manifest as :meth:`put_manifest` does and return the answer's headers.
+
+        :param headers: more headers to send.
+        :param accept: more statuses that are no error.
+        """
         headers = dict(headers or {}, **{"Content-Type": media_type})
         return self.call(
             "PUT", "manifests/" + name, headers, data, accept=(201, 200, 202) + accept, limit=WORDS
         ).headers
 
-    def tags(self):
-        """The repository's tags. :raises NotFound: when the registry has no such repository."""
-        path, found = "tags/list" + ("?" + urlencode(self._query) if self._query else ""), []
+    def tags(self) -> list[str]:
+        """List the repository's tags. :raises NotFound: where the registry has no such repository."""
+        path: str | Address = "tags/list" + ("?" + urlencode(self._query) if self._query else "")
+        found: list[str] = []
         for _page in range(MAX_PAGES):
             response = self.call("GET", path, accept=(200, 404), limit=manifest.MAX_MANIFEST)
             if response.status == 404:
@@ -139,22 +190,24 @@ class Client:
             if not isinstance(listed, list) or not all(isinstance(tag, str) for tag in listed):
                 raise RegistryError(what + " is not one")
             found += listed
-            path = self._next(response)
-            if path is None:
+            following = self._next(response)
+            if following is None:
                 break
+            path = following
         return found
 
-    def _next(self, response):
-        """The Address of a list's next page, or None."""
+    def _next(self, response: Response) -> Address | None:
+        """Return the address of a list's next page, or None."""
         link = next_page(response.headers.get_all("Link"))
         return (
             None if link is None else self.follow(link, "the next page of a list", response.address)
         )
 
-    def referrers(self, digest, artifact_type=None):
-        """Descriptors of the manifests whose subject is ``digest``: from the API, or where there is none from the fallback tag.
+    def referrers(self, digest: str, artifact_type: str | None = None) -> list[dict[str, Any]]:
+        """List the descriptors of the manifests whose subject is ``digest``, by the API or else by
+        the fallback tag.
 
-        :param artifact_type: only those of this type.
+        :param artifact_type: list those of this type only.
         """
         found = self._listed(digest, artifact_type)
         if found is None:
@@ -165,14 +218,13 @@ class Client:
             if artifact_type is None or item.get("artifactType") == artifact_type
         ]
 
-    def _listed(self, digest, artifact_type):
-        """What the referrers API has (distribution-spec 1.1, "Listing Referrers"), all pages; None where the registry has no such API."""
-        path, found = (
-            self._path(
-                "referrers", digest, **({"artifactType": artifact_type} if artifact_type else {})
-            ),
-            [],
-        )
+    def _listed(self, digest: str, artifact_type: str | None) -> list[dict[str, Any]] | None:
+        """List all pages of the referrers API (distribution-spec 1.1, "Listing Referrers"). Return
+        None where the registry has no such API.
+        """
+        query = {"artifactType": artifact_type} if artifact_type else {}
+        path: str | Address = self._path("referrers", digest, **query)
+        found: list[dict[str, Any]] = []
         for _page in range(MAX_PAGES):
             response = self.call(
                 "GET",
@@ -190,13 +242,16 @@ class Client:
                 response.body, f"the list of referrers of {self.repository}", kind
             )
             found += document.get("manifests", [])
-            path = self._next(response)
-            if path is None:
+            following = self._next(response)
+            if following is None:
                 return found
+            path = following
         return found
 
-    def referrers_tag(self, digest):
-        """``([descriptors], ETag or None)`` of the fallback tag, an index (distribution-spec 1.1, "Referrers Tag Schema")."""
+    def referrers_tag(self, digest: str) -> tuple[list[dict[str, Any]], str | None]:
+        """Return the descriptors of the fallback tag, an index, and its ETag (distribution-spec
+        1.1, "Referrers Tag Schema").
+        """
         path = self._path("manifests", digest.replace(":", "-"))
         response = self.call(
             "GET",
@@ -216,8 +271,10 @@ class Client:
 
     # --- blobs ---
 
-    def small_blob(self, digest, limit):
-        """A blob's bytes, its digest checked. :raises RegistryError: when they are others, or more than ``limit``."""
+    def small_blob(self, digest: str, limit: int) -> bytes:
+        """Fetch a blob and check its digest. :raises RegistryError: where it does not match, or the
+        blob has more than ``limit`` bytes.
+        """
         data = b"".join(self.blob(digest, limit, exact=False))
         algorithm, dummy, encoded = digest.partition(":")
         if hashlib.new(algorithm, data).hexdigest() != encoded:
@@ -227,13 +284,15 @@ class Client:
             )
         return data
 
-    def has_blob(self, digest):
+    def has_blob(self, digest: str) -> bool:
         return (
             self.call("HEAD", self._path("blobs", digest), accept=(200, 404), limit=0).status == 200
         )
 
-    def blob_size(self, digest):
-        """A blob's bytes by the registry's word. :raises NotFound: when it has no such blob."""
+    def blob_size(self, digest: str) -> int:
+        """Return a blob's size in bytes, as the registry says. :raises NotFound: where it has no
+        such blob.
+        """
         response = self.call("HEAD", self._path("blobs", digest), accept=(200, 404), limit=0)
         if response.status == 404:
             raise self._no_blob(404, digest, None, 0)
@@ -242,12 +301,22 @@ class Client:
             raise RegistryError(f"registry {self.registry} does not say how large blob {digest} is")
         return length
 
-    def blob(self, digest, size=None, offset=0, exact=True, url=None):
-        """A blob's pieces. Where the connection breaks, the rest is asked for by Range.
+    def blob(
+        self,
+        digest: str,
+        size: int | None = None,
+        offset: int = 0,
+        exact: bool = True,
+        url: str | None = None,
+    ) -> Iterator[bytes]:
+        """Fetch a blob in pieces. Where the connection breaks, the rest is asked for by Range. The
+        caller checks the digest.
 
-        :param size: no more bytes than this, and no less where ``exact``. :param offset: begin there. The digest is for the caller to check.
+        :param size: bytes that it has at most, and also at least where ``exact``.
+        :param offset: bytes to leave out at the beginning.
         :param url: where it is, if not in the registry.
-        :raises NotFound: when the registry has no such blob.
+        :raises NotFound: where the registry has no such blob.
+        :raises RegistryError: where it can't be had, or has another size.
         """
         patience = retry.Patience(self.tries)
         place = self._path("blobs", digest) if url is None else self.follow(url, "a foreign layer")
@@ -291,7 +360,9 @@ class Client:
                     % (self.registry, offset, size, digest)
                 )
 
-    def _no_blob(self, status, digest, size, offset):
+    def _no_blob(
+        self, status: int, digest: str, size: int | None, offset: int
+    ) -> RegistryError | NotFound:
         if status == 404:
             return NotFound(f"registry {self.registry} lacks blob {digest} of {self.repository}")
         return RegistryError(
@@ -299,11 +370,13 @@ class Client:
             % (self.registry, offset, digest, size)
         )
 
-    def _skip(self, response, digest, size, offset):
-        """How many bytes of the answer are there already. :raises RegistryError: for another part than was asked for."""
+    def _skip(self, response: Response, digest: str, size: int | None, offset: int) -> int:
+        """Return how many bytes of the answer are here already. :raises RegistryError: for another
+        part than was asked for.
+        """
         if response.status == 200:
             return offset
-        text = response.headers.get("Content-Range", "")
+        text = response.headers.get("Content-Range") or ""
         match = re.fullmatch(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)", text.strip())
         if (
             match is None
@@ -319,18 +392,22 @@ class Client:
 
     # --- requests ---
 
-    def _path(self, kind, name, **query):
+    def _path(self, kind: str, name: str, **query: str) -> str:
         query = dict(query, **self._query)
         return f"{kind}/{name}" + ("?" + urlencode(query) if query else "")
 
-    def url(self, path):
-        """The Address of ``path``, below the repository; one that is an Address already stays as it is."""
+    def url(self, path: str | Address) -> Address:
+        """Return the address of ``path`` below the repository; an :class:`Address` stays as it is."""
         if isinstance(path, addresses.Address):
             return path
         return self.transport.base(self.registry).at(f"/v2/{self.repository}/{path}")
 
-    def follow(self, text, what, base=None):
-        """The Address that the registry names. :param base: the one that named it; None: the repository's. :raises RegistryError: for none."""
+    def follow(self, text: str, what: str, base: Address | None = None) -> Address:
+        """Return the address that the registry names. :raises RegistryError: where nobody can
+        follow it.
+
+        :param base: the address of the answer that names it; by default the repository's.
+        """
         return addresses.follow(
             self.registry,
             base or self.url(""),
@@ -339,15 +416,26 @@ class Client:
             self.transport.is_insecure(self.registry),
         )
 
-    def is_home(self, address):
-        """Whether an address is the registry's own, which alone gets its credentials."""
+    def is_home(self, address: Address) -> bool:
+        """Tell whether an address is the registry's own, which alone gets its credentials."""
         return address.origin == self.transport.base(self.registry).origin
 
-    def call(self, method, path, headers=None, body=None, accept=(200,), limit=None):
-        """A request to the repository, with authorization, redirects and retries.
+    def call(
+        self,
+        method: str,
+        path: str | Address,
+        headers: dict[str, str] | None = None,
+        body: bytes | Body | None = None,
+        accept: tuple[int, ...] = (200,),
+        limit: int | None = None,
+    ) -> Response:
+        """Send a request to the repository, with authorization, redirects and retries.
 
-        :param path: as for :meth:`url`. :param accept: statuses that are returned. :param limit: read the answer's body, which may have so
-            many bytes; None: it is left to be read. :raises RegistryError: for any other status.
+        :param path: as for :meth:`url`.
+        :param accept: statuses that are no error.
+        :param limit: read the answer's body, which may have so many bytes, into ``body``; None
+            leaves it to be read.
+        :raises RegistryError: for any other status.
         """
         url, patience = self.url(path), retry.Patience(self.tries)
         challenged, redirects = False, 0
@@ -379,8 +467,16 @@ class Client:
             if not patience.after_answer(response):
                 raise self.refused(method, response, text, patience)
 
-    def send(self, method, address, headers=None, body=None):
-        """One request as it is, with what is known for authorization. :raises OSError, http.client.HTTPException:"""
+    def send(
+        self,
+        method: str,
+        address: Address,
+        headers: dict[str, str] | None = None,
+        body: bytes | Body | None = None,
+    ) -> Response:
+        """Send one request with the Authorization header that is known. :raises OSError,
+        http.client.HTTPException: where the connection fails.
+        """
         sent = dict(headers or {})
         header = self.authorizer.header(self.scopes) if self.is_home(address) else None
         if header:
@@ -389,22 +485,24 @@ class Client:
         response.authorization = header
         return response
 
-    def challenged(self, response):
-        """Meet the challenge of a 401 answer to :meth:`send`. :raises RegistryError: when it can't be met."""
+    def challenged(self, response: Response) -> None:
+        """Meet the challenge of a 401 answer to :meth:`send`. :raises RegistryError: where it can't
+        be met.
+        """
         self.authorizer.answer(
             response.headers.get_all("WWW-Authenticate"), self.scopes, response.authorization
         )
 
-    def _redirected(self, url, response, count):
+    def _redirected(self, url: Address, response: Response, count: int) -> Address:
         response.close()
-        target = self.follow(response.headers.get("Location"), "what was asked for", url)
+        target = self.follow(response.headers.get("Location") or "", "what was asked for", url)
         if count > MAX_REDIRECTS:
             raise RegistryError(
                 f"registry {self.registry} redirects without end, in the end to {target.shown}"
             )
         return target
 
-    def _note(self, response):
+    def _note(self, response: Response) -> None:
         """Keep a warning of the registry (distribution-spec 1.1, "Warnings"), each once."""
         for value in response.headers.get_all("Warning"):
             match = re.fullmatch(r'299 - "((?:[^"\\]|\\.){1,1000})"', value.strip())
@@ -416,15 +514,19 @@ class Client:
                 if sentence not in self.warnings:
                     self.warnings.append(sentence)
 
-    def broken(self, error, patience):
-        """The error of a connection that failed for good."""
+    def broken(self, error: Exception, patience: Patience) -> Interrupted:
+        """Make the error of a connection that failed for good."""
         return Interrupted(
             f"registry {self.registry} can't be reached: "
             f"{transport.explain(error)}{patience.said()}"
         )
 
-    def refused(self, method, response, text, patience=None):
-        """The error of an answer: the registry's own words where it has some (distribution-spec, "Error codes"). ``status`` is the answer's."""
+    def refused(
+        self, method: str, response: Response, text: bytes, patience: Patience | None = None
+    ) -> Refused:
+        """Make the error of an answer, with the registry's own words where it has some
+        (distribution-spec, "Error codes").
+        """
         who = self.authorizer.user
         what = {
             401: f"refuses the credentials of {who}"
@@ -435,16 +537,17 @@ class Client:
             429: "wants fewer requests; try again later",
         }.get(response.status, "answered %s with status %d" % (method, response.status))
         words = _words(text)
-        error = Interrupted(
+        return Refused(
             f"registry {self.registry} {what} "
-            f"({self.repository}){': ' + words if words else ''}{patience.said() if patience else ''}"
+            f"({self.repository}){': ' + words if words else ''}{patience.said() if patience else ''}",
+            response.status,
         )
-        error.status = response.status
-        return error
 
 
-def _words(text):
-    """What an answer's body says: the specification's errors, or the title of a proxy's page."""
+def _words(text: bytes) -> str:
+    """Return what an answer's body says: the specification's errors, or the title of a proxy's
+    page.
+    """
     try:
         listed = json_reader.load(text, "the answer")["errors"]
         words = "; ".join(
@@ -457,12 +560,12 @@ def _words(text):
     return printable(words, 500)
 
 
-def _in_brackets(words):
+def _in_brackets(words: str) -> str:
     return f" ({words})" if words and "_UNKNOWN" not in words else ""
 
 
-def _title(page):
-    """The title of a page in HTML (bytes), or an empty text."""
+def _title(page: bytes) -> str:
+    """Return the title of a page in HTML, or an empty text."""
     start = page.lower().find(b"<title")
     start = page.find(b">", start) + 1 if start >= 0 else 0
     return page[start:].partition(b"<")[0].strip()[:200].decode("utf-8", "replace") if start else ""

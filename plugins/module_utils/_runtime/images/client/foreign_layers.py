@@ -1,8 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Layers that a registry need not hold (image-spec, layer.md, "Non-Distributable Layers"): had from the addresses in their descriptor.
+"""Layers that a registry need not hold (image-spec, layer.md, "Non-Distributable Layers"): fetched
+from the addresses in their descriptor.
 
-They are never pushed: their licence may not let them be given on, and another registry would show an image that is not whole.
+They are never pushed: their licence may forbid to pass them on, and another registry would show an
+image that is not whole.
 """
 
 from __future__ import annotations
@@ -11,12 +13,30 @@ from ...errors import EngineError, Interrupted, Unsupported
 from ...untrusted.text import printable
 from ..model import manifest
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any, Protocol
 
-def pieces(client, layer, what, offset=0):
-    """A foreign layer's pieces, from its registry where that has it, else from its ``urls`` in their order. The digest is for the caller
-    to check.
+    class BlobSource(Protocol):
+        """What gives blobs: a ``client.Client``, or ``mirrors.Mirrored``."""
 
-    :param client: as ``pull.Remote``'s. :param offset: begin there. :raises RegistryError: when nobody has it.
+        def has_blob(self, digest: str) -> bool: ...
+
+        def blob(
+            self, digest: str, size: int | None = None, offset: int = 0, *, url: str | None = None
+        ) -> Iterator[bytes]: ...
+
+
+def pieces(
+    client: BlobSource, layer: dict[str, Any], what: str, offset: int = 0
+) -> Iterator[bytes]:
+    """Fetch a foreign layer in pieces, from its registry where that has it, else from its ``urls``
+    in their order. The caller checks the digest.
+
+    :param layer: its descriptor.
+    :param offset: bytes to leave out at the beginning.
+    :raises RegistryError: where nobody has it.
     """
     urls = [url for url in layer.get("urls") or () if isinstance(url, str)]
     if not urls or client.has_blob(layer["digest"]):
@@ -37,8 +57,8 @@ def pieces(client, layer, what, offset=0):
     )
 
 
-def refuse_push(document, what):
-    """:raises Unsupported: when a manifest has such layers."""
+def refuse_push(document: dict[str, Any], what: str) -> None:
+    """:raises Unsupported: for a manifest that has such layers."""
     for layer in document["layers"]:
         if manifest.is_foreign(layer):
             raise Unsupported(

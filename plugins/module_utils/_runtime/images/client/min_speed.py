@@ -1,9 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How slow an answer may come: a server that sends a byte now and then keeps every timeout away, and would never come to an end.
+"""How slow an answer may come. A server that sends a byte now and then keeps every timeout away,
+and would never come to an end.
 
-Counted is the time that is spent waiting for bytes; what the receiver does between is its own affair. The numbers are those of dnf (minrate) and of
-git's http.lowSpeedLimit as commonly set.
+What counts is the time spent waiting for bytes, not what the receiver does between. The numbers are
+those of dnf (minrate) and of git's http.lowSpeedLimit as commonly set.
 """
 
 from __future__ import annotations
@@ -11,6 +12,13 @@ from __future__ import annotations
 import http.client
 import io
 import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+    from typing import Any
+
 
 LEAST = 1000  # bytes a second
 PERIOD = 60  # seconds of waiting over which that is looked at
@@ -21,26 +29,28 @@ TRAILER, LINE = 100, 65536  # lines behind an answer's last chunk, and bytes of 
 class TooSlow(TimeoutError):
     """:ivar count, period: so many bytes came in so many seconds."""
 
-    def __init__(self, count, period):
+    def __init__(self, count: int, period: float) -> None:
         super().__init__("only %d bytes came in %.0f seconds" % (count, period))
         self.count, self.period = count, period
 
 
 class Paced(io.RawIOBase):
-    """An answer's bytes as they come from ``raw``. Until the first ones come, only the connection's timeout counts.
+    """An answer's bytes as they come from ``raw``. Until the first ones come, only the connection's
+    timeout counts.
 
-    :raises TooSlow: from a read, when fewer than ``LEAST`` bytes a second came for ``PERIOD`` seconds of waiting.
+    :raises TooSlow: from a read, where fewer than ``LEAST`` bytes a second came in ``PERIOD``
+        seconds of waiting.
     """
 
-    def __init__(self, raw, clock=time.monotonic):
+    def __init__(self, raw: io.RawIOBase, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._raw, self._clock, self._begun = raw, clock, False
-        self._waited = self._count = 0
+        self._waited, self._count = 0.0, 0  # seconds, bytes
 
-    def readable(self):
+    def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer):
+    def readinto(self, buffer: Any) -> int | None:
         before = self._clock()
         count = self._raw.readinto(buffer)
         if self._begun:
@@ -49,14 +59,14 @@ class Paced(io.RawIOBase):
             if self._waited >= PERIOD:
                 if count and self._count < LEAST * self._waited:
                     raise TooSlow(self._count, self._waited)
-                self._waited = self._count = 0
+                self._waited, self._count = 0.0, 0
         self._begun = True
         return count
 
-    def fileno(self):
+    def fileno(self) -> int:
         return self._raw.fileno()
 
-    def close(self):
+    def close(self) -> None:
         if not self.closed:
             self._raw.close()
         super().close()
@@ -65,20 +75,22 @@ class Paced(io.RawIOBase):
 class Answer(http.client.HTTPResponse):
     """An HTTP answer whose pace is watched: a connection's ``response_class``."""
 
-    def __init__(self, sock, *arguments, **options):
+    def __init__(self, sock: socket.socket, *arguments: Any, **options: Any) -> None:
         super().__init__(sock, *arguments, **options)
         self.fp = io.BufferedReader(Paced(self.fp.detach()))
         self._interim = 0
 
-    def _read_status(self):
-        """As http.client does; but a server may say "100 Continue" without end."""
+    def _read_status(self) -> tuple[str, int, str]:
+        """Read as http.client does, but not without end: a server may say "100 Continue" for ever."""
         self._interim += 1
         if self._interim > INTERIM:
             raise http.client.HTTPException("more than %d interim answers" % INTERIM)
-        return super()._read_status()
+        return super()._read_status()  # type: ignore[misc]  # typeshed has no private methods
 
-    def _read_and_discard_trailer(self):
-        """As http.client does; but there may be no end of the lines behind the last chunk."""
+    def _read_and_discard_trailer(self) -> None:
+        """Read as http.client does, but not without end: the lines behind the last chunk may be
+        many.
+        """
         for _line in range(TRAILER):
             line = self.fp.readline(LINE + 1)
             if len(line) > LINE:

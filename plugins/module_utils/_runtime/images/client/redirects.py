@@ -16,40 +16,50 @@ from urllib.parse import urlencode, urljoin, urlsplit
 from ...errors import RegistryError
 from ...untrusted.text import printable
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from urllib.parse import SplitResult
+
+
 LONGEST = 8192  # characters: what servers take of a request's line
 PORTS = {"http": 80, "https": 443}
 _HOST = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_.")
 
 
 class Address:
-    """``scheme://netloc`` and a ``target``, which is a path and perhaps a query. Made by :func:`of_registry` and :func:`follow` alone.
+    """``scheme://netloc`` and a ``target``, which is a path and perhaps a query. Made by
+    :func:`of_registry` and :func:`follow` alone.
 
-    :ivar origin: ``(scheme, host, port)``, to compare. :ivar netloc: host, with a port where one is written.
+    :ivar origin: ``(scheme, host, port)``, to compare.
+    :ivar netloc: the host, with a port where one is written.
     """
 
     __slots__ = ("scheme", "netloc", "target", "origin")
 
-    def __init__(self, scheme, netloc, target, origin):
+    def __init__(
+        self, scheme: str, netloc: str, target: str, origin: tuple[str, str | None, int]
+    ) -> None:
         self.scheme, self.netloc, self.target, self.origin = scheme, netloc, target, origin
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.scheme}://{self.netloc}{self.target}"
 
     @property
-    def shown(self):
-        """For a sentence: without what may be secret in it, a signature in the query."""
+    def shown(self) -> str:
+        """The address for a sentence, without its query, where a signature may be."""
         return printable(str(self).partition("?")[0], 200)
 
     @property
-    def is_secure(self):
+    def is_secure(self) -> bool:
         return self.scheme == "https"
 
-    def at(self, target):
-        """Another path of the same host, which is ours to choose."""
+    def at(self, target: str) -> Address:
+        """Return another path of the same host, chosen by us."""
         return Address(self.scheme, self.netloc, target, self.origin)
 
-    def asking(self, pairs):
-        """With more in its query. :param pairs: as of ``urlencode``."""
+    def asking(self, pairs: Mapping[str, str] | Sequence[tuple[str, str]]) -> Address:
+        """Return the address with ``pairs`` added to its query."""
         return (
             self.at(self.target + ("&" if "?" in self.target else "?") + urlencode(pairs))
             if pairs
@@ -57,8 +67,12 @@ class Address:
         )
 
 
-def of_registry(scheme, host):
-    """The address of a registry's API, without a path. :param host: ``HOST[:PORT]``. :raises RegistryError: when that is none."""
+def of_registry(scheme: str, host: str) -> Address:
+    """Return the address of a registry's API, without a path.
+
+    :param host: ``HOST[:PORT]``.
+    :raises RegistryError: where that is none.
+    """
     found = _read(f"{scheme}://{host}", f"registry {printable(host, 200)} can't be spoken to").at(
         ""
     )
@@ -69,11 +83,13 @@ def of_registry(scheme, host):
     return found
 
 
-def follow(registry, base, text, what, insecure=False):
-    """The :class:`Address` that a registry names, by the one rule of where it may lead.
+def follow(registry: str, base: Address, text: str, what: str, insecure: bool = False) -> Address:
+    """Return the :class:`Address` that a registry names, by the one rule of where it may lead.
 
-    :param registry: its name, for sentences. :param base: the Address that named it, which a relative one is relative to.
-    :param what: what it is of: "a blob". :param insecure: whether plain HTTP is allowed for this registry by configuration.
+    :param registry: its name, for sentences.
+    :param base: the address of the answer, which a relative one is relative to.
+    :param what: what it is the address of: "a blob".
+    :param insecure: whether this host's configuration allows plain HTTP for the registry.
     :raises RegistryError: for what can't be followed, or leads from TLS to plain HTTP.
     """
     found = _read(
@@ -90,12 +106,13 @@ def follow(registry, base, text, what, insecure=False):
     return found
 
 
-def _cut(text):
+def _cut(text: str) -> str:
     return text.partition("?")[0] if isinstance(text, str) else text
 
 
-def _read(text, what, base=None):
-    problem, parts, port = None, None, None
+def _read(text: str, what: str, base: Address | None = None) -> Address:
+    problem: str | None = None
+    parts, port = urlsplit(""), None
     text = text.strip(" \t") if isinstance(text, str) else ""
     if len(text) > LONGEST:
         problem = "it has more than %d characters" % LONGEST
@@ -122,8 +139,8 @@ def _read(text, what, base=None):
     )
 
 
-def _wrong(parts, port):
-    """What is wrong with the parts of an address, or None."""
+def _wrong(parts: SplitResult, port: int | None) -> str | None:
+    """Return what is wrong with the parts of an address, or None."""
     if parts.scheme not in PORTS:
         return "it is not one of http or https"
     host = parts.hostname or ""

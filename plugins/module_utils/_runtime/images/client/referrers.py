@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Manifests that refer to another one, such as signatures and bills of materials (distribution-spec 1.1, "Listing Referrers" and
-"Pushing Manifests with Subject"): listed, and stored.
+"""Manifests that refer to another one, such as signatures and bills of materials (distribution-spec
+1.1, "Listing Referrers" and "Pushing Manifests with Subject").
 """
 
 from __future__ import annotations
@@ -10,25 +10,41 @@ import json
 
 from ...errors import RegistryError
 from ...untrusted import json_reader
-from ..library import records
 from ..model import manifest, reference
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any, Protocol
+
+    from ..model.reference import Reference
+    from .client import Client
+
+    class Lister(Protocol):
+        """What lists referrers: a ``client.Client``, or ``mirrors.Mirrored``."""
+
+        def referrers(self, digest: str) -> list[dict[str, Any]]: ...
+
 
 TRIES = 4  # of a list that others change at the same time
 
 
-def listing(engine, registries, ident):
-    """What the registries that an image of the store is known in have that refers to it.
+def listing(names: Iterable[str], source: Callable[[Reference], Lister]) -> list[dict[str, Any]]:
+    """List what registries have that refers to an image.
 
-    :returns: ``[{"repository", "subject": digest, "digest", "mediaType", "artifactType", "size", "annotations"}]``.
-    :raises RegistryError: when one can't be asked.
+    :param names: ``repository@digest`` of the image in each registry that knows it.
+    :param source: returns what to ask about a reference.
+    :returns: ``[{"repository", "subject": digest, "digest", "mediaType", "artifactType", "size",
+        "annotations"}]``.
+    :raises RegistryError: where one can't be asked.
     """
     found = []
-    for name in records.digests_of(engine, ident):
+    for name in names:
         parsed = reference.parse(name)
-        for item in registries.source(parsed, engine).referrers(parsed.digest):
+        for item in source(parsed).referrers(parsed.digest):
             found.append(
                 {
-                    "repository": records.familiar(name).partition("@")[0],
+                    "repository": parsed.familiar_repository,
                     "subject": parsed.digest,
                     "digest": item["digest"],
                     "mediaType": item["mediaType"],
@@ -40,10 +56,12 @@ def listing(engine, registries, ident):
     return found
 
 
-def put(client, data, subject):
-    """Store the manifest ``data`` (bytes) by its digest. Where the registry has no referrers API, it is entered in the subject's fallback tag.
+def put(client: Client, data: bytes, subject: str) -> str:
+    """Store the manifest ``data`` by its digest, and return that. Where the registry has no
+    referrers API, enter it in the subject's fallback tag.
 
-    :param subject: the digest that it refers to. :returns: its digest. :raises RegistryError: when the list can't be kept.
+    :param subject: the digest that it refers to.
+    :raises RegistryError: where the list can't be kept.
     """
     digest, document = (
         manifest.digest_of(data),

@@ -1,6 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""When a registry's failure is worth another try, after which pause, and what is said when it was the last."""
+"""When a registry's failure is worth another try, after which pause, and what is said after the
+last one.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +16,11 @@ import time
 
 from .headers import number
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .transport import Response
+
+
 TRIES = 5
 LONGEST_WAIT = 60  # seconds
 STATUSES = (408, 429, 500, 502, 503, 504)
@@ -23,22 +30,25 @@ AT_ONCE = 3  # tries where nobody listens: one that is being started again has c
 class Patience:
     """The tries of one request.
 
-    :param tries: at most so many. :ivar count: how many have failed.
+    :param tries: how many there are at most.
+    :ivar count: how many have failed.
     """
 
-    def __init__(self, tries=TRIES):
+    def __init__(self, tries: int = TRIES) -> None:
         self.tries, self.count, self._began = tries, 0, time.monotonic()
 
-    def after_error(self, error):
-        """Wait after a connection's failure. False: it is no use to try again."""
+    def after_error(self, error: Exception) -> bool:
+        """Wait after a connection's failure. Return False where another try is no use."""
         self.count += 1
         if self.count >= min(self.tries, _tries_of(error)):
             return False
         time.sleep(pause(self.count))
         return True
 
-    def after_answer(self, response):
-        """Wait after an answer that asks for it. False: it is final, or was the last."""
+    def after_answer(self, response: Response) -> bool:
+        """Wait after an answer that asks for it. Return False where the answer is final or was the
+        last.
+        """
         if response.status not in STATUSES:
             return False
         self.count += 1
@@ -47,12 +57,12 @@ class Patience:
         time.sleep(asked_pause(response.headers.get("Retry-After"), self.count))
         return True
 
-    def progress(self):
-        """Something has come: what failed before no longer counts."""
+    def progress(self) -> None:
+        """Forget the failures so far: something has come."""
         self.count = 0
 
-    def said(self):
-        """For a sentence: how often and how long it was tried."""
+    def said(self) -> str:
+        """Return for a sentence how often and how long it was tried."""
         return (
             " (tried %d times in %.0f seconds)" % (self.count, time.monotonic() - self._began)
             if self.count > 1
@@ -60,8 +70,8 @@ class Patience:
         )
 
 
-def _tries_of(error):
-    """How often a connection is worth trying that failed so."""
+def _tries_of(error: Exception) -> int:
+    """Return how often a connection is worth trying that failed so."""
     if isinstance(error, ssl.SSLError) and not isinstance(
         error, (ssl.SSLEOFError, ssl.SSLZeroReturnError, socket.timeout)
     ):
@@ -83,13 +93,17 @@ def _tries_of(error):
     return TRIES
 
 
-def pause(tries):
-    """Seconds, doubled each time, with jitter so that a fleet does not come back all at once."""
+def pause(tries: int) -> float:
+    """Return the seconds to wait: doubled each time, with jitter, so that a fleet does not come
+    back all at once.
+    """
     return min(LONGEST_WAIT, 0.25 * 2**tries) * random.uniform(0.75, 1.25)
 
 
-def asked_pause(header, tries):
-    """Seconds to wait after a 429 or 5xx: what Retry-After says (seconds or a date, RFC 9110 10.2.3), within bounds."""
+def asked_pause(header: str | None, tries: int) -> float:
+    """Return the seconds to wait after a 429 or 5xx: what Retry-After says (seconds or a date, RFC
+    9110 10.2.3), within bounds.
+    """
     seconds = number(header)
     if seconds is not None:
         return min(LONGEST_WAIT, seconds) + random.uniform(0, 0.5)

@@ -1,10 +1,11 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""HTTP to one registry host: TLS and its options, plain HTTP where that is allowed, connections kept open, proxies.
+"""HTTP to one registry host: TLS and its options, plain HTTP where that is allowed, connections
+kept open, proxies.
 
-Encryption is the rule. ``insecure`` allows an unverified certificate or plain HTTP of the registries that are named, not of what they
-lead to; a loopback address is always taken so, as Docker does. Which of them the host speaks is found out by a request without
-credentials.
+Encryption is the rule. ``insecure`` allows an unverified certificate or plain HTTP of the
+registries that are named, not of what they lead to. A loopback address is always taken so, as
+Docker does. Which of them the host speaks is found out by a request without credentials.
 """
 
 from __future__ import annotations
@@ -25,6 +26,23 @@ from ...untrusted.text import printable
 from . import min_speed, redirects
 from .headers import Headers
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import Protocol
+
+    from .redirects import Address
+
+    class Body(Protocol):
+        """A request's body of ``size`` bytes; ``pieces`` is called anew for each try."""
+
+        size: int
+
+        def pieces(self) -> Iterator[bytes]: ...
+
+    Pool = dict[tuple[str, str], list[http.client.HTTPConnection]]
+
+
 TIMEOUT = 60  # seconds without a byte
 CONNECT_TIMEOUT = 15  # seconds until a connection is there
 PROBE_TIMEOUT = 10
@@ -39,14 +57,22 @@ USER_AGENT = "pycontainer.engine"
 class Options:
     """How to connect, from a task's options.
 
-    :param insecure: plain HTTP or an unverified certificate will do. :param validate_certs: verify the server's certificate.
-    :param ca_path: file with the authorities to trust. :param client_cert, client_key: files of the client's own certificate.
-    :raises InvalidInput: when a file can't be read.
+    :param insecure: allow plain HTTP or an unverified certificate.
+    :param validate_certs: verify the server's certificate.
+    :param ca_path: file with the authorities to trust.
+    :param client_cert: file with the client's own certificate; ``client_key`` is its key's, where
+        it is another.
+    :raises InvalidInput: for a file that can't be read.
     """
 
     def __init__(
-        self, insecure=False, validate_certs=True, ca_path=None, client_cert=None, client_key=None
-    ):
+        self,
+        insecure: bool = False,
+        validate_certs: bool = True,
+        ca_path: str | None = None,
+        client_cert: str | None = None,
+        client_key: str | None = None,
+    ) -> None:
         self.insecure, self.validate_certs = bool(insecure), validate_certs is not False
         self.ca_path, self.client_cert, self.client_key = ca_path, client_cert, client_key
         for option in ("ca_path", "client_cert", "client_key"):
@@ -56,21 +82,22 @@ class Options:
         if client_key and not client_cert:
             raise InvalidInput("client_key", client_key, "a key together with its client_cert")
 
-    def context(self, host, insecure=False, named=True):
-        """The TLS context for ``host``; what lies in certs.d is used where the task says nothing.
+    def context(self, host: str, insecure: bool = False, named: bool = True) -> ssl.SSLContext:
+        """Make the TLS context for ``host``. What lies in certs.d is used where the task says
+        nothing.
 
-        :param insecure: verify nothing. :param named: whether it is a registry that the task names, which alone gets the task's client certificate.
+        :param insecure: verify nothing.
+        :param named: whether the task names the registry, which alone gets the task's client
+            certificate.
         """
-        authorities, cert, key = (
-            [],
-            self.client_cert if named else None,
-            self.client_key if named else None,
-        )
+        authorities: list[str] = []
+        cert = self.client_cert if named else None
+        key = self.client_key if named else None
         for directory in CERTIFICATE_DIRECTORIES:
-            found = _certificates(os.path.join(directory, host))
-            authorities += found["ca"]
-            if not cert and "cert" in found:
-                cert, key = found["cert"], found.get("key")
+            found, own_cert, own_key = _certificates(os.path.join(directory, host))
+            authorities += found
+            if not cert and own_cert:
+                cert, key = own_cert, own_key
         context = _context([self.ca_path], alone=True) if self.ca_path else _context(authorities)
         if insecure or not self.validate_certs or is_loopback(host):
             context.check_hostname = False
@@ -89,8 +116,10 @@ class Options:
         return context
 
 
-def _context(authorities, alone=False):
-    """The TLS context that trusts the certificates in these files, and the host's unless they stand ``alone``."""
+def _context(authorities: Sequence[str], alone: bool = False) -> ssl.SSLContext:
+    """Make a TLS context that trusts the certificates in these files, and the host's unless they
+    stand ``alone``.
+    """
     context = None if alone else ssl.create_default_context()
     for path in authorities:
         try:
@@ -102,27 +131,29 @@ def _context(authorities, alone=False):
             raise InvalidInput(
                 "ca_path", path, f"a file with certificates in PEM form ({error})"
             ) from None
-    return context
+    return context or ssl.create_default_context()
 
 
-def _certificates(directory):
+def _certificates(directory: str) -> tuple[list[str], str | None, str | None]:
+    """Return the authorities' certificates, and a client's own certificate and key."""
     try:
         names = sorted(os.listdir(directory))
     except OSError:
         names = []
-    found = {"ca": []}
+    authorities, cert, key = [], None, None
     for name in names:
         path = os.path.join(directory, name)
         if name.endswith(".crt"):
-            found["ca"].append(path)
-        elif name.endswith(".cert") and os.path.exists(path[:-5] + ".key"):
-            found.setdefault("cert", path)
-            found.setdefault("key", path[:-5] + ".key")
-    return found
+            authorities.append(path)
+        elif cert is None and name.endswith(".cert") and os.path.exists(path[:-5] + ".key"):
+            cert, key = path, path[:-5] + ".key"
+    return authorities, cert, key
 
 
-def is_loopback(host):
-    """Whether ``host`` (with an optional port) is this machine's loopback by its name or number."""
+def is_loopback(host: str) -> bool:
+    """Tell whether ``host`` (with an optional port) is this machine's loopback by its name or
+    number.
+    """
     name = split_host(host)[0]
     if name == "localhost":
         return True
@@ -132,16 +163,20 @@ def is_loopback(host):
         return False
 
 
-def split_host(host):
-    """``(name, port or None)`` of ``example.com:5000`` or ``[::1]:5000``."""
+def split_host(host: str) -> tuple[str, int | None]:
+    """Split ``example.com:5000`` or ``[::1]:5000`` into name and port; the port is None where there
+    is none.
+    """
     name, colon, port = host.rpartition(":")
     if not colon or "]" in port or not (port.isascii() and port.isdigit() and len(port) <= 5):
-        name, port = host, None
+        name, port = host, ""
     return name.strip("[]"), int(port) if port else None
 
 
-def _in_no_proxy(name):
-    """Whether an address is in one of the networks (``10.0.0.0/8``) that NO_PROXY names, as Docker and Podman read it."""
+def _in_no_proxy(name: str) -> bool:
+    """Tell whether an address is in a network (``10.0.0.0/8``) that NO_PROXY names, as Docker and
+    Podman read it.
+    """
     try:
         address = ipaddress.ip_address(name)
     except ValueError:
@@ -154,29 +189,31 @@ def _in_no_proxy(name):
 
 
 class Response:
-    """A response whose body is still to be read. :ivar status: number. :ivar headers: case-insensitive mapping.
+    """A response whose body is still to be read.
 
-    :ivar address: that it came from. :ivar body: bytes, where somebody has read it already.
-    :ivar authorization: the header that the request had, where somebody has noted it.
+    :ivar status: HTTP's number.
+    :ivar address: the address that it came from.
+    :ivar body: the bytes, where ``Client.call`` has read them.
+    :ivar authorization: the header that the request had, where ``Client.send`` has noted it.
     """
 
-    def __init__(self, response, connection, pool, address):
-        self._response, self._connection, self._pool, self._key, self.address = (
-            response,
-            connection,
-            pool,
-            _key(address),
-            address,
-        )
-        self.status, self.headers, self.body, self.authorization = (
-            response.status,
-            Headers(response.headers, address.netloc),
-            None,
-            None,
-        )
+    def __init__(
+        self,
+        response: http.client.HTTPResponse,
+        connection: http.client.HTTPConnection,
+        pool: Pool,
+        address: Address,
+    ) -> None:
+        self._response, self._connection, self._pool = response, connection, pool
+        self._key, self.address = _key(address), address
+        self.status, self.headers = response.status, Headers(response.headers, address.netloc)
+        self.body = b""
+        self.authorization: str | None = None
 
-    def read(self, limit):
-        """The whole body. :raises RegistryError: when it is larger than ``limit``. A connection that breaks raises as in :meth:`pieces`."""
+    def read(self, limit: int) -> bytes:
+        """Read the whole body. A connection that breaks raises as in :meth:`pieces`. :raises
+        RegistryError: for more than ``limit`` bytes.
+        """
         data = self._response.read(limit + 1)
         if len(data) > limit:
             self.close()
@@ -189,8 +226,10 @@ class Response:
         self.finish()
         return data
 
-    def pieces(self, size=1 << 18):
-        """The body in pieces. A connection that breaks raises OSError or http.client.HTTPException."""
+    def pieces(self, size: int = 1 << 18) -> Iterator[bytes]:
+        """Read the body in pieces. :raises OSError, http.client.HTTPException: where the connection
+        breaks.
+        """
         while True:
             piece = self._response.read(size)
             if not piece:
@@ -201,14 +240,16 @@ class Response:
                 return
             yield piece
 
-    def finish(self):
-        """Give the connection back for the next request; it is closed where the body was not read to its end."""
+    def finish(self) -> None:
+        """Give the connection back for the next request, or close it where the body was not read to
+        its end.
+        """
         if self._response.isclosed() and not self._response.will_close:
             self._pool.setdefault(self._key, []).append(self._connection)
         else:
             self.close()
 
-    def close(self):
+    def close(self) -> None:
         self._response.close()
         self._connection.close()
 
@@ -216,29 +257,28 @@ class Response:
 class Transport:
     """Connections to registries and what they redirect to, with one task's options."""
 
-    def __init__(self, options=None):
+    def __init__(self, options: Options | None = None) -> None:
         self.options = options or Options()
-        self._pool, self._schemes, self._contexts, self._insecure, self._named = (
-            {},
-            {},
-            {},
-            set(),
-            set(),
-        )
+        self._pool: Pool = {}
+        self._schemes: dict[str, Address] = {}  # of registries
+        self._contexts: dict[str, ssl.SSLContext] = {}  # of hosts
+        self._insecure: set[str] = set()
+        self._named: set[str] = set()  # registries that the task names
         self._pid = os.getpid()
 
-    def allow_insecure(self, registry):
-        """Plain HTTP or an unverified certificate of this registry will do."""
+    def allow_insecure(self, registry: str) -> None:
+        """Allow plain HTTP or an unverified certificate of this registry."""
         self._insecure.add(API_HOSTS.get(registry, registry))
 
-    def is_insecure(self, registry):
-        """Whether somebody has said so of it."""
+    def is_insecure(self, registry: str) -> bool:
+        """Tell whether :meth:`allow_insecure` was called for it."""
         return API_HOSTS.get(registry, registry) in self._insecure
 
-    def base(self, registry):
-        """The Address of a registry's API, without a path. With the option ``insecure``, that goes for each registry asked so.
+    def base(self, registry: str) -> Address:
+        """Return the address of a registry's API, without a path. With the option ``insecure``,
+        each registry asked so may be.
 
-        :raises RegistryError: when it does not answer at all.
+        :raises RegistryError: where it does not answer at all.
         """
         if registry not in self._schemes:
             self._named.add(registry)
@@ -247,7 +287,7 @@ class Transport:
             self._schemes[registry] = self._probe(API_HOSTS.get(registry, registry))
         return self._schemes[registry]
 
-    def _probe(self, host):
+    def _probe(self, host: str) -> Address:
         if host not in self._insecure and not is_loopback(host):
             return redirects.of_registry("https", host)
         # Plain HTTP first where a port is given: a server that speaks it may wait for ever for the end of a TLS greeting's "line".
@@ -265,15 +305,28 @@ class Transport:
                 return url
         raise RegistryError(f"registry {host} does not answer ({'; '.join(failures)})")
 
-    def request(self, method, address, headers=None, body=None):
-        """Send one request and return its :class:`Response`; redirects and errors are the caller's affair.
+    def request(
+        self,
+        method: str,
+        address: Address,
+        headers: dict[str, str] | None = None,
+        body: bytes | Body | None = None,
+    ) -> Response:
+        """Send one request and return its :class:`Response`. Redirects and errors are the caller's
+        affair.
 
-        :param address: an ``addresses.Address``. :param body: bytes, or an object with ``size`` and ``pieces()``, which is called anew for every try.
-        :raises OSError, http.client.HTTPException: when the connection fails.
+        :raises OSError, http.client.HTTPException: where the connection fails.
         """
         return self._send(method, address, dict(headers or {}), body, TIMEOUT)
 
-    def _send(self, method, address, headers, body, timeout):
+    def _send(
+        self,
+        method: str,
+        address: Address,
+        headers: dict[str, str],
+        body: bytes | Body | None,
+        timeout: float,
+    ) -> Response:
         key = _key(address)
         for name, value in headers.items():
             if not all(
@@ -318,14 +371,21 @@ class Transport:
                 connection.close()
                 raise
 
-    def _idle(self, key):
-        """An open connection that nobody uses, or None; several threads may ask."""
+    def _idle(self, key: tuple[str, str]) -> http.client.HTTPConnection | None:
+        """Return an open connection that nobody uses, or None. Several threads may ask."""
         try:
             return self._pool[key].pop()
         except (KeyError, IndexError):
             return None
 
-    def _write(self, connection, method, target, headers, body):
+    def _write(
+        self,
+        connection: http.client.HTTPConnection,
+        method: str,
+        target: str,
+        headers: dict[str, str],
+        body: bytes | Body | None,
+    ) -> None:
         connection.putrequest(method, target, skip_accept_encoding=True)
         for name, value in headers.items():
             connection.putheader(name, value)
@@ -340,7 +400,7 @@ class Transport:
             except (BrokenPipeError, ConnectionResetError):
                 pass  # the server has answered early; its answer says why
 
-    def _connect(self, key, timeout):
+    def _connect(self, key: tuple[str, str], timeout: float) -> http.client.HTTPConnection:
         scheme, netloc = key
         name, port = split_host(netloc)
         proxy, headers = self._proxy(scheme, name, port)
@@ -363,13 +423,18 @@ class Transport:
         connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection
 
-    def _proxy(self, scheme, name, port):
-        """``((host, port), headers)`` of the proxy that HTTPS_PROXY, HTTP_PROXY and NO_PROXY ask for; ``(None, {})`` for none."""
+    def _proxy(
+        self, scheme: str, name: str, port: int | None
+    ) -> tuple[tuple[str, int] | None, dict[str, str]]:
+        """Return ``((host, port), headers)`` of the proxy that HTTPS_PROXY, HTTP_PROXY and NO_PROXY
+        ask for; ``(None, {})`` for none.
+        """
+        proxy_bypass = urllib.request.proxy_bypass_environment  # type: ignore[attr-defined]
         url = urllib.request.getproxies_environment().get(scheme)
         if (
             not url
             or is_loopback(name)
-            or urllib.request.proxy_bypass_environment(f"{name}:{port}" if port else name)
+            or proxy_bypass(f"{name}:{port}" if port else name)
             or _in_no_proxy(name)
         ):
             return None, {}
@@ -386,22 +451,22 @@ class Transport:
             headers["Proxy-Authorization"] = (
                 "Basic " + base64.b64encode(credentials.encode()).decode()
             )
-        return (parts.hostname, port_of_proxy), headers
+        return (parts.hostname or "", port_of_proxy), headers
 
-    def close(self):
+    def close(self) -> None:
         for connections in list(self._pool.values()):
             for connection in connections:
                 connection.close()
         self._pool = {}
 
 
-def _key(address):
-    """What requests on one connection have in common."""
+def _key(address: Address) -> tuple[str, str]:
+    """Return what requests on one connection have in common: scheme and host."""
     return address.scheme, address.netloc
 
 
-def explain(error):
-    """A connection's failure in words."""
+def explain(error: Exception) -> str:
+    """Return a connection's failure in words."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate can't be verified: {error.verify_message}"
     if isinstance(error, ssl.SSLError):
@@ -421,8 +486,10 @@ def explain(error):
     return getattr(error, "strerror", None) or str(error)
 
 
-def _alert(connection, error):
-    """What the other side said before it closed an encrypted connection, as an error; ``error`` itself where it said nothing."""
+def _alert(connection: http.client.HTTPConnection, error: Exception) -> Exception:
+    """Return what the other side said before it closed an encrypted connection, as an error;
+    ``error`` itself where it said nothing.
+    """
     if isinstance(connection.sock, ssl.SSLSocket):
         try:
             connection.sock.settimeout(1)
@@ -451,7 +518,7 @@ TLS_REASONS = {  # OpenSSL's names for what is wrong -> what that means
 }
 
 
-def _explain_tls(error):
+def _explain_tls(error: ssl.SSLError) -> str:
     reason = getattr(error, "reason", None) or ""
     return TLS_REASONS.get(reason) or "the encryption failed: %s" % (
         reason.replace("_", " ").lower() or error

@@ -1,9 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sending a blob (distribution-spec 1.1, "Pushing blobs"): mounted from another repository, whole, or in chunks.
+"""Send a blob (distribution-spec 1.1, "Pushing blobs"): mounted from another repository, whole, or
+in chunks.
 
-The blob is sent in one request. Where that breaks off, the registry is asked how much it has, and the rest is sent from there; a
-proxy or a registry that takes no request so large gets chunks.
+The blob is sent in one request. Where that breaks off, the registry is asked how much it has, and
+the rest is sent from there. A proxy or registry that takes no request so large gets chunks.
 """
 
 from __future__ import annotations
@@ -13,8 +14,26 @@ from urllib.parse import urlencode
 
 from ...errors import Interrupted, RegistryError
 from . import retry
-from .client import WORDS
+from .client import WORDS, Refused
 from .headers import number
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Protocol
+
+    from .client import Client
+    from .redirects import Address
+    from .transport import Response
+
+    class BlobData(Protocol):
+        """The bytes of a blob, which can be read more than once. ``size`` is their number."""
+
+        @property
+        def size(self) -> int: ...
+
+        def pieces(self, offset: int, count: int) -> Iterator[bytes]: ...
+
 
 CHUNK = (
     8 << 20
@@ -25,24 +44,22 @@ REFUSALS = (400, 401, 403, 404, 405, 501)
 
 
 class Body:
-    """What is sent: ``size`` bytes of it from ``offset`` on.
+    """``size`` bytes of a blob from ``offset`` on, to be sent."""
 
-    :param source: an object with ``size`` and ``pieces(offset, count)``, which gives them anew each time.
-    """
-
-    def __init__(self, source, offset, size):
+    def __init__(self, source: BlobData, offset: int, size: int) -> None:
         self.source, self.offset, self.size = source, offset, size
 
-    def pieces(self):
+    def pieces(self) -> Iterator[bytes]:
         return self.source.pieces(self.offset, self.size)
 
 
-def push_blob(client, digest, source, mount_from=None):
+def push_blob(client: Client, digest: str, source: BlobData, mount_from: str | None = None) -> str:
     """Store a blob unless the repository has it.
 
-    :param client: a ``client.Client`` for pushing. :param source: as for :class:`Body`.
+    :param client: one that may push (``Client.for_push``).
     :param mount_from: a repository of the same registry that may have it.
-    :returns: ``present``, ``mounted`` or ``pushed``. :raises RegistryError: when the registry does not take it.
+    :returns: ``present``, ``mounted`` or ``pushed``.
+    :raises RegistryError: where the registry does not take it.
     """
     if client.has_blob(digest):
         return "present"
@@ -54,20 +71,25 @@ def push_blob(client, digest, source, mount_from=None):
 
 
 class _Session:
-    """One upload. :ivar location: where to go on. :ivar offset: bytes that the registry has. :ivar limit: bytes in one request, or None."""
+    """One upload.
 
-    def __init__(self, client, digest, source):
+    :ivar location: where to go on.
+    :ivar offset: bytes that the registry has.
+    :ivar limit: bytes in one request, or None.
+    """
+
+    def __init__(self, client: Client, digest: str, source: BlobData) -> None:
         self.client, self.digest, self.source = client, digest, source
-        self.location, self.offset, self.limit, self.least = None, 0, None, 0
-        self.patience, self.challenged, self.anew, self.chunked = (
-            retry.Patience(client.tries),
-            False,
-            False,
-            False,
-        )
+        self.location: Address | None = None
+        self.limit: int | None = None
+        self.offset, self.least = 0, 0
+        self.patience = retry.Patience(client.tries)
+        self.challenged = self.anew = self.chunked = False
 
-    def mount(self, repository):
-        """As :meth:`begin`, with the blob of another repository, if the registry gives it: to be refused there is no reason not to send it."""
+    def mount(self, repository: str) -> bool:
+        """Begin with the blob of another repository. Where the registry refuses that, begin
+        without.
+        """
         try:
             return self.begin({"mount": self.digest, "from": repository})
         except RegistryError as error:
@@ -76,8 +98,8 @@ class _Session:
             self.client.for_push()
             return self.begin()
 
-    def begin(self, query=None):
-        """Open the upload; True when a mount has made it unnecessary."""
+    def begin(self, query: dict[str, str] | None = None) -> bool:
+        """Open the upload. Return True where a mount has made it unnecessary."""
         path = "blobs/uploads/" + ("?" + urlencode(query) if query else "")
         response = self.client.call("POST", path, accept=(201, 202), limit=WORDS)
         if response.status == 201:
@@ -91,14 +113,14 @@ class _Session:
         self.least = number(response.headers.get("OCI-Chunk-Min-Length"), 0)
         return False
 
-    def _follow(self, response):
+    def _follow(self, response: Response) -> None:
         location = response.headers.get("Location")
         if location:
             self.location = self.client.follow(
                 location, "an upload", self.location or self.client.url("blobs/uploads/")
             )
 
-    def send(self):
+    def send(self) -> None:
         while True:
             try:
                 response = self._step()
@@ -113,11 +135,11 @@ class _Session:
             return
 
     @property
-    def _whole(self):
+    def _whole(self) -> bool:
         return self.offset == 0 and not self.chunked
 
-    def _step(self):
-        """The next request: all of it, a chunk, or the end."""
+    def _step(self) -> Response:
+        """Send the next request: all of it, a chunk, or the end."""
         if self._whole:
             return self._request("PUT", Body(self.source, 0, self.source.size), digest=self.digest)
         rest = self.source.size - self.offset
@@ -126,7 +148,8 @@ class _Session:
         count = min(rest, self.limit or rest)
         return self._request("PATCH", Body(self.source, self.offset, count), count)
 
-    def _request(self, method, body, count=0, **query):
+    def _request(self, method: str, body: Body | None, count: int = 0, **query: str) -> Response:
+        assert self.location is not None  # an upload has begun
         address, headers = self.location.asking(query), {}
         if body is not None:
             headers["Content-Type"] = OCTETS
@@ -134,8 +157,10 @@ class _Session:
             headers["Content-Range"] = "%d-%d" % (self.offset, self.offset + count - 1)
         return self.client.send(method, address, headers, body)
 
-    def _goes_on(self, response, text):
-        """Take an answer. False: the blob is there. :raises RegistryError: when it is refused."""
+    def _goes_on(self, response: Response, text: bytes) -> bool:
+        """Take an answer. Return False where the blob is there. :raises RegistryError: where it is
+        refused.
+        """
         if response.status == 202 and not self._ended:  # a chunk has come
             before = self.offset
             self._follow(response)
@@ -181,12 +206,12 @@ class _Session:
         raise self.client.refused("an upload", response, text, self.patience)
 
     @property
-    def _ended(self):
+    def _ended(self) -> bool:
         """Whether the request that was answered was the upload's last."""
         return self._whole or self.offset == self.source.size
 
-    def _halve(self):
-        """Smaller chunks; False when they can't be smaller."""
+    def _halve(self) -> bool:
+        """Make the chunks smaller. Return False where they can't be."""
         smallest = max(SMALLEST, self.least)
         if self.limit is not None and self.limit <= smallest:
             return False
@@ -196,8 +221,11 @@ class _Session:
         self.chunked = True
         return True
 
-    def _resume(self):
-        """Ask how much the registry has; where that is nothing, or it does not know the upload any more, begin another."""
+    def _resume(self) -> None:
+        """Ask how much the registry has. Where that is nothing, or it does not know the upload any
+        more, begin another.
+        """
+        assert self.location is not None  # as above
         try:
             response = self.client.send("GET", self.location)
             response.read(WORDS)
@@ -211,14 +239,20 @@ class _Session:
         self.begin()
 
 
-def is_refusal(error):
-    """Whether a RegistryError says that the registry, or its token service, does not want a request, rather than that it can't answer it."""
-    return not isinstance(error, Interrupted) or getattr(error, "status", None) in REFUSALS
+def is_refusal(error: RegistryError) -> bool:
+    """Tell whether the registry, or its token service, does not want a request, rather than can't
+    answer it.
+    """
+    return not isinstance(error, Interrupted) or (
+        isinstance(error, Refused) and error.status in REFUSALS
+    )
 
 
-def _received(response, otherwise):
-    """Bytes that an answer's Range says are there: ``0-99`` is 100. ``0-0`` is, by custom, an empty upload as well as one of one byte."""
-    text = response.headers.get("Range", "").strip()
+def _received(response: Response, otherwise: int) -> int:
+    """Return the bytes that an answer's Range says are there: ``0-99`` is 100. ``0-0`` is, by
+    custom, an empty upload as well as one of one byte.
+    """
+    text = (response.headers.get("Range") or "").strip()
     text = text[len("bytes=") :] if text.startswith("bytes=") else text
     last = number(text[2:]) if text.startswith("0-") else None
     if last is None:

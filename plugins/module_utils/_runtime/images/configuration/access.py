@@ -1,6 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How one task reaches registries: its options, the host's configuration, the credentials that are kept, a client for each repository."""
+"""How one task reaches registries: its options, the host's configuration, the credentials that are
+kept, a client for each repository.
+"""
 
 from __future__ import annotations
 
@@ -8,44 +10,71 @@ import os
 
 from ...errors import InvalidInput, NotFound
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, Literal, TypedDict
+
+    from ...engine import Engine
+    from ..client.basic_auth import Credentials
+    from ..client.client import Client
+    from ..client.transport import Transport
+    from ..model.reference import Reference
+    from .mirrors import Mirrored
+    from .registries_conf import Place, Table
+
+    class Description(TypedDict):
+        """The configuration in force: the file that it is in, or None; what is wrong with it."""
+
+        path: str | None
+        error: str | None
+        registries: list[Table]
+
 
 class Registries:
     """How to reach registries: one task's options, and a client for each repository.
 
     What talks to them is loaded when the first is asked: most tasks ask none.
 
-    :param connection: keyword arguments of ``transport.Options``. :param auth_file: file with credentials.
+    :param auth_file: the one file with credentials to look in.
     :param mirrors: ``HOST[:PORT][/PATH]`` of registries to ask before the one that is named.
-    :param credentials: ``(user, password)`` in the place of those that are kept; False for none. :param tries: how often a request is tried.
+    :param credentials: what to log in with in place of what is kept; False for nothing.
+    :param tries: how often a request is tried.
+    :param connection: keyword arguments of ``transport.Options``.
     """
 
-    def __init__(self, auth_file=None, mirrors=(), credentials=None, tries=None, **connection):
-        self.auth_file, self.mirrors, self._connection, self._transport = (
-            auth_file,
-            list(mirrors),
-            connection,
-            None,
-        )
-        self._down, self._given, self._tries = set(), credentials, tries
+    def __init__(
+        self,
+        auth_file: str | None = None,
+        mirrors: Sequence[str] = (),
+        credentials: Credentials | Literal[False] | None = None,
+        tries: int | None = None,
+        **connection: Any,
+    ) -> None:
+        self.auth_file, self.mirrors, self._connection = auth_file, list(mirrors), connection
+        self._transport: Transport | None = None
+        self._down: set[str] = set()  # registries that have failed already
+        self._given, self._tries = credentials, tries
         if any(connection.get(option) for option in ("ca_path", "client_cert", "client_key")):
             self._open()  # a file that is not there is an error whether a registry is asked or not
 
-    def _open(self):
+    def _open(self) -> Transport:
         from ..client import transport
 
         if self._transport is None:
             self._transport = transport.Transport(transport.Options(**self._connection))
         return self._transport
 
-    def close(self):
+    def close(self) -> None:
         """Close the connections that are kept open."""
         if self._transport is not None:
             self._transport.close()
 
-    def client(self, parsed, engine=None):
-        """A ``client.Client`` of the registry itself, for pushes. :param engine: whose host's configuration counts.
+    def client(self, parsed: Reference, engine: Engine | None = None) -> Client:
+        """Return a client of the registry itself, for pushes.
 
-        :raises Untrusted: when the host's configuration blocks the registry.
+        :param engine: the host whose configuration counts; None for none.
+        :raises Untrusted: where the host's configuration blocks the registry.
         """
         from . import registries_conf
 
@@ -56,30 +85,31 @@ class Registries:
         )
         return self._client(registries_conf.Place(parsed, insecure))
 
-    def source(self, parsed, engine):
-        """Where to pull from: a ``client.Client``, or a ``sources.Sources`` of the mirrors and the registry.
+    def source(self, parsed: Reference, engine: Engine) -> Client | Mirrored:
+        """Return what to pull from: a client of the registry, with its mirrors before it where it
+        has any.
 
-        :raises Untrusted: as :meth:`client`. :raises InvalidInput: for a wrong mirror or a wrong configuration.
+        :raises Untrusted: as :meth:`client`.
+        :raises InvalidInput: for a wrong mirror or a wrong configuration.
         """
-        from . import mirrors as sources
-        from . import registries_conf
+        from . import mirrors, registries_conf
 
         places = [
             registries_conf.mirror(text, parsed) for text in self.mirrors
         ] + registries_conf.load(engine.paths.registries_conf).places(parsed)
         clients = [self._client(place, parsed.registry) for place in places]
-        return clients[0] if len(clients) == 1 else sources.Sources(parsed, clients, self._down)
+        return clients[0] if len(clients) == 1 else mirrors.Mirrored(parsed, clients, self._down)
 
-    def _client(self, place, namespace=None):
+    def _client(self, place: Place, namespace: str | None = None) -> Client:
         from ..client import client, retry
-        from . import mirrors as sources
+        from . import mirrors
 
         connection, wanted = self._open(), place.reference
         if place.insecure:
             connection.allow_insecure(wanted.registry)
         if self.auth_file and not os.path.exists(self.auth_file):
             raise NotFound(f"the file with credentials {self.auth_file} does not exist")
-        tries = self._tries or (sources.MIRROR_TRIES if place.mirror else retry.TRIES)
+        tries = self._tries or (mirrors.MIRROR_TRIES if place.mirror else retry.TRIES)
         return client.Client(
             wanted,
             connection,
@@ -88,17 +118,16 @@ class Registries:
             namespace if place.mirror else None,
         )
 
-    def _credentials(self, wanted):
+    def _credentials(self, wanted: Reference) -> Credentials | None:
         from . import credentials
 
         if self._given is not None:
             return self._given or None
-        found = credentials.lookup(wanted.registry, wanted.repository, self.auth_file)
-        return (found["username"], found["password"]) if found and "username" in found else found
+        return credentials.lookup(wanted.registry, wanted.repository, self.auth_file)
 
 
-def describe_registries(engine):
-    """How the host's configuration has registries reached, for ``host_info``: ``{"path", "error", "registries"}``."""
+def describe_registries(engine: Engine) -> Description:
+    """Return how the host's configuration has registries reached, for ``host_info``."""
     from . import registries_conf
 
     try:

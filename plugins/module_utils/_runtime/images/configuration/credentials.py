@@ -1,15 +1,17 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Credentials for registries, where Docker and the containers tools keep them: found, kept, erased.
+"""Credentials for registries, where Docker and the containers tools keep them: find, keep, erase.
 
-Files, first one first: the one that was named, ``$REGISTRY_AUTH_FILE``; then Docker's ``$DOCKER_CONFIG/config.json`` or
-``~/.docker/config.json``, which is where credentials are kept when no file was named; then those of Podman and Skopeo
-(containers-auth.json(5)): ``$XDG_RUNTIME_DIR/containers/auth.json``, ``/run/containers/<uid>/auth.json``,
-``~/.config/containers/auth.json``; then ``~/.dockercfg``. ``~`` is the home of the user who runs the engine, root, by the
-password database: with sudo, ``$HOME`` may be somebody else's.
+Files, first one first: the one that was named, ``$REGISTRY_AUTH_FILE``; then Docker's
+``$DOCKER_CONFIG/config.json`` or ``~/.docker/config.json``, which is where credentials are kept
+when no file was named; then those of Podman and Skopeo (containers-auth.json(5)):
+``$XDG_RUNTIME_DIR/containers/auth.json``, ``/run/containers/<uid>/auth.json``,
+``~/.config/containers/auth.json``; then ``~/.dockercfg``. ``~`` is the home of the user who runs
+the engine, root, by the password database: with sudo, ``$HOME`` may be somebody else's.
 
-In a file, ``auths`` has a key for each registry, and may have longer ones for a path in it: the most specific wins. A
-helper (``credHelpers`` for one registry, ``credsStore`` for all) is asked by Docker's credential helper protocol.
+In a file, ``auths`` has a key for each registry, and may have longer ones for a path in it: the
+most specific wins. A helper (``credHelpers`` for one registry, ``credsStore`` for all) is asked by
+Docker's credential helper protocol.
 """
 
 from __future__ import annotations
@@ -28,6 +30,13 @@ from ...errors import HostError, InvalidInput, NotFound, RegistryError
 from ...store.files import write_whole
 from ...untrusted import files as foreign
 from ...untrusted import json_reader
+from ..client.basic_auth import Credentials
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
 
 DOCKER_HUB = "https://index.docker.io/v1/"  # the key that Docker gives its own registry
 HUB_NAMES = ("docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com")
@@ -35,19 +44,19 @@ TOKEN = "<token>"  # a helper's user name where the secret is an identity token
 HELPER_TIMEOUT = 30  # seconds
 
 
-def home():
+def home() -> str:
     return pwd.getpwuid(os.geteuid()).pw_dir
 
 
-def default_file():
-    """Where credentials are kept when no file was named."""
+def default_file() -> str:
+    """Return the path of the file where credentials are kept when no file was named."""
     return os.environ.get("REGISTRY_AUTH_FILE") or os.path.join(
         os.environ.get("DOCKER_CONFIG") or os.path.join(home(), ".docker"), "config.json"
     )
 
 
-def files(auth_file=None):
-    """The files that are looked in, first one first, whether they exist or not."""
+def files(auth_file: str | None = None) -> list[str]:
+    """List the files to look in, first one first, whether they exist or not."""
     if auth_file:
         return [auth_file]
     found = [default_file(), os.path.join(home(), ".docker", "config.json")]
@@ -61,14 +70,17 @@ def files(auth_file=None):
     return list(dict.fromkeys(found))
 
 
-def lookup(host, repository=None, auth_file=None):
-    """What to log in to a registry with.
+def lookup(
+    host: str, repository: str | None = None, auth_file: str | None = None
+) -> Credentials | None:
+    """Find what to log in to a registry with.
 
-    :param host: ``registry.example.com:5000``, ``docker.io``. :param repository: the path in it, for keys that name one.
+    :param host: ``registry.example.com:5000``, ``docker.io``.
+    :param repository: the path in it, for keys that name one.
     :param auth_file: look in this file alone.
-    :returns: None, ``{"username", "password"}`` or ``{"identitytoken"}``.
-    :raises NotFound: when ``auth_file`` does not exist. :raises InvalidInput: when a file is not what it should be.
-    :raises RegistryError: when a helper fails.
+    :raises NotFound: where ``auth_file`` does not exist.
+    :raises InvalidInput: where a file is not what it should be.
+    :raises RegistryError: where a helper fails.
     """
     if auth_file and not os.path.exists(auth_file):
         raise NotFound(f"the file with credentials {auth_file} does not exist")
@@ -81,8 +93,10 @@ def lookup(host, repository=None, auth_file=None):
     return None
 
 
-def read(path):
-    """A credentials file as a dictionary in the form of Docker's config.json; None when there is none."""
+def read(path: str) -> dict[str, Any] | None:
+    """Read a credentials file as a dictionary in the form of Docker's config.json; return None
+    where there is none.
+    """
     try:
         data = foreign.read(path, json_reader.LARGEST, links=True) or b"{}"
     except foreign.Unacceptable as error:
@@ -102,14 +116,14 @@ def read(path):
     return document
 
 
-def names(host):
-    """The names that one registry may have as a key, the one that Docker writes first."""
+def names(host: str) -> tuple[str, ...]:
+    """Return the names that one registry may have as a key, the one that Docker writes first."""
     if host in HUB_NAMES:
         return (DOCKER_HUB,) + HUB_NAMES
     return (host,)
 
 
-def _find(document, host, repository):
+def _find(document: dict[str, Any], host: str, repository: str | None) -> Credentials | None:
     auths = document.get("auths", {})
     parts = repository.split("/") if repository else []
     for count in range(len(parts), 0, -1):
@@ -129,24 +143,26 @@ def _find(document, host, repository):
     return None
 
 
-def _keys(auths, host):
-    """The keys of ``auths`` that mean the whole registry: plain, or with the scheme and the API's path of old times."""
+def _keys(auths: dict[str, Any], host: str) -> list[str]:
+    """List the keys of ``auths`` that mean the whole registry: plain, or with the scheme and the
+    API's path of old times.
+    """
     wanted = names(host)
     plain = [key for key in wanted if key in auths]
     return plain + [key for key in auths if key not in plain and bare(key) in wanted]
 
 
-def bare(key):
-    """A key without scheme and without the API's ``/v1/`` or ``/v2/``."""
+def bare(key: str) -> str:
+    """Return a key without its scheme and without the API's ``/v1/`` or ``/v2/``."""
     return re.sub(r"/(v[12]/?)?$", "", re.sub(r"^https?://", "", key))
 
 
-def _decode(entry):
-    """An entry of ``auths``, or None where it holds nothing (a helper has it then)."""
+def _decode(entry: Any) -> Credentials | None:
+    """Read an entry of ``auths``. Return None where it holds nothing: a helper has it then."""
     if not isinstance(entry, dict):
         return None
     if entry.get("identitytoken"):
-        return {"identitytoken": entry["identitytoken"]}
+        return Credentials(identity_token=str(entry["identitytoken"]))
     username, password = entry.get("username"), entry.get("password")
     if entry.get("auth"):
         try:
@@ -154,16 +170,16 @@ def _decode(entry):
         except (binascii.Error, UnicodeDecodeError, TypeError):
             return None
         username, dummy, password = text.rstrip("\0").partition(":")
-    return (
-        {"username": username, "password": password} if username and password is not None else None
-    )
+    return Credentials(username, password) if username and password is not None else None
 
 
 # --- helpers ---
 
 
-def _helper(document, host):
-    """``(name of the helper that has a registry's credentials or None, whether it was named for this registry)``."""
+def _helper(document: dict[str, Any], host: str) -> tuple[str | None, bool]:
+    """Return the name of the helper that has a registry's credentials, and whether it is named for
+    this registry.
+    """
     own = document.get("credHelpers", {})
     for key in own:
         if key in names(host) or bare(key) in names(host):
@@ -171,8 +187,10 @@ def _helper(document, host):
     return document.get("credsStore") or None, False
 
 
-def _run(helper, action, data):
-    """A helper's answer (docker-credential-helpers, "Development"). :raises RegistryError: with its complaint."""
+def _run(helper: str, action: str, data: str) -> bytes:
+    """Ask a helper (docker-credential-helpers, "Development") and return its answer. :raises
+    RegistryError: with its complaint.
+    """
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", helper):
         raise RegistryError(f"the credential helper's name {helper!r} is not one")
     try:
@@ -201,8 +219,12 @@ def _run(helper, action, data):
     return done.stdout
 
 
-def _ask(helper, host, strict):
-    """:param strict: a helper that was named for this very registry must work; one for all need not know it."""
+def _ask(helper: str, host: str, strict: bool) -> Credentials | None:
+    """Ask a helper for credentials.
+
+    :param strict: whether it is named for this very registry and must work; one for all need not
+        know it.
+    """
     for name in names(host)[:2]:
         try:
             answer = json_reader.load(
@@ -217,25 +239,29 @@ def _ask(helper, host, strict):
                 continue
             raise
         if answer.get("Username") == TOKEN:
-            return {"identitytoken": answer.get("Secret", "")}
+            return Credentials(identity_token=answer.get("Secret", ""))
         if answer.get("Username"):
-            return {"username": answer["Username"], "password": answer.get("Secret", "")}
+            return Credentials(answer["Username"], answer.get("Secret", ""))
     return None
 
 
 # --- changes ---
 
 
-def kept(host, auth_file=None):
-    """What :func:`store` would replace: the registry's credentials in the one file that is written. As :func:`lookup`."""
+def kept(host: str, auth_file: str | None = None) -> Credentials | None:
+    """Return what :func:`store` would replace: the registry's credentials in the one file that is
+    written. It raises what :func:`lookup` does.
+    """
     document = read(auth_file or default_file())
     return None if document is None else _find(document, host, None)
 
 
-def store(host, username, password, auth_file=None):
-    """Keep a registry's credentials, with the helper where the file names one. Other entries stay as they are."""
+def store(host: str, username: str, password: str, auth_file: str | None = None) -> None:
+    """Keep a registry's credentials, with the helper where the file names one. Other entries stay
+    as they are.
+    """
 
-    def change(document):
+    def change(document: dict[str, Any]) -> None:
         helper, _strict = _helper(document, host)
         if helper:
             _run(
@@ -253,10 +279,10 @@ def store(host, username, password, auth_file=None):
     _change(auth_file or default_file(), change)
 
 
-def erase(host, auth_file=None):
+def erase(host: str, auth_file: str | None = None) -> None:
     """Forget a registry's credentials."""
 
-    def change(document):
+    def change(document: dict[str, Any]) -> None:
         helper, strict = _helper(document, host)
         if helper and _ask(helper, host, strict) is not None:
             for name in names(host)[:2]:
@@ -270,8 +296,10 @@ def erase(host, auth_file=None):
         _change(path, change)
 
 
-def _change(path, change):
-    """Rewrite a file so that others see the old or the new one. It keeps its owner; nobody else may read it."""
+def _change(path: str, change: Callable[[dict[str, Any]], None]) -> None:
+    """Rewrite a file so that others see the old or the new one. It keeps its owner; nobody else may
+    read it.
+    """
     path = os.path.realpath(path)  # where it is a link, what it leads to is rewritten
     directory = os.path.dirname(path)
     _make(directory)
@@ -289,8 +317,8 @@ def _change(path, change):
         os.close(fd)
 
 
-def _make(directory):
-    """Make a directory that is not there, for the owner of the one that it is made in."""
+def _make(directory: str) -> None:
+    """Make a directory that is not there, for the owner of the one above it."""
     if os.path.isdir(directory):
         return
     parent = os.path.dirname(directory)

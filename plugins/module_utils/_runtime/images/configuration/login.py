@@ -1,6 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the module ``registry_login`` and the commands ``login`` and ``logout`` call: keep or forget credentials."""
+"""What the module ``registry_login`` and the commands ``login`` and ``logout`` call: keep or forget
+credentials.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +13,22 @@ import re
 from ...errors import InvalidInput, RegistryError
 from ...reconcile import Plan
 from ..client import auth, transport
+from ..client.basic_auth import Credentials
 from ..model import reference
 from . import credentials, registries_conf
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ...engine import Engine
+    from ..client.redirects import Address
+
 
 class Unreachable(RegistryError):
-    """The registry could not be asked. In check mode that is no failure: the same play may be about to start it."""
+    """The registry could not be asked. In check mode that is no failure: the same play may be about
+    to start it.
+    """
 
 
 ACCEPTED = "a registry's host[:port], optionally with https:// before it or a path behind it, such as registry.example.com:5000"
@@ -32,10 +44,12 @@ DEFAULTS = {
 _SERVER = re.compile(r"((?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?)((?:/[a-z0-9._-]+)*)")
 
 
-def plan(engine, params):
-    """The plan of a task of the module ``registry_login``; ``params`` are its options, ``registry_url`` and ``state`` at least.
+def plan(engine: Engine, params: dict[str, Any]) -> Plan:
+    """Plan a task of the module ``registry_login``.
 
-    :raises InvalidInput: for options that don't fit. :raises RegistryError: when the registry refuses the credentials.
+    :param params: the task's options, ``registry_url`` and ``state`` at least.
+    :raises InvalidInput: for options that don't fit.
+    :raises RegistryError: where the registry refuses the credentials.
     """
     params = dict(DEFAULTS, **params)
     server, host = read_server(params["registry_url"])
@@ -63,7 +77,7 @@ def plan(engine, params):
             raise InvalidInput(option, params[option], "a text that is not empty")
     if ":" in username:
         raise InvalidInput("username", username, "a name without a colon")
-    wanted = {"username": username, "password": password}
+    wanted = Credentials(username, password)
     differs = known != wanted
     verified = params["verify"] and (differs or params["reauthorize"])
     if verified:
@@ -98,16 +112,20 @@ def plan(engine, params):
     return found
 
 
-def _is_insecure(engine, host):
-    """Whether the host's configuration says that the registry may be spoken to without TLS."""
+def _is_insecure(engine: Engine, host: str) -> bool:
+    """Tell whether the host's configuration allows to reach the registry without TLS."""
     found = registries_conf.load(engine.paths.registries_conf).entry(
         reference.Reference(host, "any", "latest")
     )
     return found is not None and found["insecure"]
 
 
-def read_server(text):
-    """``(key of the credentials, host to talk to)`` of a registry as users write it. :raises InvalidInput:"""
+def read_server(text: str) -> tuple[str, str]:
+    """Read a registry as users write it.
+
+    :returns: the key of its credentials, and the host to talk to.
+    :raises InvalidInput: where it is none.
+    """
     match = _SERVER.fullmatch(credentials.bare(text.strip()))
     if match is None:
         raise InvalidInput("registry_url", text, ACCEPTED)
@@ -115,20 +133,23 @@ def read_server(text):
     return host + match.group(2), host
 
 
-def _show(found, known=None):
-    """Credentials without what is secret in them."""
+def _show(found: Credentials | None, known: Credentials | None = None) -> str | None:
+    """Return credentials without what is secret in them."""
     if found is None:
         return None
-    if "identitytoken" in found:
+    if found.username is None:
         return "an identity token"
-    same_user = known is not None and known.get("username") == found["username"]
-    return found["username"] + (" (new password)" if same_user else "")
+    same_user = known is not None and known.username == found.username
+    return found.username + (" (new password)" if same_user else "")
 
 
-def verify(host, username, password, insecure=False, ca_path=None):
+def verify(
+    host: str, username: str, password: str, insecure: bool = False, ca_path: str | None = None
+) -> None:
     """Ask the registry whether it takes the credentials. One that asks for none takes any.
 
-    :raises Unreachable: when it does not answer. :raises RegistryError: when it refuses them.
+    :raises Unreachable: where it does not answer.
+    :raises RegistryError: where it refuses them.
     """
     connection = transport.Transport(transport.Options(insecure=insecure, ca_path=ca_path))
     try:
@@ -138,9 +159,10 @@ def verify(host, username, password, insecure=False, ca_path=None):
             raise Unreachable(str(error)) from None
         status, challenge = _ask(connection, url, {})
         if status == 401:
-            authorizer = auth.Authorizer(connection, host, (username, password))
+            authorizer = auth.Authorizer(connection, host, Credentials(username, password))
             authorizer.answer(challenge, [])
-            status, _challenge = _ask(connection, url, {"Authorization": authorizer.header([])})
+            header = authorizer.header([]) or ""
+            status, _challenge = _ask(connection, url, {"Authorization": header})
         if status in (401, 403):
             raise RegistryError(f"registry {host} refuses the credentials of {username}")
         if status != 200:
@@ -156,7 +178,9 @@ def verify(host, username, password, insecure=False, ca_path=None):
         connection.close()
 
 
-def _ask(connection, url, headers):
+def _ask(
+    connection: transport.Transport, url: Address, headers: dict[str, str]
+) -> tuple[int, list[str]]:
     response = connection.request("GET", url, headers)
     response.read(1 << 20)
     return response.status, response.headers.get_all("WWW-Authenticate")

@@ -1,10 +1,12 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How the host's administrator wants registries to be reached: registries.conf, version 2 (containers-registries.conf(5)).
+"""How the host's administrator wants registries to be reached: registries.conf, version 2
+(containers-registries.conf(5)).
 
-The file is ``/etc/pycontainer/registries.conf``, or where that is missing ``/etc/containers/registries.conf`` with the ``*.conf`` of
-``registries.conf.d`` beside it. Of it count the ``[[registry]]`` tables: prefix, location, insecure, blocked, mirrors. A name without
-a registry is Docker's here, so search lists and short names don't count.
+The file is ``/etc/pycontainer/registries.conf``, or where that is missing
+``/etc/containers/registries.conf`` with the ``*.conf`` of ``registries.conf.d`` beside it. Its
+``[[registry]]`` tables count: prefix, location, insecure, blocked, mirrors. A name without a
+registry is Docker's here, so search lists and short names don't count.
 """
 
 from __future__ import annotations
@@ -15,6 +17,25 @@ from ...errors import EngineError, InvalidInput, Untrusted
 from ...untrusted import files
 from ..model import reference
 from . import toml
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypedDict
+
+    Mirror = TypedDict("Mirror", {"location": str, "insecure": bool, "pull-from-mirror": str})
+    Table = TypedDict(
+        "Table",
+        {
+            "prefix": str,
+            "location": str,
+            "insecure": bool,
+            "blocked": bool,
+            "mirror-by-digest-only": bool,
+            "mirror": list[Mirror],
+        },
+    )
+    from ..model.reference import Reference
+
 
 SHARED = "/etc/containers/registries.conf"
 MAX_SIZE = 1 << 20
@@ -31,31 +52,36 @@ WHEN = ("", "all", "digest-only", "tag-only")
 
 
 class Place:
-    """Where an image may be had from.
+    """Where an image may be fetched from.
 
-    :ivar reference: what it is called there. :ivar insecure: plain HTTP or an unverified certificate will do.
+    :ivar reference: what it is called there.
+    :ivar insecure: whether plain HTTP or an unverified certificate will do.
     :ivar mirror: whether it stands in for another registry.
     """
 
-    def __init__(self, wanted, insecure=False, mirror=False):
+    def __init__(self, wanted: Reference, insecure: bool = False, mirror: bool = False) -> None:
         self.reference, self.insecure, self.mirror = wanted, insecure, mirror
 
 
 class Hosts:
-    """:ivar path: of the file that was read, or None. :ivar registries: its ``[[registry]]`` tables, checked."""
+    """The tables in force.
 
-    def __init__(self, path, registries):
+    :ivar path: the file that was read, or None.
+    :ivar registries: its ``[[registry]]`` tables, checked.
+    """
+
+    def __init__(self, path: str | None, registries: list[Table]) -> None:
         self.path, self.registries = path, registries
 
-    def entry(self, wanted):
-        """The table with the longest prefix that fits a :class:`Reference`, or None."""
+    def entry(self, wanted: Reference) -> Table | None:
+        """Return the table with the longest prefix that fits, or None."""
         fitting = [
             (len(item["prefix"]), item) for item in self.registries if _fits(item["prefix"], wanted)
         ]
         return max(fitting, key=lambda pair: pair[0])[1] if fitting else None
 
-    def admit(self, wanted):
-        """:raises Untrusted: for a registry that is blocked. :returns: whether it may be insecure."""
+    def admit(self, wanted: Reference) -> bool:
+        """Return whether a registry may be insecure. :raises Untrusted: where it is blocked."""
         found = self.entry(wanted)
         if found is not None and found["blocked"]:
             raise Untrusted(
@@ -64,8 +90,8 @@ class Hosts:
             )
         return found is not None and found["insecure"]
 
-    def places(self, wanted):
-        """``[Place]`` to pull from, first one first. :raises Untrusted: as :meth:`admit`."""
+    def places(self, wanted: Reference) -> list[Place]:
+        """List the places to pull from, first one first. :raises Untrusted: as :meth:`admit`."""
         insecure, found = self.admit(wanted), self.entry(wanted)
         if found is None:
             return [Place(wanted)]
@@ -77,7 +103,7 @@ class Hosts:
         return mirrors + [Place(_moved(wanted, found["prefix"], found["location"]), insecure)]
 
 
-def _fits(prefix, wanted):
+def _fits(prefix: str, wanted: Reference) -> bool:
     if prefix.startswith("*."):
         return wanted.registry.rpartition(":")[0].endswith(prefix[1:]) or wanted.registry.endswith(
             prefix[1:]
@@ -88,18 +114,20 @@ def _fits(prefix, wanted):
     )
 
 
-def _in_port(prefix, full):
-    """``example.com`` is no prefix of ``example.com:5000/a``."""
+def _in_port(prefix: str, full: str) -> bool:
+    """Tell whether the match ends before a port: ``example.com`` is no prefix of
+    ``example.com:5000/a``.
+    """
     return "/" not in prefix and full[len(prefix)] == ":"
 
 
-def _wants(when, by_digest_only, wanted):
+def _wants(when: str, by_digest_only: bool, wanted: Reference) -> bool:
     when = "digest-only" if by_digest_only else when
     return when in ("", "all") or (when == "digest-only") == (wanted.digest is not None)
 
 
-def _moved(wanted, prefix, location):
-    """What an image below ``prefix`` is called below ``location``."""
+def _moved(wanted: Reference, prefix: str, location: str) -> Reference:
+    """Return what an image below ``prefix`` is called below ``location``."""
     if not location or location == prefix:
         return wanted
     if prefix.startswith("*."):
@@ -110,7 +138,7 @@ def _moved(wanted, prefix, location):
     return _reference(location + full[len(prefix) :], wanted)
 
 
-def _reference(full, wanted):
+def _reference(full: str, wanted: Reference) -> Reference:
     registry, slash, repository = full.partition("/")
     if not slash or not repository or not reference.is_host(registry):
         raise InvalidInput(
@@ -119,8 +147,10 @@ def _reference(full, wanted):
     return reference.Reference(registry, repository, wanted.tag, wanted.digest)
 
 
-def mirror(text, wanted):
-    """The :class:`Place` for an entry of a task's ``mirrors``: ``HOST[:PORT][/PATH]``. :raises InvalidInput:"""
+def mirror(text: str, wanted: Reference) -> Place:
+    """Read an entry of a task's ``mirrors``: ``HOST[:PORT][/PATH]``. :raises InvalidInput: where it
+    is none.
+    """
     accepted = "HOST[:PORT], with the path below which the mirror has the registry's repositories, if any: mirror.example.com:5000/hub"
     try:
         parsed = reference.parse(f"{text}/{wanted.repository}", "mirrors", default_tag=None)
@@ -138,10 +168,11 @@ def mirror(text, wanted):
 # --- the files ---
 
 
-def load(own, shared=SHARED):
-    """The :class:`Hosts` of this host. :param own: the engine's own file.
+def load(own: str, shared: str = SHARED) -> Hosts:
+    """Read this host's tables.
 
-    :raises InvalidInput: when a file is not what it should be.
+    :param own: path of the engine's own file.
+    :raises InvalidInput: where a file is not what it should be.
     """
     paths = (
         [own]
@@ -155,7 +186,7 @@ def load(own, shared=SHARED):
     return Hosts(paths[0] if paths else None, list(tables.values()))
 
 
-def _drop_ins(directory):
+def _drop_ins(directory: str) -> list[str]:
     try:
         return [
             os.path.join(directory, name)
@@ -166,7 +197,7 @@ def _drop_ins(directory):
         return []
 
 
-def _read(path):
+def _read(path: str) -> list[Table]:
     try:
         document = toml.loads(files.read(path, MAX_SIZE, links=True).decode("utf-8"))
     except files.Unacceptable as error:
@@ -185,7 +216,7 @@ def _read(path):
     return [_checked(path, item) for item in registries]
 
 
-def _checked(path, item):
+def _checked(path: str, item: Any) -> Table:
     _check_fields(path, "[[registry]]", item, REGISTRY)
     for entry in item.get("mirror", []):
         _check_fields(path, "[[registry.mirror]]", entry, MIRROR)
@@ -218,7 +249,7 @@ def _checked(path, item):
     }
 
 
-def _check_fields(path, where, item, known):
+def _check_fields(path: str, where: str, item: Any, known: dict[str, type]) -> None:
     if not isinstance(item, dict):
         raise InvalidInput(path, item, where + " as a table")
     for field, value in item.items():

@@ -1,14 +1,21 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The part of TOML 1.0 that configuration files use, for Pythons from before 3.11 (tomllib) and the same on all.
+"""The part of TOML 1.0 that configuration files use, for Pythons before 3.11 (tomllib), and the
+same on all.
 
-Tables, arrays of tables, dotted and quoted keys, strings (also of several lines), whole numbers, booleans, arrays and inline tables.
-Dates, times and fractions are refused by name, not misread.
+Tables, arrays of tables, dotted and quoted keys, strings (also of several lines), whole numbers,
+booleans, arrays and inline tables. Dates, times and fractions are refused by name, not misread.
 """
 
 from __future__ import annotations
 
 import re
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from typing import Any
+
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _SPACE = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
@@ -27,21 +34,24 @@ class TomlError(ValueError):
     """What is wrong, and in which line."""
 
 
-def loads(text):
-    """The document in ``text`` as a dictionary. :raises TomlError:"""
+def loads(text: str) -> dict[str, Any]:
+    """Read a document. :raises TomlError: where it is none."""
     return _Reader(text).document()
 
 
 class _Reader:
-    def __init__(self, text):
+    def __init__(self, text: str) -> None:
         self.text, self.at, self.depth = text.replace("\r\n", "\n"), 0, 0
-        self.closed = set()  # ids of tables that nothing may be added to: inline ones, and those with a header of their own
+        self.closed: set[int] = (
+            set()
+        )  # ids of tables that nothing may be added to: inline ones, and those with a header of their own
 
-    def wrong(self, what):
+    def wrong(self, what: str) -> TomlError:
         return TomlError("line %d: %s" % (self.text.count("\n", 0, self.at) + 1, what))
 
-    def document(self):
-        root, fixed = {}, set()
+    def document(self) -> dict[str, Any]:
+        root: dict[str, Any] = {}
+        fixed: set[int] = set()
         table = root
         while True:
             self.take(_SPACE)
@@ -55,25 +65,25 @@ class _Reader:
                 self.pair(table, fixed)
             self.end_of_line()
 
-    def take(self, pattern):
+    def take(self, pattern: re.Pattern[str]) -> str | None:
         match = pattern.match(self.text, self.at)
         if match is None:
             return None
         self.at = match.end()
         return match.group()
 
-    def expect(self, token):
+    def expect(self, token: str) -> None:
         if not self.text.startswith(token, self.at):
             raise self.wrong(f"{token!r} is missing")
         self.at += len(token)
 
-    def end_of_line(self):
+    def end_of_line(self) -> None:
         if self.take(_LINE_END) is None:
             raise self.wrong("something follows where the line should end")
 
     # --- tables and keys ---
 
-    def table(self, root, fixed):
+    def table(self, root: dict[str, Any], fixed: set[int]) -> dict[str, Any]:
         self.expect("[")
         keys = self.keys()
         self.expect("]")
@@ -84,7 +94,7 @@ class _Reader:
         fixed.add(id(found))
         return found
 
-    def array_table(self, root, fixed):
+    def array_table(self, root: dict[str, Any], fixed: set[int]) -> dict[str, Any]:
         self.expect("[[")
         keys = self.keys()
         self.expect("]]")
@@ -96,7 +106,7 @@ class _Reader:
         fixed.add(id(found[-1]))
         return found[-1]
 
-    def descend(self, table, keys):
+    def descend(self, table: dict[str, Any], keys: list[str]) -> dict[str, Any]:
         for key in keys:
             table = table.setdefault(key, {})
             if isinstance(table, _Tables):
@@ -105,7 +115,7 @@ class _Reader:
                 raise self.wrong(f"{key} is no table that can be added to")
         return table
 
-    def keys(self):
+    def keys(self) -> list[str]:
         found = []
         while True:
             self.take(_LINE_SPACE)
@@ -123,7 +133,7 @@ class _Reader:
                 return found
             self.at += 1
 
-    def pair(self, table, fixed):
+    def pair(self, table: dict[str, Any], fixed: Collection[int]) -> None:
         keys = self.keys()
         self.expect("=")
         self.take(_LINE_SPACE)
@@ -137,7 +147,7 @@ class _Reader:
 
     # --- values ---
 
-    def value(self):
+    def value(self) -> Any:
         start = self.text[self.at : self.at + 1]
         if start in ('"', "'"):
             return self.string()
@@ -161,8 +171,8 @@ class _Reader:
             )
         return int(number.replace("_", ""), 0)
 
-    def array(self):
-        found = []
+    def array(self) -> list[Any]:
+        found: list[Any] = []
         self.expect("[")
         while True:
             self.take(_SPACE)
@@ -174,8 +184,9 @@ class _Reader:
             if not self.text.startswith("]", self.at):
                 self.expect(",")
 
-    def inline(self):
-        found, first = {}, True
+    def inline(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        first = True
         self.expect("{")
         while True:
             self.take(_LINE_SPACE)
@@ -191,13 +202,13 @@ class _Reader:
         self._close(found)
         return found
 
-    def _close(self, table):
+    def _close(self, table: dict[str, Any]) -> None:
         self.closed.add(id(table))
         for value in table.values():
             if isinstance(value, dict):
                 self._close(value)
 
-    def string(self):
+    def string(self) -> str:
         quote = self.text[self.at]
         if self.text.startswith(quote * 3, self.at):
             return self.long_string(quote)
@@ -209,7 +220,7 @@ class _Reader:
         inner, self.at = self.text[self.at + 1 : end], end + 1
         return self.unescaped(inner) if quote == '"' else inner
 
-    def long_string(self, quote):
+    def long_string(self, quote: str) -> str:
         start, end = self.at + 3, self.at + 3
         while not self.text.startswith(quote * 3, end):
             if end >= len(self.text):
@@ -227,8 +238,8 @@ class _Reader:
             else inner
         )
 
-    def unescaped(self, text):
-        def one(match):
+    def unescaped(self, text: str) -> str:
+        def one(match: re.Match[str]) -> str:
             letter = match.group(1)
             if letter in _ESCAPES:
                 return _ESCAPES[letter]

@@ -1,9 +1,11 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which name a signature must give an image: the forms of ``signedIdentity`` (containers-policy.json(5)).
+"""Which name a signature must give an image: the forms of ``signedIdentity``
+(containers-policy.json(5)).
 
-A signature says which repository, and may say which tag, its maker meant. Without a look at that, an image that is rightly signed
-as one thing could be served as another. ``matchDigestOnly`` is a type of this engine's own: it does without that look.
+A signature says which repository, and may say which tag, its maker meant. Without a look at that,
+an image that is rightly signed as one thing could be served as another. ``matchDigestOnly`` is a
+type of this engine's own: it does without that look.
 """
 
 from __future__ import annotations
@@ -11,7 +13,16 @@ from __future__ import annotations
 from ...errors import EngineError, InvalidInput
 from ..model import reference
 
-FIELDS = {  # type -> its other fields
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    Identity = dict[str, str]  # "type", and the fields that FIELDS names for it
+    from ..model.reference import Reference
+
+
+FIELDS: dict[str, tuple[str, ...]] = {  # type -> its other fields
     "matchExact": (),
     "matchRepoDigestOrExact": (),
     "matchRepository": (),
@@ -24,11 +35,11 @@ FIELDS = {  # type -> its other fields
 DEFAULT = {"type": "matchRepoDigestOrExact"}
 
 
-def check(document, option):
-    """:raises InvalidInput: when ``document`` is none of the forms."""
+def check(document: Any, option: str) -> None:
+    """:raises InvalidInput: where ``document`` is none of the forms."""
     kind = document.get("type") if isinstance(document, dict) else None
     fields = (
-        FIELDS.get(kind) if kind != "matchTagIfSigned" else None
+        FIELDS.get(str(kind)) if kind != "matchTagIfSigned" else None
     )  # that one is the option verify's, and no file's
     if (
         fields is None
@@ -55,8 +66,11 @@ def check(document, option):
             )
 
 
-def matches(document, wanted, signed):
-    """Whether a signature for the name ``signed`` (text, or None where it has none) is one for the :class:`Reference` ``wanted``."""
+def matches(document: Identity, wanted: Reference, signed: str | None) -> bool:
+    """Tell whether a signature is one for ``wanted``.
+
+    :param signed: the name that the signature gives; None where it gives none.
+    """
     if document["type"] == "matchDigestOnly":
         return True
     if signed is None:
@@ -68,39 +82,41 @@ def matches(document, wanted, signed):
     return _CHECKS[document["type"]](document, wanted, found)
 
 
-def _exact(_document, wanted, found):
+def _exact(_document: Identity, wanted: Reference, found: Reference) -> bool:
     return found.name == wanted.name
 
 
-def _repository(_document, wanted, found):
+def _repository(_document: Identity, wanted: Reference, found: Reference) -> bool:
     return found.full_repository == wanted.full_repository
 
 
-def _digest_or_exact(_document, wanted, found):
+def _digest_or_exact(_document: Identity, wanted: Reference, found: Reference) -> bool:
     if wanted.digest:
         return found.full_repository == wanted.full_repository
     return found.name == wanted.name
 
 
-def _exact_reference(document, _wanted, found):
+def _exact_reference(document: Identity, _wanted: Reference, found: Reference) -> bool:
     return found.name == reference.parse(document["dockerReference"], default_tag=None).name
 
 
-def _exact_repository(document, _wanted, found):
+def _exact_repository(document: Identity, _wanted: Reference, found: Reference) -> bool:
     return (
         found.full_repository
         == reference.parse(document["dockerRepository"], default_tag=None).full_repository
     )
 
 
-def _remapped(document, wanted, found):
+def _remapped(document: Identity, wanted: Reference, found: Reference) -> bool:
     return _digest_or_exact(
         document, remap(wanted, document["prefix"], document["signedPrefix"]), found
     )
 
 
-def remap(wanted, prefix, replacement):
-    """``wanted`` with ``replacement`` in the place of ``prefix``, where its repository begins so."""
+def remap(wanted: Reference, prefix: str, replacement: str) -> Reference:
+    """Return ``wanted`` with ``replacement`` in place of ``prefix``, where its repository begins
+    so.
+    """
     full = wanted.full_repository
     if full != prefix and not full.startswith(prefix + "/"):
         return wanted
@@ -108,15 +124,17 @@ def remap(wanted, prefix, replacement):
     return reference.Reference(registry, repository, wanted.tag, wanted.digest)
 
 
-def _tag_if_signed(document, wanted, found):
-    """cosign's signatures name the repository alone; where a signature names a tag as well, it has to be the one that is asked for."""
+def _tag_if_signed(document: Identity, wanted: Reference, found: Reference) -> bool:
+    """Match cosign's signatures, which name the repository alone. A tag that a signature names as
+    well must be the one that is asked for.
+    """
     repository = document.get("dockerRepository") or wanted.full_repository
     if found.full_repository != reference.parse(repository, default_tag=None).full_repository:
         return False
     return not found.tag or wanted.digest is not None or found.tag == wanted.tag
 
 
-_CHECKS = {
+_CHECKS: dict[str, Callable[[Identity, Reference, Reference], bool]] = {
     "matchExact": _exact,
     "matchRepoDigestOrExact": _digest_or_exact,
     "matchRepository": _repository,

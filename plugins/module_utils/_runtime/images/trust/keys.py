@@ -1,9 +1,11 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Public keys and the signatures made with their private halves, by python3-cryptography or else the command ``openssl``.
+"""Public keys, and the signatures made with their private halves, by python3-cryptography or else
+the command ``openssl``.
 
-Kinds, as cosign signs with them: ECDSA (SHA-256; P-384 and P-521 also with SHA-384 and SHA-512), Ed25519, RSA (PKCS #1 v1.5,
-SHA-256). A host that has neither library nor command can't check anything, and says so: nothing is accepted unchecked.
+Kinds, as cosign signs with them: ECDSA (SHA-256; P-384 and P-521 also with SHA-384 and SHA-512),
+Ed25519, RSA (PKCS #1 v1.5, SHA-256). A host that has neither library nor command can't check
+anything, and says so: nothing is accepted unchecked.
 """
 
 from __future__ import annotations
@@ -17,6 +19,12 @@ import tempfile
 
 from ...errors import InvalidInput, Unsupported
 from ...untrusted import files
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
 
 ACCEPTED = "a public key in PEM form (-----BEGIN PUBLIC KEY-----; ECDSA, Ed25519 or RSA), or the path of a file with one"
 PRIVATE = "the path of a file on the host with a private key in PEM form (ECDSA, Ed25519 or RSA; not cosign's own encrypted form)"
@@ -48,10 +56,13 @@ _BEGIN, _END = "-----BEGIN PUBLIC KEY-----", "-----END PUBLIC KEY-----"
 class PublicKey:
     """One public key.
 
-    :ivar kind: ``ecdsa``, ``ed25519`` or ``rsa``. :ivar name: what to call it in a sentence: its path, or its fingerprint.
+    :param text: PEM.
+    :ivar kind: ``ecdsa``, ``ed25519`` or ``rsa``.
+    :ivar name: what to call it in a sentence: its path, or its fingerprint.
+    :raises InvalidInput: naming ``option``, where it is not a public key of a known kind.
     """
 
-    def __init__(self, text, option, path=None):
+    def __init__(self, text: str, option: str, path: str | None = None) -> None:
         """:param text: PEM. :raises InvalidInput: naming ``option``, when it is not a public key of a known kind."""
         _before, begin, rest = text.partition(_BEGIN)
         inner, end, _behind = rest.partition(_END)
@@ -73,19 +84,24 @@ class PublicKey:
         self.kind, self._hashes = found[0]
         self.name = path or "SHA256:" + hashlib.sha256(der).hexdigest()[:16]
 
-    def verifies(self, signature, data):
-        """Whether ``signature`` (bytes) is one of ``data`` by this key. :raises Unsupported: when this host can't tell."""
+    def verifies(self, signature: bytes, data: bytes) -> bool:
+        """Tell whether ``signature`` is one of ``data`` by this key. :raises Unsupported: where
+        this host can't tell.
+        """
         check = _backend()
         return any(check(self, signature, data, algorithm) for algorithm in self._hashes)
 
 
 class PrivateKey:
-    """A private key that signs. :ivar name: its path. :ivar public: its :class:`PublicKey`.
+    """A private key that signs.
 
-    :param passphrase: of an encrypted one. :raises InvalidInput: naming ``option``, when it can't be read or is of another kind.
+    :param passphrase: of an encrypted one.
+    :ivar name: its path.
+    :ivar public: its :class:`PublicKey`.
+    :raises InvalidInput: naming ``option``, where it can't be read or is of another kind.
     """
 
-    def __init__(self, path, option, passphrase=None):
+    def __init__(self, path: str, option: str, passphrase: str | None = None) -> None:
         self.name, self._passphrase = path, passphrase
         if not os.path.isabs(path):
             raise InvalidInput(option, path, PRIVATE)
@@ -102,7 +118,7 @@ class PrivateKey:
         check_means(f"what is to be signed with {path}")
         self.public = PublicKey(self._public(option), option, path)
 
-    def _public(self, option):
+    def _public(self, option: str) -> str:
         if means() != "openssl":
             from cryptography.hazmat.primitives import serialization
 
@@ -123,7 +139,7 @@ class PrivateKey:
             )
         return done.stdout.decode("ascii", "replace")
 
-    def _loaded(self, option):
+    def _loaded(self, option: str) -> Any:
         from cryptography.exceptions import UnsupportedAlgorithm
         from cryptography.hazmat.primitives import serialization
 
@@ -138,8 +154,8 @@ class PrivateKey:
                 f"{PRIVATE}, and its passphrase in sign.passphrase where it has one",
             ) from None
 
-    def sign(self, data):
-        """The signature of ``data``, bytes, by SHA-256 where the kind leaves a choice: what cosign expects."""
+    def sign(self, data: bytes) -> bytes:
+        """Sign ``data``, by SHA-256 where the kind leaves a choice: what cosign expects."""
         if means() == "openssl":
             command = (
                 ["pkeyutl", "-sign", "-inkey", "KEY", "-rawin", "-in", "DATA"]
@@ -163,8 +179,10 @@ class PrivateKey:
         }
         return self._loaded("sign.key").sign(data, *arguments[self.public.kind]())
 
-    def _openssl(self, command, data=b""):
-        """Run openssl with the key and ``data`` as files, in a directory that nobody else can enter; the passphrase goes through a pipe."""
+    def _openssl(self, command: list[str], data: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+        """Run openssl with the key and ``data`` as files, in a directory that nobody else can
+        enter. The passphrase goes through a pipe.
+        """
         with tempfile.TemporaryDirectory(prefix="pycontainer-sign-") as directory:
             paths = {"KEY": self.name, "DATA": os.path.join(directory, "data")}
             with open(paths["DATA"], "wb") as file:
@@ -180,8 +198,10 @@ class PrivateKey:
             )
 
 
-def load(value, option):
-    """The :class:`PublicKey` that an option gives, as PEM or as an absolute path. :raises InvalidInput:"""
+def load(value: Any, option: str) -> PublicKey:
+    """Read the public key that an option gives, as PEM or as an absolute path. :raises
+    InvalidInput: where it is none.
+    """
     if isinstance(value, str) and "-----BEGIN" in value:
         return PublicKey(value, option)
     if not isinstance(value, str) or not os.path.isabs(value):
@@ -193,12 +213,14 @@ def load(value, option):
     return PublicKey(text, option, value)
 
 
-def _short(text):
+def _short(text: str) -> str:
     return text[:40] + ("..." if len(text) > 40 else "")
 
 
-def means():
-    """What signatures are checked with on this host: ``python3-cryptography``, ``openssl`` or None."""
+def means() -> str | None:
+    """Return what signatures are checked with on this host: ``python3-cryptography``, ``openssl``
+    or None.
+    """
     try:
         import cryptography.hazmat.primitives.serialization  # noqa: F401  pylint: disable=unused-import
 
@@ -207,8 +229,10 @@ def means():
         return "openssl" if shutil.which("openssl") else None
 
 
-def check_means(what):
-    """:raises Unsupported: when no signature can be checked on this host, so that ``what`` can't be accepted."""
+def check_means(what: str) -> None:
+    """:raises Unsupported: where no signature can be checked on this host, so that ``what`` can't
+    be accepted.
+    """
     if means() is None:
         raise Unsupported(
             f"{what} is not accepted: signatures can't be checked on this host, it has neither "
@@ -216,18 +240,18 @@ def check_means(what):
         )
 
 
-def _backend():
+def _backend() -> Callable[[PublicKey, bytes, bytes, str | None], bool]:
     return _by_command if means() == "openssl" else _by_library
 
 
-def _by_library(key, signature, data, algorithm):
+def _by_library(key: PublicKey, signature: bytes, data: bytes, algorithm: str | None) -> bool:
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec, padding
 
     try:
-        public = serialization.load_pem_public_key(key.pem.encode())
-        chosen = getattr(hashes, algorithm.upper())() if algorithm else None
+        public: Any = serialization.load_pem_public_key(key.pem.encode())
+        chosen: Any = getattr(hashes, algorithm.upper())() if algorithm else None
         if key.kind == "ecdsa":
             public.verify(signature, data, ec.ECDSA(chosen))
         elif key.kind == "rsa":
@@ -239,8 +263,10 @@ def _by_library(key, signature, data, algorithm):
     return True
 
 
-def _by_command(key, signature, data, algorithm):
-    """``openssl`` reads files: they are in a directory of its own, which nobody else can enter."""
+def _by_command(key: PublicKey, signature: bytes, data: bytes, algorithm: str | None) -> bool:
+    """Verify with ``openssl``, which reads files: they are in a directory that nobody else can
+    enter.
+    """
     with tempfile.TemporaryDirectory(prefix="pycontainer-verify-") as directory:
         paths = {}
         for name, content in (("key", key.pem.encode()), ("signature", signature), ("data", data)):

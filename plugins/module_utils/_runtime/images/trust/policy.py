@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The host's policy: from which registries and files images may come, and with whose signatures.
 
-The file, ``/etc/pycontainer/policy.json``, has the form of containers-policy.json(5): ``default``, and below ``transports`` the scopes
-of ``docker`` (registries) and of ``docker-archive``, ``oci`` and ``oci-archive`` (files of the host), and ``controller`` (what a task
-brings from the controller). The most specific scope alone counts, and all of its requirements must be met. A file that is not
-understood whole accepts nothing; a host without one accepts everything.
+The file, ``/etc/pycontainer/policy.json``, has the form of containers-policy.json(5): ``default``,
+and below ``transports`` the scopes of ``docker`` (registries) and of ``docker-archive``, ``oci``
+and ``oci-archive`` (files of the host), and ``controller`` (what a task brings from the
+controller). The most specific scope alone counts, and all of its requirements must be met. A file
+that is not understood whole accepts nothing; a host without one accepts everything.
 """
 
 from __future__ import annotations
@@ -17,6 +18,14 @@ import os
 from ...errors import HostError, InvalidInput, Untrusted
 from ...untrusted import files, json_reader
 from . import identity, keys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from ..model.reference import Reference
+
 
 FORM = "a policy in the form of containers-policy.json(5)"
 KINDS = ("insecureAcceptAnything", "reject", "sigstoreSigned", "signedBy")
@@ -33,18 +42,24 @@ MAX_SIZE = 4 << 20
 
 
 class Rule:
-    """What holds for one image: ``requirements`` (list of dictionaries) and the ``scope`` that they were found at, for sentences."""
+    """What holds for one image.
 
-    def __init__(self, path, scope, requirements):
+    :ivar requirements: as in the file.
+    :ivar scope: where they stand in it, for sentences.
+    """
+
+    def __init__(self, path: str, scope: str, requirements: list[dict[str, Any]]) -> None:
         self.path, self.scope, self.requirements = path, scope, requirements
 
     @property
-    def signed(self):
+    def signed(self) -> list[dict[str, Any]]:
         """The requirements that want a signature."""
         return [item for item in self.requirements if item["type"] == "sigstoreSigned"]
 
-    def admit(self, what):
-        """:raises Untrusted: for what is not accepted whoever signed it, or wants a check that can't be made here."""
+    def admit(self, what: str) -> None:
+        """:raises Untrusted: for what is not accepted whoever signed it, or wants a check that
+        can't be made here.
+        """
         for item in self.requirements:
             if item["type"] == "reject":
                 raise Untrusted(
@@ -66,21 +81,27 @@ class Rule:
 
 
 class Policy:
-    """:ivar path: of the file. :ivar document: what is in it, checked."""
+    """A policy.
 
-    def __init__(self, path, document):
+    :ivar path: its file.
+    :ivar document: what is in it, checked.
+    """
+
+    def __init__(self, path: str, document: dict[str, Any]) -> None:
         self.path, self.document = path, document
 
-    def for_registry(self, wanted):
-        """The :class:`Rule` for a :class:`Reference`."""
+    def for_registry(self, wanted: Reference) -> Rule:
+        """Return the rule for an image of a registry."""
         scopes = self.document.get("transports", {}).get("docker", {})
         for scope in _scopes(wanted):
             if scope in scopes:
                 return Rule(self.path, "docker: " + scope if scope else "docker:", scopes[scope])
         return Rule(self.path, "everything that it does not name", self.document["default"])
 
-    def for_file(self, transport, path):
-        """The :class:`Rule` for an archive or layout of the host, or of the controller, whose links nobody here can follow."""
+    def for_file(self, transport: str, path: str) -> Rule:
+        """Return the rule for an archive or layout of the host, or of the controller, whose links
+        nobody here can follow.
+        """
         scopes = self.document.get("transports", {}).get(transport, {})
         real = (
             os.path.normpath if transport == "controller" else os.path.realpath
@@ -96,8 +117,10 @@ class Policy:
         return Rule(self.path, "everything that it does not name", self.document["default"])
 
 
-def _scopes(wanted):
-    """From the image itself to its registry's domains, then all registries (containers-policy.json(5), "docker:")."""
+def _scopes(wanted: Reference) -> Iterator[str]:
+    """List scopes from the image itself to its registry's domains, then all registries
+    (containers-policy.json(5), "docker:").
+    """
     full = wanted.full_repository
     if wanted.digest:
         yield f"{full}@{wanted.digest}"
@@ -112,10 +135,10 @@ def _scopes(wanted):
     yield ""
 
 
-def load(path):
-    """The :class:`Policy` in a file; None where there is no file.
+def load(path: str) -> Policy | None:
+    """Read a policy; return None where there is no file.
 
-    :raises Untrusted: when it can't be read or is not a policy: then nothing is accepted.
+    :raises Untrusted: where it can't be read or is not a policy: then nothing is accepted.
     """
     try:
         data = files.read(path, MAX_SIZE, links=True)
@@ -137,7 +160,7 @@ def load(path):
     return Policy(path, document)
 
 
-def _check(document):
+def _check(document: Any) -> None:
     if (
         not isinstance(document, dict)
         or set(document) - {"default", "transports"}
@@ -161,7 +184,7 @@ def _check(document):
             _check_requirements(requirements, "transports.%s.%s" % (transport, scope or '""'))
 
 
-def _check_requirements(requirements, where):
+def _check_requirements(requirements: Any, where: str) -> None:
     if not isinstance(requirements, list) or not requirements:
         raise InvalidInput(where, requirements, "a list of one or more requirements")
     for item in requirements:
@@ -182,7 +205,7 @@ def _check_requirements(requirements, where):
             identity.check(item["signedIdentity"], where + ".signedIdentity")
 
 
-def _check_fields(item, known, where):
+def _check_fields(item: dict[str, Any], known: set[str], where: str) -> None:
     unknown = sorted(set(item) - known)
     if unknown:
         raise InvalidInput(
@@ -192,8 +215,10 @@ def _check_fields(item, known, where):
         )
 
 
-def keys_of(requirement):
-    """The public keys of a sigstoreSigned requirement, any of which will do. :raises Untrusted: when one can't be had."""
+def keys_of(requirement: dict[str, Any]) -> list[keys.PublicKey]:
+    """Read the public keys of a sigstoreSigned requirement, any of which will do. :raises
+    Untrusted: where one can't be read.
+    """
     found = []
     try:
         for field in ("keyPath", "keyPaths"):
@@ -215,7 +240,7 @@ def keys_of(requirement):
     return found
 
 
-def _values(value, field):
+def _values(value: Any, field: str) -> list[str]:
     if value is None:
         return []
     values = [value] if isinstance(value, str) else value

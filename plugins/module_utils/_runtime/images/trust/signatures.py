@@ -1,11 +1,12 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Signatures of images as cosign stores them beside an image: found, and what they say read.
+"""Signatures of images as cosign stores them beside an image: find them, and read what they say.
 
-Places: the tag ``sha256-<hex>.sig`` (cosign's SIGNATURE_SPEC) and the referrers of the digest (distribution-spec 1.1). Forms:
-"simple signing" payloads, whose signature is an annotation, and Sigstore bundles (cosign's BUNDLE_SPEC) with a message signature or
-a DSSE envelope around an in-toto statement. A certificate, a transparency log entry and the like are not looked at: what counts is
-the one key that the user named.
+Places: the tag ``sha256-<hex>.sig`` (cosign's SIGNATURE_SPEC) and the referrers of the digest
+(distribution-spec 1.1). Forms: "simple signing" payloads, whose signature is an annotation, and
+Sigstore bundles (cosign's BUNDLE_SPEC) with a message signature or a DSSE envelope around an
+in-toto statement. A certificate, a transparency log entry and the like are not looked at: what
+counts is the one key that the user named.
 """
 
 from __future__ import annotations
@@ -17,6 +18,15 @@ import json
 from ...errors import NotFound
 from ...untrusted import json_reader
 from ..model import manifest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from ..client.client import Client
+    from ..configuration.mirrors import Mirrored
+
 
 SIMPLE = "application/vnd.dev.cosign.simplesigning.v1+json"
 ANNOTATION = "dev.cosignproject.cosign/signature"
@@ -31,20 +41,25 @@ MAX_MANIFESTS, MAX_SIGNATURES = 20, 50
 class Signature:
     """One signature that was found.
 
-    :ivar data: what was signed; None for the manifest itself. :ivar signature: bytes. :ivar digest: which image it is for.
+    :ivar data: what was signed; None for the manifest itself.
+    :ivar digest: which image it is for.
     :ivar names: the docker-reference that it gives the image; None where its form has none.
     """
 
-    def __init__(self, data, signature, digest, names):
+    def __init__(
+        self, data: bytes | None, signature: bytes, digest: str, names: str | None
+    ) -> None:
         self.data, self.signature, self.digest, self.names = data, signature, digest, names
 
 
-def find(client, digest):
-    """``([Signature, ...], [why others were no use])`` for a manifest's digest.
+def find(client: Client | Mirrored, digest: str) -> tuple[list[Signature], list[str]]:
+    """Find the signatures of a manifest's digest.
 
-    :raises RegistryError: when the registry can't be asked.
+    :returns: those that can be read, and why others are no use.
+    :raises RegistryError: where the registry can't be asked.
     """
-    found, useless = [], []
+    found: list[Signature] = []
+    useless: list[str] = []
     for document in _manifests(client, digest):
         for layer in document["layers"]:
             if len(found) + len(useless) >= MAX_SIGNATURES:
@@ -63,8 +78,8 @@ class _Useless(Exception):
     """A signature that is not what it should be: as if it were not there, but with a reason."""
 
 
-def _manifests(client, digest):
-    """The parsed manifests that may hold signatures of ``digest``."""
+def _manifests(client: Client | Mirrored, digest: str) -> Iterator[dict[str, Any]]:
+    """Fetch the manifests that may hold signatures of ``digest``."""
     wanted = [tag_of(digest)]
     for item in client.referrers(digest):
         kind = item.get("artifactType") or ""
@@ -80,8 +95,10 @@ def _manifests(client, digest):
             yield document
 
 
-def _read(client, layer, digest):
-    """The :class:`Signature` in a layer of a signature's manifest; None for a layer that is something else."""
+def _read(client: Client | Mirrored, layer: dict[str, Any], digest: str) -> Signature | None:
+    """Read the signature in a layer of a signature's manifest; return None for a layer that is
+    something else.
+    """
     if layer["mediaType"] == SIMPLE:
         data = _payload(client, layer)
         return _simple(data, (layer.get("annotations") or {}).get(ANNOTATION))
@@ -90,14 +107,14 @@ def _read(client, layer, digest):
     return None
 
 
-def _payload(client, layer):
+def _payload(client: Client | Mirrored, layer: dict[str, Any]) -> bytes:
     if layer["size"] > MAX_PAYLOAD:
         raise _Useless("its payload has %d bytes" % layer["size"])
     return client.small_blob(layer["digest"], min(layer["size"], MAX_PAYLOAD))
 
 
-def _simple(data, annotation):
-    """A simple signing payload (containers-signature(5)) with its signature."""
+def _simple(data: bytes, annotation: Any) -> Signature:
+    """Read a simple signing payload (containers-signature(5)) with its signature."""
     critical = _object(_json(data).get("critical"), "critical")
     image, named = (
         _object(critical.get("image"), "image"),
@@ -114,8 +131,10 @@ def _simple(data, annotation):
     return Signature(data, _decoded(annotation), digest, str(named.get("docker-reference") or ""))
 
 
-def _bundle(data, wanted):
-    """A Sigstore bundle: a message signature of the manifest's digest, or a statement about it."""
+def _bundle(data: bytes, wanted: str) -> Signature:
+    """Read a Sigstore bundle: a message signature of the manifest's digest, or a statement about
+    it.
+    """
     document = _json(data)
     if "messageSignature" in document:
         message = _object(document["messageSignature"], "messageSignature")
@@ -166,23 +185,25 @@ def _bundle(data, wanted):
     )
 
 
-def _name_in(subject):
-    """What a statement calls its subject, or None: in-toto has "_" for no name, and cosign 3 gives none to what it signs."""
+def _name_in(subject: dict[str, Any]) -> str | None:
+    """Return what a statement calls its subject, or None: in-toto has "_" for no name, and cosign 3
+    gives none to what it signs.
+    """
     name = subject.get("name")
     return name if isinstance(name, str) and name not in ("", "_") else None
 
 
-def _json(data):
+def _json(data: bytes) -> dict[str, Any]:
     return json_reader.load(data, "its content", error=_Useless)
 
 
-def _object(value, what):
+def _object(value: Any, what: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise _Useless(f"{what} is not an object")
     return value
 
 
-def _decoded(text):
+def _decoded(text: Any) -> bytes:
     try:
         data = base64.b64decode(text or "", validate=True)
     except (binascii.Error, ValueError, TypeError):
@@ -195,8 +216,10 @@ def _decoded(text):
 # --- writing ---
 
 
-def payload(digest, name):
-    """A simple signing payload for a manifest's ``digest`` under the docker-reference ``name``, as bytes."""
+def payload(digest: str, name: str) -> bytes:
+    """Make a simple signing payload for a manifest's ``digest`` under the docker-reference
+    ``name``.
+    """
     document = {
         "critical": {
             "identity": {"docker-reference": name},
@@ -208,14 +231,17 @@ def payload(digest, name):
     return json.dumps(document, separators=(",", ":")).encode()
 
 
-def tag_of(digest):
-    """The tag that the signatures of a digest have."""
+def tag_of(digest: str) -> str:
+    """Return the tag that the signatures of a digest have."""
     return digest.replace(":", "-") + ".sig"
 
 
-def signature_manifest(layers, subject=None):
-    """``(manifest, configuration)``, bytes, of descriptors of payloads, each with its signature.
+def signature_manifest(
+    layers: list[dict[str, Any]], subject: dict[str, Any] | None = None
+) -> tuple[bytes, bytes]:
+    """Make the manifest of signatures, and its configuration.
 
+    :param layers: descriptors of payloads, each with its signature.
     :param subject: descriptor of what is signed, where the manifest is to be a referrer of it.
     """
     config = json.dumps(

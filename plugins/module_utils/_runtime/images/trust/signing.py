@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Signing what is in a registry, as cosign does: a simple signing payload beside the image, under the tag ``sha256-<hex>.sig`` or as a
-referrer of it.
+"""Sign what is in a registry, as cosign does: a simple signing payload beside the image, under the
+tag ``sha256-<hex>.sig`` or as a referrer of it.
 """
 
 from __future__ import annotations
@@ -13,19 +13,27 @@ from ..client import referrers, upload
 from ..model import manifest
 from . import identity, signatures
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from ..client.client import Client
+    from .keys import PrivateKey
+
 
 class Bytes:
     """A small blob as ``upload.Body``'s source."""
 
-    def __init__(self, data):
+    def __init__(self, data: bytes) -> None:
         self.data, self.size = data, len(data)
 
-    def pieces(self, offset, count):
+    def pieces(self, offset: int, count: int) -> Iterator[bytes]:
         yield self.data[offset : offset + count]
 
 
-def is_signed(client, key, digest):
-    """Whether ``digest`` has a signature by ``key`` (a ``keys.PrivateKey``) under the client's own repository."""
+def is_signed(client: Client, key: PrivateKey, digest: str) -> bool:
+    """Tell whether ``digest`` has a signature by ``key`` under the client's own repository."""
     public, named = key.public, {"type": "matchRepository"}
     found, _useless = signatures.find(client, digest)
     return any(
@@ -33,8 +41,12 @@ def is_signed(client, key, digest):
         and public.verifies(item.signature, item.data) for item in found)  # fmt: skip
 
 
-def sign(client, key, wanted, referrer=False):
-    """Add a signature to those that the manifest under the tag or digest ``wanted`` has. :param referrer: as a referrer, not under the tag."""
+def sign(client: Client, key: PrivateKey, wanted: str, referrer: bool = False) -> None:
+    """Add a signature to those that a manifest has.
+
+    :param wanted: its tag or digest.
+    :param referrer: add it as a referrer, not under the tag.
+    """
     signed, kind = client.manifest(wanted)
     digest = manifest.digest_of(signed)
     data = signatures.payload(digest, client.reference.full_repository)
@@ -60,8 +72,8 @@ def sign(client, key, wanted, referrer=False):
         client.put_manifest(signatures.tag_of(digest), document, manifest.OCI_MANIFEST)
 
 
-def _there(client, digest):
-    """The layers of the signatures that are there, which stay."""
+def _there(client: Client, digest: str) -> list[dict[str, Any]]:
+    """Return the layers of the signatures that are there, which stay."""
     try:
         data, kind = client.manifest(signatures.tag_of(digest))
     except NotFound:

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Whether an image may come into the store: by the host's policy, and by a task's ``verify``.
 
-What a registry has is looked at first, its signatures are checked, and only then anything is fetched: the manifest whose digest was
-verified is the very one, in memory, by which the layers are taken. What can't be checked is refused.
+What a registry has is looked at first, its signatures are checked, and only then anything is
+fetched: the manifest whose digest was verified is the very one, in memory, by which the layers are
+taken. What can't be checked is refused.
 """
 
 from __future__ import annotations
@@ -12,34 +13,52 @@ from ...errors import EngineError, InvalidInput, Untrusted
 from ..model import reference
 from . import identity, keys, policy, signatures
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import Any
+
+    from ...engine import Engine
+    from ..client.client import Client
+    from ..configuration.mirrors import Mirrored
+    from ..model.reference import Reference
+    from .identity import Identity
+    from .keys import PublicKey
+    from .signatures import Signature
+
 
 class Demand:
     """A signature that is asked for.
 
-    :ivar keys: public keys, any of which will do. :ivar named: what the signature must call the image (``identity``'s form).
-    :ivar by: who asks, for sentences. :ivar without_names: what would have it do with signatures that have no name.
+    :ivar keys: public keys, any of which will do.
+    :ivar named: what the signature must call the image.
+    :ivar by: who asks, for sentences.
+    :ivar without_names: the option that accepts signatures without a name, for sentences.
     """
 
-    def __init__(self, found, named, by, without_names):
+    def __init__(
+        self, found: list[PublicKey], named: Identity, by: str, without_names: str
+    ) -> None:
         self.keys, self.named, self.by, self.without_names = found, named, by, without_names
 
 
 class Trust:
-    """What one image has to meet. :ivar demands: [Demand]."""
+    """What one image has to meet."""
 
-    def __init__(self, wanted, demands):
+    def __init__(self, wanted: Reference, demands: list[Demand]) -> None:
         self.wanted, self.demands = wanted, demands
 
-    def check(self, client, chain):
-        """:param chain: ``[(digest, bytes)]`` of the index, if any, and the manifest: a signature of either will do, for the first names
-        the second. :raises Untrusted: when a signature that is asked for is not there.
+    def check(self, client: Client | Mirrored, chain: Sequence[tuple[str, bytes | None]]) -> None:
+        """:param chain: digest and bytes of the index, if any, and of the manifest: a signature of
+            either will do, for the first names the second.
+        :raises Untrusted: where a signature that is asked for is not there.
         """
         found = _Found(client, chain)
         for demand in self.demands:
             self._meet(demand, found)
 
-    def _meet(self, demand, found):
-        reasons = []
+    def _meet(self, demand: Demand, found: _Found) -> None:
+        reasons: list[str] = []
         for signature, digest, data in found.signatures(reasons):
             reason = self._wrong(demand, signature, digest, data)
             if reason is None:
@@ -52,8 +71,10 @@ class Trust:
             f"and {'there is none that counts: ' + shown[:600] if shown else 'it is not signed'}"
         )
 
-    def _wrong(self, demand, signature, digest, data):
-        """Why a signature does not count; None when it does."""
+    def _wrong(
+        self, demand: Demand, signature: Signature, digest: str, data: bytes | None
+    ) -> str | None:
+        """Return why a signature does not count; None where it does."""
         if signature.digest != digest:
             return f"one is for another image ({signature.digest[:71]})"
         signed = data if signature.data is None else signature.data
@@ -71,10 +92,13 @@ class Trust:
 class _Found:
     """The signatures of an image and its index, fetched when they are first wanted."""
 
-    def __init__(self, client, chain):
-        self.client, self.chain, self._known = client, chain, {}
+    def __init__(
+        self, client: Client | Mirrored, chain: Sequence[tuple[str, bytes | None]]
+    ) -> None:
+        self.client, self.chain = client, chain
+        self._known: dict[str, tuple[list[Signature], list[str]]] = {}  # by digest
 
-    def signatures(self, reasons):
+    def signatures(self, reasons: list[str]) -> Iterator[tuple[Signature, str, bytes | None]]:
         for digest, data in self.chain:
             if digest not in self._known:
                 try:
@@ -90,11 +114,14 @@ class _Found:
                 yield signature, digest, data
 
 
-def of_registry(engine, wanted, verify=None):
-    """The :class:`Trust` for an image from a registry, or None where nothing is asked for.
+def of_registry(
+    engine: Engine, wanted: Reference, verify: dict[str, Any] | None = None
+) -> Trust | None:
+    """Return what an image from a registry has to meet, or None where nothing is asked for.
 
-    :param wanted: its :class:`Reference`. :param verify: the option of a task, a dictionary, or None.
-    :raises Untrusted: when the policy does not let it come at all. :raises InvalidInput: for a wrong option.
+    :param verify: the option of a task, or None.
+    :raises Untrusted: where the policy does not let it come at all.
+    :raises InvalidInput: for a wrong option.
     """
     demands = []
     if verify is not None:
@@ -117,10 +144,17 @@ def of_registry(engine, wanted, verify=None):
     return Trust(wanted, demands) if demands else None
 
 
-def check_local(engine, client, wanted, record, wish):
-    """Check an image of the store as if it came now: by the signatures that its registry has for the digests it is known under.
+def check_local(
+    engine: Engine,
+    client: Client | Mirrored,
+    wanted: Reference,
+    record: dict[str, Any],
+    wish: Trust,
+) -> None:
+    """Check an image of the store as if it came now: by the signatures that its registry has for
+    the digests it is known under.
 
-    :param wish: a :class:`Trust`. :raises Untrusted:
+    :param record: its row. :raises Untrusted: where it does not meet ``wish``.
     """
     rows = engine.db.all(
         "SELECT digest FROM digests WHERE image = ? AND repository = ?",
@@ -142,8 +176,10 @@ def check_local(engine, client, wanted, record, wish):
     wish.check(client, chain)
 
 
-def demand_of(verify, wanted):
-    """The :class:`Demand` of a task's option ``verify``: ``{"key", "repository", "digest_only"}``. :raises InvalidInput:"""
+def demand_of(verify: dict[str, Any], wanted: Reference) -> Demand:
+    """Read a task's option ``verify``: ``{"key", "repository", "digest_only"}``. :raises
+    InvalidInput: for a wrong one.
+    """
     if not verify.get("key"):
         raise InvalidInput("verify.key", verify.get("key"), keys.ACCEPTED)
     repository = verify.get("repository")
@@ -165,10 +201,11 @@ def demand_of(verify, wanted):
     return Demand([keys.load(verify["key"], "verify.key")], named, "verify", "digest_only")
 
 
-def of_file(engine, transport, path, what):
-    """:raises Untrusted: when the policy does not let an image come from a file of the host, or from the controller.
-
-    :param transport: ``docker-archive``, ``oci`` (a directory), ``oci-archive`` or ``controller``.
+def of_file(engine: Engine, transport: str, path: str, what: str) -> None:
+    """:param transport: ``docker-archive``, ``oci`` (a directory), ``oci-archive`` or
+        ``controller``.
+    :raises Untrusted: where the policy does not let an image come from a file of the host, or from
+        the controller.
     """
     found = policy.load(engine.paths.policy)
     if found is None:
@@ -182,8 +219,10 @@ def of_file(engine, transport, path, what):
         )
 
 
-def describe_policy(engine):
-    """The policy in force, for ``host_info``: ``{"path", "found", "error", "default", "transports", "signatures_by"}``."""
+def describe_policy(engine: Engine) -> dict[str, Any]:
+    """Return the policy in force, for ``host_info``: ``{"path", "found", "error", "default",
+    "transports", "signatures_by"}``.
+    """
     shown = {
         "path": engine.paths.policy,
         "found": False,

@@ -1,40 +1,63 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the registry answers: a response, or one of the specification's errors (distribution-spec v1.1, "Error Codes")."""
+"""What the registry answers: a response, or one of the specification's errors (distribution-spec
+v1.1, "Error Codes").
+"""
 
 from __future__ import annotations
 
 import json
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any, BinaryIO
+
 
 class Response:
     """An HTTP answer.
 
-    :param status: HTTP status. :param headers: dictionary; Content-Length is set from the body.
-    :param body: bytes. :param file: instead of ``body``, an open binary file, ``count`` bytes of it from ``offset``; it is
-        closed after it was sent. :param pieces: instead of both, an iterable of ``count`` bytes, which raises ConnectionError
-        where they don't come.
+    :param headers: Content-Length is set from the body.
+    :param file: in place of ``body``, an open binary file: ``count`` bytes of it from ``offset``.
+        It is closed after it was sent.
+    :param pieces: in place of both, ``count`` bytes in pieces, which raises ConnectionError where
+        they don't come.
     """
 
     __slots__ = ("status", "headers", "body", "file", "offset", "count", "pieces")
 
-    def __init__(self, status, headers=None, body=b"", file=None, offset=0, count=0, pieces=None):
+    def __init__(
+        self,
+        status: int,
+        headers: dict[str, str] | None = None,
+        body: bytes = b"",
+        file: BinaryIO | None = None,
+        offset: int = 0,
+        count: int = 0,
+        pieces: Iterable[bytes] | None = None,
+    ) -> None:
         self.status, self.headers, self.body = status, dict(headers or {}), body
         self.file, self.offset, self.count, self.pieces = file, offset, count, pieces
 
     @property
-    def length(self):
+    def length(self) -> int:
         return len(self.body) if self.file is None and self.pieces is None else self.count
 
-    def close(self):
-        """Let go of what the body comes from."""
+    def close(self) -> None:
+        """Close what the body comes from."""
         for source in (self.file, self.pieces):
-            if hasattr(source, "close"):
-                source.close()
+            close = getattr(source, "close", None)
+            if close is not None:
+                close()
 
 
-def document(value, media_type="application/json", status=200, headers=None):
-    """A JSON answer."""
+def document(
+    value: Any,
+    media_type: str = "application/json",
+    status: int = 200,
+    headers: dict[str, str] | None = None,
+) -> Response:
+    """Make a JSON answer."""
     return Response(
         status, dict(headers or {}, **{"Content-Type": media_type}), json.dumps(value).encode()
     )
@@ -43,10 +66,18 @@ def document(value, media_type="application/json", status=200, headers=None):
 class Refusal(Exception):
     """An answer that is an error: its HTTP status, the specification's code and one sentence.
 
-    :param close: the connection can't be used for another request.
+    :param close: whether the connection can't be used for another request.
     """
 
-    def __init__(self, status, code, message, detail=None, headers=None, close=False):
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        detail: Any = None,
+        headers: dict[str, str] | None = None,
+        close: bool = False,
+    ) -> None:
         super().__init__(message)
         self.status, self.code, self.detail, self.headers, self.close = (
             status,
@@ -56,26 +87,28 @@ class Refusal(Exception):
             close,
         )
 
-    def response(self):
+    def response(self) -> Response:
         error = {"code": self.code, "message": str(self)}
         if self.detail is not None:
             error["detail"] = self.detail
         return document({"errors": [error]}, status=self.status, headers=self.headers)
 
 
-def blob_unknown(digest):
+def blob_unknown(digest: str) -> Refusal:
     return Refusal(404, "BLOB_UNKNOWN", "this repository has no such blob", {"digest": digest})
 
 
-def manifest_unknown(reference):
+def manifest_unknown(reference: str) -> Refusal:
     return Refusal(
         404, "MANIFEST_UNKNOWN", "this repository has no such manifest", {"reference": reference}
     )
 
 
-def name_unknown(name):
+def name_unknown(name: str) -> Refusal:
     return Refusal(404, "NAME_UNKNOWN", "this registry has no such repository", {"name": name})
 
 
-def digest_invalid(digest, message="the digest is not one of sha256 or sha512"):
+def digest_invalid(
+    digest: str | None, message: str = "the digest is not one of sha256 or sha512"
+) -> Refusal:
     return Refusal(400, "DIGEST_INVALID", message, {"digest": digest})

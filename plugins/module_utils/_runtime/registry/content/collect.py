@@ -1,9 +1,11 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Blobs that no manifest names any more go, while the registry serves: those of deleted manifests, and of pushes that never ended.
+"""Remove blobs that no manifest names any more, while the registry serves: those of deleted
+manifests, and of pushes that never ended.
 
-A push brings the blobs first and the manifest last, and asks which blobs are there already. So a blob stays for ``KEEP``
-seconds after it was last brought or asked for. A manifest without a tag can still be pulled by its digest, and stays.
+A push brings the blobs first and the manifest last, and asks which blobs are there already. So a
+blob stays for ``KEEP`` seconds after it was last brought or asked for. A manifest without a tag can
+still be pulled by its digest, and stays.
 """
 
 from __future__ import annotations
@@ -13,16 +15,26 @@ import re
 from ...errors import EngineError
 from ...untrusted import json_reader
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from .storage import Storage
+
+
 _DIGEST = re.compile(rb"\b[a-z0-9+._-]{1,32}:[0-9a-f]{32,128}\b")
 
 KEEP = 3600.0
 EVERY = 3600.0  # seconds from one look to the next
 
 
-def collect(storage, keep):
-    """Remove what no manifest of its repository names and nobody has brought or asked for in the last ``keep`` seconds.
+def collect(storage: Storage, keep: float) -> int:
+    """Remove what no manifest of its repository names and nobody has brought or asked for in the
+    last ``keep`` seconds.
 
-    Only repositories in which something has changed are looked at. Returns how many blobs were removed.
+    Only repositories in which something has changed are looked at. Return how many blobs were
+    removed.
     """
     removed = 0
     for name in storage.take_changed():
@@ -35,9 +47,9 @@ def collect(storage, keep):
     return removed
 
 
-def named(storage, name):
-    """The digests that the manifests of a repository name, in whatever field."""
-    found = set()
+def named(storage: Storage, name: str) -> set[str]:
+    """Return the digests that the manifests of a repository name, in whatever field."""
+    found: set[str] = set()
     for digest in storage.manifests(name):
         opened = storage.open_manifest(name, digest)
         if opened is not None:
@@ -50,7 +62,7 @@ def named(storage, name):
     return found
 
 
-def _digests(document):
+def _digests(document: Any) -> Iterator[str]:
     todo = [document]  # no recursion: a manifest may be nested as deeply as its pusher likes
     while todo:
         value = todo.pop()

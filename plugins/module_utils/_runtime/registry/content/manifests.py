@@ -1,6 +1,7 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a manifest must be to be taken, and what of it the registry keeps in mind (image-spec v1.1.1, Docker's schema 2).
+"""What a manifest must be to be taken, and what of it the registry keeps in mind (image-spec
+v1.1.1, Docker's schema 2).
 
 A manifest is stored byte for byte; it is only read here. Unknown fields are not looked at.
 """
@@ -10,6 +11,11 @@ from __future__ import annotations
 from ...untrusted import json_reader
 from . import names
 from .answers import Refusal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
@@ -24,18 +30,21 @@ LIMIT = (
 )  # bytes of a manifest that every registry takes (distribution-spec v1.1, "Pushing Manifests")
 
 
-def invalid(message, detail=None):
+def invalid(message: str, detail: Any = None) -> Refusal:
     return Refusal(400, "MANIFEST_INVALID", message, detail)
 
 
 class Manifest:
     """A manifest that was read and found right.
 
-    ``media_type``; ``blobs`` and ``children``: digests that must be in the repository; ``subject``: digest or None;
-    ``artifact_type`` and ``annotations``: what the referrers API shows of it.
+    :param content_type: the request's Content-Type, or "".
+    :ivar blobs: digests of blobs that must be in the repository; ``children``: of manifests.
+    :ivar subject: a digest, or None.
+    :ivar artifact_type: with ``annotations``, what the referrers API shows of it.
+    :raises Refusal: MANIFEST_INVALID.
     """
 
-    def __init__(self, data, content_type):
+    def __init__(self, data: bytes, content_type: str) -> None:
         """:param content_type: the request's Content-Type, or "". :raises Refusal: MANIFEST_INVALID."""
         document = _parse(data)
         self.media_type = _media_type(document, content_type)
@@ -63,8 +72,8 @@ class Manifest:
         )
 
 
-def sizes(data):
-    """``{digest: bytes}`` of the blobs that a manifest names, as it says."""
+def sizes(data: bytes) -> dict[str, int]:
+    """Return the bytes of each blob that a manifest names, as it says, by digest."""
     document = _parse(data)
     found = (
         [document.get("config")]
@@ -78,15 +87,15 @@ def sizes(data):
     }
 
 
-def _parse(data):
+def _parse(data: bytes) -> dict[str, Any]:
     document = json_reader.load(data, "the manifest", error=invalid)
     if "manifests" in document and ("layers" in document or "config" in document):
         raise invalid("the document is a manifest and an index at once")  # GHSA-77vh-xpmg-72qh
     return document
 
 
-def _media_type(document, content_type):
-    """The one media type that the header and the document agree on."""
+def _media_type(document: dict[str, Any], content_type: str) -> str:
+    """Return the one media type that the header and the document agree on."""
     said, inside = content_type.partition(";")[0].strip().lower(), document.get("mediaType")
     if inside is not None and not isinstance(inside, str):
         raise invalid("mediaType is not a string")
@@ -113,7 +122,7 @@ def _media_type(document, content_type):
     return said
 
 
-def _list(document, key, required=False):
+def _list(document: dict[str, Any], key: str, required: bool = False) -> list[Any]:
     value = document.get(key)
     if value is None and not required:
         return []
@@ -122,7 +131,7 @@ def _list(document, key, required=False):
     return value
 
 
-def _descriptor(value, where):
+def _descriptor(value: Any, where: str) -> dict[str, Any]:
     size = value.get("size") if isinstance(value, dict) else None
     if isinstance(size, bool) or not isinstance(size, int) or size < 0:
         raise invalid(f"{where} has no descriptor with a size")
@@ -135,8 +144,10 @@ def _descriptor(value, where):
     return value
 
 
-def _stored(items, where):
-    """The digests that must be here: all but layers that may only be had elsewhere (image-spec, layer.md)."""
+def _stored(items: list[Any], where: str) -> list[str]:
+    """Return the digests that must be here: all but layers that need not be (image-spec, layer.md,
+    "Non-Distributable Layers").
+    """
     found = [_descriptor(item, where) for item in items]
     return [
         item["digest"]
@@ -149,8 +160,10 @@ def _stored(items, where):
     ]
 
 
-def _artifact_type(document, media_type):
-    """As the referrers API wants it (distribution-spec v1.1, "Listing Referrers"): of an image else its config's type."""
+def _artifact_type(document: dict[str, Any], media_type: str) -> str | None:
+    """Return what the referrers API shows as the type (distribution-spec v1.1, "Listing
+    Referrers"): of an image else its config's.
+    """
     value = document.get("artifactType")
     if not value and media_type in IMAGES:
         value = document["config"]["mediaType"]

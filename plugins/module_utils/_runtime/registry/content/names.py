@@ -1,9 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a repository, a tag and a digest may be called (distribution-spec v1.1, "Pulling manifests").
+"""What a repository, a tag and a digest may be called (distribution-spec v1.1, "Pulling
+manifests").
 
-The storage makes paths of these names, so whatever passes here is safe as one: no dot-only part, no leading underscore
-or dot in a repository's parts, and nothing but ASCII.
+The storage makes paths of these names, so whatever passes here is safe as one: no dot-only part, no
+leading underscore or dot in a repository's parts, and nothing but ASCII.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ _TAG = re.compile("[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 digest = valid_digest
 
 
-def repository(name):
-    """Whether ``name`` is a repository's: at most 255 characters, as clients count them without the host."""
+def repository(name: str) -> bool:
+    """Tell whether ``name`` is a repository's: at most 255 characters, as clients count them
+    without the host.
+    """
     return len(name) <= 255 and _REPOSITORY.fullmatch(name) is not None
 
 
-def tag(name):
+def tag(name: str) -> bool:
     return _TAG.fullmatch(name) is not None

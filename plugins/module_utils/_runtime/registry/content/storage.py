@@ -30,14 +30,30 @@ from ...errors import Conflict, HostError, InvalidInput
 from ...store.files import sync_directory
 from ...untrusted import json_reader
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any, BinaryIO, TypedDict
+
+    class Known(TypedDict):
+        """What is known of a manifest: a file beside it."""
+
+        media_type: str
+        subject: str | None  # a digest
+
+    from .manifests import Manifest
+
+
 MARK = {"pycontainer": "registry", "version": 1}
 PARTS = ("blobs", "repositories", "uploads", "tmp")
 
 
-def inspect(root):
-    """Whether the directory ``root`` holds a registry's content: True, or False when it is empty or not there.
+def inspect(root: str) -> bool:
+    """Tell whether the directory ``root`` holds a registry's content; it does not when it is empty
+    or not there.
 
-    :raises InvalidInput: when there is something else in it: it would be mixed up with a registry's content.
+    :raises InvalidInput: where something else is in it, which would be mixed up with a registry's
+        content.
     """
     try:
         with open(os.path.join(root, "registry.json"), "rb") as file:
@@ -55,7 +71,7 @@ def inspect(root):
         ) from None
     if mark is not None:
         if mark != MARK:
-            raise InvalidInput("path", root, "a registry's content of version %d" % MARK["version"])
+            raise InvalidInput("path", root, f"a registry's content of version {MARK['version']}")
         return True
     with contextlib.suppress(FileNotFoundError):
         if set(os.listdir(root)) - {"registry.json", "lost+found"}:
@@ -67,8 +83,10 @@ def inspect(root):
     return False
 
 
-def erase(root):
-    """Remove a registry's content, and the directory where nothing else is in it. Nobody may be serving it."""
+def erase(root: str) -> None:
+    """Remove a registry's content, and the directory where nothing else is in it. Nobody may be
+    serving it.
+    """
     if not inspect(root):
         return
     for part in PARTS:
@@ -88,14 +106,15 @@ def erase(root):
 class Storage:
     """One registry's content, opened by the one server that uses it.
 
-    :raises InvalidInput: when ``root`` holds something else. :raises Conflict: when another server uses it.
+    :raises InvalidInput: where ``root`` holds something else.
+    :raises Conflict: where another server uses it.
     """
 
-    def __init__(self, root):
+    def __init__(self, root: str) -> None:
         self.root = os.path.abspath(root)
         marked = inspect(self.root)
         self._make(self.root)
-        self._lock_fd = os.open(
+        self._lock_fd: int | None = os.open(
             os.path.join(self.root, "registry.json"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
         )
         try:
@@ -113,31 +132,30 @@ class Storage:
         for part in PARTS:
             self._make(self.path(part))
         self._guard = threading.Lock()  # of what links and unlinks a blob, and of the next three; never held while data is synced
-        self._opened, self._asked = (
-            time.monotonic(),
-            {},
-        )  # (repository, digest): when a blob was last brought or asked for
-        self._changed = None  # repositories; None: all that there are
+        self._opened = time.monotonic()
+        # (repository, digest): when a blob was last brought or asked for
+        self._asked: dict[tuple[str, str], float] = {}
+        self._changed: set[str] | None = None  # repositories; None: all that there are
 
-    def close(self):
-        """Let another server have it; to be called twice is fine."""
+    def close(self) -> None:
+        """Let another server have it. May be called twice."""
         if self._lock_fd is not None:
             os.close(self._lock_fd)
             self._lock_fd = None
 
-    def path(self, *parts):
+    def path(self, *parts: str) -> str:
         return os.path.join(self.root, *parts)
 
-    def repository(self, name, *parts):
+    def repository(self, name: str, *parts: str) -> str:
         return os.path.join(self.root, "repositories", name, *parts)
 
-    def temporary(self):
-        """A path in the storage that nobody else uses, gone with the next start."""
+    def temporary(self) -> str:
+        """Return a path in the storage that nobody else uses, gone with the next start."""
         return self.path("tmp", uuid.uuid4().hex)
 
     # --- directories and files ---
 
-    def _make(self, path):
+    def _make(self, path: str) -> None:
         """Make a directory and what leads to it, durably."""
         if os.path.isdir(path):
             return
@@ -148,7 +166,7 @@ class Storage:
         sync_directory(parent)
 
     @staticmethod
-    def _write(fd, data):
+    def _write(fd: int, data: bytes) -> None:
         try:
             view = memoryview(data)
             while view:
@@ -157,8 +175,8 @@ class Storage:
         finally:
             os.close(fd)
 
-    def _place(self, path, data):
-        """Give ``data`` the name ``path`` at once; the caller syncs the directory."""
+    def _place(self, path: str, data: bytes) -> None:
+        """Give ``data`` the name ``path`` at once. The caller syncs the directory."""
         temporary = self.temporary()
         self._write(
             os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), data
@@ -168,28 +186,30 @@ class Storage:
 
     # --- blobs ---
 
-    def _blob(self, digest):
+    def _blob(self, digest: str) -> str:
         algorithm, dummy, encoded = digest.partition(":")
         return self.path("blobs", algorithm, encoded[:2], encoded)
 
-    def _link(self, name, digest):
+    def _link(self, name: str, digest: str) -> str:
         return self.repository(name, "_blobs", *digest.split(":"))
 
-    def has_blob(self, name, digest):
-        """Whether a repository has a blob, which stays for a while then, for it is asked by those who are about to name it."""
+    def has_blob(self, name: str, digest: str) -> bool:
+        """Tell whether a repository has a blob. It stays for a while then: those who are about to
+        name it ask.
+        """
         with self._guard:
             found = os.path.exists(self._link(name, digest))
             if found:
                 self._asked[name, digest] = time.monotonic()
         return found
 
-    def blobs(self, name):
-        """The digests of a repository's blobs."""
+    def blobs(self, name: str) -> set[str]:
+        """Return the digests of a repository's blobs."""
         return self._listed(self.repository(name, "_blobs"))
 
     @staticmethod
-    def _listed(top):
-        found = set()
+    def _listed(top: str) -> set[str]:
+        found: set[str] = set()
         with contextlib.suppress(FileNotFoundError):
             for algorithm in os.listdir(top):
                 found.update(
@@ -199,38 +219,40 @@ class Storage:
                 )
         return found
 
-    def open_blob(self, name, digest):
-        """A repository's blob as a binary file, or None."""
+    def open_blob(self, name: str, digest: str) -> BinaryIO | None:
+        """Open a repository's blob; return None where it has none."""
         try:
             return open(self._link(name, digest), "rb", buffering=0)
         except FileNotFoundError:
             return None
 
-    def adopt(self, path, name, digest):
-        """Make the file ``path``, whose content has been verified and synced, the blob ``digest`` of a repository.
+    def adopt(self, path: str, name: str, digest: str) -> None:
+        """Make the file ``path``, whose content has been verified and synced, the blob ``digest``
+        of a repository.
 
-        The repository's link comes first and the common name last, so a crash never leaves content that nobody has.
+        The repository's link comes first and the common name last, so a crash never leaves content
+        that nobody has.
         """
         link, blob = self._link(name, digest), self._blob(digest)
         for directory in (os.path.dirname(link), os.path.dirname(blob)):
             self._make(directory)
         with self._guard:
-            if not self._share(blob, link):
+            known = self._share(blob, link)
+            if not known:
                 os.link(path, link)
                 os.rename(path, blob)
-                path = None
             self._brought(name, digest)
-        if path is not None:
+        if known:
             os.unlink(path)
         for directory in (os.path.dirname(link), os.path.dirname(blob)):
             sync_directory(directory)
 
-    def mount(self, name, digest, source=None):
-        """Give a repository a blob that another one has: ``source``, or any. Returns whether there was one."""
-        origin, link = (
-            self._blob(digest) if source is None else self._link(source, digest),
-            self._link(name, digest),
-        )
+    def mount(self, name: str, digest: str, source: str | None = None) -> bool:
+        """Give a repository a blob that another one has: ``source``, or any. Return whether there
+        was one.
+        """
+        origin = self._blob(digest) if source is None else self._link(source, digest)
+        link = self._link(name, digest)
         if not os.path.exists(origin):
             return False
         self._make(os.path.dirname(link))
@@ -241,13 +263,13 @@ class Storage:
         sync_directory(os.path.dirname(link))
         return True
 
-    def _brought(self, name, digest):
+    def _brought(self, name: str, digest: str) -> None:
         self._asked[name, digest] = time.monotonic()
         if self._changed is not None:
             self._changed.add(name)
 
     @staticmethod
-    def _share(origin, link):
+    def _share(origin: str, link: str) -> bool:
         try:
             os.link(origin, link)
         except FileExistsError:
@@ -256,8 +278,9 @@ class Storage:
             return False
         return True
 
-    def delete_blob(self, name, digest, idle=0.0):
-        """Take a blob from a repository, and its content when no other has it. Returns whether it was there.
+    def delete_blob(self, name: str, digest: str, idle: float = 0.0) -> bool:
+        """Take a blob from a repository, and its content where no other has it. Return whether it
+        was there.
 
         :param idle: only where nobody has brought it or asked for it for so many seconds.
         """
@@ -279,19 +302,21 @@ class Storage:
 
     # --- what is to be looked at by collect.py ---
 
-    def changed(self, name):
-        """A repository may have blobs that no manifest names."""
+    def changed(self, name: str) -> None:
+        """Note that a repository may have blobs that no manifest names."""
         with self._guard:
             if self._changed is not None:
                 self._changed.add(name)
 
-    def take_changed(self):
-        """The repositories that have changed since this was last asked; all of them the first time."""
+    def take_changed(self) -> list[str]:
+        """Return the repositories that have changed since this was last asked; all of them the
+        first time.
+        """
         with self._guard:
             found, self._changed = self._changed, set()
         return self.repositories() if found is None else sorted(found)
 
-    def forget_asked(self, seconds):
+    def forget_asked(self, seconds: float) -> None:
         """Forget who has asked for a blob longer ago than that."""
         limit = time.monotonic() - seconds
         with self._guard:
@@ -299,21 +324,21 @@ class Storage:
 
     # --- manifests ---
 
-    def manifests(self, name):
-        """The digests of a repository's manifests."""
+    def manifests(self, name: str) -> set[str]:
+        """Return the digests of a repository's manifests."""
         return self._listed(self.repository(name, "_manifests"))
 
-    def _manifest(self, name, digest):
+    def _manifest(self, name: str, digest: str) -> str:
         return self.repository(name, "_manifests", *digest.split(":"))
 
-    def _referrer(self, name, subject, digest):
+    def _referrer(self, name: str, subject: str, digest: str) -> str:
         return self.repository(name, "_referrers", *subject.split(":"), digest.replace(":", "-"))
 
-    def has_manifest(self, name, digest):
+    def has_manifest(self, name: str, digest: str) -> bool:
         return os.path.exists(self._manifest(name, digest))
 
-    def open_manifest(self, name, digest):
-        """``(binary file, what is known of it)`` or None. Known: ``media_type``, ``subject``."""
+    def open_manifest(self, name: str, digest: str) -> tuple[BinaryIO, Known] | None:
+        """Open a manifest and return it with what is known of it; None where there is none."""
         path = self._manifest(name, digest)
         try:
             file = open(path, "rb", buffering=0)
@@ -326,8 +351,10 @@ class Storage:
             file.close()
             return None
 
-    def put_manifest(self, name, digest, data, manifest, tags=()):
-        """Store a manifest (bytes ``data``, read as ``manifest``), then name it by ``tags``."""
+    def put_manifest(
+        self, name: str, digest: str, data: bytes, manifest: Manifest, tags: Iterable[str] = ()
+    ) -> None:
+        """Store a manifest, read as ``manifest`` from ``data``, then name it by ``tags``."""
         path = self._manifest(name, digest)
         if manifest.subject is not None:
             descriptor = {"mediaType": manifest.media_type, "digest": digest, "size": len(data)}
@@ -347,26 +374,26 @@ class Storage:
         for tag in tags:
             self.put_tag(name, tag, digest)
 
-    def put_tag(self, name, tag, digest):
+    def put_tag(self, name: str, tag: str, digest: str) -> None:
         """Let a tag name a manifest."""
         self._place(self.repository(name, "_tags", tag), digest.encode())
         sync_directory(self.repository(name, "_tags"))
 
-    def used_at(self, name, digest):
-        """When a manifest was last stored or touched, seconds since the epoch."""
+    def used_at(self, name: str, digest: str) -> float:
+        """Return when a manifest was last stored or touched, in seconds since the epoch."""
         try:
             return os.stat(self._manifest(name, digest)).st_mtime
         except FileNotFoundError:
             return time.time()
 
-    def touch_manifest(self, name, digest, every):
+    def touch_manifest(self, name: str, digest: str, every: float) -> None:
         """Note that somebody has asked for a manifest, once in ``every`` seconds."""
         if time.time() - self.used_at(name, digest) > every:
             with contextlib.suppress(FileNotFoundError):
                 os.utime(self._manifest(name, digest))
 
-    def delete_manifest(self, name, digest):
-        """Remove a manifest and the tags that name it. Returns whether it was there."""
+    def delete_manifest(self, name: str, digest: str) -> bool:
+        """Remove a manifest and the tags that name it. Return whether it was there."""
         found = self.open_manifest(name, digest)
         if found is None:
             return False
@@ -386,16 +413,16 @@ class Storage:
         self.changed(name)
         return True
 
-    def resolve(self, name, tag):
-        """The digest that a tag names, or None."""
+    def resolve(self, name: str, tag: str) -> str | None:
+        """Return the digest that a tag names, or None."""
         try:
             with open(self.repository(name, "_tags", tag), "rb") as file:
                 return file.read().decode("ascii")
         except FileNotFoundError:
             return None
 
-    def delete_tag(self, name, tag):
-        """Returns whether it was there."""
+    def delete_tag(self, name: str, tag: str) -> bool:
+        """Remove a tag. Return whether it was there."""
         try:
             os.unlink(self.repository(name, "_tags", tag))
         except FileNotFoundError:
@@ -405,19 +432,19 @@ class Storage:
 
     # --- lists ---
 
-    def exists(self, name):
-        """Whether there is such a repository: something has been pushed to it."""
+    def exists(self, name: str) -> bool:
+        """Tell whether there is such a repository: something has been pushed to it."""
         return any(os.path.isdir(self.repository(name, part)) for part in ("_blobs", "_manifests"))
 
-    def tags(self, name):
-        """A repository's tags in lexical order."""
+    def tags(self, name: str) -> list[str]:
+        """List a repository's tags in lexical order."""
         try:
             return sorted(os.listdir(self.repository(name, "_tags")))
         except FileNotFoundError:
             return []
 
-    def repositories(self):
-        """All repositories in lexical order."""
+    def repositories(self) -> list[str]:
+        """List all repositories in lexical order."""
         top, found = self.path("repositories"), []
         for path, directories, _files in os.walk(top):
             if any(part in directories for part in ("_blobs", "_manifests")):
@@ -425,8 +452,8 @@ class Storage:
             directories[:] = [name for name in directories if not name.startswith("_")]
         return sorted(found)
 
-    def referrers(self, name, subject):
-        """The descriptors of the manifests whose subject is ``subject``, by digest."""
+    def referrers(self, name: str, subject: str) -> list[dict[str, Any]]:
+        """List the descriptors of the manifests whose subject is ``subject``, by digest."""
         directory, found = self.repository(name, "_referrers", *subject.split(":")), []
         with contextlib.suppress(FileNotFoundError):
             for entry in sorted(os.listdir(directory)):

@@ -1,9 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Blobs on their way in: upload sessions, hashed as they arrive (distribution-spec v1.1, "Pushing Blobs").
+"""Blobs on their way in: upload sessions, hashed as they arrive (distribution-spec v1.1, "Pushing
+Blobs").
 
-A session lives in the server's memory and its bytes in ``uploads/``; both end with the server, so the client of a server
-that was killed begins anew, and nothing half-written is ever a blob.
+A session lives in the server's memory and its bytes in ``uploads/``. Both end with the server, so
+the client of a server that was killed begins anew, and nothing half-written is ever a blob.
 """
 
 from __future__ import annotations
@@ -18,40 +19,62 @@ import uuid
 
 from .answers import Refusal, digest_invalid
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import BinaryIO, Protocol
+
+    class Body(Protocol):
+        """A request's body, as in ``http.wire``."""
+
+        def pieces(self, buffer: memoryview) -> Iterator[int]: ...
+
+    from .storage import Storage
+
+
 IDLE = 3600.0  # seconds without a byte after which a session is dropped
 SESSIONS = 4096  # at once
 WAIT = 10.0  # seconds that a request waits for one before it on the same session, e.g. on a connection that broke
 BUFFER = 256 << 10
 
 
-def unknown(ident):
+def unknown(ident: str) -> Refusal:
     return Refusal(
         404, "BLOB_UPLOAD_UNKNOWN", "this repository has no such upload", {"uuid": ident}
     )
 
 
 class Upload:
-    """One session: ``ident``, ``repository``, ``size`` (bytes so far)."""
+    """One session.
 
-    def __init__(self, ident, repository, path, algorithm):
+    :ivar ident: what its location ends with.
+    :ivar repository: where the blob is to be.
+    :ivar size: bytes so far.
+    """
+
+    def __init__(self, ident: str, repository: str, path: str, algorithm: str) -> None:
         self.ident, self.repository, self.path, self.algorithm = ident, repository, path, algorithm
         self.size, self.hash = 0, hashlib.new(algorithm)
         self.touched, self.lock, self.gone = time.monotonic(), threading.Lock(), False
 
     @property
-    def location(self):
+    def location(self) -> str:
         return f"/v2/{self.repository}/blobs/uploads/{self.ident}"
 
-    def headers(self):
-        """Where to go on, as every answer about a session says it; an empty one is ``0-0`` by custom."""
+    def headers(self) -> dict[str, str]:
+        """Return where to go on, as every answer about a session says it. An empty one is ``0-0``
+        by custom.
+        """
         return {
             "Location": self.location,
             "Range": "0-%d" % max(0, self.size - 1),
             "Docker-Upload-UUID": self.ident,
         }
 
-    def append(self, body):
-        """Add a request's body. What came before a connection broke stays: the client asks for the size and goes on."""
+    def append(self, body: Body) -> None:
+        """Add a request's body. What came before a connection broke stays: the client asks for the
+        size and goes on.
+        """
         fd, buffer = (
             os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600),
             memoryview(bytearray(BUFFER)),
@@ -68,7 +91,7 @@ class Upload:
         finally:
             os.close(fd)
 
-    def verify(self, digest):
+    def verify(self, digest: str) -> None:
         """Sync the content and compare it with ``digest``. :raises Refusal: DIGEST_INVALID."""
         algorithm, dummy, encoded = digest.partition(":")
         fd = os.open(
@@ -83,7 +106,7 @@ class Upload:
             os.fsync(fd)
 
 
-def _hash(file, algorithm):
+def _hash(file: BinaryIO, algorithm: str) -> hashlib._Hash:
     found = hashlib.new(algorithm)
     for piece in iter(lambda: file.read(BUFFER), b""):
         found.update(piece)
@@ -93,11 +116,12 @@ def _hash(file, algorithm):
 class Uploads:
     """All sessions of a server."""
 
-    def __init__(self, storage):
-        self.storage, self._sessions, self._lock = storage, {}, threading.Lock()
+    def __init__(self, storage: Storage) -> None:
+        self.storage, self._lock = storage, threading.Lock()
+        self._sessions: dict[str, Upload] = {}
 
-    def create(self, repository, algorithm="sha256"):
-        """:raises Refusal: TOOMANYREQUESTS."""
+    def create(self, repository: str, algorithm: str = "sha256") -> Upload:
+        """Begin a session. :raises Refusal: TOOMANYREQUESTS."""
         ident = str(uuid.uuid4())
         upload = Upload(ident, repository, self.storage.path("uploads", ident), algorithm)
         with self._lock:
@@ -112,8 +136,10 @@ class Uploads:
         return upload
 
     @contextlib.contextmanager
-    def hold(self, repository, ident):
-        """The session, for this request alone. :raises Refusal: when there is none, or another request holds it."""
+    def hold(self, repository: str, ident: str) -> Iterator[Upload]:
+        """Hold a session for this request alone. :raises Refusal: where there is none, or another
+        request holds it.
+        """
         upload = self._sessions.get(ident)
         if upload is None or upload.repository != repository:
             raise unknown(ident)
@@ -135,22 +161,22 @@ class Uploads:
         finally:
             upload.lock.release()
 
-    def finish(self, upload, digest):
-        """Make a session's content a blob of its repository; the session ends, whatever comes out."""
+    def finish(self, upload: Upload, digest: str) -> None:
+        """Make a session's content a blob of its repository. The session ends, whatever comes out."""
         try:
             upload.verify(digest)
             self.storage.adopt(upload.path, upload.repository, digest)
         finally:
             self.drop(upload)
 
-    def drop(self, upload):
+    def drop(self, upload: Upload) -> None:
         upload.gone = True
         with self._lock:
             self._sessions.pop(upload.ident, None)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(upload.path)
 
-    def expire(self):
+    def expire(self) -> None:
         """Drop the sessions that nobody has sent to for long."""
         limit = time.monotonic() - IDLE
         with self._lock:

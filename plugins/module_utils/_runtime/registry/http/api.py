@@ -1,8 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The registry's API: every endpoint of the OCI distribution specification v1.1, and Docker's ``_catalog``.
+"""The registry's API: every endpoint of the OCI distribution specification v1.1, and Docker's
+``_catalog``.
 
-From the coming 1.2: deleting an upload, ``digest-algorithm`` of a new one, and tags with a manifest that is pushed by digest.
+From the coming 1.2: deleting an upload, ``digest-algorithm`` of a new one, and tags with a manifest
+that is pushed by digest.
 """
 
 from __future__ import annotations
@@ -22,6 +24,17 @@ from ..content.answers import (
     manifest_unknown,
     name_unknown,
 )
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, BinaryIO
+
+    from ..content.manifests import Manifest
+    from ..content.storage import Storage
+    from ..content.uploads import Upload, Uploads
+    from .wire import Request
+
 
 PAGE = 10000  # names in one answer, where the client asks for none or more
 REFERRERS_PAGE = 1000
@@ -43,16 +56,21 @@ ROUTES = [
 
 
 class Api:
-    """Answers requests from a :class:`storage.Storage` and its :class:`uploads.Uploads`."""
+    """Answer requests from the storage and its uploads."""
 
-    def __init__(self, storage, uploads):
+    def __init__(self, storage: Storage, uploads: Uploads) -> None:
         self.storage, self.uploads = storage, uploads
 
-    def close(self):
-        """Nothing more is asked."""
+    def expire(self) -> None:
+        """Remove what need not be kept any longer, before blobs that no manifest names."""
 
-    def answer(self, request):
-        """The answer to a request, whose body is read as far as it is needed. :raises Refusal:"""
+    def close(self) -> None:
+        """End what the API holds; nothing more is asked."""
+
+    def answer(self, request: Request) -> Response:
+        """Answer a request, whose body is read as far as it is needed. :raises Refusal: for an
+        answer that is an error.
+        """
         for pattern, function in ROUTES:
             match = pattern.fullmatch(request.path)
             if match:
@@ -92,10 +110,10 @@ class Api:
 
     # --- what there is ---
 
-    def get_base(self, _request, _name, _last):
+    def get_base(self, _request: Request, _name: str, _last: str) -> Response:
         return document({})
 
-    def get_catalog(self, request, _name, _last):
+    def get_catalog(self, request: Request, _name: str, _last: str) -> Response:
         return self._page(
             request,
             "/v2/_catalog",
@@ -103,7 +121,7 @@ class Api:
             lambda found: {"repositories": found},
         )
 
-    def get_tags(self, request, name, _last):
+    def get_tags(self, request: Request, name: str, _last: str) -> Response:
         if not self.storage.exists(name):
             raise name_unknown(name)
         return self._page(
@@ -114,8 +132,12 @@ class Api:
         )
 
     @staticmethod
-    def _page(request, path, everything, form):
-        """At most ``n`` of a sorted list, those after ``last``, and where the next ones are (RFC 8288)."""
+    def _page(
+        request: Request, path: str, everything: list[str], form: Callable[[list[str]], Any]
+    ) -> Response:
+        """Answer with at most ``n`` of a sorted list, those after ``last``, and where the next ones
+        are (RFC 8288).
+        """
         wish, last = request.argument("n"), request.argument("last")
         if wish is not None and not (wish.isascii() and wish.isdigit() and len(wish) < 10):
             raise Refusal(400, "PAGINATION_NUMBER_INVALID", "n is not a number", {"n": wish})
@@ -130,7 +152,7 @@ class Api:
             )
         return document(form(found), headers=headers)
 
-    def get_referrers(self, request, name, digest):
+    def get_referrers(self, request: Request, name: str, digest: str) -> Response:
         if not names.digest(digest):
             raise digest_invalid(digest)
         found, headers = self.storage.referrers(name, digest), {}
@@ -156,8 +178,8 @@ class Api:
         )
 
     @staticmethod
-    def _fitting(descriptors):
-        """As many as an index of at most 4 MiB holds, at least one."""
+    def _fitting(descriptors: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return as many as an index of at most 4 MiB holds, at least one."""
         size = 200
         for count, descriptor in enumerate(descriptors):
             size += len(document(descriptor).body) + 2
@@ -167,7 +189,7 @@ class Api:
 
     # --- blobs ---
 
-    def get_blob(self, request, name, digest):
+    def get_blob(self, request: Request, name: str, digest: str) -> Response:
         if not names.digest(digest):
             raise digest_invalid(digest)
         lacking = request.method == "HEAD" and not self.storage.has_blob(
@@ -178,7 +200,7 @@ class Api:
             raise blob_unknown(digest)
         return _content(request, file, digest, "application/octet-stream", ranges=True)
 
-    def delete_blob(self, _request, name, digest):
+    def delete_blob(self, _request: Request, name: str, digest: str) -> Response:
         if not names.digest(digest):
             raise digest_invalid(digest)
         if not self.storage.delete_blob(name, digest):
@@ -187,13 +209,12 @@ class Api:
 
     # --- uploads ---
 
-    def post_uploads(self, request, name, _last):
-        """Begin an upload; with ``mount`` take the blob from another repository; with ``digest`` the body is the whole blob."""
-        mount, digest, algorithm = (
-            request.argument("mount"),
-            request.argument("digest"),
-            request.argument("digest-algorithm", "sha256"),
-        )
+    def post_uploads(self, request: Request, name: str, _last: str) -> Response:
+        """Begin an upload. With ``mount``, take the blob from another repository; with ``digest``,
+        the body is the whole blob.
+        """
+        mount, digest = request.argument("mount"), request.argument("digest")
+        algorithm = request.argument("digest-algorithm") or "sha256"
         for value in (mount, digest):
             if value is not None and not names.digest(value):
                 raise digest_invalid(value)
@@ -218,18 +239,18 @@ class Api:
             self.uploads.finish(upload, digest)
         return _stored(name, digest)
 
-    def get_upload(self, _request, name, ident):
+    def get_upload(self, _request: Request, name: str, ident: str) -> Response:
         with self.uploads.hold(name, ident) as upload:
             return Response(204, upload.headers())
 
-    def patch_upload(self, request, name, ident):
+    def patch_upload(self, request: Request, name: str, ident: str) -> Response:
         with self.uploads.hold(name, ident) as upload:
             _check_range(request, upload)
             upload.append(request.body)
             return Response(202, upload.headers())
 
-    def put_upload(self, request, name, ident):
-        """The end of an upload, with the rest of the blob or none."""
+    def put_upload(self, request: Request, name: str, ident: str) -> Response:
+        """End an upload, with the rest of the blob or none."""
         digest = request.argument("digest")
         if digest is None or not names.digest(digest):
             raise digest_invalid(digest)
@@ -239,15 +260,17 @@ class Api:
             self.uploads.finish(upload, digest)
         return _stored(name, digest)
 
-    def delete_upload(self, _request, name, ident):
+    def delete_upload(self, _request: Request, name: str, ident: str) -> Response:
         with self.uploads.hold(name, ident) as upload:
             self.uploads.drop(upload)
         return Response(204)
 
     # --- manifests ---
 
-    def _digest(self, name, reference):
-        """The digest that a reference, a tag or a digest, stands for. :raises Refusal:"""
+    def _digest(self, name: str, reference: str) -> str:
+        """Return the digest that a reference, a tag or a digest, stands for. :raises Refusal: where
+        it stands for none.
+        """
         if ":" in reference:
             if not names.digest(reference):
                 raise digest_invalid(reference)
@@ -257,7 +280,7 @@ class Api:
             raise manifest_unknown(reference) if self.storage.exists(name) else name_unknown(name)
         return digest
 
-    def get_manifest(self, request, name, reference):
+    def get_manifest(self, request: Request, name: str, reference: str) -> Response:
         digest = self._digest(name, reference)
         found = self.storage.open_manifest(name, digest)
         if found is None:
@@ -273,7 +296,7 @@ class Api:
             )
         return _content(request, file, digest, known["media_type"])
 
-    def put_manifest(self, request, name, reference):
+    def put_manifest(self, request: Request, name: str, reference: str) -> Response:
         tags = [value for key, value in request.query if key == "tag"]
         by_tag = ":" not in reference
         if by_tag:
@@ -310,8 +333,10 @@ class Api:
             headers["OCI-Tag"] = ", ".join(tags)
         return Response(201, headers)
 
-    def _check_content(self, name, manifest):
-        """Whatever is pulled by the manifest must be here already. :raises Refusal: MANIFEST_BLOB_UNKNOWN."""
+    def _check_content(self, name: str, manifest: Manifest) -> None:
+        """:raises Refusal: MANIFEST_BLOB_UNKNOWN, where something that is pulled by the manifest is
+        not here.
+        """
         for digests, has in (
             (manifest.blobs, self.storage.has_blob),
             (manifest.children, self.storage.has_manifest),
@@ -325,7 +350,7 @@ class Api:
                         {"digest": digest},
                     )
 
-    def delete_manifest(self, _request, name, reference):
+    def delete_manifest(self, _request: Request, name: str, reference: str) -> Response:
         if ":" in reference:
             if not self.storage.delete_manifest(name, self._digest(name, reference)):
                 raise manifest_unknown(reference)
@@ -334,14 +359,16 @@ class Api:
         return Response(202)
 
 
-def _stored(name, digest):
+def _stored(name: str, digest: str) -> Response:
     return Response(
         201, {"Location": f"/v2/{name}/blobs/{digest}", "Docker-Content-Digest": digest}
     )
 
 
-def _content(request, file, digest, media_type, ranges=False):
-    """A stored file as an answer: whole, a range of it, or "you have it already"."""
+def _content(
+    request: Request, file: BinaryIO, digest: str, media_type: str, ranges: bool = False
+) -> Response:
+    """Answer with a stored file: whole, a range of it, or "you have it already"."""
     size = os.fstat(file.fileno()).st_size
     headers = {"Content-Type": media_type, "Docker-Content-Digest": digest, "ETag": f'"{digest}"'}
     if _names_tag(request.headers.get("if-none-match", ""), digest):
@@ -371,15 +398,16 @@ def _content(request, file, digest, media_type, ranges=False):
     return Response(200, headers, file=file, count=size)
 
 
-def _names_tag(header, digest):
+def _names_tag(header: str, digest: str) -> bool:
     return any(item.strip() in ("*", f'"{digest}"', f'W/"{digest}"') for item in header.split(","))
 
 
-def byte_range(text, size):
-    """A Range header (RFC 9110 section 14.2) as ``(offset, count)``.
+def byte_range(text: str, size: int) -> tuple[int, int] | None:
+    """Read a Range header (RFC 9110 section 14.2) as ``(offset, count)``.
 
-    None: it is not understood, or has several ranges, and is to be ignored. ``(0, 0)``: nothing of it can be satisfied; also for a
-    range that ends before it begins, which may be ignored or rejected: the OCI conformance tests want the latter.
+    None means that it is not understood, or has several ranges, and is to be ignored. ``(0, 0)``
+    means that nothing of it can be satisfied, also for a range that ends before it begins. That may
+    be ignored or rejected; the OCI conformance tests want the latter.
     """
     match = re.fullmatch(r"bytes=\s*([0-9]{0,19})-([0-9]{0,19})\s*", text)
     if match is None or match.groups() == ("", ""):
@@ -392,8 +420,10 @@ def byte_range(text, size):
     return (first, min(last, size - 1) - first + 1) if first <= last and first < size else (0, 0)
 
 
-def acceptable(media_type, header):
-    """Whether an Accept header (RFC 9110 section 12.5.1) lets ``media_type`` through; an empty one takes everything."""
+def acceptable(media_type: str, header: str) -> bool:
+    """Tell whether an Accept header (RFC 9110 section 12.5.1) lets ``media_type`` through; an empty
+    one takes everything.
+    """
     if not header.strip():
         return True
     for item in header.split(","):
@@ -408,7 +438,7 @@ def acceptable(media_type, header):
     return False
 
 
-def _check_range(request, upload):
+def _check_range(request: Request, upload: Upload) -> None:
     """A chunk must begin where the last one ended (distribution-spec, "Pushing a blob in chunks").
 
     :raises Refusal: 416 with where it has to go on.

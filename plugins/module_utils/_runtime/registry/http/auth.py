@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Who may use a registry: Basic authentication (RFC 7617) against a file of users.
 
-The file has a line for each user, ``name:pbkdf2-sha512$rounds$salt$key`` (salt and key in base64). PBKDF2 is what every
-Python and every OpenSSL has, in FIPS mode too; bcrypt, as in htpasswd(1), is in no standard library. A changed file is read
-again on its own.
+The file has a line for each user, ``name:pbkdf2-sha512$rounds$salt$key`` (salt and key in base64).
+PBKDF2 is what every Python and every OpenSSL has, in FIPS mode too; bcrypt, as in htpasswd(1), is
+in no standard library. A changed file is read again on its own.
 """
 
 from __future__ import annotations
@@ -21,13 +21,21 @@ from ...errors import EngineError, InvalidInput
 from ...untrusted import files
 from ..content.answers import Refusal
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Stamp = tuple[int, int, int]  # of a file: time of change, size, inode
+    from .wire import Request
+
+
 ROUNDS = 210000  # OWASP's figure for PBKDF2-HMAC-SHA512
 MAX_SIZE = 4 << 20  # bytes of a file of users
 CACHE = 256  # credentials that were found right, remembered so that a pull of 20 layers doesn't derive 20 keys
 
 
-def derive(password, salt=None, rounds=ROUNDS):
-    """The second field of a user's line for ``password``."""
+def derive(password: str, salt: bytes | None = None, rounds: int = ROUNDS) -> str:
+    """Return the second field of a user's line for ``password``."""
     salt = os.urandom(16) if salt is None else salt
     key = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, rounds, 32)
     return "pbkdf2-sha512$%d$%s$%s" % (
@@ -37,25 +45,27 @@ def derive(password, salt=None, rounds=ROUNDS):
     )
 
 
-def matches(password, secret):
-    """Whether ``password`` is the one that ``secret`` (from :func:`derive`) was made of."""
+def matches(password: str, secret: str) -> bool:
+    """Tell whether ``password`` is the one that ``secret`` (from :func:`derive`) was made of."""
     _kind, rounds, salt, _key = secret.split("$")
     return hmac.compare_digest(derive(password, base64.b64decode(salt), int(rounds)), secret)
 
 
-def check_name(name, option="users"):
-    """:raises InvalidInput: when Basic authentication or the file can't carry a user's name."""
+def check_name(name: str, option: str = "users") -> None:
+    """:raises InvalidInput: where Basic authentication or the file can't carry a user's name."""
     if not name or ":" in name or not name.isprintable():
         raise InvalidInput(option, name, "a user's name of printable characters without a colon")
 
 
-def write(users):
-    """The file's text for ``{name: secret}``."""
+def write(users: dict[str, str]) -> str:
+    """Return the file's text for ``{name: secret}``."""
     return "".join("%s:%s\n" % item for item in sorted(users.items()))
 
 
-def parse(text, path):
-    """``{name: secret}`` of a file's text. :raises InvalidInput: naming the line that is not a user's."""
+def parse(text: str, path: str) -> dict[str, str]:
+    """Read a file's text as ``{name: secret}``. :raises InvalidInput: naming the line that is not a
+    user's.
+    """
     users = {}
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.startswith("#"):
@@ -75,22 +85,26 @@ def parse(text, path):
 
 
 class Users:
-    """The users in the file ``path``. An unreadable or false file lets nobody in; it is an error when the server starts."""
+    """The users in the file ``path``. An unreadable or wrong file lets nobody in; when the server
+    starts, it is an error.
+    """
 
-    def __init__(self, path, log):
+    def __init__(self, path: str, log: Callable[[str], None]) -> None:
         self.path, self.log = path, log
         self._lock, self._deriving = threading.Lock(), threading.BoundedSemaphore(2)
-        self._key, self._right = os.urandom(32), {}
+        self._key = os.urandom(32)
+        self._right: dict[bytes, str] = {}  # user of an Authorization header's MAC
+        self._stamp: Stamp | None
         self._stamp, self._users = self._read()
         self._nobody = derive("")
 
-    def _read(self):
+    def _read(self) -> tuple[Stamp, dict[str, str]]:
         status = os.stat(self.path)
         return (status.st_mtime_ns, status.st_size, status.st_ino), parse(
             files.read(self.path, MAX_SIZE, links=True).decode("utf-8"), self.path
         )
 
-    def _current(self):
+    def _current(self) -> dict[str, str]:
         with self._lock:
             try:
                 status = os.stat(self.path)
@@ -103,8 +117,8 @@ class Users:
                 self._users, self._right, self._stamp = {}, {}, None
             return self._users
 
-    def require(self, request):
-        """The name of the user who sent ``request``. :raises Refusal: UNAUTHORIZED."""
+    def require(self, request: Request) -> str:
+        """Return the name of the user who sent ``request``. :raises Refusal: UNAUTHORIZED."""
         users = self._current()
         header = request.headers.get("authorization", "")
         mark = hmac.new(
@@ -133,8 +147,8 @@ class Users:
         )
 
 
-def _basic(header):
-    """``(name, password)`` of an Authorization header, or None."""
+def _basic(header: str) -> tuple[str, str] | None:
+    """Read an Authorization header as ``(name, password)``; return None for another one."""
     scheme, dummy, value = header.partition(" ")
     if scheme.lower() != "basic":
         return None

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The addresses a registry listens on: read, tried, and asked whether it answers."""
+"""The addresses a registry listens on: read them, try them, ask whether a registry answers there."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from ...errors import Conflict, HostError, InvalidInput
 ACCEPTED = "ADDRESS:PORT, such as 127.0.0.1:5000, 0.0.0.0:5000 or [::1]:5000"
 
 
-def parse(text, lowest=1):
-    """``(address, port)`` of an ``ADDRESS:PORT``; ``localhost`` is 127.0.0.1.
+def parse(text: object, lowest: int = 1) -> tuple[str, int]:
+    """Read an ``ADDRESS:PORT``; ``localhost`` is 127.0.0.1.
 
-    :param lowest: 0 where the kernel may choose the port. :raises InvalidInput:
+    :param lowest: 0 where the kernel may choose the port.
+    :raises InvalidInput: where it is none.
     """
     match = re.fullmatch(r"(?:\[([0-9a-fA-F:.]+)\]|([^:\[\]]+)):([0-9]{1,5})", str(text).strip())
     if match is None or not lowest <= int(match.group(3)) <= 65535:
@@ -33,13 +34,17 @@ def parse(text, lowest=1):
     return str(address), int(match.group(3))
 
 
-def show(address, port):
-    """The one way an address is written: what :func:`parse` reads."""
+def show(address: str, port: int) -> str:
+    """Write an address in the one way that :func:`parse` reads."""
     return "[%s]:%d" % (address, port) if ":" in address else "%s:%d" % (address, port)
 
 
-def bind(address, port):
-    """A listening socket. :raises Conflict: when the port is taken. :raises HostError: when the address can't be used."""
+def bind(address: str, port: int) -> socket.socket:
+    """Return a listening socket.
+
+    :raises Conflict: where the port is taken.
+    :raises HostError: where the address can't be used.
+    """
     sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -59,8 +64,8 @@ def bind(address, port):
     return sock
 
 
-def answers(address, port, tls, timeout=5.0):
-    """Whether a registry answers on /v2/ there, from this host."""
+def answers(address: str, port: int, tls: bool, timeout: float = 5.0) -> bool:
+    """Tell whether a registry answers on /v2/ there, from this host."""
     address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)
     try:
         with socket.create_connection((address, port), timeout=timeout) as sock:

@@ -35,6 +35,17 @@ from .api import Api
 from .auth import Users
 from .wire import Connection, read_request
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..content.answers import Response
+    from .wire import Body, Request
+
+    Log = Callable[[str], None]
+    MakeApi = Callable[[Storage, Uploads, Log], Api]
+
+
 CONNECTIONS = 128
 PER_ADDRESS = 96
 WAITING = 128  # connections that were taken and wait for room
@@ -55,19 +66,19 @@ GONE = (
 
 
 class Certificate:
-    """The TLS context of a certificate and key; read again when the files have changed.
+    """The TLS context of a certificate and key, read again when the files have changed.
 
-    :raises InvalidInput: when they can't be read or don't belong together.
+    :raises InvalidInput: where they can't be read or don't belong together.
     """
 
-    def __init__(self, certificate, key, log):
-        self.paths, self.log = (certificate, key or certificate), log
+    def __init__(self, certificate: str, key: str | None, log: Log | None) -> None:
+        self.paths, self.log = (certificate, key or certificate), log or _to_stderr
         self._stamp, self._context = self._load()
 
-    def _status(self):
+    def _status(self) -> list[tuple[int, int]]:
         return [(status.st_mtime_ns, status.st_ino) for status in map(os.stat, self.paths)]
 
-    def _load(self):
+    def _load(self) -> tuple[list[tuple[int, int]], ssl.SSLContext]:
         try:
             stamp = self._status()
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -85,7 +96,7 @@ class Certificate:
             ) from None
         return stamp, context
 
-    def wrap(self, sock):
+    def wrap(self, sock: socket.socket) -> ssl.SSLSocket:
         with contextlib.suppress(OSError):
             if self._status() != self._stamp:
                 try:
@@ -99,57 +110,50 @@ class Certificate:
 class Server:
     """A registry that serves the content in ``root``.
 
-    :param listen: list of ``(address, port)``. :param tls_cert: PEM file, or None for plain HTTP. :param users: file of users
-        (auth.py), or None to let everybody do everything. :param log: called with a line for what an administrator should see.
-    :param access_log: called with a line for each request, or None. :param proxy: the registry that it is a cache of, as ``proxy.Upstream``'s
-        configuration with ``ttl`` (seconds, 0 for ever), or None.
-    :raises EngineError: when the content, a file or an address can't be used; nothing is left open then.
+    :param listen: addresses and ports.
+    :param tls_cert: PEM file, or None for plain HTTP.
+    :param users: file of users (auth.py), or None to let everybody do everything.
+    :param log: called with a line for what an administrator should see.
+    :param access_log: called with a line for each request.
+    :param make_api: makes what answers the requests; by default an :class:`Api`.
+    :raises EngineError: where the content, a file or an address can't be used; nothing is left open
+        then.
     """
 
     def __init__(
         self,
-        root,
-        listen,
-        tls_cert=None,
-        tls_key=None,
-        users=None,
-        log=None,
-        access_log=None,
-        proxy=None,
-    ):
+        root: str,
+        listen: list[tuple[str, int]],
+        tls_cert: str | None = None,
+        tls_key: str | None = None,
+        users: str | None = None,
+        log: Log | None = None,
+        access_log: Log | None = None,
+        make_api: MakeApi | None = None,
+    ) -> None:
         write = log or _to_stderr
         self.log, self.access_log = (lambda text: write(entry(text))), access_log
         self._certificate = Certificate(tls_cert, tls_key, self.log) if tls_cert else None
         self._users = Users(users, self.log) if users else None
-        self._lock, self._clients, self._waiting, self._stopping = (
-            threading.Condition(threading.RLock()),
-            {},
-            [],
-            False,
-        )
+        self._lock = threading.Condition(threading.RLock())
+        self._clients: dict[Connection, bool] = {}
+        self._waiting: list[Connection] = []
+        self._stopping = False
         with contextlib.ExitStack() as opened:
             self._listeners = [opened.enter_context(addresses.bind(*where)) for where in listen]
             self.storage = Storage(root)
             opened.pop_all()
         self.uploads = Uploads(self.storage)
-        self._proxy = proxy
-        self._api = self._make_api(proxy)
+        self._api = (make_api or _plain)(self.storage, self.uploads, self.log)
         self._wake, self._waker = os.pipe()
-        self._threads = []
-
-    def _make_api(self, proxy):
-        if not proxy:
-            return Api(self.storage, self.uploads)
-        from ..proxy.proxy import ProxyApi  # a client: most registries need none
-
-        return ProxyApi(self.storage, self.uploads, proxy, self.log)
+        self._threads: list[threading.Thread] = []
 
     @property
-    def addresses(self):
-        """``[(address, port)]`` that it really listens on."""
+    def addresses(self) -> list[tuple[str, int]]:
+        """The addresses and ports that it really listens on."""
         return [listener.getsockname()[:2] for listener in self._listeners]
 
-    def start(self):
+    def start(self) -> None:
         """Begin to serve, in threads of this process."""
         threading.stack_size(512 << 10)
         for function in (self._accept, self._watch, self._collect):
@@ -157,7 +161,7 @@ class Server:
             thread.start()
             self._threads.append(thread)
 
-    def stop(self, grace=GRACE):
+    def stop(self, grace: float = GRACE) -> None:
         """Take no more requests, wait for those under way (at most ``grace`` seconds), and end."""
         with self._lock:
             self._stopping = True
@@ -185,22 +189,22 @@ class Server:
 
     # --- connections ---
 
-    def _accept(self):
+    def _accept(self) -> None:
         with contextlib.ExitStack() as closing, selectors.DefaultSelector() as selector:
             for listener in self._listeners:
                 closing.enter_context(listener)
                 listener.setblocking(False)
-                selector.register(listener, selectors.EVENT_READ)
+                selector.register(listener, selectors.EVENT_READ, listener)
             selector.register(self._wake, selectors.EVENT_READ)
             while not self._stopping:
                 for key, _events in selector.select():
-                    if key.fileobj != self._wake:
+                    if key.data is not None:
                         try:
-                            self._take(key.fileobj)
+                            self._take(key.data)
                         except Exception as error:  # the next client is another one
                             self.log(f"a connection can't be taken: {_failure(error)}")
 
-    def _take(self, listener):
+    def _take(self, listener: socket.socket) -> None:
         try:
             sock, address = listener.accept()
         except BlockingIOError:
@@ -227,8 +231,10 @@ class Server:
                 self._waiting.remove(unlucky)
                 unlucky.close()
 
-    def _admit(self):
-        """Serve as many of the waiting connections as there is room for, and make room for the others. The lock is held."""
+    def _admit(self) -> None:
+        """Serve as many of the waiting connections as there is room for, and make room for the
+        others. The lock is held.
+        """
         counts = collections.Counter(connection.host for connection in self._clients)
         while self._waiting and not self._stopping:
             connection = min(self._waiting, key=lambda other: counts[other.host])
@@ -247,8 +253,10 @@ class Server:
         if self._waiting and not self._stopping:
             self._make_room()
 
-    def _make_room(self):
-        """Close a connection that need not be kept for each that waits and is not waiting for one closed before. The lock is held."""
+    def _make_room(self) -> None:
+        """Close a connection that need not be kept for each that waits and is not waiting for one
+        closed before. The lock is held.
+        """
         now = time.monotonic()
         staying = [connection for connection in self._clients if not connection.cut]
         dispensable = [
@@ -277,21 +285,23 @@ class Server:
             counts[connection.host] += 1
             room -= 1
 
-    def _keep(self, connection, idle=False):
-        """A request is served: the connection is no longer closed for another one. :raises ConnectionError: when it was just then."""
+    def _keep(self, connection: Connection, idle: bool = False) -> None:
+        """Close the connection no longer for another one: its request is served. :raises
+        ConnectionError: where it was closed just then.
+        """
         with self._lock:
             if connection.cut:
                 raise ConnectionError("closed for another client")
             connection.idle = idle
 
-    def _forget(self, connection):
+    def _forget(self, connection: Connection) -> None:
         connection.close()
         with self._lock:
             self._clients.pop(connection, None)
             self._lock.notify_all()
             self._admit()
 
-    def _watch(self):
+    def _watch(self) -> None:
         """End the connections whose time is over, and uploads that nobody continues."""
         expired = time.monotonic()
         while not self._stopping:
@@ -309,22 +319,19 @@ class Server:
                 except Exception as error:  # connections have to be watched all the same
                     self.log(f"removing uploads that nobody continues: {_failure(error)}")
 
-    def _collect(self):
-        """Now and then remove the blobs that no manifest names."""
+    def _collect(self) -> None:
+        """Remove now and then the blobs that no manifest names."""
         while True:
             with self._lock:
                 if self._lock.wait_for(lambda: self._stopping, collect.EVERY):
                     return
             try:
-                if self._proxy and self._proxy.get("ttl"):
-                    from ..proxy import proxy
-
-                    proxy.expire(self.storage, self._proxy["ttl"])
+                self._api.expire()
                 collect.collect(self.storage, collect.KEEP)
             except Exception as error:  # the next time may go better
                 self.log(f"collecting what no manifest names: {_failure(error)}")
 
-    def _serve(self, connection):
+    def _serve(self, connection: Connection) -> None:
         try:
             if self._certificate:
                 connection.deadline = time.monotonic() + HANDSHAKE
@@ -356,8 +363,8 @@ class Server:
 
     # --- requests ---
 
-    def _next(self, connection):
-        """Serve one request; False when the connection is not to be used again."""
+    def _next(self, connection: Connection) -> bool:
+        """Serve one request. Return False where the connection is not to be used again."""
         connection.since = time.monotonic()
         connection.deadline, connection.idle, connection.piece_began = (
             connection.since + IDLE,
@@ -409,8 +416,8 @@ class Server:
             _linger(connection)
         return keep
 
-    def _answer(self, request, connection):
-        """``(response, whether the connection can be used again)``."""
+    def _answer(self, request: Request, connection: Connection) -> tuple[Response, bool]:
+        """Return the response, and whether the connection can be used again."""
         try:
             if self._users is not None:
                 try:
@@ -440,28 +447,30 @@ class Server:
             ).response(), not request.body.pending
 
 
-def _failure(error):
-    """For the log: what went wrong, and the traceback."""
+def _failure(error: Exception) -> str:
+    """Return what went wrong for the log, with the traceback."""
     return f"{unexpected(error, 'the traceback follows')}\n{traceback.format_exc()}"
 
 
-def _shown(request):
-    """What was asked for, for a log: anybody may have sent it."""
+def _shown(request: Request) -> str:
+    """Return what was asked for, for a log: anybody may have sent it."""
     return "%s %s" % (
         printable(request.method, 20),
         printable(request.path, 500).replace('"', '\\"'),
     )
 
 
-def _drainable(request):
-    """Whether what is left of a body is so little that it can be read after the answer; not where nobody knows how much it is."""
+def _drainable(request: Request) -> bool:
+    """Tell whether what is left of a body is so little that it can be read after the answer; not
+    where nobody knows how much it is.
+    """
     body = request.body
     return not body.pending or not (
         body.length is None or body.left > DRAIN or (body.expected and not body.started)
     )
 
 
-def _drain(connection, body):
+def _drain(connection: Connection, body: Body) -> None:
     """Read what is left of a body, so that the connection can be used again."""
     if body.pending:
         connection.deadline = time.monotonic() + DRAINING
@@ -469,14 +478,18 @@ def _drain(connection, body):
             pass
 
 
-def _cut(connection):
-    """End a connection from another thread: whoever reads or writes there gets an error. Below TLS, which has no locks."""
+def _cut(connection: Connection) -> None:
+    """End a connection from another thread: whoever reads or writes there gets an error. It is done
+    below TLS, which has no locks.
+    """
     with contextlib.suppress(OSError):
         socket.socket.shutdown(connection.socket, socket.SHUT_RDWR)
 
 
-def _linger(connection, seconds=3.0, limit=64 << 20):
-    """Close so that a client which is still sending can read the answer: unread bytes would have TCP reset it."""
+def _linger(connection: Connection, seconds: float = 3.0, limit: int = 64 << 20) -> None:
+    """Close so that a client which is still sending can read the answer: unread bytes would have
+    TCP reset it.
+    """
     with contextlib.suppress(OSError):
         socket.socket.shutdown(connection.socket, socket.SHUT_WR)
         connection.idle = True
@@ -489,27 +502,34 @@ def _linger(connection, seconds=3.0, limit=64 << 20):
             limit -= len(piece)
 
 
-def _to_stderr(line):
+def _to_stderr(line: str) -> None:
     sys.stderr.write("%s %s\n" % (time.strftime("%Y-%m-%dT%H:%M:%S%z"), line.rstrip()))
     sys.stderr.flush()
 
 
-def serve(
-    root,
-    listen,
-    tls_cert=None,
-    tls_key=None,
-    users=None,
-    log=None,
-    access_log=_to_stderr,
-    started=None,
-    proxy=None,
-):
-    """Serve the registry in ``root`` until SIGTERM or SIGINT; what ``pycontainer registry serve`` does.
+def _plain(storage: Storage, uploads: Uploads, _log: Log) -> Api:
+    return Api(storage, uploads)
 
-    :param listen: list of ``ADDRESS:PORT``; port 0 lets the kernel choose. The others are :class:`Server`'s.
+
+def serve(
+    root: str,
+    listen: list[str],
+    tls_cert: str | None = None,
+    tls_key: str | None = None,
+    users: str | None = None,
+    log: Log | None = None,
+    access_log: Log | None = _to_stderr,
+    started: Callable[[list[str]], None] | None = None,
+    make_api: MakeApi | None = None,
+) -> int:
+    """Serve the registry in ``root`` until SIGTERM or SIGINT. ``pycontainer registry serve`` does
+    this.
+
+    :param listen: each ``ADDRESS:PORT``; port 0 lets the kernel choose. The others are
+        :class:`Server`'s.
     :param started: called with the addresses, as texts, when it listens.
-    :returns: 0. :raises EngineError: when it can't be served.
+    :returns: an exit code, 0.
+    :raises EngineError: where it can't be served.
     """
     before = signal.pthread_sigmask(
         signal.SIG_BLOCK, SIGNALS
@@ -523,7 +543,7 @@ def serve(
             users,
             log,
             access_log,
-            proxy,
+            make_api,
         )
         server.start()
         where = [addresses.show(*address) for address in server.addresses]

@@ -2,18 +2,28 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """HTTP/1.1 on one connection: requests in, answers out (RFC 9110, RFC 9112).
 
-Request bodies are read as they are used, with a length or chunked, and never held whole. What is ambiguous about where a
-request ends is refused (RFC 9112 section 6.3): a proxy in front could read it in another way.
+Request bodies are read as they are used, with a length or chunked, and never held whole. What is
+ambiguous about where a request ends is refused (RFC 9112 section 6.3): a proxy in front could read
+it in another way.
 """
 
 from __future__ import annotations
 
 import contextlib
 import http
+import io
 import time
 from urllib.parse import parse_qsl, unquote
 
 from ..content.answers import Refusal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Iterator
+
+    from ..content.answers import Response
+
 
 LINE = 16384  # bytes of the longest line that is read: upload locations and Accept headers stay far below
 HEADERS = 100
@@ -24,38 +34,44 @@ SLOW = 5.0  # seconds after which one that is slower than that makes room for ot
 SLOW_PIECE = 30.0  # the same for a piece that is sent at once
 
 
-def bad(message):
-    """A request that is not HTTP as it should be; nothing after it on this connection can be trusted."""
+def bad(message: str) -> Refusal:
+    """Make the answer to a request that is not HTTP as it should be; nothing after it on this
+    connection can be trusted.
+    """
     return Refusal(400, "UNSUPPORTED", message, close=True)
 
 
 class Request:
     """One request's head, and its ``body`` to be read.
 
-    ``headers``: dictionary of lower-case names; of a repeated field the values joined by commas (RFC 9110 section 5.3).
-    ``query``: list of (name, value) as decoded.
+    :ivar headers: by lower-case names; the values of a repeated field are joined by commas (RFC
+        9110 section 5.3).
+    :ivar query: names and values as decoded.
     """
 
-    def __init__(self, method, target, version, headers, body):
+    def __init__(
+        self, method: str, target: str, version: str, headers: dict[str, str], body: Body
+    ) -> None:
         self.method, self.version, self.headers, self.body = method, version, headers, body
         path, dummy, query = target.partition("?")
         self.path = unquote(path, errors="replace")
         self.query = parse_qsl(query, keep_blank_values=True, errors="replace")
 
-    def argument(self, name, default=None):
-        """The first value of a query argument."""
+    def argument(self, name: str, default: str | None = None) -> str | None:
+        """Return the first value of a query argument."""
         return next((value for key, value in self.query if key == name), default)
 
     @property
-    def keep_alive(self):
+    def keep_alive(self) -> bool:
         wish = self.headers.get("connection", "").lower()
         return "close" not in wish if self.version == "HTTP/1.1" else "keep-alive" in wish
 
 
-def read_request(connection):
-    """The next request on a connection; None when the client has closed it.
+def read_request(connection: Connection) -> Request | None:
+    """Read the next request on a connection; return None where the client has closed it.
 
-    :raises Refusal: for what is not HTTP. :raises OSError: when the connection breaks or times out.
+    :raises Refusal: for what is not HTTP.
+    :raises OSError: where the connection breaks or times out.
     """
     line = connection.line()
     if line == "":  # one empty line before a request is to be ignored (RFC 9112 section 2.2)
@@ -70,8 +86,9 @@ def read_request(connection):
     return Request(words[0], words[1], words[2], headers, body)
 
 
-def _headers(connection):
-    headers, size = {}, 0
+def _headers(connection: Connection) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    size = 0
     for _count in range(HEADERS + 1):
         line = connection.line()
         if line is None:
@@ -91,14 +108,14 @@ def _headers(connection):
     raise Refusal(431, "UNSUPPORTED", "more than %d header lines" % HEADERS, close=True)
 
 
-def _body(connection, headers, version):
+def _body(connection: Connection, headers: dict[str, str], version: str) -> Body:
     length, coding = headers.get("content-length"), headers.get("transfer-encoding")
     if coding is not None:
         if length is not None or version != "HTTP/1.1":
             raise bad("Transfer-Encoding together with Content-Length, or in HTTP/1.0")
         if coding.lower() != "chunked":
             raise Refusal(501, "UNSUPPORTED", "Transfer-Encoding other than chunked", close=True)
-        body = ChunkedBody(connection)
+        body: Body = ChunkedBody(connection)
     else:
         if length is not None and not (length.isascii() and length.isdigit()):
             raise bad("Content-Length is not a number")
@@ -109,16 +126,23 @@ def _body(connection, headers, version):
 
 
 class Body:
-    """A request's body: read it with :meth:`pieces`. ``length`` is None where the client did not say it."""
+    """A request's body, read with :meth:`pieces`. ``length`` is None where the client did not say
+    it.
+    """
 
-    length = None
+    length: int | None = None
+    left = 0  # bytes that are to come: of it, or of its chunk
     expected = False  # the client waits for "100 Continue" before it sends
 
-    def __init__(self, connection):
+    def __init__(self, connection: Connection) -> None:
         self.connection, self.finished, self.started = connection, False, False
 
-    def pieces(self, buffer):
-        """Fill ``buffer`` (a memoryview) again and again; yields the number of bytes in it each time."""
+    def _fill(self, buffer: memoryview) -> int:
+        """Read a piece into ``buffer`` and return its bytes; 0 at the end."""
+        raise NotImplementedError
+
+    def pieces(self, buffer: memoryview) -> Iterator[int]:
+        """Fill ``buffer`` again and again. Yield the number of bytes in it each time."""
         if self.expected and not self.started and not self.finished:
             self.connection.send(b"HTTP/1.1 100 Continue\r\n\r\n")
         self.started = True
@@ -132,12 +156,12 @@ class Body:
             yield count
             if pace.piece_size >= PIECE:
                 pace.begin(SLOW)
-            elif time.monotonic() > pace.piece_began + PATIENCE:
+            elif pace.piece_began and time.monotonic() > pace.piece_began + PATIENCE:
                 raise TimeoutError("the request's body comes too slowly")
         pace.piece_began = None
 
-    def read(self, limit):
-        """The whole body as bytes. :raises Refusal: when it has more than ``limit`` bytes."""
+    def read(self, limit: int) -> bytes:
+        """Read the whole body. :raises Refusal: where it has more than ``limit`` bytes."""
         refusal = Refusal(413, "SIZE_INVALID", "the body has more than %d bytes" % limit)
         if self.length is not None and self.length > limit:
             raise refusal
@@ -149,21 +173,23 @@ class Body:
         return bytes(data)
 
     @property
-    def pending(self):
-        """Whether something of it may still be on its way, so that the next request can't be read yet.
+    def pending(self) -> bool:
+        """Whether something of it may still be on its way, so that the next request can't be read
+        yet.
 
-        So also where the client was not told to send it: it may do so all the same (RFC 9110 section 10.1.1).
+        So also where the client was not told to send it: it may do so all the same (RFC 9110
+        section 10.1.1).
         """
         return not self.finished
 
 
 class LengthBody(Body):
-    def __init__(self, connection, length):
+    def __init__(self, connection: Connection, length: int) -> None:
         super().__init__(connection)
-        self.length = self.left = length
+        self.length, self.left = length, length
         self.finished = not length
 
-    def _fill(self, buffer):
+    def _fill(self, buffer: memoryview) -> int:
         count = self.connection.fill(buffer[: min(len(buffer), self.left)])
         self.left -= count
         self.finished = not self.left
@@ -171,9 +197,7 @@ class LengthBody(Body):
 
 
 class ChunkedBody(Body):
-    left = 0
-
-    def _fill(self, buffer):
+    def _fill(self, buffer: memoryview) -> int:
         if not self.left and not self._next():
             return 0
         count = self.connection.fill(buffer[: min(len(buffer), self.left)])
@@ -182,8 +206,8 @@ class ChunkedBody(Body):
             raise bad("a chunk does not end where its size says")
         return count
 
-    def _next(self):
-        """Read the next chunk's size; False at the last one, after its trailer."""
+    def _next(self) -> bool:
+        """Read the next chunk's size. Return False at the last one, after its trailer."""
         size = (self.connection.line() or "").partition(";")[0].strip()
         if not 0 < len(size) <= 16 or set(size.lower()) - set("0123456789abcdef"):
             raise bad("a chunk's size is not a hexadecimal number")
@@ -197,25 +221,31 @@ class ChunkedBody(Body):
 class Connection:
     """A client's socket, buffered for reading.
 
-    ``deadline``: the moment (monotonic) until which what it does now must be over; the server's watch ends it then.
-    ``idle``: no request of somebody who may use the registry is being served, so it may be closed for another client; ``since`` when.
-    ``cut``: it was. ``host``: the client's address.
+    :ivar deadline: the moment (monotonic) until which what it does now must be over; the server's
+        watch ends it then.
+    :ivar idle: whether no request of somebody who may use the registry is being served, so that it
+        may be closed for another client; ``since`` when.
+    :ivar cut: whether it was.
+    :ivar host: the client's address.
     """
 
-    def __init__(self, sock, address, seconds):
+    def __init__(self, sock: socket.socket, address: tuple[str, int], seconds: float) -> None:
         self.socket, self.address = sock, address
         self.host = address[0]
         self.since = time.monotonic()
         self.deadline, self.idle, self.cut = self.since + seconds, True, False
-        self.file = None
-        self.piece_began, self.piece_size, self._slow = None, 0, SLOW
+        self.file: io.BufferedReader | None = None
+        self.piece_began: float | None = None
+        self.piece_size, self._slow = 0, SLOW
 
-    def begin(self, slow):
-        """A piece of a body begins. :param slow: seconds after which it is looked at whether it is slow."""
+    def begin(self, slow: float) -> None:
+        """Begin a piece of a body. :param slow: seconds after which it is looked at whether it is
+        slow.
+        """
         self.piece_began, self.piece_size, self._slow = time.monotonic(), 0, slow
 
-    def slow(self, now):
-        """Whether the body that comes or goes at this moment is slower than any use."""
+    def slow(self, now: float) -> bool:
+        """Tell whether the body that comes or goes at this moment is slower than any use."""
         began = self.piece_began
         return (
             began is not None
@@ -223,19 +253,22 @@ class Connection:
             and self.piece_size < (now - began) * PIECE / PATIENCE
         )
 
-    def open(self):
+    def open(self) -> None:
         """Begin to read; after a TLS handshake, because the buffer belongs to the encrypted side."""
-        self.file = self.socket.makefile("rb", 65536)
+        self.file = io.BufferedReader(self.socket.makefile("rb", 0), 65536)
 
-    def close(self):
-        """Both must be closed: the socket stays open as long as the buffer that reads from it is."""
+    def close(self) -> None:
+        """Close socket and buffer: the socket stays open as long as the buffer that reads from it
+        is.
+        """
         for item in (self.file, self.socket):
             if item is not None:
                 with contextlib.suppress(OSError):
                     item.close()
 
-    def line(self):
-        """A line without its end; None at the end of the stream."""
+    def line(self) -> str | None:
+        """Read a line without its end; return None at the end of the stream."""
+        assert self.file is not None  # it is open
         data = self.file.readline(LINE + 1)
         if not data:
             return None
@@ -252,18 +285,19 @@ class Connection:
             )
         return data[: -2 if data.endswith(b"\r\n") else -1].decode("latin-1")
 
-    def fill(self, view):
+    def fill(self, view: memoryview) -> int:
         """Read at most ``len(view)`` bytes. :raises ConnectionError: at the end of the stream."""
+        assert self.file is not None  # it is open
         count = self.file.readinto1(view)
         if not count:
             raise ConnectionError("closed within a body")
         return count
 
-    def send(self, data):
+    def send(self, data: bytes) -> None:
         self.socket.sendall(data)
 
-    def answer(self, request, response, keep_alive):
-        """Send ``response``; the body is left out where ``request`` is a HEAD."""
+    def answer(self, request: Request | None, response: Response, keep_alive: bool) -> None:
+        """Send ``response``. The body is left out where ``request`` is a HEAD."""
         headers = dict(response.headers)
         if response.status not in (204, 304):
             headers.setdefault("Content-Length", str(response.length))
@@ -287,8 +321,9 @@ class Connection:
                 self.send(piece)
                 self.piece_began = None
 
-    def _send_file(self, response):
-        """By sendfile(2), from page cache to socket; with TLS through a small buffer."""
+    def _send_file(self, response: Response) -> None:
+        """Send by sendfile(2), from page cache to socket; with TLS through a small buffer."""
+        assert response.file is not None  # it is one with a file
         offset, left = response.offset, response.count
         while left:
             self.deadline = time.monotonic() + PATIENCE

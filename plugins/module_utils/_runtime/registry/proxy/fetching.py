@@ -15,6 +15,13 @@ import threading
 
 from ...errors import EngineError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from ..content.storage import Storage
+
+
 PIECE = 256 << 10
 PATIENCE = (
     120.0  # seconds that a reader waits for the next byte; the upstream's own time-outs are shorter
@@ -22,14 +29,20 @@ PATIENCE = (
 
 
 class Fetch:
-    """One blob. :ivar size: bytes that it is to have. :ivar there: bytes that are in the file. :ivar error: a sentence, or None."""
+    """One blob.
 
-    def __init__(self, path, size):
-        self.path, self.size, self.there, self.error, self.done = path, size, 0, None, False
+    :ivar size: bytes that it is to have.
+    :ivar there: bytes that are in the file.
+    :ivar error: a sentence, or None.
+    """
+
+    def __init__(self, path: str, size: int) -> None:
+        self.path, self.size, self.there, self.done = path, size, 0, False
+        self.error: str | None = None
         self.changed = threading.Condition()
 
-    def run(self, pieces, digest):
-        """Write the ``pieces`` down. :returns: whether they were the blob."""
+    def run(self, pieces: Iterable[bytes], digest: str) -> bool:
+        """Write the ``pieces`` down. Return whether they were the blob."""
         found = hashlib.new(digest.partition(":")[0])
         try:
             with open(self.path, "r+b", buffering=0) as file:
@@ -49,21 +62,22 @@ class Fetch:
             return False
         return True
 
-    def _tell(self, count):
+    def _tell(self, count: int) -> None:
         with self.changed:
             self.there += count
             self.changed.notify_all()
 
-    def end(self, error=None):
-        """Nothing more comes."""
+    def end(self, error: str | None = None) -> None:
+        """Note that nothing more comes."""
         with self.changed:
             self.error, self.done = error, True
             self.changed.notify_all()
 
-    def read(self, fd, offset, count):
-        """``count`` bytes from ``offset`` on, as they come; closes ``fd``, a descriptor of the file.
+    def read(self, fd: int, offset: int, count: int) -> Iterator[bytes]:
+        """Read ``count`` bytes from ``offset`` on, as they come. Close ``fd``, a descriptor of the
+        file.
 
-        :raises ConnectionError: when they don't come.
+        :raises ConnectionError: where they don't come.
         """
         try:
             while count:
@@ -90,16 +104,21 @@ class Fetch:
 
 
 class Fetches:
-    """All that are under way. :param log: as ``server.Server``'s."""
+    """All fetches that are under way."""
 
-    def __init__(self, storage, log):
+    def __init__(self, storage: Storage, log: Callable[[str], None]) -> None:
         self.storage, self.log = storage, log
-        self._running, self._lock = {}, threading.Lock()
+        self._lock = threading.Lock()
+        self._running: dict[tuple[str, str], Fetch] = {}  # by repository and digest
 
-    def begin(self, name, digest, size, pieces):
-        """The :class:`Fetch` of a blob and a descriptor of its file; begun unless it is under way.
+    def begin(
+        self, name: str, digest: str, size: int, pieces: Callable[[], Iterable[bytes]]
+    ) -> tuple[Fetch, int] | None:
+        """Return the fetch of a blob and a descriptor of its file. It is begun unless it is under
+        way.
 
-        :param pieces: called without arguments for the blob's pieces. :returns: None where the blob has come meanwhile.
+        :param pieces: called for the blob's pieces.
+        :returns: None where the blob has come meanwhile.
         """
         with self._lock:
             fetch = self._running.get((name, digest))
@@ -118,7 +137,9 @@ class Fetches:
             except FileNotFoundError:  # it ended just now
                 return None
 
-    def _run(self, fetch, name, digest, pieces):
+    def _run(
+        self, fetch: Fetch, name: str, digest: str, pieces: Callable[[], Iterable[bytes]]
+    ) -> None:
         try:
             if fetch.run(pieces(), digest):
                 self.storage.adopt(fetch.path, name, digest)

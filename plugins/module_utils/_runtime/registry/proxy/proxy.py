@@ -1,9 +1,11 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A registry that is a cache of another one: what it has it serves, what it lacks it fetches and keeps ("pull-through").
+"""A registry that is a cache of another one: it serves what it has, and fetches and keeps what it
+lacks ("pull-through").
 
-A tag is asked of the upstream registry each time, by HEAD, so the cache is never behind it; where the upstream does not answer, what
-was seen last is served. Content that is named by a digest is never asked for twice. What nobody has asked for in ``ttl`` goes.
+A tag is asked of the upstream registry each time, by HEAD, so the cache is never behind it; where
+the upstream does not answer, what was seen last is served. Content that is named by a digest is
+never asked for twice. What nobody has asked for in ``ttl`` goes.
 """
 
 from __future__ import annotations
@@ -27,6 +29,26 @@ from ..content.answers import (
 from ..http.api import Api, byte_range
 from .fetching import Fetches
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypedDict
+
+    class UpstreamConfig(TypedDict, total=False):
+        """The registry that is cached, as in a row's ``config`` and in ``config.json``."""
+
+        remote_url: str
+        username: str | None
+        password: str | None
+        ca_path: str | None
+        insecure: bool
+        ttl: float  # seconds; 0 keeps everything
+
+    from ..content.storage import Storage
+    from ..content.uploads import Uploads
+    from ..http.wire import Request
+
+
 DEFAULT_TTL = "168h"
 TRIES = 2  # a client waits meanwhile, and has tries of its own
 REMEMBERED = 20000  # sizes of blobs
@@ -34,8 +56,12 @@ TOUCH = 3600.0  # seconds after which a manifest's last use is written down agai
 ACCEPTED = "the address of a registry, such as https://registry-1.docker.io or https://registry.example.com:5000"
 
 
-def read_url(text):
-    """``(the registry's name, whether it is spoken to without TLS)`` of an upstream's address. :raises InvalidInput:"""
+def read_url(text: str) -> tuple[str, bool]:
+    """Read an upstream's address.
+
+    :returns: the registry's name, and whether it is reached without TLS.
+    :raises InvalidInput: where it is none.
+    """
     try:
         parts = urlsplit(text if "//" in text else "https://" + text)
     except ValueError:  # a bracket that is not closed
@@ -63,28 +89,28 @@ def read_url(text):
 class Upstream:
     """The registry that is cached.
 
-    :param config: ``{"remote_url", "username", "password", "ca_path", "insecure"}``.
     :ivar name: its host and port, ``docker.io`` for Docker's.
     """
 
-    def __init__(self, config):
+    def __init__(self, config: UpstreamConfig) -> None:
         self.name, plain = read_url(config["remote_url"])
-        options = {"insecure": bool(config.get("insecure")) or plain}
+        options: dict[str, Any] = {"insecure": bool(config.get("insecure")) or plain}
         if config.get("ca_path"):
             options["ca_path"] = config["ca_path"]
         user = config.get("username")
         self._registries = images.Registries(
-            credentials=(user, config.get("password") or "") if user else False,
+            credentials=images.Credentials(user, config.get("password") or "") if user else False,
             tries=TRIES,
             **options,
         )
-        self._clients, self._lock = {}, threading.Lock()
+        self._clients: dict[str, Any] = {}  # by repository
+        self._lock = threading.Lock()
 
-    def close(self):
+    def close(self) -> None:
         self._registries.close()
 
-    def client(self, repository):
-        """One for each repository, which knows its tokens."""
+    def client(self, repository: str) -> Any:
+        """Return a client for a repository, which keeps its tokens."""
         with self._lock:
             found = self._clients.get(repository)
             if found is None:
@@ -97,16 +123,24 @@ class Upstream:
 
 
 class ProxyApi(Api):
-    """As :class:`Api`, with an upstream behind it. :param log: as ``server.Server``'s."""
+    """As :class:`Api`, with an upstream behind it."""
 
-    def __init__(self, storage, uploads, config, log):
+    def __init__(
+        self, storage: Storage, uploads: Uploads, config: UpstreamConfig, log: Callable[[str], None]
+    ) -> None:
         super().__init__(storage, uploads)
-        self.upstream, self.fetches, self._sizes = Upstream(config), Fetches(storage, log), {}
+        self.upstream, self.fetches = Upstream(config), Fetches(storage, log)
+        self._ttl = config.get("ttl") or 0
+        self._sizes: dict[str, int] = {}  # of blobs, by digest
 
-    def close(self):
+    def close(self) -> None:
         self.upstream.close()
 
-    def answer(self, request):
+    def expire(self) -> None:
+        if self._ttl:
+            expire(self.storage, self._ttl)
+
+    def answer(self, request: Request) -> Response:
         namespace = request.argument("ns")
         if namespace is not None and namespace != self.upstream.name:
             raise Refusal(
@@ -120,7 +154,7 @@ class ProxyApi(Api):
             response.headers["OCI-Namespace"] = namespace
         return response
 
-    def _no_push(self, *_arguments):
+    def _no_push(self, *_arguments: object) -> Response:
         raise Refusal(
             405,
             "UNSUPPORTED",
@@ -128,11 +162,11 @@ class ProxyApi(Api):
             headers={"Allow": "GET, HEAD"},
         )
 
-    post_uploads = get_upload = patch_upload = put_upload = delete_upload = put_manifest = _no_push
+    post_uploads = get_upload = patch_upload = put_upload = delete_upload = put_manifest = _no_push  # type: ignore[assignment]  # names of parameters
 
     # --- manifests ---
 
-    def get_manifest(self, request, name, reference):
+    def get_manifest(self, request: Request, name: str, reference: str) -> Response:
         digest = reference if ":" in reference else self._current(name, reference)
         if not names.digest(digest):
             raise digest_invalid(digest)
@@ -143,8 +177,10 @@ class ProxyApi(Api):
         self.storage.touch_manifest(name, digest, TOUCH)
         return super().get_manifest(request, name, digest)
 
-    def _current(self, name, tag):
-        """The digest that a tag names: upstream's, or the last one known where upstream can't be asked."""
+    def _current(self, name: str, tag: str) -> str:
+        """Return the digest that a tag names: upstream's, or the last one known where upstream
+        can't be asked.
+        """
         if not names.tag(tag):
             raise manifest_unknown(tag)
         known = self.storage.resolve(name, tag)
@@ -154,7 +190,7 @@ class ProxyApi(Api):
             if (
                 known is not None
                 and self.storage.has_manifest(name, known)
-                and getattr(error, "status", None) not in (401, 403)
+                and _status(error) not in (401, 403)
             ):
                 return known
             raise _refusal(error) from None
@@ -164,7 +200,7 @@ class ProxyApi(Api):
             raise manifest_unknown(tag)
         return digest
 
-    def _fetch_manifest(self, name, digest):
+    def _fetch_manifest(self, name: str, digest: str) -> None:
         try:
             data, kind = self.upstream.client(name).manifest(digest)
         except EngineError as error:
@@ -174,14 +210,14 @@ class ProxyApi(Api):
         self.storage.put_manifest(name, digest, data, manifest)
         self.storage.changed(name)
 
-    def _remember(self, data):
+    def _remember(self, data: bytes) -> None:
         if len(self._sizes) > REMEMBERED:
             self._sizes.clear()
         self._sizes.update(manifests.sizes(data))
 
     # --- blobs ---
 
-    def get_blob(self, request, name, digest):
+    def get_blob(self, request: Request, name: str, digest: str) -> Response:
         if not names.digest(digest):
             raise digest_invalid(digest)
         if self.storage.has_blob(name, digest) or self.storage.mount(name, digest):
@@ -219,7 +255,7 @@ class ProxyApi(Api):
             return super().get_blob(request, name, digest)
         return Response(status, headers, pieces=begun[0].read(begun[1], offset, count), count=count)
 
-    def _size(self, name, digest):
+    def _size(self, name: str, digest: str) -> int:
         found = self._sizes.get(digest)
         if found is None:
             try:
@@ -231,13 +267,13 @@ class ProxyApi(Api):
 
     # --- lists ---
 
-    def get_tags(self, request, name, last):
+    def get_tags(self, request: Request, name: str, last: str) -> Response:
         try:
             found = self.upstream.client(name).tags()
         except NotFound as error:
             raise _refusal(error) from None
         except RegistryError as error:
-            if not self.storage.exists(name) or getattr(error, "status", None) in (401, 403):
+            if not self.storage.exists(name) or _status(error) in (401, 403):
                 raise _refusal(error) from None
             return super().get_tags(request, name, last)
         return self._page(
@@ -247,7 +283,7 @@ class ProxyApi(Api):
             lambda shown: {"name": name, "tags": shown},
         )
 
-    def get_referrers(self, request, name, digest):
+    def get_referrers(self, request: Request, name: str, digest: str) -> Response:
         if not names.digest(digest):
             raise digest_invalid(digest)
         wanted = request.argument("artifactType")
@@ -263,9 +299,18 @@ class ProxyApi(Api):
         )
 
 
-def _refusal(error, unknown=None):
-    """What a client is told of an upstream's failure: 404 for what is not there or may not be had, else 504."""
-    if isinstance(error, NotFound) or getattr(error, "status", None) in (401, 403, 404):
+def _status(error: Exception) -> int | None:
+    """Return the HTTP status of an upstream's answer that is an error; None where it did not
+    answer.
+    """
+    return error.status if isinstance(error, images.Refused) else None
+
+
+def _refusal(error: Exception, unknown: Refusal | None = None) -> Refusal:
+    """Return what a client is told of an upstream's failure: 404 for what is not there or not
+    allowed, else 504.
+    """
+    if isinstance(error, NotFound) or _status(error) in (401, 403, 404):
         return (
             unknown
             if unknown is not None and isinstance(error, NotFound)
@@ -274,8 +319,15 @@ def _refusal(error, unknown=None):
     return Refusal(504, "UNKNOWN", f"upstream: {error}")
 
 
-def expire(storage, seconds):
-    """Remove the manifests that nobody has asked for in so many seconds; the blobs that only they name go with ``collect``."""
+def maker(config: UpstreamConfig) -> Callable[[Storage, Uploads, Callable[[str], None]], ProxyApi]:
+    """Return what makes the API of a cache, for ``http.server.Server``."""
+    return lambda storage, uploads, log: ProxyApi(storage, uploads, config, log)
+
+
+def expire(storage: Storage, seconds: float) -> None:
+    """Remove the manifests that nobody has asked for in so many seconds. The blobs that only they
+    name go with ``collect``.
+    """
     limit = time.time() - seconds
     for name in storage.repositories():
         for digest in storage.manifests(name):
@@ -283,12 +335,13 @@ def expire(storage, seconds):
                 storage.delete_manifest(name, digest)
 
 
-def check(config):
+def check(config: UpstreamConfig) -> None:
     """:raises InvalidInput: for an upstream that can't be used."""
     read_url(config["remote_url"])
     if config.get("password") and not config.get("username"):
         raise InvalidInput(
             "proxy.username", config.get("username"), "the user whose password is given"
         )
-    if config.get("ca_path") and not os.path.isfile(config["ca_path"]):
-        raise InvalidInput("proxy.ca_path", config["ca_path"], "an existing file in PEM form")
+    ca_path = config.get("ca_path")
+    if ca_path and not os.path.isfile(ca_path):
+        raise InvalidInput("proxy.ca_path", ca_path, "an existing file in PEM form")

@@ -1,13 +1,21 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a killed task left half-done: only a removal, for starts and changes are seen by comparing what runs with the row."""
+"""What a killed task left half-done. That is a removal only: starts and changes show in what runs,
+compared with the row.
+"""
 
 from __future__ import annotations
 
 from . import service
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
-def recover(engine, _kind, detail):
+    from ...engine import Engine
+
+
+def recover(engine: Engine, _kind: str, detail: dict[str, Any]) -> None:
     """Bring the removal of a registry (``{"name", "storage"}``) to its end."""
     with engine.locks.hold("registry", detail["name"]):
         service.remove(engine, detail["name"], detail["storage"])

@@ -22,6 +22,58 @@ from ...store.files import read_json, write_json, write_whole
 from ..http import auth, listen
 from . import supervisor
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, TypedDict
+
+    from ..proxy.proxy import UpstreamConfig
+
+    class Config(TypedDict):
+        """What a registry is to be, in its row."""
+
+        listen: list[str]  # "127.0.0.1:5000"
+        path: str
+        tls_cert: str | None
+        tls_key: str | None
+        users: dict[str, str] | None  # secrets (http/auth.py makes them) by name
+        proxy: UpstreamConfig | None
+
+    class Row(TypedDict):
+        """A row of the table ``registries``."""
+
+        name: str
+        config: Config
+        wanted: str  # "started" or "stopped"
+
+    class Running(TypedDict, total=False):
+        """What a process was started with: ``config.json`` in its run directory."""
+
+        listen: list[str]
+        path: str
+        tls_cert: str | None
+        tls_key: str | None
+        users: str | None  # a file
+        proxy: UpstreamConfig | None
+        nonce: str
+
+    class Description(TypedDict):
+        """What users are shown of a registry."""
+
+        name: str
+        state: str
+        listen: list[str]
+        path: str
+        tls_cert: str | None
+        tls_key: str | None
+        users: list[str]
+        proxy: dict[str, Any] | None
+        pid: int | None
+        log: str
+
+    from ...engine import Engine
+
+
 READY = 20.0  # seconds that a registry gets to answer after its start
 PATIENCE = 3.0  # seconds that one which should be running gets to answer
 PROCESS_KEYS = (
@@ -36,24 +88,24 @@ PROCESS_KEYS = (
 # --- rows ---
 
 
-def rows(engine):
-    """All registries as ``[{"name", "config", "wanted"}]``, by name."""
+def rows(engine: Engine) -> list[Row]:
+    """Return all registries, by name."""
     return [_row(row) for row in engine.db.all("SELECT * FROM registries ORDER BY name")]
 
 
-def get(engine, name):
-    """One registry, or None."""
+def get(engine: Engine, name: str) -> Row | None:
+    """Return one registry, or None."""
     row = engine.db.one("SELECT * FROM registries WHERE name = ?", name)
     return _row(row) if row else None
 
 
-def _row(row):
+def _row(row: Any) -> Row:
     config = decode(row["config"])
     config.setdefault("proxy", None)  # of older versions
     return {"name": row["name"], "config": config, "wanted": row["wanted"]}
 
 
-def put(engine, row):
+def put(engine: Engine, row: Row) -> None:
     engine.db.run(
         "INSERT OR REPLACE INTO registries (name, config, wanted) VALUES (?, ?, ?)",
         row["name"],
@@ -62,33 +114,36 @@ def put(engine, row):
     )
 
 
-def forget(engine, name):
+def forget(engine: Engine, name: str) -> None:
     engine.db.run("DELETE FROM registries WHERE name = ?", name)
 
 
 # --- what runs ---
 
 
-def lives(engine, name):
-    """Whether the service has a process, be it that it answers or not."""
+def lives(engine: Engine, name: str) -> bool:
+    """Tell whether the service has a process, be it that it answers or not."""
     return supervisor.is_held(engine.paths.registry_run(name))
 
 
-def running_config(engine, name):
-    """What the process was started with (``config.json``); {} where there is none."""
+def running_config(engine: Engine, name: str) -> Running:
+    """Return what the process was started with (``config.json``); empty where there is none."""
     return read_json(os.path.join(engine.paths.registry_run(name), "config.json"), {})
 
 
-def fits(engine, row):
-    """Whether what runs was started with what the row says."""
+def fits(engine: Engine, row: Row) -> bool:
+    """Tell whether what runs was started with what the row says."""
     found = running_config(engine, row["name"])
-    return all(found.get(key) == row["config"][key] for key in PROCESS_KEYS) and (
+    wanted: Mapping[str, Any] = row["config"]
+    return all(found.get(key) == wanted[key] for key in PROCESS_KEYS) and (
         found.get("users") is None
     ) == (row["config"]["users"] is None)
 
 
-def is_well(engine, name, patience=PATIENCE):
-    """Whether the service lives, has its supervisor, and answers on every address it was started with."""
+def is_well(engine: Engine, name: str, patience: float = PATIENCE) -> bool:
+    """Tell whether the service lives, has its supervisor, and answers on every address it was
+    started with.
+    """
     config = running_config(engine, name)
     if not config or not lives(engine, name) or start_of(engine, name, "supervisor") is None:
         return False
@@ -100,15 +155,17 @@ def is_well(engine, name, patience=PATIENCE):
     return True
 
 
-def _answers(config):
+def _answers(config: Running) -> bool:
     return all(
         listen.answers(*listen.parse(text), tls=config["tls_cert"] is not None)
         for text in config["listen"]
     )
 
 
-def start_of(engine, name, role):
-    """``(pid, start time)`` of the ``supervisor`` or the ``server`` of a service where it runs, else None."""
+def start_of(engine: Engine, name: str, role: str) -> tuple[int, int] | None:
+    """Return ``(pid, start time)`` of the ``supervisor`` or the ``server`` of a service where it
+    runs, else None.
+    """
     from ...kernel.processes import procfs
 
     found = read_json(os.path.join(engine.paths.registry_run(name), role + ".json"))
@@ -120,8 +177,8 @@ def start_of(engine, name, role):
     )
 
 
-def describe(engine, row):
-    """What users are shown of a registry."""
+def describe(engine: Engine, row: Row) -> Description:
+    """Return what users are shown of a registry."""
     config, process = (
         row["config"],
         start_of(engine, row["name"], "supervisor") if lives(engine, row["name"]) else None,
@@ -140,8 +197,8 @@ def describe(engine, row):
     }
 
 
-def show_proxy(proxy):
-    """An upstream without its password."""
+def show_proxy(proxy: UpstreamConfig | None) -> dict[str, Any] | None:
+    """Return an upstream without its password."""
     return (
         None if proxy is None else {key: value for key, value in proxy.items() if key != "password"}
     )
@@ -150,8 +207,10 @@ def show_proxy(proxy):
 # --- starting and stopping ---
 
 
-def write_users(engine, row):
-    """Write the file of users, which a running server reads by itself; returns its path, None where everybody may come."""
+def write_users(engine: Engine, row: Row) -> str | None:
+    """Write the file of users, which a running server reads by itself. Return its path; None where
+    everybody may come.
+    """
     path = os.path.join(engine.paths.registry_run(row["name"]), "users")
     if row["config"]["users"] is None:
         return None
@@ -159,11 +218,12 @@ def write_users(engine, row):
     return path
 
 
-def start(engine, row, wait=True):
+def start(engine: Engine, row: Row, wait: bool = True) -> None:
     """Start a registry's service, and wait until it answers.
 
-    :param wait: without it the supervisor goes on trying, for example until the host has its addresses.
-    :raises EngineError: when it does not answer; it has been stopped again then.
+    :param wait: without it the supervisor goes on trying, for example until the host has its
+        addresses.
+    :raises EngineError: where it does not answer; it has been stopped again then.
     """
     from ...deploy import daemon, install
 
@@ -183,21 +243,28 @@ def start(engine, row, wait=True):
         )  # one from a task that was killed a moment ago came first, and knows an older configuration
 
 
-def _write_config(engine, row):
+def _write_config(engine: Engine, row: Row) -> str:
     directory = engine.paths.registry_run(row["name"])
     os.makedirs(directory, 0o700, exist_ok=True)
     path = os.path.join(directory, "config.json")
-    config = {key: row["config"][key] for key in PROCESS_KEYS}
-    write_json(
-        path,
-        dict(config, users=write_users(engine, row), nonce=secrets.token_hex(8)),
-        durable=False,
-    )
+    wanted = row["config"]
+    running: Running = {
+        "listen": wanted["listen"],
+        "path": wanted["path"],
+        "tls_cert": wanted["tls_cert"],
+        "tls_key": wanted["tls_key"],
+        "users": write_users(engine, row),
+        "proxy": wanted["proxy"],
+        "nonce": secrets.token_hex(8),
+    }
+    write_json(path, running, durable=False)
     return path
 
 
-def _wait(engine, name, document):
-    """Whether the service answers that was started with ``document``. False: another one has its place."""
+def _wait(engine: Engine, name: str, document: Running) -> bool:
+    """Tell whether the service answers that was started with ``document``. Return False where
+    another one has its place.
+    """
     directory = engine.paths.registry_run(name)
     end = time.monotonic() + READY
     while time.monotonic() < end:
@@ -217,15 +284,17 @@ def _wait(engine, name, document):
     )
 
 
-def _last_line(path):
+def _last_line(path: str) -> str:
     with contextlib.suppress(OSError, IndexError):
         with open(path, encoding="utf-8", errors="replace") as file:
             return file.read()[-2000:].strip().splitlines()[-1]
     return "(nothing)"
 
 
-def stop(engine, name):
-    """End a registry's processes: they finish what they are answering; after a while they are killed."""
+def stop(engine: Engine, name: str) -> None:
+    """End a registry's processes. They finish what they are answering; after a while they are
+    killed.
+    """
     from ...kernel.processes import pidfd
 
     began, told = time.monotonic(), set()
@@ -250,8 +319,10 @@ def stop(engine, name):
             os.unlink(os.path.join(engine.paths.registry_run(name), file))
 
 
-def remove(engine, name, storage=None):
-    """Stop a registry, forget it, and erase its content at ``storage`` where that is given. Repeatable at any point."""
+def remove(engine: Engine, name: str, storage: str | None = None) -> None:
+    """Stop a registry, forget it, and erase its content at ``storage`` where that is given. May be
+    repeated at any point.
+    """
     from ..content import storage as content
 
     stop(engine, name)
@@ -261,9 +332,11 @@ def remove(engine, name, storage=None):
     shutil.rmtree(engine.paths.registry_run(name), ignore_errors=True)
 
 
-def boot(engine):
-    """Start what should run and does not; returns ``[(name, error or None)]`` of what was started."""
-    found = []
+def boot(engine: Engine) -> list[tuple[str, str | None]]:
+    """Start what should run and does not. Return the name of each that was started, with an error
+    where there was one.
+    """
+    found: list[tuple[str, str | None]] = []
     for row in rows(engine):
         if row["wanted"] != "started":
             continue

@@ -28,6 +28,11 @@ from ...store import locks
 from ...store.files import read_json, write_json
 from ...store.operations import start_time
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    pass
+
+
 FIRST_DELAY, LONGEST_DELAY = (
     0.1,
     30.0,
@@ -41,10 +46,10 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 class Log:
     """A log file of bounded size: lines are few, so each opens it anew."""
 
-    def __init__(self, path):
+    def __init__(self, path: str) -> None:
         self.path = path
 
-    def __call__(self, text):
+    def __call__(self, text: str) -> None:
         with contextlib.suppress(OSError):  # a full disk must not end the registry
             with open(self.path, "a", encoding="utf-8", errors="backslashreplace") as file:
                 file.write("%s %s\n" % (time.strftime("%Y-%m-%dT%H:%M:%S%z"), text.rstrip()))
@@ -53,13 +58,15 @@ class Log:
                 os.replace(self.path, self.path + ".1")
 
 
-def is_held(directory):
-    """Whether the service with this run directory lives."""
+def is_held(directory: str) -> bool:
+    """Tell whether the service with this run directory lives."""
     return locks.held(os.path.join(directory, "lock"))
 
 
-def take_lock(directory):
-    """The lock's file descriptor, or None when another supervisor holds it. Those who only ask hold it for a moment."""
+def take_lock(directory: str) -> int | None:
+    """Take the lock and return its descriptor; None where another supervisor holds it. Those who
+    only ask hold it for a moment.
+    """
     fd = os.open(os.path.join(directory, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     for _attempt in range(50):
         with contextlib.suppress(BlockingIOError):
@@ -70,7 +77,7 @@ def take_lock(directory):
     return None
 
 
-def write_process(directory, name):
+def write_process(directory: str, name: str) -> None:
     write_json(
         os.path.join(directory, name),
         {"pid": os.getpid(), "start": start_time(os.getpid())},
@@ -78,8 +85,8 @@ def write_process(directory, name):
     )
 
 
-def supervise(path):
-    """Run the service whose ``config.json`` is at ``path`` until SIGTERM. Returns an exit code."""
+def supervise(path: str) -> int:
+    """Run the service whose ``config.json`` is at ``path`` until SIGTERM. Return an exit code."""
     directory = os.path.dirname(os.path.abspath(path))
     log = Log(os.path.join(directory, "log"))
     if take_lock(directory) is None:
@@ -101,7 +108,7 @@ def supervise(path):
         delay = min(delay * 2, LONGEST_DELAY)
 
 
-def describe(status):
+def describe(status: int) -> str:
     return (
         "signal %d" % os.WTERMSIG(status)
         if os.WIFSIGNALED(status)
@@ -109,8 +116,10 @@ def describe(status):
     )
 
 
-def watch(server):
-    """Wait for the server's end, or for being asked to end: ``(whether this service is to end, wait status)``."""
+def watch(server: int) -> tuple[bool, int]:
+    """Wait for the server's end, or for being asked to end. Return whether this service is to end,
+    and the wait status.
+    """
     deadline = None
     while True:
         pid, status = os.waitpid(server, os.WNOHANG)
@@ -126,14 +135,14 @@ def watch(server):
             deadline = time.monotonic() + END
 
 
-def start_server(path, directory, log):
-    """Fork the server; returns its process id. This process has no threads, so a fork is enough."""
+def start_server(path: str, directory: str, log: Log) -> int:
+    """Fork the server and return its process id. This process has no threads, so a fork is enough."""
     return fork.child(
         lambda: run_server(path, directory, log), failed=lambda _error: log(traceback.format_exc())
     )
 
 
-def run_server(path, directory, log):
+def run_server(path: str, directory: str, log: Log) -> int:
     write_process(directory, "server.json")
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGCHLD,))
     config = read_json(path)
@@ -141,6 +150,11 @@ def run_server(path, directory, log):
     try:
         from ..http import server
 
+        make_api = None
+        if config.get("proxy"):
+            from ..proxy import proxy  # with a client: most registries need none
+
+            make_api = proxy.maker(config["proxy"])
         return server.serve(
             config["path"],
             config["listen"],
@@ -149,7 +163,7 @@ def run_server(path, directory, log):
             config["users"],
             log,
             access_log=None,
-            proxy=config.get("proxy"),
+            make_api=make_api,
             started=lambda where: write_json(
                 status, {"nonce": config["nonce"], "listening": where}, durable=False
             ),
@@ -164,6 +178,6 @@ def run_server(path, directory, log):
         return 3
 
 
-def main(arguments):
-    """``start.py registry-service CONFIG``: what a task starts."""
+def main(arguments: list[str]) -> int:
+    """Run the service of ``start.py registry-service CONFIG``, which a task starts."""
     return supervise(arguments[0])

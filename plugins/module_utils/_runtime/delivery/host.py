@@ -33,6 +33,15 @@ from . import local_files, recompress
 from . import recipe as delivery_recipe
 from .spool import Spool
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any, BinaryIO, NoReturn
+
+    from ..engine import Engine
+    from ..images.model.reference import Reference
+
+
 # What of a task's options a later step needs again.
 OPTIONS = (
     "name",
@@ -63,11 +72,13 @@ class NotRebuilt(errors.RegistryError):
 # --- the module ---
 
 
-def present(engine, params, name):
-    """The plan of ``source: controller``, or where the image has to be sent, what is lacking of it: ``{"wanted": {...}}``.
+def present(engine: Engine, params: dict[str, Any], name: str) -> ImagePlan | dict[str, Any]:
+    """Plan ``source: controller``, or where the image has to be sent, return what is lacking of it:
+    ``{"wanted": {...}}``.
 
-    :param params: of the module; ``delivery`` is what the controller says: ``{"id", "layers": [[DiffID, digest or "", size]]}``, in check
-        mode with ``config`` (see ``delivery_recipe.encode``); for the last step more (:class:`_Image`).
+    :param params: the module's options. ``delivery`` is what the controller says: ``{"id",
+        "layers": [[DiffID, digest or "", size]]}``, in check mode with ``config`` (see
+        ``recipe.encode``), and for the last step more (:class:`_Image`).
     """
     request = params.get("delivery")
     if not request:
@@ -115,8 +126,8 @@ def present(engine, params, name):
     return plan
 
 
-def _wanted(engine, params, request):
-    """What the controller has to know in order to send an image."""
+def _wanted(engine: Engine, params: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
+    """Return what the controller has to know in order to send an image."""
     rows, spool = (
         layer_store.rows(engine, [diff_id for diff_id, _digest, _size in request["layers"]]),
         Spool(engine, request["id"]),
@@ -157,8 +168,10 @@ def _wanted(engine, params, request):
 # --- the commands ---
 
 
-def main(argv):
-    """``offer``, ``take`` or ``drop``: a request at standard input, an answer as JSON at standard output."""
+def main(argv: list[str]) -> int:
+    """Carry out ``offer``, ``take`` or ``drop``: a request at standard input, an answer as JSON at
+    standard output.
+    """
     from ..engine import Engine
 
     fingerprint.laid_down(
@@ -188,8 +201,8 @@ def main(argv):
 
 
 @contextlib.contextmanager
-def _reports(engine, name):
-    """The controller can see how far the block is, under the name that it gave."""
+def _reports(engine: Engine, name: str | None) -> Iterator[None]:
+    """Let the controller see in the block how far it is, under the name that it gave."""
     if name is None or not board.NAME.fullmatch(name):
         yield
         return
@@ -197,10 +210,12 @@ def _reports(engine, name):
         yield
 
 
-def offer(engine, request, body):
-    """Which contents of the recipes in the file ``body`` this host lacks: bits in the order in which they come first, 1 for lacking.
+def offer(engine: Engine, request: dict[str, Any], body: BinaryIO) -> dict[str, Any]:
+    """Tell which contents of the recipes in ``body`` this host lacks: bits in the order in which
+    they come first, 1 for lacking.
 
-    :param request: ``{"id", "repository", "layers": [DiffIDs of the image], "check": 1 in check mode, else 0}``.
+    :param request: ``{"id", "repository", "layers": [DiffIDs of the image], "check": 1 in check
+        mode, else 0}``.
     """
     spool = Spool(engine, request["id"])
     try:
@@ -212,7 +227,7 @@ def offer(engine, request, body):
         raise
 
 
-def _offer(engine, request, body, spool):
+def _offer(engine: Engine, request: dict[str, Any], body: BinaryIO, spool: Spool) -> dict[str, Any]:
     if engine.check:
         recipes = delivery_recipe.unpack(body)
     else:
@@ -220,7 +235,7 @@ def _offer(engine, request, body, spool):
         spool.save("recipes", body)
         with spool.open("recipes") as file:
             recipes = delivery_recipe.unpack(file)
-    wanted = {}
+    wanted: dict[bytes, tuple[bytes, int]] = {}
     for recipe in recipes.values():
         described = delivery_recipe.contents(recipe.plain(), f"layer {recipe.diff_id[:19]}")
         for digest, (name, size) in zip(recipe.digests, described):
@@ -246,23 +261,27 @@ def _offer(engine, request, body, spool):
     return {"missing": delivery_recipe.encode(bytes(bits))}
 
 
-def take(engine, request, _body):
-    """The image from what was sent: the result of the task."""
+def take(engine: Engine, request: dict[str, Any], _body: BinaryIO) -> dict[str, Any]:
+    """Store the image from what was sent. Return the result of the task."""
     from ..images.task import image
 
     return reconcile.carry_out(image(engine, dict(request["options"], delivery=request)), False)
 
 
-def drop(engine, request, _body):
-    """Nothing stays of a delivery that can't go on."""
+def drop(engine: Engine, request: dict[str, Any], _body: BinaryIO) -> dict[str, Any]:
+    """Remove what is here of a delivery that can't go on."""
     Spool(engine, request["id"]).remove()
     return {}
 
 
-COMMANDS = {"offer": offer, "take": take, "drop": drop}
+COMMANDS: dict[str, Callable[[Engine, dict[str, Any], BinaryIO], dict[str, Any]]] = {
+    "offer": offer,
+    "take": take,
+    "drop": drop,
+}
 
 
-def _take(engine, request, parsed):
+def _take(engine: Engine, request: dict[str, Any], parsed: Reference) -> None:
     engine.progress.subject(f"Storing {parsed.familiar}")
     spool = Spool(engine, request["id"])
     try:
@@ -281,20 +300,26 @@ def _take(engine, request, parsed):
 class _Image:
     """An image that was sent.
 
-    :param request: ``{"id", "config", "manifest": bytes as of ``delivery_recipe.encode`` or "", "exact": whether the manifest's blobs all come out,
-        "layers": [{"diff_id", "digest", "size", "parts": [names] or None, "rebuilt": bool, "again": settings or None}], "pack": [names of the
-        parts with the missing contents]}``.
+    :param request: ``{"id", "config", "manifest": bytes as of ``recipe.encode`` or "", "exact":
+        whether the manifest's blobs all come out, "layers": [{"diff_id", "digest", "size", "parts":
+        [names] or None, "rebuilt": bool, "again": settings or None}], "pack": [names of the parts
+        with the missing contents]}``.
     """
 
-    def __init__(self, engine, request, spool, what):
+    def __init__(self, engine: Engine, request: dict[str, Any], spool: Spool, what: str) -> None:
         self.engine, self.request, self.spool, self.what = engine, request, spool, what
         self.config = delivery_recipe.decode(request["config"])
         self.manifest = delivery_recipe.decode(request["manifest"]) if request["manifest"] else None
-        self.recipes, self.found, self.sizes, self.packed, self.pack = {}, {}, {}, {}, None
+        self.recipes: dict[str, delivery_recipe.Recipe] = {}  # by DiffID
+        # by short digest in hexadecimal: where a content is, its bytes, where it is in the pack
+        self.found: dict[str, tuple[str, int]] = {}
+        self.sizes: dict[str, int] = {}
+        self.packed: dict[str, int] = {}
 
-    def take(self, names):
+    def take(self, names: list[str]) -> None:
         """Store the image and give it its names."""
-        with tempfile.TemporaryFile(dir=self.engine.paths.tmp) as self.pack:
+        with tempfile.TemporaryFile(dir=self.engine.paths.tmp) as pack:
+            self.pack = pack
             with ingest.explained(self.engine, self.what):
                 if any(item.get("rebuilt") for item in self.request["layers"]):
                     self._open_pack()
@@ -311,8 +336,10 @@ class _Image:
                 manner=ingest.LOAD,
             )
 
-    def _open_pack(self):
-        """Lay the missing contents out, and note where each is; they come in the order in which the rebuilt layers name them first."""
+    def _open_pack(self) -> None:
+        """Lay the missing contents out, and note where each is. They come in the order in which the
+        rebuilt layers name them first.
+        """
         with self.spool.open("recipes") as file:
             self.recipes = delivery_recipe.unpack(file)
         kept = self.spool.kept("found")
@@ -335,8 +362,8 @@ class _Image:
                 % (self.what, self.pack.tell(), offset)
             )
 
-    def _layer(self, item, exact):
-        """An ``intake.Layer`` of one that was sent, is rebuilt, or is there."""
+    def _layer(self, item: dict[str, Any], exact: bool) -> ingest.Layer:
+        """Describe a layer that was sent, is rebuilt, or is there."""
         diff_id, digest, size = item["diff_id"], item["digest"], item["size"]
         if item.get("parts") is not None:
             return ingest.Layer(diff_id, lambda: self.spool.read(item["parts"]), digest, size)
@@ -354,18 +381,18 @@ class _Image:
             )
         return ingest.Layer(diff_id, lambda: self._archive(diff_id))
 
-    def _gone(self, diff_id):
+    def _gone(self, diff_id: str) -> NoReturn:
         raise errors.HostError(
             f"layer {diff_id[:19]}, which was on this host, was removed meanwhile; run the task "
             "again"
         )
 
-    def _archive(self, diff_id):
-        """The pieces of a layer's archive, from the files of this host and what was sent."""
+    def _archive(self, diff_id: str) -> Iterator[bytes]:
+        """Make a layer's archive from the files of this host and what was sent, in pieces."""
         recipe = self.recipes[diff_id]
         what = f"layer {diff_id[:19]}"
 
-        def content(number, size):
+        def content(number: int, size: int) -> Iterator[bytes]:
             text = recipe.digests[number].hex()
             offset = self.packed.get(text)
             pieces = self._local(text, size) if offset is None else self._sent(offset, size)
@@ -378,7 +405,7 @@ class _Image:
 
         return delivery_recipe.put_together(recipe.plain(), content, what)
 
-    def _local(self, text, size):
+    def _local(self, text: str, size: int) -> Iterator[bytes]:
         path, offset = self.found[text]
         try:
             yield from local_files.read(self.engine, (os.fsencode(path), offset, size))
@@ -387,7 +414,7 @@ class _Image:
                 "a file that was on this host can't be read: %s" % (error.strerror or error)
             ) from None
 
-    def _sent(self, offset, size):
+    def _sent(self, offset: int, size: int) -> Iterator[bytes]:
         while size:
             piece = os.pread(self.pack.fileno(), min(size, delivery_recipe.PIECE), offset)
             if not piece:
@@ -395,8 +422,10 @@ class _Image:
             offset, size = offset + len(piece), size - len(piece)
             yield piece
 
-    def _build_manifest(self, stored):
-        """The manifest with the blobs as they are here. What the one that was sent says beside them stays."""
+    def _build_manifest(self, stored: list[dict[str, Any]]) -> bytes:
+        """Make the manifest with the blobs as they are here. What the one that was sent says beside
+        them stays.
+        """
         described = {"digest": self.request["id"], "size": len(self.config)}
         if self.manifest is None:
             return manifest.build(described, stored, docker=True)  # docker's archives have none

@@ -1,12 +1,12 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which contents that a delivered layer needs are on the host already, in the files of layers of its store.
+"""Find the contents that a delivered layer needs among the files of layers that the host has.
 
-A file of the same path and size is looked at first: in the version before, that is nearly always it. Then those of the same size.
-Each is hashed, so a file that was damaged since is no match.
+A file of the same path and size is looked at first: in the version before, that is nearly always
+it. Then those of the same size. Each is hashed, so a file that was damaged since is no match.
 
-A content's place is ``(path below the store's layers, offset, size)``: of a file of an unpacked layer from 0 on, or in the archive that
-a layer is kept as.
+A content's place is ``(path below the store's layers, offset, size)``: of a file of an unpacked
+layer from 0 on, or in the archive that a layer is kept as.
 """
 
 from __future__ import annotations
@@ -21,16 +21,29 @@ from ..layers.tar import reader
 from ..untrusted import files
 from .recipe import SHORT
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import Any
+
+    Place = tuple[bytes, int, int]
+    from ..engine import Engine
+
+
 MOST = 300000  # entries that are looked at, those of the most closely related layers first
 
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = 1 << 20
 
 
-def find(engine, wanted, order):
-    """``{short digest: place}`` of those of ``wanted`` that are there.
+def find(
+    engine: Engine, wanted: dict[bytes, tuple[bytes, int]], order: Iterable[dict[str, Any]]
+) -> dict[bytes, Place]:
+    """Find the contents that are here.
 
-    :param wanted: ``{short digest: (name in the archive, size)}``. :param order: rows of ``layers``, most related first.
+    :param wanted: by short digest, the name in the archive and the size.
+    :param order: rows of ``layers``, most related first.
+    :returns: places by short digest.
     """
     named, sized = _candidates(
         engine,
@@ -38,9 +51,10 @@ def find(engine, wanted, order):
         {(_path(name), size) for name, size in wanted.values()},
         {size for _name, size in wanted.values()},
     )
-    found, known = {}, {}
+    found: dict[bytes, Place] = {}
+    known: dict[Place, bytes | None] = {}
 
-    def look(digest, places):
+    def look(digest: bytes, places: Sequence[Place]) -> None:
         for place in places:
             if place not in known:
                 known[place] = seen = _digest(engine, place)
@@ -58,16 +72,20 @@ def find(engine, wanted, order):
     return found
 
 
-def _path(name):
-    """A name in an archive as a path with a leading slash."""
+def _path(name: bytes) -> bytes:
+    """Return a name in an archive as a path with a leading slash."""
     return b"/" + os.path.normpath(name).lstrip(b"/")
 
 
-def _candidates(engine, order, names, sizes):
-    """``({(path, size): [places]}, {size: [places]})`` of files that may be wanted."""
-    named, sized, left = {}, {}, MOST
+def _candidates(
+    engine: Engine, order: Iterable[dict[str, Any]], names: set[tuple[bytes, int]], sizes: set[int]
+) -> tuple[dict[tuple[bytes, int], list[Place]], dict[int, list[Place]]]:
+    """Return the files that may be wanted, by path and size, and by size."""
+    named: dict[tuple[bytes, int], list[Place]] = {}
+    sized: dict[int, list[Place]] = {}
+    left = MOST
     for row in order:
-        for inner, size, place in _files(layer_store.path_of(engine, row["number"])):
+        for inner, size, place in _files(os.fsencode(layer_store.path_of(engine, row["number"]))):
             left -= 1
             if size in sizes:
                 sized.setdefault(size, []).append(place)
@@ -78,9 +96,10 @@ def _candidates(engine, order, names, sizes):
     return named, sized
 
 
-def _files(path):
-    """``(path in the layer, size, place)`` of every regular file that is not empty in the layer at ``path``."""
-    path = os.fsencode(path)
+def _files(path: bytes) -> Iterator[tuple[bytes, int, Place]]:
+    """List ``(path in the layer, size, place)`` of every regular file that is not empty in the
+    layer at ``path``.
+    """
     try:
         if os.path.isdir(path):
             yield from _files_of_directory(path)
@@ -90,7 +109,7 @@ def _files(path):
         return  # it was removed just now, or is damaged
 
 
-def _files_of_directory(top):
+def _files_of_directory(top: bytes) -> Iterator[tuple[bytes, int, Place]]:
     number, stack = os.path.basename(top), [b""]
     while stack:
         inner = stack.pop()
@@ -104,7 +123,7 @@ def _files_of_directory(top):
                     yield path, size, (number + path, 0, size)
 
 
-def _files_of_archive(path):
+def _files_of_archive(path: bytes) -> Iterator[tuple[bytes, int, Place]]:
     length = (erofs_image.head(path) or (0,))[0]
     fd = os.open(path, _OPEN)
     try:
@@ -120,8 +139,8 @@ def _files_of_archive(path):
         os.close(fd)
 
 
-def _digest(engine, place):
-    """The short digest of a content, or None where it can't be read."""
+def _digest(engine: Engine, place: Place) -> bytes | None:
+    """Return the short digest of a content, or None where it can't be read."""
     checksum = hashlib.sha256()
     try:
         for piece in read(engine, place):
@@ -131,8 +150,8 @@ def _digest(engine, place):
     return checksum.digest()[:SHORT]
 
 
-def read(engine, place):
-    """The pieces of a content. :raises OSError, Unacceptable: when it can't be read."""
+def read(engine: Engine, place: Place) -> Iterator[bytes]:
+    """Read a content in pieces. :raises OSError, Unacceptable: where it can't be read."""
     path, offset, left = place
     fd = files.open_regular(path, engine.paths.layers)
     try:
@@ -146,10 +165,12 @@ def read(engine, place):
         os.close(fd)
 
 
-def related(engine, diff_ids, repository):
-    """Rows of all layers of the store, those most likely to have what an image needs first.
+def related(engine: Engine, diff_ids: list[str], repository: str) -> list[dict[str, Any]]:
+    """Return the rows of all layers of the store, those most likely to have what an image needs
+    first.
 
-    :param diff_ids: of the image. :param repository: of its name, in full: another image with it is an earlier version.
+    :param diff_ids: the image's.
+    :param repository: of its name, in full: another image with it is an earlier version.
     """
     pattern = repository.replace("!", "!!").replace("%", "!%").replace("_", "!_") + ":%"
     images = [
@@ -168,7 +189,8 @@ def related(engine, diff_ids, repository):
     others.sort(
         key=lambda stack: -len(set(stack) & set(diff_ids))
     )  # stable: among equals the newest stays first
-    seen, found = set(), []
+    seen: set[int] = set()
+    found = []
     for stack in earlier + others:
         for row in layer_store.rows(engine, stack):
             if row is not None and row["number"] not in seen:
@@ -177,8 +199,8 @@ def related(engine, diff_ids, repository):
     return found
 
 
-def _stack(engine, ident):
-    """DiffIDs of an image; none where it can't be read."""
+def _stack(engine: Engine, ident: str) -> list[str]:
+    """Return the DiffIDs of an image; none where it can't be read."""
     from ..images.library import records
 
     try:

@@ -1,15 +1,28 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A layer's compressed blob made again of its archive, to the byte, where it was zlib that made it.
+"""Make a layer's compressed blob again of its archive, to the byte, where it was zlib that made it.
 
-deflate leaves the compressor free, so a blob of Go's or of another gzip can't be made again by zlib; one of this engine or of
-Python's can. The sender tries, and names the level and the header; :func:`sample` tells whether two hosts' zlibs are of one mind.
+deflate leaves the compressor free, so a blob of Go's or of another gzip can't be made again by
+zlib; one of this engine or of Python's can. The sender tries, and names the level and the header.
+:func:`sample` tells whether two hosts' zlibs are of one mind.
 """
 
 from __future__ import annotations
 
 import hashlib
 import zlib
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import TypedDict
+
+    class Settings(TypedDict):
+        """How a blob was made: zlib's level, None for not at all; its gzip header, hexadecimal."""
+
+        level: int | None
+        header: str
+
 
 LEVELS = (
     1,
@@ -27,8 +40,8 @@ MAX_HEADER = 1 << 12
 _EXTRA, _NAME, _COMMENT, _CHECK = 4, 8, 16, 2  # flags of RFC 1952, 2.3.1
 
 
-def sample():
-    """A short text that is the same where zlib compresses alike."""
+def sample() -> str:
+    """Return a short text that is the same where zlib compresses alike."""
     text = b"".join(
         b"%d:%x/%d\n" % (number, number * number % 9973, number % 7) for number in range(12000)
     )
@@ -37,8 +50,10 @@ def sample():
     ]
 
 
-def header_length(start):
-    """Bytes of the gzip header that ``start`` begins with; 0 where it does not, or is not all in it."""
+def header_length(start: bytes) -> int:
+    """Return the bytes of the gzip header that ``start`` begins with; 0 where it does not, or is
+    not all in it.
+    """
     if start[:3] != b"\x1f\x8b\x08" or len(start) < 10:
         return 0
     flags, end = start[3], 10
@@ -53,10 +68,12 @@ def header_length(start):
     return end if end < len(start) else 0
 
 
-def guess(blob, plain):
-    """``{"level", "header": hexadecimal}`` with which the beginning of ``plain`` becomes that of ``blob``, or None.
+def guess(blob: bytes, plain: bytes) -> Settings | None:
+    """Find the settings with which the beginning of ``plain`` becomes that of ``blob``; return None
+    where there are none.
 
-    :param blob: the first bytes of a gzip blob, some more than what ``plain`` becomes. :param plain: the first of its archive.
+    :param blob: the first bytes of a gzip blob, some more than what ``plain`` becomes.
+    :param plain: the first bytes of its archive.
     """
     length = header_length(blob[:MAX_HEADER])
     if not length:
@@ -69,22 +86,25 @@ def guess(blob, plain):
 
 
 class Compressor:
-    """A blob as :func:`guess` says that it was made. :ivar header: its first bytes."""
+    """A blob as :func:`guess` says that it was made.
 
-    def __init__(self, settings):
+    :ivar header: its first bytes.
+    """
+
+    def __init__(self, settings: Settings) -> None:
         self.header = bytes.fromhex(settings["header"])
         self._deflater, self._check, self._size = (
-            zlib.compressobj(settings["level"], zlib.DEFLATED, -15),
+            zlib.compressobj(settings["level"] or 0, zlib.DEFLATED, -15),
             0,
             0,
         )
 
-    def add(self, piece):
-        """What comes out for a piece of the archive."""
+    def add(self, piece: bytes) -> bytes:
+        """Return what comes out for a piece of the archive."""
         self._check, self._size = zlib.crc32(piece, self._check), self._size + len(piece)
         return self._deflater.compress(piece)
 
-    def end(self):
+    def end(self) -> bytes:
         return (
             self._deflater.flush()
             + self._check.to_bytes(4, "little")
@@ -92,8 +112,8 @@ class Compressor:
         )
 
 
-def compressed(plain, settings):
-    """The pieces of a blob; with the level None, of the archive itself. :param plain: pieces of the archive."""
+def compressed(plain: Iterable[bytes], settings: Settings) -> Iterator[bytes]:
+    """Make a blob of the pieces of its archive. With the level None, it is the archive itself."""
     if settings["level"] is None:
         yield from plain
         return

@@ -1,8 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What runs ``pycontainer boot`` after a boot: one file and some links to it, in the form of the host's init system.
+"""What runs ``pycontainer boot`` after a boot: one file and some links to it, in the form of the
+host's init system.
 
-The unit owns no container. Its end, its removal or a restart stops none; only where the host itself goes down does it stop them.
+The unit owns no container. Its end, its removal or a restart stops none; only where the host itself
+goes down does it stop them.
 """
 
 from __future__ import annotations
@@ -86,46 +88,56 @@ esac
 
 
 class Unit:
-    """What starts containers after a boot, for one init system, and stops them when the host goes down.
+    """What starts containers after a boot, for one init system, and stops them when the host goes
+    down.
 
-    :param path: the file; :param text: its template; :param links: names that enable it. :param reload: the command after
-        a change, or None. :param control: the command with ``{}`` for ``status``, ``start`` or ``stop``, of an init system that
-        stops at a shutdown only what it has started; else None.
+    :param path: the file.
+    :param text: its template.
+    :param links: names that enable it.
+    :param reload: the command after a change.
+    :param control: the command with ``{}`` for ``status``, ``start`` or ``stop``, of an init system
+        that stops at a shutdown only what it has started.
     """
 
-    def __init__(self, path, mode, text, links, reload=None, control=None):
-        self.path, self.mode, self.text, self.links, self.reload, self.control = (
-            path,
-            mode,
-            text,
-            links,
-            reload,
-            control,
-        )
+    def __init__(
+        self,
+        path: str,
+        mode: int,
+        text: str,
+        links: list[str],
+        reload: str | None = None,
+        control: str | None = None,
+    ) -> None:
+        self.path, self.mode, self.text, self.links = path, mode, text, links
+        self.reload, self.control = reload, control
 
-    def wanted(self, command, data):
-        """The file's text on a host whose on-host command is ``command`` and whose store lies in ``data``."""
+    def wanted(self, command: str, data: str) -> str:
+        """Return the file's text on a host whose on-host command is ``command`` and whose store
+        lies in ``data``.
+        """
         return self.text % {"command": command, "data": data}
 
-    def current(self):
-        """The file's text where it is there and enabled, else None."""
+    def current(self) -> str | None:
+        """Return the file's text where it is there and enabled, else None."""
         return (
             read(self.path) or None
             if all(os.path.realpath(link) == os.path.realpath(self.path) for link in self.links)
             else None
         )
 
-    def is_there(self):
-        """Whether anything of it is on this host. OpenRC and sysvinit have one path for their scripts, which differ in the first line."""
+    def is_there(self) -> bool:
+        """Tell whether anything of it is on this host. OpenRC and sysvinit have one path for their
+        scripts, which differ in the first line.
+        """
         text = read(self.path)
         return any(map(os.path.lexists, self.links)) or (
             MARK in text and text.splitlines()[0] == self.text.splitlines()[0]
         )
 
-    def is_active(self):
+    def is_active(self) -> bool:
         return self.control is None or not self._do("status").returncode
 
-    def install(self, text):
+    def install(self, text: str) -> None:
         write_whole(self.path, text, mode=self.mode)
         for link in self.links:
             os.makedirs(os.path.dirname(link), exist_ok=True)
@@ -136,13 +148,13 @@ class Unit:
         self._reload()
         self.start()
 
-    def start(self):
-        """Have it started, which starts what should run and does not."""
+    def start(self) -> None:
+        """Have the init system start it, which starts what should run and does not."""
         if self.control is not None:
             _checked(self._do("start"))
 
-    def remove(self):
-        current = UNITS.get(init_system()) is self
+    def remove(self) -> None:
+        current = UNITS.get(init_system() or "") is self
         if current and self.control is not None:
             self._do("stop")
         for path in (*self.links, self.path):
@@ -151,15 +163,16 @@ class Unit:
         if current:
             self._reload()
 
-    def _do(self, what):
+    def _do(self, what: str) -> subprocess.CompletedProcess[str]:
+        assert self.control is not None  # the callers have looked
         return _run(self.control.format(what))
 
-    def _reload(self):
+    def _reload(self) -> None:
         if self.reload is not None:
             _checked(_run(self.reload))
 
 
-def _run(command):
+def _run(command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command.split(),
         stdin=subprocess.DEVNULL,
@@ -171,7 +184,7 @@ def _run(command):
     )
 
 
-def _checked(done):
+def _checked(done: subprocess.CompletedProcess[str]) -> None:
     if done.returncode:
         raise HostError(f"{' '.join(done.args)} failed: {done.stderr.strip()}")
 
@@ -205,8 +218,10 @@ UNITS = {
 }
 
 
-def init_system():
-    """``systemd``, ``openrc``, ``sysvinit``, or None where process 1 starts no services that could be added to."""
+def init_system() -> str | None:
+    """Return ``systemd``, ``openrc``, ``sysvinit``, or None where process 1 starts no services that
+    could be added to.
+    """
     if os.path.isdir("/run/systemd/system"):  # sd_booted(3)
         return "systemd"
     if os.path.exists("/run/openrc/softlevel"):
@@ -220,13 +235,13 @@ def init_system():
     )
 
 
-def installed():
-    """The units that are on this host in part or whole, whichever init system runs now."""
+def installed() -> list[Unit]:
+    """List the units that are on this host in part or whole, whichever init system runs now."""
     return [unit for unit in UNITS.values() if unit.is_there()]
 
 
-def read(path):
-    """A file's text, '' where there is none."""
+def read(path: str) -> str:
+    """Return a file's text, or '' where there is none."""
     with contextlib.suppress(OSError):
         with open(path, encoding="utf-8", errors="replace") as file:
             return file.read()

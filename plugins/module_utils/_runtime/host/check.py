@@ -1,14 +1,17 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the database and the host disagree about: directories, processes, groups, mounts, links and rules that no row knows, and rows whose things are gone.
+"""What the database and the host disagree about: directories, processes, groups, mounts, links and
+rules that no row knows, and rows whose things are gone.
 
-Several engines may share a kernel. So only that counts as ours which leads to this engine's directories or networks.
+Several engines may share a kernel. So only that counts as ours which leads to this engine's
+directories or networks.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import ipaddress
 import os
 
@@ -28,25 +31,46 @@ from ..store import rowfiles, trees
 from ..store.database import decode
 from . import rebuild
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+    from ..engine import Engine
+
+
 MNT_DETACH = 2
 PATIENCE = 10.0  # seconds that processes get to end
 
 
 class Stray:
-    """:ivar sentence: what is wrong. :ivar action: what mends it, as an imperative, and ``apply`` does it; None where a person has to decide."""
+    """Something that is not as it should be.
 
-    def __init__(self, subject, sentence, action=None, apply=None):
+    :ivar sentence: what is wrong.
+    :ivar action: what mends it, as an imperative, and ``apply`` does it; None where a person has to
+        decide.
+    """
+
+    def __init__(
+        self,
+        subject: str,
+        sentence: str,
+        action: str | None = None,
+        apply: Callable[[], object] | None = None,
+    ) -> None:
         self.subject, self.sentence, self.action, self.apply = subject, sentence, action, apply
 
-    def plan(self):
+    def plan(self) -> Plan:
         found = Plan(self.subject)
         if self.action:
             found.add("store", self.sentence, None, self.action, self.apply)
         return found
 
 
-def strays(engine):
-    """All of them, as a list of :class:`Stray`; what tasks make and remove meanwhile is not among them, for it is not seen twice."""
+def strays(engine: Engine) -> list[Stray]:
+    """List all strays. What tasks make and remove meanwhile is not among them, for it is not seen
+    twice.
+    """
     first = _look(engine)
     if not first:
         return []
@@ -54,7 +78,7 @@ def strays(engine):
     return [stray for stray in _look(engine) if stray.sentence in known]
 
 
-def _look(engine):
+def _look(engine: Engine) -> list[Stray]:
     if not os.path.isdir(engine.paths.containers):
         return []
     busy = _busy(engine)
@@ -69,12 +93,10 @@ def _look(engine):
     )
 
 
-def _busy(engine):
-    """Every text in the entries of what is under way: ids and names among them."""
-    found, waiting = (
-        set(),
-        [decode(row["detail"]) for row in engine.db.all("SELECT detail FROM operations")],
-    )
+def _busy(engine: Engine) -> frozenset[str]:
+    """Return every text in the entries of what is under way: ids and names among them."""
+    found: set[str] = set()
+    waiting = [decode(row["detail"]) for row in engine.db.all("SELECT detail FROM operations")]
     while waiting:
         value = waiting.pop()
         if isinstance(value, str):
@@ -90,13 +112,16 @@ def _busy(engine):
 # --------------------------------------------------------------------------------------------------------------- directories
 
 
-def _tables(engine):
+def _tables(engine: Engine) -> dict[str, list[dict[str, Any]]]:
     return {table: engine.db.all(f"SELECT * FROM {table}") for table in rowfiles.KEYS}
 
 
-def _directories(engine, busy):
-    """Directories of containers and volumes without a row, and the other way round; addresses, ports and ids of containers that are not there."""
-    rows, said = _tables(engine), []
+def _directories(engine: Engine, busy: frozenset[str]) -> list[Stray]:
+    """List directories of containers and volumes without a row, rows without a directory, and
+    addresses, ports and ids of containers that are gone.
+    """
+    rows = _tables(engine)
+    said: list[str] = []
     before = {table: list(entries) for table, entries in rows.items()}
     rebuild.complete(engine, rows, said, rowfiles.load(engine.paths.records)[0], busy)
     found = []
@@ -112,7 +137,7 @@ def _directories(engine, busy):
                         what,
                         f"{what}: its directory is gone",
                         "remove " + what,
-                        lambda remove=remove, name=row[key]: remove(engine, name),
+                        functools.partial(remove, engine, row[key]),
                     )
                 )
     gone = [
@@ -153,19 +178,21 @@ def _directories(engine, busy):
     ]
 
 
-def _remove_container(engine, name):
+def _remove_container(engine: Engine, name: str) -> None:
     containers.remove(engine, containers.find(engine, name), force=True)
 
 
-def _free(engine, idents):
+def _free(engine: Engine, idents: Iterable[str]) -> None:
     with engine.db.freeing(), engine.db.transaction() as connection:
         for ident in idents:
             for table in ("addresses", "ports", "id_ranges"):
                 connection.execute(f"DELETE FROM {table} WHERE container = ?", (ident,))
 
 
-def _broken(engine):
-    """Containers whose documents can't be read: a task that names one makes it anew, or ``rm -f`` removes it."""
+def _broken(engine: Engine) -> list[Stray]:
+    """List containers whose documents can't be read: a task that names one makes it anew, or ``rm
+    -f`` removes it.
+    """
     found = []
     for record in containers.every(engine):
         if not os.path.isdir(engine.paths.container(record["id"])):
@@ -192,8 +219,10 @@ def _broken(engine):
 # ---------------------------------------------------------------------------------------------------- processes, groups, mounts
 
 
-def _left(engine, busy):
-    """Processes, groups and run directories of containers that are neither in the database nor on the disk."""
+def _left(engine: Engine, busy: frozenset[str]) -> list[Stray]:
+    """List processes, groups and run directories of containers that are neither in the database nor
+    on the disk.
+    """
     known = {row["id"] for row in engine.db.all("SELECT id FROM containers")} | busy
     found = []
     for ident in sorted(_of_this_boot(engine) - known):
@@ -207,13 +236,13 @@ def _left(engine, busy):
                 f"container {ident[:12]} is gone, but "
                 f"{what if number else 'its run directory is'} left of it",
                 f"end and remove what is left of container {ident[:12]}",
-                lambda ident=ident: _end(engine, ident),
+                functools.partial(_end, engine, ident),
             )
         )
     return found
 
 
-def _groups(ident):
+def _groups(ident: str) -> dict[str, str]:
     return {
         mount: os.path.join(path, ident)
         for mount, path in cgroups.base_paths().items()
@@ -221,12 +250,14 @@ def _groups(ident):
     }
 
 
-def _pids(ident):
+def _pids(ident: str) -> list[int]:
     return sorted({pid for path in _groups(ident).values() for pid in removal.processes(path)})
 
 
-def _of_this_boot(engine):
-    """Ids that this engine's run directory has, or whose processes stand on one of its containers' directories."""
+def _of_this_boot(engine: Engine) -> set[str]:
+    """Return ids that this engine's run directory has, or whose processes stand on one of its
+    containers' directories.
+    """
     found = (
         {name for name in os.listdir(engine.paths.running) if rebuild.IDENT.fullmatch(name)}
         if os.path.isdir(engine.paths.running)
@@ -244,7 +275,7 @@ def _of_this_boot(engine):
     return found
 
 
-def _stands_on(engine, ident, pid):
+def _stands_on(engine: Engine, ident: str, pid: int) -> bool:
     try:
         return f"upperdir={engine.paths.container(ident)}/" in procfs.read(
             "/proc/%d/mountinfo" % pid, 1 << 20
@@ -253,8 +284,10 @@ def _stands_on(engine, ident, pid):
         return False
 
 
-def _end(engine, ident):
-    """:raises HostError: where something of it does not end."""
+def _end(engine: Engine, ident: str) -> None:
+    """End and remove what is left of a container. :raises HostError: where something of it does not
+    end.
+    """
     group = cgroups.Group.open(_groups(ident))
     if group.exists:
         group.kill()
@@ -270,22 +303,22 @@ def _end(engine, ident):
     trees.remove(engine.paths.container_run(ident))
 
 
-def _mounted(top):
-    """What is mounted below a directory, the innermost first."""
+def _mounted(top: str) -> list[str]:
+    """List what is mounted below a directory, the innermost first."""
     with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
         places = [line.split(" ")[4] for line in file]
     return [place for place in reversed(places) if place.startswith(top + "/")]
 
 
-def _mounts(engine, busy):
-    """Mounts of volumes that are not in the database."""
+def _mounts(engine: Engine, busy: frozenset[str]) -> list[Stray]:
+    """List mounts of volumes that are not in the database."""
     known = {row["name"] for row in engine.db.all("SELECT name FROM volumes")} | busy
     return [
         Stray(
             "volumes",
             f"{place} is mounted, and no volume of that name is known",
             f"unmount {place}",
-            lambda place=place: syscalls.umount2(place, MNT_DETACH),
+            functools.partial(syscalls.umount2, place, MNT_DETACH),
         )
         for place in _mounted(engine.paths.volumes)
         if place[len(engine.paths.volumes) + 1 :].partition("/")[0] not in known
@@ -295,8 +328,8 @@ def _mounts(engine, busy):
 # ------------------------------------------------------------------------------------------------------------------- network
 
 
-def _links(engine):
-    """Links of containers on bridges of this engine, whose container has no address there."""
+def _links(engine: Engine) -> list[Stray]:
+    """List links of containers on bridges of this engine, whose container has no address there."""
     configs = {config["name"]: config for config in catalog.every(engine)}
     wanted = {
         addresses.attachment(configs[row["network"]], row["container"], row["address"], row["mac"])[
@@ -322,7 +355,7 @@ def _links(engine):
             "networks",
             f"the link {link['name']} on the bridge {bridges[link['master']]} is no container's",
             f"remove the link {link['name']}",
-            lambda name=link["name"]: _remove_link(name),
+            functools.partial(_remove_link, link["name"]),
         )
         for link in every
         if link["name"].startswith("pyv-")
@@ -331,13 +364,15 @@ def _links(engine):
     ]
 
 
-def _remove_link(name):
+def _remove_link(name: str) -> None:
     with netlink.Socket() as sock:
         sock.request([netlink.delete_link(name)], tolerate=(errno.ENODEV,))
 
 
-def _elements(engine):
-    """Published ports in the kernel that lead to an address of a network of this engine which no container has."""
+def _elements(engine: Engine) -> list[Stray]:
+    """List published ports in the kernel that lead to an address of a network of this engine which
+    no container has.
+    """
     subnets = [ipaddress.ip_network(config["subnet"]) for config in catalog.every(engine)]
     taken = {row["address"] for row in engine.db.all("SELECT address FROM addresses")}
     stale, told = [], set()
@@ -365,7 +400,7 @@ def _elements(engine):
     )
 
 
-def _remove_elements(stale):
+def _remove_elements(stale: list[tuple[str, bytes]]) -> None:
     with nftables.Connection() as connection:
         connection.commit(
             [
@@ -381,8 +416,8 @@ def _remove_elements(stale):
 # -------------------------------------------------------------------------------------------------------------------- copies
 
 
-def _copies(engine):
-    """Whether the copies of rows, from which a lost database is built again, are as the rows."""
+def _copies(engine: Engine) -> list[Stray]:
+    """Tell whether the copies of rows, from which a lost database is built again, are as the rows."""
     if _copied(engine):
         return []
     if not engine.check:
@@ -402,7 +437,7 @@ def _copies(engine):
     ]
 
 
-def _copied(engine):
+def _copied(engine: Engine) -> bool:
     copies, broken = rowfiles.load(engine.paths.records)
     return not broken and all(
         _sorted(copies[table], table) == _sorted(rows, table)
@@ -410,5 +445,5 @@ def _copied(engine):
     )
 
 
-def _sorted(rows, table):
+def _sorted(rows: list[dict[str, Any]], table: str) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: str([row[key] for key in rowfiles.KEYS[table]]))

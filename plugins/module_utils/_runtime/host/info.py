@@ -1,6 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a host is, what it can do, and what the engine holds on it: for the module host_info and the command ``info``."""
+"""What a host is, what it can do, and what the engine holds on it: for the module host_info and the
+command ``info``.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +17,23 @@ from ..kernel import cgroups, features
 from ..layers.compression import compressed_streams
 from ..untrusted import trees
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..engine import Engine
+
+
 # Libraries that are not needed but make something possible or quicker: module -> what for.
 OPTIONAL = {"cryptography": "signatures of images, where the command openssl is not there"}
 
 
-def info(engine, _params=None):
-    """``{"host": {...}, "features": {...}, "policy": {...}, "registries": {...}, "counts": {...}, "disk": {...}}``; sizes are bytes.
+def info(engine: Engine, _params: Any = None) -> dict[str, Any]:
+    """Describe the host: ``{"host": {...}, "features": {...}, "policy": {...}, "registries": {...},
+    "counts": {...}, "disk": {...}}``; sizes are bytes.
 
-    Every feature is ``{"found", "reason", "needed_for", "detail"}``: ``reason`` says why it is missing.
+    Every feature is ``{"found", "reason", "needed_for", "detail"}``: ``reason`` says why it is
+    missing.
     """
     found = features.detect()
     found.update(_libraries())
@@ -44,7 +55,7 @@ def info(engine, _params=None):
     }
 
 
-def _host(engine):
+def _host(engine: Engine) -> dict[str, Any]:
     memory = {
         line.partition(":")[0]: line.partition(":")[2].split()
         for line in open("/proc/meminfo", encoding="ascii")
@@ -64,7 +75,7 @@ def _host(engine):
     }
 
 
-def _init():
+def _init() -> str:
     try:
         with open("/proc/1/comm", encoding="utf-8") as file:
             return file.read().strip()
@@ -72,7 +83,7 @@ def _init():
         return ""
 
 
-def _libraries():
+def _libraries() -> dict[str, dict[str, Any]]:
     found = {}
     for name, purpose in OPTIONAL.items():
         there = importlib.util.find_spec(name) is not None
@@ -112,8 +123,8 @@ def _libraries():
     return found
 
 
-def _missing(found):
-    """One sentence for each feature that this host lacks."""
+def _missing(found: dict[str, Any]) -> list[str]:
+    """Return one sentence for each feature that this host lacks."""
     return [
         f"{name}: needed for {entry['needed_for']}: {entry['reason']}"
         for name, entry in sorted(found.items())
@@ -121,7 +132,7 @@ def _missing(found):
     ]
 
 
-def _counts(engine):
+def _counts(engine: Engine) -> dict[str, int]:
     states = [
         containers.status(engine, record["id"])["status"] for record in containers.every(engine)
     ]
@@ -137,8 +148,10 @@ def _counts(engine):
     }
 
 
-def disk(engine):
-    """Bytes that each kind of thing takes, as du(1) counts them, and what the file system has left."""
+def disk(engine: Engine) -> dict[str, int]:
+    """Return the bytes that each kind of thing takes, as du(1) counts them, and what the file
+    system has left.
+    """
     paths = engine.paths
     found = {
         name: used(path)
@@ -157,8 +170,10 @@ def disk(engine):
     )
 
 
-def used(top):
-    """Blocks below a directory, each file counted once however many names it has; mounts below are not entered."""
+def used(top: str) -> int:
+    """Return the bytes of blocks below a directory. Each file counts once however many names it
+    has; mounts below are not entered.
+    """
     seen, total = set(), 0
     try:
         device = os.lstat(top).st_dev

@@ -1,14 +1,17 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Removing what nobody uses any more, of each kind: plans for the module ``prune`` and the commands ``prune``.
+"""Remove what nobody uses any more, of each kind: plans for the module ``prune`` and the commands
+``prune``.
 
-Docker's filters of a prune are ``until`` (older than a time, or how long ago), ``label`` (``key`` or ``key=value``, all of them) and
-``label!`` (none of them); what the kind's listing can be filtered by is taken as well.
+Docker's filters of a prune are ``until`` (older than a time, or how long ago), ``label`` (``key``
+or ``key=value``, all of them) and ``label!`` (none of them). What the kind's listing can be
+filtered by is taken as well.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 
 from .. import containers, images, networks, units, volumes
@@ -16,6 +19,14 @@ from ..builds.cache import cache_mounts
 from ..errors import Conflict, InvalidInput, NotFound
 from ..reconcile import Plan
 from .info import used
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+    from ..engine import Engine
+
 
 ENDED = ("created", "exited", "dead")
 OWN = ("until", "label", "label!")
@@ -26,8 +37,13 @@ ALSO = {
 }
 
 
-def _split(filters, kind):
-    """``(predicate(labels, created), the rest of the filters)``. :raises InvalidInput: for one that is not known."""
+def _split(
+    filters: dict[str, Any] | None, kind: str
+) -> tuple[Callable[[dict[str, str], float | None], bool], dict[str, list[str]]]:
+    """Read filters. :raises InvalidInput: for one that is not known.
+
+    :returns: a predicate of labels and time of creation, and the rest of the filters.
+    """
     given = {
         key: [str(item) for item in (value if isinstance(value, (list, tuple)) else [value])]
         for key, value in (filters or {}).items()
@@ -40,8 +56,8 @@ def _split(filters, kind):
         units.moment(given["until"][-1], kind + "_filters.until") if given.get("until") else None
     )
 
-    def fits(labels, created):
-        def has(wanted):
+    def fits(labels: dict[str, str], created: float | None) -> bool:
+        def has(wanted: str) -> bool:
             key, equals, value = wanted.partition("=")
             return key in labels and (not equals or labels[key] == value)
 
@@ -55,8 +71,10 @@ def _split(filters, kind):
     return fits, {key: values for key, values in given.items() if key not in OWN}
 
 
-def plan_containers(engine, filters=None):
-    """Remove the containers that don't run. Facts: ``containers`` (ids), ``containers_space_reclaimed`` (bytes that they had written)."""
+def plan_containers(engine: Engine, filters: dict[str, Any] | None = None) -> Plan:
+    """Plan to remove the containers that don't run. Facts: ``containers`` (ids),
+    ``containers_space_reclaimed`` (bytes that they had written).
+    """
     fits, rest = _split(filters, "containers")
     doomed = [
         record
@@ -78,12 +96,12 @@ def plan_containers(engine, filters=None):
             "present",
             "absent",
             f"remove container {record['name']}",
-            lambda record=record: _remove_ended(engine, record),
+            functools.partial(_remove_ended, engine, record),
         )
     return plan
 
 
-def _remove_ended(engine, record):
+def _remove_ended(engine: Engine, record: dict[str, Any]) -> None:
     with contextlib.suppress(
         Conflict, NotFound
     ):  # somebody has started it meanwhile, or removed it
@@ -91,8 +109,8 @@ def _remove_ended(engine, record):
             containers.remove(engine, now, keep_volumes=True)
 
 
-def plan_networks(engine, filters=None):
-    """Remove the networks that no container is on. Facts: ``networks`` (names)."""
+def plan_networks(engine: Engine, filters: dict[str, Any] | None = None) -> Plan:
+    """Plan to remove the networks that no container is on. Facts: ``networks`` (names)."""
     fits, rest = _split(filters, "networks")
     names = []
     for config in networks.listing(engine, dict(rest, dangling="true", type="custom")):
@@ -107,8 +125,11 @@ def plan_networks(engine, filters=None):
     return plan
 
 
-def plan_volumes(engine, filters=None, everything=False):
-    """Remove the anonymous volumes that no container uses; ``everything``, or the filter ``all``: named ones too.
+def plan_volumes(
+    engine: Engine, filters: dict[str, Any] | None = None, everything: bool = False
+) -> Plan:
+    """Plan to remove the anonymous volumes that no container uses; with ``everything``, or the
+    filter ``all``, named ones too.
 
     Facts: ``volumes`` (names), ``volumes_space_reclaimed``.
     """
@@ -131,8 +152,14 @@ def plan_volumes(engine, filters=None, everything=False):
     return plan
 
 
-def plan_images(engine, filters=None, everything=False):
-    """Remove the images without a name that no container uses; ``everything``: named ones too. Facts: ``images`` (ids), ``images_space_reclaimed``."""
+def plan_images(
+    engine: Engine, filters: dict[str, Any] | None = None, everything: bool = False
+) -> Plan:
+    """Plan to remove the images without a name that no container uses; with ``everything``, named
+    ones too.
+
+    Facts: ``images`` (ids), ``images_space_reclaimed``.
+    """
     plan = images.plan_prune(engine, everything, filters)
     found = plan.facts
     plan.facts = lambda: {
@@ -142,8 +169,11 @@ def plan_images(engine, filters=None, everything=False):
     return plan
 
 
-def plan_builder_cache(engine):
-    """Remove the files that RUN --mount=type=cache has kept. Facts: ``builder_cache_caches_deleted``, ``builder_cache_space_reclaimed``."""
+def plan_builder_cache(engine: Engine) -> Plan:
+    """Plan to remove the files that RUN --mount=type=cache has kept.
+
+    Facts: ``builder_cache_caches_deleted``, ``builder_cache_space_reclaimed``.
+    """
     plan = cache_mounts.plan_prune(engine)
     found = plan.facts
     plan.facts = lambda: {
@@ -153,7 +183,7 @@ def plan_builder_cache(engine):
     return plan
 
 
-PLANS = {
+PLANS: dict[str, Callable[..., Plan]] = {
     "containers": plan_containers,
     "networks": plan_networks,
     "volumes": plan_volumes,
@@ -162,8 +192,10 @@ PLANS = {
 
 
 @contextlib.contextmanager
-def _as_if_gone(engine, idents):
-    """In the block, this connection sees the store without these containers: a temporary table hides the one of the same name."""
+def _as_if_gone(engine: Engine, idents: list[str]) -> Iterator[None]:
+    """In the block, show this connection the store without these containers: a temporary table
+    hides the one of the same name.
+    """
     connection = engine.db.connection
     shown = {"containers": "id", "addresses": "container"}
     marks = ", ".join("?" * len(idents))
@@ -181,11 +213,14 @@ def _as_if_gone(engine, idents):
 
 
 class _OneAfterTheOther(Plan):
-    """What the removal of containers leaves unused goes, too: that is foretold, and looked at again when they are gone."""
+    """Plans one after the other. What the removal of containers leaves unused goes, too: that is
+    foretold, and looked at again when they are gone.
+    """
 
-    def __init__(self, engine, makers):
+    def __init__(self, engine: Engine, makers: list[Callable[[], Plan]]) -> None:
         super().__init__("what nobody uses", self._facts)
-        self.makers, self.plans = makers, []
+        self.makers = makers
+        self.plans: list[Plan] = []
         with contextlib.ExitStack() as stack:
             for make in makers:
                 plan = make()
@@ -194,7 +229,7 @@ class _OneAfterTheOther(Plan):
                 if plan.facts().get("containers"):
                     stack.enter_context(_as_if_gone(engine, plan.facts()["containers"]))
 
-    def apply(self):
+    def apply(self) -> None:
         self.plans, self.changes = [], []
         for make in self.makers:
             plan = make()
@@ -202,23 +237,23 @@ class _OneAfterTheOther(Plan):
             self.plans.append(plan)
             self.extend(plan)
 
-    def _facts(self):
-        found = {}
+    def _facts(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
         for plan in self.plans:
             found.update(plan.facts())
         return found
 
 
-def prune(engine, params):
-    """The module ``prune``: a plan. What is not asked for is left alone."""
+def prune(engine: Engine, params: dict[str, Any]) -> Plan:
+    """Plan the module ``prune``. What is not asked for is left alone."""
     kinds = [kind for kind in PLANS if params.get(kind)]
     for kind in PLANS:
         if params.get(kind + "_filters") and not params.get(kind):
             raise InvalidInput(
                 kind + "_filters", params[kind + "_filters"], f"filters together with {kind}: true"
             )
-    makers = [
-        lambda kind=kind: PLANS[kind](engine, params.get(kind + "_filters")) for kind in kinds
+    makers: list[Callable[[], Plan]] = [
+        functools.partial(PLANS[kind], engine, params.get(kind + "_filters")) for kind in kinds
     ]
     if params.get("builder_cache"):
         makers.append(lambda: plan_builder_cache(engine))

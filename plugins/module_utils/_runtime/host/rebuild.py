@@ -1,7 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A lost or damaged database is built again from what lies beside it: the copies of its rows (store/rowfiles.py), else the newest backup, and what the
-directories of containers, volumes, layers and blobs say themselves. The broken file is kept aside.
+"""Build a lost or damaged database again from what lies beside it. That is the copies of its rows
+(store/rowfiles.py), else the newest backup, and what the directories of containers, volumes,
+layers and blobs say themselves. The broken file is kept aside.
 """
 
 from __future__ import annotations
@@ -22,13 +23,24 @@ from ..store import database, rowfiles
 from ..store.files import read_json, sync_directory
 from ..untrusted import json_reader
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+    Tables = dict[str, list[dict[str, Any]]]  # rows of the database, by table
+    from ..engine import Engine
+
+
 IDENT = re.compile("[0-9a-f]{64}")
 VOLUME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,127}")
 SMALL = 4 << 20  # bytes: what manifests and configurations have at most
 
 
-def rebuild(engine):
-    """Put a new database in the place of the one that is lost. :returns: sentences about what was done, and what could not be. :raises EngineError:"""
+def rebuild(engine: Engine) -> list[str]:
+    """Put a new database in the place of the one that is lost. Return sentences about what was
+    done, and what could not be.
+    """
     with engine.locks.hold("repair"):
         engine.db.close()
         rows, said = _rows(engine)
@@ -36,8 +48,8 @@ def rebuild(engine):
         return _exchange(engine, rows) + said
 
 
-def _rows(engine):
-    """``({table: [row]}, [sentences])`` as they were last written down."""
+def _rows(engine: Engine) -> tuple[Tables, list[str]]:
+    """Return the rows as they were last written down, and sentences."""
     rows, said = rowfiles.load(engine.paths.records)
     if any(rows.values()):
         return rows, said + ["the rows are as they were written down beside the database"]
@@ -64,7 +76,7 @@ def _rows(engine):
     ]
 
 
-def _exchange(engine, rows):
+def _exchange(engine: Engine, rows: Tables) -> list[str]:
     """Make the new database, put the old one aside, and the new one in its place."""
     said, path = [], engine.paths.database
     fresh, aside = (
@@ -94,27 +106,44 @@ def _exchange(engine, rows):
     return said
 
 
-def complete(engine, rows, said, recorded=None, busy=frozenset()):
+def complete(
+    engine: Engine,
+    rows: Tables,
+    said: list[str],
+    recorded: Tables | None = None,
+    busy: frozenset[str] = frozenset(),
+) -> None:
     """Add to rows what the disk holds beside them, and leave those out whose directories are gone.
 
-    :param said: gets sentences. :param recorded: the copies of rows, where ``rows`` are those of a database that is in use: layers and images are left
-        alone then. :param busy: ids and names of what is being made or removed at this moment.
+    :param said: gets sentences.
+    :param recorded: the copies of rows, where ``rows`` are those of a database that is in use:
+        layers and images are left alone then.
+    :param busy: ids and names of what is being made or removed at this moment.
     """
     _Found(engine, rows, said, recorded, busy).complete()
 
 
 class _Found:
-    def __init__(self, engine, rows, said, recorded, busy):
-        self.engine, self.paths, self.rows, self.said, self.recorded, self.busy = (
-            engine,
-            engine.paths,
-            rows,
-            said,
-            recorded,
-            busy,
-        )
+    def __init__(
+        self,
+        engine: Engine,
+        rows: Tables,
+        said: list[str],
+        recorded: Tables | None,
+        busy: frozenset[str],
+    ) -> None:
+        self.engine, self.paths, self.rows, self.said = engine, engine.paths, rows, said
+        self.recorded, self.busy = recorded, busy
 
-    def complete(self):
+    def complete(self) -> None:
+        """Add to rows what the disk holds beside them, and leave those out whose directories are
+        gone.
+
+        :param said: gets sentences.
+        :param recorded: the copies of rows, where ``rows`` are those of a database that is in use:
+            layers and images are left alone then.
+        :param busy: ids and names of what is being made or removed at this moment.
+        """
         if self.recorded is None:
             self._images()
             self._layers()
@@ -129,10 +158,10 @@ class _Found:
         for table in ("addresses", "ports", "id_ranges"):
             self.rows[table] = [row for row in self.rows[table] if row["container"] in known]
 
-    def _keys(self, table, key):
+    def _keys(self, table: str, key: str) -> set[Any]:
         return {row[key] for row in self.rows[table]}
 
-    def _directories(self, top, pattern):
+    def _directories(self, top: str, pattern: re.Pattern[str]) -> list[str]:
         names = sorted(set(os.listdir(top)) - self.busy) if os.path.isdir(top) else []
         return [
             name
@@ -140,15 +169,19 @@ class _Found:
             if pattern.fullmatch(name) and os.path.isdir(os.path.join(top, name))
         ]
 
-    def _copy(self, table, key, value):
-        """The copy of a row that the database in use has lost, or None."""
+    def _copy(self, table: str, key: str, value: str) -> dict[str, Any] | None:
+        """Add the copy of a row that the database in use has lost. Return it, or None where there
+        is none.
+        """
         row = next((row for row in (self.recorded or {}).get(table, ()) if row[key] == value), None)
         if row is not None:
             self.rows[table].append(row)
             self.said.append(f"{table[:-1]} {row['name']} is not in the database")
         return row
 
-    def _gone(self, table, key, what, there):
+    def _gone(
+        self, table: str, key: str, what: str, there: Callable[[dict[str, Any]], bool]
+    ) -> None:
         kept = []
         for row in self.rows[table]:
             if there(row) or row[key] in self.busy or row.get("id") in self.busy:
@@ -157,8 +190,10 @@ class _Found:
                 self.said.append(f"{what} {row[key]}: its directory is gone")
         self.rows[table] = kept
 
-    def _images(self):
-        """Without a record of any image, those whose manifest and configuration are among the blobs, nameless."""
+    def _images(self) -> None:
+        """Without a record of any image, add those whose manifest and configuration are among the
+        blobs, nameless.
+        """
         if self.rows["images"]:
             return
         top = os.path.join(self.paths.blobs, "sha256")
@@ -182,7 +217,7 @@ class _Found:
                     )
 
     @staticmethod
-    def _files(top):
+    def _files(top: str) -> Iterator[str]:
         if not os.path.isdir(top):
             return
         for entry in os.scandir(top):
@@ -195,7 +230,7 @@ class _Found:
                     if file.read(1) == b"{":
                         yield entry.name
 
-    def _layers(self):
+    def _layers(self) -> None:
         self._gone(
             "layers",
             "diff_id",
@@ -216,7 +251,7 @@ class _Found:
                     }
                 )
 
-    def _volumes(self):
+    def _volumes(self) -> None:
         self._gone(
             "volumes", "name", "volume", lambda row: os.path.isdir(self.paths.volume(row["name"]))
         )
@@ -231,7 +266,7 @@ class _Found:
                     f"volume {name}: its labels and driver options are not known any more"
                 )
 
-    def _containers(self):
+    def _containers(self) -> None:
         self._gone(
             "containers",
             "name",
@@ -260,8 +295,8 @@ class _Found:
                     "any more; a task that names it makes it anew"
                 )
 
-    def _holdings(self, row):
-        """Addresses, ports, ids and networks of a container, as its documents say."""
+    def _holdings(self, row: dict[str, Any]) -> None:
+        """Add addresses, ports, ids and networks of a container, as its documents say."""
         ident = row["id"]
         run, config = documents(self.engine, ident)
         for attachment in run.get("network", {}).get("attachments", ()):
@@ -299,7 +334,7 @@ class _Found:
             }
             if entry not in [dict(other, container=ident) for other in self.rows["ports"]]:
                 self.rows["ports"].append(entry)
-        extents = config.get("linux", {}).get("uidMappings") or ()
+        extents = config.get("linux", {}).get("uidMappings") or []
         if (
             ident not in self._keys("id_ranges", "container")
             and len(extents) == 1
@@ -310,16 +345,17 @@ class _Found:
             )
 
 
-def documents(engine, ident):
-    """``(run.json, config.json)`` of a container; {} for what is gone. :raises ValueError: for what is no JSON."""
+def documents(engine: Engine, ident: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Read ``run.json`` and ``config.json`` of a container; {} stands for what is gone. :raises
+    ValueError: for what is no JSON.
+    """
     directory = engine.paths.container(ident)
-    return tuple(
-        read_json(os.path.join(directory, name), {}) for name in ("run.json", "config.json")
-    )
+    run = read_json(os.path.join(directory, "run.json"), {})
+    return run, read_json(os.path.join(directory, "config.json"), {})
 
 
-def volume_row(engine, name):
-    """The row of a volume of which only the directory is there."""
+def volume_row(engine: Engine, name: str) -> dict[str, Any]:
+    """Make the row of a volume of which only the directory is there."""
     return {
         "name": name,
         "options": database.encode({"driver_options": {}, "labels": {}}),
@@ -328,10 +364,18 @@ def volume_row(engine, name):
     }
 
 
-def container_row(engine, ident, layer_rows, image_rows, names):
-    """The row of a container of which only the directory is there, None where its documents can't be read.
+def container_row(
+    engine: Engine,
+    ident: str,
+    layer_rows: list[dict[str, Any]],
+    image_rows: list[dict[str, Any]],
+    names: set[str],
+) -> dict[str, Any] | None:
+    """Make the row of a container of which only the directory is there. Return None where its
+    documents can't be read.
 
-    :param layer_rows, image_rows: rows of the store, to know its image by its layers. :param names: of containers, which are taken.
+    :param layer_rows: rows of the store, with ``image_rows``, to know its image by its layers.
+    :param names: names of containers, which are taken.
     """
     try:
         run, _config = documents(engine, ident)
@@ -370,8 +414,15 @@ def container_row(engine, ident, layer_rows, image_rows, names):
         return None
 
 
-def _image(engine, places, layer_rows, image_rows):
-    """The id of the image that has the layers at these places, topmost first; None where there is none."""
+def _image(
+    engine: Engine,
+    places: list[str],
+    layer_rows: list[dict[str, Any]],
+    image_rows: list[dict[str, Any]],
+) -> str | None:
+    """Return the id of the image that has the layers at these places, topmost first; None where
+    there is none.
+    """
     keys = {layer_store.path_of(engine, row["number"]): row["diff_id"] for row in layer_rows}
     wanted = [keys.get(place) for place in reversed(places)]
     for row in image_rows:
@@ -387,8 +438,8 @@ def _image(engine, places, layer_rows, image_rows):
     return None
 
 
-def network_config(attachment):
-    """The configuration of a network that only an attachment tells of."""
+def network_config(attachment: dict[str, Any]) -> dict[str, Any]:
+    """Make the configuration of a network that only an attachment tells of."""
     subnet = str(ipaddress.ip_interface(attachment["address"]).network)
     return {
         "name": attachment["network"],

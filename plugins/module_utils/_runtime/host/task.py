@@ -17,6 +17,14 @@ from ..store import settings
 from ..store.files import write_whole
 from . import boot, uninstall
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..deploy.install import Copy
+    from ..engine import Engine
+
+
 COMMAND = """\
 #!/bin/sh
 # Written by pycontainer.engine.host
@@ -29,11 +37,11 @@ exec %(interpreter)s -I -S "$start" "$@"
 """
 
 
-def plan(engine, params):
-    """The plan to prepare a host (``state: present``) or to undo that (``absent``).
+def plan(engine: Engine, params: dict[str, Any]) -> Plan:
+    """Plan to prepare a host (``state: present``) or to undo that (``absent``).
 
-    :param params: the options of the module ``host``: ``state``, ``command`` (path of the on-host command), ``boot``,
-        ``interpreter``, ``layers``, ``selinux``, ``force``, ``delete_data``.
+    :param params: the options of the module ``host``: ``state``, ``command`` (path of the on-host
+        command), ``boot``, ``interpreter``, ``layers``, ``selinux``, ``force``, ``delete_data``.
     """
     if not os.path.isabs(params["command"]):
         raise InvalidInput("command", params["command"], "an absolute path")
@@ -42,10 +50,10 @@ def plan(engine, params):
     )
 
 
-def present(engine, params):
+def present(engine: Engine, params: dict[str, Any]) -> Plan:
     copy = install.own_copy(engine)
     python = interpreter(engine, copy, params["interpreter"])
-    unit = boot.UNITS.get(boot.init_system()) if params["boot"] else None
+    unit = boot.UNITS.get(boot.init_system() or "") if params["boot"] else None
     found = Plan("host", lambda: {"host": facts(engine, python, params)})
     plan_runtime(found, engine, copy, python)
     plan_command(found, engine, python, params["command"])
@@ -65,8 +73,10 @@ def present(engine, params):
     return found
 
 
-def interpreter(engine, copy, asked):
-    """The Python for what runs between tasks: the recorded one where none is asked for, else one that fits."""
+def interpreter(engine: Engine, copy: Copy, asked: str | None) -> str:
+    """Return the Python for what runs between tasks: the recorded one where none is asked for, else
+    one that fits.
+    """
     recorded = copy.host.get("interpreter")
     if recorded and asked in (None, recorded):
         return recorded
@@ -79,7 +89,7 @@ def interpreter(engine, copy, asked):
     return python["interpreter"]
 
 
-def plan_runtime(found, engine, copy, python):
+def plan_runtime(found: Plan, engine: Engine, copy: Copy, python: str) -> None:
     current = install.current(engine.paths.runtime)
     if not copy.exists or current != copy.name:
         found.add(
@@ -99,7 +109,7 @@ def plan_runtime(found, engine, copy, python):
         )
 
 
-def plan_command(found, engine, python, path):
+def plan_command(found: Plan, engine: Engine, python: str, path: str) -> None:
     text = COMMAND % {
         "start": os.path.join(engine.paths.runtime, "current", "start.py"),
         "runtime": engine.paths.runtime,
@@ -112,13 +122,15 @@ def plan_command(found, engine, python, path):
         )
 
 
-def oci_command(command):
-    """Where the OCI runtime command is put: beside the on-host command."""
+def oci_command(command: str) -> str:
+    """Return where the OCI runtime command is put: beside the on-host command."""
     return os.path.join(os.path.dirname(command), install.OCI_COMMAND)
 
 
-def plan_oci_command(found, engine, path):
-    """A link: engines are pointed at it by its path, and it starts a millisecond sooner than by a script."""
+def plan_oci_command(found: Plan, engine: Engine, path: str) -> None:
+    """Plan the OCI runtime command. It is a link: engines are pointed at it by its path, and it
+    starts a millisecond sooner than by a script.
+    """
     target = os.path.join(engine.paths.runtime, "current", install.OCI_COMMAND)
     before = os.readlink(path) if os.path.islink(path) else boot.read(path) or None
     if before != target:
@@ -131,19 +143,19 @@ def plan_oci_command(found, engine, path):
         )
 
 
-def link(path, target):
+def link(path: str, target: str) -> None:
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
     os.symlink(target, path)
 
 
-def write_command(path, text):
+def write_command(path: str, text: str) -> None:
     os.makedirs(os.path.dirname(path), exist_ok=True)
     write_whole(path, text, mode=0o755)
 
 
-def plan_boot(found, engine, unit, command):
+def plan_boot(found: Plan, engine: Engine, unit: boot.Unit | None, command: str) -> None:
     for other in boot.installed():
         if other is not unit:
             found.add(
@@ -170,22 +182,22 @@ def plan_boot(found, engine, unit, command):
         )
 
 
-def plan_layers(found, engine, wanted):
-    """:raises Unsupported: when EROFS is asked for and can't be had."""
+def plan_layers(found: Plan, engine: Engine, wanted: str) -> None:
+    """:raises Unsupported: where EROFS is asked for and the host can't do it."""
     if wanted == layer_store.EROFS and layer_store.why_no_erofs(engine):
         raise Unsupported(f"layers: erofs: {layer_store.why_no_erofs(engine)}")
     plan_setting(found, engine, "layers", wanted)
 
 
-def plan_selinux(found, engine, wanted):
-    """:raises Unsupported: when labels are asked for that the host's policy has not."""
+def plan_selinux(found: Plan, engine: Engine, wanted: bool) -> None:
+    """:raises Unsupported: where labels are asked for that the host's policy has not."""
     reason = selinux.defaults()[1]
     if wanted and reason:
         raise Unsupported(f"selinux: true: {reason}")
     plan_setting(found, engine, "selinux", wanted)
 
 
-def plan_setting(found, engine, name, wanted):
+def plan_setting(found: Plan, engine: Engine, name: str, wanted: Any) -> None:
     path = engine.paths.config
     before = settings.given(path).get(name)
     if before != wanted:
@@ -198,8 +210,8 @@ def plan_setting(found, engine, name, wanted):
         )
 
 
-def facts(engine, python, params):
-    """What is on the host now, for the task's result."""
+def facts(engine: Engine, python: str, params: dict[str, Any]) -> dict[str, Any]:
+    """Return what is on the host now, for the task's result."""
     return {
         "version": fingerprint.VERSION,
         "runtime": os.path.join(engine.paths.runtime, fingerprint.name()),

@@ -1,22 +1,24 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Take away what was put on a host: the command, the boot unit, the engine, and where asked for the data too."""
+"""Take away what was put on a host: the command, the boot unit, the engine, and where asked for the
+data too.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 import socket
 import struct
 import time
 
-from .. import cli
-from ..cli.session import Session
+from .. import containers
 from ..containers.client import messages
 from ..containers.records import state
 from ..deploy import install
-from ..errors import Conflict, EngineError, HostError
+from ..errors import Conflict, HostError, NotFound
 from ..kernel import cgroups
 from ..networks import catalog, firewall, links
 from ..reconcile import Plan
@@ -26,24 +28,30 @@ from ..store import settings, trees
 from ..store.operations import boot_id, start_time
 from . import boot
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..engine import Engine
+    from ..store.paths import Paths
+
+
 PATIENCE = 5.0  # seconds that the engine's own processes get to end
 
 
-def plan(engine, params):
-    """The plan of ``state: absent``; ``params`` as in ``task.plan``.
+def plan(engine: Engine, params: dict[str, Any]) -> Plan:
+    """Plan ``state: absent``; ``params`` are those of ``task.plan``.
 
-    :raises Conflict: when containers or registries run and ``force`` does not allow to stop them.
+    :raises Conflict: where containers or registries run and ``force`` does not allow to stop them.
     """
-    containers, served = (
-        running_containers(engine),
-        [row["name"] for row in service.rows(engine) if service.lives(engine, row["name"])],
-    )
-    refuse(containers, served, params)
+    living = running_containers(engine)
+    served = [row["name"] for row in service.rows(engine) if service.lives(engine, row["name"])]
+    refuse(living, served, params)
     found = Plan("host", lambda: {"host": None})
     if params["delete_data"]:
         plan_deletion(found, engine)
     else:
-        plan_stop(found, engine, containers, served)
+        plan_stop(found, engine, living, served)
     for unit in boot.installed():
         found.add("boot unit", unit.path, None, f"remove the boot unit {unit.path}", unit.remove)
     if boot.MARK in boot.read(params["command"]):
@@ -90,10 +98,10 @@ def plan(engine, params):
     return found
 
 
-def refuse(containers, served, params):
+def refuse(living: list[str], served: list[str], params: dict[str, Any]) -> None:
     if params["force"]:
         return
-    for kind, names in (("containers", containers), ("registries", served)):
+    for kind, names in (("containers", living), ("registries", served)):
         if names:
             raise Conflict(
                 f"{kind} run on this host ({', '.join(sorted(names))}); stop them first, or let "
@@ -101,15 +109,17 @@ def refuse(containers, served, params):
             )
 
 
-def plan_stop(found, engine, containers, served):
-    """Everything that runs is stopped, and what networks have in the kernel goes; the database keeps it all."""
-    for name in sorted(containers):
+def plan_stop(found: Plan, engine: Engine, living: list[str], served: list[str]) -> None:
+    """Stop everything that runs, and remove what networks have in the kernel; the database keeps it
+    all.
+    """
+    for name in sorted(living):
         found.add(
             f"container {name}",
             "running",
             "stopped",
             f"stop container {name}",
-            lambda name=name: execute(engine, "stop", name),
+            functools.partial(stop_container, engine, name),
         )
     for name in served:
         found.add(
@@ -126,19 +136,19 @@ def plan_stop(found, engine, containers, served):
                 config["bridge"],
                 None,
                 f"take down the bridge of network {config['name']}",
-                lambda config=config: links.remove(config),
+                functools.partial(links.remove, config),
             )
 
 
-def plan_deletion(found, engine):
-    """Everything is removed as its own module would; what is only data goes with the directory."""
+def plan_deletion(found: Plan, engine: Engine) -> None:
+    """Remove everything as its own module would; what is only data goes with the directory."""
     for row in engine.db.all("SELECT name FROM containers ORDER BY name"):
         found.add(
             f"container {row['name']}",
             "present",
             None,
             f"remove container {row['name']}",
-            lambda name=row["name"]: execute(engine, "rm", "--force", "--volumes", name),
+            functools.partial(remove_container, engine, row["name"]),
         )
     for row in service.rows(engine):
         found.add(
@@ -154,18 +164,20 @@ def plan_deletion(found, engine):
             "present",
             None,
             f"remove network {config['name']}",
-            lambda config=config: links.remove(config),
+            functools.partial(links.remove, config),
         )
 
 
-def registry_plan(engine, name, state):
-    """What the module ``registry`` would do for this state, with all else as it is."""
+def registry_plan(engine: Engine, name: str, state: str) -> Plan:
+    """Plan what the module ``registry`` would do for this state, with all else as it is."""
     unchanged = dict.fromkeys(("listen", "path", "tls_cert", "tls_key", "users"))
     return registries.plan(engine, dict(unchanged, name=name, state=state, delete_storage=False))
 
 
-def running_containers(engine):
-    """The names of the containers whose process 1 lives, as their monitors wrote it down (``state.json``)."""
+def running_containers(engine: Engine) -> list[str]:
+    """Return the names of the containers whose process 1 lives, as their monitors wrote it down
+    (``state.json``).
+    """
     boot_now = boot_id()
     return [
         row["name"]
@@ -174,7 +186,7 @@ def running_containers(engine):
     ]
 
 
-def lives(now, boot_now):
+def lives(now: dict[str, Any], boot_now: str) -> bool:
     return (
         bool(now.get("pid"))
         and now.get("boot") == boot_now
@@ -182,16 +194,23 @@ def lives(now, boot_now):
     )
 
 
-def execute(engine, *words):
-    """One of Docker's commands, as the on-host command would do it. :raises EngineError: with its complaint."""
-    session = Session(engine)
-    cli.execute(session, *cli.read(list(words)))
-    if session.rc:
-        raise EngineError("; ".join(session.errors))
+def stop_container(engine: Engine, name: str) -> None:
+    """Stop a container, unless it is gone or has ended by now."""
+    with contextlib.suppress(NotFound), containers.held(engine, name) as record:
+        if containers.status(engine, record["id"])["status"] in containers.LIVING:
+            containers.stop(engine, record)
 
 
-def remove_engine(paths):
-    """The engine's files, its processes that wait for work, and what it has in the kernel for all containers together."""
+def remove_container(engine: Engine, name: str) -> None:
+    """Remove a container and its anonymous volumes, whether it runs or not, unless it is gone."""
+    with contextlib.suppress(NotFound), containers.held(engine, name) as record:
+        containers.remove(engine, record, force=True)
+
+
+def remove_engine(paths: Paths) -> None:
+    """Remove the engine's files, its processes that wait for work, and what it has in the kernel
+    for all containers together.
+    """
     zygotes = end_zygotes(paths)
     install.remove(paths)
     firewall.remove()
@@ -202,8 +221,10 @@ def remove_engine(paths):
         time.sleep(0.02)
 
 
-def end_zygotes(paths):
-    """End the processes from which monitors are forked: they hold nothing. Returns ``[(pid, its start time)]``."""
+def end_zygotes(paths: Paths) -> list[tuple[int, int | None]]:
+    """End the processes from which monitors are forked: they hold nothing. Return each with its
+    start time.
+    """
     found = []
     for name in entries(paths.run):
         if name.startswith("zygote-") and name.endswith(".sock"):
@@ -219,7 +240,7 @@ def end_zygotes(paths):
     return found
 
 
-def delete_data(engine):
+def delete_data(engine: Engine) -> None:
     engine.db.close()
     for path in (engine.paths.run, engine.paths.data):
         for name in entries(path):  # the others too where one is in use
@@ -235,8 +256,10 @@ def delete_data(engine):
         )
 
 
-def entries(path):
-    """The names in a directory; none where there is no such directory. One that is a file system of its own may stay, empty."""
+def entries(path: str) -> list[str]:
+    """List the names in a directory; none where there is no such directory. One that is a file
+    system of its own may stay, empty.
+    """
     try:
         return sorted(set(os.listdir(path)) - {"lost+found"})
     except FileNotFoundError:

@@ -226,8 +226,9 @@ class _OneAfterTheOther(Plan):
                 plan = make()
                 self.plans.append(plan)
                 self.extend(plan)
-                if plan.facts().get("containers"):
-                    stack.enter_context(_as_if_gone(engine, plan.facts()["containers"]))
+                facts: dict[str, Any] = plan.facts()
+                if facts.get("containers"):
+                    stack.enter_context(_as_if_gone(engine, facts["containers"]))
 
     def apply(self) -> None:
         self.plans, self.changes = [], []

@@ -25,10 +25,10 @@ class ActionModule(EngineAction):
                 "source: 'controller' does not go together with async, for the controller has to "
                 "stay connected"
             )
-        from ansible_collections.pycontainer.engine.plugins.plugin_utils import delivery
+        from ansible_collections.pycontainer.engine.plugins.plugin_utils import _delivery
 
         ask = super()._module
-        return delivery.carry_out(
+        return _delivery.carry_out(
             self,
             arguments,
             lambda request: ask(arguments, copy, task_vars, params={"delivery": request}),

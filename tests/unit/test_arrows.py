@@ -319,3 +319,25 @@ def test_one_version():
     from pycontainer.deploy import fingerprint
 
     assert yaml.safe_load((CHECKOUT / "galaxy.yml").read_text())["version"] == fingerprint.VERSION
+
+
+PLUGINS = sorted(
+    path
+    for folder in ("action", "modules", "module_utils", "plugin_utils", "doc_fragments")
+    for path in (CHECKOUT / "plugins" / folder).rglob("*.py")
+)
+
+
+@pytest.mark.parametrize("path", PLUGINS, ids=lambda path: str(path.relative_to(CHECKOUT)))
+def test_what_a_plugin_imports_of_the_collection_is_there(path):
+    """Also inside functions, which a task runs only now and then."""
+    own = "ansible_collections.pycontainer.engine."
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(own):
+            file = CHECKOUT.joinpath(*node.module[len(own) :].split("."))
+            for alias in node.names:
+                assert (
+                    file.with_suffix(".py").is_file()
+                    or (file / alias.name).with_suffix(".py").is_file()
+                    or (file / alias.name).is_dir()
+                ), f"{path}:{node.lineno} imports {alias.name} of {node.module}"

@@ -116,7 +116,6 @@ BACKWARDS = {
 
 # The same between parts.
 UPWARDS = {
-    "host/uninstall.py": "cli",
     "images/task.py": "delivery",
     "layers/formats.py": "images",
     "layers/workers.py": "images",

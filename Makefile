@@ -77,9 +77,10 @@ sanity: $(VENV)/.linters  ## ansible-test sanity and the other linters
 	@$(REQUIRE) test sanity
 	$(RUN) tests/sanity $(AND_PYTEST)
 
-generate: venv  ## what is made of the options' rows and of the declarations of system calls, written anew
+generate: venv  ## what is made of the options' rows, of the declarations of system calls and of the imports, written anew
 	$(BIN)/python devel/make_options.py
 	$(BIN)/python devel/make_ffi.py
+	$(BIN)/python devel/draw_chapters.py
 
 changelog: $(VENV)/.linters  ## CHANGELOG.rst from changelogs/fragments, as the next release is going to have it
 	tests/tools/changelog.sh

@@ -3,9 +3,10 @@
 """Make what follows from the rows of the container's options (``containers/options``).
 
     python devel/make_options.py            write the files
-    python devel/make_options.py --check    exit 1 and name the files that are not what this script makes
+    python devel/make_options.py --check    exit 1 and name what is not what this script makes
 
-The module's argument spec and documentation, the flags of ``run``, ``create`` and ``update``, and the table in the docs.
+The module's argument spec and documentation, the flags of ``run``, ``create`` and ``update``, and
+the table in the docs.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ HEAD = '''# Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """{doc}
 
-Made by devel/make_options.py from the rows in containers/options: change those, and run `make generate`.
+Made by devel/make_options.py from the rows in containers/options: change those, and run
+`make generate`.
 """
 
 from __future__ import annotations
@@ -60,7 +62,8 @@ def flags_of(row):
 def literal(value, column=0, ahead=0, behind=1):
     """Python's source of a value, in the layout of `ruff format`.
 
-    :param column: the indentation. :param ahead: what stands before it in its line. :param behind: what follows, as a comma.
+    :param column: the indentation. :param ahead: how much stands before it in its line.
+    :param behind: how much follows, as a comma.
     """
     flat = source(value)
     if column + ahead + len(flat) + behind <= WIDTH or not isinstance(value, (dict, list)):
@@ -227,7 +230,7 @@ def flags():
             said_by[row.name] = row.flag.split()[0]
     return (
         HEAD.format(
-            doc="The flags of ``run``, ``create`` and ``update`` that say what options of a container say."
+            doc="The flags of ``run``, ``create`` and ``update`` that say a container's options."
         )
         + "from .grammar import Flag\n\n"
         + "FLAGS = [\n"

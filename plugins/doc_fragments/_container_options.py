@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The documentation of a container's options.
 
-Made by devel/make_options.py from the rows in containers/options: change those, and run `make generate`.
+Made by devel/make_options.py from the rows in containers/options: change those, and run
+`make generate`.
 """
 
 from __future__ import annotations

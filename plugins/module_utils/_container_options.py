@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Ansible's argument spec of a container, data alone: it travels with every task.
 
-Made by devel/make_options.py from the rows in containers/options: change those, and run `make generate`.
+Made by devel/make_options.py from the rows in containers/options: change those, and run
+`make generate`.
 """
 
 from __future__ import annotations

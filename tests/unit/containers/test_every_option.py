@@ -1,8 +1,9 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every option and suboption does something: where its row says that it takes effect, in ``inspect``, and by its flag.
+"""Every option and suboption does something: where its row says, in ``inspect``, and by its flag.
 
-A new option needs a line in ``SAMPLES``: a value other than its default, and the command line that says the same.
+A new option needs a line in ``SAMPLES``: a value other than its default, and the command line that
+says the same.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ CHECKOUT = pathlib.Path(__file__).resolve().parents[3]
 class Sample:
     """A value of an option, and the command line that says it.
 
-    :param beside: other options that it needs. :param without: what the option is without it, for a suboption.
+    :param beside: other options that it needs. :param without: what the option is without it, for a
+        suboption.
     """
 
     def __init__(self, value, line, beside=None, without=None):
@@ -155,8 +157,9 @@ SAMPLES = {
     "cap_drop": Sample(["CHOWN"], "--cap-drop CHOWN"),
     "privileged": Sample(True, "--privileged"),
     "security_opts": Sample(
-        ["no-new-privileges", "seccomp=unconfined"],
-        "--security-opt no-new-privileges --security-opt seccomp=unconfined",
+        ["no-new-privileges", "seccomp=unconfined", "apparmor=theirs", "systempaths=unconfined"],
+        "--security-opt no-new-privileges --security-opt seccomp=unconfined "
+        "--security-opt apparmor=theirs --security-opt systempaths=unconfined",
     ),
     "sysctls": Sample({"net.core.somaxconn": "99"}, "--sysctl net.core.somaxconn=99"),
     "pid_mode": Sample("host", "--pid host"),
@@ -177,7 +180,9 @@ SAMPLES = {
     **of_health("start_interval", "7s", "--health-start-interval 7s"),
     **of_health("retries", 7, "--health-retries 7"),
     "log_driver": Sample("none", "--log-driver none"),
-    "log_options": Sample({"max-size": "1m"}, "--log-opt max-size=1m"),
+    "log_options": Sample(
+        {"max-size": "1m", "max-file": "2"}, "--log-opt max-size=1m --log-opt max-file=2"
+    ),
     "auto_remove": Sample(True, "--rm"),
 }
 
@@ -205,7 +210,10 @@ def test_what_is_made_of_the_rows_is_what_is_committed():
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_a_flag_says_the_same(name, tmp_path):
-    """The command line of the sample is what the module makes of its value; the row's flags are among it."""
+    """The command line of the sample is what the module makes of its value.
+
+    The row's flags are among it.
+    """
     sample, row, files = SAMPLES[name], ROWS[name], known(tmp_path)
     words = shlex.split(replaced(sample.line, files))
     line = words if "IMAGE" in words else [*words, "IMAGE"]
@@ -249,7 +257,10 @@ def test_an_option_takes_effect_and_inspect_shows_it(name, made):
 
 
 class Made:
-    """What was made of a definition: ``files`` by name, JSON parsed, and what ``inspect`` says, without ids that are new each time."""
+    """What was made of a definition: ``files`` by name, JSON parsed, and what ``inspect`` says.
+
+    Ids that are new each time are not in it.
+    """
 
     def __init__(self, engine, record):
         self.files, ident = {}, record["id"]

@@ -595,3 +595,10 @@ def test_a_volume_whose_target_is_relative_is_told_of_the_target(text):
         InvalidInput, match=f"^volumes: '{target}' is not valid; accepted: an absolute path$"
     ):
         storage.volume(text, "volumes")
+
+
+def test_inspect_shows_that_a_mount_is_labelled(monkeypatch):
+    monkeypatch.setattr(storage.selinux, "enabled", lambda: True)
+    shown = {}
+    options.OPTIONS["volumes"].show(options.definition({"volumes": ["/a:/b:ro,z"]}), shown)
+    assert shown["HostConfig"]["Binds"] == ["/a:/b:ro,z"]

@@ -1,8 +1,9 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The flags of ``run``, ``create`` and ``update`` that say what options of a container say.
+"""The flags of ``run``, ``create`` and ``update`` that say a container's options.
 
-Made by devel/make_options.py from the rows in containers/options: change those, and run `make generate`.
+Made by devel/make_options.py from the rows in containers/options: change those, and run
+`make generate`.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the flags of ``run``, ``create`` and ``update`` say, in the container module's options.
 
-Which flags there are follows from the rows of the options (``option_flags.py``). A flag whose text is not the option's
-value as it stands names the function below that reads it.
+Which flags there are follows from the rows of the options (``option_flags.py``). A flag whose text
+is not the option's value as it stands names the function below that reads it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ UPDATE_FLAGS = [flag for flag in option_flags.FLAGS if flag.option in option_fla
 def options(given: Given, flags: Iterable[Flag], at_home: bool = False) -> dict[str, Any]:
     """Return what a command line says as options of the container module: only what it names.
 
-    :param at_home: whether paths are relative to this process's directory, as at a terminal of the host.
+    :param at_home: whether paths are relative to this process's directory, as at a terminal of the
+        host.
     :raises InvalidInput, UsageError: naming the flag.
     """
     values = given.values
@@ -74,7 +75,7 @@ def _long(flag: Flag) -> str:
 
 
 def _relative(found: dict[str, Any]) -> None:
-    """Make absolute, in place, the paths of the host that were written from the current directory on."""
+    """Make paths of the host absolute that were written from the current directory on, in place."""
     if found.get("volumes"):
         found["volumes"] = [
             _home(item) if item.startswith(("./", "../", ".:", "..:")) else item
@@ -142,7 +143,10 @@ def _settings(name: str, items: Sequence[str]) -> dict[str, str]:
 
 
 def _hosts(name: str, items: Sequence[str]) -> dict[str, str]:
-    """``name:address`` each, or ``name=address`` as newer Dockers have it; an IPv6 address may be in brackets."""
+    """``name:address`` each, or ``name=address`` as newer Dockers have it.
+
+    An IPv6 address may be in brackets.
+    """
     pairs = [_pair(name, item) for item in items]
     return {host: address.strip("[]") for host, address in pairs}
 
@@ -218,7 +222,8 @@ def mount(text: str) -> dict[str, Any]:
     return found
 
 
-# {what a row says of its flag: (the flag's long name, what was said) -> the option's value}. "apart" is read with others, in `options`.
+# {what a row says of its flag: (the flag's long name, what was said) -> the option's value}.
+# What is "apart" is read with others, in `options`.
 READERS = {
     "": _same,
     "int": _integer,
@@ -240,7 +245,8 @@ READERS = {
 def environment(items: Sequence[str], files: Sequence[str]) -> dict[str, str]:
     """Variables of ``--env`` over those of ``--env-file``.
 
-    ``NAME`` alone takes the value from this process, and is left out where there is none, as Docker does.
+    ``NAME`` alone takes the value from this process, and is left out where there is none, as Docker
+    does.
     """
     found = {}
     for path in files:

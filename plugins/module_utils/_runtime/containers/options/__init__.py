@@ -1,13 +1,15 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options of a container, one row each (``table.py`` says what a row has): what a task may say, and what it means.
+"""The options of a container: what a task may say, and what it means. Each is one row.
 
-Rows and parsers lie by subject in ``process``, ``resources``, ``storage``, ``network``, ``security`` and
-``lifecycle``; ``behaviour`` has the options that are no part of a container. The chapter uses the kernel's lists of
-names and ``untrusted``, and no other chapter of containers.
+``table.py`` says what a row has.
 
-A *definition* is the normal form of what was asked for: ``{option: value}``, only options that somebody named. It is
-what ``containers.definition`` of the store holds.
+Rows and parsers lie by subject in ``process``, ``resources``, ``storage``, ``network``,
+``security`` and ``lifecycle``; ``behaviour`` has the options that are no part of a container. The
+chapter uses the kernel's lists of names and ``untrusted``, and no other chapter of containers.
+
+A *definition* is the normal form of what was asked for: ``{option: value}``, only options that
+somebody named. It is what ``containers.definition`` of the store holds.
 """
 
 from __future__ import annotations
@@ -35,10 +37,12 @@ ALIASES: dict[str, str] = {
 
 
 def definition(params: Mapping[str, Any]) -> Definition:
-    """Return the normal form of what a task says about a container. An option that it does not name is left out.
+    """Return the normal form of what a task says about a container.
 
-    :param params: the module's parameters, or any map with option names; None is "not named". Ansible leaves an alias that a task
-        uses beside the option that it stands for.
+    An option that it does not name is left out.
+
+    :param params: the module's parameters, or any map with option names; None is "not named".
+        Ansible leaves an alias that a task uses beside the option that it stands for.
     :raises InvalidInput: for a value that is not accepted, or an option that does not exist.
     """
     named = {name: value for name, value in params.items() if value is not None}
@@ -56,7 +60,10 @@ def definition(params: Mapping[str, Any]) -> Definition:
 
 
 def check_alone(params: Mapping[str, Any]) -> None:
-    """Refuse what stands beside ``containers`` and would be said to none of them. :raises InvalidInput:"""
+    """Refuse what stands beside ``containers`` and would be said to none of them.
+
+    :raises InvalidInput:
+    """
     for name, value in params.items():
         row = BEHAVIOUR.get(name)
         if row is not None and (row.of_list or value == row.default):
@@ -68,15 +75,19 @@ def check_alone(params: Mapping[str, Any]) -> None:
 
 
 def check(wanted: Definition) -> None:
-    """Refuse options that contradict each other, which no single one can see. :raises InvalidInput:"""
+    """Refuse options that contradict each other, which no single one can see.
+
+    :raises InvalidInput:
+    """
     for part in (resources, storage, network, security, lifecycle):
         part.check(wanted)
 
 
 def comparisons(value: Mapping[str, str] | None) -> dict[str, str]:
-    """Return a task's ``comparisons`` as ``{option: strict | ignore | allow_more_present}`` for every option.
+    """Return how each option is compared, by a task's ``comparisons``.
 
     :param value: what the task says. What it leaves out is as ``*`` says, else strict.
+    :returns: ``{option: "strict" | "ignore" | "allow_more_present"}`` for every option.
     :raises InvalidInput:
     """
     given = dict(value or {})
@@ -101,7 +112,8 @@ def differences(
 ) -> list[tuple[Option, Any, Any]]:
     """Say what has to change so that a container defined as ``now`` is as ``wanted`` says.
 
-    :param how: from :func:`comparisons`. :returns: ``[(Option, before, after)]`` in the table's order.
+    :param how: from :func:`comparisons`.
+    :returns: ``[(Option, before, after)]`` in the table's order.
     """
     found = []
     for name, option in OPTIONS.items():

@@ -1,6 +1,9 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Options about what a task does with a container. They are no part of the container, and are not compared."""
+"""Options about what a task does with a container.
+
+They are no part of the container, and are not compared.
+"""
 
 from __future__ import annotations
 

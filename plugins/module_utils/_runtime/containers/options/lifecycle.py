@@ -30,7 +30,8 @@ SHORTEST = 0.001  # Docker's smallest interval: 1 ms
 def healthcheck(value: Any, name: str) -> dict[str, Any]:
     """What of a health check is named, times in seconds.
 
-    :returns: ``{"test": ["NONE"] | ["CMD", ...] | ["CMD-SHELL", command], "interval", ..., "retries"}``.
+    :returns: any of ``test`` (``["NONE"]``, ``["CMD", ...]`` or ``["CMD-SHELL", command]``),
+        ``interval``, ``timeout``, ``start_period``, ``start_interval`` and ``retries``.
     """
     accepted = "test, " + ", ".join(HEALTH_DEFAULTS)
     if not isinstance(value, dict):
@@ -76,7 +77,9 @@ def health(
     image_health: dict[str, Any] | None,
     image_shell: list[str] | None = None,
 ) -> dict[str, Any] | None:
-    """The health check in force: the definition's over the image's over the defaults. None where there is none.
+    """The health check in force: the definition's over the image's over the defaults.
+
+    None where there is none.
 
     :param image_health: the image config's ``Healthcheck`` (durations in nanoseconds), or None.
     :param image_shell: its ``Shell``, for CMD-SHELL.
@@ -264,7 +267,7 @@ OPTIONS: tuple[Option, ...] = (
         aliases=["log_opt"],
         compare=MAP,
         change=LIVE,
-        place="run.json log",
+        place=("run.json log.max_size", "run.json log.max_file"),
         inspect=Shown("HostConfig.LogConfig.Config", _as_texts),
         flag=Flag("--log-opt", "Log option (max-size=10m, max-file=3)"),
         description="""

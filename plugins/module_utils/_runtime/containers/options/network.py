@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Options about the network: modes, networks, addresses, published ports, names.
 
-A published port's normal form is ``{"container_port", "protocol", "host_ip", "host_port"}``; ``host_port`` is a number,
-0 for "any that is free", or ``"9000-9010"`` for "any free one of these".
+A published port's normal form is ``{"container_port", "protocol", "host_ip", "host_port"}``;
+``host_port`` is a number, 0 for "any that is free", or ``"9000-9010"`` for "any free one of these".
 """
 
 from __future__ import annotations
@@ -150,7 +150,10 @@ def any_address(value: Any, name: str) -> str:
 
 
 def known_address(value: Any, name: str) -> str:
-    """An address for /etc/hosts. ``host-gateway`` stands for the host as the container's first network reaches it."""
+    """An address for /etc/hosts.
+
+    ``host-gateway`` stands for the host as the container's first network reaches it.
+    """
     return value if value == "host-gateway" else any_address(value, name)
 
 
@@ -220,7 +223,8 @@ def resolver_option(value: Any, name: str) -> str:
 def attachments(definition: Definition) -> list[Attachment]:
     """The networks that a container is on, in order; [] for modes without any.
 
-    ``network_mode`` bridge stands back where ``networks`` names others, as docker_container does it.
+    ``network_mode`` bridge stands back where ``networks`` names others, as docker_container does
+    it.
     """
     mode, named = definition.get("network_mode"), list(definition.get("networks") or ())
     if mode in ("none", "host") or (mode or "").startswith("container:"):
@@ -246,7 +250,8 @@ def _written(option: str, value: Any) -> Any:
         return ", ".join(entry["name"] for entry in value)
     if option == "published_ports":
         return ", ".join(
-            f"{port['host_ip']}:{port['host_port'] or ''}:{port['container_port']}/{port['protocol']}"
+            f"{port['host_ip']}:{port['host_port'] or ''}:"
+            f"{port['container_port']}/{port['protocol']}"
             for port in value
         )
     return value
@@ -402,7 +407,7 @@ OPTIONS: tuple[Option, ...] = (
         network_mode,
         default=DEFAULT_NETWORK,
         change=LIVE_ON_NETWORKS,
-        place="run.json network",
+        place=("run.json network.mode", "run.json network.attachments"),
         inspect="HostConfig.NetworkMode",
         flag="--network",
         description="""

@@ -26,7 +26,10 @@ IDS = 2**31  # user and group IDs are below
 
 
 def command(value: Any, name: str) -> list[str]:
-    """A list as it is. A text is split as a shell would, without a shell, as docker_container does."""
+    """A list as it is.
+
+    A text is split as a shell would, without a shell, as docker_container does.
+    """
     if isinstance(value, (list, tuple)):
         return [text(item, name) for item in value]
     try:
@@ -67,9 +70,10 @@ def lines_of(path: str, option: str) -> list[str]:
 
 
 def env_file(path: str) -> dict[str, str]:
-    """Read the variables of an env file: ``NAME=value`` lines. Blank lines and those that begin with # are skipped.
+    """Read the variables of an env file: ``NAME=value`` lines.
 
-    As in Docker, the value is taken as it stands (no quotes, no expansion).
+    Blank lines and those that begin with # are skipped. As in Docker, the value is taken as it
+    stands: no quotes, no expansion.
     """
     result = {}
     for number, content in enumerate(lines_of(path, "env_file"), 1):
@@ -85,7 +89,10 @@ def env_file(path: str) -> dict[str, str]:
 
 
 def user(value: Any, name: str) -> str:
-    """``user[:group]``, each a name or a number. They are looked up in the container's root when it starts."""
+    """``user[:group]``, each a name or a number.
+
+    They are looked up in the container's root when it starts.
+    """
     value = line(value, name).strip()
     first, colon, second = value.partition(":")
     if not first or (colon and not second) or ":" in second:
@@ -125,7 +132,7 @@ def umask(value: Any, name: str) -> str:
 
 
 def stop_signal(value: Any, name: str) -> str:
-    """A signal by name (with or without SIG) or number, as its name: ``SIGTERM``, ``SIGRTMIN+3``."""
+    """A signal's name (with or without SIG) or number, as its name: ``SIGTERM``, ``SIGRTMIN+3``."""
     word = text(value, name).strip().upper()
     if word.isascii() and word.isdigit():
         number = int(word)

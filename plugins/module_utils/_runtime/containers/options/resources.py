@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 SMALLEST_MEMORY = 6 << 20  # Docker's: below it a container can't even be set up
 RLIMITS = (
-    "as core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack"
+    "as core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime "
+    "sigpending stack"
 ).split()
 UNLIMITED = -1
 DEVICE_RATES = ("device_read_bps", "device_write_bps", "device_read_iops", "device_write_iops")
@@ -68,7 +69,10 @@ def pids(value: Any, name: str) -> int:
 
 
 def cpu_set(value: Any, name: str) -> str:
-    """A list of CPU or node numbers (``0-2,5``) with its ranges merged; empty for no restriction."""
+    """A list of CPU or node numbers (``0-2,5``) with its ranges merged.
+
+    Empty for no restriction.
+    """
     parts: list[list[int]] = []
     for number in numbers_of(value, name):
         if parts and number == parts[-1][1] + 1:
@@ -115,7 +119,7 @@ def device_rate(parse: Parser) -> Parser:
 
 
 def ulimit(value: Any, name: str) -> str:
-    """``name:soft[:hard]`` with -1 or ``unlimited`` for none, as ``name:soft:hard`` with -1 for none."""
+    """``name:soft[:hard]``, with -1 or ``unlimited`` for none, as ``name:soft:hard``, with -1."""
     parts = line(value, name).replace("=", ":", 1).split(":")
     accepted = "name:soft[:hard] with numbers or 'unlimited', name one of " + ", ".join(RLIMITS)
     if len(parts) not in (2, 3) or parts[0].lower() not in RLIMITS:
@@ -257,7 +261,7 @@ OPTIONS: tuple[Option, ...] = (
         cpus,
         default=0,
         change=LIVE,
-        place="config.json linux.resources.cpu.quota",
+        place=("config.json linux.resources.cpu.quota", "config.json linux.resources.cpu.period"),
         inspect=Shown("HostConfig.NanoCpus", _nano),
         flag=Flag("--cpus", "CPUs (1.5)", update=True),
         description="""

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Options about isolation: capabilities, namespaces shared with the host or another container, kernel parameters, filters."""
+"""Options about isolation: capabilities, shared namespaces, kernel parameters, filters."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 SECCOMP_LARGEST = 1 << 20  # bytes of a profile
 AUTO_SIZE = 65536  # ids of a container's own user namespace: all that images use
 
-# Kernel parameters of the IPC namespace (ipc_namespaces(7)); everything in net.* is of the network namespace.
+# Kernel parameters of the IPC namespace (ipc_namespaces(7)); all of net.* is of the network's.
 IPC_SYSCTLS = (
     "kernel.msgmax",
     "kernel.msgmnb",
@@ -68,7 +68,10 @@ def sysctl(value: Any, name: str) -> str:
 
 
 def shared(*words: str) -> Parser:
-    """Make a parser for what a namespace can be shared with: one of ``words``, or ``container:<name>`` where that is among them."""
+    """Make a parser for what a namespace can be shared with: one of ``words``.
+
+    ``container:`` among them is for ``container:<name>``.
+    """
     accepted = ", ".join(word + "<name>" if word.endswith(":") else word for word in words)
 
     def parse(value: Any, name: str) -> str:
@@ -83,7 +86,10 @@ def shared(*words: str) -> Parser:
 
 
 def security_opt(value: Any, name: str) -> str:
-    """One security option as ``key=value``. A seccomp file's content takes the place of its path, so that an edit shows."""
+    """One security option as ``key=value``.
+
+    A seccomp file's content takes the place of its path, so that an edit shows.
+    """
     value = line(value, name).strip()
     # "key:value" is Docker's old form.
     key, _found, setting = value.partition("=") if "=" in value else value.partition(":")
@@ -118,7 +124,7 @@ def _key(entry: str) -> str:
 
 
 def seccomp_file(path: str, name: str) -> str:
-    """A seccomp profile in the form of the runtime specification or of Docker, as one line of JSON."""
+    """A seccomp profile, in the runtime specification's form or Docker's, as one line of JSON."""
     if not os.path.isabs(path):
         raise InvalidInput(
             name, "seccomp=" + path, "unconfined, or the absolute path of a profile on the host"
@@ -185,7 +191,10 @@ def id_map(value: Any, name: str) -> str:
 
 
 def maps(definition: Definition) -> tuple[Extents, Extents] | None:
-    """``(uid extents, gid extents)`` of ``uidmap`` and ``gidmap``, where one stands for both; None without them."""
+    """``(uid extents, gid extents)`` of ``uidmap`` and ``gidmap``, where one stands for both.
+
+    None without them.
+    """
     uids, gids = definition.get("uidmap"), definition.get("gidmap")
     if not uids and not gids:
         return None
@@ -201,7 +210,10 @@ def _extents(entries: list[str]) -> Extents:
 
 
 def settings(definition: Definition) -> dict[str, str]:
-    """``security_opts`` as a map, e.g. ``{"no-new-privileges": "true"}``; those of ``label`` excepted."""
+    """``security_opts`` as a map, e.g. ``{"no-new-privileges": "true"}``.
+
+    Those of ``label`` excepted.
+    """
     return dict(
         entry.split("=", 1)
         for entry in definition.get("security_opts", ())
@@ -210,7 +222,10 @@ def settings(definition: Definition) -> dict[str, str]:
 
 
 def labels(definition: Definition) -> dict[str, str]:
-    """What ``security_opts`` say of SELinux: any of user, role, type, level with its value; or ``{"disable": ""}``."""
+    """What ``security_opts`` say of SELinux.
+
+    :returns: any of user, role, type, level with its value, or ``{"disable": ""}``.
+    """
     given = (
         entry[len("label=") :]
         for entry in definition.get("security_opts", ())
@@ -340,7 +355,12 @@ OPTIONS: tuple[Option, ...] = (
         elements="str",
         compare=SET,
         key=_key,
-        place=("config.json process.noNewPrivileges", "config.json linux.seccomp"),
+        place=(
+            "config.json process.noNewPrivileges",
+            "config.json linux.seccomp",
+            "config.json process.apparmorProfile",
+            "config.json linux.maskedPaths",
+        ),
         inspect=Shown("HostConfig.SecurityOpt", unset=None),
         flag=Flag("--security-opt", "no-new-privileges, seccomp=..., apparmor=..., label=..."),
         description="""

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Options about files: volumes, mounts, tmpfs, devices, the size of /dev/shm, a read-only root.
 
-``volumes`` and ``mounts`` have one normal form, so that the two spellings of one mount don't look like a difference:
-``{"type": "bind" | "volume" | "tmpfs", "source", "target", "read_only", "propagation", "no_copy", "tmpfs_size",
-"tmpfs_mode"}``; a volume without a source is anonymous. Where files have labels, ``relabel`` is beside them: Docker's mode z or Z.
+``volumes`` and ``mounts`` have one normal form, so that the two spellings of one mount don't look
+like a difference: ``{"type": "bind" | "volume" | "tmpfs", "source", "target", "read_only",
+"propagation", "no_copy", "tmpfs_size", "tmpfs_mode"}``; a volume without a source is anonymous.
+Where files have labels, ``relabel`` is beside them: Docker's mode z or Z.
 """
 
 from __future__ import annotations
@@ -80,9 +81,15 @@ def mount(kind: str, source: str, target: str, **more: Any) -> Mount:
 
 
 def volume(value: Any, name: str) -> Mount:
-    """``[source:]target[:modes]``: a name makes a named volume, an absolute path a bind mount, none an anonymous volume."""
+    """``[source:]target[:modes]``.
+
+    A name is a named volume, an absolute path a bind mount, no source an anonymous volume.
+    """
     parts = line(value, name).split(":")
-    accepted = "target, name:target[:modes] or /host/path:target[:modes], where target is an absolute path in the container"
+    accepted = (
+        "target, name:target[:modes] or /host/path:target[:modes], "
+        "where target is an absolute path in the container"
+    )
     if len(parts) > 3 or not all(parts):
         raise InvalidInput(name, value, accepted)
     if len(parts) == 1:
@@ -199,7 +206,10 @@ def file_mode(value: Any, name: str) -> str:
 
 
 def tmpfs(value: Any, name: str) -> str:
-    """``/path[:options]`` with the options in a fixed order; Docker's noexec, nosuid, nodev unless the options say otherwise."""
+    """``/path[:options]`` with the options in a fixed order.
+
+    Docker's noexec, nosuid, nodev unless the options say otherwise.
+    """
     where, _colon, options = line(value, name).partition(":")
     flags = {"ro": "rw", "noexec": "noexec", "nosuid": "nosuid", "nodev": "nodev"}
     sizes = {}
@@ -288,8 +298,8 @@ def mounts_of(definition: Definition) -> list[Mount]:
 def respelled(now: Definition, wanted: Definition) -> Definition:
     """Return ``now`` with each mount under the option in which ``wanted`` names its place.
 
-    Which of the two it was said in is no difference. A place that had a tmpfs and is now asked for as a mount, or
-    the other way round, is free: what is there differs anyway.
+    Which of the two it was said in is no difference. A place that had a tmpfs and is now asked for
+    as a mount, or the other way round, is free: what is there differs anyway.
     """
     result = dict(now)
     keys = {"volumes": _place, "mounts": _place, "tmpfs": _path}
@@ -325,6 +335,8 @@ def _binds(entries: list[Mount]) -> list[str]:
     for entry in entries:
         if entry["source"]:
             modes = ["ro" if entry["read_only"] else "rw"]
+            if entry.get("relabel"):
+                modes.append(entry["relabel"])
             if entry["propagation"] not in ("", "rprivate"):
                 modes.append(entry["propagation"])
             if entry["no_copy"]:

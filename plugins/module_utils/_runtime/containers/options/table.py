@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a row of the table of options says.
 
-A row is all that is written down about an option. ``make generate`` makes the module's argument spec, its
-documentation, the flags of ``run``, ``create`` and ``update`` and the table in the docs from the rows.
-How two values compare, what a change costs and what ``inspect`` shows are read from them as they are.
+A row is all that is written down about an option. ``make generate`` makes the module's argument
+spec, its documentation, the flags of ``run``, ``create`` and ``update`` and the table in the docs
+from the rows. How two values compare, what a change costs and what ``inspect`` shows are read from
+them as they are.
 
-Both sides of every comparison are in the normal form that the row's parser returns: there is no echo of an
-engine to compare with, only what was asked for before.
+Both sides of every comparison are in the normal form that the row's parser returns: there is no
+echo of an engine to compare with, only what was asked for before.
 """
 
 from __future__ import annotations
@@ -26,10 +27,12 @@ if TYPE_CHECKING:
 # How a task's ``comparisons`` may have an option compared.
 STRICT, IGNORE, ALLOW_MORE = "strict", "ignore", "allow_more_present"
 
-# What a value is to a comparison: one whole, a list whose order counts, one whose order does not, names and values.
+# What a value is to a comparison: one whole, a list whose order counts, one whose order does not,
+# names and values.
 VALUE, LIST, SET, MAP = "value", "list", "set", "map"
 
-# What a change costs a container that runs: nothing, a new container, or nothing as long as it stays on networks of its own.
+# What a change costs a container that runs: nothing, a new container, or nothing as long as it
+# stays on networks of its own.
 LIVE, REPLACE, LIVE_ON_NETWORKS = "live", "replace", "live on networks"
 
 _EMPTY: dict[str, Callable[[], Any]] = {VALUE: lambda: None, LIST: list, SET: list, MAP: dict}
@@ -52,7 +55,8 @@ class Shown:
 
     :param key: Docker's, with dots: ``HostConfig.Memory``.
     :param form: a function of the option's normal form, where Docker has another one.
-    :param unset: what ``form`` gets when nobody named the option. Without it that is the option's default.
+    :param unset: what ``form`` gets when nobody named the option. Without it that is the option's
+        default.
     """
 
     __slots__ = ("key", "form", "unset")
@@ -64,7 +68,10 @@ class Shown:
 
 
 class Computed:
-    """A key of ``inspect`` that ``view/inspection.py`` makes, as the image, the run or the documents have a say in it."""
+    """A key of ``inspect`` that ``view/inspection.py`` makes.
+
+    The image, the run or the documents have a say in it.
+    """
 
     __slots__ = ("key",)
 
@@ -78,7 +85,8 @@ class Flag:
     :param names: in Docker's help form: ``-m, --memory``. :param help: one line.
     :param update: whether ``update`` has it too.
     :param kind: ``switch``, ``value`` or ``list``. Without it, what fits the option's type.
-    :param reads: how ``cli/run_flags.py`` makes a value of the text: a key of its ``READERS``. Without it, what fits the type.
+    :param reads: how ``cli/run_flags.py`` makes a value of the text: a key of its ``READERS``.
+        Without it, what fits the type.
     """
 
     __slots__ = ("names", "help", "update", "kind", "reads")
@@ -98,10 +106,13 @@ class Row:
     """What Ansible and the command line are told of an option.
 
     :param name: as a task spells it. :param type: Ansible's, with ``elements`` and ``choices``.
-    :param flag: its :class:`Flag`, or several; a text names the flag of another row that says it as well,
-        and the key in that: ``--mount readonly``. :class:`Nowhere` says why there is none. A :class:`TaskOption` needs none.
-    :param description: the documentation, with Ansible's markup. Blank lines are between paragraphs.
-    :param version_added: the collection's version that brought it, for what came later than the module.
+    :param flag: its :class:`Flag`, or several; a text names the flag of another row that says it as
+        well, and the key in that: ``--mount readonly``. :class:`Nowhere` says why there is none. A
+        :class:`TaskOption` needs none.
+    :param description: the documentation, with Ansible's markup. Blank lines are between
+        paragraphs.
+    :param version_added: the collection's version that brought it, for what came later than the
+        module.
     """
 
     __slots__ = (
@@ -139,7 +150,8 @@ class TaskOption(Row):
     """A row about what a task does with a container. It is no part of the container.
 
     :param default: Ansible's, which a task that does not name the option has too.
-    :param of_list: whether it is about a list of containers. Any other stands in each entry of the list.
+    :param of_list: whether it is about a list of containers. Any other stands in each entry of the
+        list.
     """
 
     __slots__ = ("default", "of_list")
@@ -152,7 +164,7 @@ class TaskOption(Row):
 
 
 class Suboption(Row):
-    """A row about a key of an option that is a map, or a list of maps. The option's parser reads it.
+    """A row about a key of an option that is a map or a list of maps, whose parser reads it.
 
     :param place: as :class:`Option` has it. :param inspect: as :class:`Option` has it.
     :param required: whether Ansible asks for it. :param default: Ansible's.
@@ -178,21 +190,23 @@ class Suboption(Row):
 class Option(Row):
     """A row about an option that is part of a container.
 
-    :param parse: ``parse(value, name)`` returns the normal form, or raises InvalidInput. Without it, one of ``choices`` is accepted.
+    :param parse: ``parse(value, name)`` returns the normal form, or raises InvalidInput. Without
+        it, one of ``choices`` is accepted.
     :param default: the normal form of "not asked for".
     :param compare: VALUE, LIST, SET or MAP.
-    :param key: of a list or set: a function of a member, for what there can be one of, e.g. a mount's place.
-        Without it, that is the member itself.
+    :param key: of a list or set: a function of a member, for what there can be one of, e.g. a
+        mount's place. Without it, that is the member itself.
     :param change: what a change costs a container that runs: LIVE, LIVE_ON_NETWORKS or REPLACE.
-    :param place: where it takes effect, a file of the container's directory and a key in it: ``config.json process.cwd``,
-        ``run.json stop.signal``, ``resolv.conf``. Several where it has several effects. :class:`Nowhere` says why there is none.
-    :param inspect: Docker's key, where ``docker inspect`` shows it: a text for one that shows the normal form,
-        :class:`Shown`, :class:`Computed`, or :class:`Nowhere` with the reason.
+    :param place: where it takes effect, a file of the container's directory and a key in it:
+        ``config.json process.cwd``, ``run.json stop.signal``, ``resolv.conf``. Several where it has
+        several effects. :class:`Nowhere` says why there is none.
+    :param inspect: Docker's key, where ``docker inspect`` shows it: a text for one that shows the
+        normal form, :class:`Shown`, :class:`Computed`, or :class:`Nowhere` with the reason.
     """
 
     __slots__ = ("parse", "default", "compare", "key", "change", "place", "inspect")
 
-    # Each argument by its name, not handed on to Row's: there are many rows, and every task makes them.
+    # Not by way of Row's: there are many rows, and every task makes them.
     def __init__(
         self,
         name: str,
@@ -236,7 +250,10 @@ class Option(Row):
         return wanted
 
     def _with(self, now: list[Any], wanted: list[Any]) -> list[Any]:
-        """The members of ``now`` with those of ``wanted``, each in the place of what it can't stand beside, else at the end."""
+        """The members of ``now`` with those of ``wanted``.
+
+        Each stands in the place of what it can't be beside, else at the end.
+        """
         key = self.key or (lambda member: member)
         keys = [key(member) for member in wanted]
         more = [wanted[keys.index(key(had))] if key(had) in keys else had for had in now]

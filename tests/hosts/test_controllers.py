@@ -109,7 +109,7 @@ def test_quickstart_twice(bare_hosts):
     )
     assert (
         bare_hosts.execute(
-            "h2", "test", "-s", "/var/lib/pycontainer/runtime/current/oci.bundle"
+            "h2", "test", "-s", "/var/lib/pycontainer/runtime/current/oci.archive"
         ).returncode
         == 0
     )

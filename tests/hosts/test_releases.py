@@ -33,7 +33,7 @@ def test_quickstart_twice(run_book, play, release):
     assert "Hello from a container" in first.output
     assert (
         fleet.execute(
-            "h1", "test", "-s", "/var/lib/pycontainer/runtime/current/oci.bundle"
+            "h1", "test", "-s", "/var/lib/pycontainer/runtime/current/oci.archive"
         ).returncode
         == 0
     )

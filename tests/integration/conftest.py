@@ -14,7 +14,7 @@ import pytest
 from pycontainer.deploy import fingerprint, install
 from pycontainer.kernel import cgroups
 from pycontainer.kernel.cgroups.hierarchy import freezer
-from pycontainer.oci.command import bundle
+from pycontainer.oci.command import module_archive
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -65,7 +65,7 @@ def compiled_once():
             os.path.join(partial, install.OCI_COMMAND), "w"
         ) as file:  # it alone holds where it lies
             file.write(
-                bundle.start(
+                module_archive.start(
                     python["interpreter"],
                     copy.path,
                     list(dict.fromkeys(filter(None, python["libraries"].values()))),

@@ -115,7 +115,7 @@ def test_the_oci_command_runs_from_its_bundle(engine):
         ), done.stderr
     os.rename(package + ".away", package)
     for content in (b"something else", None):
-        with open(os.path.join(copy.path, "oci.bundle"), "wb") as file:
+        with open(os.path.join(copy.path, "oci.archive"), "wb") as file:
             file.write(content or b"")
         assert listed()
 
@@ -123,7 +123,7 @@ def test_the_oci_command_runs_from_its_bundle(engine):
 def test_a_bundle_is_replaced_not_written_over(engine):
     """Who reads one at that moment reads it to its end."""
     copy = install.ensure(engine)
-    path = pathlib.Path(copy.path, "oci.bundle")
+    path = pathlib.Path(copy.path, "oci.archive")
     with path.open("rb") as reader:
         whole = path.read_bytes()
         install.record_host(copy.path, copy, install.choose())

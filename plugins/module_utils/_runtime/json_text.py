@@ -125,6 +125,29 @@ def dump(value, indent=None):
     return "".join(_encoder()(value, 0))
 
 
+def write_whole(path: str, data: bytes, mode: int, temporary: str | None = None) -> None:
+    """Make ``data`` the content of the file at ``path``: all of it or, where there is no room, as before. It is not synced.
+
+    :param temporary: the name under which it is written first, by default ``path`` with ".new".
+    :raises OSError: with the file's name.
+    """
+    temporary = temporary or path + ".new"
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+    try:
+        try:
+            while data:
+                data = data[os.write(fd, data) :]
+        finally:
+            os.close(fd)
+        os.rename(temporary, path)
+    except OSError as error:
+        try:
+            os.unlink(temporary)
+        except OSError:
+            pass
+        raise OSError(error.errno, os.strerror(error.errno or 0), path) from None
+
+
 def _lines(value, step, line):
     if isinstance(value, (dict, list)) and value:
         brackets, inner = "{}" if isinstance(value, dict) else "[]", line + step

@@ -12,7 +12,7 @@ import subprocess
 
 import pytest
 from pycontainer.kernel import cgroups
-from pycontainer.oci.command import arguments
+from pycontainer.oci.command import main
 from support import mutations
 
 HUGE = "9" * 5000
@@ -168,8 +168,9 @@ def test_odd_words_for_every_option(runtime, bundle, tmp_path, value):
     """Each option that takes a value, with one that is none; what is taken does no harm."""
     runtime.detached(bundle, "c")
     endless = {"events", "run"}
-    for command, (_what, words, _least, _most, table) in arguments.COMMANDS.items():
-        for entry in table:
+    for command in main.COMMANDS:
+        words = main.find(command).arguments
+        for entry in main.find(command).options:
             name, equals, _kind = entry.partition("=")
             name = name.partition("|")[0]
             if (

@@ -4,9 +4,12 @@
 
 from __future__ import annotations
 
+import pathlib
+
 import pytest
-from pycontainer.oci.command import arguments
-from pycontainer.oci.command.arguments import Usage, parse
+from pycontainer.oci.command import arguments, main
+from pycontainer.oci.command.arguments import Usage
+from pycontainer.oci.command.main import parse
 
 
 def test_global_options_then_a_command_with_its_own():
@@ -107,22 +110,28 @@ def test_calls_that_are_none(words, said):
 
 
 def test_every_command_has_a_help_text_with_its_options():
-    for command, entry in arguments.COMMANDS.items():
-        text = arguments.help_text(command)
-        assert all("--" + option.split("=")[0].split("|")[0] in text for option in entry[4])
-        assert parse([command, "--help"]).given["help"]
-        assert command in arguments.help_text(None)
+    everything = arguments.help_text(None, main.COMMANDS, main.find)
+    for name in main.COMMANDS:
+        command = main.find(name)
+        text = arguments.help_text(name, main.COMMANDS, main.find)
+        assert all("--" + option.split("=")[0].split("|")[0] in text for option in command.options)
+        assert parse([name, "--help"]).given["help"]
+        assert name in everything and command.summary in everything
     assert parse(["help"]).options["help"] and parse(["help", "run"]).command == "run"
 
 
 def test_every_command_has_its_function():
-    from importlib import import_module
+    for name in main.COMMANDS:
+        assert callable(getattr(main.load(name), name))
 
-    from pycontainer.oci.command import main
 
-    for command in arguments.COMMANDS:
-        assert callable(
-            getattr(
-                import_module("pycontainer.oci.command.commands." + main._PLACES[command]), command
-            )
-        )
+def test_every_file_is_a_command():
+    """But what two of them have in common."""
+    package = pathlib.Path(main.__file__).parent
+    files = {
+        path.stem: folder
+        for folder in ("commands", "queries")
+        for path in (package / folder).glob("[!_]*.py")
+    }
+    assert files.pop("criu_options") == "commands"
+    assert files == main.COMMANDS

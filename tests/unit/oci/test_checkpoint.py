@@ -9,12 +9,12 @@ import os
 import pytest
 from pycontainer.errors import EngineError, InvalidInput, Unsupported
 from pycontainer.oci.checkpoint import criu, save
-from pycontainer.oci.command import arguments
-from pycontainer.oci.command.commands import checkpoint
+from pycontainer.oci.command import main
+from pycontainer.oci.command.commands import checkpoint, restore
 
 
 def call(root, *words):
-    made = arguments.parse(list(words))
+    made = main.parse(list(words))
     made.options["root"] = str(root)
     return made
 
@@ -28,12 +28,12 @@ def call(root, *words):
 )
 def test_values(tmp_path, options, names):
     with pytest.raises(InvalidInput, match=names):
-        checkpoint.restore(call(tmp_path, "restore", *options, "c1"), None)
+        restore.restore(call(tmp_path, "restore", *options, "c1"), None)
 
 
 def test_no_images(tmp_path):
     with pytest.raises(InvalidInput, match="--image-path.*checkpoint has written"):
-        checkpoint.restore(
+        restore.restore(
             call(tmp_path / "root", "restore", "--image-path", str(tmp_path), "c1"), None
         )
 
@@ -54,7 +54,7 @@ def test_no_criu(tmp_path):
     with pytest.raises(
         Unsupported, match=f"CRIU is not installed: there is no program {tmp_path / 'none'}"
     ):
-        checkpoint.restore(call(tmp_path / "root", *words), None)
+        restore.restore(call(tmp_path / "root", *words), None)
     assert os.listdir(tmp_path) == ["inventory.img"]
 
 
@@ -63,7 +63,7 @@ def test_criu_that_does_not_work(tmp_path):
     with pytest.raises(
         Unsupported, match="CRIU at /bin/false does not work with this kernel.*by its own check$"
     ):
-        checkpoint.restore(
+        restore.restore(
             call(
                 tmp_path / "root",
                 "--criu",

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from pycontainer.oci.command.commands import features
+from pycontainer.oci.command.queries import features
 
 OPTIONS = """async atime bind defaults dev diratime dirsync exec iversion lazytime loud noatime nodev nodiratime noexec noiversion nolazytime norelatime
     nostrictatime nosuid nosymfollow private ratime rbind rdev rdiratime relatime remount rexec rnoatime rnodev rnodiratime rnoexec rnorelatime rnostrictatime

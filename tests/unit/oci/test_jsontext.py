@@ -72,7 +72,7 @@ def test_a_start_imports_little():
         "for name in ('contextlib', 'collections', 'functools', 're', 'enum', 'json', 'types', "
         "'operator'): sys.modules.pop(name, None)\n"
         "from pycontainer.oci.command import foreground, main; from "
-        "pycontainer.oci.command.commands import lifecycle\n"
+        "pycontainer.oci.command.commands import run\n"
         "print(sorted({'json', 're', 'enum', 'contextlib', 'collections', 'argparse', 'signal', 'socket', 'subprocess', 'pathlib', 'shutil', 'tempfile',"
         " 'pycontainer.kernel.seccomp.compiler', 'pycontainer.oci.launch.join', "
         "'pycontainer.kernel.systemd.dbus'} & set(sys.modules)))"

@@ -10,7 +10,7 @@ import pytest
 from pycontainer.errors import Conflict, EngineError, InvalidInput, NotFound
 from pycontainer.kernel.processes import procfs
 from pycontainer.oci.command import states
-from pycontainer.oci.command.commands import ending
+from pycontainer.oci.command.commands import kill
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_names_that_are_none(ident):
     ],
 )
 def test_signals(text, number):
-    assert ending.signal_number(text) == number
+    assert kill.signal_number(text) == number
 
 
 @pytest.mark.parametrize(
@@ -108,4 +108,4 @@ def test_signals(text, number):
 )
 def test_signals_that_are_none(text):
     with pytest.raises(InvalidInput, match="signal"):
-        ending.signal_number(text)
+        kill.signal_number(text)

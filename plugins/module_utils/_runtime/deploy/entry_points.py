@@ -39,18 +39,21 @@ def everything():
     from ..images.library import compare, recovery  # noqa: F401,F811
     from ..images.plans import squash  # noqa: F401,F811
     from ..networks import ports, recovery, resolv, task  # noqa: F401,F811
-    from ..oci.command import bundle, loader, main  # noqa: F401
+    from ..oci.command import loader, main, module_archive  # noqa: F401
     from ..oci.command.commands import (  # noqa: F401
         checkpoint,
-        ending,
-        events,
+        create,
+        delete,
         exec,
-        features,
-        lifecycle,
-        limits,
-        showing,
-        template,
+        kill,
+        pause,
+        restore,
+        resume,
+        run,
+        start,
+        update,
     )
+    from ..oci.command.queries import events, features, list, ps, spec, state  # noqa: F401
     from ..oci.launch import sealed_interpreter  # noqa: F401
     from ..registry import task  # noqa: F401,F811
     from ..registry.http import server  # noqa: F401,F811

@@ -20,7 +20,7 @@ import subprocess
 import sys
 
 from ..errors import Unsupported
-from ..oci.command import bundle
+from ..oci.command import module_archive
 from ..store import locks
 from ..store.files import read_json, sync_directory, write_json, write_whole
 from ..store.paths import DATA, PASSABLE, RUN
@@ -58,7 +58,7 @@ ENTRIES = {"registry-service": "registry.service.supervisor", "oci": "oci.comman
 
 OCI_COMMAND = "pycontainer-oci"
 FOR_ROOT = ("lock", "start.py", "host.json")  # of a copy's files; the rest is every user's
-BUNDLE = "import sys; sys.path.insert(0, %(here)r); sys.path.extend(%(paths)r); from pycontainer.oci.command.bundle import write; write(%(here)r)"
+BUNDLE = "import sys; sys.path.insert(0, %(here)r); sys.path.extend(%(paths)r); from pycontainer.oci.command.module_archive import write; write(%(here)r)"
 
 PROBE = """\
 import json, os, sys
@@ -327,7 +327,7 @@ def record_host(directory, copy, python):
     )
     write_whole(
         os.path.join(directory, OCI_COMMAND),
-        bundle.start(python["interpreter"], copy.path, directories),
+        module_archive.start(python["interpreter"], copy.path, directories),
         mode=0o755,
     )
     subprocess.run(

@@ -21,7 +21,6 @@ from ...kernel.isolation import namespaces
 from ...kernel.mounts import rootfs
 from ...kernel.processes import procfs
 from ...untrusted.files import Unacceptable
-from ..command import states
 from ..spec import mounts
 from . import criu
 
@@ -144,7 +143,7 @@ class Directories:
 
 
 def write(images, name, value):
-    states.write_whole(os.path.join(images, name), json_text.dump(value).encode(), 0o600)
+    json_text.write_whole(os.path.join(images, name), json_text.dump(value).encode(), 0o600)
 
 
 def read(images, name):

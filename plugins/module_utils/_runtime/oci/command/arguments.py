@@ -1,15 +1,22 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The command line of ``pycontainer-oci``, runc's: a table of commands and options, and what reads a call by it.
+"""Read the command line of ``pycontainer-oci``, which is runc's. Each command's options are in its own file.
 
 An option is written ``--name value``, ``--name=value``, ``-n value`` or ``-nvalue``; flags with one letter can be put together.
-In the table: ``name``, ``name|n`` with a letter, then ``=`` for a value, ``=#`` for a number, ``=*`` for one that can be given
-several times; nothing for a flag.
+In a table of options: ``name``, ``name|n`` with a letter, then ``=`` for a value, ``=#`` for a number, ``=*`` for one that can be
+given several times; nothing for a flag.
 """
 
 from __future__ import annotations
 
 from ...errors import EngineError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+    from typing import Any
+
+    Find = Callable[[str], "Command"]
 
 GLOBAL = (
     "root=",
@@ -23,201 +30,107 @@ GLOBAL = (
     "version|v",
     "help|h",
 )
-_CREATE = (
-    "bundle|b=",
-    "console-socket=",
-    "pid-file=",
-    "no-pivot",
-    "no-new-keyring",
-    "preserve-fds=#",
-    "config|f=",
-    "no-subreaper",
-    "pidfd-socket=",
-)
-_CRIU = (
-    "image-path=",
-    "work-path=",
-    "tcp-established",
-    "ext-unix-sk",
-    "shell-job",
-    "lazy-pages",
-    "file-locks",
-    "manage-cgroups-mode=",
-    "empty-ns=*",
-    "auto-dedup",
-)
-
-# command: (what it does, its arguments, how many at least, at most (None: any number), options)
-COMMANDS = {
-    "create": ("make a container and its process, which waits to be started", "ID", 1, 1, _CREATE),
-    "start": ("execute the program of a created container", "ID", 1, 1, ()),
-    "run": ("create and start a container", "ID", 1, 1, _CREATE + ("detach|d", "keep")),
-    "state": ("print the state of a container", "ID", 1, 1, ()),
-    "kill": (
-        "send a signal, SIGTERM by default, to a container's process",
-        "ID [SIGNAL]",
-        1,
-        2,
-        ("all|a",),
-    ),
-    "delete": ("remove a container that has ended", "ID...", 1, None, ("force|f", "regex|r")),
-    "exec": (
-        "execute a further process in a container",
-        "ID [COMMAND [ARGUMENT...]]",
-        1,
-        None,
-        (
-            "process|p=",
-            "detach|d",
-            "tty|t",
-            "console-socket=",
-            "pid-file=",
-            "user|u=",
-            "cwd=",
-            "env|e=*",
-            "cap|c=*",
-            "additional-gids|g=*",
-            "apparmor=",
-            "process-label=",
-            "no-new-privs",
-            "preserve-fds=#",
-            "cgroup=*",
-            "ignore-paused",
-            "pidfd-socket=",
-        ),
-    ),
-    "list": ("list the containers", "", 0, 0, ("format|f=", "quiet|q")),
-    "ps": ("list the processes of a container", "ID [PS-OPTION...]", 1, None, ("format|f=",)),
-    "pause": ("freeze all processes of a container", "ID", 1, 1, ()),
-    "resume": ("let a paused container go on", "ID", 1, 1, ()),
-    "update": (
-        "change the resource limits of a container",
-        "ID",
-        1,
-        1,
-        (
-            "resources|r=",
-            "blkio-weight=",
-            "cpu-period=",
-            "cpu-quota=",
-            "cpu-share=",
-            "cpu-rt-period=",
-            "cpu-rt-runtime=",
-            "cpu-burst=",
-            "cpu-idle=",
-            "cpuset-cpus=",
-            "cpuset-mems=",
-            "memory=",
-            "memory-reservation=",
-            "memory-swap=",
-            "kernel-memory=",
-            "kernel-memory-tcp=",
-            "pids-limit=",
-            "l3-cache-schema=",
-            "mem-bw-schema=",
-        ),
-    ),
-    "events": (
-        "print resource usage and out-of-memory events of a container",
-        "ID",
-        1,
-        1,
-        ("stats", "interval="),
-    ),
-    "checkpoint": (
-        "save a running container by CRIU, and end it",
-        "ID",
-        1,
-        1,
-        _CRIU
-        + (
-            "parent-path=",
-            "leave-running",
-            "pre-dump",
-            "page-server=",
-            "status-fd=#",
-            "tcp-skip-in-flight",
-            "link-remap",
-        ),
-    ),
-    "restore": (
-        "make a container of what checkpoint saved",
-        "ID",
-        1,
-        1,
-        _CRIU
-        + (
-            "bundle|b=",
-            "console-socket=",
-            "pid-file=",
-            "detach|d",
-            "no-pivot",
-            "no-subreaper",
-            "lsm-profile=",
-            "lsm-mount-context=",
-        ),
-    ),
-    "features": ("print what this runtime can do", "", 0, 0, ()),
-    "spec": ("write a config.json to start from", "", 0, 0, ("bundle|b=", "rootless")),
-}
-IN_ORDER = ("exec", "ps")  # what follows the id belongs to the program
 
 
 class Usage(EngineError):
-    """The call is not one of these commands and options."""
+    """The call is not one of the commands and options."""
 
     lines = True
 
 
-class Call:
-    """``command``: its name, None for none; ``options``: the global ones; ``given``: the command's, by name; ``arguments``: the rest.
+class Command:
+    """How a command is called.
 
+    ``summary``: what it does. ``arguments``: their names, for the help. ``least``, ``most``: how many there are; ``most`` None:
+    any number. ``options``: a table as above. ``in_order``: what follows the first argument is another program's.
+    """
+
+    __slots__ = ("summary", "arguments", "least", "most", "options", "in_order")
+
+    def __init__(
+        self,
+        summary: str,
+        arguments: str,
+        least: int,
+        most: int | None,
+        options: Sequence[str] = (),
+        in_order: bool = False,
+    ) -> None:
+        self.summary = summary
+        self.arguments = arguments
+        self.least = least
+        self.most = most
+        self.options = options
+        self.in_order = in_order
+
+
+class Call:
+    """One call. ``call[name]`` is the value of an option of the command.
+
+    ``command``: its name, None for none. ``options``: the global ones. ``given``: the command's, by name. ``arguments``: the rest.
     An option that is not given is False (a flag), 0 (a number), [] (several times) or None.
     """
 
-    def __init__(self, command, options, given, arguments):
-        self.command, self.options, self.given, self.arguments = command, options, given, arguments
+    def __init__(
+        self,
+        command: str | None,
+        options: dict[str, Any],
+        given: dict[str, Any],
+        arguments: list[str],
+    ) -> None:
+        self.command = command
+        self.options = options
+        self.given = given
+        self.arguments = arguments
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str) -> Any:
         return self.given[name]
 
 
-def parse(argv):
-    """The Call of an argument list without the program's name. :raises Usage:"""
+def parse(argv: Sequence[str], names: Collection[str], find: Find) -> Call:
+    """Return the Call of an argument list without the program's name.
+
+    :param names: of the commands. :param find: returns the Command of a name.
+    :raises Usage: it is no call of these.
+    """
     options, rest = _take(GLOBAL, argv, True, "")
     if not rest:
         return Call(None, options, {}, [])
-    command = rest[0]
-    if command in ("help", "h"):
+    name = rest[0]
+    if name in ("help", "h"):
         options["help"] = True
-        return Call(rest[1] if len(rest) > 1 and rest[1] in COMMANDS else None, options, {}, [])
-    if command not in COMMANDS:
+        return Call(rest[1] if len(rest) > 1 and rest[1] in names else None, options, {}, [])
+    if name not in names:
         if "-h" in rest or "--help" in rest:
-            raise Usage(f"No help topic for '{command}'; there are: {', '.join(COMMANDS)}")
-        raise Usage(f"unknown command {command!r}; known: {', '.join(COMMANDS)}")
-    _text, names, least, most, table = COMMANDS[command]
-    given, arguments = _take(table + ("help|h",), rest[1:], command in IN_ORDER, command + ": ")
-    if not given["help"] and (len(arguments) < least or most is not None and len(arguments) > most):
-        raise Usage(
-            "%s: %s; usage: %s"
-            % (
-                command,
-                "an argument is missing"
-                if len(arguments) < least
-                else "too many arguments: %s" % " ".join(arguments[most:]),
-                usage(command),
-            )
-        )
-    return Call(command, options, given, arguments)
+            raise Usage(f"No help topic for '{name}'; there are: {', '.join(names)}")
+        raise Usage(f"unknown command {name!r}; known: {', '.join(names)}")
+    command = find(name)
+    table = (*command.options, "help|h")
+    given, arguments = _take(table, rest[1:], command.in_order, name + ": ")
+    if not given["help"]:
+        _check_count(name, command, arguments)
+    return Call(name, options, given, arguments)
 
 
-def usage(command):
-    return " ".join(filter(None, ("pycontainer-oci", command, "[OPTION...]", COMMANDS[command][1])))
+def _check_count(name: str, command: Command, arguments: list[str]) -> None:
+    """:raises Usage: there are too few or too many arguments."""
+    if len(arguments) < command.least:
+        why = "an argument is missing"
+    elif command.most is not None and len(arguments) > command.most:
+        why = f"too many arguments: {' '.join(arguments[command.most :])}"
+    else:
+        return
+    raise Usage(f"{name}: {why}; usage: {usage(name, command)}")
 
 
-def help_text(command):
-    """What ``--help`` prints, laid out as runc's; ``command``: one of them, or None."""
-    if command is None:
+def usage(name: str, command: Command) -> str:
+    return " ".join(filter(None, ("pycontainer-oci", name, "[OPTION...]", command.arguments)))
+
+
+def help_text(name: str | None, names: Collection[str], find: Find) -> str:
+    """Return what ``--help`` prints, laid out as runc's. :param name: of a command, None for all. Others as of ``parse``."""
+    table: Sequence[str]
+    if name is None:
         lines = [
             "NAME:",
             "   pycontainer-oci, with the commands of runc - Open Container Initiative runtime",
@@ -227,39 +140,34 @@ def help_text(command):
             "",
             "COMMANDS:",
         ]
-        lines += [f"   {name:10} {entry[0]}" for name, entry in COMMANDS.items()]
+        lines += [f"   {each:10} {find(each).summary}" for each in names]
         table = GLOBAL
     else:
+        command = find(name)
         lines = [
             "NAME:",
-            f"   pycontainer-oci {command}, the same as runc {command} - {COMMANDS[command][0]}",
+            f"   pycontainer-oci {name}, the same as runc {name} - {command.summary}",
             "",
             "USAGE:",
-            "   " + usage(command),
+            "   " + usage(name, command),
         ]
-        table = COMMANDS[command][4]
+        table = command.options
     if table:
         lines += ["", "OPTIONS:"]
-        for name, (letter, kind) in _read(table)[0].items():
+        for option, (letter, kind) in _read(table)[0].items():
             value = {"": "", "=": " VALUE", "=#": " NUMBER", "=*": " VALUE"}[kind]
-            lines.append(
-                "   %s--%s%s%s"
-                % (
-                    "-%s, " % letter if letter else "    ",
-                    name,
-                    value,
-                    " (several times)" if kind == "=*" else "",
-                )
-            )
+            short = f"-{letter}, " if letter else "    "
+            often = " (several times)" if kind == "=*" else ""
+            lines.append(f"   {short}--{option}{value}{often}")
     return "\n".join(lines) + "\n"
 
 
-def _read(table):
-    """``({name: (letter or "", kind)}, {letter: name})``."""
+def _read(table: Sequence[str]) -> tuple[dict[str, tuple[str, str]], dict[str, str]]:
+    """Return ``({name: (letter or "", kind)}, {letter: name})`` of a table."""
     known, letters = {}, {}
     for entry in table:
         names, equals, kind = entry.partition("=")
-        name, dummy, letter = names.partition("|")
+        name, _bar, letter = names.partition("|")
         known[name] = (letter, equals + kind)
         if letter:
             letters[letter] = name
@@ -269,11 +177,19 @@ def _read(table):
 _EMPTY = {"": False, "=": None, "=#": 0}
 
 
-def _take(table, words, in_order, where):
-    """Read the options at the front of ``words``, or anywhere in it: ``({name: value}, [the rest])``."""
+def _take(
+    table: Sequence[str], argv: Sequence[str], in_order: bool, where: str
+) -> tuple[dict[str, Any], list[str]]:
+    """Read the options at the front of ``argv`` (``in_order``), or anywhere in it.
+
+    :param where: begins a sentence. :returns: ``({name: value}, [the rest])``. :raises Usage:
+    """
     known, letters = _read(table)
-    found = {name: [] if kind == "=*" else _EMPTY[kind] for name, (dummy, kind) in known.items()}
-    rest, words = [], list(words)
+    found: dict[str, Any] = {
+        name: [] if kind == "=*" else _EMPTY[kind] for name, (_letter, kind) in known.items()
+    }
+    rest: list[str] = []
+    words = list(argv)
     while words:
         word = words.pop(0)
         if word == "--":
@@ -287,18 +203,15 @@ def _take(table, words, in_order, where):
             continue
         name, equals, value = word.lstrip("-").partition("=")
         if word[:2] != "--" and name not in known:
-            if (
-                name[:1] in letters and known[letters[name[0]]][1] == "" and len(name) > 1
-            ):  # flags together
-                words[:0] = ["-" + name[0], "-" + word[2:]]
+            if name[:1] in letters and known[letters[name[0]]][1] == "" and len(name) > 1:
+                words[:0] = ["-" + name[0], "-" + word[2:]]  # flags together
                 continue
             if name[:1] in letters and len(name) > 1:
                 equals, value = "=", word[2:]
-            name = letters.get(name[:1])
+            name = letters.get(name[:1], "")
         if name not in known:
-            raise Usage(
-                f"{where}unknown option {word}; known: {', '.join(('--' + each for each in known))}"
-            )
+            all_known = ", ".join("--" + each for each in known)
+            raise Usage(f"{where}unknown option {word}; known: {all_known}")
         kind = known[name][1]
         if kind == "":
             if equals and value not in ("true", "false", "1", "0"):
@@ -306,17 +219,17 @@ def _take(table, words, in_order, where):
             found[name] = value not in ("false", "0")
             continue
         if not equals:
-            if not words:
-                raise Usage(
-                    f"{where}option --{name} needs a value (flag needs an argument)"
-                )  # runc's words, which podman looks for
+            if not words:  # runc's words are among these: podman looks for them
+                raise Usage(f"{where}option --{name} needs a value (flag needs an argument)")
             value = words.pop(0)
-        if kind == "=#":
-            if not value.isascii() or not value.isdigit() or len(value) > 18:
-                raise Usage(f"{where}option --{name}: {value!r} is not a number")
-            value = int(value)
         if kind == "=*":
             found[name].append(value)
         else:
-            found[name] = value
+            found[name] = _number(where, name, value) if kind == "=#" else value
     return found, rest
+
+
+def _number(where: str, name: str, text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise Usage(f"{where}option --{name}: {text!r} is not a number")
+    return int(text)

@@ -24,7 +24,7 @@ from ..spec import bind_flags, schema
 from ..spec import mounts as mounting
 from ..spec.document import Document
 from ..spec.process import Program
-from .states import Container, write_whole
+from .states import Container
 
 KEEP_GROUPS = "run.oci.keep_original_groups"  # podman's --group-add keep-groups
 FAIL_UNKNOWN = "run.oci.seccomp_fail_unknown_syscall"
@@ -172,7 +172,7 @@ class Create(Launch):
 
     def meanwhile(self):
         if not self.wait:
-            from .commands import ending  # noqa: F401 # pylint: disable=unused-import
+            from . import teardown  # noqa: F401 # pylint: disable=unused-import
 
     # -------------------------------------------------------------------------------------------------- in the process
 
@@ -319,7 +319,7 @@ def write_pid(path, pid):
     """The file appears whole."""
     temporary = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.new")
     try:
-        write_whole(path, b"%d" % pid, 0o644, temporary)
+        json_text.write_whole(path, b"%d" % pid, 0o644, temporary)
     except OSError as error:
         raise InvalidInput(
             "--pid-file",

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The master of a container's terminal: handed over to who asked for it, or copied to and from this command's own terminal."""
+"""The master of a container's terminal: sent to a socket, or copied to and from this command's own terminal."""
 
 from __future__ import annotations
 
@@ -14,24 +14,32 @@ import tty
 from ...errors import InvalidInput, reason
 from ...kernel.calls import fds
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from select import poll as Poll
+    from typing import Any
+
 NAME = b"/dev/ptmx"  # what goes with the descriptor, as runc's receivers expect a name
 
 
-def hand_over(path, master):
-    """Send the master to the socket at ``path`` and close it. :raises InvalidInput: nobody listens there."""
+def hand_over(path: str, master: int) -> None:
+    """Send the master to the socket at ``path`` (``--console-socket``) and close it. :raises InvalidInput: nobody listens there."""
     send("--console-socket", path, NAME, master, "the terminal")
     os.close(master)
 
 
-def send(option, path, name, fd, what):
-    """Send a descriptor to the socket at ``path``, with a name. :param what: it is, for the sentence. :raises InvalidInput: nobody listens there."""
+def send(option: str, path: str, name: bytes, fd: int, what: str) -> None:
+    """Send a descriptor to the socket at ``path``, with a name.
+
+    :param option: by which the path was given, :param what: what the descriptor is, for the sentence.
+    :raises InvalidInput: nobody listens there.
+    """
     try:
         directory = os.open(os.path.dirname(path) or ".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
         try:
-            connection.connect(
-                "/proc/self/fd/%d/%s" % (directory, os.path.basename(path))
-            )  # an address has at most 107 bytes
+            # By its directory's descriptor, since an address has at most 107 bytes.
+            connection.connect(f"/proc/self/fd/{directory}/{os.path.basename(path)}")
             fds.send(connection, name, [fd])
         finally:
             connection.close()
@@ -41,10 +49,19 @@ def send(option, path, name, fd, what):
 
 
 class Copying:
-    """Standard input to the terminal, the terminal to standard output; a terminal here is raw meanwhile, and gives its size."""
+    """Copy standard input to the terminal, and the terminal to standard output. ``close`` it.
 
-    def __init__(self, master):
-        self.master, self.pending, self.reading, self.before = master, b"", True, None
+    A terminal at standard input is raw meanwhile, and gives its size.
+
+    :ivar pending: what is to be written to the master. :ivar reading: whether standard input has not ended.
+    :ivar before: the own terminal's attributes, None where there is none. :ivar hung_up: whether nobody has the other side.
+    """
+
+    def __init__(self, master: int) -> None:
+        self.master = master
+        self.pending = b""
+        self.reading = True
+        self.before: list[Any] | None = None
         self.hung_up = False
         fcntl.fcntl(master, fcntl.F_SETFL, fcntl.fcntl(master, fcntl.F_GETFL) | os.O_NONBLOCK)
         if os.isatty(0):
@@ -55,25 +72,26 @@ class Copying:
             termios.tcsetattr(0, termios.TCSANOW, raw)
             self.resize()
 
-    def close(self):
+    def close(self) -> None:
         if self.before is not None:
             termios.tcsetattr(0, termios.TCSADRAIN, self.before)
         os.close(self.master)
 
-    def resize(self):
+    def resize(self) -> None:
+        """Give the terminal the size of this command's own."""
         if self.before is not None:
             fcntl.ioctl(
                 self.master, termios.TIOCSWINSZ, fcntl.ioctl(0, termios.TIOCGWINSZ, b"\0" * 8)
             )
 
-    def register(self, poll):
+    def register(self, poll: Poll) -> None:
         """Tell ``poll`` what to wait for."""
         if not self.hung_up:
             poll.register(self.master, select.POLLIN | (select.POLLOUT if self.pending else 0))
         if self.reading and not self.pending:
             poll.register(0, select.POLLIN)
 
-    def serve(self, fd):
+    def serve(self, fd: int) -> None:
         """Copy from ``fd``, or to it."""
         if fd == 0:
             self.pending = os.read(0, 4096)
@@ -82,7 +100,7 @@ class Copying:
             self._read()
         self._write()
 
-    def _write(self):
+    def _write(self) -> None:
         try:
             while self.pending:
                 self.pending = self.pending[os.write(self.master, self.pending) :]
@@ -91,7 +109,8 @@ class Copying:
         except OSError:  # EIO: nobody has the other side
             self.pending = b""
 
-    def _read(self):
+    def _read(self) -> bool:
+        """Copy what the terminal has to standard output; return whether there is nothing for now."""
         try:
             data = os.read(self.master, 65536)
         except BlockingIOError:
@@ -106,7 +125,7 @@ class Copying:
             pass
         return False
 
-    def drain(self):
-        """What was written before the end."""
+    def drain(self) -> None:
+        """Copy what was written before the end."""
         while not self.hung_up and not self._read():
             pass

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A process of a container attended to by the command that started it, until it ends: signals are passed on, its terminal is copied."""
+"""Attend to a container's process until it ends: pass signals on, copy its terminal, reap what it leaves behind."""
 
 from __future__ import annotations
 
@@ -13,6 +13,12 @@ from ...kernel.calls import constants as c
 from ...kernel.calls import syscalls
 from ...kernel.processes import pidfd as pidfds
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..features.sd_notify import Relay
+    from .console import Copying
+
+# Signals that are not passed on.
 _KEPT = frozenset(
     (
         _signal.SIGKILL,
@@ -27,7 +33,7 @@ _KEPT = frozenset(
         32,
         33,
     )
-)  # not passed on
+)
 _FORWARDED = frozenset(range(1, 65)) - _KEPT
 _FAULTS = frozenset(
     (
@@ -43,25 +49,24 @@ _FAULTS = frozenset(
 _WATCHED = (_FORWARDED | {_signal.SIGCHLD, _signal.SIGWINCH}) - _FAULTS
 
 
-def prepare(subreaper):
-    """Before the process is made: no signal is lost, and whom it leaves behind is this process's to reap."""
+def prepare(subreaper: bool) -> None:
+    """Before the process is made: lose no signal, and (``subreaper``) become who reaps what it leaves behind."""
     _signal.pthread_sigmask(_signal.SIG_BLOCK, _WATCHED)
     if subreaper:
         syscalls.prctl(c.PR_SET_CHILD_SUBREAPER, 1)
 
 
-def attend(pid, pidfd, terminal, relay=None):
-    """Wait for the process. Returns its exit code, 128 + n after signal n.
+def attend(pid: int, pidfd: int | None, terminal: int | None, relay: Relay | None = None) -> int:
+    """Wait for the process; return its exit code, 128 + n after signal n.
 
-    :param terminal: the master of its terminal, or None. :param relay: a notify.Relay, or None.
+    :param terminal: the master of its terminal, or None. :param relay: what passes its readiness on, or None.
     """
     signals = syscalls.signalfd(_WATCHED)
+    copying: Copying | None = None
     if terminal is not None:
-        from . import console
+        from . import console  # here: most processes have none
 
         copying = console.Copying(terminal)
-    else:
-        copying = None
     try:
         while True:
             code = _reap(pid)
@@ -69,7 +74,7 @@ def attend(pid, pidfd, terminal, relay=None):
                 if copying is not None:
                     copying.drain()
                 return code
-            import select  # here: a program may have ended by now
+            import select  # here: its loading is saved where the program has ended by now
 
             poll = select.poll()
             poll.register(signals, select.POLLIN)
@@ -79,18 +84,19 @@ def attend(pid, pidfd, terminal, relay=None):
             if ready is not None:
                 poll.register(ready, select.POLLIN)
             for fd, _event in poll.poll():
-                if fd == ready:
+                if relay is not None and fd == ready:
                     relay.take(os.getpid())
                 elif fd == signals:
                     _signals(signals, pidfd, copying)
-                else:
+                elif copying is not None:
                     copying.serve(fd)
     finally:
         if copying is not None:
             copying.close()
 
 
-def _signals(signals, pidfd, copying):
+def _signals(signals: int, pidfd: int | None, copying: Copying | None) -> None:
+    """Pass on the signals that have come."""
     while True:
         try:
             data = os.read(signals, 128)
@@ -99,12 +105,12 @@ def _signals(signals, pidfd, copying):
         number = struct.unpack_from("I", data)[0]  # ssi_signo, signalfd(2)
         if number == _signal.SIGWINCH and copying is not None:
             copying.resize()
-        elif number in _FORWARDED:
+        elif number in _FORWARDED and pidfd is not None:
             pidfds.send(pidfd, number)
 
 
-def _reap(pid):
-    """Reap whoever has ended; the exit code once it was ``pid``."""
+def _reap(pid: int) -> int | None:
+    """Reap whoever has ended; return the exit code once it was ``pid``."""
     while True:
         try:
             ended, status = os.waitpid(-1, os.WNOHANG)

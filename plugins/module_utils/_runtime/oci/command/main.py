@@ -10,49 +10,67 @@ import sys
 
 from ...errors import EngineError
 from . import arguments
-from .log import Log
+from .output import Log, write
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from .arguments import Call, Command
 
 ROOT = "/run/pycontainer-oci"
 
-# command: (module, function); the function takes the Call and the Log and returns the exit code, None for 0
-_PLACES = {
-    "create": "lifecycle",
-    "start": "lifecycle",
-    "run": "lifecycle",
-    "kill": "ending",
-    "delete": "ending",
-    "exec": "exec",
-    "state": "showing",
-    "list": "showing",
-    "ps": "showing",
-    "pause": "limits",
-    "resume": "limits",
-    "update": "limits",
-    "events": "events",
-    "features": "features",
-    "spec": "template",
-    "checkpoint": "checkpoint",
-    "restore": "checkpoint",
+# The folder in which each command has its file, in the order of the help.
+COMMANDS = {
+    "create": "commands",
+    "start": "commands",
+    "run": "commands",
+    "state": "queries",
+    "kill": "commands",
+    "delete": "commands",
+    "exec": "commands",
+    "list": "queries",
+    "ps": "queries",
+    "pause": "commands",
+    "resume": "commands",
+    "update": "commands",
+    "events": "queries",
+    "checkpoint": "commands",
+    "restore": "commands",
+    "features": "queries",
+    "spec": "queries",
 }
 
 
-def main(argv):
+def main(argv: Sequence[str]) -> None:
     """Run one call. Never returns: leaving the interpreter in order costs 3 ms."""
     os._exit(_run(argv))
 
 
-def _run(argv):
+def load(name: str) -> Any:
+    """Return the module of a command, imported by now."""
+    place = f"{__package__}.{COMMANDS[name]}.{name}"
+    __import__(place)  # importlib, which would do it, is another 0.5 ms
+    return sys.modules[place]
+
+
+def find(name: str) -> Command:
+    command: Command = load(name).COMMAND
+    return command
+
+
+def parse(argv: Sequence[str]) -> Call:
+    """Return the Call of an argument list without the program's name. :raises arguments.Usage:"""
+    return arguments.parse(argv, COMMANDS, find)
+
+
+def _run(argv: Sequence[str]) -> int:
+    """Run one call; return its exit code."""
     log = Log()
-    _signal.signal(
-        _signal.SIGCHLD, _signal.SIG_DFL
-    )  # to whom it is ignored, nobody's end is told (wait(2))
-    for fd in (0, 1, 2):  # a file of ours must not become a standard stream of a container's
-        try:
-            os.fstat(fd)
-        except OSError:
-            os.open("/dev/null", os.O_RDWR)
+    _prepare()
     try:
-        call = arguments.parse(argv)
+        call = parse(argv)
         text = _answer(call)
         if text is not None:
             write(text)
@@ -61,12 +79,12 @@ def _run(argv):
             raise arguments.Usage("no command; see pycontainer-oci --help")
         log.open(call.options)
         _check(call.options)
-        return _command(call.command)(call, log) or 0
+        return getattr(load(call.command), call.command)(call, log) or 0
     except EngineError as error:
         log.error(str(error), getattr(error, "of_program", False))
         return getattr(error, "status", 1)
     except OSError as error:
-        from ..spec.document import read_error
+        from ..spec.document import read_error  # here: what fails so rarely need not be quick
 
         log.error(read_error(error))
     except KeyboardInterrupt:
@@ -82,10 +100,21 @@ def _run(argv):
     return 1
 
 
-def _answer(call):
-    """What ``--version`` and ``--help`` print, else None."""
+def _prepare() -> None:
+    """Make this process's signals and standard streams what the commands rely on."""
+    # To a process that ignores SIGCHLD, nobody's end is told (wait(2)).
+    _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
+    for fd in (0, 1, 2):  # a file of ours must not become a standard stream of a container's
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open("/dev/null", os.O_RDWR)
+
+
+def _answer(call: Call) -> str | None:
+    """Return what ``--version`` and ``--help`` print, else None."""
     if call.options["version"]:
-        from ...deploy import fingerprint
+        from ...deploy import fingerprint  # here: no other call needs these
         from .states import VERSION
 
         return (
@@ -93,12 +122,15 @@ def _answer(call):
             f"and crun version 1.8\ncommit: {fingerprint.name()}\nspec: {VERSION}\n"
         )
     if call.options["help"] or call.given.get("help"):
-        return arguments.help_text(call.command)
+        return arguments.help_text(call.command, COMMANDS, find)
     return None
 
 
-def _check(options):
-    """The global options that have few values."""
+def _check(options: dict[str, Any]) -> None:
+    """Check the global options, and complete them: ``root``, ``chosen-root`` (what was given), ``systemd-cgroup``.
+
+    ``systemd-cgroup`` None: the containers get no cgroup (crun's ``--cgroup-manager disabled``). :raises arguments.Usage:
+    """
     for name, values in (
         ("rootless", ("auto", "false")),
         ("cgroup-manager", ("cgroupfs", "systemd", "disabled")),
@@ -108,22 +140,18 @@ def _check(options):
                 f"option --{name}: {options[name]!r} is not supported; accepted: "
                 f"{', '.join(values)}"
             )
-    if options["cgroup-manager"] == "disabled":  # crun's: the container gets no cgroup
+    if options["cgroup-manager"] == "disabled":
         options["systemd-cgroup"] = None
-    else:
-        options["systemd-cgroup"] = (
-            options["systemd-cgroup"] or options["cgroup-manager"] == "systemd"
-        )
-    options["chosen-root"], options["root"] = (
-        options["root"],
-        os.path.abspath(options["root"] or _root()),
-    )
+    elif options["cgroup-manager"] == "systemd":
+        options["systemd-cgroup"] = True
+    options["chosen-root"] = options["root"]
+    options["root"] = os.path.abspath(options["root"] or _root())
     if options["chosen-root"]:
         _check_root(options["root"])
 
 
-def _check_root(root):
-    """:raises Usage: it lies in a file system of the kernel's, whose directories are no containers."""
+def _check_root(root: str) -> None:
+    """:raises arguments.Usage: it lies in a file system of the kernel's, whose directories are no containers."""
     try:
         device = os.stat(root).st_dev
         if device in (os.stat("/proc").st_dev, os.stat("/sys").st_dev):
@@ -135,29 +163,17 @@ def _check_root(root):
         pass
 
 
-def _root():
-    """A user who is not root has his own (XDG Base Directory Specification), also as the root of a user namespace, where podman has him be."""
-    user, place = os.geteuid(), os.environ.get("XDG_RUNTIME_DIR")
+def _root() -> str:
+    """Return the directory of containers where none is given.
+
+    A user who is not root has his own (XDG Base Directory Specification), also as the root of a user namespace, as podman runs him.
+    """
+    user: int | bool = os.geteuid()
+    place = os.environ.get("XDG_RUNTIME_DIR")
     if place and not user:
-        from ...kernel.processes import procfs
+        from ...kernel.processes import procfs  # here: root's usual call does without
 
         user = procfs.in_user_namespace()
     if user:
-        return os.path.join(place or "/run/user/%d" % user, os.path.basename(ROOT))
+        return os.path.join(place or f"/run/user/{user}", os.path.basename(ROOT))
     return ROOT
-
-
-def _command(name):
-    place = __package__ + ".commands." + _PLACES[name]
-    __import__(place)  # importlib, which would do it, is another 0.5 ms
-    return getattr(sys.modules[place], name)
-
-
-def write(text):
-    """Print; what a caller that has gone does not read is lost."""
-    data = os.fsencode(text)
-    while data:
-        try:
-            data = data[os.write(1, data) :]
-        except BrokenPipeError:
-            return

@@ -1,8 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The command for a user who is not root: he has all rights in a user namespace of his own, and none outside. user_namespaces(7).
+"""Make containers as a user who is not root, from a user namespace in which he has all rights (user_namespaces(7)).
 
-So this process itself goes into the namespace that the document asks for, with a mount namespace that belongs to that, and makes the
+This process itself goes into the namespace that the document asks for, with a mount namespace that belongs to that, and makes the
 container from there, as root of a user namespace makes any. For a further process it goes into the container's.
 """
 
@@ -22,30 +22,33 @@ from ..spec import id_maps
 HELPERS = ("newuidmap", "newgidmap")
 
 
-def usual_maps():
-    """The idmaps.Maps of a document that has no user namespace, as crun's: root is the caller, whose further ids (subuid(5), subgid(5)) follow."""
-    import pwd
+def usual_maps() -> id_maps.Maps:
+    """Return the maps of a document that has no user namespace, as crun's.
+
+    Root is the caller, whose further ids (subuid(5), subgid(5)) follow.
+    """
+    import pwd  # here: a document usually has its maps
 
     uid, found = os.geteuid(), []
+    names = [str(uid)]
     try:
-        names = (str(uid), pwd.getpwuid(uid).pw_name)
+        names.append(pwd.getpwuid(uid).pw_name)
     except KeyError:
-        names = (str(uid),)
+        pass
     for own, path in ((uid, "/etc/subuid"), (os.getegid(), "/etc/subgid")):
         extents, inside = [(0, own, 1)], 1
         for first, size in _subordinate(path, names):
             extents.append((inside, first, size))
             inside += size
         found.append(extents)
-    if (
-        len(found[0]) == 1 or len(found[1]) == 1
-    ):  # one kind alone is of no use, and would need the helpers
+    # One kind alone is of no use, and would need the helpers.
+    if len(found[0]) == 1 or len(found[1]) == 1:
         found = [extents[:1] for extents in found]
     return id_maps.Maps(*found)
 
 
-def _subordinate(path, names):
-    """``[(first id, how many)]`` of a user."""
+def _subordinate(path: str, names: list[str]) -> list[tuple[int, int]]:
+    """Return ``[(first id, how many)]`` of a user, by his number or name."""
     try:
         lines = procfs.read(path, 1 << 20).splitlines()
     except OSError:
@@ -62,25 +65,29 @@ def _subordinate(path, names):
     ]
 
 
-def enter_joined(fd):
+def enter_joined(fd: int) -> None:
     """Become root of a user namespace that is there, ``fd``, with a mount namespace that belongs to it. :raises ContainerFailed:"""
     try:
         namespaces.join(fd, "user")
         syscalls.unshare(c.CLONE_NEWNS)
     except OSError as error:
         raise ContainerFailed(
-            f"can't join the container's user namespace: {os.strerror(error.errno)}"
+            f"can't join the container's user namespace: {os.strerror(error.errno or 0)}"
         ) from None
 
 
-def enter(maps):
-    """Become the root of a new user namespace. :param maps: its idmaps.Maps. :raises ContainerFailed, Unsupported:"""
+def enter(maps: id_maps.Maps) -> None:
+    """Become the root of a new user namespace with these maps.
+
+    :raises Unsupported: the caller is not in them, or programs that write them are missing.
+    :raises ContainerFailed: the host refuses.
+    """
     own = os.geteuid(), os.getegid()
     for kind, ident, extents in zip(("uid", "gid"), own, (maps.uids, maps.gids)):
         if not any(outside <= ident < outside + size for _inside, outside, size in extents):
             raise Unsupported(
-                "config.json: linux.%sMappings: %s %d, which is the caller's own, has to be among "
-                "hostID" % (kind, kind, ident)
+                f"config.json: linux.{kind}Mappings: {kind} {ident}, which is the caller's own, has "
+                "to be among hostID"
             )
     alone = [
         [(outside, size) for _inside, outside, size in extents]
@@ -91,55 +98,51 @@ def enter(maps):
         syscalls.unshare(c.CLONE_NEWUSER | c.CLONE_NEWNS)
     except OSError as error:
         raise ContainerFailed(
-            "a user who is not root can't make a user namespace here: %s"
-            % {
-                errno.EPERM: (
-                    "the host forbids it (kernel.unprivileged_userns_clone, or its security module)"
-                ),
-                errno.ENOSPC: "user.max_user_namespaces",
-            }.get(error.errno, os.strerror(error.errno))
+            f"a user who is not root can't make a user namespace here: {_refusal(error)}"
         ) from None
     before = syscalls.prctl(c.PR_GET_DUMPABLE)
-    syscalls.prctl(
-        c.PR_SET_DUMPABLE, 1
-    )  # once sealed (oci/launch/sealed_interpreter.py), what is below /proc/self is root's
+    # Once sealed (oci/launch/sealed_interpreter.py), what is below /proc/self is root's.
+    syscalls.prctl(c.PR_SET_DUMPABLE, 1)
     try:
         write(maps)
     finally:
-        syscalls.prctl(c.PR_SET_DUMPABLE, int(before == 1))  # 2 can only be had by an execve(2)
+        syscalls.prctl(c.PR_SET_DUMPABLE, int(before == 1))  # 2 comes of an execve(2) alone
 
 
-def _write_own(maps):
-    procfs.write(
-        "/proc/self/setgroups", "deny"
-    )  # or the kernel takes no gid_map of who has not CAP_SETGID outside
+def _refusal(error: OSError) -> str:
+    if error.errno == errno.EPERM:
+        return "the host forbids it (kernel.unprivileged_userns_clone, or its security module)"
+    if error.errno == errno.ENOSPC:
+        return "user.max_user_namespaces"
+    return os.strerror(error.errno or 0)
+
+
+def _write_own(maps: id_maps.Maps) -> None:
+    # Or the kernel takes no gid_map of who has not CAP_SETGID outside.
+    procfs.write("/proc/self/setgroups", "deny")
     userns.write(os.getpid(), maps.uids, maps.gids)
 
 
 class _Helpers:
-    """More ids than one's own, by the set-user-ID programs that know /etc/subuid and /etc/subgid: run by a child that stays outside."""
+    """Write maps of more ids than one's own, by the set-user-ID programs that know /etc/subuid and /etc/subgid.
 
-    def __init__(self, maps):
+    A child runs them, which stays outside of the new namespace. :raises Unsupported: they are missing.
+    """
+
+    def __init__(self, maps: id_maps.Maps) -> None:
         places = os.environ.get("PATH", os.defpath).split(":")
         paths = [
-            next(
-                (
-                    path
-                    for path in (os.path.join(place, name) for place in places)
-                    if os.access(path, os.X_OK)
-                ),
-                None,
-            )
+            next(filter(_executable, (os.path.join(place, name) for place in places)), "")
             for name in HELPERS
         ]
-        if None in paths:
+        if "" in paths:
             raise Unsupported(
                 "config.json: linux.uidMappings, linux.gidMappings: for more than the caller's "
                 f"own id {' and '.join(HELPERS)} are needed (package uidmap)"
             )
         target, (reader, self.writer) = os.getpid(), os.pipe()
 
-        def write_maps():
+        def write_maps() -> int:
             os.close(self.writer)
             if not os.read(reader, 1):
                 return 1
@@ -153,7 +156,8 @@ class _Helpers:
         self.child = fork.child(write_maps)
         os.close(reader)
 
-    def __call__(self, dummy_maps):
+    def __call__(self, _maps: id_maps.Maps) -> None:
+        """Let the child write them. :raises ContainerFailed: the programs refuse."""
         os.write(self.writer, b"g")
         os.close(self.writer)
         if os.waitpid(self.child, 0)[1]:
@@ -163,15 +167,23 @@ class _Helpers:
             )
 
 
-def _run(path, target, extents):
+def _executable(path: str) -> bool:
+    return os.access(path, os.X_OK)
+
+
+def _run(path: str, target: int, extents: list[tuple[int, int, int]]) -> int:
+    """Have a program write the extents of process ``target``; return 0, or 1 where it refuses."""
     words = [os.path.basename(path), str(target)] + [
         str(number) for extent in extents for number in extent
     ]
     return int(os.waitpid(os.posix_spawn(path, words, os.environ), 0)[1] != 0)
 
 
-def join(pid, given=None):
-    """Go into the user namespace of a container's process, if it is another one. :param given: a descriptor of it, where it can't be opened."""
+def join(pid: int, given: int | None = None) -> None:
+    """Go into the user namespace of a container's process, if it is another one.
+
+    :param given: a descriptor of it, where it can't be opened by the process. :raises ContainerFailed: the kernel refuses.
+    """
     if namespaces.identity("self", "user") == (
         namespaces.identity(pid, "user") if given is None else namespaces.identity_of(given)
     ):
@@ -181,7 +193,7 @@ def join(pid, given=None):
         namespaces.join(fd, "user")
     except OSError as error:
         raise ContainerFailed(
-            f"can't join the container's user namespace: {os.strerror(error.errno)}"
+            f"can't join the container's user namespace: {os.strerror(error.errno or 0)}"
         ) from None
     finally:
         os.close(fd)

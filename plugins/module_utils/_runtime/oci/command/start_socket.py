@@ -1,11 +1,13 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A created container's process waits for its start at a socket in the container's directory. Who connects says a word:
+"""The socket in a container's directory at which the process of a created container waits for its start.
 
-"s"   be started: the connection becomes its channel, and its end is the process's as well
-"n"   hand over your namespaces and your root. A user who is not root could not open them otherwise: the memory of the process belongs
-      to the host's user namespace until it executes its program, and /proc shows them to root alone (ptrace(2), "access mode checking").
-      They are the container's; nothing of the host's is among them.
+Who connects says a word:
+
+"s"   be started: the connection becomes its channel, and the connection's end is the process's as well
+"n"   hand over your namespaces and your root. A user who is not root could not open them otherwise: the memory of the process
+      belongs to the host's user namespace until it executes its program, and /proc shows them to root alone (ptrace(2), "access
+      mode checking"). They are the container's; nothing of the host's is among them.
 """
 
 from __future__ import annotations
@@ -18,23 +20,27 @@ from ...kernel.calls import fds
 from ...kernel.isolation import namespaces
 from ..launch import channel
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .states import Container
+
 SOCKET = "start"  # in the container's directory
 ROOT = "root"  # beside the namespaces' types
 
 
-def listen(directory):
-    """The socket, in the directory of a descriptor, by which its address goes: it has at most 107 bytes (unix(7))."""
+def listen(directory: int) -> _socket.socket:
+    """Return the socket, in the directory of a descriptor: by that, since an address has at most 107 bytes (unix(7))."""
     listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
-    listener.bind("/proc/self/fd/%d/%s" % (directory, SOCKET))
+    listener.bind(f"/proc/self/fd/{directory}/{SOCKET}")
     listener.listen(1)
     return listener
 
 
-def connect(container):
-    """A connection with the process of a container, whose directory is open. :raises Conflict: it has ended."""
+def connect(container: Container) -> _socket.socket:
+    """Return a connection with the process of a container that is locked. :raises Conflict: it has ended."""
     connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
     try:
-        connection.connect("/proc/self/fd/%d/%s" % (container.directory, SOCKET))
+        connection.connect(f"/proc/self/fd/{container.directory}/{SOCKET}")
     except ConnectionRefusedError:
         raise Conflict(
             f"container {container.ident} can't be started: its process has ended"
@@ -42,19 +48,22 @@ def connect(container):
     return connection
 
 
-def ask(container):
-    """``{type of a namespace, or ROOT: descriptor}`` of a created container, which is locked meanwhile. :raises Conflict: it is started, or has ended."""
+def ask(container: Container) -> dict[str, int]:
+    """Return ``{type of a namespace, or ROOT: descriptor}`` of a created container, which is locked meanwhile.
+
+    :raises Conflict: it is started, or has ended. :raises ContainerFailed: an older version made it.
+    """
     container.lock()
     try:
         connection = connect(container)
         connection.send(b"n")
-        kinds, received = fds.receive(connection, 4096, 16)
+        text, received = fds.receive(connection, 4096, 16)
         connection.close()
     except FileNotFoundError:
         raise Conflict(f"container {container.ident} was started meanwhile") from None
     finally:
         container.unlock()
-    kinds = kinds.decode().split()
+    kinds = text.decode().split()
     if not received:
         raise ContainerFailed(
             f"container {container.ident} does not tell its namespaces: it was created by an "
@@ -63,8 +72,8 @@ def ask(container):
     return dict(zip(kinds, received))
 
 
-def own_namespaces():
-    """In the process, in its namespaces, while /proc is the host's: ``{type: descriptor}``."""
+def own_namespaces() -> dict[str, int]:
+    """In the process, in its namespaces, while /proc is the host's: return ``{type: descriptor}``."""
     return {
         kind: namespaces.open_namespace("self", kind)
         for kind in namespaces.TYPES
@@ -72,8 +81,8 @@ def own_namespaces():
     }
 
 
-def _hand_over(connection, spaces):
-    handed = dict(spaces, **{ROOT: os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)})
+def _hand_over(connection: _socket.socket, spaces: dict[str, int]) -> None:
+    handed = {**spaces, ROOT: os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)}
     try:
         fds.send(connection, " ".join(handed).encode(), handed.values())
     except OSError:  # who asked has gone
@@ -83,10 +92,13 @@ def _hand_over(connection, spaces):
         connection.close()
 
 
-def wait(listener, inside, spaces):
-    """In the process: wait for its start. :param inside: becomes the channel. :param spaces: what ``own_namespaces`` gave, {} for nothing to hand over."""
+def wait(listener: _socket.socket, inside: _socket.socket, spaces: dict[str, int]) -> None:
+    """In the process: wait for its start.
+
+    :param inside: becomes the channel. :param spaces: what ``own_namespaces`` returned, {} for nothing to hand over.
+    """
     while True:
-        fd, _address = listener._accept()  # pylint: disable=protected-access
+        fd, _address = listener._accept()  # type: ignore[attr-defined] # pylint: disable=protected-access
         connection = _socket.socket(fileno=fd)
         word = connection.recv(1)
         if word != b"n" or not spaces:

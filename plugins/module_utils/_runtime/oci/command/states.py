@@ -1,16 +1,12 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The containers of one ``--root``: a directory for each, by its id.
+"""The containers of one ``--root``: a directory for each, called by its id.
 
-    <root>/<id>/status        what was made, written whole each time (form below)
+    <root>/<id>/status        what was made, written whole each time (``Status``)
     <root>/<id>/config.json   the bundle's document as it was at create
-    <root>/<id>/group         what of a group at a given place was not there before it was made: its record, as in the status (kernel/cgroups/location.py)
-    <root>/<id>/notify        a directory that the container sees (oci/features/sd_notify.py), where its caller has a NOTIFY_SOCKET
+    <root>/<id>/group         what of a group at a given place was not there before it was made: its record, as in the status
+    <root>/<id>/notify        a directory that the container sees, where its caller has a NOTIFY_SOCKET (oci/features/sd_notify.py)
     <root>/<id>/start         the socket at which the process of a created container waits; gone when it was started
-
-    {"id", "bundle", "rootfs": absolute paths, "pid", "pid_start": of process 1 (0, None: there is none yet), "created": RFC 3339,
-     "owner": who made it, "annotations", "cgroup": what opens the group, "external_descriptors": JSON text of where its standard
-     streams lead}
 
 What a container does is not written down but asked of the kernel. Whoever changes something holds the directory's lock.
 """
@@ -24,63 +20,94 @@ from ... import json_text
 from ...errors import Conflict, EngineError, InvalidInput, NotFound
 from ...kernel.processes import pidfd, procfs
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypedDict
+
+    from ...kernel.cgroups import Group
+    from ...kernel.cgroups.group import GroupRecord
+
+    class Status(TypedDict, total=False):
+        """The file ``status``, JSON.
+
+        ``bundle``, ``rootfs``: absolute paths. ``pid``, ``pid_start``: of process 1 (procfs.start_time); 0, None: there is none yet.
+        ``created``: RFC 3339. ``owner``: who made it. ``cgroup``: what opens the group (cgroups.reopen); {}: there is none yet.
+        ``external_descriptors``: where its standard streams lead, as JSON text, as runc has it.
+        """
+
+        id: str
+        bundle: str
+        rootfs: str
+        pid: int
+        pid_start: int | None
+        created: str
+        owner: str
+        annotations: dict[str, str]
+        cgroup: GroupRecord
+        external_descriptors: str
+
+    class State(TypedDict, total=False):
+        """The state of the runtime specification (runtime.md, "State"), with what runc adds: rootfs, created, owner."""
+
+        ociVersion: str
+        id: str
+        pid: int
+        status: str
+        bundle: str
+        rootfs: str
+        created: str
+        annotations: dict[str, str]
+        owner: str
+
+
 VERSION = "1.3.0"  # of the runtime specification
 ALL = 1 << 62  # bytes: a file of its own is read whole
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+.-")
 LONGEST = 255  # bytes of a file's name
-_FORM = {
+# Types of what a Status that is read has to have, where it has it.
+_FORM: dict[str, type] = {
     "id": str,
     "bundle": str,
     "rootfs": str,
     "pid": int,
     "annotations": dict,
     "cgroup": dict,
-}  # what a status has
+}
 
 
-def check_id(ident):
+def check_id(ident: str) -> None:
     """:raises InvalidInput: no name for a container."""
     if not ident or len(ident) > LONGEST or not _LETTERS.issuperset(ident) or ident.startswith("."):
-        why = "invalid character in a container ID, or too many"
         raise InvalidInput(
             "container id",
             ident,
-            "letters, digits, _ + . and -, at most %d of them, not first a dot (%s)"
-            % (LONGEST, why),
+            f"letters, digits, _ + . and -, at most {LONGEST} of them, not first a dot (invalid "
+            "character in a container ID, or too many)",
         )
 
 
-def write_whole(path, data, mode, temporary=None):
-    """Have a file be ``data``, all of it or, where there is no room, as before. :raises OSError: with the file's name."""
-    temporary = temporary or path + ".new"
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
-    try:
-        try:
-            while data:
-                data = data[os.write(fd, data) :]
-        finally:
-            os.close(fd)
-        os.rename(temporary, path)
-    except OSError as error:
-        try:
-            os.unlink(temporary)
-        except OSError:
-            pass
-        raise OSError(error.errno, os.strerror(error.errno), path) from None
-
-
 class Container:
-    """One container. ``data``: its status file's content; ``directory``: a descriptor of its directory, which carries the lock."""
+    """One container.
 
-    def __init__(self, root, ident):
+    :ivar path: its directory. :ivar data: what its status file has, {} where it has none.
+    :ivar directory: a descriptor of its directory, which carries the lock; None while that is not held.
+    :ivar making: whether this process makes it.
+
+    :raises InvalidInput: ``ident`` is no name for a container.
+    """
+
+    def __init__(self, root: str, ident: str) -> None:
         check_id(ident)
-        self.root, self.ident = root, ident
+        self.root = root
+        self.ident = ident
         self.path = os.path.join(root, ident)
-        self.data, self.directory, self.making = {}, None, False
+        self.data: Status = {}
+        self.directory: int | None = None
+        self.making = False
 
     # ------------------------------------------------------------------------------------------------------- its files
 
-    def make(self, data):
+    def make(self, data: Status) -> None:
         """Make its directory, without a status yet, and hold its lock. :raises Conflict: there is one of this id."""
         os.makedirs(self.root, 0o700, exist_ok=True)
         try:
@@ -92,29 +119,30 @@ class Container:
         self.lock()
         self.making, self.data = True, data
 
-    def lock(self):
-        """Take the lock, waiting for whoever has it; it ends with this process."""
-        self._open()
-        fcntl.flock(self.directory, fcntl.LOCK_EX)
-        if not os.path.exists(self.path):  # it was deleted meanwhile
-            raise self.missing()
-
-    def _open(self):
+    def lock(self) -> None:
+        """Take the lock; wait for whoever has it. It ends with this process. :raises NotFound: there is no such container."""
         if self.directory is None:
             try:
                 self.directory = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             except FileNotFoundError:
                 raise self.missing() from None
+        fcntl.flock(self.directory, fcntl.LOCK_EX)
+        if not os.path.exists(self.path):  # it was deleted meanwhile
+            raise self.missing()
 
-    def unlock(self):
-        os.close(self.directory)
+    def unlock(self) -> None:
+        if self.directory is not None:
+            os.close(self.directory)
         self.directory = None
 
-    def missing(self):
+    def missing(self) -> NotFound:
         return NotFound(f"container {self.ident} does not exist in {self.root}")
 
-    def read(self):
-        """Read its status file; returns itself. :raises NotFound: there is no such container. :raises Unreadable: that file is not what it was."""
+    def read(self) -> Container:
+        """Read its status file; return itself.
+
+        :raises NotFound: there is no such container. :raises Unreadable: that file is not what this runtime writes.
+        """
         try:
             self.data = json_text.load(procfs.read(self.path + "/status", ALL))
             if not all(isinstance(self.data.get(key, kind()), kind) for key, kind in _FORM.items()):
@@ -125,51 +153,50 @@ class Container:
             self.data = {}  # being made, or it was never finished
         except (OSError, ValueError, AttributeError, RecursionError, MemoryError) as error:
             self.data = {}
+            why = _reason(error) or "it is not what this runtime writes"
             raise Unreadable(
-                f"container {self.ident}: {self.path}/status can't be read: "
-                f"{os.strerror(error.errno).lower() if isinstance(error, OSError) else 'it is not what this runtime writes'}; "
+                f"container {self.ident}: {self.path}/status can't be read: {why}; "
                 "delete --force takes away what is left of it"
             ) from None
         return self
 
-    def write(self):
-        write_whole(self.path + "/status", json_text.dump(self.data).encode(), 0o600)
+    def write(self) -> None:
+        """Write its status file."""
+        json_text.write_whole(self.path + "/status", json_text.dump(self.data).encode(), 0o600)
 
-    def config(self):
-        """The document that the container was made from. :raises Unreadable:"""
+    def config(self) -> dict[str, Any]:
+        """Return the document that the container was made from. :raises Unreadable:"""
         try:
-            found = json_text.load(procfs.read(self.path + "/config.json", ALL))
+            found: dict[str, Any] = json_text.load(procfs.read(self.path + "/config.json", ALL))
             if not isinstance(found, dict):
                 raise ValueError
             return found
         except (OSError, ValueError, RecursionError, MemoryError) as error:
+            why = _reason(error) or "it is not what it was"
             raise Unreadable(
-                f"container {self.ident}: {self.path}/config.json can't be read: "
-                f"{os.strerror(error.errno).lower() if isinstance(error, OSError) else 'it is not what it was'}"
+                f"container {self.ident}: {self.path}/config.json can't be read: {why}"
             ) from None
 
-    def keep_config(self, text):
-        write_whole(self.path + "/config.json", os.fsencode(text), 0o600)
+    def keep_config(self, text: str) -> None:
+        """Write the document, as JSON text. Surrogates stand for bytes that are not UTF-8."""
+        json_text.write_whole(self.path + "/config.json", os.fsencode(text), 0o600)
 
-    def plan_group(self, record):
-        """Keep what is about to be made of its group, for whoever deletes it if that is not finished."""
-        write_whole(self.path + "/group", json_text.dump(record).encode(), 0o600)
+    def plan_group(self, record: GroupRecord) -> None:
+        """Write down what is about to be made of its group, for whoever deletes it if that is not finished."""
+        json_text.write_whole(self.path + "/group", json_text.dump(record).encode(), 0o600)
 
-    def planned_group(self):
-        """That record; None where nothing was kept."""
+    def planned_group(self) -> GroupRecord | None:
+        """Return that record; None where there is none that can be read."""
         try:
             found = json_text.load(procfs.read(self.path + "/group", ALL))
-            kinds = {"paths": dict, "made": list}
-            return (
-                found
-                if isinstance(found, dict)
-                and all(isinstance(found.get(key), kind) for key, kind in kinds.items())
-                else None
-            )
         except (OSError, ValueError, RecursionError, MemoryError):
             return None
+        if not isinstance(found, dict) or not isinstance(found.get("paths"), dict):
+            return None
+        record: GroupRecord = found  # type: ignore[assignment]
+        return record if isinstance(record.get("made"), list) else None
 
-    def remove(self):
+    def remove(self) -> None:
         """Remove its directory; the id is free then."""
         for name in os.listdir(self.path):
             try:
@@ -183,16 +210,18 @@ class Container:
     # ------------------------------------------------------------------------------------------------------ what it does
 
     @property
-    def pid(self):
+    def pid(self) -> int:
         return self.data.get("pid") or 0
 
-    def process(self):
-        """A pidfd of process 1, None when it has ended."""
-        return pidfd.open_process(self.pid, self.data.get("pid_start"))
+    def process(self) -> int | None:
+        """Return a pidfd of process 1, None when it has ended."""
+        found: int | None = pidfd.open_process(self.pid, self.data.get("pid_start"))
+        return found
 
-    def frozen(self):
-        """Whether its group is: by the files themselves, for the start of each container asks."""
-        for place in (self.data.get("cgroup") or {"paths": {}})["paths"].values():
+    def frozen(self) -> bool:
+        """Return whether its group is frozen. The files are read here, without kernel/cgroups: each start asks."""
+        record = self.data.get("cgroup") or {}
+        for place in record.get("paths", {}).values():
             for name, words in (
                 ("/freezer.state", ("FROZEN", "FREEZING")),
                 ("/cgroup.events", ("frozen 1",)),
@@ -204,18 +233,18 @@ class Container:
                     pass
         return False
 
-    def waits(self):
-        """Whether its process waits for its start."""
+    def waits(self) -> bool:
+        """Return whether its process waits for its start (oci/command/start_socket.py)."""
         return os.path.exists(self.path + "/start")
 
-    def group(self):
-        """Its cgroup, there since there is a process."""
-        from ...kernel import cgroups
+    def group(self) -> Group:
+        """Return its cgroup, which is there since there is a process."""
+        from ...kernel import cgroups  # here: ``state`` does without
 
         return cgroups.reopen(self.data["cgroup"])
 
-    def status(self):
-        """``creating``, ``created``, ``running``, ``paused`` or ``stopped``."""
+    def status(self) -> str:
+        """Return ``creating``, ``created``, ``running``, ``paused`` or ``stopped``."""
         if not self.pid:
             return "creating" if self._being_made() else "stopped"
         if procfs.start_time(self.pid) != self.data.get("pid_start"):
@@ -224,44 +253,58 @@ class Container:
             return "paused"
         return "created" if self.waits() else "running"
 
-    def _being_made(self):
-        """Whether somebody holds the lock who makes it; not this process, having taken the lock for something else."""
+    def _being_made(self) -> bool:
+        """Return whether somebody holds the lock who makes it; not this process, having taken the lock for something else."""
         if self.directory is not None:
             return self.making
         from ...store import locks  # here: a start does not ask
 
-        return locks.held(self.path)
+        return bool(locks.held(self.path))
 
-    def state(self):
-        """The state of the runtime specification, with what runc adds to it."""
+    def state(self) -> State:
+        """Return the state of the runtime specification, with what runc adds to it."""
         status = self.status()
-        found = {
+        return {
             "ociVersion": VERSION,
             "id": self.ident,
             "pid": 0 if status == "stopped" else self.pid,
             "status": status,
+            "bundle": self.data.get("bundle", ""),
+            "rootfs": self.data.get("rootfs", ""),
+            "created": self.data.get("created", ""),
+            "annotations": self.data.get("annotations") or {},
+            "owner": self.data.get("owner", ""),
         }
-        found.update((key, self.data.get(key, "")) for key in ("bundle", "rootfs", "created"))
-        found["annotations"], found["owner"] = (
-            self.data.get("annotations") or {},
-            self.data.get("owner", ""),
-        )
-        return found
 
 
 class Unreadable(EngineError):
     """A file of a container's is not what this runtime has written."""
 
 
-def open_container(root, ident):
-    """The container of an id. :raises NotFound:"""
+def _reason(error: BaseException) -> str:
+    """Return what the kernel says of an OSError, "" for another exception."""
+    return os.strerror(error.errno or 0).lower() if isinstance(error, OSError) else ""
+
+
+def open_container(root: str, ident: str) -> Container:
+    """Return the container of an id. :raises NotFound, Unreadable, InvalidInput:"""
     return Container(root, ident).read()
 
 
-def every(root, broken=None):
-    """All containers of a root, in the order of their ids.
+def open_in(root: str, ident: str, *statuses: str) -> Container:
+    """Return a container with its lock held. :raises Conflict: its status is none of ``statuses``. Others as of ``open_container``."""
+    container = open_container(root, ident)
+    container.lock()
+    status = container.read().status()
+    if status not in statuses:
+        raise Conflict(f"container {container.ident}: it is {status}, not {' or '.join(statuses)}")
+    return container
 
-    :param broken: a list that gets the sentences about those that can't be read; None: they are raised.
+
+def every(root: str, unreadable: list[str] | None = None) -> list[Container]:
+    """Return all containers of a root, in the order of their ids.
+
+    :param unreadable: gets the sentences about those that can't be read; None: they are raised.
     """
     try:
         names = sorted(
@@ -276,7 +319,7 @@ def every(root, broken=None):
         except (InvalidInput, NotFound):
             continue
         except Unreadable as error:
-            if broken is None:
+            if unreadable is None:
                 raise
-            broken.append(str(error))
+            unreadable.append(str(error))
     return found

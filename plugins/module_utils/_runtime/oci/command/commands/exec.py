@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``exec``: a further process in a container."""
+"""``exec``: execute a further process in a container."""
 
 from __future__ import annotations
 
@@ -13,9 +13,44 @@ from ...launch import join, sealed_interpreter
 from ...spec import schema
 from ...spec.document import Document
 from ...spec.process import Program
-from .. import bundle_launch as making
-from .. import foreground
+from .. import bundle_launch, foreground
+from ..arguments import Command
 from ..states import open_container
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..arguments import Call
+    from ..output import Log
+    from ..states import Container
+
+COMMAND = Command(
+    "execute a further process in a container",
+    "ID [COMMAND [ARGUMENT...]]",
+    1,
+    None,
+    (
+        "process|p=",
+        "detach|d",
+        "tty|t",
+        "console-socket=",
+        "pid-file=",
+        "user|u=",
+        "cwd=",
+        "env|e=*",
+        "cap|c=*",
+        "additional-gids|g=*",
+        "apparmor=",
+        "process-label=",
+        "no-new-privs",
+        "preserve-fds=#",
+        "cgroup=*",
+        "ignore-paused",
+        "pidfd-socket=",
+    ),
+    in_order=True,
+)
 
 FAILED = 255  # exit code of an exec that did not come to its program, as runc's
 # What a process in a file has of the container where it says nothing of it itself.
@@ -31,50 +66,35 @@ OF_CONTAINER = (
 )
 
 
-def exec(call, log):  # pylint: disable=redefined-builtin # the command's name
-    sealed_interpreter.seal_command()  # the container's processes can see this one's child while it is the interpreter
+def exec(call: Call, log: Log) -> int:  # pylint: disable=redefined-builtin # the command's name
+    # The container's processes can see this one's child while it is the interpreter.
+    sealed_interpreter.seal_command()
     try:
         return _exec(call, log)
     except (EngineError, OSError) as error:
-        error.status = FAILED
+        error.status = FAILED  # type: ignore[union-attr] # main takes it for the exit code
         raise
 
 
-def _exec(call, log):
+def _exec(call: Call, log: Log) -> int:
     container = open_container(call.options["root"], call.arguments[0])
-    status = container.status()
-    if status not in ("created", "running", "paused"):
-        raise Conflict(f"container {container.ident}: cannot exec in a {status} container")
-    if status == "paused" and not call["ignore-paused"]:
-        raise Conflict(
-            f"container {container.ident}: cannot exec in a paused container (--ignore-paused "
-            "does it all the same)"
-        )
+    status = _check_status(container, call["ignore-paused"])
     config = container.config()
     document, process = Document(config), wanted(config["process"], call)
-    making.check_terminal(process, call.given, call["detach"])
+    bundle_launch.check_terminal(process, call.given, call["detach"])
     program = Program(process, config.get("linux") or {}, original_limits=rlimits.raise_own())
-    if (
-        container.waits()
-        and program.may_trace()
-        and "user" not in document.namespaces
-        and not sealed_interpreter.sealed(container.pid)
-    ):
-        raise Conflict(
-            f"container {container.ident}: it is not started yet: a process with CAP_SYS_PTRACE "
-            "could look into its maker; start it before"
-        )
-    program.kept.update(making.preserve(program, call["preserve-fds"]))
+    _check_waiting(container, program, document)
+    program.kept.update(bundle_launch.preserve(program, call["preserve-fds"]))
     if program.terminal and not call["detach"]:
-        from ...launch import terminal
+        from ...launch import terminal  # here: not every process has one
 
         program.size, program.plain = program.size or terminal.size_of_own(), True
-    spaces = None
+    spaces: dict[str, int] | None = None
     if os.geteuid():
-        from .. import rootless, start_socket
+        from .. import rootless, start_socket  # here: root does without
 
         spaces = start_socket.ask(container) if status == "created" else None
-        rootless.join(container.pid, spaces and spaces["user"])
+        rootless.join(container.pid, spaces["user"] if spaces else None)
     started = join.Process(
         container.ident,
         (container.pid, container.data["pid_start"]),
@@ -89,43 +109,68 @@ def _exec(call, log):
         foreground.prepare(subreaper=False)
     started.start()
     try:
-        making.finish(started, call.given)
+        bundle_launch.finish(started, call.given)
     except BaseException:
         started.undo()
         raise
-    for text in started.warnings:
-        log.warning(text)
-    if program.scheduling.initial:
-        log.debug(
-            "nsexec-0[%d]: affinity: 0x%x"
-            % (started.pid, sum(1 << cpu for cpu in program.scheduling.initial))
-        )
-    log.debug(
-        "nsexec container setup: process %d has the namespaces and the cgroup of process %d"
-        % (started.pid, container.pid)
-    )
-    log.debug("child process in init(): its user, rights and limits are set")
-    log.debug(f"setns_init: about to exec {process['args'][0]}")
+    _log_steps(started, container, program, process["args"][0], log)
     if call["detach"]:
         return 0
     return foreground.attend(started.pid, started.pidfd, started.terminal)
 
 
-def wanted(base, call):
-    """OCI ``process`` of the call: from its file, or the container's with what the options change."""
+def _check_status(container: Container, paused_too: bool) -> str:
+    """Return the container's status. :raises Conflict: nothing can be executed in it."""
+    status = container.status()
+    if status not in ("created", "running", "paused"):
+        raise Conflict(f"container {container.ident}: cannot exec in a {status} container")
+    if status == "paused" and not paused_too:
+        raise Conflict(
+            f"container {container.ident}: cannot exec in a paused container (--ignore-paused "
+            "does it all the same)"
+        )
+    return status
+
+
+def _check_waiting(container: Container, program: Program, document: Document) -> None:
+    """:raises Conflict: the process could look into the interpreter that waits for the container's start."""
+    if (
+        container.waits()
+        and program.may_trace()
+        and "user" not in document.namespaces
+        and not sealed_interpreter.sealed(container.pid)
+    ):
+        raise Conflict(
+            f"container {container.ident}: it is not started yet: a process with CAP_SYS_PTRACE "
+            "could look into its maker; start it before"
+        )
+
+
+def _log_steps(
+    started: join.Process, container: Container, program: Program, word: str, log: Log
+) -> None:
+    """Log the warnings, and with ``--debug`` the steps, called as runc calls them. :param word: the program's name."""
+    for text in started.warnings:
+        log.warning(text)
+    if program.scheduling.initial:
+        mask = sum(1 << cpu for cpu in program.scheduling.initial)
+        log.debug(f"nsexec-0[{started.pid}]: affinity: 0x{mask:x}")
+    log.debug(
+        f"nsexec container setup: process {started.pid} has the namespaces and the cgroup of "
+        f"process {container.pid}"
+    )
+    log.debug("child process in init(): its user, rights and limits are set")
+    log.debug(f"setns_init: about to exec {word}")
+
+
+def wanted(base: dict[str, Any], call: Call) -> dict[str, Any]:
+    """Return OCI ``process`` of the call: from its file, or the container's (``base``) with what the options change.
+
+    :raises InvalidInput: there is no program, or an option's value is none.
+    """
     words = call.arguments[1:]
     if call["process"]:
-        try:
-            _text, process = json_text.read(call["process"], Unsupported)
-        except EngineError as error:
-            raise InvalidInput(
-                "--process", call["process"], f"a file with an OCI process as JSON ({error})"
-            ) from None
-        if not isinstance(process, dict) or not process.get("args"):
-            raise InvalidInput(
-                "--process", call["process"], "a file with an OCI process as JSON, with args"
-            )
-        schema.check_process(process)
+        process = _read_process(call["process"])
         process.update(
             (key, base[key])
             for key in OF_CONTAINER
@@ -135,9 +180,8 @@ def wanted(base, call):
         raise InvalidInput("exec", None, "a command, or --process with a file")
     else:
         process = dict(base, args=words, terminal=call["tty"])
-        if not base.get(
-            "capabilities"
-        ):  # a document that says nothing of them: --no-new-privs asks for it then, as with crun
+        # Of a document that says nothing of rights, only --no-new-privs asks for it, as with crun.
+        if not base.get("capabilities"):
             process["noNewPrivileges"] = False
     if call["tty"]:
         process["terminal"] = True
@@ -145,7 +189,21 @@ def wanted(base, call):
     return process
 
 
-def _change(process, call):
+def _read_process(path: str) -> dict[str, Any]:
+    """Return OCI ``process`` of a file. :raises InvalidInput: it is none."""
+    try:
+        _text, process = json_text.read(path, Unsupported)
+    except EngineError as error:
+        raise InvalidInput(
+            "--process", path, f"a file with an OCI process as JSON ({error})"
+        ) from None
+    if not isinstance(process, dict) or not process.get("args"):
+        raise InvalidInput("--process", path, "a file with an OCI process as JSON, with args")
+    schema.check_process(process)
+    return process
+
+
+def _change(process: dict[str, Any], call: Call) -> None:
     """Apply the options to ``process``."""
     for option, key in (
         ("cwd", "cwd"),
@@ -162,18 +220,7 @@ def _change(process, call):
                 raise InvalidInput("--env", entry, "NAME=VALUE")
         process["env"] = list(process.get("env") or ()) + call["env"]
     if call["cap"]:
-        sets = process.get("capabilities") or {}
-        added = {
-            kind: list(sets.get(kind) or ()) + call["cap"]
-            for kind in ("bounding", "effective", "permitted")
-        }
-        inheritable = (
-            sets.get("inheritable") or ()
-        )  # it gets none, and what is not inheritable can't be ambient (capabilities(7))
-        added["ambient"] = list(sets.get("ambient") or ()) + [
-            name for name in call["cap"] if name in inheritable
-        ]
-        process["capabilities"] = dict(sets, **added)
+        process["capabilities"] = _with_capabilities(process.get("capabilities") or {}, call["cap"])
     user = dict(process.get("user") or {})
     if call["user"]:
         uid, colon, gid = call["user"].partition(":")
@@ -187,8 +234,23 @@ def _change(process, call):
     process["user"] = user
 
 
-def _number(option, text):
-    """A user's or group's id. The highest is no id: it means none to the kernel."""
+def _with_capabilities(sets: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    """Return OCI ``capabilities`` with more of them.
+
+    The inheritable set stays: what is not in it can't be ambient (capabilities(7)).
+    """
+    added = {
+        kind: list(sets.get(kind) or ()) + names for kind in ("bounding", "effective", "permitted")
+    }
+    inheritable = sets.get("inheritable") or ()
+    added["ambient"] = list(sets.get("ambient") or ()) + [
+        name for name in names if name in inheritable
+    ]
+    return dict(sets, **added)
+
+
+def _number(option: str, text: str) -> int:
+    """Return a user's or group's id. The highest number means none to the kernel. :raises InvalidInput:"""
     if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) < 2**32 - 1):
         raise InvalidInput(
             option,
@@ -199,9 +261,12 @@ def _number(option, text):
     return int(text)
 
 
-def sub_cgroups(given):
-    """``--cgroup [CONTROLLER:]PATH``, several times: as cgroups.Group.attach takes it, None where it is not given."""
-    found = {}
+def sub_cgroups(given: list[str]) -> str | dict[str, str] | None:
+    """Return the values of ``--cgroup [CONTROLLER:]PATH`` as cgroups.Group.attach takes them; None for none.
+
+    :raises InvalidInput: one of several has no controller.
+    """
+    found: dict[str, str] = {}
     for entry in given:
         controllers, colon, path = entry.rpartition(":")
         if not colon:

@@ -7,8 +7,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from pycontainer.oci.command import arguments
-from pycontainer.oci.command.commands import exec as further
+from pycontainer.oci.command import main
+from pycontainer.oci.command.commands import exec as execute
 
 BASE = {
     "args": ["sleep"],
@@ -31,8 +31,8 @@ BASE = {
 def wanted(tmp_path):
     def ask(process):
         (tmp_path / "process").write_text(json.dumps(process))
-        return further.wanted(
-            BASE, arguments.parse(["exec", "--process", str(tmp_path / "process"), "c"])
+        return execute.wanted(
+            BASE, main.parse(["exec", "--process", str(tmp_path / "process"), "c"])
         )
 
     return ask
@@ -47,8 +47,8 @@ def test_what_a_process_in_a_file_says_nothing_of_is_the_containers(wanted, none
             apparmorProfile="", selinuxLabel="", rlimits=[], capabilities=None, oomScoreAdj=None
         )
     found = wanted(process)
-    assert {key: found.pop(key) for key in further.OF_CONTAINER} == {
-        key: BASE[key] for key in further.OF_CONTAINER
+    assert {key: found.pop(key) for key in execute.OF_CONTAINER} == {
+        key: BASE[key] for key in execute.OF_CONTAINER
     }
     assert found == {"args": ["x"], "cwd": "/", "user": {}}
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``spec``: a config.json to start from."""
+"""``spec``: write a config.json to start from."""
 
 from __future__ import annotations
 
@@ -9,8 +9,17 @@ import os
 from .... import json_text
 from ....errors import Conflict, HostError
 from ....kernel import cgroups
+from ..arguments import Command
 from ..states import VERSION
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..arguments import Call
+    from ..output import Log
+
+COMMAND = Command("write a config.json to start from", "", 0, 0, ("bundle|b=", "rootless"))
 CAPABILITIES = ["CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"]
 MASKED = [
     "/proc/acpi",
@@ -29,23 +38,25 @@ MASKED = [
 READ_ONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
 
 
-def spec(call, _log):
+def spec(call: Call, _log: Log) -> None:
     path = os.path.join(call["bundle"] or ".", "config.json")
     try:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     except FileExistsError:
         raise Conflict(f"spec: file {path} exists; remove it first") from None
     except OSError as error:
-        raise HostError(
-            f"spec: {path} can't be written: {os.strerror(error.errno).lower()}"
-        ) from None
+        why = os.strerror(error.errno or 0).lower()
+        raise HostError(f"spec: {path} can't be written: {why}") from None
     os.write(fd, (json_text.dump(template(call["rootless"]), 4) + "\n").encode())
     os.close(fd)
 
 
-def template(rootless=False):
-    """The document. :param rootless: with a user namespace in which this user is root, and nothing that another user may not do."""
-    document = {
+def template(rootless: bool = False) -> dict[str, Any]:
+    """Return the document.
+
+    :param rootless: with a user namespace in which this user is root, and nothing that a user who is not root may not do.
+    """
+    document: dict[str, Any] = {
         "ociVersion": VERSION,
         "process": {
             "terminal": True,
@@ -70,7 +81,7 @@ def template(rootless=False):
             "readonlyPaths": READ_ONLY,
         },
     }
-    linux = document["linux"]
+    linux: dict[str, Any] = document["linux"]
     if cgroups.mode() == "v2" or rootless:
         linux["namespaces"].append({"type": "cgroup"})
     if rootless:
@@ -83,7 +94,7 @@ def template(rootless=False):
     return document
 
 
-def mounts(rootless):
+def mounts(rootless: bool) -> list[dict[str, Any]]:
     safe = ["nosuid", "noexec", "nodev"]
     found = [
         _mount("/proc", "proc", "proc"),
@@ -105,6 +116,8 @@ def mounts(rootless):
     return found
 
 
-def _mount(destination, kind, source, options=None):
-    mount = {"destination": destination, "type": kind, "source": source}
+def _mount(
+    destination: str, kind: str, source: str, options: list[str] | None = None
+) -> dict[str, Any]:
+    mount: dict[str, Any] = {"destination": destination, "type": kind, "source": source}
     return dict(mount, options=options) if options else mount

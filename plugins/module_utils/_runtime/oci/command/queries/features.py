@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``features``: what this runtime can do, by runtime-spec features.md; it says nothing of what this host's kernel lacks."""
+"""``features``: print what this runtime can do (runtime-spec features.md), whatever this host's kernel lacks."""
 
 from __future__ import annotations
 
@@ -15,8 +15,18 @@ from ...checkpoint import save
 from ...features import hooks, scheduling
 from ...spec import document, mounts
 from .. import bundle_launch
-from ..main import write
+from ..arguments import Command
+from ..output import write
 from ..states import VERSION
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..arguments import Call
+    from ..output import Log
+
+COMMAND = Command("print what this runtime can do", "", 0, 0)
 
 # Annotations of a config.json that change what is done; one that ends with a dot stands for all that begin so.
 ANNOTATIONS = (
@@ -28,11 +38,12 @@ ANNOTATIONS = (
 )
 
 
-def features(_call, _log):
+def features(_call: Call, _log: Log) -> None:
     write(json_text.dump(described(), 4) + "\n")
 
 
-def described():
+def described() -> dict[str, Any]:
+    """Return the document that ``features`` prints."""
     words, options = compiler.WORDS, mounts.options()
     linux = {
         "namespaces": sorted(document.NAMESPACES),

@@ -1,0 +1,124 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Take a container away, whatever state it is in: for ``delete``, and for ``create``, ``run`` and others that undo or end one."""
+
+from __future__ import annotations
+
+from ...errors import Conflict, EngineError
+from ...kernel.calls import constants as c
+from ...kernel.calls import syscalls
+from ...kernel.processes import pidfd
+from ..spec.document import Document
+from .states import Unreadable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .output import Log
+    from .states import Container
+
+SIGKILL = 9
+
+
+def remove(container: Container, log: Log, config: dict[str, Any] | None = None) -> None:
+    """Remove all that there is of a container, and kill what still runs in it. The caller holds its lock.
+
+    :param config: its document, where that is at hand. Hooks that fail are warnings in the log.
+    :raises Conflict: its process does not end, or its cgroup has processes of which nothing is known.
+    """
+    process = container.process()
+    if process is not None:
+        pidfd.send(process, SIGKILL)
+    if config is None:
+        config = _config(container)
+    if container.data.get("cgroup"):
+        _remove_group(container, process, log)
+    else:
+        _remove_unrecorded(container, config)
+    if process is not None and not pidfd.ended(process, 10.0):
+        raise Conflict(
+            f"container {container.ident} can't be deleted: its process {container.pid} does not end"
+        )
+    if container.data.get("rootfs") and config and not _has_own_mounts(config):
+        _unmount(container.data["rootfs"])
+    if (config.get("linux") or {}).get("intelRdt"):
+        from ..features import resctrl  # here: few machines have it
+
+        resctrl.remove(config["linux"]["intelRdt"], container.ident, resctrl.place() or "")
+    if not (config.get("hooks") or {}).get("poststop"):
+        container.remove()
+        return
+    from ..features import hooks  # here: few documents have hooks
+
+    document = Document(config)
+    state = document.state(container.ident, container.data["bundle"], 0, "stopped")
+    container.remove()
+    for text in hooks.run(document, "poststop", state):
+        log.warning(text)
+
+
+def _config(container: Container) -> dict[str, Any]:
+    """Return the container's document; {} where there is none that can be read."""
+    try:
+        return container.config()
+    except Unreadable:
+        return {}
+
+
+def _remove_group(container: Container, process: int | None, log: Log) -> None:
+    """Remove its cgroup. :param process: a pidfd of process 1, which is being killed; None: it has ended."""
+    group = container.group()
+    if process is not None:
+        group.thaw()
+        if not pidfd.ended(process, 0.2):
+            group.recall(container.pid)
+    try:
+        group.remove()
+    except EngineError as error:
+        log.warning(str(error))
+
+
+def _remove_unrecorded(container: Container, config: dict[str, Any]) -> None:
+    """Remove the groups of one whose making was killed before they were written down, or whose status is lost.
+
+    What is in a group of its own name is ended. A place that was given may be shared with others: of that, and of what is above
+    it, goes what was planned to be made, when nobody is in it.
+
+    :raises Conflict: somebody is.
+    """
+    from ...kernel import cgroups  # here: the usual container's group is on record
+
+    given, planned = (config.get("linux") or {}).get("cgroupsPath"), container.planned_group()
+    try:
+        group = (
+            cgroups.reopen(planned)
+            if planned
+            else cgroups.Group(cgroups.places(given, container.ident), () if given else None)
+        )
+    except EngineError:
+        return
+    group.shared = bool(given or planned)
+    group.remove()
+    left = sorted(group.procs()) if group.shared else []
+    if left:
+        raise Conflict(
+            f"container {container.ident} can't be deleted: what it was is not known, and its "
+            f"cgroup {given or next(iter(group.paths.values()))} has processes: "
+            f"{', '.join(map(str, left))}; end them first"
+        )
+
+
+def _has_own_mounts(config: dict[str, Any]) -> bool:
+    return any(
+        entry["type"] == "mount" and not entry.get("path")
+        for entry in (config.get("linux") or {}).get("namespaces") or ()
+    )
+
+
+def _unmount(rootfs: str) -> None:
+    """Unmount the root of a container that had no mount namespace of its own: its mounts are the host's."""
+    try:
+        syscalls.umount2(rootfs, c.MNT_DETACH | c.UMOUNT_NOFOLLOW)
+    except OSError:  # nothing is mounted there
+        pass

@@ -20,11 +20,7 @@ from ..spec import shared_namespaces, user_namespaces
 from ..view import audit, inspection, running
 from . import create, live_changes, preconditions, remove, replace, start
 
-PULLS = {
-    True: "always",
-    False: "missing",
-    None: "missing",
-}  # docker_container's booleans, and what is not named
+PULLS = {True: "always", False: "missing"}  # docker_container's booleans
 REGISTRY = (
     "auth_file",
     "ca_path",
@@ -49,27 +45,12 @@ class Task:
 
     def __init__(self, params):
         self.name = catalog.check_name(params.get("name"))
-        self.state = params.get("state") or "started"
-        if self.state not in (
-            "absent",
-            "healthy",
-            "paused",
-            "present",
-            "restarted",
-            "started",
-            "stopped",
-        ):
-            raise InvalidInput(
-                "state", self.state, "absent, healthy, paused, present, restarted, started, stopped"
-            )
-        self.image, self.platform = params.get("image"), params.get("platform")
-        self.pull = PULLS.get(params.get("pull"), params.get("pull"))
-        self.policy = params.get("recreate_policy") or "recreate"
-        self.recreate, self.restart = bool(params.get("recreate")), bool(params.get("restart"))
-        self.keep_volumes = params.get("keep_volumes") is not False
-        self.force_kill = bool(params.get("force_kill"))
-        timeout = params.get("healthy_wait_timeout")
-        self.healthy_timeout = 300 if timeout is None else timeout
+        said = options.behaviour.said(params)
+        self.state, self.image, self.platform = said["state"], said["image"], said["platform"]
+        self.pull = PULLS.get(said["pull"], said["pull"])
+        self.policy, self.healthy_timeout = said["recreate_policy"], said["healthy_wait_timeout"]
+        self.recreate, self.restart = said["recreate"], said["restart"]
+        self.keep_volumes, self.force_kill = said["keep_volumes"], said["force_kill"]
         self.registries, self.reached = (
             images.registries_of(params),
             repr([params.get(name) for name in REGISTRY]),

@@ -7,7 +7,29 @@ They are no part of the container, and are not compared.
 
 from __future__ import annotations
 
+from ...errors import InvalidInput
 from .table import Flag, TaskOption
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+
+def said(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a task says of each of these options: a default where it does not name one.
+
+    :raises InvalidInput: for what is not among an option's choices.
+    """
+    found = {}
+    for option in OPTIONS:
+        value = params.get(option.name)
+        found[option.name] = option.default if value is None else value
+        if option.choices and found[option.name] not in option.choices:
+            accepted = ", ".join(choice for choice in option.choices if isinstance(choice, str))
+            raise InvalidInput(option.name, value, accepted)
+    return found
+
 
 OPTIONS: tuple[TaskOption, ...] = (
     TaskOption(

@@ -1,11 +1,11 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""CRIU, driven by its RPC (criu(8) ``swrk``, images/rpc.proto): a process of it for each request, over a socket of ours.
+"""Drive CRIU by its RPC (criu(8) ``swrk``, images/rpc.proto): a process of it for each request, over a socket of ours.
 
     answer = Criu().ask("DUMP", {"pid": 4711, "images_dir_fd": fd, ...}, {"post-dump": before_they_are_killed})
 
-The descriptors of directories in a request are this process's, those of ``inherit_fd`` CRIU's. The process that RESTORE makes is this one's
-child. CRIU tells of each step by a notice, and waits for the answer, which undoes all when it is not good.
+The descriptors of directories in a request are this process's, those of ``inherit_fd`` CRIU's. The process that RESTORE makes is
+this one's child. CRIU tells of each step by a notice, and waits for the answer, which undoes all when it is not good.
 """
 
 from __future__ import annotations
@@ -19,21 +19,22 @@ from ...kernel.processes import pidfd
 from ..launch import channel
 from . import protobuf
 
-SOCKET, FIRST = (
-    3,
-    4,
-)  # in CRIU's process: the socket, and the first of the descriptors that are handed to it
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from _socket import socket as Socket
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Any
+
+    # Called with the pid and the descriptors of a notice.
+    Notices = Mapping[str, Callable[[int, list[int]], object]]
+    Streams = Sequence["int | None"]
+
+# In CRIU's process: the socket, and the first of the descriptors that are handed to it.
+SOCKET, FIRST = 3, 4
 LOG_LEVEL = 4  # of criu(8): what runc asks for
-PATH = (
-    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # it runs tar, ip and iptables
-)
-MODES = {
-    "": 6,
-    "ignore": 0,
-    "soft": 3,
-    "full": 4,
-    "strict": 5,
-}  # --manage-cgroups-mode; "" is CRIU's own choice
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # it runs tar, ip, iptables
+# --manage-cgroups-mode; "" is CRIU's own choice.
+MODES = {"": 6, "ignore": 0, "soft": 3, "full": 4, "strict": 5}
 _TYPES = {"DUMP": 1, "RESTORE": 2, "PRE_DUMP": 4, "NOTIFY": 6, "FEATURE_CHECK": 9}
 _FEATURES = {"mem_track": 1, "lazy_pages": 2}
 _OPTIONS = {
@@ -88,7 +89,7 @@ _ANSWER = {
 class Refused(HostError):
     """CRIU could not do it. ``code``: an errno, or 0."""
 
-    def __init__(self, message, code=0):
+    def __init__(self, message: str, code: int = 0) -> None:
         super().__init__(message)
         self.code = code
 
@@ -99,7 +100,7 @@ class Criu:
     :raises Unsupported: there is none.
     """
 
-    def __init__(self, path=None):
+    def __init__(self, path: str | None = None) -> None:
         places = os.environ.get("PATH", "").split(":") + PATH.split(":")
         found = [
             place
@@ -110,12 +111,12 @@ class Criu:
         ]
         if not found:
             raise Unsupported(
-                "CRIU is not installed: there is no program %s" % (path or "criu in %s" % PATH)
+                f"CRIU is not installed: there is no program {path or f'criu in {PATH}'}"
             )
         self.path = os.path.abspath(found[0])
 
-    def check(self):
-        """:raises Unsupported: CRIU's own check says that it does not work on this kernel."""
+    def check(self) -> None:
+        """Have CRIU check that it works here. :raises Unsupported: CRIU's own check says that it does not work on this kernel."""
         import subprocess  # here: it is not lean
 
         done = subprocess.run(
@@ -133,8 +134,8 @@ class Criu:
                 f"by its own check{said and ': ' + said}"
             )
 
-    def need(self, feature, option):
-        """:raises Unsupported: there is no ``mem_track`` or ``lazy_pages`` here."""
+    def need(self, feature: str, option: str) -> None:
+        """Refuse ``option`` where a feature is missing. :param feature: ``mem_track`` or ``lazy_pages``. :raises Unsupported:"""
         try:
             found = self.ask("FEATURE_CHECK", features={feature: True})
         except Refused:
@@ -144,30 +145,30 @@ class Criu:
 
     def ask(
         self,
-        kind,
-        options=None,
-        notices=None,
+        kind: str,
+        options: Mapping[str, Any] | None = None,
+        notices: Notices | None = None,
         *,
-        features=None,
-        streams=None,
-        handed=(),
-        before=None,
-        started=None,
-    ):
-        """One request; returns the answer.
+        features: Mapping[str, bool] | None = None,
+        streams: Streams | None = None,
+        handed: Iterable[int] = (),
+        before: Callable[[], object] | None = None,
+        started: Callable[[int], Mapping[str, Any] | None] | None = None,
+    ) -> dict[str, Any]:
+        """Make one request; return the answer.
 
-        :param notices: ``{notice's name: function(pid, descriptors)}``. :param streams: its standard streams; by default /dev/null.
-        :param handed: descriptors that it gets, from FIRST on, whatever their numbers here. :param before: called in its process before it is
-            executed; :param started: called with its pid before it is asked: returns further options, or None.
-        :raises Refused:
+        :param kind: one of ``_TYPES``. :param options: CRIU's, by the names of ``_OPTIONS``. :param features: which to check.
+        :param notices: ``{notice's name: function(pid, descriptors)}``.
+        :param streams: its standard streams; by default /dev/null.
+        :param handed: descriptors that it gets, from FIRST on, whatever their numbers here.
+        :param before: called in its process before it is executed.
+        :param started: called with its pid before it is asked: returns further options, or None.
+        :raises Refused: CRIU could not do it.
         """
         socket, process = self._start(streams, handed, before)
         try:
-            options = (
-                dict(options or {}, **(started(process[0]) or {} if started else {}))
-                if options is not None
-                else None
-            )
+            if options is not None and started is not None:
+                options = {**options, **(started(process[0]) or {})}
             request = {"type": _TYPES[kind], "opts": options, "features": features}
             try:
                 socket.send(protobuf.encode(_REQUEST, request))
@@ -180,7 +181,10 @@ class Criu:
             socket.close()
             self._end(process)
 
-    def _start(self, streams, handed, before):
+    def _start(
+        self, streams: Streams | None, handed: Iterable[int], before: Callable[[], object] | None
+    ) -> tuple[Socket, tuple[int, int]]:
+        """Start CRIU; return the socket to it, and its pid and pidfd."""
         ours, its = channel.pair()
         process = syscalls.clone3(0)
         if process[0] == 0:
@@ -188,7 +192,13 @@ class Criu:
         its.close()
         return ours, process
 
-    def _become_or_tell(self, its, streams, handed, before):
+    def _become_or_tell(
+        self,
+        its: Socket,
+        streams: Streams | None,
+        handed: Iterable[int],
+        before: Callable[[], object] | None,
+    ) -> None:
         """In CRIU's process: execute it, or answer in its place why not."""
         try:
             self._become(its, streams, handed, before)
@@ -196,8 +206,15 @@ class Criu:
             word = {"type": 0, "success": False, "cr_errmsg": str(error)}
             its.send(protobuf.encode(_ANSWER, word))
 
-    def _become(self, socket, streams, handed, before):
-        from ..launch import child
+    def _become(
+        self,
+        socket: Socket,
+        streams: Streams | None,
+        handed: Iterable[int],
+        before: Callable[[], object] | None,
+    ) -> None:
+        """In CRIU's process: execute it."""
+        from ..launch import child  # here: the other processes of this file do without
 
         child.default_signals()
         if before is not None:
@@ -220,22 +237,17 @@ class Criu:
         os.execve(self.path, [self.path, "swrk", str(SOCKET)], environment)
 
     @staticmethod
-    def _converse(socket, notices):
+    def _converse(socket: Socket, notices: Notices) -> dict[str, Any]:
+        """Answer notices until CRIU has answered; return that. :raises Refused:"""
         while True:
             data, descriptors = fds.receive(socket, 1 << 16, 4)
             answer = protobuf.decode(_ANSWER, data)
             if not answer.get("success"):
                 said = os.fsdecode(answer.get("cr_errmsg") or b"")
                 code = answer.get("cr_errno", 0)
-                raise Refused(
-                    said
-                    or (
-                        os.strerror(code).lower()
-                        if 0 < code < 4096
-                        else "it ended without an answer"
-                    ),
-                    code,
-                )
+                if not said and 0 < code < 4096:
+                    said = os.strerror(code).lower()
+                raise Refused(said or "it ended without an answer", code)
             if answer.get("type") != _TYPES["NOTIFY"]:
                 return answer
             notice = answer.get("notify", {})
@@ -251,23 +263,23 @@ class Criu:
             )
 
     @staticmethod
-    def _end(process):
-        """Its end follows that of the socket; who was restored is not its child."""
+    def _end(process: tuple[int, int]) -> None:
+        """Wait for CRIU's end, which follows that of the socket; who was restored is not its child."""
         if not pidfd.ended(process[1], 30.0):
             pidfd.send(process[1], c.SIGKILL)
         os.waitid(os.P_PIDFD, process[1], os.WEXITED)
         os.close(process[1])
 
 
-def _above(fd):
-    """A copy of a descriptor above those that CRIU is to have."""
-    import fcntl
+def _above(fd: int) -> int:
+    """Return a copy of a descriptor above those that CRIU is to have."""
+    import fcntl  # here: in CRIU's process alone
 
     return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 128)
 
 
-def errors(directory, name):
-    """The first lines of CRIU's log that tell of an error, in one text; "" where there are none."""
+def errors(directory: str, name: str) -> str:
+    """Return the first lines of CRIU's log that tell of an error, in one text; "" where there are none."""
     try:
         with open(os.path.join(directory, name), encoding="utf-8", errors="replace") as file:
             return _errors(file)
@@ -275,10 +287,11 @@ def errors(directory, name):
         return ""
 
 
-def _errors(lines, most=2):
+def _errors(lines: Iterable[str], most: int = 2) -> str:
+    # A log's lines begin with the time. That it can't have more files does not stop it.
     found = (
         line.partition(") ")[2] if line.startswith("(") else line
-        for line in lines  # a log's begin with the time
+        for line in lines
         if "Error (" in line and "RLIMIT_NOFILE" not in line
-    )  # that it can't have more files does not stop it
+    )
     return "; ".join([line.strip() for line in found if line.strip()][:most])

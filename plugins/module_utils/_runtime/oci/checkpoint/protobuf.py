@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Protocol buffers, as much of the encoding as CRIU's messages need: varints and length-delimited fields.
+"""Encode and decode protocol buffers, as far as CRIU's messages need it: varints and length-delimited fields.
 
 A schema is ``{name: number}``, or ``{name: (number, schema)}`` for a field that is a message. Values are dictionaries: whole numbers,
 booleans, texts, bytes, messages (dictionaries), and lists of these for fields that are repeated; None is left out.
@@ -10,12 +10,19 @@ from __future__ import annotations
 
 import os
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    Schema = Mapping[str, Any]  # as above
+
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # wire types
 
 
-def encode(schema, values):
-    """The bytes of a message."""
-    parts = []
+def encode(schema: Schema, values: Mapping[str, Any]) -> bytes:
+    """Return the bytes of a message."""
+    parts: list[bytes] = []
     for name, value in values.items():
         number, below = schema[name] if isinstance(schema[name], tuple) else (schema[name], None)
         for one in value if isinstance(value, list) else [value]:
@@ -29,10 +36,12 @@ def encode(schema, values):
     return b"".join(parts)
 
 
-def decode(schema, data):
-    """The message in ``data``; of a field that comes several times the last, and those that the schema does not name are passed over.
+def decode(schema: Schema, data: bytes) -> dict[str, Any]:
+    """Return the message in ``data``: texts as bytes, numbers not negative.
 
-    Texts are bytes, numbers are not negative. :raises ValueError: it is no message.
+    Of a field that comes several times the last is taken; fields that the schema does not name are passed over.
+
+    :raises ValueError: it is no message.
     """
     names = {
         number: (name, below)
@@ -41,10 +50,12 @@ def decode(schema, data):
             for name, entry in schema.items()
         )
     }
-    found, place = {}, 0
+    found: dict[str, Any] = {}
+    place = 0
     while place < len(data):
         key, place = _read(data, place)
-        kind, value = key & 7, None
+        kind = key & 7
+        value: Any = None
         if kind == _VARINT:
             value, place = _read(data, place)
         elif kind == _BYTES:
@@ -53,7 +64,7 @@ def decode(schema, data):
         elif kind in (_FIXED64, _FIXED32):
             place += 8 if kind == _FIXED64 else 4
         else:
-            raise ValueError("a field of wire type %d" % kind)
+            raise ValueError(f"a field of wire type {kind}")
         if place > len(data):
             raise ValueError("it ends too early")
         name, below = names.get(key >> 3, (None, None))
@@ -62,7 +73,7 @@ def decode(schema, data):
     return found
 
 
-def _varint(number):
+def _varint(number: int) -> bytes:
     found = bytearray()
     while number > 0x7F:
         found.append(number & 0x7F | 0x80)
@@ -71,7 +82,8 @@ def _varint(number):
     return bytes(found)
 
 
-def _read(data, place):
+def _read(data: bytes, place: int) -> tuple[int, int]:
+    """Return the varint at ``place``, and the place after it. :raises ValueError: it does not end."""
     number = shift = 0
     while place < len(data):
         byte = data[place]

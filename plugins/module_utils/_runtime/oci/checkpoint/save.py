@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A running container written down by CRIU: what of the host it uses is named for it, and noted for the restore.
+"""Save a running container by CRIU: name what of the host it uses, and note that for the restore.
 
 Beside CRIU's own files the directory of images gets two:
     descriptors.json    where the standard streams led when the container was made, a JSON list of three texts, as runc writes it
@@ -24,17 +24,28 @@ from ...untrusted.files import Unacceptable
 from ..spec import mounts
 from . import criu
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, TypedDict
+
+    from ...kernel.cgroups import Group
+    from ..spec.document import Document
+
+    class Record(TypedDict):
+        """The file ``pycontainer.json``, see above."""
+
+        mounts: list[str]
+        files: list[list[Any]]  # pairs of a text and a number
+
+
 STREAMS, RECORD = "descriptors.json", "pycontainer.json"
 LOG = "dump.log"
 NULL = "/dev/null"  # what the mask of a file is called, as with runc
-EXTERNAL = {
-    "network": "extRootNetNS",
-    "pid": "extRootPidNS",
-}  # namespaces that CRIU leaves alone, as runc calls them
-CONFIG, CONFIG_FILE = (
-    "org.criu.config",
-    "/etc/criu/runc.conf",
-)  # an annotation, and the file without one: options that count above ours
+# Namespaces that CRIU leaves alone, as runc calls them.
+EXTERNAL = {"network": "extRootNetNS", "pid": "extRootPidNS"}
+# An annotation that names a file of options which count above ours, and the file where there is no such annotation.
+CONFIG, CONFIG_FILE = "org.criu.config", "/etc/criu/runc.conf"
 # These show namespaces and groups that CRIU makes anew, whoever else has them mounted.
 _NATIVE = ("proc", "sysfs", "mqueue", "cgroup", "cgroup2")
 
@@ -42,26 +53,40 @@ _NATIVE = ("proc", "sysfs", "mqueue", "cgroup", "cgroup2")
 class Subject:
     """The container to be saved.
 
-    :param ident: its name, for sentences. :param pid: of its process 1. :param document: its document.Document.
-    :param group: its cgroups.Group. :param streams: where its standard streams led when it was made (readlink(2) of /proc/PID/fd/N).
+    :param ident: its name, for sentences. :param pid: of its process 1. :param document: its document.
+    :param group: its control group.
+    :param streams: where its standard streams led when it was made (readlink(2) of /proc/PID/fd/N).
     """
 
-    def __init__(self, ident, pid, document, group, streams):
-        self.ident, self.pid, self.document, self.group, self.streams = (
-            ident,
-            pid,
-            document,
-            group,
-            streams,
-        )
+    __slots__ = ("ident", "pid", "document", "group", "streams")
+
+    def __init__(
+        self, ident: str, pid: int, document: Document, group: Group, streams: list[str]
+    ) -> None:
+        self.ident = ident
+        self.pid = pid
+        self.document = document
+        self.group = group
+        self.streams = streams
 
 
-def save(program, subject, images, options, *, work=None, pre=False, notices=None):
-    """Write it to the directory ``images``, which is there.
+def save(
+    program: criu.Criu,
+    subject: Subject,
+    images: str,
+    options: Mapping[str, Any],
+    *,
+    work: str | None = None,
+    pre: bool = False,
+    notices: criu.Notices | None = None,
+) -> None:
+    """Save a container to the directory ``images``, which is there.
 
-    :param program: the criu.Criu. :param options: CRIU's, as in criu.py, with ``leave_running`` and the like.
-    :param work: the directory for its log, by default ``images``. :param pre: only the memory, of a container that runs on.
-    :raises HostError: it runs on then.
+    :param options: CRIU's, as in criu.py, with ``leave_running`` and the like.
+    :param work: the directory for its log, by default ``images``.
+    :param pre: save only the memory, of a container that runs on.
+    :param notices: see ``Criu.ask``.
+    :raises HostError: CRIU could not do it; the container runs on then.
     """
     wanted = dict(
         options,
@@ -76,13 +101,12 @@ def save(program, subject, images, options, *, work=None, pre=False, notices=Non
         _namespace(kind, subject) for kind in EXTERNAL if subject.document.namespaces.get(kind)
     ]
     if not pre:
-        record = {"mounts": _mounts(subject), "files": _files(subject)}
-        external += [f"mnt[{point}]:{key}" for point, key in record["mounts"]] + [
-            key for key, _number in record["files"]
-        ]
-        record["mounts"] = list(dict.fromkeys(key for _point, key in record["mounts"]))
+        mounted, files = _mounts(subject), _files(subject)
+        external += [f"mnt[{point}]:{key}" for point, key in mounted]
+        external += [key for key, _number in files]
         write(images, STREAMS, subject.streams)
-        write(images, RECORD, record)
+        names = list(dict.fromkeys(key for _point, key in mounted))
+        write(images, RECORD, {"mounts": names, "files": files})
     freezer = subject.group.v1.get("freezer") or subject.group.unified
     paused = subject.group.frozen()
     with Directories(images, work) as places:
@@ -94,10 +118,11 @@ def save(program, subject, images, options, *, work=None, pre=False, notices=Non
             empty_ns=c.CLONE_NEWNET,
         )
         try:
-            if paused:  # CRIU has its processes run code of its own, and can't where somebody else froze them: it freezes them itself at once
+            # CRIU has the processes run code of its own, and can't where somebody else froze them: it freezes them itself.
+            if paused:
                 subject.group.thaw()
             program.ask("PRE_DUMP" if pre else "DUMP", wanted, notices)
-            paused = paused and wanted.get("leave_running")
+            paused = paused and bool(wanted.get("leave_running"))
         except criu.Refused as error:
             raise told(
                 f"container {subject.ident} can't be checkpointed", error, work or images, LOG
@@ -107,47 +132,43 @@ def save(program, subject, images, options, *, work=None, pre=False, notices=Non
                 subject.group.freeze()
 
 
-def told(what, error, directory, log):
-    """The HostError of what CRIU could not do, with the words of its log."""
+def told(what: str, error: criu.Refused, directory: str, log: str) -> HostError:
+    """Return the HostError of what CRIU could not do, with the words of its log."""
     path = os.path.join(directory, log)
-    return HostError(
-        "%s: CRIU: %s%s"
-        % (
-            what,
-            criu.errors(directory, log) or error,
-            "; its log is %s" % path if os.path.exists(path) else "",
-        )
-    )
+    where = f"; its log is {path}" if os.path.exists(path) else ""
+    return HostError(f"{what}: CRIU: {criu.errors(directory, log) or error}{where}")
 
 
-def config_file(document):
-    """The file of options that CRIU is to read; None for none."""
+def config_file(document: Document) -> str | None:
+    """Return the file of options that CRIU is to read; None for none."""
     return document.annotations.get(CONFIG, CONFIG_FILE) or None
 
 
 class Directories:
-    """``with Directories(images, work) as places``: the directories of a request are open; ``places.options``: what names them."""
+    """``with Directories(images, work) as places``: the directories of a request are open; ``places.options`` names them."""
 
-    def __init__(self, images, work=None):
-        self.paths, self.options = {"images_dir_fd": images, "work_dir_fd": work}, {}
+    def __init__(self, images: str, work: str | None = None) -> None:
+        self.paths = {"images_dir_fd": images, "work_dir_fd": work}
+        self.options: dict[str, int] = {}
 
-    def __enter__(self):
+    def __enter__(self) -> Directories:
         for name, path in self.paths.items():
             if path is not None:
                 self.options[name] = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         return self
 
-    def __exit__(self, *_error):
+    def __exit__(self, *_error: object) -> None:
         for fd in self.options.values():
             os.close(fd)
 
 
-def write(images, name, value):
+def write(images: str, name: str, value: object) -> None:
+    """Write a JSON file of ours to the images."""
     json_text.write_whole(os.path.join(images, name), json_text.dump(value).encode(), 0o600)
 
 
-def read(images, name):
-    """What was written to a file of the images, which somebody else may have brought; None where it is not there.
+def read(images: str, name: str) -> Any:
+    """Return what a JSON file of ours has, which somebody else may have brought; None where it is not there.
 
     :raises EngineError: it can't be read, or has another form.
     """
@@ -163,7 +184,7 @@ def read(images, name):
     return value
 
 
-def _are_texts(value, most=None):
+def _are_texts(value: object, most: int | None = None) -> bool:
     return (
         isinstance(value, list)
         and all(isinstance(entry, str) for entry in value)
@@ -171,7 +192,8 @@ def _are_texts(value, most=None):
     )
 
 
-def _is_record(value):
+def _is_record(value: object) -> bool:
+    """Return whether a value has the form of a Record."""
     return (
         isinstance(value, dict)
         and _are_texts(value.get("mounts"))
@@ -186,20 +208,22 @@ def _is_record(value):
     )
 
 
-def _namespace(kind, subject):
+def _namespace(kind: str, subject: Subject) -> str:
+    """Return a namespace in CRIU's words."""
     place = namespaces.TYPES[kind][1]
-    return "%s[%d]:%s" % (place, namespaces.identity(subject.pid, kind)[1], EXTERNAL[kind])
+    return f"{place}[{namespaces.identity(subject.pid, kind)[1]}]:{EXTERNAL[kind]}"
 
 
 # ------------------------------------------------------------------------------------------------------------------ of the host
 
 
-def _mounts(subject):
-    """``[(mount point, what CRIU is to call it)]`` of all that shows files of the host's, by the kernel's own list."""
+def _mounts(subject: Subject) -> list[tuple[str, str]]:
+    """Return ``[(mount point, what CRIU is to call it)]`` of all that shows files of the host's, by the kernel's own list."""
     inside = procfs.mounts(subject.pid)
     devices = {mount["device"] for mount in procfs.mounts()}
     own_group = subject.document.private("cgroup")
-    binds, found = _binds(subject), {}
+    binds = _binds(subject)
+    found: dict[int, tuple[str, str]] = {}  # by the mount's id
     for mount in inside:
         if mount["point"] == "/":
             continue
@@ -218,8 +242,8 @@ def _mounts(subject):
     return list(found.values())
 
 
-def made_outside(mount, userns):
-    """Whether a mount is the tmpfs at /dev of a container with a user namespace: nobody in that may make its device nodes."""
+def made_outside(mount: mounts.Mount, userns: bool) -> bool:
+    """Return whether a mount is the tmpfs at /dev of a container with a user namespace: nobody in that may make its device nodes."""
     return (
         userns
         and not mount.bind
@@ -228,10 +252,10 @@ def made_outside(mount, userns):
     )
 
 
-def _binds(subject):
-    """The ids of the mounts that are the document's bind mounts, or made outside like these."""
+def _binds(subject: Subject) -> set[int]:
+    """Return the ids of the mounts that are the document's bind mounts, or made outside like these."""
     found = set()
-    root_fd = os.open("/proc/%d/root" % subject.pid, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    root_fd = os.open(f"/proc/{subject.pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for mount in mounts.read(subject.document.config):
             if (
@@ -251,37 +275,37 @@ def _binds(subject):
     return found
 
 
-def _mount_of(fd, pid="self"):
-    """The id of the mount that a descriptor is on (proc_pid_fdinfo(5))."""
+def _mount_of(fd: int | str, pid: int | str = "self") -> int:
+    """Return the id of the mount that a descriptor is on (proc_pid_fdinfo(5))."""
     lines = procfs.read(f"/proc/{pid}/fdinfo/{fd}").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("mnt_id"))
 
 
-def _name(subject, point):
+def _name(subject: Subject, point: str) -> str:
+    """Return what CRIU is to call a mount that is no bind mount: a mask is NULL."""
     try:
-        status = os.lstat("/proc/%d/root%s" % (subject.pid, point))
+        status = os.lstat(f"/proc/{subject.pid}/root{point}")
     except OSError:
         return point
-    return (
-        NULL
-        if stat.S_ISCHR(status.st_mode) and status.st_rdev == os.makedev(1, 3) and point != NULL
-        else point
-    )
+    null = stat.S_ISCHR(status.st_mode) and status.st_rdev == os.makedev(1, 3)
+    return NULL if null else point
 
 
-def _files(subject):
-    """``[(what CRIU calls it, number)]`` of standard streams that are files outside of the container: a log, the host's /dev/null.
+def _files(subject: Subject) -> list[list[Any]]:
+    """Return ``[[what CRIU calls it, number]]`` of standard streams that are files outside of the container: a log, the host's /dev/null.
 
-    They are looked for among all descriptors of process 1: while a shell redirects one of its own commands, it has such a stream as another.
+    They are looked for among all descriptors of process 1: while a shell redirects one of its own commands, it has such a stream
+    as another.
     """
-    inside, found = {mount["id"] for mount in procfs.mounts(subject.pid)}, {}
+    inside = {mount["id"] for mount in procfs.mounts(subject.pid)}
+    found: dict[str, int] = {}
     try:
-        descriptors = os.listdir("/proc/%d/fd" % subject.pid)
+        descriptors = os.listdir(f"/proc/{subject.pid}/fd")
         for number, text in enumerate(subject.streams):
             if not text.startswith("/"):  # a pipe
                 continue
             for name in descriptors:
-                path = "/proc/%d/fd/%s" % (subject.pid, name)
+                path = f"/proc/{subject.pid}/fd/{name}"
                 with contextlib.suppress(FileNotFoundError):  # closed meanwhile
                     if _same(path, text) and _mount_of(name, subject.pid) not in inside:
                         found.setdefault(
@@ -293,8 +317,11 @@ def _files(subject):
     return [[key, number] for key, number in found.items()]
 
 
-def _same(path, text):
-    """Whether a descriptor is still of that file. Its link says so, unless the file is on a mount that the container has left behind."""
+def _same(path: str, text: str) -> bool:
+    """Return whether a descriptor is still of that file.
+
+    Its link says so, unless the file is on a mount that the container has left behind.
+    """
     try:
         return os.readlink(path) == text or os.path.samestat(os.stat(path), os.stat(text))
     except FileNotFoundError:

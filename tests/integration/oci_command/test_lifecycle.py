@@ -592,6 +592,19 @@ def test_a_status_that_can_not_be_read_hinders_nobody(runtime, bundle, tmp_path)
     )
 
 
+def test_poststop_hooks_of_a_container_whose_status_is_lost(runtime, bundle, tmp_path):
+    """They run all the same; the bundle, which the status named, is not known any more."""
+    hook = {"path": "/bin/sh", "args": ["sh", "-c", f"cat > {tmp_path}/state"]}
+    bundle.config["hooks"] = {"poststop": [hook]}
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    runtime.ok("create", "--bundle", bundle.save().path, "lost", **quiet)
+    pathlib.Path(runtime.root, "lost", "status").write_text("")
+    runtime.ok("delete", "--force", "lost")
+    state = json.loads((tmp_path / "state").read_text())
+    assert (state["id"], state["status"], state["bundle"]) == ("lost", "stopped", "")
+    assert os.listdir(runtime.root) == []
+
+
 def test_a_status_of_any_size(runtime, bundle):
     bundle.config["annotations"] = {"key%d" % number: "x" * 100_000 for number in range(15)}
     runtime.detached(bundle.save(), "c")

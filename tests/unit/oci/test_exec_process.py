@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from pycontainer.errors import Conflict
 from pycontainer.oci.command import main
 from pycontainer.oci.command.commands import exec as execute
 
@@ -67,3 +68,15 @@ def test_what_it_says_holds(wanted):
         "execCPUAffinity": {"final": "1"},
     }
     assert wanted(dict(own)) == dict(own, user={})
+
+
+@pytest.mark.parametrize("error", [OSError(5, "no"), Conflict("no")], ids=["kernel", "engine"])
+def test_what_does_not_come_to_its_program_ends_with_255(tmp_path, monkeypatch, error):
+    """As with runc, whatever the reason: 1 is an exit code that the program itself may have."""
+
+    def fail(_call, _log):
+        raise error
+
+    monkeypatch.setattr(execute.sealed_interpreter, "seal_command", lambda: None)
+    monkeypatch.setattr(execute, "_exec", fail)
+    assert main._run(["--root", str(tmp_path), "exec", "c", "true"]) == execute.FAILED

@@ -87,6 +87,7 @@ def _run(argv: Sequence[str]) -> int:
         from ..spec.document import read_error  # here: what fails so rarely need not be quick
 
         log.error(read_error(error))
+        return getattr(error, "status", 1)
     except KeyboardInterrupt:
         return 130
     except Exception as error:  # pylint: disable=broad-except # a defect: one line for the caller's log, the rest with --debug

@@ -52,7 +52,8 @@ def remove(container: Container, log: Log, config: dict[str, Any] | None = None)
     from ..features import hooks  # here: few documents have hooks
 
     document = Document(config)
-    state = document.state(container.ident, container.data["bundle"], 0, "stopped")
+    # Without the bundle where its status is lost.
+    state = document.state(container.ident, container.data.get("bundle", ""), 0, "stopped")
     container.remove()
     for text in hooks.run(document, "poststop", state):
         log.warning(text)

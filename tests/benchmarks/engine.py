@@ -69,6 +69,7 @@ def processes(name):
 def own_starts(engine, many, mode):
     """Milliseconds for each of ``many`` containers: started one after another, and all in one call."""
     from pycontainer import containers
+    from pycontainer.containers.lifecycle import start
 
     names = ["start-%d" % number for number in range(many)]
     for name in names:
@@ -90,7 +91,7 @@ def own_starts(engine, many, mode):
     for record in records:
         containers.stop(engine, record, force=True)
     begin = time.perf_counter()
-    errors = [error for error in containers.start(engine, records).values() if error]
+    errors = [error for error in start.start(engine, records).values() if error]
     together = (time.perf_counter() - begin) * 1000 / many
     if errors:
         raise errors[0]

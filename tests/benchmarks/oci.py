@@ -57,6 +57,7 @@ def run(command):
 def like_the_engines(engine, directory, root):
     """A bundle with the document of a container of the engine's, but for what is bind-mounted, that crun of Debian 12 takes too."""
     from pycontainer import containers
+    from pycontainer.containers.lifecycle import start
 
     containers.plan(
         engine,
@@ -69,7 +70,7 @@ def like_the_engines(engine, directory, root):
         },
     ).apply()
     record = containers.find(engine, "pattern")
-    containers.start(engine, [record])  # only then it has its ids
+    start.start(engine, [record])  # only then it has its ids
     config = json.loads(
         pathlib.Path(engine.paths.container(record["id"]), "config.json").read_text()
     )
@@ -111,6 +112,7 @@ def detached(crun, directory, bundle, rounds):
 def starts(engine, many):
     """``(milliseconds for each, in one call; kB of a monitor's PSS when they have just started; when they sleep)``."""
     from pycontainer import containers
+    from pycontainer.containers.lifecycle import start
 
     names = ["start-%d" % number for number in range(many)]
     for name in names:
@@ -128,7 +130,7 @@ def starts(engine, many):
     each = []
     for _round in range(5):
         begin = time.perf_counter()
-        errors = [error for error in containers.start(engine, records).values() if error]
+        errors = [error for error in start.start(engine, records).values() if error]
         each.append((time.perf_counter() - begin) * 1000 / many)
         if errors:
             raise errors[0]

@@ -111,10 +111,6 @@ CHAPTERS = {
 
 # Imports that go the other way still: {file: what it imports}. An entry that is not needed any more fails the test, and none is added.
 BACKWARDS = {
-    "containers/access/execute.py": "containers.monitor.exec_worker",
-    "containers/client/monitor_client.py": "containers.lifecycle.cleanup",
-    "containers/lifecycle/cleanup.py": "containers.monitor.engine_launch",
-    "containers/view/running.py": "containers.access.execute",
     "oci/spec/document.py": "oci.features.hooks oci.features.net_devices oci.features.resctrl oci.features.sysctls",
     "oci/spec/mounts.py": "oci.features.tmp_copy_up",
     "oci/spec/process.py": "oci.features.scheduling oci.features.seccomp_listener",

@@ -21,16 +21,16 @@ from support import laid_down
 
 def default_config(ident, directory, args):
     """The config.json that the engine writes for a container without any option, and the files that it binds."""
-    from pycontainer.containers.spec import document
+    from pycontainer.containers.spec import config_json
 
     for name in ("hostname", "hosts", "resolv.conf"):
         with open(os.path.join(directory, name), "w") as file:
             file.write("127.0.0.1 localhost\n" if name == "hosts" else "")
-    config = document.config(
+    config = config_json.config(
         ident,
         {"network_mode": "none"},
         {"Cmd": list(args), "Env": ["A=1"]},
-        document.Surroundings(directory, directory),
+        config_json.Surroundings(directory, directory),
     )
     config["hostname"] = "box"
     return config
@@ -315,6 +315,8 @@ class Boxes(process.Boxes):
 
     def end(self):
         """Stop and remove all, however the test left them."""
+        from pycontainer.containers.lifecycle import cleanup
+
         if self.kind == "engine":
             from pycontainer.containers.client import monitor_client, zygote_client
             from pycontainer.containers.records import state
@@ -336,7 +338,7 @@ class Boxes(process.Boxes):
                         raise
                     time.sleep(0.1)
             for ident in idents:
-                monitor_client.cleanup(self.paths, ident)
+                cleanup.take_down(self.paths, ident)
             zygote_client.retire(self.paths)
             return
         for box in self.made:

@@ -113,17 +113,17 @@ def test_a_directory_that_becomes_a_link(web, host, flipping, tmp_path, target):
     below = "/vol/place" + host.canary if target in ("/", "/proc/1/root") else "/vol/place"
     for number in racing():
         for index, path in enumerate(("/vol/place", "/vol/place/sub", below, below + "/file")):
-            attempt(containers.copy_in, engine, record, str(tmp_path / "in" / "evil"), path)
-            attempt(containers.copy_in, engine, record, str(tmp_path / "in"), path, follow=True)
+            attempt(copying.copy_in, engine, record, str(tmp_path / "in" / "evil"), path)
+            attempt(copying.copy_in, engine, record, str(tmp_path / "in"), path, follow=True)
             attempt(
-                containers.copy_in, engine, record, str(tmp_path / "in") + "/.", path, archive=True
+                copying.copy_in, engine, record, str(tmp_path / "in") + "/.", path, archive=True
             )
             if target != "/" or path.startswith(
                 below
             ):  # else it is all of the container's own root, /proc and all
                 # a place of its own each time: a link that was copied is a link on the host
                 attempt(
-                    containers.copy_out,
+                    copying.copy_out,
                     engine,
                     record,
                     path,
@@ -131,7 +131,7 @@ def test_a_directory_that_becomes_a_link(web, host, flipping, tmp_path, target):
                     follow=bool(number % 2),
                 )
         attempt(
-            containers.copy_out, engine, record, "/vol/.", str(tmp_path / "out")
+            copying.copy_out, engine, record, "/vol/.", str(tmp_path / "out")
         )  # links in a directory that is there are never followed
     assert secret and not secret & contents(tmp_path / "out")
 
@@ -156,11 +156,9 @@ def test_a_file_that_becomes_something_else(web, host, flipping, tmp_path, other
     secret = contents(host.canary)
     flipping(shared / "file", trap)
     for number in racing():
-        attempt(
-            containers.copy_out, engine, record, "/vol/file", str(tmp_path / "out" / str(number))
-        )
-        attempt(containers.copy_out, engine, record, "/vol", str(tmp_path / "out"))
-        attempt(containers.copy_in, engine, record, str(tmp_path / "in" / "evil"), "/vol/file")
+        attempt(copying.copy_out, engine, record, "/vol/file", str(tmp_path / "out" / str(number)))
+        attempt(copying.copy_out, engine, record, "/vol", str(tmp_path / "out"))
+        attempt(copying.copy_in, engine, record, str(tmp_path / "in" / "evil"), "/vol/file")
         os.makedirs(shared / "place", exist_ok=True)
         if not os.path.lexists(trap) or not os.path.lexists(shared / "file"):
             (shared / "file").write_text("the container's\n")
@@ -204,11 +202,11 @@ def test_links_and_modes_of_a_container(web, host, tmp_path):
     os.symlink(host.canary, shared / "away")
     (shared / "setuid").write_text("x")
     os.chmod(shared / "setuid", 0o6755)
-    attempt(containers.copy_in, engine, record, str(tmp_path / "in" / "evil"), "/vol/away/evil")
-    attempt(containers.copy_in, engine, record, str(tmp_path / "in") + "/.", "/vol/away")
-    containers.copy_out(engine, record, "/vol/setuid", str(tmp_path / "out"))
+    attempt(copying.copy_in, engine, record, str(tmp_path / "in" / "evil"), "/vol/away/evil")
+    attempt(copying.copy_in, engine, record, str(tmp_path / "in") + "/.", "/vol/away")
+    copying.copy_out(engine, record, "/vol/setuid", str(tmp_path / "out"))
     assert stat.S_IMODE(os.stat(tmp_path / "out" / "setuid").st_mode) == 0o755
     os.symlink(host.canary, tmp_path / "out" / "sub")  # where a directory of the container would go
     (shared / "place" / "sub" / "evil").write_text("evil\n")
-    attempt(containers.copy_out, engine, record, "/vol/place/.", str(tmp_path / "out"))
+    attempt(copying.copy_out, engine, record, "/vol/place/.", str(tmp_path / "out"))
     assert copying.split("a:b") == ("a", "/b") and copying.split("./a:b") == (None, "./a:b")

@@ -277,10 +277,10 @@ def test_streams_of_the_host_keep_their_owner(boxes, host, user):
         streams = [make(host) for _number in range(3)]
         try:
             if boxes.kind == "engine":
-                from pycontainer.containers.access import execute
+                from pycontainer.containers.access import exec_client
 
                 assert (
-                    execute.Session(
+                    exec_client.Session(
                         boxes.paths, box.ident, ["/bin/true"], streams, user=user or None
                     ).result()
                     == 0

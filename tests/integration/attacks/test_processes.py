@@ -10,6 +10,7 @@ import subprocess
 import time
 
 import pytest
+from pycontainer.containers.lifecycle import cleanup
 from pycontainer.errors import EngineError
 from pycontainer.kernel import cgroups
 from pycontainer.kernel.processes import procfs
@@ -48,7 +49,7 @@ def test_a_reused_pid_is_somebody_else(boxes, victim, eventually):
             lambda: monitor_client.kill(boxes.paths, box.ident, "SIGKILL"),
             lambda: monitor_client.stop(boxes.paths, [box.ident], timeout=0),
             lambda: box.execute("/bin/true"),
-            lambda: monitor_client.cleanup(boxes.paths, box.ident),
+            lambda: cleanup.take_down(boxes.paths, box.ident),
         ]
     else:
         os.kill(pid, 9)

@@ -13,7 +13,7 @@ import subprocess
 import sys
 
 import pytest
-from pycontainer.containers.client import monitor_client
+from pycontainer.containers.records import status
 from pycontainer.kernel.processes import procfs
 
 NOBODY = 65534
@@ -254,7 +254,7 @@ def test_requests_of_others_are_not_heard(boxes, name, message):
     finally:
         for place, mode in modes.items():
             os.chmod(place, mode)
-    assert monitor_client.status(boxes.paths, box.ident)["status"] == "running"
+    assert status.now(boxes.paths, box.ident)["status"] == "running"
     assert box.execute("/bin/echo", "alive")["stdout"] == b"alive\n"
     with socket.socket(
         socket.AF_UNIX, socket.SOCK_SEQPACKET
@@ -267,4 +267,4 @@ def test_requests_of_others_are_not_heard(boxes, name, message):
         except OSError:
             pass
     assert box.execute("/bin/echo", "alive")["stdout"] == b"alive\n"
-    assert monitor_client.status(boxes.paths, box.ident)["status"] == "running"
+    assert status.now(boxes.paths, box.ident)["status"] == "running"

@@ -11,6 +11,7 @@ import pytest
 from integration.containers.conftest import image, rootfs  # noqa: F401  # pylint: disable=unused-import # fixtures
 from pycontainer import containers, images, volumes
 from pycontainer.containers import task
+from pycontainer.containers.access import exec_client
 from pycontainer.errors import ContainerFailed, EngineError
 from pycontainer.kernel.net import netlink
 from pycontainer.reconcile import carry_out
@@ -45,7 +46,7 @@ def test_variables_make_no_lines(store):
     """CRI-O wrote HOME into passwd; here it is a variable and nothing else."""
     plain = do(store, command=["sh", "-c", LINES + "; sleep 100"])
     container = containers.find(store, "web")["id"]
-    before = containers.run_command(store, container, ["sh", "-c", LINES])["stdout"]
+    before = exec_client.run(store.paths, container, ["sh", "-c", LINES])["stdout"]
     containers.remove(store, containers.find(store, "web"), force=True)
     assert plain["changed"]
     do(
@@ -54,8 +55,8 @@ def test_variables_make_no_lines(store):
         labels={"a": EVIL},
         command=["sh", "-c", "sleep 100"],
     )
-    found = containers.run_command(
-        store,
+    found = exec_client.run(
+        store.paths,
         containers.find(store, "web")["id"],
         ["sh", "-c", LINES + "; test -e /evil || echo none; env | grep -c '^evil:x'"],
         env={"HOME": EVIL, "OTHER": EVIL},

@@ -11,8 +11,9 @@ import pytest
 from integration.containers.conftest import image, rootfs  # noqa: F401  # pylint: disable=unused-import # fixtures
 from pycontainer import containers, images, volumes
 from pycontainer.containers import task
+from pycontainer.containers.access import exec_client
 from pycontainer.containers.records import image as configurations
-from pycontainer.containers.view import running
+from pycontainer.containers.view import top
 from pycontainer.errors import EngineError
 from pycontainer.reconcile import carry_out
 
@@ -38,9 +39,9 @@ def store(engine, image):  # noqa: F811 # the imported fixture
 
 
 def sh(engine, script, name="web"):
-    return containers.run_command(
-        engine, containers.find(engine, name)["id"], ["sh", "-c", script]
-    )["stdout"].decode()
+    return exec_client.run(engine.paths, containers.find(engine, name)["id"], ["sh", "-c", script])[
+        "stdout"
+    ].decode()
 
 
 def volume_paths(engine):
@@ -158,6 +159,6 @@ def test_top_runs_nothing_of_the_container(store):
         "true",
     )
     ident = containers.find(store, "web")["id"]
-    found = running.top(store, ident)
+    found = top.top(store, ident)
     assert "sleep" in repr(found)
     assert not os.path.exists(os.path.join(store.paths.container(ident), "upper", "ran"))

@@ -144,8 +144,8 @@ def snapshot(docker):
                     )
         found["running"] = {
             record["id"]: (
-                containers.status(engine, record["id"])["status"],
-                containers.status(engine, record["id"])["pid"],
+                containers.status(engine.paths, record["id"])["status"],
+                containers.status(engine.paths, record["id"])["pid"],
             )
             for record in containers.every(engine)
         }

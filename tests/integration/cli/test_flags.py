@@ -237,7 +237,9 @@ def test_nearly_every_flag_at_once(docker, tmp_path, monkeypatch):
     assert (
         script(docker, "all", "cat /proc/1/cmdline | tr '\\0' ' '") != "sh -c"
     )  # --init is process 1
-    limits = cgroups.Group.open(containers.status(docker.engine, record["id"])["cgroup"]).stats()
+    limits = cgroups.Group.open(
+        containers.status(docker.engine.paths, record["id"])["cgroup"]
+    ).stats()
     assert limits["memory"]["limit"] == 64 << 20 and limits["pids"]["limit"] == 77
     document = json.loads(docker("inspect", "all"))[0]
     config, host = document["Config"], document["HostConfig"]

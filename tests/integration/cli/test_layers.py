@@ -278,19 +278,19 @@ def test_a_running_container_stands_still_while_it_is_committed(docker, tmp_path
             ingest,
             "take",
             lambda *words, **more: (
-                seen.append(containers.status(docker.engine, record["id"])["status"]) or 1 / 0
+                seen.append(containers.status(docker.engine.paths, record["id"])["status"]) or 1 / 0
             ),
         )
         with pytest.raises(ZeroDivisionError):
             docker("commit", "busy", "still:1")
         assert (
             seen == ["paused"]
-            and containers.status(docker.engine, record["id"])["status"] == "running"
+            and containers.status(docker.engine.paths, record["id"])["status"] == "running"
         )
     docker("commit", "busy", "still:1")
     assert (
         "A /log" in docker("diff", "busy")
-        and containers.status(docker.engine, record["id"])["status"] == "running"
+        and containers.status(docker.engine.paths, record["id"])["status"] == "running"
     )
     assert docker("run", "--rm", "--network", "none", "still:1", "cat", "/ready") == "x"
     docker("pause", "busy")
@@ -319,10 +319,10 @@ def test_a_kill_in_a_commit_leaves_no_container_frozen(docker):
         finally:
             os._exit(1)
     os.waitpid(child, 0)
-    assert containers.status(docker.engine, record["id"])["status"] == "paused"
+    assert containers.status(docker.engine.paths, record["id"])["status"] == "paused"
     with Engine(docker.engine.paths.data, docker.engine.paths.run) as engine:
         assert (
-            containers.status(engine, record["id"])["status"] == "running"
+            containers.status(engine.paths, record["id"])["status"] == "running"
             and engine.operations.abandoned() == []
         )
 

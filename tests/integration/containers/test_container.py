@@ -11,8 +11,10 @@ import stat
 import pytest
 from pycontainer import containers, images, volumes
 from pycontainer.containers import task
+from pycontainer.containers.access import exec_client
+from pycontainer.containers.client import monitor_client
 from pycontainer.containers.lifecycle.batch import BatchFailed
-from pycontainer.containers.view import running
+from pycontainer.containers.view import logs
 from pycontainer.containers.view import stats as metering
 from pycontainer.errors import Conflict, ContainerFailed, EngineError, InvalidInput
 from pycontainer.kernel.processes import procfs
@@ -31,7 +33,7 @@ def base(**more):
 
 def sh(engine, script, name="web"):
     record = containers.find(engine, name)
-    found = containers.run_command(engine, record["id"], ["sh", "-c", script])
+    found = exec_client.run(engine.paths, record["id"], ["sh", "-c", script])
     assert found["rc"] == 0, found
     return found["stdout"].decode().strip()
 
@@ -352,7 +354,7 @@ def test_limits_change_while_it_runs(engine):
     )
     assert second["changed"] and second["container"]["Id"] == first["container"]["Id"]
     assert second["container"]["State"]["Pid"] == first["container"]["State"]["Pid"]
-    stats = containers.stats(engine, second["container"]["Id"])
+    stats = metering.once(engine, second["container"]["Id"])
     assert stats["memory"]["limit"] == 32 << 20 and stats["pids"]["limit"] == 30
     host = second["container"]["HostConfig"]
     assert (
@@ -428,7 +430,7 @@ def test_a_failing_replacement_puts_the_old_one_back(engine):
             do(engine, **bad)
         assert (
             containers.find(engine, "web") == before
-            and containers.status(engine, before["id"])["status"] == "running"
+            and containers.status(engine.paths, before["id"])["status"] == "running"
         )
         assert (
             os.listdir(engine.paths.containers) == [before["id"]]
@@ -455,7 +457,7 @@ def test_an_unhealthy_replacement_puts_the_old_one_back(engine):
         )
     assert (
         containers.find(engine, "web")["id"] == first["container"]["Id"]
-        and containers.status(engine, first["container"]["Id"])["status"] == "running"
+        and containers.status(engine.paths, first["container"]["Id"])["status"] == "running"
     )
 
 
@@ -481,7 +483,7 @@ def test_a_replacement_that_its_policy_starts_again_and_again_is_given_up(engine
     )
     assert (
         containers.find(engine, "web")["id"] == first
-        and containers.status(engine, first)["status"] == "running"
+        and containers.status(engine.paths, first)["status"] == "running"
     )
     with pytest.raises(BatchFailed) as caught:
         task.container(engine, {"containers": [dict(crashing, name="new")]})
@@ -725,7 +727,7 @@ def test_exec_and_info(engine):
 def test_a_meter_reads_on_over_the_runs_of_a_container(engine, monkeypatch):
     do(engine, **base())
     ident = containers.find(engine, "web")["id"]
-    meter = containers.Meter(engine)
+    meter = metering.Meter(engine)
     try:
         assert meter.read(ident)["pids"]["current"] == 1
         kept = meter.open[ident]
@@ -758,8 +760,8 @@ def test_a_meter_reads_on_over_the_runs_of_a_container(engine, monkeypatch):
         assert meter.read(ident) is None and not meter.open
         do(engine, state="started")
         assert meter.read(ident)["pids"]["current"] == 1 and meter.open[ident] is not kept
-        containers.kill(engine, ident)
-        containers.wait(engine, ident)
+        monitor_client.kill(engine.paths, ident)
+        monitor_client.wait(engine.paths, [ident])
         do(engine, state="started")  # another run behind its back
         assert meter.read(ident)["pids"]["current"] == 1
     finally:
@@ -789,10 +791,10 @@ def test_boot_brings_back_what_should_run(engine):
     do(engine, name="never", **base())
     do(engine, name="failed", **base(restart_policy="on-failure"))  # a reboot is no failure of it
     for name in ("always", "never", "failed"):
-        running.end(engine, containers.find(engine, name)["id"], 0)
+        monitor_client.stop(engine.paths, [containers.find(engine, name)["id"]], 0)
     containers.boot(engine)
     states = {
-        record["name"]: containers.status(engine, record["id"])["status"]
+        record["name"]: containers.status(engine.paths, record["id"])["status"]
         for record in containers.every(engine)
     }
     assert states == {
@@ -861,7 +863,7 @@ def test_logs(engine):
     record = containers.find(engine, "web")
     for _ in range(100):
         entries = [
-            (entry["stream"], entry["log"]) for entry in containers.read_log(engine, record["id"])
+            (entry["stream"], entry["log"]) for entry in logs.read(engine.paths, record["id"])
         ]
         if len(entries) == 2:
             break
@@ -895,10 +897,10 @@ def test_the_next_call_of_any_kind_gives_a_container_its_monitor_back(engine):
         monitor,
     ):  # its zygote would see to it that another follows
         os.kill(victim, signal.SIGKILL)
-    while containers.status(engine, first["Id"])["monitored"]:
+    while containers.status(engine.paths, first["Id"])["monitored"]:
         time.sleep(0.01)
     with Engine(engine.paths.data, engine.paths.run) as again:
-        state = containers.status(again, first["Id"])
+        state = containers.status(again.paths, first["Id"])
         assert (
             state["monitored"]
             and state["status"] == "running"
@@ -942,8 +944,8 @@ def test_a_command_may_have_as_much_as_the_kernel_takes(engine):
     do(engine, **base())
     ident = containers.find(engine, "web")["id"]
     words, env = ["w" * 1000] * 300, {"V%d" % number: "v" * 100_000 for number in range(8)}
-    found = containers.run_command(
-        engine, ident, ["sh", "-c", "echo $# ${#V7}", "sh", *words], env=env
+    found = exec_client.run(
+        engine.paths, ident, ["sh", "-c", "echo $# ${#V7}", "sh", *words], env=env
     )
     assert found["stdout"].split() == [b"300", b"100000"], found
     for arguments in (["true", "x" * (1 << 17)], ["true", *["x" * 100_000] * 70]):
@@ -951,9 +953,9 @@ def test_a_command_may_have_as_much_as_the_kernel_takes(engine):
             ContainerFailed,
             match="^exec true: its arguments and environment are larger than this kernel takes",
         ) as refused:
-            containers.run_command(engine, ident, arguments)
+            exec_client.run(engine.paths, ident, arguments)
         assert refused.value.exit_code == 126
     with pytest.raises(ContainerFailed, match="^exec x{400}[.]{3}: "):
-        containers.run_command(engine, ident, ["x" * 200_000])
+        exec_client.run(engine.paths, ident, ["x" * 200_000])
     with pytest.raises(EngineError, match="bytes' is not valid|bytes is not valid"):
-        containers.run_command(engine, ident, ["true", *["x" * 1_000_000] * 70])
+        exec_client.run(engine.paths, ident, ["true", *["x" * 1_000_000] * 70])

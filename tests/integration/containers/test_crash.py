@@ -15,7 +15,10 @@ import signal
 import pytest
 from pycontainer import containers, volumes
 from pycontainer.containers import task
-from pycontainer.containers.client import monitor_client
+from pycontainer.containers.access import exec_client
+from pycontainer.containers.client import monitor_client, zygote_client
+from pycontainer.containers.lifecycle import cleanup
+from pycontainer.containers.view import stats as metering
 from pycontainer.engine import Engine
 from pycontainer.reconcile import Plan, carry_out
 from pycontainer.store import database, files, trees
@@ -76,7 +79,9 @@ def _count_steps(limit):
         (files, ("write_whole", "write_json")),
         (trees, ("remove",)),
         (os, ("mkdir", "rename", "rmdir")),
-        (monitor_client, ("start", "stop", "cleanup", "reload")),
+        (zygote_client, ("start",)),
+        (monitor_client, ("stop", "reload")),
+        (cleanup, ("take_down",)),
     ):
         for name in names:
             counted(owner, name)
@@ -134,8 +139,8 @@ def nothing(engine):
 
 def runs(engine):
     record = containers.find(engine, "web")
-    assert containers.status(engine, record["id"])["status"] == "running"
-    found = containers.run_command(engine, record["id"], ["cat", "/srv/data/file"])
+    assert containers.status(engine.paths, record["id"])["status"] == "running"
+    found = exec_client.run(engine.paths, record["id"], ["cat", "/srv/data/file"])
     assert found["stdout"] == b"from the image\n"
     return record
 
@@ -158,16 +163,14 @@ def test_replace(engine):
     def before(now):
         nothing(now)
         do(now, FIRST)
-        containers.run_command(now, containers.find(now, "web")["id"], ["touch", "/anonymous/kept"])
+        exec_client.run(now.paths, containers.find(now, "web")["id"], ["touch", "/anonymous/kept"])
 
     def check(now):
         record = runs(now)
         assert record["definition"]["env"] == {"A": "2"} and [
             entry["name"] for entry in containers.every(now)
         ] == ["web"]
-        assert (
-            containers.run_command(now, record["id"], ["ls", "/anonymous"])["stdout"] == b"kept\n"
-        )
+        assert exec_client.run(now.paths, record["id"], ["ls", "/anonymous"])["stdout"] == b"kept\n"
 
     every_step(engine, wanted, before, check)
 
@@ -194,7 +197,7 @@ def test_live_change(engine):
 
     def check(now):
         record = runs(now)
-        assert containers.stats(now, record["id"])["memory"]["limit"] == 32 << 20 and record[
+        assert metering.once(now, record["id"])["memory"]["limit"] == 32 << 20 and record[
             "definition"
         ]["labels"] == {"a": "b"}
 

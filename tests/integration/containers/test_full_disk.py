@@ -157,7 +157,10 @@ def test_what_looks_and_what_makes_room_work_on_a_full_disk(full):
     command("kill", "web0")
     command("stop", "web1", "web2")
     assert set(command("ps", "-q").split()) == set()
-    assert containers.status(engine, containers.find(engine, "web2")["id"])["exit_code"] in (3, 137)
+    assert containers.status(engine.paths, containers.find(engine, "web2")["id"])["exit_code"] in (
+        3,
+        137,
+    )
     engine.db.close()
     command("rm", "web0", "web1")
     command("volume", "rm", "unused")

@@ -10,6 +10,7 @@ import shutil
 import pytest
 from pycontainer import containers, images
 from pycontainer.containers import task
+from pycontainer.containers.access import exec_client
 from pycontainer.errors import HostError
 from pycontainer.images.library import layer_store
 from pycontainer.reconcile import carry_out
@@ -43,9 +44,7 @@ def do(engine, name="web", **params):
 
 
 def sh(engine, script, name="web"):
-    found = containers.run_command(
-        engine, containers.find(engine, name)["id"], ["sh", "-c", script]
-    )
+    found = exec_client.run(engine.paths, containers.find(engine, name)["id"], ["sh", "-c", script])
     assert found["rc"] == 0, found
     return found["stdout"].decode().strip()
 

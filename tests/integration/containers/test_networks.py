@@ -15,6 +15,7 @@ import traceback
 import pytest
 from pycontainer import containers, networks
 from pycontainer.containers import task
+from pycontainer.containers.access import exec_client
 from pycontainer.engine import Engine
 from pycontainer.errors import Conflict, ContainerFailed, EngineError, InvalidInput
 from pycontainer.reconcile import carry_out
@@ -204,8 +205,8 @@ def test_networks_change_while_it_runs(engine):
     first = do(
         engine, networks=[{"name": "front"}], **web(hostname="web", published_ports=["8080:80"])
     )
-    run = lambda script: containers.run_command(
-        engine, first["container"]["Id"], ["sh", "-c", script]
+    run = lambda script: exec_client.run(
+        engine.paths, first["container"]["Id"], ["sh", "-c", script]
     )
     # nc, not wget: a static busybox's resolver may crash where the root has no NSS libraries
     ask = lambda host: (
@@ -319,7 +320,7 @@ def test_names_and_resolver(engine):
         domainname="example.org",
     )
     record = containers.find(engine, "web")
-    run = lambda script: containers.run_command(engine, record["id"], ["sh", "-c", script])[
+    run = lambda script: exec_client.run(engine.paths, record["id"], ["sh", "-c", script])[
         "stdout"
     ].decode()
     attachment = containers.inspect(engine, record)["NetworkSettings"]

@@ -137,7 +137,8 @@ def check_whole(engine):
         )
     } <= {record["id"] for record in records}
     states = {
-        record["name"]: containers.status(engine, record["id"])["status"] for record in records
+        record["name"]: containers.status(engine.paths, record["id"])["status"]
+        for record in records
     }
     assert "created" not in states.values(), states
     return {record["name"]: record["definition"] for record in records}, states

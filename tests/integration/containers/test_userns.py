@@ -12,10 +12,12 @@ import time
 import pytest
 from pycontainer import containers
 from pycontainer.containers import task
+from pycontainer.containers.access import exec_client
 from pycontainer.containers.client import monitor_client
 from pycontainer.containers.options import security
+from pycontainer.containers.records import status
 from pycontainer.containers.spec import directory_ids, user_namespaces
-from pycontainer.containers.view import audit
+from pycontainer.containers.view import audit, logs
 from pycontainer.engine import Engine
 from pycontainer.errors import Conflict, ContainerFailed, InvalidInput, Unsupported
 from pycontainer.kernel.calls import syscalls
@@ -40,8 +42,8 @@ def base(**more):
 
 
 def sh(engine, script, name="web", user=None):
-    found = containers.run_command(
-        engine, containers.find(engine, name)["id"], ["sh", "-c", script], user=user
+    found = exec_client.run(
+        engine.paths, containers.find(engine, name)["id"], ["sh", "-c", script], user=user
     )
     assert found["rc"] == 0, found
     return found["stdout"].decode().strip()
@@ -52,7 +54,7 @@ def pid(engine, name="web"):
 
 
 def do_status(engine, name):
-    return monitor_client.status(engine.paths, containers.find(engine, name)["id"])
+    return status.now(engine.paths, containers.find(engine, name)["id"])
 
 
 def ids(engine, name="web"):
@@ -363,7 +365,7 @@ def test_output_of_another_user(engine):
     )
     record = containers.find(engine, "web")
     for _attempt in range(200):
-        found = sorted(entry["log"] for entry in containers.read_log(engine, record["id"]))
+        found = sorted(entry["log"] for entry in logs.read(engine.paths, record["id"]))
         if len(found) == 2:
             break
         time.sleep(0.02)

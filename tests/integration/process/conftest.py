@@ -163,10 +163,14 @@ class Box:
                 json.dump(content, file)
 
     def start(self):
-        from pycontainer.containers.client import monitor_client
+        from pycontainer.containers.client import zygote_client
+        from pycontainer.errors import ContainerFailed
 
         self.write()
-        return monitor_client.start_one(self.paths, self.ident)
+        answer = zygote_client.start(self.paths, [self.ident])[self.ident]
+        if "error" in answer:
+            raise ContainerFailed(answer["error"], exit_code=answer.get("exit_code"))
+        return answer["pid"]
 
     def stop(self, **options):
         from pycontainer.containers.client import monitor_client
@@ -178,16 +182,18 @@ class Box:
 
         return monitor_client.wait(self.paths, [self.ident], timeout)[self.ident]
 
-    def execute(self, *argv, **options):
-        from pycontainer.containers.access import execute
+    def execute(self, *argv, detach=False, **options):
+        from pycontainer.containers.access import exec_client
 
-        return execute.run(self.paths, self.ident, list(argv), **options)
+        if detach:
+            return {"pid": exec_client.start(self.paths, self.ident, argv, **options)}
+        return exec_client.run(self.paths, self.ident, list(argv), **options)
 
     @property
     def state(self):
-        from pycontainer.containers.client import monitor_client
+        from pycontainer.containers.records import status
 
-        return monitor_client.status(self.paths, self.ident)
+        return status.now(self.paths, self.ident)
 
     def log(self, **options):
         from pycontainer.containers.view import logs
@@ -241,6 +247,7 @@ class Boxes:
 @pytest.fixture
 def boxes(scratch):
     from pycontainer.containers.client import monitor_client, zygote_client
+    from pycontainer.containers.lifecycle import cleanup
     from pycontainer.containers.records import state
     from pycontainer.store.paths import Paths
 
@@ -257,7 +264,7 @@ def boxes(scratch):
     if running:
         monitor_client.stop(paths, running, timeout=0)
     for ident in idents:
-        monitor_client.cleanup(paths, ident)
+        cleanup.take_down(paths, ident)
     zygote_client.retire(paths)
 
 

@@ -11,6 +11,7 @@ import time
 
 import pytest
 from pycontainer.containers.client import monitor_client, zygote_client
+from pycontainer.containers.lifecycle import cleanup
 from pycontainer.containers.records import state
 from pycontainer.kernel import cgroups
 from pycontainer.kernel.processes import procfs
@@ -127,7 +128,7 @@ def test_start_of_one_that_lost_its_monitor_only_adopts_it(boxes, eventually):
     box = boxes("/bin/sleep", "100")
     pid = box.start()
     kill_monitor(box, eventually)
-    answer = monitor_client.start(boxes.paths, [box.ident])[box.ident]
+    answer = zygote_client.start(boxes.paths, [box.ident])[box.ident]
     assert (answer["pid"], answer["running"]) == (pid, True)
     assert box.state["monitored"] and box.state["pid"] == pid
 
@@ -188,7 +189,7 @@ def test_start_that_is_killed_anywhere(boxes, eventually):
                 not state.monitored(boxes.paths, box.ident) or box.state["status"] == "running"
             )
         )
-        answer = monitor_client.start(boxes.paths, [box.ident])[box.ident]
+        answer = zygote_client.start(boxes.paths, [box.ident])[box.ident]
         assert "error" not in answer, answer
         eventually(lambda box=box: box.state["status"] == "running" and "run\n" in box.log())
         assert box.stop(timeout=0) in (137, None)
@@ -208,7 +209,7 @@ def test_cleanup_is_idempotent(boxes, eventually, victim):
     kill_monitor(box, eventually)
     if victim == "container":
         os.kill(pid, 9)
-    monitor_client.cleanup(box.paths, box.ident)
-    monitor_client.cleanup(box.paths, box.ident)
+    cleanup.take_down(box.paths, box.ident)
+    cleanup.take_down(box.paths, box.ident)
     assert left(box.ident) == [] and procfs.start_time(pid) is None
     assert not os.path.exists(box.paths.container_run(box.ident))

@@ -9,9 +9,8 @@ import os
 import time
 
 import pytest
-from pycontainer.containers.access import execute
-from pycontainer.containers.client import monitor_client
-from pycontainer.containers.records import state
+from pycontainer.containers.client import monitor_client, zygote_client
+from pycontainer.containers.records import state, status
 from pycontainer.containers.view import logs
 from pycontainer.errors import Conflict, ContainerFailed
 from pycontainer.kernel import cgroups
@@ -46,10 +45,10 @@ def test_many_start_and_stop_in_one_call(boxes):
         box.write()
     bad = boxes("/bin/nope")
     bad.write()
-    answers = monitor_client.start(boxes.paths, [box.ident for box in made + [bad]], at_once=4)
+    answers = zygote_client.start(boxes.paths, [box.ident for box in made + [bad]], at_once=4)
     assert all(answers[box.ident]["pid"] > 0 for box in made)
     assert "no such file" in answers[bad.ident]["error"]
-    assert monitor_client.start(boxes.paths, [made[0].ident])[made[0].ident]["running"] is True
+    assert zygote_client.start(boxes.paths, [made[0].ident])[made[0].ident]["running"] is True
     assert set(
         monitor_client.stop(boxes.paths, [box.ident for box in made], timeout=0.3).values()
     ) == {137}
@@ -184,12 +183,7 @@ def test_exec(boxes):
         assert caught.value.exit_code == code
     with pytest.raises(ContainerFailed, match="not-there"):
         box.execute("/bin/true", cwd="/not-there")
-    assert (
-        execute.run(box.paths, box.ident, ["sh", "-c", "sleep 0.2; touch /detached"], detach=True)[
-            "pid"
-        ]
-        > 0
-    )
+    assert box.execute("sh", "-c", "sleep 0.2; touch /detached", detach=True)["pid"] > 0
     box.stop(timeout=0)
     with pytest.raises(ContainerFailed, match="is not running"):
         box.execute("/bin/true")
@@ -269,10 +263,7 @@ def test_log_is_followed_across_rotation(boxes):
     seen = [
         entry["log"]
         for entry in logs.read(
-            box.paths,
-            box.ident,
-            follow=True,
-            running=lambda: monitor_client.running(box.paths, box.ident),
+            box.paths, box.ident, follow=True, running=lambda: status.lives(box.paths, box.ident)
         )
     ]
     assert seen == ["%d\n" % number for number in range(1, 301)]
@@ -339,7 +330,7 @@ def test_what_does_not_run_is_said(boxes):
         with pytest.raises(Conflict, match="is not running"):
             call(box.paths, box.ident)
     assert monitor_client.stop(box.paths, [box.ident]) == {box.ident: None}
-    assert monitor_client.status(box.paths, box.ident)["status"] == "created"
+    assert status.now(box.paths, box.ident)["status"] == "created"
     assert state.alive(state.read(box.paths, box.ident)) is False
 
 
@@ -350,7 +341,7 @@ def test_state_of_another_boot(boxes):
     other = boxes("/bin/true")
     other.write()
     state.write(box.paths, other.ident, dict(now, boot="another"))
-    assert monitor_client.status(box.paths, other.ident)["status"] == "exited"
+    assert status.now(box.paths, other.ident)["status"] == "exited"
     assert monitor_client.adopt_orphans(box.paths) == []
     assert monitor_client.stop(box.paths, [other.ident]) == {other.ident: None}
     assert box.state["status"] == "running"
@@ -363,7 +354,7 @@ def test_auto_remove_calls_the_command(boxes, eventually, tmp_path):
     script = tmp_path / "command"
     script.write_text(f'#!/bin/sh\necho "$@" > {tmp_path / "said"}\n')
     script.chmod(0o755)
-    monitor_client.start(box.paths, [box.ident], command=[str(script)])
+    zygote_client.start(box.paths, [box.ident], command=[str(script)])
     eventually(
         lambda: (
             (tmp_path / "said").exists()

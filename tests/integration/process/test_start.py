@@ -9,7 +9,7 @@ import os
 
 import pytest
 from pycontainer.containers.client import monitor_client
-from pycontainer.containers.records import state
+from pycontainer.containers.records import state, status
 from pycontainer.errors import ContainerFailed
 from pycontainer.kernel import cgroups
 from pycontainer.kernel.processes import procfs
@@ -466,4 +466,4 @@ def test_a_document_that_somebody_has_written_over_is_a_sentence(boxes, wrong):
     with pytest.raises(ContainerFailed) as refused:
         box.start()
     assert "\n" not in str(refused.value) and "killed" not in str(refused.value)
-    assert monitor_client.status(box.paths, box.ident)["status"] == "exited"
+    assert status.now(box.paths, box.ident)["status"] == "exited"

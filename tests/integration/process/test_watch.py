@@ -9,7 +9,7 @@ import os
 import shutil
 
 import pytest
-from pycontainer.containers.client import messages, monitor_client
+from pycontainer.containers.client import messages, monitor_client, zygote_client
 from pycontainer.containers.monitor import zygote
 from pycontainer.containers.records import state
 from pycontainer.kernel.processes import procfs
@@ -105,7 +105,7 @@ def test_output_that_has_lost_its_name(boxes, eventually):
     for name in ("pyc-zygote", "pyc-monitor"):
         os.kill(named(box.paths, name)[0], 9)
     eventually(lambda: not state.monitored(box.paths, box.ident))
-    monitor_client.start(box.paths, [box.ident])
+    zygote_client.start(box.paths, [box.ident])
     before = len(box.log())
     eventually(lambda: len(box.log()) > before + 100)
     assert box.state["pid"] == pid

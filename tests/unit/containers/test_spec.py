@@ -9,8 +9,8 @@ import os
 
 import pytest
 from pycontainer.containers import options
-from pycontainer.containers.spec import document as spec
-from pycontainer.containers.spec import mounts, resources, security
+from pycontainer.containers.spec import config_json as spec
+from pycontainer.containers.spec import confinement, container_files, container_mounts, limits
 from pycontainer.errors import InvalidInput
 
 IDENT = "0123456789abcdef" * 4
@@ -221,13 +221,16 @@ def spec_mounts_of(params):
 def test_propagation_of_the_root():
     entry = {"type": "bind", "propagation": "rslave"}
     assert (
-        mounts.root_propagation([]) == "rprivate" and mounts.root_propagation([entry]) == "rslave"
+        container_mounts.root_propagation([]) == "rprivate"
+        and container_mounts.root_propagation([entry]) == "rslave"
     )
-    assert mounts.root_propagation([entry, dict(entry, propagation="shared")]) == "rshared"
+    assert (
+        container_mounts.root_propagation([entry, dict(entry, propagation="shared")]) == "rshared"
+    )
 
 
 def test_resources():
-    found = resources.resources(
+    found = limits.resources(
         options.definition(
             {
                 "memory": "64m",
@@ -251,13 +254,11 @@ def test_resources():
     }
     assert found["cpu"] == {"quota": 150000, "period": 100000, "shares": 512, "cpus": "0"}
     assert found["pids"] == {"limit": 50} and found["blockIO"] == {"weight": 300}
-    assert resources.resources(options.definition({"memory": "64m"}), swap=False)["memory"] == {
+    assert limits.resources(options.definition({"memory": "64m"}), swap=False)["memory"] == {
         "limit": 64 << 20
     }
     assert (
-        resources.resources(options.definition({"memory": "64m", "memory_swap": -1}))["memory"][
-            "swap"
-        ]
+        limits.resources(options.definition({"memory": "64m", "memory_swap": -1}))["memory"]["swap"]
         == -1
     )
 
@@ -265,7 +266,7 @@ def test_resources():
 def test_a_limit_that_is_taken_away_is_lifted():
     before = options.definition({"memory": "64m", "cpus": 1, "pids_limit": 5, "cpu_shares": 512})
     after = options.definition({"memory": 0, "cpus": 2, "pids_limit": -1, "cpu_shares": 512})
-    found = resources.released(before, after)
+    found = limits.released(before, after)
     assert found["memory"] == {"limit": -1, "swap": -1} and found["pids"] == {"limit": -1}
     assert found["cpu"] == {"quota": 200000, "period": 100000, "shares": 512}
     assert "devices" not in found
@@ -310,7 +311,7 @@ def test_rlimits():
     ],
 )
 def test_capabilities(params, has, has_not):
-    found = security.capabilities(options.definition(params))
+    found = confinement.capabilities(options.definition(params))
     assert set(has) <= set(found) and not set(has_not) & set(found)
 
 
@@ -364,7 +365,7 @@ def test_docker_seccomp_profile_is_resolved():
         ],
     }
     definition = options.definition({"security_opts": ["seccomp=" + json.dumps(profile)]})
-    found = security.seccomp(definition, ["CAP_CHOWN"], (6, 1), "x86_64")
+    found = confinement.seccomp(definition, ["CAP_CHOWN"], (6, 1), "x86_64")
     assert found["architectures"] == ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"]
     assert [rule["names"][0] for rule in found["syscalls"]] == [
         "read",
@@ -373,7 +374,7 @@ def test_docker_seccomp_profile_is_resolved():
     ] and found["syscalls"][1]["errnoRet"] == 38
     assert [
         rule["names"][0]
-        for rule in security.seccomp(definition, ["CAP_SYS_ADMIN"], (4, 4), "x86_64")["syscalls"]
+        for rule in confinement.seccomp(definition, ["CAP_SYS_ADMIN"], (4, 4), "x86_64")["syscalls"]
     ] == ["read", "mount"]
 
 
@@ -388,9 +389,9 @@ def test_run_document():
             "healthcheck": {"test": "true"},
         }
     )
-    found = spec.run(
-        IDENT, "web", definition, IMAGE, ["/l/2", "/l/1"], {"attachments": [], "ports": []}, {}
-    )
+    record = {"id": IDENT, "name": "web", "definition": definition}
+    nothing = {"attachments": [], "ports": []}
+    found = container_files.run_document(record, IMAGE, ["/l/2", "/l/1"], nothing, {})
     assert found["restart"] == {"policy": "on-failure", "retries": 3} and found["log"] == {
         "driver": "json-file",
         "max_size": 1 << 20,
@@ -402,15 +403,8 @@ def test_run_document():
         and found["health"]["test"] == ["CMD-SHELL", "true"]
     )
     assert found["network"] == {"mode": "bridge", "attachments": [], "ports": []}
-    joined = spec.run(
-        IDENT,
-        "web",
-        options.definition({"network_mode": "container:x"}),
-        IMAGE,
-        [],
-        {"attachments": [], "ports": []},
-        {"network": "n"},
-    )
+    record["definition"] = options.definition({"network_mode": "container:x"})
+    joined = container_files.run_document(record, IMAGE, [], nothing, {"network": "n"})
     assert (
         joined["network"]["mode"] == "container:n"
         and joined["stop"]["timeout"] == 10

@@ -8,6 +8,7 @@ import json
 import os
 
 import pytest
+from pycontainer.containers.monitor import log_writer
 from pycontainer.containers.view import logs
 from pycontainer.store.paths import Paths
 
@@ -28,7 +29,7 @@ WRITERS = []
 
 def writer(paths, **options):
     WRITERS.append(
-        logs.Writer(
+        log_writer.Writer(
             logs.path(paths, IDENT),
             dict({"driver": "json-file", "max_size": None, "max_file": 1}, **options),
         )

@@ -26,7 +26,7 @@ OWN = {  # "file:function": of the store, of /run/pycontainer or of the controll
     + "builds/sources/add_url.py:Fetched.open": "what was fetched, in a directory of the store",
     RUNTIME + "containers/access/auto_remove.py:remove.left": "a container's own directory",
     RUNTIME + "containers/lifecycle/checkpoints.py:_appear": "what CRIU wrote, to sync it",
-    RUNTIME + "containers/spec/files.py:_put": "a container's own directory",
+    RUNTIME + "containers/spec/container_files.py:_put": "a container's own directory",
     RUNTIME + "containers/monitor/sleep.py:Bed._hold_copy": "the lock of the engine's files",
     RUNTIME + "containers/view/logs.py:_entries": "the log, which the monitor writes",
     RUNTIME + "containers/view/logs.py:_backwards": "the log, which the monitor writes",
@@ -79,7 +79,7 @@ BENEATH = {  # one name in a directory that is open, through no link, and withou
     RUNTIME
     + "builds/trees/source_tree.py:Entry.open": "a regular file when it was looked at, and opened without waiting",
     RUNTIME + "containers/access/copy.py:Source.pieces": "a descriptor whose type was looked at",
-    RUNTIME + "containers/client/stdio.py:without_name": "a descriptor of a FIFO",
+    RUNTIME + "containers/client/stdio.py:open_unlinked": "a descriptor of a FIFO",
     RUNTIME
     + "layers/difference.py:_same_file": "a regular file when it was looked at, and opened without waiting",
     RUNTIME
@@ -169,6 +169,8 @@ def _text(node):
     """The beginning of a path that is written out."""
     if isinstance(node, ast.BinOp):
         node = node.left
+    if isinstance(node, ast.JoinedStr) and node.values:
+        node = node.values[0]
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 

@@ -11,7 +11,12 @@ import signal
 import sys
 import threading
 
-from .. import containers, units
+from .. import units
+from ..containers.access import attach, detach_keys, exec_client
+from ..containers.client import monitor_client, stdio
+from ..containers.records import status
+from ..containers.spec import container_files
+from ..containers.view import logs
 from ..errors import Conflict, EngineError, InvalidInput
 from .grammar import UsageError
 
@@ -19,10 +24,10 @@ from .grammar import UsageError
 def execute(session, record, argv, settings, given):
     """Run a command in a container; its output is the session's. Returns its exit code."""
     if session.terminal and not given.detach:
-        keys = containers.parse_detach_keys(given.detach_keys)
+        keys = detach_keys.parse(given.detach_keys)
         try:
-            return containers.run_interactively(
-                session.engine,
+            return exec_client.interactive(
+                session.engine.paths,
                 record["id"],
                 argv,
                 tty=given.tty,
@@ -30,13 +35,13 @@ def execute(session, record, argv, settings, given):
                 keys=keys,
                 **settings,
             )
-        except containers.Detached:
+        except detach_keys.Detached:
             return left(session)
-    outcome = containers.run_command(
-        session.engine, record["id"], argv, tty=given.tty, detach=given.detach, **settings
-    )
+    paths = session.engine.paths
     if given.detach:
+        exec_client.start(paths, record["id"], argv, tty=given.tty, **settings)
         return 0
+    outcome = exec_client.run(paths, record["id"], argv, tty=given.tty, **settings)
     session.lines += (
         outcome["stdout"].decode("utf-8", "replace").splitlines()
     )  # a program's output stays as it is
@@ -50,11 +55,11 @@ def print_log(session, record, timestamps=False, follow=False, apart=False, **wh
     :param apart: so in a task, too, where they stand in their order otherwise.
     """
     ident = record["id"]
-    entries = containers.read_log(
-        session.engine,
+    entries = logs.read(
+        session.engine.paths,
         ident,
         follow=follow,
-        running=lambda: containers.status(session.engine, ident)["status"] in containers.LIVING,
+        running=lambda: status.lives(session.engine.paths, ident),
         **which,
     )
     pieces, errors = [], []
@@ -80,11 +85,11 @@ def started(session, record, start, interactive, given):
     """Start a container by ``start(stdin)``, show what it writes and wait for its end; the session gets its exit code.
 
     :param interactive: this process's standard input is the container's, to its end. :param given: ``--detach-keys`` and ``--sig-proxy`` are read.
-    :raises containers.Detached: when the detach keys were typed, while it runs.
+    :raises detach_keys.Detached: when the detach keys were typed, while it runs.
     """
-    keys = containers.parse_detach_keys(given.detach_keys)
+    keys = detach_keys.parse(given.detach_keys)
     since = logs_from()
-    if containers.with_terminal(session.engine, record["id"]):
+    if container_files.with_terminal(session.engine, record["id"]):
         start(None)
         session.rc = attached(session, record, interactive, keys)
         return
@@ -103,8 +108,8 @@ def joined(session, record, interactive, given):
     since = logs_from()
     if interactive:
         try:
-            writer = containers.open_input(session.engine, record["id"])
-            threading.Thread(target=containers.feed, args=(writer,), daemon=True).start()
+            writer = attach.open_input(session.engine, record["id"])
+            threading.Thread(target=attach.feed, args=(writer,), daemon=True).start()
         except Conflict as error:
             session.mention(f"Nothing is passed on to container {record['name']}: {error}")
     _followed(session, record, since, given.sig_proxy)
@@ -113,7 +118,12 @@ def joined(session, record, interactive, given):
 def _followed(session, record, since, sig_proxy):
     with _signals_passed_on(session, record["id"]) if sig_proxy else contextlib.nullcontext():
         print_log(session, record, since=since, follow=True, apart=True)
-        session.rc = containers.wait(session.engine, record["id"])
+        session.rc = _exit_code(session, record["id"])
+
+
+def _exit_code(session, ident):
+    """The exit code of a container, when it has ended."""
+    return monitor_client.wait(session.engine.paths, [ident])[ident]
 
 
 @contextlib.contextmanager
@@ -122,7 +132,7 @@ def _signals_passed_on(session, ident):
 
     def pass_on(number, _frame):
         with contextlib.suppress(EngineError):
-            containers.kill(session.engine, ident, number)
+            monitor_client.kill(session.engine.paths, ident, number)
 
     numbers = (
         (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT) if session.terminal else ()
@@ -137,7 +147,7 @@ def _signals_passed_on(session, ident):
 
 def _with_input(session, record, start):
     """Start with a pipe as standard input, and feed it from this process's own, which the container itself never gets hold of."""
-    reader, writer = containers.pipe(session.engine.paths, record["id"])
+    reader, writer = stdio.pipe(session.engine.paths, record["id"])
     try:
         start(reader)
     except BaseException:
@@ -145,7 +155,7 @@ def _with_input(session, record, start):
         raise
     finally:
         os.close(reader)
-    threading.Thread(target=containers.feed, args=(writer,), daemon=True).start()
+    threading.Thread(target=attach.feed, args=(writer,), daemon=True).start()
 
 
 def logs_from():
@@ -156,13 +166,13 @@ def logs_from():
 def attached(session, record, interactive, keys):
     """Join this process's terminal to a started container's, and wait for its end; its exit code.
 
-    :raises containers.Detached: when ``keys`` were typed.
+    :raises detach_keys.Detached: when ``keys`` were typed.
     """
     try:
-        containers.attach(session.engine, record["id"], interactive, keys)
+        attach.attach(session.engine, record["id"], interactive, keys)
     except Conflict:  # it has ended already
         print_log(session, record)
-    return containers.wait(session.engine, record["id"])
+    return _exit_code(session, record["id"])
 
 
 def moment(text, flag):

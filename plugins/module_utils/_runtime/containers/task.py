@@ -11,14 +11,23 @@ import shlex
 from ..errors import Conflict, InvalidInput, NotFound
 from ..reconcile import Plan
 from . import options
+from .access import exec_client
 from .lifecycle import batch, checkpoints, start
 from .lifecycle.plan import plan_container
 from .options import process
-from .records import catalog
-from .view import changes, inspection, running, selection
+from .records import catalog, status
+from .view import changes, filters, inspection, stats
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from ..engine import Engine
+    from .records.catalog import Record
 
 
-def container(engine, params):
+def container(engine: Engine, params: dict[str, Any]) -> Plan | dict[str, Any]:
     """The plan for one container, or for a list (``containers``) the result of carrying it out."""
     if params.get("containers") is not None:
         options.check_alone(params)
@@ -26,7 +35,7 @@ def container(engine, params):
     return plan_container(engine, params)
 
 
-def container_info(engine, params):
+def container_info(engine: Engine, params: dict[str, Any]) -> dict[str, Any]:
     """``exists``, ``container`` for one name; ``containers`` for several names or for what ``filters`` select.
 
     Names are names, ids or beginnings of ids; one that does not exist is left out. With ``stats``, each has ``Stats``: what it uses
@@ -36,7 +45,7 @@ def container_info(engine, params):
         names = params["name"] if isinstance(params["name"], list) else [params["name"]]
         found = [record for record in (_find(engine, name) for name in names) if record is not None]
     else:
-        found = selection.listing(engine, params.get("all") is not False, params.get("filters"))
+        found = filters.listing(engine, params.get("all") is not False, params.get("filters"))
     look, containers = (
         inspection.inspect if params.get("name") is not None else inspection.inspect_even_damaged,
         [],
@@ -47,7 +56,7 @@ def container_info(engine, params):
             if params.get("changes") and "Damaged" not in document:
                 document["Changes"] = changes.diff(engine, record)
             if params.get("stats"):
-                document["Stats"] = running.stats(engine, record["id"])
+                document["Stats"] = stats.once(engine, record["id"])
             containers.append(document)
     return {
         "exists": bool(containers),
@@ -56,7 +65,7 @@ def container_info(engine, params):
     }
 
 
-def container_export(engine, params):
+def container_export(engine: Engine, params: dict[str, Any]) -> Plan:
     """The module ``container_export``: a plan."""
     return changes.plan_export(
         engine,
@@ -66,24 +75,24 @@ def container_export(engine, params):
     )
 
 
-def _find(engine, name):
+def _find(engine: Engine, name: str) -> Record | None:
     try:
         return catalog.find(engine, name)
     except NotFound:
         return None
 
 
-def container_exec(engine, params):
+def container_exec(engine: Engine, params: dict[str, Any]) -> dict[str, Any]:
     """Run a command in a running container: ``rc``, ``stdout``, ``stderr``, or ``pid`` (on the host) for one that is not waited for.
 
     A command that ends with an error is a result; only a container that can't run it is a failure. Check mode runs nothing.
     """
     record = catalog.find(engine, params["container"])
     words = _words(params)
-    status = running.status(engine, record["id"])["status"]
-    if status != "running":
+    now = status.now(engine.paths, record["id"])["status"]
+    if now != "running":
         raise Conflict(
-            f"container {record['name']} is not running (it is {status}): nothing can be run in it"
+            f"container {record['name']} is not running (it is {now}): nothing can be run in it"
         )
     stdin = params.get("stdin")
     if stdin is not None and params.get("detach"):
@@ -100,33 +109,28 @@ def container_exec(engine, params):
             if params.get("detach")
             else dict(done, rc=0, stdout="", stderr="", stdout_lines=[], stderr_lines=[])
         )
-    outcome = running.execute(
-        engine,
-        record["id"],
-        words,
-        env=env,
-        user=user,
-        cwd=chdir,
-        tty=bool(params.get("tty")),
-        stdin=None if stdin is None else stdin.encode("utf-8", "surrogateescape"),
-        detach=bool(params.get("detach")),
-    )
-    if params.get("detach"):
-        return dict(done, pid=outcome["pid"])
-    result = {
-        "rc": outcome["rc"],
-        "stdout": _text(outcome["stdout"], params),
-        "stderr": _text(outcome["stderr"], params),
+    how: exec_client.Options = {
+        "env": env,
+        "user": user,
+        "cwd": chdir,
+        "tty": bool(params.get("tty")),
     }
-    return dict(
-        done,
-        **result,
-        stdout_lines=result["stdout"].splitlines(),
-        stderr_lines=result["stderr"].splitlines(),
-    )
+    if params.get("detach"):
+        return {**done, "pid": exec_client.start(engine.paths, record["id"], words, **how)}
+    given = None if stdin is None else stdin.encode("utf-8", "surrogateescape")
+    outcome = exec_client.run(engine.paths, record["id"], words, stdin=given, **how)
+    stdout, stderr = _text(outcome["stdout"], params), _text(outcome["stderr"], params)
+    return {
+        **done,
+        "rc": outcome["rc"],
+        "stdout": stdout,
+        "stderr": stderr,
+        "stdout_lines": stdout.splitlines(),
+        "stderr_lines": stderr.splitlines(),
+    }
 
 
-def container_checkpoint(engine, params):
+def container_checkpoint(engine: Engine, params: dict[str, Any]) -> Plan:
     """The plan for one checkpoint of a container: there, gone, or what the container goes on from."""
     name, directory = checkpoints.check_name(params["checkpoint"]), params.get("checkpoint_dir")
     record = catalog.find(engine, params["container"])
@@ -136,7 +140,7 @@ def container_checkpoint(engine, params):
     )
     there = checkpoints.exists(engine, record, name, directory)
 
-    def held(work, *arguments, **options):
+    def held(work: Callable[..., Any], *arguments: object, **options: Any) -> None:
         with catalog.held(engine, record["id"]) as now:
             work(engine, now, *arguments, **options)
 
@@ -150,12 +154,12 @@ def container_checkpoint(engine, params):
                 lambda: held(checkpoints.remove, name, directory),
             )
     elif params.get("state") == "restored":
-        status = running.status(engine, record["id"])["status"]
-        if status not in running.LIVING:
+        now = status.now(engine.paths, record["id"])["status"]
+        if now not in status.LIVING:
             checkpoint = checkpoints.ready(engine, record, name, directory)
             plan.add(
                 "status",
-                status,
+                now,
                 "running",
                 f"start container {record['name']} from checkpoint {name}",
                 lambda: held(start.start_one, checkpoint=checkpoint),
@@ -178,7 +182,7 @@ def container_checkpoint(engine, params):
     return plan
 
 
-def _words(params):
+def _words(params: dict[str, Any]) -> list[str]:
     if (params.get("argv") is None) == (params.get("command") is None):
         raise InvalidInput("argv", params.get("argv"), "either argv or command")
     words = process.command(
@@ -190,14 +194,14 @@ def _words(params):
     return words
 
 
-def _env(params):
+def _env(params: dict[str, Any]) -> dict[str, str]:
     return options.OPTIONS["env"].parse(params.get("env") or {}, "env")
 
 
-def _user(params):
+def _user(params: dict[str, Any]) -> str | None:
     return process.user(params["user"], "user") if params.get("user") else None
 
 
-def _text(data, params):
+def _text(data: bytes, params: dict[str, Any]) -> str:
     text = data.decode("utf-8", "surrogateescape")
     return text.rstrip("\r\n") if params.get("strip_empty_ends") is not False else text

@@ -16,9 +16,9 @@ import ipaddress
 import os
 
 from .. import containers, volumes
-from ..containers.client import monitor_client
+from ..containers.lifecycle import cleanup
 from ..containers.records import state
-from ..containers.spec import files
+from ..containers.spec import container_files
 from ..errors import EngineError, HostError, NoSpace
 from ..kernel import cgroups
 from ..kernel.calls import syscalls
@@ -198,8 +198,8 @@ def _broken(engine: Engine) -> list[Stray]:
         if not os.path.isdir(engine.paths.container(record["id"])):
             continue
         for read, name, key in (
-            (files.read_config, "config.json", "process"),
-            (files.read_run, "run.json", "network"),
+            (container_files.read_config, "config.json", "process"),
+            (container_files.read_run, "run.json", "network"),
         ):
             try:
                 whole = key in read(engine, record["id"])
@@ -295,7 +295,7 @@ def _end(engine: Engine, ident: str) -> None:
         lambda: not _pids(ident) and not state.monitored(engine.paths, ident), PATIENCE
     ):
         raise HostError(f"container {ident[:12]}: its processes don't end")
-    monitor_client.cleanup(engine.paths, ident)
+    cleanup.take_down(engine.paths, ident)
     if group.exists:
         group.remove()
     for place in _mounted(engine.paths.container_run(ident)):
@@ -341,7 +341,8 @@ def _links(engine: Engine) -> list[Stray]:
     for row in engine.db.all("SELECT id FROM containers"):
         with contextlib.suppress(EngineError, KeyError, TypeError):
             wanted.update(
-                entry["ifname"] for entry in files.reserved(engine, row["id"])["attachments"]
+                entry["ifname"]
+                for entry in container_files.reserved(engine, row["id"])["attachments"]
             )
     with netlink.Socket() as sock:
         every = netlink.links(sock)

@@ -134,7 +134,8 @@ def _missing(found: dict[str, Any]) -> list[str]:
 
 def _counts(engine: Engine) -> dict[str, int]:
     states = [
-        containers.status(engine, record["id"])["status"] for record in containers.every(engine)
+        containers.status(engine.paths, record["id"])["status"]
+        for record in containers.every(engine)
     ]
     return {
         "containers": len(states),

@@ -79,7 +79,7 @@ def plan_containers(engine: Engine, filters: dict[str, Any] | None = None) -> Pl
     doomed = [
         record
         for record in containers.listing(engine, True, rest)
-        if containers.status(engine, record["id"])["status"] in ENDED
+        if containers.status(engine.paths, record["id"])["status"] in ENDED
         and fits(record["definition"].get("labels", {}), record["created"])
     ]
     space = sum(

@@ -16,7 +16,7 @@ import time
 
 from .. import containers
 from ..containers.client import messages
-from ..containers.records import state
+from ..containers.records import state, status
 from ..deploy import install
 from ..errors import Conflict, HostError, NotFound
 from ..kernel import cgroups
@@ -186,7 +186,7 @@ def running_containers(engine: Engine) -> list[str]:
     ]
 
 
-def lives(now: dict[str, Any], boot_now: str) -> bool:
+def lives(now: state.RunState, boot_now: str) -> bool:
     return (
         bool(now.get("pid"))
         and now.get("boot") == boot_now
@@ -197,7 +197,7 @@ def lives(now: dict[str, Any], boot_now: str) -> bool:
 def stop_container(engine: Engine, name: str) -> None:
     """Stop a container, unless it is gone or has ended by now."""
     with contextlib.suppress(NotFound), containers.held(engine, name) as record:
-        if containers.status(engine, record["id"])["status"] in containers.LIVING:
+        if status.lives(engine.paths, record["id"]):
             containers.stop(engine, record)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import time
 
 from ... import containers
+from ...containers.lifecycle import checkpoints
 from ...reconcile import Plan
 from .. import tables
 
@@ -16,13 +17,13 @@ def create(session, given):
     record = containers.find(session.engine, name)
     with session.locked("container", record["name"]):
         plan = Plan(f"container {record['name']}")
-        containers.check_checkpoint(session.engine, record)
+        checkpoints.check(session.engine, record)
         plan.add(
             f"checkpoint {checkpoint}",
             None,
             "present",
             f"write down what container {record['name']} does, as checkpoint {checkpoint}",
-            lambda: containers.create_checkpoint(
+            lambda: checkpoints.create(
                 session.engine,
                 record,
                 checkpoint,
@@ -43,7 +44,7 @@ def ls(session, given):
             "CreatedAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(entry["created"])),
             "Size": tables.size(entry["size"]),
         }
-        for entry in containers.list_checkpoints(session.engine, record, given.checkpoint_dir)
+        for entry in checkpoints.listing(session.engine, record, given.checkpoint_dir)
     ]
     session.listing(
         tables.formatted(
@@ -56,15 +57,13 @@ def rm(session, given):
     name, checkpoint = given.words
     record = containers.find(session.engine, name)
     with session.locked("container", record["name"]):
-        containers.find_checkpoint(session.engine, record, checkpoint, given.checkpoint_dir)
+        checkpoints.find(session.engine, record, checkpoint, given.checkpoint_dir)
         plan = Plan(f"container {record['name']}")
         plan.add(
             f"checkpoint {checkpoint}",
             "present",
             None,
             f"remove checkpoint {checkpoint} of container {record['name']}",
-            lambda: containers.remove_checkpoint(
-                session.engine, record, checkpoint, given.checkpoint_dir
-            ),
+            lambda: checkpoints.remove(session.engine, record, checkpoint, given.checkpoint_dir),
         )
         session.carry_out(plan)

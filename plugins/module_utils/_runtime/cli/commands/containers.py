@@ -7,6 +7,9 @@ from __future__ import annotations
 import contextlib
 
 from ... import containers
+from ...containers.access import detach_keys
+from ...containers.client import monitor_client, signals
+from ...containers.spec import container_files
 from ...errors import Conflict, ContainerFailed, InvalidInput, NotFound
 from ...reconcile import Plan
 from .. import streams
@@ -32,7 +35,7 @@ def _act(session, names, work, may_lack=False):
                 session.mention(str(error))
                 return
             plan = Plan(f"container {record['name']}")
-            work(record, containers.status(session.engine, record["id"])["status"], plan)
+            work(record, containers.status(session.engine.paths, record["id"])["status"], plan)
             session.carry_out(plan)
         session.say(name)
 
@@ -76,7 +79,10 @@ def _start_from(session, given):
                 f"container {record['name']} is running: a checkpoint is for the start of one "
                 "that is not"
             )
-        checkpoint = containers.ready_checkpoint(
+        # Not at the top: large, and for --checkpoint alone.
+        from ...containers.lifecycle import checkpoints
+
+        checkpoint = checkpoints.ready(
             session.engine, record, given.checkpoint, given.checkpoint_dir
         )
         plan.add(
@@ -95,13 +101,13 @@ def _start_attached(session, given):
     if len(given.words) > 1:
         raise UsageError(f"pycontainer start -a takes one container, got {len(given.words)}")
     record = containers.find(session.engine, given.words[0])
-    if containers.status(session.engine, record["id"])["status"] in ALIVE:
+    if containers.status(session.engine.paths, record["id"])["status"] in ALIVE:
         raise Conflict(f"container {record['name']} runs already; pycontainer attach joins it")
-    if given.interactive or containers.with_terminal(session.engine, record["id"]):
+    if given.interactive or container_files.with_terminal(session.engine, record["id"]):
         session.need_terminal(
             "start -i, or -a of a container with a terminal", "leave the flags out"
         )
-    containers.parse_detach_keys(given.detach_keys)  # refused before it is started
+    detach_keys.parse(given.detach_keys)  # refused before it is started
     plan = Plan(f"container {record['name']}")
     plan.add(
         "status",
@@ -111,24 +117,24 @@ def _start_attached(session, given):
         lambda: streams.started(
             session,
             record,
-            lambda stdin: containers.start_held(session.engine, record, stdin),
+            lambda stdin: containers.lock_and_start(session.engine, record, stdin),
             given.interactive,
             given,
         ),
     )
     try:
         session.carry_out(plan)
-    except containers.Detached:
+    except detach_keys.Detached:
         session.rc = streams.left(session)
 
 
 def attach(session, given):
     record = containers.find(session.engine, given.words[0])
     session.need_terminal("attach", "use logs or exec")
-    state = containers.status(session.engine, record["id"])["status"]
+    state = containers.status(session.engine.paths, record["id"])["status"]
     if state != "running":
         raise Conflict(f"container {record['name']} is not running (it is {state})")
-    if not containers.with_terminal(session.engine, record["id"]):
+    if not container_files.with_terminal(session.engine, record["id"]):
         streams.joined(
             session,
             record,
@@ -138,9 +144,9 @@ def attach(session, given):
         return
     try:
         session.rc = streams.attached(
-            session, record, not given.no_stdin, containers.parse_detach_keys(given.detach_keys)
+            session, record, not given.no_stdin, detach_keys.parse(given.detach_keys)
         )
-    except containers.Detached:
+    except detach_keys.Detached:
         session.rc = streams.left(session)
 
 
@@ -188,7 +194,7 @@ def _seconds(given):
 
 def kill(session, given):
     signal = given.signal or "KILL"
-    containers.signal_number(signal)
+    signals.number(signal)
 
     def work(record, state, plan):
         if state not in ALIVE:
@@ -198,7 +204,7 @@ def kill(session, given):
             None,
             signal,
             f"send {signal} to container {record['name']}",
-            lambda: containers.kill(session.engine, record["id"], signal),
+            lambda: monitor_client.kill(session.engine.paths, record["id"], signal),
         )
 
     _act(session, given.words, work)
@@ -319,7 +325,7 @@ def exec_(session, given):
     session.need_tty(given)
     if given.workdir and not given.workdir.startswith("/"):
         raise InvalidInput("--workdir", given.workdir, "an absolute path")
-    state = containers.status(session.engine, record["id"])["status"]
+    state = containers.status(session.engine.paths, record["id"])["status"]
     if state != "running":
         raise Conflict(f"container {record['name']} is not running (it is {state})")
     try:

@@ -8,12 +8,13 @@ import os
 import sys
 
 from ... import containers
+from ...containers.access import copy
 from ...layers.compression import compressed_streams
 from ..grammar import UsageError
 
 
 def cp(session, given):
-    (source_name, source), (target_name, target) = map(containers.split_path, given.words)
+    (source_name, source), (target_name, target) = map(copy.split, given.words)
     if source_name and target_name:
         raise UsageError(
             "pycontainer cp copies between a container and the host, not between two containers"
@@ -28,9 +29,7 @@ def cp(session, given):
         raise UsageError("pycontainer cp - needs an archive at standard input")
     session.record(True, ["copy %s to %s" % tuple(given.words)])
     if session.check:
-        containers.look(
-            session.engine, record, source if source_name else target, bool(target_name)
-        )
+        copy.look(session.engine, record, source if source_name else target, bool(target_name))
         return
     with session.locked(
         "container", record["name"]
@@ -44,11 +43,11 @@ def cp(session, given):
 
 def _copy(session, record, source, target, source_name, given):
     if source_name:
-        return containers.copy_out(
+        return copy.copy_out(
             session.engine, record, source, _of_host(target), given.archive, given.follow_link
         )
     if source == "-":
-        return containers.take_archive(
+        return copy.take_archive(
             session.engine,
             record,
             target,
@@ -56,7 +55,7 @@ def _copy(session, record, source, target, source_name, given):
                 compressed_streams.pieces(sys.stdin.buffer), "the archive"
             ),
         )
-    return containers.copy_in(
+    return copy.copy_in(
         session.engine, record, _of_host(source), target, given.archive, given.follow_link
     )
 
@@ -64,7 +63,7 @@ def _copy(session, record, source, target, source_name, given):
 def _to_stdout(session, record, path, given):
     if not session.terminal or sys.stdout.isatty():
         raise UsageError("pycontainer cp to - needs standard output that is no terminal")
-    for piece in containers.give_archive(session.engine, record, path, given.follow_link):
+    for piece in copy.give_archive(session.engine, record, path, given.follow_link):
         sys.stdout.buffer.write(piece)
     sys.stdout.buffer.flush()
 

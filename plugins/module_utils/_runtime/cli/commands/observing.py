@@ -9,6 +9,9 @@ import re
 import time
 
 from ... import containers
+from ...containers.client import monitor_client
+from ...containers.view.stats import Meter
+from ...containers.view.top import top as processes
 from ...errors import Conflict, InvalidInput, NotFound
 from .. import streams, tables
 from ..grammar import UsageError, whole
@@ -102,7 +105,7 @@ def _row(engine, record, whole_text, size):
 
 def status(engine, record):
     """The STATUS column: ``Up 3 minutes (healthy)``, ``Exited (0) 2 hours ago``."""
-    state = containers.status(engine, record["id"])
+    state = containers.status(engine.paths, record["id"])
     name = state["status"]
     if name in ("running", "paused"):
         text = "Up " + tables.ago(state["started_at"])
@@ -164,7 +167,7 @@ def port(session, given):
 
 def top(session, given):
     record = containers.find(session.engine, given.words[0])
-    state = containers.status(session.engine, record["id"])["status"]
+    state = containers.status(session.engine.paths, record["id"])["status"]
     if state not in ("running", "paused"):
         raise Conflict("container %s is not running (it is %s)" % (record["name"], state))
     columns = ["UID", "PID", "PPID", "STIME", "TIME", "CMD"]
@@ -173,19 +176,20 @@ def top(session, given):
             columns,
             [
                 [row[column] for column in columns]
-                for row in containers.top(session.engine, record["id"])
+                for row in processes(session.engine, record["id"])
             ],
         )
     )
 
 
+def _exit_code(session, name):
+    """Wait until a container has ended; its exit code."""
+    ident = containers.find(session.engine, name)["id"]
+    return monitor_client.wait(session.engine.paths, [ident])[ident]
+
+
 def wait(session, given):
-    session.each(
-        given.words,
-        lambda name: session.say(
-            str(containers.wait(session.engine, containers.find(session.engine, name)["id"]))
-        ),
-    )
+    session.each(given.words, lambda name: session.say(str(_exit_code(session, name))))
 
 
 def logs(session, given):
@@ -226,7 +230,7 @@ STATS_COLUMNS = [
 
 def stats(session, given):
     """Prints on and on at a terminal; once in a task and with ``--no-stream``."""
-    meter, before = containers.Meter(session.engine), {}
+    meter, before = Meter(session.engine), {}
     try:
         while True:
             lines = tables.formatted(

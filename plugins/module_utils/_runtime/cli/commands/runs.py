@@ -9,7 +9,7 @@ import os
 import random
 
 from ... import containers
-from ...containers.access import auto_remove
+from ...containers.access import auto_remove, detach_keys
 from ...errors import Conflict, ContainerFailed, InvalidInput, NotFound
 from ...reconcile import Plan
 from .. import streams
@@ -88,7 +88,7 @@ def run(session, given):
     if not given.detach and (given.tty or given.interactive):
         session.need_terminal("run -i or -t without -d", "give -d, or run it on the host")
     session.need_tty(given)
-    containers.parse_detach_keys(given.detach_keys)  # refused before anything is made
+    detach_keys.parse(given.detach_keys)  # refused before anything is made
     if given.rm and (given.restart or "no") != "no":
         raise InvalidInput("--rm", True, f"either --rm, or --restart {given.restart}")
     name = _made(session, given)
@@ -126,7 +126,7 @@ def _attend(session, record, given):
                 given.interactive,
                 given,
             )
-        except containers.Detached:
+        except detach_keys.Detached:
             ends, session.rc = False, streams.left(session)
         finally:
             if given.rm and ends:
@@ -174,7 +174,7 @@ def _made(session, given):
 
 def _start(session, record, stdin=None):
     session.carry_out(
-        _starting(record["name"], lambda: containers.start_held(session.engine, record, stdin))
+        _starting(record["name"], lambda: containers.lock_and_start(session.engine, record, stdin))
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import secrets
 
 from ... import containers, networks, volumes
+from ...containers.lifecycle import live_changes
 from ...errors import Conflict, NotFound
 from ...volumes import task as volume_task
 from .. import tables
@@ -187,7 +188,7 @@ def _network(session, name):
 
 
 def _networks_of(record):
-    found = containers.networks_of(record)
+    found = live_changes.networks_of(record)
     if not found:
         raise Conflict(
             f"container {record['name']} has network_mode {record['definition']['network_mode']}, "

@@ -139,7 +139,7 @@ def df(session, given):
     running = [
         record
         for record in records
-        if containers.status(engine, record["id"])["status"] in ("running", "paused")
+        if containers.status(engine.paths, record["id"])["status"] in ("running", "paused")
     ]
     every_image, every_volume = images.listing(engine, everything=True), volumes.listing(engine)
     in_use = {record["image"] for record in records}
@@ -268,7 +268,7 @@ def _users(engine):
     """``{DiffID: [names of the running containers that stand on the layer]}``."""
     users = {}
     for record in containers.every(engine):
-        if containers.status(engine, record["id"])["status"] in ("running", "paused"):
+        if containers.status(engine.paths, record["id"])["status"] in ("running", "paused"):
             with contextlib.suppress(EngineError):  # an image that has lost its documents
                 for diff_id in images.get(engine, record["image"])["layers"]:
                     users.setdefault(diff_id, []).append(record["name"])

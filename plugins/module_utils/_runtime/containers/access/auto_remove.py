@@ -14,11 +14,17 @@ import os
 
 from ..client import signals
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...store.paths import Paths
+
 FILE = "attended"  # in the container's directory
 
 
 @contextlib.contextmanager
-def by_caller(paths, ident):
+def by_caller(paths: Paths, ident: str) -> Iterator[None]:
     """In the block the container's removal is the caller's."""
     fd = os.open(
         os.path.join(paths.container(ident), FILE), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
@@ -30,11 +36,11 @@ def by_caller(paths, ident):
         os.close(fd)
 
 
-def remove(paths, ident, command):
+def remove(paths: Paths, ident: str, command: list[str]) -> None:
     """Have it removed when nobody attends to it, unless it is gone by then. :param command: argv of the host's ``pycontainer``."""
     directory = paths.container(ident)
 
-    def left():
+    def left() -> bool:
         with contextlib.suppress(FileNotFoundError):
             fd = os.open(os.path.join(directory, FILE), os.O_RDWR | os.O_CLOEXEC)
             fcntl.lockf(fd, fcntl.LOCK_EX)

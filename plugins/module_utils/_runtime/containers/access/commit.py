@@ -21,15 +21,34 @@ from ...layers import difference
 from ...untrusted import json_reader
 from ..client import monitor_client
 from ..options import storage
-from ..spec import files
-from ..view import changes, running
+from ..records import status
+from ..spec import container_files
+from ..view import changes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import Any
+
+    from ...engine import Engine
+    from ...images.plans.plan import ImagePlan
+    from ..records.catalog import Record
+    from ..spec.run_file import HealthCheck
 
 EMPTY = (
     "sha256:" + hashlib.sha256(b"\0" * 1024).hexdigest()
 )  # the DiffID of a layer without entries
 
 
-def plan_commit(engine, record, names=(), author=None, comment=None, change=None, pause=True):
+def plan_commit(
+    engine: Engine,
+    record: Record,
+    names: Sequence[str] = (),
+    author: str | None = None,
+    comment: str | None = None,
+    change: Callable[[dict[str, Any]], None] | None = None,
+    pause: bool = True,
+) -> ImagePlan:
     """Have an image of a container as it is now.
 
     :param names: names for it. :param change: called with its ``config``, which it may change (a Containerfile's instructions).
@@ -82,7 +101,7 @@ def plan_commit(engine, record, names=(), author=None, comment=None, change=None
         references,
     )
 
-    def take():
+    def take() -> None:
         with frozen(engine, record) if pause else contextlib.nullcontext():
             ident = _take(engine, record, base, document, references)
         plan.is_there(
@@ -106,10 +125,16 @@ def plan_commit(engine, record, names=(), author=None, comment=None, change=None
     return plan
 
 
-def _when_whole(plan, base, lost, record, again):
+def _when_whole(
+    plan: ImagePlan,
+    base: dict[str, Any],
+    lost: list[str],
+    record: Record,
+    again: Callable[[], ImagePlan],
+) -> ImagePlan:
     """The plan where the container's image has to be repaired first. :param again: called then for what is left to do."""
 
-    def go():
+    def go() -> None:
         late = again()
         late.apply()
         plan.is_there(late.record())
@@ -125,7 +150,12 @@ def _when_whole(plan, base, lost, record, again):
 # ------------------------------------------------------------------------------------------------------------- document
 
 
-def _configuration(engine, record, base, change):
+def _configuration(
+    engine: Engine,
+    record: Record,
+    base: dict[str, Any],
+    change: Callable[[dict[str, Any]], None] | None,
+) -> dict[str, Any]:
     """The image's ``config``, and over it what the container was made with."""
     config, definition = copy.deepcopy(base["config"]["config"]), record["definition"]
     config.pop("OnBuild", None)  # is for who builds on the base
@@ -160,37 +190,48 @@ def _configuration(engine, record, base, change):
         },
     )
     if "healthcheck" in definition:
-        config["Healthcheck"] = _healthcheck(files.read_run(engine, record["id"]).get("health"))
+        config["Healthcheck"] = _healthcheck(
+            container_files.read_run(engine, record["id"]).get("health")
+        )
     if change is not None:
         change(config)
     return {key: value for key, value in config.items() if value not in (None, "", [], {})}
 
 
-def _add(config, key, entries):
+def _add(config: dict[str, Any], key: str, entries: set[str]) -> None:
     if entries:
         config[key] = dict(config.get(key) or {}, **{entry: {} for entry in sorted(entries)})
 
 
-def _healthcheck(health):
+def _healthcheck(health: HealthCheck | None) -> dict[str, Any]:
     if health is None:
         return {"Test": ["NONE"]}
-    times = {
-        "Interval": "interval",
-        "Timeout": "timeout",
-        "StartPeriod": "start_period",
-        "StartInterval": "start_interval",
+    return {
+        "Test": health["test"],
+        "Retries": health["retries"],
+        "Interval": _nanoseconds(health["interval"]),
+        "Timeout": _nanoseconds(health["timeout"]),
+        "StartPeriod": _nanoseconds(health["start_period"]),
+        "StartInterval": _nanoseconds(health["start_interval"]),
     }
-    return dict(
-        {"Test": health["test"], "Retries": health["retries"]},
-        **{key: int(health[name] * 1000000000) for key, name in times.items()},
-    )
 
 
-def _command(engine, record):
-    return " ".join(files.read_config(engine, record["id"])["process"]["args"])
+def _nanoseconds(seconds: float) -> int:
+    return int(seconds * 1000000000)
 
 
-def _document(record, base, config, author, comment, command):
+def _command(engine: Engine, record: Record) -> str:
+    return " ".join(container_files.read_config(engine, record["id"])["process"]["args"])
+
+
+def _document(
+    record: Record,
+    base: dict[str, Any],
+    config: dict[str, Any],
+    author: str | None,
+    comment: str | None,
+    command: str,
+) -> dict[str, Any]:
     """The configuration of the coming image, without its layer."""
     document = {
         key: value
@@ -217,7 +258,7 @@ def _document(record, base, config, author, comment, command):
     )
 
 
-def _with_layer(document, diff_id):
+def _with_layer(document: dict[str, Any], diff_id: str) -> bytes:
     """The configuration's bytes, with the layer that the container's changes are; nothing changed is no layer."""
     document = copy.deepcopy(document)
     if diff_id == EMPTY:
@@ -234,7 +275,7 @@ def _with_layer(document, diff_id):
     )
 
 
-def _same(engine, references, data):
+def _same(engine: Engine, references: list[str], data: bytes) -> dict[str, Any] | None:
     """An image of the store that is the same but for the time when it was made; one that has the name comes first. None: there is none."""
     wanted = _timeless(
         json_reader.load(data, "the image's configuration", size=manifest.MAX_CONFIG)
@@ -262,7 +303,7 @@ def _same(engine, references, data):
     return None
 
 
-def _timeless(document):
+def _timeless(document: dict[str, Any]) -> dict[str, Any]:
     document = dict(document, created=None)
     history = document.get("history") or []
     if history:
@@ -273,7 +314,7 @@ def _timeless(document):
 # ---------------------------------------------------------------------------------------------------------------- layer
 
 
-def _diff_id(engine, record):
+def _diff_id(engine: Engine, record: Record) -> str:
     checksum = hashlib.sha256()
     with changes.changes(engine, record) as (upper, found):
         for piece in difference.archive_of(upper, found):
@@ -281,7 +322,13 @@ def _diff_id(engine, record):
     return "sha256:" + checksum.hexdigest()
 
 
-def _take(engine, record, base, document, references):
+def _take(
+    engine: Engine,
+    record: Record,
+    base: dict[str, Any],
+    document: dict[str, Any],
+    references: list[str],
+) -> str:
     source, layers = (
         manifest.parse(engine.blobs.read(base["manifest"]), base["id"]),
         images.kept_layers(engine, base),
@@ -308,9 +355,9 @@ def _take(engine, record, base, document, references):
 
 
 @contextlib.contextmanager
-def frozen(engine, record):
+def frozen(engine: Engine, record: Record) -> Iterator[None]:
     """Have a running container stand still in the block; one that is paused already stays so."""
-    if running.status(engine, record["id"])["status"] != "running":
+    if status.now(engine.paths, record["id"])["status"] != "running":
         yield
         return
     with engine.operations.record("freeze-container", id=record["id"]):

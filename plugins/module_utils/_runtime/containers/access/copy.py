@@ -17,11 +17,21 @@ import stat
 
 from ...errors import Conflict, HostError, InvalidInput, NotFound
 from ...kernel.mounts import overlay, rootfs, userns
-from ..records import image
-from ..spec import files
-from ..view import changes, running
+from ..records import image, status
+from ..spec import container_files
+from ..view import changes
 from .packing import Packer
 from .unpacking import Unpacker
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from contextlib import AbstractContextManager
+
+    from ...engine import Engine
+    from ..records.catalog import Record
+    from ..spec.user_namespaces import Extents
+    from .unpacking import Ids
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
@@ -34,12 +44,20 @@ class Side:
     :ivar inner: the other way. :ivar acting: a context in which files are made there. :ivar trusted: see Unpacker.
     """
 
-    def __init__(self, root, what, outer=None, inner=None, acting=None, trusted=True):
+    def __init__(
+        self,
+        root: int,
+        what: str,
+        outer: Ids | None = None,
+        inner: Ids | None = None,
+        acting: Callable[[], AbstractContextManager[None]] | None = None,
+        trusted: bool = True,
+    ) -> None:
         self.root, self.where = root, "on the host" if what == "the host" else "in " + what
         self.outer, self.inner = outer or _as_they_are, inner or _as_they_are
         self.acting, self.trusted = acting or contextlib.nullcontext, trusted
 
-    def open(self, path, flags):
+    def open(self, path: str, flags: int) -> int | None:
         """As rootfs.open_in_root; None where there is nothing. :raises HostError: for what can't be opened."""
         try:
             return rootfs.open_in_root(self.root, path, flags)
@@ -49,7 +67,7 @@ class Side:
             raise HostError(f"{path} {self.where} can't be opened: {error.strerror}") from None
 
 
-def _as_they_are(uid, gid):
+def _as_they_are(uid: int, gid: int) -> tuple[int, int]:
     return uid, gid
 
 
@@ -57,7 +75,7 @@ def _as_they_are(uid, gid):
 
 
 @contextlib.contextmanager
-def host():
+def host() -> Iterator[Side]:
     """The host as a Side."""
     root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -67,12 +85,12 @@ def host():
 
 
 @contextlib.contextmanager
-def inside(engine, record, path, write):
+def inside(engine: Engine, record: Record, path: str, write: bool) -> Iterator[tuple[Side, str]]:
     """``(Side, path in it)`` of a container: ``path`` itself, or what it is in the volume that it leads into.
 
     :param write: whether something is to be made there.
     """
-    if running.lives(engine, record["id"]):
+    if status.lives(engine.paths, record["id"]):
         with _running(engine, record) as side:
             yield side, path
         return
@@ -93,50 +111,47 @@ def inside(engine, record, path, write):
 
 
 @contextlib.contextmanager
-def _running(engine, record):
+def _running(engine: Engine, record: Record) -> Iterator[Side]:
     """Through /proc/PID/root of its first process, which is still the same one afterwards."""
     gone = Conflict(f"container {record['name']} has just ended; try again")
-    state = running.status(engine, record["id"])
+    state = status.now(engine.paths, record["id"])
     try:
         root = os.open("/proc/%d/root" % state["pid"], os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError:
         raise gone from None
     try:
         uids, gids = [_map_of(state["pid"], name) for name in ("uid_map", "gid_map")]
-        now = running.status(engine, record["id"])
+        now = status.now(engine.paths, record["id"])
         if (now["pid"], now.get("pid_start")) != (state["pid"], state.get("pid_start")) or now[
             "status"
-        ] not in running.LIVING:
+        ] not in status.LIVING:
             raise gone
         yield _mapped(root, f"container {record['name']}", uids, gids)
     finally:
         os.close(root)
 
 
-def _map_of(pid, name):
+def _map_of(pid: int, name: str) -> Extents:
     """``[(first inside, first outside, count)]`` of /proc/PID/uid_map or gid_map (user_namespaces(7))."""
     with open("/proc/%d/%s" % (pid, name)) as file:
-        return [tuple(int(word) for word in line.split()) for line in file]
+        rows = [line.split() for line in file]
+    return [(int(inside), int(outside), int(size)) for inside, outside, size in rows]
 
 
-def _mapped(root, what, uids, gids):
+def _mapped(root: int, what: str, uids: Extents, gids: Extents) -> Side:
     if uids == gids == [(0, 0, (1 << 32) - 1)]:
         return Side(root, what)
 
-    def outer(uid, gid):
-        return tuple(
-            _through(extents, ident, 0, 1, what) for extents, ident in ((uids, uid), (gids, gid))
-        )
+    def outer(uid: int, gid: int) -> tuple[int, int]:
+        return _through(uids, uid, 0, 1, what), _through(gids, gid, 0, 1, what)
 
-    def inner(uid, gid):
-        return tuple(
-            _through(extents, ident, 1, 0, None) for extents, ident in ((uids, uid), (gids, gid))
-        )
+    def inner(uid: int, gid: int) -> tuple[int, int]:
+        return _through(uids, uid, 1, 0, None), _through(gids, gid, 1, 0, None)
 
     return Side(root, what, outer, inner, lambda: userns.as_owner(*outer(0, 0)))
 
 
-def _through(extents, ident, source, target, what):
+def _through(extents: Extents, ident: int, source: int, target: int, what: str | None) -> int:
     for extent in extents:
         if extent[source] <= ident < extent[source] + extent[2]:
             return extent[target] + ident - extent[source]
@@ -148,7 +163,7 @@ def _through(extents, ident, source, target, what):
 
 
 @contextlib.contextmanager
-def _stopped(engine, record):
+def _stopped(engine: Engine, record: Record) -> Iterator[int]:
     directory = engine.paths.container(record["id"])
     fd = overlay.overlay(
         image.layers(engine, record["image"]),
@@ -161,13 +176,15 @@ def _stopped(engine, record):
         os.close(fd)
 
 
-def _in_volume(engine, record, path):
+def _in_volume(engine: Engine, record: Record, path: str) -> tuple[str | None, str]:
     """``(directory of the host, path in it)`` of the user's mount that a path is in, or (None, path)."""
     tail = "/." if path.endswith("/.") else "/" if path.endswith("/") else ""
     path, own = posixpath.normpath("/" + path.lstrip("/")), {}
-    wanted = files.wanted_volumes(record["definition"], image.config(engine, record["image"]))
+    wanted = container_files.wanted_volumes(
+        record["definition"], image.config(engine, record["image"])
+    )
     targets = {entry["target"] for entry in wanted}
-    for mount in files.read_config(engine, record["id"]).get("mounts", ()):
+    for mount in container_files.read_config(engine, record["id"]).get("mounts", ()):
         place = mount["destination"].rstrip("/")
         if (
             mount["type"] == "bind"
@@ -197,14 +214,15 @@ class Source:
     :raises NotFound: when it is not there.
     """
 
-    def __init__(self, side, path, given, follow):
+    def __init__(self, side: Side, path: str, given: str, follow: bool) -> None:
         self.side, self.path, self.given = side, path, given
         name = posixpath.basename(given.rstrip("/"))
         self.only_content = name in (".", "..", "")
         follow = follow or given.endswith("/") or self.only_content
-        self.handle = side.open(path, os.O_PATH | (0 if follow else os.O_NOFOLLOW))
-        if self.handle is None:
+        handle = side.open(path, os.O_PATH | (0 if follow else os.O_NOFOLLOW))
+        if handle is None:
             raise NotFound(f"there is no {given} {side.where}")
+        self.handle = handle
         self.mode = os.fstat(self.handle).st_mode
         if given.endswith("/") and not stat.S_ISDIR(self.mode):
             os.close(self.handle)
@@ -215,18 +233,18 @@ class Source:
             else posixpath.basename(posixpath.normpath(given)) or "root"
         )
 
-    def __enter__(self):
+    def __enter__(self) -> Source:
         return self
 
-    def __exit__(self, *_exception):
+    def __exit__(self, *_exception: object) -> None:
         os.close(self.handle)
 
     @property
-    def is_directory(self):
+    def is_directory(self) -> bool:
         return stat.S_ISDIR(self.mode)
 
-    def pieces(self, called):
-        """Its archive, under the name ``called`` (bytes); None: only of what is in the directory."""
+    def pieces(self, called: bytes | None) -> Iterator[bytes]:
+        """Pack it under the name ``called``; None: only what is in the directory."""
         packer = Packer(self.side.inner)
         if self.is_directory:
             fd = os.open(".", _DIRECTORY, dir_fd=self.handle)
@@ -234,9 +252,11 @@ class Source:
                 yield from packer.directory(fd, called)
             finally:
                 os.close(fd)
-        elif stat.S_ISREG(self.mode):
+            return
+        assert called is not None  # only a directory has contents
+        if stat.S_ISREG(self.mode):
             try:
-                fd = os.open("/proc/self/fd/%d" % self.handle, os.O_RDONLY | os.O_CLOEXEC)
+                fd = os.open(f"/proc/self/fd/{self.handle}", os.O_RDONLY | os.O_CLOEXEC)
             except OSError as error:
                 raise HostError(
                     f"{self.given} {self.side.where} can't be read: {error.strerror}"
@@ -258,7 +278,7 @@ class Source:
 
 
 @contextlib.contextmanager
-def _target(side, path, source):
+def _target(side: Side, path: str, source: Source) -> Iterator[tuple[int, bytes | None]]:
     """``(descriptor of the directory, name in it or None for the content alone)`` that a source becomes at ``path``: Docker's rules."""
     directory = side.open(path, _DIRECTORY)
     if directory is not None:
@@ -271,18 +291,18 @@ def _target(side, path, source):
                 raise Conflict(f"{path} {side.where} is a file, and {source.given} a directory")
         if path.endswith("/") and not (there is None and source.is_directory):
             raise NotFound(f"there is no directory {path} {side.where}")
-        parent, name = posixpath.split(_resolved(side, path.rstrip("/")))
+        parent, last = posixpath.split(_resolved(side, path.rstrip("/")))
         directory = side.open(parent or "/", _DIRECTORY)
-        if directory is None or name in ("", ".", ".."):
+        if directory is None or last in ("", ".", ".."):
             raise NotFound(f"there is no directory {parent or path} {side.where}")
-        name = os.fsencode(name)
+        name = os.fsencode(last)
     try:
         yield directory, name
     finally:
         os.close(directory)
 
 
-def _resolved(side, path):
+def _resolved(side: Side, path: str) -> str:
     """A path whose last name is no link: where that leads, a few times over, is read as the side's own root has it."""
     for _turn in range(40):
         handle = side.open(path, os.O_PATH | os.O_NOFOLLOW)
@@ -300,7 +320,14 @@ def _resolved(side, path):
 # -------------------------------------------------------------------------------------------------------------- copying
 
 
-def copy_in(engine, record, host_path, path, archive=False, follow=False):
+def copy_in(
+    engine: Engine,
+    record: Record,
+    host_path: str,
+    path: str,
+    archive: bool = False,
+    follow: bool = False,
+) -> list[str]:
     """Copy a file or directory of the host into a container.
 
     :param path: of the container, absolute. :param archive: keep owners; without it, files are its root's. :param follow: copy what a link leads to.
@@ -310,7 +337,14 @@ def copy_in(engine, record, host_path, path, archive=False, follow=False):
         return _copy(here, host_path, host_path, side, rest, archive, follow)
 
 
-def copy_out(engine, record, path, host_path, archive=False, follow=False):
+def copy_out(
+    engine: Engine,
+    record: Record,
+    path: str,
+    host_path: str,
+    archive: bool = False,
+    follow: bool = False,
+) -> list[str]:
     """Copy a file or directory of a container to the host. Device nodes are left out unless ``archive``; so are set-id bits.
 
     :returns: the names of the device nodes that were left out.
@@ -319,7 +353,15 @@ def copy_out(engine, record, path, host_path, archive=False, follow=False):
         return _copy(side, rest, path, here, host_path, archive, follow)
 
 
-def _copy(source_side, source_path, given, target_side, target_path, archive, follow):
+def _copy(
+    source_side: Side,
+    source_path: str,
+    given: str,
+    target_side: Side,
+    target_path: str,
+    archive: bool,
+    follow: bool,
+) -> list[str]:
     with (
         Source(source_side, source_path, given, follow) as source,
         _target(target_side, target_path, source) as (directory, name),
@@ -327,7 +369,9 @@ def _copy(source_side, source_path, given, target_side, target_path, archive, fo
         return _unpack(target_side, directory, source.pieces(name), given, archive, archive)
 
 
-def _unpack(side, directory, pieces, what, keep, archive):
+def _unpack(
+    side: Side, directory: int, pieces: Iterable[bytes], what: str, keep: bool, archive: bool
+) -> list[str]:
     owner = side.outer if keep else lambda _uid, _gid: side.outer(0, 0)
     unpacker = Unpacker(directory, owner, side.trusted or archive)
     with side.acting():
@@ -335,7 +379,7 @@ def _unpack(side, directory, pieces, what, keep, archive):
     return unpacker.left_out
 
 
-def take_archive(engine, record, path, pieces):
+def take_archive(engine: Engine, record: Record, path: str, pieces: Iterable[bytes]) -> None:
     """Unpack a tar archive (uncompressed pieces) into a directory of a container that is there, with the owners that it says."""
     with inside(engine, record, path, True) as (side, rest):
         directory = side.open(rest, _DIRECTORY)
@@ -347,14 +391,16 @@ def take_archive(engine, record, path, pieces):
             os.close(directory)
 
 
-def give_archive(engine, record, path, follow=False):
+def give_archive(
+    engine: Engine, record: Record, path: str, follow: bool = False
+) -> Iterator[bytes]:
     """The pieces of a tar archive of a file or directory of a container, with the owners that the container sees."""
     with inside(engine, record, path, False) as (side, rest):
         with Source(side, rest, path, follow) as source:
             yield from source.pieces(os.fsencode(source.name))
 
 
-def look(engine, record, path, write):
+def look(engine: Engine, record: Record, path: str, write: bool) -> None:
     """:raises NotFound, HostError: where a copy of, or into, a path of a container can't be begun; nothing is changed."""
     with inside(engine, record, path, False) as (side, rest):
         if not write:
@@ -368,7 +414,7 @@ def look(engine, record, path, write):
         os.close(parent)
 
 
-def split(text):
+def split(text: str) -> tuple[str | None, str]:
     """``(container or None, path)`` of an argument of ``cp``: ``CONTAINER:PATH``, or a path of the host. ``./a:b`` and ``/a:b`` are the host's."""
     container, colon, path = text.partition(":")
     if not colon or text.startswith((".", "/")) or not container:

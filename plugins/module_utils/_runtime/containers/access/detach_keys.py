@@ -14,7 +14,7 @@ class Detached(Exception):
     """The keys were typed: the terminal was left, and what is at its other side runs."""
 
 
-def parse(text, flag="--detach-keys"):
+def parse(text: str | None, flag: str = "--detach-keys") -> bytes:
     """The bytes that the keys send. :param text: ``ctrl-p,ctrl-q``; None: the default. :raises InvalidInput:"""
     sent = bytearray()
     for key in (DEFAULT if text is None else text).split(","):
@@ -35,10 +35,10 @@ def parse(text, flag="--detach-keys"):
 class Watch:
     """Looks for the keys in what is typed. What may be their beginning is held back until it is clear."""
 
-    def __init__(self, keys):
+    def __init__(self, keys: bytes) -> None:
         self.keys, self.held = keys, b""
 
-    def take(self, data):
+    def take(self, data: bytes) -> tuple[bytes, bool]:
         """``(bytes to pass on, whether the keys were typed)``; nothing after the keys is passed on."""
         data = self.held + data
         at = data.find(self.keys)

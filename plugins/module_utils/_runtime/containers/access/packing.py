@@ -13,6 +13,12 @@ from ...layers.tar import reader, writer
 from ...layers.tar.writer import open_regular
 from .unpacking import DEEPEST
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .unpacking import Ids
+
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 PIECE = 1 << 18
 
@@ -20,7 +26,7 @@ PIECE = 1 << 18
 class _Seen:
     """A status with other ids."""
 
-    def __init__(self, status, ids):
+    def __init__(self, status: os.stat_result, ids: Ids) -> None:
         self.st_mode, self.st_rdev, self.st_mtime_ns = (
             status.st_mode,
             status.st_rdev,
@@ -32,10 +38,11 @@ class _Seen:
 class Packer:
     """:param ids: ``ids(uid, gid)``: the ids that the archive says for those of a status."""
 
-    def __init__(self, ids):
-        self.ids, self._links = ids, {}
+    def __init__(self, ids: Ids) -> None:
+        self.ids = ids
+        self._links: dict[tuple[int, int], bytes] = {}
 
-    def one(self, fd, name, called):
+    def one(self, fd: int, name: bytes, called: bytes) -> Iterator[bytes]:
         """The archive of ``name`` in the directory ``fd``, under the name ``called``."""
         try:
             yield from self._entry(fd, name, called, 0)
@@ -45,12 +52,12 @@ class Packer:
             ) from None
         yield b"\0" * (2 * reader.BLOCK)
 
-    def opened(self, fd, called):
+    def opened(self, fd: int, called: bytes) -> Iterator[bytes]:
         """The archive of an open regular file."""
         yield from self._file(fd, called, os.fstat(fd))
         yield b"\0" * (2 * reader.BLOCK)
 
-    def directory(self, fd, called=None):
+    def directory(self, fd: int, called: bytes | None = None) -> Iterator[bytes]:
         """The archive of an open directory, under the name ``called``; None: only of what is in it."""
         if called is not None:
             yield writer.header(
@@ -63,7 +70,7 @@ class Packer:
         yield from self._contents(fd, called + b"/" if called is not None else b"", 0)
         yield b"\0" * (2 * reader.BLOCK)
 
-    def _contents(self, fd, prefix, depth):
+    def _contents(self, fd: int, prefix: bytes, depth: int) -> Iterator[bytes]:
         if depth > DEEPEST:
             raise HostError(
                 "%s: its directories are nested deeper than %d"
@@ -79,7 +86,7 @@ class Packer:
                     f"{os.fsdecode(prefix + name)} could not be read: {error.strerror or error}"
                 ) from None
 
-    def _entry(self, fd, name, path, depth):
+    def _entry(self, fd: int, name: bytes, path: bytes, depth: int) -> Iterator[bytes]:
         status = os.lstat(name, dir_fd=fd)
         kind = stat.S_IFMT(status.st_mode)
         seen = _Seen(status, self.ids)
@@ -126,7 +133,7 @@ class Packer:
                 fraction=True,
             )
 
-    def _file(self, file, path, status):
+    def _file(self, file: int, path: bytes, status: os.stat_result) -> Iterator[bytes]:
         """Exactly as many bytes as the header promises: a file that becomes shorter meanwhile is filled up, as tar(1) does."""
         yield writer.header(
             path,

@@ -15,6 +15,12 @@ from ...layers import contents
 from ...layers.tar import reader
 from ...layers.tar.writer import open_regular
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    Ids = Callable[[int, int], tuple[int, int]]  # (uid, gid) to those of another place
+
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _NODES = {reader.CHAR: stat.S_IFCHR, reader.BLOCK_DEVICE: stat.S_IFBLK, reader.FIFO: stat.S_IFIFO}
@@ -27,11 +33,13 @@ class Unpacker:
     :ivar left_out: names of device nodes that were left out.
     """
 
-    def __init__(self, fd, owner, trusted=True):
-        self.fd, self.owner, self.trusted, self.left_out = fd, owner, trusted, []
-        self._times = []  # of directories: set last, since making a file in one changes it
+    def __init__(self, fd: int, owner: Ids, trusted: bool = True) -> None:
+        self.fd, self.owner, self.trusted = fd, owner, trusted
+        self.left_out: list[str] = []
+        # Of directories: set last, since making a file in one changes them.
+        self._times: list[tuple[list[bytes], int]] = []
 
-    def take(self, pieces, what):
+    def take(self, pieces: Iterable[bytes], what: str) -> None:
         """Make what the archive holds. :raises InvalidInput: for an entry that leads out of the directory. :raises Conflict, HostError:"""
         stream = reader.Stream(pieces, what)
         for entry in reader.entries(stream):
@@ -61,7 +69,7 @@ class Unpacker:
                 os.utime(fd, ns=(mtime, mtime))
 
     @contextlib.contextmanager
-    def _parent(self, parts):
+    def _parent(self, parts: list[bytes]) -> Iterator[int]:
         """A descriptor of the directory that ``parts[:-1]`` lead to, made where it is missing."""
         fd = os.dup(self.fd)
         try:
@@ -84,7 +92,7 @@ class Unpacker:
         finally:
             os.close(fd)
 
-    def _entry(self, entry, parts):
+    def _entry(self, entry: reader.Entry, parts: list[bytes]) -> None:
         name = parts[-1]
         with self._parent(parts) as fd:
             there = _status(fd, name)
@@ -104,7 +112,14 @@ class Unpacker:
             elif entry.kind in _NODES:
                 self._node(fd, name, entry, parts)
 
-    def _directory(self, fd, name, entry, parts, there):
+    def _directory(
+        self,
+        fd: int,
+        name: bytes,
+        entry: reader.Entry,
+        parts: list[bytes],
+        there: os.stat_result | None,
+    ) -> None:
         if there is None:
             os.mkdir(name, 0o700, dir_fd=fd)
         elif not stat.S_ISDIR(there.st_mode):
@@ -118,7 +133,9 @@ class Unpacker:
             os.close(inner)
         self._times.append((parts, entry.mtime))
 
-    def _file(self, fd, name, entry, there):
+    def _file(
+        self, fd: int, name: bytes, entry: reader.Entry, there: os.stat_result | None
+    ) -> None:
         file = self._open(fd, name, there)
         try:
             size = 0
@@ -133,7 +150,7 @@ class Unpacker:
         finally:
             os.close(file)
 
-    def _open(self, fd, name, there):
+    def _open(self, fd: int, name: bytes, there: os.stat_result | None) -> int:
         """A new file in the place of what is there; one on which something is mounted is written into."""
         try:
             if there is not None:
@@ -144,7 +161,7 @@ class Unpacker:
             return open_regular(fd, name, os.O_WRONLY)
         return os.open(name, _CREATE, 0o600, dir_fd=fd)
 
-    def _hard_link(self, fd, name, entry):
+    def _hard_link(self, fd: int, name: bytes, entry: reader.Entry) -> None:
         target = [part for part in entry.link.split(b"/") if part not in (b"", b".")]
         if not target or b".." in target:
             raise InvalidInput(
@@ -154,7 +171,7 @@ class Unpacker:
         with self._parent(target) as home:
             os.link(target[-1], name, src_dir_fd=home, dst_dir_fd=fd, follow_symlinks=False)
 
-    def _node(self, fd, name, entry, parts):
+    def _node(self, fd: int, name: bytes, entry: reader.Entry, parts: list[bytes]) -> None:
         if entry.kind != reader.FIFO and not self.trusted:
             self.left_out.append(_show(parts))
             return
@@ -168,11 +185,11 @@ class Unpacker:
             os.close(handle)
         self._own(fd, name, entry)
 
-    def _own(self, fd, name, entry):
+    def _own(self, fd: int, name: bytes, entry: reader.Entry) -> None:
         os.chown(name, *self.owner(entry.uid, entry.gid), dir_fd=fd, follow_symlinks=False)
         os.utime(name, ns=(entry.mtime, entry.mtime), dir_fd=fd, follow_symlinks=False)
 
-    def _attributes(self, fd, entry):
+    def _attributes(self, fd: int, entry: reader.Entry) -> None:
         """Owner before mode, since chown(2) takes set-id bits away."""
         os.fchown(fd, *self.owner(entry.uid, entry.gid))
         os.fchmod(
@@ -184,17 +201,17 @@ class Unpacker:
                     os.setxattr(fd, name, value)
 
 
-def _status(fd, name):
+def _status(fd: int, name: bytes) -> os.stat_result | None:
     try:
         return os.lstat(name, dir_fd=fd)
     except FileNotFoundError:
         return None
 
 
-def _unlink(fd, name):
+def _unlink(fd: int, name: bytes) -> None:
     with contextlib.suppress(FileNotFoundError):
         os.unlink(name, dir_fd=fd)
 
 
-def _show(parts):
+def _show(parts: list[bytes]) -> str:
     return os.fsdecode(b"/".join(parts))

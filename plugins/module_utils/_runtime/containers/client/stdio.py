@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A container's standard input, output and error: FIFOs that outlive its monitor, or a terminal.
 
-Output FIFOs are opened read-write by both sides, so that neither ever sees the other's end: a container whose monitor was
-killed goes on, waits when a FIFO is full (64 KiB), and its next monitor reads on where the last one stopped.
+Both sides open the output FIFOs read-write, so that neither ever sees the other's end. A container
+whose monitor was killed goes on, waits when a FIFO is full (64 KiB), and its next monitor reads on
+where the last one stopped.
 """
 
 from __future__ import annotations
@@ -14,11 +15,21 @@ import stat
 from ...kernel.isolation import selinux
 from ...store.files import read_json
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from ...store.paths import Paths
+
 OUTPUTS = ("stdout", "stderr")
 
 
-def make(directory, interactive):
-    """Make the FIFOs in the container's run directory; those that are there stay."""
+def make(directory: str, interactive: bool) -> None:
+    """Make the FIFOs in a container's run directory; those that are there stay.
+
+    :param interactive: one for the standard input, too.
+    """
     for name in OUTPUTS + (("stdin",) if interactive else ()):
         try:
             os.mkfifo(os.path.join(directory, name), 0o600)
@@ -26,22 +37,25 @@ def make(directory, interactive):
             pass
 
 
-def open_output(directory, name):
-    """The monitor's end of an output FIFO: reading never blocks and never ends."""
+def open_output(directory: str, name: str) -> int:
+    """Open the monitor's end of an output FIFO: reading never blocks and never ends."""
     return os.open(
         os.path.join(directory, name), os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW
     )
 
 
-def without_name(directory, pid):
-    """The monitor's ends of output FIFOs that process 1 has and the run directory has no more: ``{name: descriptor}``.
+def open_unlinked(directory: str, pid: int) -> dict[str, int]:
+    """Open the monitor's ends of output FIFOs that process 1 has and the run directory has no more.
 
-    What a descriptor of the container is called proves nothing; that it is a FIFO on the run directory's file system does.
+    The name of a container's descriptor proves nothing; that it is a FIFO on the run directory's
+    file system does.
+
+    :returns: ``{"stdout" | "stderr": descriptor}``.
     """
     found, device = {}, os.stat(directory).st_dev
     for number in (1, 2):
         try:
-            place = "/proc/%d/fd/%d" % (pid, number)
+            place = f"/proc/{pid}/fd/{number}"
             name = os.path.basename(os.readlink(place)).partition(" (deleted)")
             seen = os.open(place, os.O_PATH | os.O_CLOEXEC)
         except OSError:
@@ -55,31 +69,35 @@ def without_name(directory, pid):
             and facts.st_nlink == 0
         ):
             found[name[0]] = os.open(
-                "/proc/self/fd/%d" % seen, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC
+                f"/proc/self/fd/{seen}", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC
             )
         os.close(seen)
     return found
 
 
-def open_inside(directory, name, context=None):
-    """The container's end of a FIFO. :param context: the SELinux label that it gets."""
+def open_inside(directory: str, name: str, context: str | None = None) -> int:
+    """Open the container's end of a FIFO. :param context: the SELinux label that it gets."""
     fd = os.open(os.path.join(directory, name), os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     if context is not None:
         selinux.set_label(fd, context)
     return fd
 
 
-def label(linux):
-    """The SELinux label of a container's files, None where it has none. :param linux: that of its config.json."""
-    context = linux.get("mountLabel")
+def label(linux: dict[str, Any]) -> str | None:
+    """Return the SELinux label of a container's files; None where it has none.
+
+    :param linux: that of its config.json.
+    """
+    context: str | None = linux.get("mountLabel")
     return context if context and selinux.enabled() else None
 
 
-def pipe(paths, ident):
-    """A pipe, ``(reader, writer)``, of which one end is for a process of a container.
+def pipe(paths: Paths, ident: str) -> tuple[int, int]:
+    """Make a pipe, ``(reader, writer)``, of which one end is for a process of a container.
 
-    Where the container has an SELinux label it is a FIFO that has lost its name: SELinux would take away what is not labelled as the
-    container's when its program is executed, and policies let nobody label a pipe.
+    Where the container has an SELinux label it is a FIFO that has lost its name. SELinux takes away
+    what is not labelled as the container's when its program is executed, and policies let nobody
+    label a pipe.
     """
     config = (
         read_json(os.path.join(paths.container(ident), "config.json"), {})
@@ -93,9 +111,8 @@ def pipe(paths, ident):
     os.mkfifo(path, 0o600)
     try:
         selinux.set_label(path, context)
-        reader = os.open(
-            path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
-        )  # else it would wait for the other end
+        # Non-blocking first, else it would wait for the other end.
+        reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         writer = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
         os.set_blocking(reader, True)
         return reader, writer
@@ -103,7 +120,7 @@ def pipe(paths, ident):
         os.unlink(path)
 
 
-def drain(fd, take):
+def drain(fd: int, take: Callable[[bytes], None]) -> None:
     """Hand all that is in an output FIFO now to ``take(bytes)``."""
     while True:
         try:

@@ -20,18 +20,26 @@ from ..spec import shared_namespaces
 from . import remove, start
 from .plan import Task, Work, planned
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+    from ..records.catalog import Record
+    from .plan import PullKey
+
 
 class BatchFailed(EngineError):
     """Some containers of a list could not be brought into their state; ``results`` has every one's result."""
 
     lines = True
 
-    def __init__(self, message, results):
+    def __init__(self, message: str, results: list[dict[str, Any]]) -> None:
         super().__init__(message)
         self.results = results
 
 
-def run(engine, items, parallel=None):
+def run(engine: Engine, items: list[dict[str, Any]], parallel: int | None = None) -> dict[str, Any]:
     """Carry out a list of container definitions.
 
     :param items: the entries of ``containers``. :param parallel: how many at once; default: two for each CPU.
@@ -43,7 +51,8 @@ def run(engine, items, parallel=None):
     count = parallel if parallel is not None else 2 * (os.cpu_count() or 1)
     if count < 1:
         raise InvalidInput("parallel", parallel, "a number from 1")
-    pulls, coming, replaced = {}, {task.name for task in tasks if task.state != "absent"}, set()
+    pulls: dict[PullKey, Any] = {}
+    coming, replaced = {task.name for task in tasks if task.state != "absent"}, set[str]()
     works = [Work(engine, task, [], pulls, coming, replaced) for task in tasks]
     for work in [work for turn in _turns(works, Work.joins) for work in turn]:
         work.waits = False  # before anything is changed
@@ -61,7 +70,7 @@ def run(engine, items, parallel=None):
     return _outcome(results)
 
 
-def _task(number, item):
+def _task(number: int, item: dict[str, Any]) -> Task:
     try:
         return Task(item)
     except EngineError as error:
@@ -69,7 +78,7 @@ def _task(number, item):
         raise
 
 
-def _located(work):
+def _located(work: Work) -> Work:
     try:
         return planned(work)
     except EngineError as error:
@@ -77,12 +86,12 @@ def _located(work):
         raise
 
 
-def _distinct(tasks):
+def _distinct(tasks: list[Task]) -> None:
     names = [task.name for task in tasks]
     for name in names:
         if names.count(name) > 1:
             raise InvalidInput("containers", name, "each container once")
-    taken = {}
+    taken: dict[tuple[str, int, str], str] = {}
     for task in tasks:
         for port in task.definition.get("published_ports", ()) if task.state != "absent" else ():
             if isinstance(port["host_port"], int) and port["host_port"]:
@@ -105,7 +114,7 @@ def _distinct(tasks):
                 taken[key] = task.name
 
 
-def _turns(works, joins):
+def _turns(works: list[Work], joins: Callable[[Work], Iterable[str]]) -> list[list[Work]]:
     """The works in lists, those that others of them join (``joins(work)``: names) before those."""
     left, turns = list(works), []
     while left:
@@ -117,13 +126,15 @@ def _turns(works, joins):
     return turns
 
 
-def _apply(engine, works, results, todo, count):
+def _apply(
+    engine: Engine, works: list[Work], results: list[dict[str, Any]], todo: list[int], count: int
+) -> None:
     """Pulls first; then containers that others join the namespaces of before those; then all starts together."""
     for pull in {id(pull): pull for work in works for pull in work.pulls.values()}.values():
         pull.apply()
     for work in works:
         work.task.pull = "missing"  # the threads plan again, each with its own engine: what was to be pulled is here now
-    starts = []
+    starts: list[tuple[int, Record]] = []
     for turn in _turns(
         [works[position] for position in todo],
         lambda work: shared_namespaces.names(engine, work.definition or {}),
@@ -136,18 +147,25 @@ def _apply(engine, works, results, todo, count):
             _final_facts(engine, works[position].task, results[position], position in started)
 
 
-def _in_threads(engine, works, results, positions, count, starts):
+def _in_threads(
+    engine: Engine,
+    works: list[Work],
+    results: list[dict[str, Any]],
+    positions: list[int],
+    count: int,
+    starts: list[tuple[int, Record]],
+) -> None:
     """Carry out the plans of some containers; ``results`` gets the errors, ``starts`` what is to be started."""
     lock, queue = threading.Lock(), list(reversed(positions))
 
-    def worker():
+    def worker() -> None:
         with Engine(engine.paths.data, engine.paths.run) as own:
             while True:
                 with lock:
                     if not queue:
                         return
                     position = queue.pop()
-                mine = []
+                mine: list[Record] = []
                 said = _one(own, works[position].task, mine)
                 with lock:
                     results[position].update(said)
@@ -160,7 +178,7 @@ def _in_threads(engine, works, results, positions, count, starts):
         thread.join()
 
 
-def _one(engine, task, starts):
+def _one(engine: Engine, task: Task, starts: list[Record]) -> dict[str, Any]:
     """One container's changes but its start. Returns what its result says about them, or about the error."""
     try:
         with engine.locks.hold("container", task.name):
@@ -171,24 +189,31 @@ def _one(engine, task, starts):
     return {} if work.downtime is None else {"downtime": work.downtime}
 
 
-def failed(name, error):
+def failed(name: str, error: BaseException) -> dict[str, Any]:
     details = {key: value for key, value in vars(error).items() if value not in (None, "")}
     return dict(
         details, name=name, failed=True, changed=True, msg=str(error) or type(error).__name__
     )
 
 
-def _start(engine, works, results, starts, count):
+def _start(
+    engine: Engine,
+    works: list[Work],
+    results: list[dict[str, Any]],
+    starts: list[tuple[int, Record]],
+    count: int,
+) -> None:
     errors = start.start_each(engine, [record for _position, record in starts], count)
     for position, record in starts:
-        if errors[record["id"]] is not None:
+        error = errors[record["id"]]
+        if error is not None:
             if works[position].record is None:
                 with contextlib.suppress(NotFound), catalog.held(engine, record["id"]) as now:
                     remove.never_ran(engine, now)
-            results[position].update(failed(works[position].task.name, errors[record["id"]]))
+            results[position].update(failed(works[position].task.name, error))
 
 
-def _final_facts(engine, task, result, started):
+def _final_facts(engine: Engine, task: Task, result: dict[str, Any], started: bool) -> None:
     try:
         work = Work(engine, task)
         work.started = started
@@ -197,7 +222,7 @@ def _final_facts(engine, task, result, started):
         result.update(failed(task.name, error))
 
 
-def _outcome(results):
+def _outcome(results: list[dict[str, Any]]) -> dict[str, Any]:
     outcome = {
         "changed": any(result["changed"] for result in results),
         "results": results,

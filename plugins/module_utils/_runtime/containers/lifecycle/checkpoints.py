@@ -18,9 +18,25 @@ from ...kernel import cgroups
 from ...oci.checkpoint import criu, save
 from ...store import files, trees
 from ..client import monitor_client, stdio
-from ..records import catalog
+from ..records import catalog, status
 from ..spec import run_file
-from ..view import running
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypedDict
+
+    from ...engine import Engine
+    from ..client.messages import Checkpoint
+    from ..records.catalog import Record
+    from ..records.status import Status
+
+    class Listed(TypedDict):
+        """A checkpoint. ``created``: seconds since the epoch. ``size``: bytes."""
+
+        name: str
+        created: float
+        size: int
+
 
 DIRECTORY = "checkpoints"
 NEW = ".new-"  # begins the name of one that is being written
@@ -28,7 +44,7 @@ _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,200}")
 PATIENCE = 30.0  # seconds that the end of a container may take, which CRIU has killed
 
 
-def check_name(name, option="checkpoint"):
+def check_name(name: object, option: str = "checkpoint") -> str:
     """:raises InvalidInput:"""
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise InvalidInput(
@@ -37,7 +53,7 @@ def check_name(name, option="checkpoint"):
     return name
 
 
-def place(engine, record, directory=None):
+def place(engine: Engine, record: Record, directory: str | None = None) -> str:
     """The directory that a container's checkpoints are in. :raises InvalidInput: ``directory`` is not absolute."""
     if directory is None:
         return os.path.join(engine.paths.container(record["id"]), DIRECTORY)
@@ -46,9 +62,9 @@ def place(engine, record, directory=None):
     return os.path.normpath(directory)
 
 
-def listing(engine, record, directory=None):
+def listing(engine: Engine, record: Record, directory: str | None = None) -> list[Listed]:
     """``[{"name", "created": seconds since the epoch, "size": bytes}]``, by name."""
-    found = []
+    found: list[Listed] = []
     top = place(engine, record, directory)
     try:
         entries = sorted(
@@ -73,7 +89,7 @@ def listing(engine, record, directory=None):
     return found
 
 
-def find(engine, record, name, directory=None):
+def find(engine: Engine, record: Record, name: str, directory: str | None = None) -> str:
     """The path of a checkpoint. :raises NotFound:"""
     check_name(name)
     path = os.path.join(place(engine, record, directory), name)
@@ -85,7 +101,7 @@ def find(engine, record, name, directory=None):
     return path
 
 
-def exists(engine, record, name, directory=None):
+def exists(engine: Engine, record: Record, name: str, directory: str | None = None) -> bool:
     try:
         find(engine, record, name, directory)
     except NotFound:
@@ -93,7 +109,7 @@ def exists(engine, record, name, directory=None):
     return True
 
 
-def ready(engine, record, name, directory=None):
+def ready(engine: Engine, record: Record, name: str, directory: str | None = None) -> Checkpoint:
     """What a start from a checkpoint takes: ``{"images": its directory, "criu": the program}``.
 
     :raises NotFound: there is none. :raises Unsupported: no CRIU.
@@ -101,19 +117,19 @@ def ready(engine, record, name, directory=None):
     return {"images": find(engine, record, name, directory), "criu": works().path}
 
 
-def works():
+def works() -> criu.Criu:
     """CRIU, which works here. :raises Unsupported: it is not installed, or says that it does not work with this kernel."""
     program = criu.Criu()
     program.check()
     return program
 
 
-def check(engine, record):
+def check(engine: Engine, record: Record) -> tuple[Status, criu.Criu]:
     """``(its state, CRIU)`` of a container that can be written down.
 
     :raises Conflict: it does not run. :raises Unsupported: see :func:`works`.
     """
-    now = running.status(engine, record["id"])
+    now = status.now(engine.paths, record["id"])
     if now["status"] not in ("running", "paused"):
         raise Conflict(
             f"container {record['name']} is not running (it is {now['status']}): there is nothing "
@@ -122,7 +138,14 @@ def check(engine, record):
     return now, works()
 
 
-def create(engine, record, name, leave_running=False, directory=None, tcp_established=False):
+def create(
+    engine: Engine,
+    record: Record,
+    name: str,
+    leave_running: bool = False,
+    directory: str | None = None,
+    tcp_established: bool = False,
+) -> None:
     """Write down what a running container does; unless ``leave_running`` it ends then, and stays ended as after a stop.
 
     :raises Conflict: there is one of that name, or the container does not run. :raises Unsupported: see :func:`works`.
@@ -157,7 +180,15 @@ def create(engine, record, name, leave_running=False, directory=None, tcp_establ
         monitor_client.wait(engine.paths, [record["id"]], PATIENCE)
 
 
-def _save(engine, record, now, program, images, path, options):
+def _save(
+    engine: Engine,
+    record: Record,
+    now: Status,
+    program: criu.Criu,
+    images: str,
+    path: str,
+    options: dict[str, bool],
+) -> None:
     """Have it written to ``images``, which becomes ``path``. What is to end does so when nothing can be lost any more, whoever is killed."""
     bundle = run_file.Bundle(engine.paths, record["id"])
     subject = save.Subject(
@@ -168,7 +199,7 @@ def _save(engine, record, now, program, images, path, options):
         _streams(bundle, now["pid"]),
     )
 
-    def at_its_end(_pid, _descriptors):
+    def at_its_end(_pid: int, _descriptors: list[int]) -> None:
         """All is written, and nothing has ended: from here on its end is wanted."""
         _appear(images, path)
         catalog.set_wanted(engine, record["id"], "stopped")
@@ -186,7 +217,7 @@ def _save(engine, record, now, program, images, path, options):
         _appear(images, path)
 
 
-def _streams(bundle, pid):
+def _streams(bundle: run_file.Bundle, pid: int) -> list[str]:
     """Where its standard streams lead, as far as they are the monitor's: FIFOs, or the pipe of who has started it."""
     if bundle.run.get("tty"):
         return ["", "", ""]
@@ -196,7 +227,7 @@ def _streams(bundle, pid):
     return [first] + [os.path.join(bundle.run_directory, name) for name in stdio.OUTPUTS]
 
 
-def _appear(directory, path):
+def _appear(directory: str, path: str) -> None:
     """Give a directory its name when it is durable."""
     for entry in os.scandir(directory):
         fd = os.open(entry.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
@@ -207,7 +238,7 @@ def _appear(directory, path):
     files.sync_directory(os.path.dirname(path))
 
 
-def remove(engine, record, name, directory=None):
+def remove(engine: Engine, record: Record, name: str, directory: str | None = None) -> None:
     """Remove a checkpoint. :raises NotFound:"""
     path = find(engine, record, name, directory)
     gone = os.path.join(os.path.dirname(path), NEW + name)
@@ -220,12 +251,12 @@ def remove(engine, record, name, directory=None):
         trees.remove(gone)
 
 
-def recover(_engine, detail):
+def recover(_engine: Engine, detail: dict[str, Any]) -> None:
     """A checkpoint that was being written, or removed, when its task was killed."""
     trees.remove(detail["path"])
 
 
-def described(engine, record, directory=None):
+def described(engine: Engine, record: Record, directory: str | None = None) -> list[dict[str, Any]]:
     """The checkpoints as a user gets them: ``[{"Name", "Created": RFC 3339, "Size"}]``."""
     return [
         {

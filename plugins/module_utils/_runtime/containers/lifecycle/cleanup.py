@@ -1,58 +1,84 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""All that the kernel may still hold of a container that does not run: taken down, however its monitor ended. Idempotent."""
+"""Take down all that the kernel may still hold of a container that does not run, however its monitor ended.
+
+Everything here can be done twice. The monitors' workers import this file: it needs no database.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
 
-from ...errors import EngineError, HostError
+from ...errors import Conflict, EngineError, HostError
 from ...kernel import cgroups
 from ...kernel.calls import constants
 from ...kernel.processes import pidfd
 from ...store import files
-from ..monitor import engine_launch
 from ..records import state
+from ..spec import network_links
 
-FILES = (
-    "stdout",
-    "stderr",
-    "stdin",
-    "dump.log",
-    "restore.log",
-    "stats-dump",
-    "stats-restore",
-)  # the last four: CRIU's
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ...store.paths import Paths
+    from ..records.state import RunState
+
+OF_CRIU = ("dump.log", "restore.log", "stats-dump", "stats-restore")
+FILES = ("stdout", "stderr", "stdin", *OF_CRIU)  # in a container's run directory
+PATIENCE = 10.0  # seconds that the kernel may take to end a killed process
 
 
-def cleanup(paths, ident, known=None):
-    """Kill what is left of the container, remove its cgroups, links, published ports and what its run directory holds.
+def take_down(paths: Paths, ident: str) -> None:
+    """Take down what the kernel holds of a container, and its run directory.
 
-    Not for a container with a living monitor: its monitor does all that itself.
-
-    :param known: its state, where the caller has read it. :raises HostError: when a process of it can't be ended.
+    :raises Conflict: it has a monitor, and so it runs. :raises HostError: a process can't be ended.
     """
-    found = known or state.read(paths, ident)
+    lock = state.take_lock(paths, ident) if os.path.isdir(paths.container(ident)) else None
+    if lock is None and state.monitored(paths, ident):
+        raise Conflict(f"container {ident} is running")
+    try:
+        cleanup(paths, ident)
+        _remove_run_directory(paths, ident)
+    finally:
+        if lock is not None:
+            os.close(lock)
+
+
+def cleanup(paths: Paths, ident: str, known: RunState | None = None) -> None:
+    """Kill what is left of a container; remove its cgroups, links and published ports.
+
+    Not for a container with a living monitor, which does all that itself.
+
+    :param known: its state, where the caller has read it; it is brought up to date.
+    :raises HostError: a process of it can't be ended.
+    """
+    found = state.read(paths, ident) if known is None else known
     if state.alive(found):
-        process = pidfd.open_process(found["pid"], found["pid_start"])
-        if process is not None:
-            pidfd.send(process, constants.SIGKILL)
-            with contextlib.suppress(EngineError, OSError):
-                cgroups.Group.open(found["cgroup"]).kill()
-            ended = pidfd.ended(process, 10.0)
-            os.close(process)
-            if not ended:
-                raise HostError("container %s: process %d can't be ended" % (ident, found["pid"]))
+        _kill(ident, found)
     _remove_groups(paths, ident, found)
-    engine_launch.disconnect(ident, found["network"])
-    found.update(pid=0, pid_start=0, cgroup={}, network=None)
+    network_links.disconnect(ident, found["network"])
+    found.update({"pid": 0, "pid_start": 0, "cgroup": {}, "network": None})
 
 
-def _remove_groups(paths, ident, found):
-    """The groups by what was written down, and by their name where the monitor was killed before it wrote."""
+def _kill(ident: str, found: RunState) -> None:
+    process = pidfd.open_process(found["pid"], found["pid_start"])
+    if process is None:
+        return
+    pidfd.send(process, constants.SIGKILL)
+    with contextlib.suppress(EngineError, OSError):
+        cgroups.Group.open(found["cgroup"]).kill()
+    ended = pidfd.ended(process, PATIENCE)
+    os.close(process)
+    if not ended:
+        raise HostError(f"container {ident}: process {found['pid']} can't be ended")
+
+
+def _remove_groups(paths: Paths, ident: str, found: RunState) -> None:
+    """Remove the groups that were written down, and those of its name: a monitor may be killed before it writes."""
     candidates = dict(found["cgroup"])
-    config = {}
+    config: dict[str, Any] = {}
     with contextlib.suppress(files.Damaged):
         config = files.read_json(os.path.join(paths.container(ident), "config.json"), {})
     name = config.get("linux", {}).get("cgroupsPath") or f"{cgroups.base()}/{ident}"
@@ -64,8 +90,7 @@ def _remove_groups(paths, ident, found):
         cgroups.Group.open(candidates).remove()
 
 
-def remove_run_directory(paths, ident):
-    """What is of this boot, when the container itself goes."""
+def _remove_run_directory(paths: Paths, ident: str) -> None:
     directory = paths.container_run(ident)
     for name in FILES:
         with contextlib.suppress(FileNotFoundError):

@@ -17,11 +17,30 @@ from ...store.database import now
 from ..options import network
 from ..records import catalog
 from ..records import image as images
-from ..spec import files, shared_namespaces, user_namespaces
+from ..spec import container_files, shared_namespaces, user_namespaces
 from . import remove
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
 
-def create(engine, name, definition, image, wanted="created", replaces=None, keep=None):
+    from ...engine import Engine
+    from ..options.table import Definition
+    from ..records.catalog import Record
+    from ..records.state import Port
+    from ..spec.container_files import Reserved
+
+
+def create(
+    engine: Engine,
+    name: str,
+    definition: Definition,
+    image: str | None,
+    wanted: str = "created",
+    replaces: str | None = None,
+    keep: dict[str, str] | None = None,
+) -> Record:
     """Make a container, without starting it. Returns its record.
 
     :param image: image id. :param wanted: what it is to be (catalog). :param replaces: id of a container whose
@@ -29,7 +48,7 @@ def create(engine, name, definition, image, wanted="created", replaces=None, kee
     :param keep: ``{target: volume}``: anonymous volumes of a container that it takes the place of.
     :raises Conflict, HostError: nothing is left then.
     """
-    record = {
+    record: Record = {
         "id": secrets.token_hex(32),
         "name": name,
         "definition": definition,
@@ -54,7 +73,7 @@ def create(engine, name, definition, image, wanted="created", replaces=None, kee
                 if replaces
                 else reserve(engine, record["id"], definition, image)
             )
-            files.write(engine, record, reserved, unnamed)
+            container_files.write(engine, record, reserved, unnamed)
             catalog.add(engine, record)
         except BaseException:
             undo(engine, record["id"], coming)
@@ -62,7 +81,7 @@ def create(engine, name, definition, image, wanted="created", replaces=None, kee
     return record
 
 
-def undo(engine, ident, anonymous):
+def undo(engine: Engine, ident: str, anonymous: Iterable[str]) -> None:
     """Remove what was made of a container that has no row. :param anonymous: the names of the volumes made for it alone."""
     with engine.db.freeing():
         networks.release(engine, ident)
@@ -72,7 +91,7 @@ def undo(engine, ident, anonymous):
         volumes.drop_anonymous(engine, anonymous)
 
 
-def _directory(engine, record):
+def _directory(engine: Engine, record: Record) -> None:
     """The container's directory with its writable layer, whose top gets the owner and mode of the image's root."""
     directory = engine.paths.container(record["id"])
     os.mkdir(directory, 0o700)
@@ -85,18 +104,18 @@ def _directory(engine, record):
     os.chmod(upper, info.st_mode & 0o7777 if info else 0o755)
 
 
-def _wanted(engine, record):
+def _wanted(engine: Engine, record: Record) -> list[dict[str, Any]]:
     """The mounts that are volumes."""
     return [
         entry
-        for entry in files.wanted_volumes(
+        for entry in container_files.wanted_volumes(
             record["definition"], images.config(engine, record["image"])
         )
         if entry["type"] == "volume"
     ]
 
 
-def _unnamed(engine, record, keep):
+def _unnamed(engine: Engine, record: Record, keep: dict[str, str]) -> dict[str, str]:
     """``{target: name}`` of the anonymous volumes: those in ``keep`` that still exist, new names for the rest."""
     return {
         entry["target"]: keep[entry["target"]]
@@ -107,7 +126,7 @@ def _unnamed(engine, record, keep):
     }
 
 
-def _volumes(engine, record, unnamed):
+def _volumes(engine: Engine, record: Record, unnamed: dict[str, str]) -> None:
     """Make the volumes that are missing and fill the empty ones."""
     layers = images.layers(engine, record["image"])
     for entry in _wanted(engine, record):
@@ -118,7 +137,13 @@ def _volumes(engine, record, unnamed):
             volumes.populate(engine, name, layers, entry["target"])
 
 
-def reserve(engine, ident, definition, image, replaces=None):
+def reserve(
+    engine: Engine,
+    ident: str,
+    definition: Definition,
+    image: str | None,
+    replaces: str | None = None,
+) -> Reserved:
     """Addresses and ports for a container: ``{"attachments", "ports"}`` of run.json. Gives all back when one can't be had."""
     try:
         attachments = []
@@ -153,13 +178,15 @@ def reserve(engine, ident, definition, image, replaces=None):
         raise
 
 
-def _ports(engine, ident, definition, image, replaces):
+def _ports(
+    engine: Engine, ident: str, definition: Definition, image: str | None, replaces: str | None
+) -> list[Port]:
     """The published ports; one that may be any, or any of a range, is the one that the container has, else one that is free."""
     wanted = published(definition, images.config(engine, image))
     settled, chosen = [port for port in wanted if _is_fixed(port)], []
     has = [
         port
-        for port in files.read_run(engine, ident).get("network", {}).get("ports", ())
+        for port in container_files.read_run(engine, ident).get("network", {}).get("ports", ())
         if port not in settled
     ]
     for port in wanted:
@@ -175,11 +202,11 @@ def _ports(engine, ident, definition, image, replaces):
     return networks.reserve_ports(engine, ident, chosen, replaces)
 
 
-def _is_fixed(port):
+def _is_fixed(port: dict[str, Any]) -> bool:
     return isinstance(port["host_port"], int) and port["host_port"] > 0
 
 
-def _fits(port, old):
+def _fits(port: dict[str, Any], old: Port) -> bool:
     """Whether the published port ``old`` is what ``port`` asks for."""
     low, high = (
         [int(number) for number in port["host_port"].split("-")]
@@ -191,9 +218,15 @@ def _fits(port, old):
     )
 
 
-def _first_free(engine, ident, chosen, port, replaces):
+def _first_free(
+    engine: Engine,
+    ident: str,
+    chosen: list[dict[str, Any]],
+    port: dict[str, Any],
+    replaces: str | None,
+) -> int:
     low, high = [int(number) for number in port["host_port"].split("-")]
-    taken = None
+    taken = Conflict(f"published_ports: no port of {port['host_port']} is free")
     for number in range(low, high + 1):
         try:
             networks.check_ports(engine, ident, chosen + [dict(port, host_port=number)], replaces)
@@ -203,7 +236,7 @@ def _first_free(engine, ident, chosen, port, replaces):
     raise taken
 
 
-def published(definition, image):
+def published(definition: Definition, image: dict[str, Any]) -> list[dict[str, Any]]:
     """What is to be published: the task's ports, and with publish_all_ports every exposed one that is not among them."""
     ports = list(definition.get("published_ports", ()))
     if definition.get("publish_all_ports"):

@@ -11,17 +11,23 @@ from ...errors import HostError
 from ..client import monitor_client
 from ..options import network, resources
 from ..options.table import LIVE, REPLACE
-from ..records import catalog
-from ..spec import files
-from ..spec import resources as spec_resources
-from ..view import running
+from ..records import catalog, status
+from ..spec import container_files, limits
 from . import create
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ...engine import Engine
+    from ..options.table import Definition
+    from ..records.catalog import Record
+    from ..records.status import Status
+    from ..spec.container_files import Reserved
 
 LIMITS = {option.name for option in resources.OPTIONS if option.change == LIVE}
 NETWORK = {option.name for option in network.OPTIONS if option.change != REPLACE}
 
 
-def apply(engine, record, definition, changed):
+def apply(engine: Engine, record: Record, definition: Definition, changed: list[str]) -> None:
     """Bring a container from its record's definition to ``definition``; ``changed`` names the options that differ.
 
     The running container is changed first and the record last: a call that is killed in between finds the same
@@ -30,48 +36,54 @@ def apply(engine, record, definition, changed):
     :raises HostError, Unsupported, Conflict: when the kernel refuses; the record is as it was.
     """
     ident = record["id"]
-    state = running.status(engine, ident)
-    lives = state["status"] in running.LIVING
+    state = status.now(engine.paths, ident)
+    lives = state["status"] in status.LIVING
     _bring(engine, record, definition, changed, state if lives else None)
     if lives:
         try:
             monitor_client.reload(engine.paths, ident)
         except HostError:  # a port that another process has
-            state["network"] = files.reserved(engine, ident)
+            state["network"] = container_files.read_run(engine, ident)["network"]
             _bring(
-                engine, dict(record, definition=definition), record["definition"], changed, state
+                engine, {**record, "definition": definition}, record["definition"], changed, state
             )
             raise
     catalog.set_definition(engine, ident, definition)
 
 
-def _bring(engine, record, definition, changed, state):
+def _bring(
+    engine: Engine, record: Record, definition: Definition, changed: list[str], state: Status | None
+) -> None:
     """Kernel and documents from one definition to another. :param state: of a container that runs; else None."""
     ident = record["id"]
     if state and LIMITS & set(changed):
         monitor_client.update_resources(
             engine.paths,
             ident,
-            spec_resources.released(record["definition"], definition, files.swap()),
+            limits.released(record["definition"], definition, container_files.swap()),
         )
-    reserved = files.reserved(engine, ident)
+    reserved = container_files.reserved(engine, ident)
     if NETWORK & set(changed):
         reserved = create.reserve(engine, ident, definition, record["image"])
         if state and state["pid"]:
             _connect(engine, ident, state, reserved)
-    files.write(
-        engine, dict(record, definition=definition), reserved, files.mounted_volumes(engine, ident)
+    container_files.write(
+        engine,
+        {**record, "definition": definition},
+        reserved,
+        container_files.mounted_volumes(engine, ident),
     )
 
 
-def _connect(engine, ident, state, wanted):
+def _connect(engine: Engine, ident: str, state: Status, wanted: Reserved) -> None:
     """Move a running container from the networks and ports that it has to those that it should have."""
-    has = state["network"] or {"attachments": [], "ports": []}
-    old, new = has["attachments"], wanted["attachments"]
-    republish = old[:1] != new[:1] or has["ports"] != wanted["ports"]
+    has = state["network"]
+    old, ports = (has["attachments"], has["ports"]) if has else ([], [])
+    new = wanted["attachments"]
+    republish = old[:1] != new[:1] or ports != wanted["ports"]
     networks.ensure_links(engine, [entry["network"] for entry in new])
-    if republish and old and has["ports"]:
-        networks.publish.unpublish(ident, old[0]["address"], has["ports"])
+    if republish and old and ports:
+        networks.publish.unpublish(ident, old[0]["address"], ports)
     netns = os.open("/proc/%d/ns/net" % state["pid"], os.O_RDONLY | os.O_CLOEXEC)
     try:
         kept = [entry for entry in old if entry in new]
@@ -87,7 +99,7 @@ def _connect(engine, ident, state, wanted):
         networks.publish.publish(ident, new[0]["address"], wanted["ports"])
 
 
-def _free_index(pid):
+def _free_index(pid: int) -> int:
     """The first number whose ``eth<number>`` the container does not have."""
     with open("/proc/%d/net/dev" % pid) as file:
         taken = {line.partition(":")[0].strip() for line in file}
@@ -97,12 +109,12 @@ def _free_index(pid):
     return index
 
 
-def rename(engine, record, name):
+def rename(engine: Engine, record: Record, name: str) -> None:
     """Give a container another name; its processes go on. :raises Conflict: another container has it."""
     catalog.set_name(engine, record["id"], catalog.check_name(name))
-    files.rename(engine, record["id"], name)
+    container_files.rename(engine, record["id"], name)
 
 
-def networks_of(record):
-    """The entries of ``networks`` that say where a container is now; [] for one that has no networks of its own."""
+def networks_of(record: Record) -> list[network.Attachment]:
+    """Return the entries of ``networks`` that say where a container is now; [] for none of its own."""
     return network.attachments(record["definition"])

@@ -15,10 +15,22 @@ from ...errors import Conflict, EngineError, InvalidInput, NotFound
 from ...reconcile import Plan
 from .. import options
 from ..options import lifecycle, network, storage, table
-from ..records import catalog
+from ..records import catalog, status
 from ..spec import shared_namespaces, user_namespaces
-from ..view import audit, inspection, running
-from . import create, live_changes, preconditions, remove, replace, start
+from ..view import audit, inspection
+from . import create, live_changes, preconditions, remove, replace, start, stop, wait_healthy
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from typing import Any
+
+    from ...engine import Engine
+    from ..options.table import Definition, Option
+    from ..records.catalog import Record
+
+    Change = tuple[str, Any, Any]  # name, before, after
+    PullKey = tuple[Any, ...]  # what is asked for, how, for which platform, from where
 
 PULLS = {True: "always", False: "missing"}  # docker_container's booleans
 REGISTRY = (
@@ -43,7 +55,7 @@ class Task:
     :param params: the container module's parameters, or one entry of ``containers``. :raises InvalidInput:
     """
 
-    def __init__(self, params):
+    def __init__(self, params: dict[str, Any]) -> None:
         self.name = catalog.check_name(params.get("name"))
         said = options.behaviour.said(params)
         self.state, self.image, self.platform = said["state"], said["image"], said["platform"]
@@ -62,33 +74,53 @@ class Task:
 class Work:
     """One container's plan in the making.
 
-    For lists (containers/lifecycle/batch.py): :param starts: a list that collects the containers to be started later, all at once.
-    :param pulls: the plans of images that other containers of the list want, too. :param coming: names of containers that the
-        list makes: they may be joined before they are there. :param replaced: names of those that the list makes anew: who joins them is, too.
+    The last four parameters are for lists (lifecycle/batch.py).
+
+    :param starts: collects the containers to be started later, all at once.
+    :param pulls: the plans of images that other containers of the list want, too.
+    :param coming: names of containers that the list makes: they may be joined before they are there.
+    :param replaced: names of those that the list makes anew: who joins them is made anew, too.
+    :ivar record: None where it is not there. :ivar status: None then, too.
+    :ivar definition: what it will be; empty where the task does not get so far.
+    :ivar started: whether this task starts it.
+    :ivar downtime: seconds in which nobody answered, see replace.py; None where there were none.
+    :ivar waits: whether its facts are those of a healthy container, where it is to be one.
+    :ivar anew: of one that is made (anew): whose namespaces it joins. :ivar image_config: the
+        ``config`` object of its image.
     """
 
-    def __init__(self, engine, task, starts=None, pulls=None, coming=(), replaced=()):
+    def __init__(
+        self,
+        engine: Engine,
+        task: Task,
+        starts: list[Record] | None = None,
+        pulls: dict[PullKey, Any] | None = None,
+        coming: Collection[str] = (),
+        replaced: Collection[str] = (),
+    ) -> None:
         self.engine, self.task, self.starts = engine, task, starts
         self._pulled_by_others = set(pulls or ())
         self.pulls, self.coming, self.replaced = {} if pulls is None else pulls, coming, replaced
         self.record = catalog.get(engine, task.name) or _by_id(engine, task.name)
         if self.record is not None:
             task.name = self.record["name"]
-        self.status = running.status(engine, self.record["id"])["status"] if self.record else None
+        self.status = status.now(engine.paths, self.record["id"])["status"] if self.record else None
         self.plan = Plan(f"container {task.name}", self.facts)
-        self.definition = None  # what it will be
-        self.started, self.downtime = (
-            False,
-            None,
-        )  # whether this task starts it; how long nobody answered, see replace.py
-        self.waits = (
-            not engine.check
-        )  # whether its facts are those of a healthy container, where it is to be one
-        self.anew = self.image_config = (
-            None  # of one that is made (anew): whose namespaces it joins; the image's config
-        )
+        self.definition: Definition = {}
+        self.differences: list[tuple[Option, Any, Any]] = []
+        self.started = False
+        self.downtime: float | None = None
+        self.waits = not engine.check
+        self.anew: dict[str, str] | None = None
+        self.image_config: dict[str, Any] = {}
 
-    def again(self):
+    @property
+    def there(self) -> Record:
+        """The record, where a step knows that the container is there."""
+        assert self.record is not None
+        return self.record
+
+    def again(self) -> Work:
         """A new plan for the same task, from what is there now."""
         for key in set(self.pulls) - self._pulled_by_others:
             del self.pulls[key]
@@ -96,27 +128,27 @@ class Work:
         work.waits = self.waits
         return work
 
-    def is_stale(self):
+    def is_stale(self) -> bool:
         """Whether the container is no longer as it was when the plan was made."""
         now = catalog.get(self.engine, self.task.name)
         return now != self.record or (
-            now is not None and running.status(self.engine, now["id"])["status"] != self.status
+            now is not None and status.now(self.engine.paths, now["id"])["status"] != self.status
         )
 
-    def joins(self):
+    def joins(self) -> list[str]:
         """The containers that it is to join, as it names them."""
         return shared_namespaces.names(
             self.engine,
             dict(self.record["definition"] if self.record else {}, **self.task.definition),
         )
 
-    def replaces(self):
+    def replaces(self) -> bool:
         """Whether the plan is to make an existing container anew."""
         return self.record is not None and self.anew is not None
 
     # -- the plan
 
-    def make(self):
+    def make(self) -> Plan:
         if self.task.state == "absent":
             self._absent()
             return self.plan
@@ -139,7 +171,7 @@ class Work:
             self._change(target, joined)
         return self.plan
 
-    def _checked(self, target):
+    def _checked(self, target: Target) -> dict[str, str]:
         """Refuse what can't work on this host; whose namespaces it joins.
 
         A container that is only stopped, or left as it is, needs nothing of the host: a path or network of its may be gone by now.
@@ -164,29 +196,29 @@ class Work:
             user_namespaces.check(self.engine, self.definition, joined)
         return joined
 
-    def _rests(self, target):
+    def _rests(self, target: Target) -> bool:
         """Whether nothing of an existing container is changed or started."""
         same = (
             self.record is not None
             and not self.differences
-            and (target.id == self.record["image"] or self.task.how["image"] == table.IGNORE)
+            and (target.id == self.there["image"] or self.task.how["image"] == table.IGNORE)
         )
         runs = self.task.state in RUNS and (
-            self.status not in running.LIVING or self.task.state == "restarted" or self.task.restart
+            self.status not in status.LIVING or self.task.state == "restarted" or self.task.restart
         )
         return same and not runs and not self.task.recreate
 
-    def _absent(self):
+    def _absent(self) -> None:
         if self.record is None:
             return
         name = self.task.name
-        if self.status in running.LIVING:
+        if self.status in status.LIVING:
             self.plan.add(
                 "running",
                 True,
                 False,
                 f"stop container {name}",
-                lambda: start.stop(self.engine, self.record, self.task.force_kill),
+                lambda: stop.stop(self.engine, self.there, self.task.force_kill),
                 live=False,
             )
         self.plan.add(
@@ -194,11 +226,11 @@ class Work:
             "present",
             "absent",
             f"remove container {name}",
-            lambda: remove.remove(self.engine, self.record, True, self.task.keep_volumes),
+            lambda: remove.remove(self.engine, self.there, True, self.task.keep_volumes),
             live=False,
         )
 
-    def _image(self):
+    def _image(self) -> Target:
         """The image that the container is to have; plans its pull."""
         if self.task.image is None:
             if self.record is None:
@@ -206,9 +238,9 @@ class Work:
                     "image", None, f"an image, because container {self.task.name} does not exist"
                 )
             return Target(
-                self.record["image"],
-                self.record["definition"].get("image"),
-                images.get(self.engine, self.record["image"]),
+                self.there["image"],
+                self.there["definition"].get("image"),
+                images.get(self.engine, self.there["image"]),
             )
         key = (self.task.image, self.task.pull, self.task.platform, self.task.reached)
         if key not in self.pulls:
@@ -230,11 +262,11 @@ class Work:
             getattr(self.pulls[key], "blank", False),
         )
 
-    def _define(self):
+    def _define(self) -> None:
         wanted = self.task.definition
         now = (
             shared_namespaces.respelled(
-                self.engine, storage.respelled(self.record["definition"], wanted), wanted
+                self.engine, storage.respelled(self.there["definition"], wanted), wanted
             )
             if self.record
             else {}
@@ -268,7 +300,7 @@ class Work:
                 + " (what the container has of before, as the task does not name it)",
             ) from None
 
-    def _create(self, target):
+    def _create(self, target: Target) -> None:
         name = self.task.name
         for option in self.task.definition:
             self.plan.add(option, None, self.task.definition[option], None)
@@ -283,11 +315,11 @@ class Work:
         )
         self._run_state("created", new=True)
 
-    def _do_create(self, target):
+    def _do_create(self, target: Target) -> None:
         wanted = "stopped" if self.task.state == "stopped" else "created"
         self.record = create.create(self.engine, self.task.name, self.definition, target.id, wanted)
 
-    def _change(self, target, joined):
+    def _change(self, target: Target, joined: dict[str, str]) -> None:
         """An existing container: live changes, a replacement, or nothing; then its run state."""
         costly = self._costly(target, joined)
         easy = [
@@ -296,12 +328,10 @@ class Work:
             if self._is_live(option)
         ]
         if not images.same_name(
-            target.reference, self.record["definition"].get("image")
+            target.reference, self.there["definition"].get("image")
         ) and not any(name == "image" for name, _b, _a in costly):
             if self.task.how["image"] != table.IGNORE:
-                easy.append(
-                    ("image_name", self.record["definition"].get("image"), target.reference)
-                )
+                easy.append(("image_name", self.there["definition"].get("image"), target.reference))
         if costly and self.task.policy == "fail":
             raise Conflict(
                 f"container {self.task.name} would have to be made anew (recreate_policy fail) "
@@ -315,71 +345,84 @@ class Work:
             for name, before, _after in costly:
                 if name in options.OPTIONS:
                     self.definition[name] = before
-            had = self.record["definition"]
+            had = self.there["definition"]
             self.definition.update(
                 {name: had.get(name, []) for name in storage.OF_PLACES if name in self.definition}
             )  # as they were said
-            self.definition["image"] = self.record["definition"].get("image")
+            self.definition["image"] = self.there["definition"].get("image")
             costly = []
             easy = [entry for entry in easy if entry[0] != "image_name"]
         if costly:
             self.anew = joined
             self._replace(target, costly, easy)
         else:
-            if target.id != self.record["image"]:  # comparisons: {image: ignore}
-                self.definition["image"] = self.record["definition"].get("image")
+            if target.id != self.there["image"]:  # comparisons: {image: ignore}
+                self.definition["image"] = self.there["definition"].get("image")
             self._live(easy)
             self._run_state(self.status)
 
-    def _is_live(self, option):
-        """Whether a change of the option needs no new container, as its row says."""
+    def _is_live(self, option: Option) -> bool:
+        """Tell whether a change of the option needs no new container, as its row says."""
         if option.change == table.LIVE_ON_NETWORKS:
             return (
-                network.mode_of(self.record["definition"])
+                network.mode_of(self.there["definition"])
                 == network.mode_of(self.definition)
                 == "bridge"
             )
         return option.change == table.LIVE
 
-    def _costly(self, target, joined):
+    def _costly(self, target: Target, joined: dict[str, str]) -> list[Change]:
         """What needs a new container: ``[(name, before, after)]``."""
         found = [
             (option.name, before, after)
             for option, before, after in self.differences
             if not self._is_live(option)
         ]
-        if target.id != self.record["image"] and self.task.how["image"] != table.IGNORE:
+        if target.id != self.there["image"] and self.task.how["image"] != table.IGNORE:
             found.append(
                 (
                     "image",
-                    self.record["image"],
+                    self.there["image"],
                     target.id or "the image" + target.origin[len(" from the image") :],
                 )
             )
-        had = shared_namespaces.recorded(self.engine, self.record["id"])
-        for kind, ident in joined.items():
-            option = shared_namespaces.OPTIONS[kind]
-            said = self.definition[option].partition(":")[2]
-            anew = catalog.by_id(self.engine, ident)["name"] in self.replaced
-            if anew and said not in self.replaced:
-                raise Conflict(
-                    f"{option}: container:{said} goes by this task, which makes container "
-                    f"{catalog.by_id(self.engine, ident)['name']} anew; name it "
-                    f"container:{catalog.by_id(self.engine, ident)['name']}"
-                )
-            if (had.get(kind) != ident or anew) and option not in [name for name, _b, _a in found]:
-                found.append(
-                    (
-                        option,
-                        f"container:{(had.get(kind) or '')[:12]}",
-                        "container:" + ("a new one" if anew else ident[:12]),
-                    )
-                )
+        named = [name for name, _before, _after in found]
+        found += [change for change in self._other_joins(joined) if change[0] not in named]
         if self.task.recreate:
             found.append(("recreate", False, True))
         return found
 
-    def _live(self, changes):
+    def _other_joins(self, joined: dict[str, str]) -> list[Change]:
+        """List the options by which it joins another container than it does now, or one made anew.
+
+        :raises Conflict: one that goes by this task is named by its id.
+        """
+        found: list[Change] = []
+        had = shared_namespaces.recorded(self.engine, self.there["id"])
+        for kind, ident in joined.items():
+            option = shared_namespaces.OPTIONS[kind]
+            said, name = self.definition[option].partition(":")[2], self._name_of(ident)
+            anew = name in self.replaced
+            if anew and said not in self.replaced:
+                raise Conflict(
+                    f"{option}: container:{said} goes by this task, which makes container {name} "
+                    f"anew; name it container:{name}"
+                )
+            if had.get(kind) != ident or anew:
+                before = f"container:{(had.get(kind) or '')[:12]}"
+                after = "container:" + ("a new one" if anew else ident[:12])
+                found.append((option, before, after))
+        return found
+
+    def _name_of(self, ident: str) -> str:
+        record = catalog.by_id(self.engine, ident)
+        if record is None:
+            raise NotFound(
+                f"container {ident[:12]} does not exist: another task has removed it meanwhile"
+            )
+        return record["name"]
+
+    def _live(self, changes: list[Change]) -> None:
         names = [name for name, _before, _after in changes]
         for position, (name, before, after) in enumerate(changes):
             last = position == len(changes) - 1
@@ -388,25 +431,25 @@ class Work:
                 before,
                 after,
                 f"change {', '.join(names)} of container {self.task.name}" if last else None,
-                (lambda: live_changes.apply(self.engine, self.record, self.definition, names))
+                (lambda: live_changes.apply(self.engine, self.there, self.definition, names))
                 if last
                 else None,
             )
 
-    def _replace(self, target, costly, easy):
+    def _replace(self, target: Target, costly: list[Change], easy: list[Change]) -> None:
         for name, before, after in costly + easy:
             self.plan.add(name, before, after, None, live=False)
-        for other, option in shared_namespaces.users(self.engine, self.record):
+        for other, option in shared_namespaces.users(self.engine, self.there):
             if other not in self.coming:
                 self.plan.warnings.append(
                     f"container {other} has {option} container:{self.task.name}: it stays with "
                     "the namespace of the old one until it is made anew"
                 )
-        lives = self.status in running.LIVING
+        lives = self.status in status.LIVING
         run = self.task.state in RUNS or (self.task.state == "present" and lives)
         self.plan.add(
             "container",
-            self.record["id"][:12],
+            self.there["id"][:12],
             "a new one",
             f"replace container {self.task.name} because of {_list(costly)}{target.origin}",
             lambda: self._do_replace(target, run),
@@ -417,14 +460,14 @@ class Work:
         if self.task.state == "paused":
             self._pause()
 
-    def _do_replace(self, target, run):
+    def _do_replace(self, target: Target, run: bool) -> None:
         healthy = self.task.healthy_timeout if self.task.state == "healthy" else None
         if self.task.state == "stopped":
-            catalog.set_wanted(self.engine, self.record["id"], "stopped")
-            self.record["wanted"] = "stopped"
+            catalog.set_wanted(self.engine, self.there["id"], "stopped")
+            self.there["wanted"] = "stopped"
         self.record, self.downtime = replace.replace(
             self.engine,
-            self.record,
+            self.there,
             self.definition,
             target.id,
             run,
@@ -435,17 +478,20 @@ class Work:
 
     # -- the run state
 
-    def _run_state(self, status, new=False):
-        """Bring the container that is there (or will be) into the task's state; ``status`` is what it is in now."""
+    def _run_state(self, now: str | None, new: bool = False) -> None:
+        """Bring the container that is there (or will be) into the task's state.
+
+        :param now: its status. :param new: this task makes it.
+        """
         state, name = self.task.state, self.task.name
-        living = status in running.LIVING
+        living = now in status.LIVING
         if state == "stopped" and living:
             self.plan.add(
                 "running",
                 True,
                 False,
                 f"stop container {name}",
-                lambda: start.stop(self.engine, self.record, self.task.force_kill),
+                lambda: stop.stop(self.engine, self.there, self.task.force_kill),
             )
         elif state in RUNS:
             if not living:
@@ -458,57 +504,57 @@ class Work:
                 )
             elif state == "restarted" or (self.task.restart and not new):
                 self.plan.add("restarted", False, True, f"restart container {name}", self._restart)
-                status = "running"
-            elif status == "paused" and state != "paused":
+                now = "running"
+            elif now == "paused" and state != "paused":
                 self.plan.add(
                     "paused",
                     True,
                     False,
                     f"unpause container {name}",
-                    lambda: start.unpause(self.engine, self.record),
+                    lambda: stop.unpause(self.engine, self.there),
                 )
-            if state == "paused" and status != "paused":
+            if state == "paused" and now != "paused":
                 self._pause()
 
-    def _pause(self):
+    def _pause(self) -> None:
         self.plan.add(
             "paused",
             False,
             True,
             f"pause container {self.task.name}",
-            lambda: start.pause(self.engine, self.record),
+            lambda: stop.pause(self.engine, self.there),
         )
 
-    def _start(self):
+    def _start(self) -> None:
         self.started = True
         if self.starts is not None and self.task.state != "paused":
-            self.starts.append(self.record)
+            self.starts.append(self.there)
         else:
-            start.start_one(self.engine, self.record)
+            start.start_one(self.engine, self.there)
 
-    def _start_new(self):
+    def _start_new(self) -> None:
         try:
             self._start()
         except EngineError:
-            remove.never_ran(self.engine, self.record)
+            remove.never_ran(self.engine, self.there)
             raise
 
-    def _restart(self):
+    def _restart(self) -> None:
         if self.status == "paused":
-            start.unpause(self.engine, self.record)
-        start.stop(self.engine, self.record, self.task.force_kill)
+            stop.unpause(self.engine, self.there)
+        stop.stop(self.engine, self.there, self.task.force_kill)
         self._start()
 
     # -- the result
 
-    def facts(self):
+    def facts(self) -> dict[str, Any]:
         """Result keys. A container that should be healthy is waited for here: waiting changes nothing."""
         while True:
             record = catalog.get(self.engine, self.task.name)
             if record is None:
                 return {
                     "container": {},
-                    "security": self._security(None) if self.definition is not None else [],
+                    "security": self._security(None) if self.definition else [],
                 }
             try:
                 with catalog.reading(self.engine, record):
@@ -517,9 +563,9 @@ class Work:
                 if catalog.by_id(self.engine, record["id"]) is not None:
                     raise
 
-    def _facts(self, record):
+    def _facts(self, record: Record) -> dict[str, Any]:
         if self.task.state == "healthy" and self.waits:
-            start.wait_healthy(self.engine, record, self.task.healthy_timeout, self.started)
+            wait_healthy.wait_healthy(self.engine, record, self.task.healthy_timeout, self.started)
         gone = self.task.state == "absent" and self.engine.check
         found = {
             "container": inspection.inspect(self.engine, record),
@@ -527,12 +573,12 @@ class Work:
         }
         return found if self.downtime is None else dict(found, downtime=self.downtime)
 
-    def _security(self, record):
+    def _security(self, record: Record | None) -> list[str]:
         """What gives the container as it will be more of the host than usual, as sentences."""
         if record is not None and (self.anew is None or not self.engine.check):
             return audit.of_container(self.engine, record, self.definition)["Findings"]
         host, reason = user_namespaces.planned(
-            self.engine, self.definition, self.image_config, self.anew
+            self.engine, self.definition, self.image_config, self.anew or {}
         )
         return audit.describe(self.engine, self.definition, host, reason)["Findings"]
 
@@ -545,7 +591,14 @@ class Target:
     :ivar origin: words for the plan, where another task of a check would bring it. :ivar blank: nothing is known of it.
     """
 
-    def __init__(self, ident, reference, record, task=None, blank=False):
+    def __init__(
+        self,
+        ident: str | None,
+        reference: str | None,
+        record: dict[str, Any],
+        task: str | None = None,
+        blank: bool = False,
+    ) -> None:
         self.id, self.reference, self.config = (
             ident,
             reference,
@@ -557,7 +610,7 @@ class Target:
         )
 
 
-def _by_id(engine, text):
+def _by_id(engine: Engine, text: str) -> Record | None:
     """The container whose id ``text`` is or begins, as Docker shows it at least; None for any other text, and where there is none."""
     try:
         return catalog.find(engine, text) if re.fullmatch("[0-9a-f]{12,64}", text) else None
@@ -565,19 +618,19 @@ def _by_id(engine, text):
         return None
 
 
-def _list(changes):
+def _list(changes: list[Change]) -> str:
     return ", ".join(name for name, _before, _after in changes)
 
 
 class ContainerPlan(Plan):
     """A plan that is carried out under the container's lock; what another task changed meanwhile is planned anew."""
 
-    def __init__(self, work):
+    def __init__(self, work: Work) -> None:
         super().__init__(work.plan.subject, work.plan.facts)
         self.work = work
         self.extend(work.plan)
 
-    def apply(self):
+    def apply(self) -> None:
         engine, work = self.work.engine, self.work
         with engine.locks.hold("container", work.task.name):
             if work.is_stale():
@@ -587,7 +640,7 @@ class ContainerPlan(Plan):
             super().apply()
 
 
-def planned(work):
+def planned(work: Work) -> Work:
     """The work with its plan made. What is refused is looked at again once no other task is at the container: it may have been of what that had half done."""
     try:
         work.make()
@@ -602,6 +655,8 @@ def planned(work):
         return work
 
 
-def plan_container(engine, params, starts=None):
+def plan_container(
+    engine: Engine, params: dict[str, Any], starts: list[Record] | None = None
+) -> ContainerPlan:
     """The plan for one container; ``params`` are the container module's. See :class:`Work` for ``starts``."""
     return ContainerPlan(planned(Work(engine, Task(params), starts)))

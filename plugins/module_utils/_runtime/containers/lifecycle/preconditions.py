@@ -15,35 +15,43 @@ from ...errors import Conflict, InvalidInput, NotFound, Unsupported
 from ...kernel import cgroups
 from ...kernel.isolation import apparmor
 from ..options import network, resources, security, storage
-from ..spec import document, files, selinux_labels
-from ..spec import resources as spec_resources
-from ..spec import security as spec_security
+from ..spec import config_json, confinement, container_files, limits, selinux_labels
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ...engine import Engine
+    from ..options.table import Definition
+    from ..records.catalog import Record
 
 
-def everything(engine, definition, image, record=None):
+def everything(
+    engine: Engine, definition: Definition, image: dict[str, Any], record: Record | None = None
+) -> None:
     """All checks for one container.
 
     :param image: its image's config. :param record: what is there now under its name: what that has may be taken over.
     """
     _mounts(engine, definition)
-    document.arguments(definition, image)
-    files.wanted_volumes(definition, image)
-    spec_resources.nodes(definition)
+    config_json.arguments(definition, image)
+    container_files.wanted_volumes(definition, image)
+    limits.nodes(definition)
     _networks(engine, definition, record["id"] if record else "")
     _capabilities(definition)
     _rlimits(definition)
     _cpus(definition)
-    limits = spec_resources.resources(definition, swap=False)
-    if record is None or limits != spec_resources.resources(record["definition"], swap=False):
-        problems = cgroups.check(limits)
+    wanted = limits.resources(definition, swap=False)
+    if record is None or wanted != limits.resources(record["definition"], swap=False):
+        problems = cgroups.check(wanted)
         if problems:
             raise Unsupported(problems[0])
-    spec_security.sysctls(definition)
+    confinement.sysctls(definition)
     _apparmor(definition)
     selinux_labels.check(engine, definition)
 
 
-def _mounts(engine, definition):
+def _mounts(engine: Engine, definition: Definition) -> None:
     for entry in storage.mounts_of(definition):
         option = "volumes" if entry in definition.get("volumes", ()) else "mounts"
         if entry["type"] == "bind":
@@ -59,7 +67,7 @@ def _mounts(engine, definition):
             volumes.check_name(entry["source"])
 
 
-def _propagation(option, entry):
+def _propagation(option: str, entry: dict[str, Any]) -> None:
     """The kernel hands mounts on only from a mount that is shared itself (mount_namespaces(7))."""
     kind = entry["propagation"].lstrip("r")
     tags = _tags(os.path.realpath(entry["source"])) if kind in ("shared", "slave") else ""
@@ -77,7 +85,7 @@ def _propagation(option, entry):
         )
 
 
-def _tags(path):
+def _tags(path: str) -> str:
     """The optional fields of the mount that ``path`` is on (proc_pid_mountinfo(5), field 7)."""
     best, tags = "", ""
     with open("/proc/self/mountinfo") as file:
@@ -91,7 +99,7 @@ def _tags(path):
     return tags
 
 
-def _networks(engine, definition, ident):
+def _networks(engine: Engine, definition: Definition, ident: str) -> None:
     closed = []
     for entry in network.attachments(definition):
         if entry["name"] == networks.DEFAULT and networks.get(engine, entry["name"]) is None:
@@ -125,8 +133,8 @@ def _networks(engine, definition, ident):
     )
 
 
-def _capabilities(definition):
-    missing = spec_security.missing_capabilities(definition)
+def _capabilities(definition: Definition) -> None:
+    missing = confinement.missing_capabilities(definition)
     if missing:
         raise Unsupported(
             f"capabilities: {', '.join(missing)}: this host's engine does not have it itself, so "
@@ -134,7 +142,7 @@ def _capabilities(definition):
         )
 
 
-def _apparmor(definition):
+def _apparmor(definition: Definition) -> None:
     profile = security.settings(definition).get("apparmor", "unconfined")
     if profile == "unconfined":
         return
@@ -150,10 +158,10 @@ def _apparmor(definition):
         )
 
 
-def _rlimits(definition):
-    if "CAP_SYS_RESOURCE" in spec_security.available():
+def _rlimits(definition: Definition) -> None:
+    if "CAP_SYS_RESOURCE" in confinement.available():
         return
-    for limit in spec_resources.rlimits(definition):
+    for limit in limits.rlimits(definition):
         hard = (
             resource.getrlimit(getattr(resource, limit["type"]))[1]
             if hasattr(resource, limit["type"])
@@ -166,7 +174,7 @@ def _rlimits(definition):
             )
 
 
-def _cpus(definition):
+def _cpus(definition: Definition) -> None:
     count = os.cpu_count() or 1
     if definition.get("cpus", 0) > count:
         raise InvalidInput("cpus", definition["cpus"], "at most %d, the CPUs of this host" % count)
@@ -184,7 +192,7 @@ def _cpus(definition):
                 )
 
 
-def _read(path, default):
+def _read(path: str, default: str) -> str:
     """A file of one line; ``default`` where there is none (a kernel without NUMA has no list of nodes)."""
     try:
         with open(path) as file:

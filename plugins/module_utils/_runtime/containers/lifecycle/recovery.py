@@ -12,8 +12,14 @@ from ..client import monitor_client
 from ..records import catalog
 from . import checkpoints, create, remove, replace
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
-def recover(engine, kind, detail):
+    from ...engine import Engine
+
+
+def recover(engine: Engine, kind: str, detail: dict[str, Any]) -> None:
     """Called for every entry of the operations table whose process is gone (engine.RECOVERY)."""
     {
         "create-container": _created,
@@ -24,18 +30,18 @@ def recover(engine, kind, detail):
     }[kind](engine, detail)
 
 
-def _created(engine, detail):
+def _created(engine: Engine, detail: dict[str, Any]) -> None:
     """With a row it is whole: the row comes last."""
     if catalog.by_id(engine, detail["id"]) is None:
         create.undo(engine, detail["id"], detail["volumes"])
 
 
-def _frozen(engine, detail):
+def _frozen(engine: Engine, detail: dict[str, Any]) -> None:
     """It was frozen for a moment, to be read."""
     with contextlib.suppress(Conflict):  # it has ended since
         monitor_client.unpause(engine.paths, detail["id"])
 
 
-def _removed(engine, detail):
+def _removed(engine: Engine, detail: dict[str, Any]) -> None:
     catalog.forget(engine, detail["id"])
     remove.sweep(engine, detail["id"], [] if detail["keep_volumes"] else detail["volumes"])

@@ -9,31 +9,37 @@ import time
 
 from ... import volumes
 from ...errors import Conflict
-from ...kernel.calls import syscalls
+from ...kernel.calls import constants, syscalls
 from ...store import trees
 from ..client import monitor_client
-from ..records import catalog
-from ..spec import files
-from ..view import running
+from ..records import catalog, status
+from ..spec import container_files
+from . import cleanup
 
-MNT_DETACH = 2
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ...engine import Engine
+    from ..records.catalog import Record
+
 PATIENCE = 10.0  # seconds that a container's last moments may take
 
 
-def remove(engine, record, force=False, keep_volumes=False):
+def remove(engine: Engine, record: Record, force: bool = False, keep_volumes: bool = False) -> None:
     """Remove a container.
 
     :param force: one that runs is killed first. :param keep_volumes: leave its anonymous volumes.
     :raises Conflict: it runs and not ``force``, or another container lives in its namespaces.
     """
     ident = record["id"]
-    if running.lives(engine, ident):
+    if status.lives(engine.paths, ident):
         if not force:
             raise Conflict(
                 f"container {record['name']} is running; stop it first, or remove it by force"
             )
-        running.end(engine, ident, 0)
-    mounted = files.known_volumes(engine, ident)
+        monitor_client.stop(engine.paths, [ident], 0)
+    mounted = container_files.known_volumes(engine, ident)
     with engine.operations.record(
         "remove-container", id=ident, keep_volumes=keep_volumes, volumes=mounted
     ):
@@ -41,13 +47,13 @@ def remove(engine, record, force=False, keep_volumes=False):
         sweep(engine, ident, [] if keep_volumes else mounted)
 
 
-def never_ran(engine, record):
+def never_ran(engine: Engine, record: Record) -> None:
     """Remove a container that a task made and could not start: a task that can't be done leaves the host as it was."""
-    if running.status(engine, record["id"])["started_at"] is None:
+    if status.now(engine.paths, record["id"])["started_at"] is None:
         remove(engine, record, force=True)
 
 
-def sweep(engine, ident, anonymous):
+def sweep(engine: Engine, ident: str, anonymous: Iterable[str]) -> None:
     """Remove what a container without a row has left: kernel objects, anonymous volumes, directories.
 
     The directories last, because the documents in them may be all that tells the volumes to who comes after a kill.
@@ -57,26 +63,26 @@ def sweep(engine, ident, anonymous):
     directories(engine, ident)
 
 
-def _cleanup(engine, ident):
+def _cleanup(engine: Engine, ident: str) -> None:
     """Take down what the kernel holds; a monitor that has said that its container ended is about to end itself."""
     until = time.monotonic() + PATIENCE
     while True:
         try:
-            monitor_client.cleanup(engine.paths, ident)
+            cleanup.take_down(engine.paths, ident)
             return
         except Conflict:
             if time.monotonic() > until:
                 raise
             if (
-                running.status(engine, ident)["status"] != "exited"
+                status.now(engine.paths, ident)["status"] != "exited"
             ):  # also where it is not known, because state.json is damaged
-                running.end(engine, ident, 0)
+                monitor_client.stop(engine.paths, [ident], 0)
             time.sleep(0.005)
 
 
-def directories(engine, ident):
+def directories(engine: Engine, ident: str) -> None:
     shared_memory = os.path.join(engine.paths.container_run(ident), "shm")
     if os.path.ismount(shared_memory):
-        syscalls.umount2(shared_memory, MNT_DETACH)
+        syscalls.umount2(shared_memory, constants.MNT_DETACH)
     trees.remove(engine.paths.container_run(ident))
     trees.remove(engine.paths.container(ident))

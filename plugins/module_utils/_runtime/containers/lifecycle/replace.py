@@ -16,15 +16,33 @@ import time
 from ... import networks, volumes
 from ...errors import ContainerFailed, EngineError
 from ..client import monitor_client
-from ..records import catalog
-from ..spec import files
-from ..view import running
-from . import create, remove, start
+from ..records import catalog, status
+from ..spec import container_files
+from ..view import logs
+from . import create, remove, start, wait_healthy
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from ...engine import Engine
+    from ..options.table import Definition
+    from ..records.catalog import Record
 
 SETTLE = 0.3  # seconds in which a new process 1 that ends with an error counts as not started
 
 
-def replace(engine, old, definition, image, run, healthy=None, keep_volumes=True, force=False):
+def replace(
+    engine: Engine,
+    old: Record,
+    definition: Definition,
+    image: str | None,
+    run: bool,
+    healthy: float | None = None,
+    keep_volumes: bool = True,
+    force: bool = False,
+) -> tuple[Record, float | None]:
     """Replace the container ``old`` (a record). Returns the new record and the downtime.
 
     The downtime is the seconds from the old one's stop to where the new one runs, or is healthy where that is waited for; None where the
@@ -34,8 +52,8 @@ def replace(engine, old, definition, image, run, healthy=None, keep_volumes=True
     :param keep_volumes: the new one gets the old one's anonymous volumes. :param force: the old one is killed, not stopped.
     :raises ContainerFailed: the new one did not come up; the old one is as it was. ``downtime`` is the seconds until it ran again.
     """
-    ran, stopped, downtime = running.lives(engine, old["id"]), None, None
-    kept = files.mounted_volumes(engine, old["id"]) if keep_volumes else {}
+    ran, stopped, downtime = status.lives(engine.paths, old["id"]), None, None
+    kept = container_files.mounted_volumes(engine, old["id"]) if keep_volumes else {}
     temporary = f"{old['name'][:100]}.new-{secrets.token_hex(4)}"
     with engine.operations.record(
         "replace-container", old=old["id"], temporary=temporary, name=old["name"], ran=ran
@@ -58,21 +76,21 @@ def replace(engine, old, definition, image, run, healthy=None, keep_volumes=True
                 start.start_one(engine, new)
                 _settle(engine, new)
                 if healthy is not None:
-                    start.wait_healthy(engine, new, healthy, fresh=True)
+                    wait_healthy.wait_healthy(engine, new, healthy, fresh=True)
                 downtime = _since(stopped)
         except BaseException as error:
             put_back(engine, old, new, ran)
             if isinstance(error, EngineError) and stopped is not None:
-                error.downtime = _since(stopped)
+                error.downtime = _since(stopped)  # type: ignore[attr-defined]
             raise
         return _commit(engine, old, new), downtime
 
 
-def _since(when):
+def _since(when: float | None) -> float | None:
     return None if when is None else round(time.monotonic() - when, 3)
 
 
-def _unnamed(engine, mounted):
+def _unnamed(engine: Engine, mounted: dict[str, str]) -> dict[str, str]:
     """Of ``{target: volume}`` those that are anonymous."""
     return {
         target: name
@@ -81,67 +99,70 @@ def _unnamed(engine, mounted):
     }
 
 
-def _halt(engine, old, force):
+def _halt(engine: Engine, old: Record, force: bool) -> None:
     """Stop the old one; that it should run stays written down, so that a reboot in the middle finds it so."""
-    running.end(engine, old["id"], 0 if force else None)
+    monitor_client.stop(engine.paths, [old["id"]], 0 if force else None)
 
 
-def _take_addresses(engine, old, new):
+def _take_addresses(engine: Engine, old: Record, new: Record) -> None:
     reserved = create.reserve(
         engine, new["id"], new["definition"], new["image"], replaces=old["id"]
     )
-    files.write(engine, new, reserved, files.mounted_volumes(engine, new["id"]), durable=False)
+    container_files.write(
+        engine, new, reserved, container_files.mounted_volumes(engine, new["id"]), durable=False
+    )
 
 
-def _settle(engine, new):
+def _settle(engine: Engine, new: Record) -> None:
     """A process 1 that fails at once is a failed start, unless the restart policy will have it again."""
     until = time.monotonic() + SETTLE
     while time.monotonic() < until:
-        state = running.status(engine, new["id"])
+        state = status.now(engine.paths, new["id"])
         if state["status"] in ("exited", "restarting") and state["exit_code"]:
             raise ContainerFailed(
                 "container %s ended at once with exit code %d"
                 % (new["name"].rpartition(".new-")[0], state["exit_code"]),
                 state["exit_code"],
-                running.tail(engine, new["id"]),
+                logs.tail(engine.paths, new["id"]),
             )
         if state["status"] == "exited":
             return
         time.sleep(0.03)
 
 
-def _commit(engine, old, new):
+def _commit(engine: Engine, old: Record, new: Record) -> Record:
     """From here on the new one is the container; what the old one left is removed."""
-    mounted = files.mounted_volumes(engine, old["id"]).values()
+    mounted = container_files.mounted_volumes(engine, old["id"]).values()
     catalog.take_over(engine, old["id"], new["id"], old["name"])
     record = catalog.by_id(engine, new["id"])
+    assert record is not None
     _finish(engine, old["id"], record, mounted)
     return record
 
 
-def _finish(engine, old, record, mounted):
-    files.rename(engine, record["id"], record["name"])
+def _finish(engine: Engine, old: str, record: Record, mounted: Iterable[str]) -> None:
+    container_files.rename(engine, record["id"], record["name"])
     networks.release(engine, old)
     networks.release_ports(engine, old)
     remove.sweep(engine, old, mounted)
     monitor_client.reload(engine.paths, record["id"])
 
 
-def put_back(engine, old, new, ran):
+def put_back(engine: Engine, old: Record, new: Record | None, ran: bool) -> None:
     """Undo: the new one goes, the old one gets its addresses and ports again and runs if it ran."""
     if new is not None:
-        kept = set(files.mounted_volumes(engine, old["id"]).values())
-        running.end(engine, new["id"], 0)
-        mounted = files.mounted_volumes(engine, new["id"]).values()
+        kept = set(container_files.mounted_volumes(engine, old["id"]).values())
+        monitor_client.stop(engine.paths, [new["id"]], 0)
+        mounted = container_files.mounted_volumes(engine, new["id"]).values()
         catalog.forget(engine, new["id"])
         remove.sweep(engine, new["id"], [name for name in mounted if name not in kept])
-    reserved = files.reserved(engine, old["id"])
+    reserved = container_files.reserved(engine, old["id"])
     for entry in reserved["attachments"]:
         networks.allocate(
             engine, entry["network"], old["id"], entry["address"].partition("/")[0], entry["mac"]
         )
     networks.reserve_ports(engine, old["id"], reserved["ports"])
-    if ran and not running.lives(engine, old["id"]):
+    if ran and not status.lives(engine.paths, old["id"]):
         try:
             start.start_one(engine, old)
         except EngineError as error:
@@ -151,14 +172,14 @@ def put_back(engine, old, new, ran):
             ) from error
 
 
-def recover(engine, detail):
+def recover(engine: Engine, detail: dict[str, Any]) -> None:
     """After a kill: committed is what has no old row any more."""
     old, new = catalog.by_id(engine, detail["old"]), catalog.get(engine, detail["temporary"])
     if old is not None:
         put_back(engine, old, new, detail["ran"])
         return
     record = catalog.get(engine, detail["name"])
-    mounted = files.mounted_volumes(engine, detail["old"]).values()
+    mounted = container_files.mounted_volumes(engine, detail["old"]).values()
     if record is not None:
         _finish(engine, detail["old"], record, mounted)
     else:

@@ -1,300 +1,238 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Starting: what has to be there on the host first, then the monitors; stopping, pausing, waiting for health."""
+"""Start containers: what has to be there on the host first, then one request to the zygote for each.
+
+The way of a start: here, ``zygote_client.start``, the zygote's fork of a monitor, ``Worker.start``
+(monitor/worker.py), ``Launch.run`` (oci/launch).
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import re
-import time
 
 from ... import networks, volumes
 from ...deploy import install
-from ...errors import Conflict, ContainerFailed, EngineError, HostError, InvalidInput, NotFound
+from ...errors import Conflict, ContainerFailed, EngineError, HostError, NotFound
+from ...kernel.calls import constants as c
 from ...kernel.calls import syscalls
-from ..client import monitor_client, signals
-from ..records import catalog, image
-from ..spec import files, shared_namespaces, user_namespaces
-from ..view import running
+from ..client import zygote_client
+from ..records import catalog, image, status
+from ..spec import container_files, shared_namespaces, user_namespaces
+from ..view import logs
+from . import stop
 
-ENDS = 5  # of a container that is waited for until it is given up: some two seconds (monitor.BACKOFF) and what its program takes
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ...engine import Engine
+    from ..client.messages import Checkpoint, StartAnswer
+    from ..records.catalog import Record
+
+    Results = dict[str, EngineError | None]  # by container id: why it did not start
+
 HELD = 200  # locks of containers, each a descriptor, that are held at once
+SHM_SIZE = 64 << 20  # bytes of a /dev/shm, Docker's default
 
 
-def start(engine, records, at_once=None, stdin=None, checkpoint=None):
-    """Start containers, several at once. Returns ``{id: None or the exception}``; ``wanted`` becomes running.
+def start(
+    engine: Engine,
+    records: Sequence[Record],
+    at_once: int | None = None,
+    stdin: int | None = None,
+    checkpoint: Checkpoint | None = None,
+) -> Results:
+    """Start containers whose locks the caller holds, several at once; ``wanted`` becomes running.
 
-    :param at_once: how many; None: as control.start sees fit. :param stdin: :param checkpoint: see control.start.
+    :param at_once: how many; None: as zygote_client.start sees fit.
+    :param stdin: :param checkpoint: see zygote_client.start.
+    :returns: ``{id: None or the exception}``.
     """
     install.ensure(engine)
-    results = {}
-    names = sorted(
-        {
-            entry["network"]
-            for record in records
-            for entry in files.read_run(engine, record["id"])["network"]["attachments"]
-        }
-    )
-    if names:
-        networks.ensure_links(engine, names)
+    results: Results = {}
+    _make_bridges(engine, records)
     for level in levels(engine, records):
         results.update(_start_level(engine, level, at_once, stdin, checkpoint))
     return results
 
 
-def _start_level(engine, records, at_once, stdin, checkpoint):
-    results, ready = {}, []
-    for record in records:
-        try:
-            prepare(engine, record)
-            ready.append(record)
-        except HostError as error:
-            results[record["id"]] = error
-    answers = (
-        monitor_client.start(
-            engine.paths,
-            [record["id"] for record in ready],
-            install.command_line(engine),
-            at_once,
-            stdin,
-            checkpoint,
-        )
-        if ready
-        else {}
-    )
-    for record in ready:
-        answer = answers[record["id"]]
-        results[record["id"]] = failure(engine, record, answer) if "error" in answer else None
-        if "error" not in answer:
-            catalog.set_wanted(engine, record["id"], "running")
-    return results
+def start_one(
+    engine: Engine, record: Record, stdin: int | None = None, checkpoint: Checkpoint | None = None
+) -> None:
+    """Start one container whose lock the caller holds.
+
+    :raises ContainerFailed: with its last lines. :raises HostError: the host lacks what it needs.
+    """
+    error = start(engine, [record], stdin=stdin, checkpoint=checkpoint)[record["id"]]
+    if error is not None:
+        raise error
 
 
-def start_each(engine, records, at_once=None):
-    """As :func:`start`, for containers whose locks the caller does not hold. One that another task has removed meanwhile is left to that, without an error."""
-    results = {record["id"]: None for record in records}
+def lock_and_start(engine: Engine, record: Record, stdin: int | None = None) -> None:
+    """As :func:`start_one`, for a container whose lock the caller does not hold.
+
+    :raises NotFound: another task has removed it meanwhile.
+    """
+    with catalog.held(engine, record["id"]) as now:
+        start_one(engine, now, stdin)
+
+
+def start_each(engine: Engine, records: Sequence[Record], at_once: int | None = None) -> Results:
+    """Start containers whose locks the caller does not hold.
+
+    One that another task has removed meanwhile is left to that task, without an error.
+    """
+    results: Results = {record["id"]: None for record in records}
     for level in levels(engine, records):
         for first in range(0, len(level), HELD):
             some = level[first : first + HELD]
             with contextlib.ExitStack() as stack:
                 for name in sorted({record["name"] for record in some}):
                     stack.enter_context(engine.locks.hold("container", name))
-                results.update(
-                    start(
-                        engine,
-                        [
-                            record
-                            for record in some
-                            if catalog.by_id(engine, record["id"]) is not None
-                        ],
-                        at_once,
-                    )
-                )
+                there = [record for record in some if catalog.by_id(engine, record["id"])]
+                results.update(start(engine, there, at_once))
     return results
 
 
-def start_held(engine, record, stdin=None):
-    """As :func:`start_one`, for a container whose lock the caller does not hold. :raises NotFound: another task has removed it meanwhile."""
-    with catalog.held(engine, record["id"]) as now:
-        start_one(engine, now, stdin)
+def _make_bridges(engine: Engine, records: Sequence[Record]) -> None:
+    names = {
+        entry["network"]
+        for record in records
+        for entry in container_files.read_run(engine, record["id"])["network"]["attachments"]
+    }
+    if names:
+        networks.ensure_links(engine, sorted(names))
 
 
-def start_one(engine, record, stdin=None, checkpoint=None):
-    """Start one container, from a checkpoint (checkpoints.ready) where one is given. :raises ContainerFailed: with its last lines; HostError."""
-    error = start(engine, [record], stdin=stdin, checkpoint=checkpoint)[record["id"]]
-    if error is not None:
-        raise error
+def _start_level(
+    engine: Engine,
+    records: Sequence[Record],
+    at_once: int | None,
+    stdin: int | None,
+    checkpoint: Checkpoint | None,
+) -> Results:
+    results: Results = {}
+    ready = []
+    for record in records:
+        try:
+            _prepare(engine, record)
+            ready.append(record)
+        except HostError as error:
+            results[record["id"]] = error
+    if not ready:
+        return results
+    answers = zygote_client.start(
+        engine.paths,
+        [record["id"] for record in ready],
+        install.command_line(engine),
+        at_once,
+        stdin,
+        checkpoint,
+    )
+    for record in ready:
+        answer = answers[record["id"]]
+        if "error" in answer:
+            results[record["id"]] = _failure(engine, record, answer)
+        else:
+            results[record["id"]] = None
+            catalog.set_wanted(engine, record["id"], "running")
+    return results
 
 
-def shown_name(record):
-    """The name that a container is to have, also while it stands beside the one that it replaces."""
+def shown_name(record: Record) -> str:
+    """Return the name that a container is to have, also while it stands beside the one that it replaces."""
     return re.sub(r"\.new-[0-9a-f]{8}$", "", record["name"])
 
 
-def failure(engine, record, answer):
-    """The error of a start as the user gets it: which container, by the name that it is to have, why, its last lines."""
+def _failure(engine: Engine, record: Record, answer: StartAnswer) -> ContainerFailed:
+    """Make the error that the user gets: which container, why, its last lines."""
     sentence = f"container {shown_name(record)} did not start: {answer['error']}"
-    return ContainerFailed(sentence, answer.get("exit_code"), running.tail(engine, record["id"]))
+    return ContainerFailed(sentence, answer.get("exit_code"), logs.tail(engine.paths, record["id"]))
 
 
-def prepare(engine, record):
-    """What a start needs of the host: the image's layers, volumes with driver options, the AppArmor profile, the shareable /dev/shm."""
-    if not all(image.is_there(layer) for layer in files.read_run(engine, record["id"])["layers"]):
-        _repair(engine, record)
-    for name in sorted(set(files.mounted_volumes(engine, record["id"]).values())):
+# --------------------------------------------------------------------- what a start needs of the host
+
+
+def _prepare(engine: Engine, record: Record) -> None:
+    """See to the image's layers, volumes with driver options, confinement, the shareable /dev/shm."""
+    run = container_files.read_run(engine, record["id"])
+    if not all(image.is_there(layer) for layer in run["layers"]):
+        _repair_image(engine, record)
+    for name in sorted(set(container_files.mounted_volumes(engine, record["id"]).values())):
         volumes.attach(engine, name)
-    files.confine(engine, record)
+    container_files.confine(engine, record)
     if record["definition"].get("ipc_mode") == "shareable":
-        _shared_memory(engine, record)
+        _mount_shared_memory(engine, record)
 
 
-def _repair(engine, record):
+def _repair_image(engine: Engine, record: Record) -> None:
     try:
         image.repair(engine, record["image"])
     except EngineError as error:
         raise HostError(f"container {record['name']} can't start: {error}") from None
 
 
-def _shared_memory(engine, record):
+def _mount_shared_memory(engine: Engine, record: Record) -> None:
     path = os.path.join(engine.paths.container_run(record["id"]), "shm")
     os.makedirs(path, 0o700, exist_ok=True)
-    if not os.path.ismount(path):
-        options = "mode=1777,size=%d,uid=%d,gid=%d" % (
-            record["definition"].get("shm_size", 64 << 20),
-            *user_namespaces.host_root(engine, record),
-        )
-        label = files.read_config(engine, record["id"])["linux"].get("mountLabel")
-        options += f',context="{label}"' if label else ""
-        try:
-            syscalls.mount(
-                "shm", path, "tmpfs", 2 | 4 | 8, options
-            )  # MS_NOSUID | MS_NODEV | MS_NOEXEC
-        except OSError as error:
-            raise HostError(
-                f"container {record['name']}: can't mount its shared memory: {error.strerror}"
-            ) from None
+    if os.path.ismount(path):
+        return
+    uid, gid = user_namespaces.host_root(engine, record)
+    size = record["definition"].get("shm_size", SHM_SIZE)
+    options = f"mode=1777,size={size},uid={uid},gid={gid}"
+    label = container_files.read_config(engine, record["id"])["linux"].get("mountLabel")
+    options += f',context="{label}"' if label else ""
+    try:
+        syscalls.mount("shm", path, "tmpfs", c.MS_NOSUID | c.MS_NODEV | c.MS_NOEXEC, options)
+    except OSError as error:
+        raise HostError(
+            f"container {record['name']}: can't mount its shared memory: {error.strerror}"
+        ) from None
 
 
-def stop(engine, record, force=False, timeout=None, signal=None):
-    """Stop a container, by its stop signal (or ``signal``) and after its timeout by SIGKILL; it stays stopped, also after a reboot."""
-    if signal is not None:
-        signals.number(signal)
-    full = (
-        engine.db.is_tight()
-    )  # then it ends first: what it writes would take the room that is given up for the database
-    if full:
-        running.end(engine, record["id"], 0 if force else timeout, signal)
-    with engine.db.freeing():
-        catalog.set_wanted(engine, record["id"], "stopped")
-    if not full:
-        running.end(engine, record["id"], 0 if force else timeout, signal)
-
-
-def pause(engine, record):
-    monitor_client.pause(engine.paths, record["id"])
-    catalog.set_wanted(engine, record["id"], "paused")
-
-
-def unpause(engine, record):
-    monitor_client.unpause(engine.paths, record["id"])
-    catalog.set_wanted(engine, record["id"], "running")
-
-
-def wait_healthy(engine, record, timeout, fresh=False):
-    """Wait until the health check says "healthy".
-
-    :param fresh: its start belongs to what is waited for: all its ends since then count.
-    :raises ContainerFailed: it ended for good or ``ENDS`` times, it is unhealthy, or ``timeout`` (seconds; 0 or less: none) is over; with
-        its last exit code and its last lines.
-    """
-    with catalog.reading(engine, record):
-        checked = files.read_run(engine, record["id"])["health"] is not None
-    if not checked:
-        raise InvalidInput(
-            "state", "healthy", f"another state: container {record['name']} has no health check"
-        )
-    name = shown_name(record)
-    until = time.monotonic() + timeout if timeout > 0 else None
-    pause_time, before, code = 0.02, 0 if fresh else None, None
-
-    def failed(sentence):
-        return ContainerFailed(
-            f"container {name} {sentence}", code, running.tail(engine, record["id"])
-        )
-
-    while True:
-        state = running.status(engine, record["id"])
-        before = state["restarts"] if before is None else before
-        if state["status"] in ("exited", "restarting"):
-            code = running.exit_code(state)
-        health = (state.get("health") or {}).get("status")
-        if state["status"] == "running" and health == "healthy":
-            return
-        if state["status"] in ("exited", "dead"):
-            raise failed(f"ended with exit code {code} before it was healthy")
-        if state["status"] == "restarting" and state["restarts"] - before + 1 >= ENDS:
-            raise failed(
-                "ended %d times before it was healthy, the last time with exit code %s"
-                % (state["restarts"] - before + 1, code)
-            )
-        if health == "unhealthy":
-            raise failed("is unhealthy: " + last_check(state))
-        if until is not None and time.monotonic() > until:
-            ends = state["restarts"] - before
-            raise failed(
-                "is not healthy after %g seconds: %s%s"
-                % (
-                    timeout,
-                    "it ended %d times meanwhile, the last time with exit code %s; " % (ends, code)
-                    if ends
-                    else "",
-                    last_check(state),
-                )
-            )
-        if catalog.by_id(engine, record["id"]) is None:
-            raise NotFound(
-                f"container {name} does not exist: another task has removed it meanwhile"
-            )
-        time.sleep(pause_time)
-        pause_time = min(pause_time * 1.5, 0.25)
-
-
-def last_check(state):
-    log = (state.get("health") or {}).get("log") or []
-    return (
-        f"the last check ended with {log[-1]['exit_code']}: {log[-1]['output'].strip()[-200:]}"
-        if log
-        else "no check has ended yet"
-    )
-
-
-def boot(engine):
-    """Bring back what should run: containers that ran and whose restart policy is always or unless-stopped. Returns as :func:`start`.
-
-    A reboot is no failure of the container: as Docker's documentation has it, on-failure starts nothing then.
-    """
-    records = [
-        record
-        for record in catalog.every(engine)
-        if record["wanted"] in ("running", "paused")
-        and record["definition"].get("restart_policy") in ("always", "unless-stopped")
-        and not running.lives(engine, record["id"])
-    ]
-    paused = {record["id"] for record in records if record["wanted"] == "paused"}
-    results = start_each(engine, records)
-    for record in records:
-        if record["id"] in paused and results[record["id"]] is None:
-            with contextlib.suppress(Conflict, NotFound), catalog.held(engine, record["id"]) as now:
-                pause(engine, now)
-    return results
-
-
-def shutdown(engine):
-    """Stop what runs, all at once, each by its own signal and time; for what is wanted stays, a boot brings it back. Returns the records."""
-    records = [record for record in catalog.every(engine) if running.lives(engine, record["id"])]
-    monitor_client.stop(engine.paths, [record["id"] for record in records])
-    return records
-
-
-def levels(engine, records):
-    """Containers in the order of their starts: lists, each of containers that join namespaces of earlier lists' only."""
+def levels(engine: Engine, records: Sequence[Record]) -> list[list[Record]]:
+    """Sort containers into the order of their starts: each list joins namespaces of earlier lists alone."""
     names = {record["name"]: record for record in records}
-    depth = {}
+    depth: dict[str, int] = {}
 
-    def of(record, chain):
+    def of(record: Record, chain: tuple[str, ...]) -> int:
         if record["id"] not in depth:
             others = [
                 names[other]
                 for other in shared_namespaces.names(engine, record["definition"])
                 if other in names and other not in chain
             ]
-            depth[record["id"]] = 1 + max(
-                [of(other, chain + (record["name"],)) for other in others], default=-1
-            )
+            below = [of(other, (*chain, record["name"])) for other in others]
+            depth[record["id"]] = 1 + max(below, default=-1)
         return depth[record["id"]]
 
-    found = {}
+    found: dict[int, list[Record]] = {}
     for record in records:
         found.setdefault(of(record, ()), []).append(record)
     return [found[key] for key in sorted(found)]
+
+
+# ----------------------------------------------------------------------------------------- at a boot
+
+
+def boot(engine: Engine) -> Results:
+    """Start what ran and has the restart policy always or unless-stopped; returns as :func:`start`.
+
+    A reboot is no failure of the container: on-failure starts nothing then, as Docker documents it.
+    """
+    records = [
+        record
+        for record in catalog.every(engine)
+        if record["wanted"] in ("running", "paused")
+        and record["definition"].get("restart_policy") in ("always", "unless-stopped")
+        and not status.lives(engine.paths, record["id"])
+    ]
+    paused = {record["id"] for record in records if record["wanted"] == "paused"}
+    results = start_each(engine, records)
+    for record in records:
+        if record["id"] in paused and results[record["id"]] is None:
+            with contextlib.suppress(Conflict, NotFound), catalog.held(engine, record["id"]) as now:
+                stop.pause(engine, now)
+    return results

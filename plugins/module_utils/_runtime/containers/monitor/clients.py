@@ -1,22 +1,15 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whom a monitor answers: what comes in on its control socket, and who is attached to the container's output and input.
+"""Whom a monitor answers: requests at its control socket, and who is attached to the container's output and input.
 
-Control messages (containers/client/messages.py), each with one answer:
-    {"op": "stop", "timeout": s or null, "signal": n or null}   answered when the container has ended: {"exit_code"}
-    {"op": "expect_end"}                                        somebody is about to end it, and it is not to be restarted: {}
-    {"op": "kill", "signal": n}                                 {}
-    {"op": "wait"}                                              answered when the container has ended for good: {"exit_code"}
-    {"op": "reload"}                                            run.json is read again: {}
-    {"op": "resize", "rows", "columns"}                         the terminal's size: {}
-    {"op": "attach", "replay": bool} with a stream socket       output is copied to it (with replay from the start of the run on), what it sends is
-                                                                input: {}
+The requests are client/messages.py's; each ``op_...`` here answers one.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import socket
 
 from ...errors import EngineError
 from ...kernel.calls import constants
@@ -25,45 +18,98 @@ from ...oci.launch import terminal
 from ..client import messages, signals
 from ..view import logs
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import _socket
+    from collections.abc import Callable
+    from typing import Any, Protocol
+
+    from ...kernel import cgroups
+    from ...store.paths import Paths
+    from ..client.messages import Answer
+    from ..records.state import RunState
+    from ..spec.run_file import RunFile
+    from .log_writer import Writer
+
+    class Served(Protocol):
+        """What clients ask of the monitor of a container."""
+
+        paths: Paths
+        ident: str
+        pidfd: int | None
+        terminal: int | None
+        asked_to_stop: bool
+
+        @property
+        def state(self) -> RunState: ...
+
+        @property
+        def run(self) -> RunFile: ...
+
+        @property
+        def group(self) -> cgroups.Group | None: ...
+
+        @property
+        def log(self) -> Writer: ...
+
+        def watch(self, fd: int, handler: Callable[[int], None]) -> None: ...
+
+        def forget(self, fd: int) -> None: ...
+
+        def after(self, name: str, seconds: float, action: Callable[[], None]) -> None: ...
+
+        def begin_stop(self) -> bool: ...
+
+        def reload(self) -> str: ...
+
+        def write_input(self, data: bytes) -> None: ...
+
+
+# Seconds after which who is attached and takes nothing is let go, rather than the container held up.
+PATIENCE = 10
+
 
 class Clients:
     """A monitor's: who waits for a container to end, who is attached to it. Made for the first that comes.
 
-    :param monitor: its monitor.Monitor: event loop, state and what a message can ask of it.
+    :param monitor: event loop, state, and what a message can ask of it.
     """
 
-    def __init__(self, monitor):
+    def __init__(self, monitor: Served) -> None:
         self.monitor = monitor
-        self.waiting, self.stopping, self.attached = [], [], {}
+        self.waiting: list[socket.socket] = []
+        self.stopping: list[socket.socket] = []
+        self.attached: dict[int, socket.socket] = {}
 
-    def accept(self, listener):
-        """Somebody has connected to the control socket."""
-        fd, _address = listener._accept()  # pylint: disable=protected-access # what socket.socket.accept() is made of
-        connection = messages.socket.socket(fileno=fd)
+    def accept(self, listener: _socket.socket) -> None:
+        """Take a connection to the control socket, and serve who runs as root."""
+        # What socket.socket.accept() is made of.
+        fd, _address = listener._accept()  # type: ignore[attr-defined] # pylint: disable=protected-access
+        connection = socket.socket(fileno=fd)
         if messages.from_root(connection):
             self.monitor.watch(fd, lambda _events: self._serve(connection))
         else:
             connection.close()
 
-    def feed(self, data):
-        """Output, for those who are attached."""
+    def feed(self, data: bytes) -> None:
+        """Pass output on to those who are attached."""
         for connection in list(self.attached.values()):
             try:
                 connection.sendall(data)
             except OSError:
                 self._detach(connection)
 
-    def ended(self):
-        """The container has ended for good: all are told."""
+    def ended(self) -> None:
+        """Tell all that the container has ended for good."""
         self._answer(self.stopping)
         self._answer(self.waiting)
         for connection in list(self.attached.values()):
             self._detach(connection)
 
-    # ----------------------------------------------------------------------------------------------------------- messages
+    # -------------------------------------------------------------------------------------- requests
 
-    def _serve(self, connection):
-        fds = []
+    def _serve(self, connection: socket.socket) -> None:
+        fds: list[int] = []
         try:
             message, fds = messages.receive(connection)
             operation = getattr(self, "op_" + message["op"], None)
@@ -87,26 +133,31 @@ class Clients:
             with contextlib.suppress(messages.Gone, OSError):
                 messages.send(connection, answer)
 
-    def _drop(self, connection):
+    def _drop(self, connection: socket.socket) -> None:
         self.monitor.forget(connection.fileno())
         for group in (self.stopping, self.waiting):
             if connection in group:
                 group.remove(connection)
         connection.close()
 
-    def _answer(self, connections):
+    def _answer(self, connections: list[socket.socket]) -> None:
         for connection in connections:
             with contextlib.suppress(messages.Gone, OSError):
                 messages.send(connection, {"exit_code": self.monitor.state["exit_code"]})
         connections.clear()
 
-    def op_wait(self, connection, _message, _fds):
+    def op_wait(
+        self, connection: socket.socket, _message: dict[str, Any], _fds: list[int]
+    ) -> Answer | None:
         self.waiting.append(connection)
+        return None
 
-    def op_stop(self, connection, message, _fds):
-        """Answered when it has ended. From now on it is not restarted, even if it ends of itself."""
+    def op_stop(
+        self, connection: socket.socket, message: dict[str, Any], _fds: list[int]
+    ) -> Answer | None:
+        """End it; answered when it has ended. From now on it is not restarted, even if it ends of itself."""
         monitor = self.monitor
-        if not monitor.begin_stop():
+        if not monitor.begin_stop() or monitor.pidfd is None:
             return {"exit_code": monitor.state["exit_code"]}
         self.stopping.append(connection)
         stop = monitor.run["stop"]
@@ -118,26 +169,33 @@ class Clients:
             monitor.after("kill", timeout, self._kill)
         return None
 
-    def op_expect_end(self, _connection, _message, _fds):
+    def op_expect_end(
+        self, _connection: socket.socket, _message: dict[str, Any], _fds: list[int]
+    ) -> Answer | None:
         self.monitor.begin_stop()
         return {}
 
-    def _kill(self):
+    def _kill(self) -> None:
+        assert self.monitor.pidfd is not None
         pidfd.send(self.monitor.pidfd, constants.SIGKILL)
         self._thaw()
         self.monitor.after("kill", 1.0, self._kill_all)
 
-    def _kill_all(self):
+    def _kill_all(self) -> None:
+        assert self.monitor.group is not None
         with contextlib.suppress(EngineError, OSError):
             self.monitor.group.kill()
         self.monitor.after("kill", 5.0, self._kill_all)
 
-    def _thaw(self):
-        """A frozen process takes no signal."""
+    def _thaw(self) -> None:
+        """Have its processes go on: a frozen one takes no signal."""
+        assert self.monitor.group is not None
         with contextlib.suppress(EngineError, OSError):
             self.monitor.group.thaw()
 
-    def op_kill(self, _connection, message, _fds):
+    def op_kill(
+        self, _connection: socket.socket, message: dict[str, Any], _fds: list[int]
+    ) -> Answer | None:
         monitor = self.monitor
         if monitor.pidfd is None:
             return {"error": f"container {monitor.ident} is not running"}
@@ -148,38 +206,39 @@ class Clients:
             self._thaw()
         return {}
 
-    def op_reload(self, _connection, _message, _fds):
+    def op_reload(
+        self, _connection: socket.socket, _message: dict[str, Any], _fds: list[int]
+    ) -> Answer | None:
         problem = self.monitor.reload()
         return {"error": problem} if problem else {}
 
-    def op_resize(self, _connection, message, _fds):
+    def op_resize(
+        self, _connection: socket.socket, message: dict[str, Any], _fds: list[int]
+    ) -> Answer | None:
         if self.monitor.terminal is None:
             return {"error": f"container {self.monitor.ident} has no terminal"}
         terminal.set_size(self.monitor.terminal, message["rows"], message["columns"])
         return {}
 
-    # ----------------------------------------------------------------------------------------------------------- attached
+    # -------------------------------------------------------------------------------------- attached
 
-    def op_attach(self, _connection, message, fds):
+    def op_attach(
+        self, _connection: socket.socket, message: dict[str, Any], fds: list[int]
+    ) -> Answer | None:
         monitor = self.monitor
-        connection = messages.socket.socket(fileno=fds[0])
-        connection.settimeout(
-            10
-        )  # who takes nothing for so long is let go, rather than the container held up
+        connection = socket.socket(fileno=fds[0])
+        connection.settimeout(PATIENCE)
         if message.get("replay"):
             with contextlib.suppress(OSError):
-                for entry in logs.read(
-                    monitor.paths,
-                    monitor.ident,
-                    since=logs.stamp(int(monitor.state["started_at"] * 1e9)),
-                ):
+                since = logs.stamp(int((monitor.state["started_at"] or 0) * 1e9))
+                for entry in logs.read(monitor.paths, monitor.ident, since=since):
                     connection.sendall(entry["log"].encode())
                 connection.sendall(b"".join(monitor.log.unfinished().values()))
         self.attached[fds[0]] = connection
         monitor.watch(fds[0], lambda _events: self._input(connection))
         return {}
 
-    def _input(self, connection):
+    def _input(self, connection: socket.socket) -> None:
         try:
             data = connection.recv(4096)
         except OSError:
@@ -189,7 +248,7 @@ class Clients:
         else:
             self._detach(connection)
 
-    def _detach(self, connection):
+    def _detach(self, connection: socket.socket) -> None:
         fd = connection.fileno()
         self.monitor.forget(fd)
         self.attached.pop(fd, None)

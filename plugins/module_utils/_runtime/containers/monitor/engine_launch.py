@@ -7,10 +7,8 @@ It is done by a worker that the monitor forks (worker.py); process 1 is the moni
 
 from __future__ import annotations
 
-import contextlib
 import os
 
-from ...errors import EngineError
 from ...kernel import cgroups
 
 # What oci/ imports when a container needs it, most of the engine's do: so it is here before a worker is forked, and not read by each.
@@ -23,6 +21,7 @@ from ...oci.launch import userns_inside, userns_outside  # noqa: F401 # pylint: 
 from ...oci.launch.launch import Launch
 from ...oci.spec.process import Program
 from ..client import stdio
+from ..spec import network_links
 
 
 class Start(Launch):
@@ -116,19 +115,4 @@ class Start(Launch):
             self.network["ports"] = wanted["ports"]
 
     def disconnect(self):
-        disconnect(self.bundle.ident, self.network)
-
-
-def disconnect(ident, network):
-    """Take back a container's published ports and links; what is gone already is no error.
-
-    :param network: state.json's ``network``: what was set up.
-    """
-    if not network:
-        return
-    if network.get("ports") and network.get("attachments"):
-        with contextlib.suppress(EngineError, OSError):
-            publish.unpublish(ident, network["attachments"][0]["address"], network["ports"])
-    for attachment in network.get("attachments") or ():
-        with contextlib.suppress(EngineError):
-            attach.disconnect(attachment)
+        network_links.disconnect(self.bundle.ident, self.network)

@@ -20,22 +20,62 @@ from ..client import stdio
 from ..spec import run_file
 from . import exec_worker
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import _socket
+    from collections.abc import Callable, Sequence
+    from typing import Protocol
+
+    from ...kernel import cgroups
+    from ...store.paths import Paths
+    from ..records.state import Health, RunState
+    from ..spec.run_file import HealthCheck
+    from .exec_worker import Limits
+
+    class Watched(Protocol):
+        """What checks need of the monitor of their container."""
+
+        paths: Paths
+        ident: str
+        limits: Limits
+        lock: int
+        control: _socket.socket | None
+        timers: dict[str, tuple[float, Callable[[], None]]]
+
+        @property
+        def state(self) -> RunState: ...
+
+        @property
+        def group(self) -> cgroups.Group | None: ...
+
+        def save(self) -> None: ...
+
+        def watch(self, fd: int, handler: Callable[[int], None]) -> None: ...
+
+        def forget(self, fd: int) -> None: ...
+
+        def after(self, name: str, seconds: float, action: Callable[[], None]) -> None: ...
+
+
 OUTPUT = 4096  # bytes of a check's output that are kept, Docker's
 KEPT = 5  # results that are kept
 A_DAY = 86400  # seconds of waiting at a time: poll(2) takes at most 2 ** 31 milliseconds, 25 days
 
 
-def arguments(test, shell=None):
-    """The command of a health check's ``test``. ``shell``: the words of the image's SHELL."""
+def arguments(test: list[str], shell: Sequence[str] | None = None) -> list[str]:
+    """Return the command of a health check's ``test``. :param shell: the words of the image's SHELL."""
     if test[0] == "CMD-SHELL":
-        return list(shell or ("/bin/sh", "-c")) + [test[1]]
+        return [*(shell or ("/bin/sh", "-c")), test[1]]
     return list(test[1:] if test[0] == "CMD" else test)
 
 
-def follow(health, code, counts, retries):
-    """What a check's exit code makes of state.json's ``health``: status and streak. ``counts``: the start period is over."""
+def follow(health: Health, code: int, counts: bool, retries: int) -> None:
+    """Bring status and streak up to date with a check's exit code.
+
+    :param counts: whether a failure counts: the start period is over.
+    """
     if code == 0:
-        health.update(status="healthy", failing_streak=0)
+        health.update({"status": "healthy", "failing_streak": 0})
     elif counts:
         health["failing_streak"] += 1
         if health["failing_streak"] >= retries:
@@ -45,10 +85,10 @@ def follow(health, code, counts, retries):
 class Check:
     """The checks of one running container.
 
-    :param monitor: its monitor.Monitor: event loop and state. :param options: run.json's ``health``.
+    :param monitor: its monitor: event loop and state. :param options: run.json's ``health``.
     """
 
-    def __init__(self, monitor, options):
+    def __init__(self, monitor: Watched, options: HealthCheck) -> None:
         self.monitor, self.options = monitor, options
         self.interval, self.timeout = options.get("interval") or 30, options.get("timeout") or 30
         self.start_period, self.start_interval = (
@@ -56,37 +96,44 @@ class Check:
             options.get("start_interval") or 5,
         )
         self.retries = options.get("retries") or 3
-        self.worker = self.output = None
-        self.began, self.text = 0, b""
+        self.worker = self.output = -1  # pid and pipe of the check under way
+        self.began, self.text = 0.0, b""
         self.started = monitor.state["started_at"] or time.time()
 
-    def begin(self):
-        if not self.monitor.state.get("health"):
-            self.monitor.state["health"] = {"status": "starting", "failing_streak": 0, "log": []}
+    def begin(self) -> None:
+        """Begin with the checks; the first is due after an interval."""
         self._later()
 
-    def stop(self):
+    def stop(self) -> None:
         """No more checks; nobody waits for the one under way."""
         self.monitor.timers.pop("health", None)
-        if self.worker is not None:
+        if self.worker != -1:
             os.kill(self.worker, constants.SIGKILL)
             self._close()
 
-    def _starting(self):
+    def _starting(self) -> bool:
         return (
-            self.monitor.state["health"]["status"] == "starting"
-            and time.time() - self.started < self.start_period
+            self._health["status"] == "starting" and time.time() - self.started < self.start_period
         )
 
-    def _later(self):
+    @property
+    def _health(self) -> Health:
+        health = self.monitor.state["health"]
+        if health is None:
+            health = {"status": "starting", "failing_streak": 0, "log": []}
+            self.monitor.state["health"] = health
+        return health
+
+    def _later(self) -> None:
         self.monitor.after(
             "health",
             min(self.start_interval, self.interval) if self._starting() else self.interval,
             self._run,
         )
 
-    def _run(self):
-        """Fork a worker that does the check, so that this process's memory stays small; its answer comes through a pipe."""
+    def _run(self) -> None:
+        """Fork a worker that does the check, which keeps this process small; a pipe brings its answer."""
+        assert self.monitor.group is not None
         if self.monitor.group.frozen():  # paused: nothing could answer
             self._later()
             return
@@ -96,17 +143,19 @@ class Check:
         os.close(writer)
         self.monitor.watch(self.output, self._read)
 
-    def _work(self, writer):
-        """In the worker."""
+    def _work(self, writer: int) -> None:
+        """Do the check, in the worker."""
         monitor = self.monitor
-        for fd in (monitor.lock, monitor.control.fileno()):
-            os.close(fd)  # or a monitor that is killed meanwhile would seem to live on
+        # Or a monitor that is killed meanwhile would seem to live on.
+        os.close(monitor.lock)
+        if monitor.control is not None:
+            os.close(monitor.control.fileno())
         words = arguments(self.options["test"], self.options.get("shell"))
         work(
             monitor.paths, monitor.ident, monitor.state, words, self.timeout, writer, monitor.limits
         )
 
-    def _read(self, _events):
+    def _read(self, _events: int) -> None:
         data = os.read(self.output, 1 << 16)
         if data:
             self.text += data
@@ -118,14 +167,14 @@ class Check:
             answer = {"code": -1, "output": "the process that did the check was killed"}
         self._record(answer["code"], answer["output"])
 
-    def _close(self):
+    def _close(self) -> None:
         self.monitor.forget(self.output)
         os.close(self.output)
         os.waitpid(self.worker, 0)
-        self.worker = self.output = None
+        self.worker = self.output = -1
 
-    def _record(self, code, output):
-        health = self.monitor.state["health"]
+    def _record(self, code: int, output: str) -> None:
+        health = self._health
         follow(health, code, not self._starting(), self.retries)
         health["log"] = (
             health["log"]
@@ -135,8 +184,20 @@ class Check:
         self._later()
 
 
-def work(paths, ident, state, words, timeout, writer, limits):
-    """One check, ``words``, in a process of its own: writes ``{"code", "output"}`` as JSON to ``writer``. -1: it did not come to an exit code."""
+def work(
+    paths: Paths,
+    ident: str,
+    state: RunState,
+    words: list[str],
+    timeout: float,
+    writer: int,
+    limits: Limits,
+) -> None:
+    """Do one check in a process of its own; writes ``{"code", "output"}`` as JSON to ``writer``.
+
+    :param words: its command. :param writer: a descriptor. A code of -1 says that the check did not
+        come to an exit code.
+    """
     reader, inner = stdio.pipe(paths, ident)
     try:
         process = exec_worker.process(
@@ -148,6 +209,7 @@ def work(paths, ident, state, words, timeout, writer, limits):
         return
     os.close(inner)
     os.set_blocking(reader, False)
+    assert process.pidfd is not None  # it was started
     text, ended = _collect(reader, process.pidfd, timeout)
     if not ended:
         pidfd.send(process.pidfd, constants.SIGKILL)
@@ -157,8 +219,8 @@ def work(paths, ident, state, words, timeout, writer, limits):
     _tell(writer, code if signal is None else 128 + signal, text)
 
 
-def _collect(reader, process, timeout):
-    """``(output, whether the process ended in time)``."""
+def _collect(reader: int, process: int, timeout: float) -> tuple[str, bool]:
+    """Return ``(output, whether the process ended in time)``."""
     poll, end, data = select.poll(), time.monotonic() + timeout, b""
     poll.register(reader, select.POLLIN)
     poll.register(process, select.POLLIN)
@@ -180,5 +242,5 @@ def _collect(reader, process, timeout):
     return data.decode("utf-8", "replace"), ended
 
 
-def _tell(writer, code, output):
+def _tell(writer: int, code: int, output: str) -> None:
     os.write(writer, json.dumps({"code": code, "output": output[:OUTPUT]}).encode())

@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A container's monitor: the parent of its process 1. One small process a container, forked from the zygote.
 
-It records exits durably, applies the restart policy, checks health, writes and rotates the log, relays published ports and
-answers on the control socket (clients.py). It depends on no other process, and the container not on it: a monitor that
-was killed is followed by one that adopts the container, which differs only in that it is not the parent.
+It records exits durably, applies the restart policy, checks health, writes and rotates the log,
+relays published ports and answers on the control socket (clients.py). It depends on no other
+process, and the container not on it: a monitor that was killed is followed by one that adopts the
+container, which differs only in that it is not the parent.
 
-While it only waits it has touched next to nothing of the memory that it shares with the zygote: what is rare is read from
-run.json and state.json when it is needed, and a container's start is a worker's (worker.py).
+While it only waits it has touched next to nothing of the memory that it shares with the zygote.
+What is rare is read from run.json and state.json when it is needed, and a container's start is a
+worker's (worker.py).
 """
 
 from __future__ import annotations
@@ -17,7 +19,6 @@ import contextlib
 import json
 import os
 import select
-import sys
 import time
 
 from ...errors import EngineError, NotFound
@@ -27,82 +28,126 @@ from ...kernel.processes import pidfd
 from ...store import paths as stores
 from ..client import signals, stdio
 from ..records import state
-from ..spec import run_file
+from ..spec import network_links, run_file
 from ..view import logs
-from . import clients, engine_launch, health, loop, port_relay, sleep
-from . import worker as begin
+from . import clients, defects, health, log_writer, loop, port_relay, sleep
+from . import worker as workers
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+    from typing import Any
+
+    from ...store.paths import Paths
+    from ..records.state import RunState
+    from ..spec.run_file import RunFile
+    from .exec_worker import Limits
+
+PIECE = 1 << 16
 BACKOFF, LONGEST_BACKOFF, STABLE = 0.1, 60.0, 10.0  # seconds, Docker's
 # Where a container's directory is gone although it runs: it is watched to its end, and that is all.
-_NOTHING = {
-    "log": {"driver": "none"},
-    "restart": {"policy": "no"},
-    "network": {},
+_NOTHING: RunFile = {
+    "id": "",
+    "name": "",
+    "layers": [],
+    "log": {"driver": "none", "max_size": None, "max_file": 1},
+    "restart": {"policy": "no", "retries": None},
+    "network": {"mode": "none", "attachments": [], "ports": []},
+    "health": None,
     "stop": {"signal": "SIGTERM", "timeout": 10},
+    "init": False,
+    "tty": False,
+    "interactive": False,
+    "auto_remove": False,
 }
 
 
 class Monitor(loop.Loop):
     """One container's.
 
-    :param bed: the dormant.Bed to sleep in, None for none. :param epoll: that of its life before it slept.
+    :param limits: rlimits to give back to containers, ``{number: (soft, hard)}``.
+    :param bed: the sleep.Bed to sleep in, None for none.
+    :param epoll: that of its life before it slept.
+    :ivar outputs: the FIFOs or the terminal, ``{"stdout" | "stderr": descriptor}``.
+    :ivar pidfd: of process 1; None while it does not run.
+    :ivar asked_to_stop: whether it is not to be restarted.
     """
 
-    def __init__(self, paths, limits, bed=None, epoll=None):
+    def __init__(
+        self,
+        paths: Paths,
+        limits: Limits,
+        bed: sleep.Bed | None = None,
+        epoll: select.epoll | None = None,
+    ) -> None:
         super().__init__(sleep.Rest(bed), epoll)
-        self.paths, self.limits, self.outputs = paths, limits, {}
-        self.ident = self.lock = self.control = self.pidfd = self.terminal = self.clients = None
-        self.relay = self.health = self._run = self._state = self._group = self._log = None
+        self.paths, self.limits = paths, limits
+        self.ident, self.lock = "", -1
+        self.outputs: dict[str, int] = {}
+        self.control: _socket.socket | None = None
+        self.pidfd: int | None = None
+        self.terminal: int | None = None
+        self.clients: clients.Clients | None = None
+        self.relay: port_relay.Relay | None = None
+        self.health: health.Check | None = None
+        self._run: RunFile | None = None
+        self._state: RunState | None = None
+        self._group: cgroups.Group | None = None
+        self._log: log_writer.Writer | None = None
         self.backoff, self.asked_to_stop = BACKOFF, False
 
     # ------------------------------------------------------------------------------------------- what is read when needed
 
     @property
-    def run(self):
+    def run(self) -> RunFile:
         """run.json."""
         if self._run is None:
             try:
-                self._run = run_file.read_run(self.paths, self.ident)
+                self._run = run_file.read(self.paths, self.ident)
             except (NotFound, ValueError):
                 self._run = _NOTHING
         return self._run
 
     @property
-    def state(self):
+    def state(self) -> RunState:
         """state.json, which nobody else writes while this monitor lives."""
         if self._state is None:
             self._state = state.read(self.paths, self.ident)
         return self._state
 
     @property
-    def group(self):
+    def group(self) -> cgroups.Group | None:
+        """The container's cgroup; None where it has none."""
         if self._group is None and self.state["cgroup"]:
             self._group = cgroups.Group.open(self.state["cgroup"])
         return self._group
 
     @property
-    def log(self):
+    def log(self) -> log_writer.Writer:
+        """The writer of the container's log."""
         if self._log is None:
-            self._log = logs.Writer(logs.path(self.paths, self.ident), self.run["log"])
+            self._log = log_writer.Writer(logs.path(self.paths, self.ident), self.run["log"])
         return self._log
 
-    def save(self, durable=False):
-        with contextlib.suppress(
-            OSError
-        ):  # the container's directory is gone, or the disk is full; the monitor goes on
+    def save(self, durable: bool = False) -> None:
+        """Write the state down. The monitor goes on where the directory is gone, or the disk full."""
+        with contextlib.suppress(OSError):
             state.write(self.paths, self.ident, self.state, durable)
 
     # ------------------------------------------------------------------------------------------------ sleep (sleep.py)
 
-    def settled(self):
-        """What a monitor that only waits for its container has open, and must be told to go on: ``(descriptors, words)``.
+    def settled(self) -> tuple[list[int], dict[str, Any]] | None:
+        """Return what a monitor that only waits has open, and must be told to go on: ``(descriptors, words)``.
 
         None where there is more to it: a timer, a caller, a connection that it relays.
         """
         relay = [] if self.relay is None else self.relay.resting()
-        if self.pidfd is None or relay is None or set(self.timers) - {"relay"}:
+        if self.pidfd is None or self.control is None or relay is None:
             return None
-        held = [self.control.fileno(), self.pidfd] + list(self.outputs.values())
+        if set(self.timers) - {"relay"}:
+            return None
+        held = [self.control.fileno(), self.pidfd, *self.outputs.values()]
         if set(self.handlers) != set(held):
             return None
         unfinished = {} if self._log is None else self._log.unfinished()
@@ -122,14 +167,10 @@ class Monitor(loop.Loop):
         }
         return held + [self.lock] + [entry[-1] for entry in relay], words
 
-    def go_on(self, words):
-        """With what ``settled`` said before it slept."""
-        self.ident, self.lock, self.backoff, self.asked_to_stop = (
-            words["id"],
-            words["lock"],
-            words["backoff"],
-            words["stopping"],
-        )
+    def go_on(self, words: dict[str, Any]) -> None:
+        """Go on with the words that ``settled`` returned before it slept."""
+        self.ident, self.lock = words["id"], words["lock"]
+        self.backoff, self.asked_to_stop = words["backoff"], words["stopping"]
         self.control = _socket.socket(fileno=words["control"])
         self.watch(words["control"], self._accept)
         self._follow(words["process"], words["outputs"])
@@ -142,54 +183,58 @@ class Monitor(loop.Loop):
             self.relay.go_on(words["relay"])
             self._age_relay()
 
-    # --------------------------------------------------------------------------------------------- by the worker's hand
+    # ------------------------------------------------------------------------------------ its worker
 
-    def begin(self, work):
-        """Fork a worker for ``work(worker)`` and take what it hands over. Returns whether there is anything to watch."""
+    def fork_worker(self, work: Callable[[workers.Worker], None]) -> bool:
+        """Fork a worker for ``work(worker)`` and take what it hands over.
+
+        :returns: whether there is anything to watch.
+        """
         mine, its = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
-        # In another container's user namespace process 1 can only be the worker's child; it becomes this process's at the worker's end.
+        # In another container's user namespace process 1 can only be the worker's child. It becomes
+        # this process's at the worker's end.
         syscalls.prctl(constants.PR_SET_CHILD_SUBREAPER, 1)
-        worker = fork.child(lambda: self._in_worker(work, mine, its), failed=complain)
+        worker = fork.child(lambda: self._in_worker(work, mine, its), failed=defects.log)
         its.close()
-        word, fds = begin.take(mine)
-        if word[:1] == b"P":
-            self.ident = word[1:].decode()
-            self._run = None
+        word, ident, fds = workers.take(mine)
+        if word == workers.PORTS:
+            self.ident, self._run = ident, None
             mine.send(self._serve_ports().encode())
-            word, fds = begin.take(mine)
+            word, ident, fds = workers.take(mine)
         mine.close()
-        if word[:1] != b"" or self.control is not None:  # else it is on its own now, as for an exec
+        if word or self.control is not None:  # else the worker is on its own now, as for an exec
             os.waitpid(worker, 0)
-        if word[:1] != b"":
-            self._take_over(word, fds)
+        if word:
+            self._take_over(word, ident, fds)
         syscalls.prctl(constants.PR_SET_CHILD_SUBREAPER, 0)
-        return word[:1] != b""
+        return bool(word)
 
-    def _in_worker(self, work, mine, its):
+    def _in_worker(
+        self, work: Callable[[workers.Worker], None], mine: _socket.socket, its: _socket.socket
+    ) -> None:
         mine.close()
-        work(begin.Worker(self.paths, its, self.limits))
+        work(workers.Worker(self.paths, its, self.limits))
 
-    def _take_over(self, word, fds):
-        if self.ident is None:
-            self.ident = word[1:].decode()
+    def _take_over(self, word: bytes, ident: str, fds: list[int]) -> None:
+        self.ident = ident
         if self.control is None:
             self.lock, control = fds[:2]
             del fds[:2]
             self.control = _socket.socket(fileno=control)
             self.watch(control, self._accept)
         self._state = self._group = None
-        if word[:1] == b"B":
+        if word == workers.RESTART:
             self.after("restart", 0, self._restart)
-        elif word[:1] == b"F":
+        elif word == workers.ENDED:
             self.asked_to_stop = bool(self.state.get("stopping"))
             self.finish(None, None, self.state["error"])
         else:
             self._follow(fds[0], fds[1:])
-            if word[:1] == b"H":
+            if word == workers.CHECKED:
                 self._check_health()
 
-    def _follow(self, process, outputs):
-        """Watch what a running container has."""
+    def _follow(self, process: int, outputs: list[int]) -> None:
+        """Watch what a running container has: its process 1, its FIFOs or its terminal."""
         self.pidfd = process
         self.watch(process, self._exited)
         self.terminal = outputs[0] if len(outputs) == 1 else None
@@ -197,12 +242,12 @@ class Monitor(loop.Loop):
             os.set_blocking(self.terminal, False)
         for name, fd in zip(stdio.OUTPUTS, outputs):
             self.outputs[name] = fd
-            self.watch(fd, lambda _events, fd=fd, name=name: self._output(fd, name))
+            self.watch(fd, self._reader_of(fd, name))
 
-    # ----------------------------------------------------------------------------------------------------- ports, health
+    # --------------------------------------------------------------------------------- ports, health
 
-    def _serve_ports(self):
-        """Serve the published ports that run.json has, and no others; returns "" or the sentence why that can't be."""
+    def _serve_ports(self) -> str:
+        """Serve the published ports that run.json has, and no others; returns "" or why that can't be."""
         network = self.run["network"]
         if not network.get("ports") or not network.get("attachments"):
             self._close_relay()
@@ -216,37 +261,43 @@ class Monitor(loop.Loop):
         self._age_relay()
         return ""
 
-    def unclaimed(self, fd, events):
+    def unclaimed(self, fd: int, events: int) -> None:
+        """Hand what has no handler to the relay: the sockets are its own."""
         if self.relay is not None:
             self.relay.handle(fd, events)
 
-    def _age_relay(self):
+    def _age_relay(self) -> None:
         if self.relay is not None:
             self.relay.expire(time.monotonic())
             self.after("relay", 5.0, self._age_relay)
 
-    def _close_relay(self):
+    def _close_relay(self) -> None:
         if self.relay is not None:
             self.relay.close()
             self.relay = None
             self.timers.pop("relay", None)
 
-    def _check_health(self):
+    def _check_health(self) -> None:
+        """Begin with the checks that run.json has, and no others."""
         if self.health is not None:
             self.health.stop()
             self.health = None
-        if self.run.get("health"):
-            self.health = health.Check(self, self.run["health"])
+        options = self.run.get("health")
+        if options:
+            self.health = health.Check(self, options)
             self.health.begin()
         else:
             self.state["health"] = None
 
-    # ------------------------------------------------------------------------------------------------------------ output
+    # ---------------------------------------------------------------------------------------- output
 
-    def _output(self, fd, name):
+    def _reader_of(self, fd: int, name: str) -> Callable[[int], None]:
+        return lambda _events: self._output(fd, name)
+
+    def _output(self, fd: int, name: str) -> None:
         self.log.open()  # before it is read: what a monitor has read when it is killed is lost
         try:
-            data = os.read(fd, 1 << 16)
+            data = os.read(fd, PIECE)
         except BlockingIOError:
             return
         except OSError:  # EIO: the terminal has no other side any more
@@ -256,14 +307,14 @@ class Monitor(loop.Loop):
         else:
             self.forget(fd)
 
-    def _take(self, name, data):
+    def _take(self, name: str, data: bytes) -> None:
         self.rest.heard()
         self.log.feed(name, data)
         if self.clients is not None:
             self.clients.feed(data)
 
-    def write_input(self, data):
-        """What somebody who is attached has sent."""
+    def write_input(self, data: bytes) -> None:
+        """Pass on what somebody who is attached has sent."""
         target = self.terminal
         with contextlib.suppress(OSError):
             if target is None:
@@ -275,25 +326,26 @@ class Monitor(loop.Loop):
         if target is not None and target != self.terminal:
             os.close(target)
 
-    # --------------------------------------------------------------------------------------------------------------- exit
+    # ------------------------------------------------------------------------------------------ exit
 
-    def _exited(self, _events):
+    def _exited(self, _events: int) -> None:
         code, signal, error = self._reap()
         self.finish(code, signal, error)
 
-    def _reap(self):
-        """``(exit code, signal, error)`` of process 1, which has ended."""
+    def _reap(self) -> tuple[int | None, int | None, str]:
+        """Return ``(exit code, signal, error)`` of process 1, which has ended."""
+        assert self.pidfd is not None
         try:
             result = pidfd.reap(self.pidfd)
         except ChildProcessError:  # adopted: somebody else's child
             result = signals.exit_of(self.pidfd, self.state["pid"], self.state["pid_start"])
             if result is None:
-                return None, None, begin.UNSEEN
+                return None, None, workers.UNSEEN
         code, signal = result
         return (code, None, "") if signal is None else (128 + signal, signal, "")
 
-    def finish(self, code, signal, error=""):
-        """Process 1 has ended: clear away what it had, write it down, and start again where the policy says so."""
+    def finish(self, code: int | None, signal: int | None, error: str = "") -> None:
+        """Clear away what process 1 had, write its end down, and restart it where the policy says so."""
         if self.pidfd is not None:
             self.forget(self.pidfd)
             os.close(self.pidfd)
@@ -307,18 +359,20 @@ class Monitor(loop.Loop):
         self.state["oom_killed"] = self._end_group()
         self._end_output()
         self._close_relay()
-        engine_launch.disconnect(self.ident, self.state["network"])
+        network_links.disconnect(self.ident, self.state["network"])
         again = self._restart_due(code)
         self.state.update(
-            status="restarting" if again else "exited",
-            pid=0,
-            pid_start=0,
-            exit_code=code,
-            signal=signal,
-            error=error,
-            finished_at=time.time(),
-            network=None,
-            stopping=False,
+            {
+                "status": "restarting" if again else "exited",
+                "pid": 0,
+                "pid_start": 0,
+                "exit_code": code,
+                "signal": signal,
+                "error": error,
+                "finished_at": time.time(),
+                "network": None,
+                "stopping": False,
+            }
         )
         self.save(durable=True)
         if again:
@@ -327,10 +381,11 @@ class Monitor(loop.Loop):
         else:
             self._end()
 
-    def _end_group(self):
-        """Kill what process 1 left, remove the cgroup; returns whether the kernel killed for want of memory.
+    def _end_group(self) -> bool:
+        """Kill what process 1 left, and remove the cgroup; returns whether the kernel killed for want of memory.
 
-        A group that can't be removed, because a process hangs in the kernel, stays in the state for the next start or clean-up.
+        A group that can't be removed, because a process hangs in the kernel, stays in the state for
+        the next start or clean-up.
         """
         killed = False
         if self.group is not None:
@@ -342,52 +397,53 @@ class Monitor(loop.Loop):
             self._group = None
         return killed
 
-    def _end_output(self):
+    def _end_output(self) -> None:
         for name, fd in list(self.outputs.items()):
             with contextlib.suppress(OSError):
-                stdio.drain(fd, lambda data, name=name: self._take(name, data))
+                stdio.drain(fd, lambda data: self._take(name, data))
             self.forget(fd)
             os.close(fd)
         self.outputs, self.terminal = {}, None
         if self._log is not None:
             self.log.flush()
 
-    def _restart_due(self, code):
+    def _restart_due(self, code: int | None) -> bool:
         policy = self.run["restart"]
         if self.asked_to_stop or policy["policy"] == "no":
             return False
         if policy["policy"] == "on-failure":
-            return code != 0 and (
-                not policy.get("retries") or self.state["restarts"] < policy["retries"]
-            )
+            retries = policy.get("retries")
+            return code != 0 and (not retries or self.state["restarts"] < retries)
         return True
 
-    def _restart(self):
+    def _restart(self) -> None:
         command = self.state.get("command")
-        if not self.begin(lambda worker: worker.restart(self.ident, command)):
+        if not self.fork_worker(lambda worker: worker.restart(self.ident, command)):
             self._state = None
             self.finish(self.state["exit_code"], None, self.state["error"])
 
-    def _end(self):
-        """Nothing is left to do: let go of the container before anybody hears of it, so that the next call finds it free."""
+    def _end(self) -> None:
+        """Let go of the container before anybody hears of its end: the next call is to find it free."""
         os.close(self.lock)
         if self.clients is not None:
             self.clients.ended()
         self.done = True
-        if self.run.get("auto_remove") and self.state.get("command"):
-            from ..access import auto_remove
+        command = self.state.get("command")
+        if self.run.get("auto_remove") and command:
+            from ..access import auto_remove  # not at the top: few containers need it
 
-            auto_remove.remove(self.paths, self.ident, self.state["command"])
+            auto_remove.remove(self.paths, self.ident, command)
 
-    # ------------------------------------------------------------------------------------------------- what clients ask for
+    # --------------------------------------------------------------------------- what clients ask for
 
-    def _accept(self, _events):
+    def _accept(self, _events: int) -> None:
         if self.clients is None:
             self.clients = clients.Clients(self)
+        assert self.control is not None
         self.clients.accept(self.control)
 
-    def begin_stop(self):
-        """It is to end, and not to be restarted. Returns whether there is a process 1 to be signalled."""
+    def begin_stop(self) -> bool:
+        """Have it end, and not be restarted; returns whether there is a process 1 to be signalled."""
         self.asked_to_stop = True
         if "restart" in self.timers:
             del self.timers["restart"]
@@ -401,13 +457,13 @@ class Monitor(loop.Loop):
         self.save()
         return True
 
-    def reload(self):
+    def reload(self) -> str:
         """Read run.json again; returns "" or the sentence why its ports can't be served."""
         before, self._run = self.run, None
         now, problem = self.run, ""
         if self._log is not None and now["log"] != before["log"]:
             self.log.configure(now["log"])
-        # beside what is in effect: run.json of before may never have been read
+        # Compared with what is in effect: run.json of before may never have been read.
         if self.pidfd is not None and now.get("health") != (
             self.health.options if self.health is not None else None
         ):
@@ -420,48 +476,29 @@ class Monitor(loop.Loop):
         return problem
 
 
-def main(paths, connection, limits, bed):
-    """A monitor's life, in a process that the zygote has forked for a request; returns when it is over.
+def main(paths: Paths, connection: socket.socket, limits: Limits, bed: sleep.Bed | None) -> None:
+    """Live a monitor's life, in a process that the zygote has forked for a request.
 
-    :param connection: the client's; the worker answers on it. :param limits: rlimits to give back to containers.
-    :param bed: the dormant.Bed.
+    :param connection: the client's; the worker answers on it.
+    :param limits: :param bed: see :class:`Monitor`.
     """
     comm = os.open("/proc/self/comm", os.O_WRONLY | os.O_CLOEXEC)
     os.write(comm, b"pyc-monitor")
     os.close(comm)
     monitor = Monitor(paths, limits, bed)
-    if monitor.begin(lambda worker: worker.serve(connection)):
-        os.close(
-            connection.fileno()
-        )  # socket.close() would touch more of the memory that is shared with the zygote
+    if monitor.fork_worker(lambda worker: worker.serve(connection)):
+        # socket.close() would touch more of the memory that is shared with the zygote.
+        os.close(connection.fileno())
         monitor.serve()
 
 
-def complain(error):
-    """Into the zygote's log: what no caller was there to be told."""
-    import traceback
+def wake(text: str, command: list[str]) -> None:
+    """Live the life of a monitor that slept, in a new interpreter.
 
-    from ...untrusted.text import entry
-
-    sys.stderr.write(
-        "%s pid %d: %s\n"
-        % (
-            time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            os.getpid(),
-            entry(
-                "".join(traceback.format_exception(type(error), error, error.__traceback__)), None
-            ),
-        )
-    )
-    sys.stderr.flush()
-
-
-def wake(words, command):
-    """The life of a monitor that slept, in a new interpreter.
-
-    :param words: JSON of ``settled``, with what sleep.py has added. :param command: the arguments that zygote_main.py was executed with, without it.
+    :param text: JSON of ``settled``, with what sleep.py has added.
+    :param command: the arguments that zygote_main.py was executed with, without it.
     """
-    words = json.loads(words)
+    words = json.loads(text)
     syscalls.prctl(constants.PR_SET_DUMPABLE, 0)
     syscalls.prctl(constants.PR_SET_NAME, b"pyc-monitor\0")
     for fd in words["held"]:

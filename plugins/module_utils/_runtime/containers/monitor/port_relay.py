@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The relay: published ports served by plain sockets in the monitor, beside the firewall's address translation.
 
-Its listening sockets reserve the ports against other processes, and it serves whom the translation does not: this
-host's own connections to 127.0.0.0/8, and everybody on a host without nf_tables or whose rules were flushed. It runs
-in the host's network namespace and reaches the container over its bridge. Nothing blocks, and nobody's memory grows:
-a side is read only while the other side takes what it gets. Only ``os``, ``select``, ``socket`` and ``time`` are needed.
+Its listening sockets reserve the ports against other processes, and it serves whom the translation
+does not: this host's own connections to 127.0.0.0/8, and everybody on a host without nf_tables or
+whose rules were flushed. It runs in the host's network namespace and reaches the container over its
+bridge. Nothing blocks, and nobody's memory grows: a side is read only while the other side takes
+what it gets.
 """
 
 from __future__ import annotations
@@ -20,6 +21,19 @@ import time
 
 from ...errors import Conflict, HostError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Union
+
+    from ...errors import EngineError
+    from ..records.state import Port
+
+    Address = tuple[str, str, int]  # protocol, host_ip, host_port
+    Target = tuple[str, int]  # the container's address and port
+    Resting = list[Any]  # protocol, host_ip, host_port, container_ip, container_port, descriptor
+    _Listener = Union["_TcpListener", "_UdpListener"]
+    _Source = Union["_TcpListener", "_UdpListener", "_Side", "_UdpClient"]
+
 CHUNK = 1 << 16
 BACKLOG = 128
 UDP_IDLE = 60.0  # seconds without a datagram after which a client is forgotten
@@ -31,26 +45,27 @@ SPARE_DESCRIPTORS = 256  # of the process's limit, for what else the monitor doe
 class Relay:
     """The published ports of one container.
 
-    A listening socket belongs to the address that it is bound to (``address``), whatever else changes: the place of a port in a list says nothing.
+    A listening socket belongs to the address that it is bound to (``address``), whatever else
+    changes: the place of a port in a list says nothing.
 
-    :param epoll: a select.epoll; the owner of the event loop passes what it reports to :meth:`handle`.
+    :param epoll: the owner of the event loop passes what it reports to :meth:`handle`.
     """
 
-    def __init__(self, epoll):
+    def __init__(self, epoll: select.epoll) -> None:
         self.epoll = epoll
         self.buffer = memoryview(bytearray(CHUNK))
-        self.sources = {}  # fd -> what handles its events
-        self.listeners = []
+        self.sources: dict[int, _Source] = {}  # what handles the events of a descriptor
+        self.listeners: list[_Listener] = []
         self.connections = 0
         self.most = max(16, (os.sysconf("SC_OPEN_MAX") - SPARE_DESCRIPTORS) // 2)
         self.full, self.paused = False, 0.0
 
-    def serve(self, ports, container_ip):
+    def serve(self, ports: list[Port], container_ip: str) -> None:
         """Listen on these ports, and on no other; what is served already and stays goes on undisturbed.
 
-        :param ports: ``[{"host_ip", "host_port", "container_port", "protocol": "tcp" | "udp"}]``.
         :param container_ip: the container's IPv4 address; a ``/prefix`` is ignored.
-        :raises Conflict: when another process has one. :raises HostError: for other refusals. The same is served as before then.
+        :raises Conflict: another process has one. :raises HostError: another refusal. The same is
+            served as before then.
         """
         ip = container_ip.partition("/")[0]
         wanted = {address(port): port for port in ports}
@@ -80,7 +95,9 @@ class Relay:
         for key, listener in kept.items():
             listener.lead_to((ip, wanted[key]["container_port"]))
 
-    def _take_back(self, kept, staying, closed):
+    def _take_back(
+        self, kept: dict[Address, _Listener], staying: list[_Listener], closed: list[_Listener]
+    ) -> None:
         """Close what is new and open what was closed."""
         for listener in self.listeners:
             if listener.address not in kept:
@@ -90,8 +107,8 @@ class Relay:
             with contextlib.suppress(OSError):  # taken in this very moment
                 self.listeners.append(type(listener)(self, listener.address, listener.target))
 
-    def go_on(self, sockets):
-        """Serve with sockets that listen already. :param sockets: what ``resting`` gave."""
+    def go_on(self, sockets: list[Resting]) -> None:
+        """Serve with sockets that listen already. :param sockets: what ``resting`` returned."""
         for protocol, host_ip, host_port, container_ip, container_port, fd in sockets:
             self.listeners.append(
                 _KINDS[protocol](
@@ -99,15 +116,18 @@ class Relay:
                 )
             )
 
-    def handle(self, fd, events):
-        """Work on one reported event. :returns: whether the descriptor is the relay's; one that it has just closed is not."""
+    def handle(self, fd: int, events: int) -> bool:
+        """Work on one reported event.
+
+        :returns: whether the descriptor is the relay's; one that it has just closed is not.
+        """
         source = self.sources.get(fd)
         if source is None:
             return False
         source.handle(events)
         return True
 
-    def expire(self, now):
+    def expire(self, now: float) -> None:
         """Forget idle UDP clients, and try again to accept connections after running out of descriptors.
 
         :param now: time.monotonic(). To be called every few seconds; more often does no harm.
@@ -117,8 +137,8 @@ class Relay:
         if self.full and now - self.paused >= RETRY:
             self.resume()
 
-    def resting(self):
-        """What ``go_on`` needs, ``[[protocol, host_ip, host_port, container_ip, container_port, fd]]``; None while it serves somebody."""
+    def resting(self) -> list[Resting] | None:
+        """Return what ``go_on`` needs; None while it serves somebody."""
         found = [
             [*listener.address, *listener.target, listener.socket.fileno()]
             for listener in self.listeners
@@ -127,64 +147,69 @@ class Relay:
             found if {entry[-1] for entry in found} == set(self.sources) and not self.full else None
         )
 
-    def close(self):
+    def close(self) -> None:
         """Close everything; connections under way are cut."""
         going, self.listeners = self.listeners, []
         for listener in going:
             listener.close()
 
-    def watch(self, fd, source, mask):
+    def watch(self, fd: int, source: _Source, mask: int) -> None:
         self.sources[fd] = source
         with contextlib.suppress(FileExistsError):  # the monitor slept meanwhile
             self.epoll.register(fd, mask)
 
-    def unwatch(self, fd, watched=True):
-        """Before closing: a child that is being forked may hold the socket open, and the epoll would go on reporting it."""
+    def unwatch(self, fd: int, watched: bool = True) -> None:
+        """Take a descriptor out of the epoll, which is to be closed.
+
+        A child that is being forked may hold the socket open, and the epoll would go on reporting it.
+        """
         del self.sources[fd]
         if watched:
             self.epoll.unregister(fd)
 
-    def pause(self):
+    def pause(self) -> None:
         """Stop accepting: level-triggered events would come without end."""
         self.full, self.paused = True, time.monotonic()
         for listener in self.listeners:
             listener.listen(False)
 
-    def resume(self):
+    def resume(self) -> None:
+        """Accept again, where there is room."""
         if self.full and self.connections < self.most:
             self.full = False
             for listener in self.listeners:
                 listener.listen(True)
 
 
-def address(port):
-    """What a listening socket of a port is known by: ``(protocol, host_ip, host_port)``."""
+def address(port: Port) -> Address:
+    """Return what a listening socket of a port is known by: ``(protocol, host_ip, host_port)``."""
     return port["protocol"], port.get("host_ip") or "0.0.0.0", port["host_port"]
 
 
-def _refusal(port, error):
+def _refusal(port: Port, error: OSError) -> EngineError:
     protocol, host_ip, host_port = address(port)
-    shown = "%s:%d/%s" % (host_ip, host_port, protocol)
+    shown = f"{host_ip}:{host_port}/{protocol}"
     if error.errno == errno.EADDRINUSE:
         return Conflict(f"published_ports: port {shown} is taken by another process")
     return HostError(f"published_ports: can't listen on {shown}: {error.strerror}")
 
 
-def _socket(kind):
+def _socket(kind: int) -> socket.socket:
     return socket.socket(socket.AF_INET, kind | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
 
 
 class _TcpListener:
     """A TCP port. ``connections``: the open ones that came by it."""
 
-    def __init__(self, relay, bound, target, fd=None):
-        self.relay, self.address, self.target, self.connections = relay, bound, target, set()
+    def __init__(self, relay: Relay, bound: Address, target: Target, fd: int | None = None) -> None:
+        self.relay, self.address, self.target = relay, bound, target
+        self.connections: set[_Connection] = set()
         self.socket = _socket(socket.SOCK_STREAM) if fd is None else socket.socket(fileno=fd)
         if fd is None:
             self._bind()
         relay.watch(self.socket.fileno(), self, select.EPOLLIN)
 
-    def _bind(self):
+    def _bind(self) -> None:
         try:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             self.socket.bind(self.address[1:])
@@ -193,10 +218,10 @@ class _TcpListener:
             self.socket.close()
             raise
 
-    def listen(self, on):
+    def listen(self, on: bool) -> None:
         self.relay.epoll.modify(self.socket.fileno(), select.EPOLLIN if on else 0)
 
-    def handle(self, _events):
+    def handle(self, _events: int) -> None:
         if self.relay.connections >= self.relay.most:
             self.relay.pause()
             return
@@ -213,44 +238,43 @@ class _TcpListener:
         client.setblocking(False)
         _Connection(self.relay, client, server, self)
 
-    def lead_to(self, target):
+    def lead_to(self, target: Target) -> None:
         """Connect who comes to this place; who was led to another one is cut off."""
         if target != self.target:
             self.target = target
             self._cut()
 
-    def _cut(self):
+    def _cut(self) -> None:
         for connection in list(self.connections):
             connection.close()
 
-    def expire(self, now):
+    def expire(self, now: float) -> None:
         """A listener has nothing that ages."""
 
-    def close(self):
+    def close(self) -> None:
         self._cut()
         self.relay.unwatch(self.socket.fileno())
         self.socket.close()
 
 
 class _Side:
-    """One of a connection's two sockets. ``pending``: bytes that it has not taken yet; ``ended``: it sends no more."""
+    """One of a connection's two sockets.
+
+    :ivar pending: bytes that it has not taken yet. :ivar ended: it sends no more.
+    :ivar mask: the events that it is watched for, 0 for none.
+    """
 
     __slots__ = ("connection", "socket", "fd", "peer", "pending", "ended", "connecting", "mask")
 
-    def __init__(self, connection, sock):
+    def __init__(self, connection: _Connection, sock: socket.socket) -> None:
         self.connection, self.socket, self.fd = connection, sock, sock.fileno()
-        self.peer, self.pending, self.ended, self.connecting, self.mask = (
-            None,
-            b"",
-            False,
-            False,
-            None,
-        )
+        self.peer: _Side = self  # until the connection says which
+        self.pending, self.ended, self.connecting, self.mask = b"", False, False, 0
 
-    def handle(self, events):
+    def handle(self, events: int) -> None:
         self.connection.handle(self, events)
 
-    def close(self):
+    def close(self) -> None:
         self.connection.close()
 
 
@@ -259,7 +283,9 @@ class _Connection:
 
     __slots__ = ("relay", "listener", "sides", "open")
 
-    def __init__(self, relay, client, server, listener):
+    def __init__(
+        self, relay: Relay, client: socket.socket, server: socket.socket, listener: _TcpListener
+    ) -> None:
         self.relay, self.listener, self.open = relay, listener, True
         listener.connections.add(self)
         self.sides = (_Side(self, client), _Side(self, server))
@@ -276,7 +302,7 @@ class _Connection:
         else:
             self.update()
 
-    def handle(self, side, events):
+    def handle(self, side: _Side, events: int) -> None:
         try:
             if side.connecting:
                 number = side.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
@@ -299,7 +325,7 @@ class _Connection:
             return
         self.update()
 
-    def read(self, side):
+    def read(self, side: _Side) -> None:
         count = side.socket.recv_into(self.relay.buffer)
         if count == 0:
             side.ended = True
@@ -314,10 +340,10 @@ class _Connection:
         side.peer.pending = bytes(self.relay.buffer[sent:count])
 
     @staticmethod
-    def write(side):
+    def write(side: _Side) -> None:
         side.pending = side.pending[side.socket.send(side.pending) :]
 
-    def update(self):
+    def update(self) -> None:
         """Ask for the events that there is something to do for, and for none where there is not.
 
         A descriptor is taken out of the epoll then: it would report a hang-up again and again.
@@ -329,7 +355,7 @@ class _Connection:
             mask = select.EPOLLOUT if side.connecting or side.pending else 0
             if not (side.connecting or side.peer.connecting or side.ended or side.peer.pending):
                 mask |= select.EPOLLIN
-            if mask == (side.mask or 0):
+            if mask == side.mask:
                 continue
             if side.mask and mask:
                 self.relay.epoll.modify(side.fd, mask)
@@ -339,13 +365,13 @@ class _Connection:
                 self.relay.epoll.unregister(side.fd)
             side.mask = mask
 
-    def abort(self):
+    def abort(self) -> None:
         """End both with a reset, as the one that failed did."""
         for side in self.sides:
             side.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("=ii", 1, 0))
         self.close()
 
-    def close(self):
+    def close(self) -> None:
         if not self.open:
             return
         self.open = False
@@ -360,15 +386,16 @@ class _Connection:
 class _UdpListener:
     """A UDP port. Each client has a socket of its own towards the container, so that answers find their way back."""
 
-    def __init__(self, relay, bound, target, fd=None):
+    def __init__(self, relay: Relay, bound: Address, target: Target, fd: int | None = None) -> None:
         self.relay, self.address, self.target = relay, bound, target
-        self.clients = {}  # (client's address, address that it sent to) -> _UdpClient, the longest idle first
+        # By the client's address and the one that it sent to; the longest idle first.
+        self.clients: dict[tuple[Any, bytes], _UdpClient] = {}
         self.socket = _socket(socket.SOCK_DGRAM) if fd is None else socket.socket(fileno=fd)
         if fd is None:
             self._bind()
         relay.watch(self.socket.fileno(), self, select.EPOLLIN)
 
-    def _bind(self):
+    def _bind(self) -> None:
         try:
             self.socket.setsockopt(socket.SOL_IP, IP_PKTINFO, 1)
             self.socket.bind(self.address[1:])
@@ -376,10 +403,10 @@ class _UdpListener:
             self.socket.close()
             raise
 
-    def listen(self, on):
+    def listen(self, on: bool) -> None:
         """Datagrams are taken always: a full relay forgets its longest idle client."""
 
-    def handle(self, _events):
+    def handle(self, _events: int) -> None:
         try:
             data, control, _flags, address = self.socket.recvmsg(CHUNK, socket.CMSG_SPACE(12))
         except OSError:
@@ -403,7 +430,7 @@ class _UdpListener:
         self.clients[address, local] = client
         client.send(data)
 
-    def answer(self, client, data):
+    def answer(self, client: _UdpClient, data: bytes) -> None:
         """Send from the address that the client had sent to: with 0.0.0.0 the kernel might choose another one."""
         try:
             self.socket.sendmsg(
@@ -415,22 +442,22 @@ class _UdpListener:
         except OSError:
             pass
 
-    def lead_to(self, target):
+    def lead_to(self, target: Target) -> None:
         """Send what comes to this place."""
         if target != self.target:
             self.target = target
             self._forget()
 
-    def _forget(self):
+    def _forget(self) -> None:
         for client in list(self.clients.values()):
             client.close()
 
-    def expire(self, now):
+    def expire(self, now: float) -> None:
         for client in list(self.clients.values()):
             if now - client.last >= UDP_IDLE:
                 client.close()
 
-    def close(self):
+    def close(self) -> None:
         self._forget()
         self.relay.unwatch(self.socket.fileno())
         self.socket.close()
@@ -439,7 +466,7 @@ class _UdpListener:
 class _UdpClient:
     __slots__ = ("listener", "address", "local", "socket", "last")
 
-    def __init__(self, listener, address, local):
+    def __init__(self, listener: _UdpListener, address: tuple[str, int], local: bytes) -> None:
         self.listener, self.address, self.local, self.last = (
             listener,
             address,
@@ -454,14 +481,14 @@ class _UdpClient:
             raise
         listener.relay.watch(self.socket.fileno(), self, select.EPOLLIN)
 
-    def send(self, data):
+    def send(self, data: bytes) -> None:
         self.last = time.monotonic()
         try:
             self.socket.send(data)
         except OSError:
             pass  # a full queue, or the port unreachable that the last datagram met: datagrams may get lost
 
-    def handle(self, _events):
+    def handle(self, _events: int) -> None:
         try:
             data = self.socket.recv(CHUNK)
         except OSError:
@@ -471,10 +498,13 @@ class _UdpClient:
         clients[self.address, self.local] = clients.pop((self.address, self.local))
         self.listener.answer(self, data)
 
-    def close(self):
+    def close(self) -> None:
         self.listener.clients.pop((self.address, self.local), None)
         self.listener.relay.unwatch(self.socket.fileno())
         self.socket.close()
 
 
-_KINDS = {"tcp": _TcpListener, "udp": _UdpListener}
+_KINDS: dict[str, type[_TcpListener] | type[_UdpListener]] = {
+    "tcp": _TcpListener,
+    "udp": _UdpListener,
+}

@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A monitor that has had nothing to do for a while sleeps without Python: 0.01 MB in place of 1 MB.
 
-It executes a program of a hundred bytes (devel/machine_code/sleep-<machine>.s), which waits on the monitor's epoll and then
-executes this file's interpreter again. Process and descriptors stay the same, so it is still the container's parent, holds
-its lock, its FIFOs and its published ports; what has come in meanwhile waits. All else that a monitor knows is in run.json
-and state.json, but for the few words that it passes on to itself. Waking takes some 30 ms and makes it a process of 6 MB, since
-it shares no memory with the zygote any more: so one whose container writes every few seconds never sleeps, and one that was
-woken waits longer before it sleeps again.
+It executes a program of a hundred bytes (devel/machine_code/sleep-<machine>.s), which waits on the
+monitor's epoll and then executes the interpreter again. Process and descriptors stay the same: it
+is still the container's parent, and holds its lock, its FIFOs and its published ports. What comes
+in meanwhile waits. All else that a monitor knows is in run.json and state.json, but for the few
+words that it passes on to itself.
+
+Waking takes some 30 ms and makes it a process of 6 MB, since it shares no memory with the zygote
+any more. So a monitor whose container writes every few seconds never sleeps, and one that was woken
+waits longer before it sleeps again.
 """
 
 from __future__ import annotations
@@ -20,7 +23,22 @@ import time
 from ...kernel.calls import constants as c
 from ...kernel.programs import elf
 
-# Seconds of rest before it sleeps: where the container has not written a word yet, where it has, the most; after each waking so many times as long.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import select
+    from typing import Any, Protocol
+
+    class Sleeper(Protocol):
+        """What a monitor's event loop tells before it sleeps."""
+
+        epoll: select.epoll
+
+        def settled(self) -> tuple[list[int], dict[str, Any]] | None:
+            """Return what it must find again, and be told; None where it can't sleep now."""
+
+
+# Seconds of rest before it sleeps: where the container has not written a word yet, where it has, and
+# at most; after each waking so many times as long.
 SILENT, QUIET, LONGEST, GROWTH = 3.0, 20.0, 900.0, 4
 
 _CODE = {  # hexadecimal
@@ -35,18 +53,20 @@ _CODE = {  # hexadecimal
 }
 
 
-def image(machine=c.MACHINE):
-    """The waiting program as an ELF file; None on a machine it is not written for."""
+def image(machine: str = c.MACHINE) -> bytes | None:
+    """Return the waiting program as an ELF file; None on a machine that it is not written for."""
     return elf.image(bytes.fromhex(_CODE[machine]), machine) if machine in _CODE else None
 
 
 class Bed:
     """What a monitor needs to sleep and to be woken: made by the zygote and inherited.
 
-    :param command: the arguments of the interpreter that runs zygote_main.py, up to the runtime's directory and that of its library.
+    :param command: the arguments of the interpreter that runs zygote_main.py, up to the runtime's
+        directory and that of its library.
+    :param interpreter: a descriptor of the interpreter, None for this process's.
     """
 
-    def __init__(self, command, interpreter=None):
+    def __init__(self, command: list[str], interpreter: int | None = None) -> None:
         self.command = command
         self.program = elf.descriptor("pyc-monitor", image())
         # The sealed view of it (oci/launch/sealed_interpreter.py): what is forked from a monitor enters containers.
@@ -57,17 +77,21 @@ class Bed:
         )
 
     @classmethod
-    def make(cls, command, interpreter=None):
-        """A Bed, or None where monitors can't sleep: on another machine, or where the host forbids executable files in memory."""
+    def make(cls, command: list[str], interpreter: int | None = None) -> Bed | None:
+        """Make a Bed; None where monitors can't sleep.
+
+        That is on another machine, or where the host forbids executable files in memory.
+        """
         try:
             return cls(command, interpreter) if c.MACHINE in _CODE else None
         except OSError:
             return None
 
-    def lie_down(self, epoll, held, words):
+    def lie_down(self, epoll: int, held: list[int], words: dict[str, Any]) -> None:
         """Execute the waiting program; returns only where that fails.
 
-        :param epoll: the descriptor of the monitor's epoll. :param held: the others that it must find again.
+        :param epoll: the descriptor of the monitor's epoll.
+        :param held: the others that it must find again.
         :param words: what it must be told, as JSON can say it.
         """
         low = fcntl.fcntl(epoll, fcntl.F_DUPFD_CLOEXEC, 3)
@@ -75,17 +99,17 @@ class Bed:
         try:
             for fd in held:
                 os.set_inheritable(fd, True)
-            words = json.dumps(dict(words, epoll=low, interpreter=self.interpreter, held=held))
+            told = json.dumps(dict(words, epoll=low, interpreter=self.interpreter, held=held))
             if low < 128:  # it is told as one byte of text
                 os.execve(
                     self.program,
                     [
                         "pyc-monitor",
                         chr(low),
-                        "/proc/self/fd/%d" % self.interpreter,
+                        f"/proc/self/fd/{self.interpreter}",
                         *self.command,
                         "wake",
-                        words,
+                        told,
                     ],
                     dict(os.environ, PYCONTAINER_SEALED="1"),
                 )
@@ -93,8 +117,8 @@ class Bed:
             for fd in held:
                 os.set_inheritable(fd, False)
 
-    def _hold_copy(self):
-        """While a monitor sleeps, the files that it wakes with must stay: deploy/install.py removes no copy whose lock is held."""
+    def _hold_copy(self) -> list[int]:
+        """Lock the files that it wakes with: deploy/install.py removes no copy whose lock is held."""
         try:
             fd = os.open(
                 os.path.join(os.path.dirname(self.command[-2]), "lock"), os.O_RDONLY | os.O_CLOEXEC
@@ -106,31 +130,32 @@ class Bed:
 
 
 class Rest:
-    """When a monitor sleeps. ``bed``: its Bed, None for never."""
+    """When a monitor sleeps. :param bed: its Bed, None for never."""
 
-    def __init__(self, bed):
+    def __init__(self, bed: Bed | None) -> None:
         self.bed, self.since, self.wanted, self.times = bed, time.monotonic(), SILENT, 0
 
-    def limit(self, wait):
-        """How long to wait for events: ``wait`` seconds, None without end, or until it is time to sleep."""
+    def limit(self, wait: float | None) -> float | None:
+        """Return how long to wait for events: ``wait`` seconds, None without end, or until it is time to sleep."""
         if self.bed is None:
             return wait if wait is None else min(wait, LONGEST)
         left = max(0.0, self.since + self.wanted - time.monotonic())
         return left if wait is None else min(wait, left) if wait else wait
 
-    def disturb(self):
+    def disturb(self) -> None:
+        """Note that something has happened."""
         self.since = time.monotonic()
 
-    def heard(self):
-        """The container has written something."""
+    def heard(self) -> None:
+        """Note that the container has written something."""
         self.wanted = max(self.wanted, QUIET)
 
-    def woken(self, times):
-        """It has been woken so many times."""
+    def woken(self, times: int) -> None:
+        """Note how many times it has been woken."""
         self.times, self.wanted = times, min(LONGEST, QUIET * GROWTH ** (times - 1))
 
-    def lie_down(self, monitor):
-        """Sleep, if it is time and there is nothing else to do; where it does not come to that, the next time is as far off."""
+    def lie_down(self, monitor: Sleeper) -> None:
+        """Sleep, if it is time and there is nothing else to do; else the next time is as far off."""
         if self.bed is None or time.monotonic() < self.since + self.wanted:
             return
         settled = monitor.settled()

@@ -2,12 +2,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The zygote: a lean warm process from which monitors and exec workers are forked. It holds no state and may die at any time.
 
-Started by containers/client/zygote_client.py; it imports what a monitor needs, freezes it (gc.freeze, so that the
-pages stay shared with the forks) and waits. A request is one message on its socket:
-    {"op": "start" | "adopt", "id", "command"}    a monitor, which answers on the connection and goes on; a descriptor that comes with
-                                                  "start" is the container's standard input; "checkpoint" there is what to go on from
-    {"op": "exec", ...}                           an exec worker (containers/access/execute.py)
-    {"op": "retire"}                              the zygote ends: {"pid"}
+client/zygote_client.py starts it. It imports what a monitor needs, freezes it (gc.freeze, so that
+the pages stay shared with the forks) and waits. For each request on its socket (client/messages.py)
+it forks a monitor, whose worker answers on the connection: a start and an adoption leave the
+monitor behind, ``exec`` an exec worker, ``retire`` nothing.
 """
 
 from __future__ import annotations
@@ -27,40 +25,49 @@ from ...oci.spec import process
 from ...store import paths as stores
 from ..client import messages
 from ..records import state
-from . import monitor, sleep
+from . import defects, monitor, sleep
 
-IDLE = 60.0  # seconds after which it looks whether it is still wanted, and after containers without a monitor
-SOON, CALM = (
-    0.05,
-    10.0,
-)  # seconds after a monitor's death to the second look, then twice as many to each; from one death to one that counts as another
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+
+    from ...store.paths import Paths
+    from .exec_worker import Limits
+
+# Seconds after which it looks whether it is still wanted, and after containers without a monitor.
+IDLE = 60.0
+# Seconds after a monitor's death to the second look, then twice as many to each; and from one death
+# to one that counts as another.
+SOON, CALM = 0.05, 10.0
 
 
-def raise_limits():
-    """Open files for the monitors' relays as many as are allowed; returns what it was, for the containers."""
+def raise_limits() -> Limits:
+    """Allow as many open files as may be, for the monitors' relays; returns what it was, for containers."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return {7: (soft, hard)}
 
 
-def main(data, run, name, command):
-    """Serve, and watch over the monitors, until another zygote has taken the socket's name, or the engine is gone from the host.
+def main(data: str, run: str, name: str, command: list[str]) -> None:
+    """Serve, and watch over the monitors.
 
-    :param data: :param run: the engine's directories. :param name: the socket's file name in ``run``.
+    It ends when another zygote has taken the socket's name, or the engine is gone from the host.
+
+    :param data: :param run: the engine's directories.
+    :param name: the socket's file name in ``run``.
     :param command: the arguments that zygote_main.py was executed with, without these three.
     """
     os.chdir("/")
     os.umask(0o022)
-    syscalls.prctl(
-        c.PR_SET_DUMPABLE, 0
-    )  # what is forked from here never is looked into by a container
+    # A container never looks into what is forked from here.
+    syscalls.prctl(c.PR_SET_DUMPABLE, 0)
     syscalls.prctl(c.PR_SET_NAME, b"pyc-zygote\0")
     for number in (_signal.SIGHUP, _signal.SIGINT, _signal.SIGPIPE):
         _signal.signal(number, _signal.SIG_IGN)
     limits = raise_limits()
     paths = stores.Paths(data, run)
-    place = _listen(paths, name)
+    place: tuple[socket.socket, int] | None = _listen(paths, name)
     process.compile_default()
     with contextlib.suppress(Unsupported):  # the start says it
         fork_hooks.prepare()
@@ -85,14 +92,16 @@ def main(data, run, name, command):
             watch.look()
 
 
-def _listen(paths, name):
-    """The listening socket and the inode of its file."""
+def _listen(paths: Paths, name: str) -> tuple[socket.socket, int]:
+    """Listen; returns the socket and the inode of its file."""
     server = messages.listen(paths.run, name)
     return server, os.stat(os.path.join(paths.run, name)).st_ino
 
 
-def _in_place(paths, name, server, mine):
-    """Both as of ``_listen``, anew where the directory was emptied; None when the zygote is not wanted any more."""
+def _in_place(
+    paths: Paths, name: str, server: socket.socket, mine: int
+) -> tuple[socket.socket, int] | None:
+    """Return both as of ``_listen``, anew where the directory was emptied; None when the zygote is not wanted any more."""
     try:
         others = [
             entry
@@ -113,25 +122,28 @@ def _in_place(paths, name, server, mine):
 class Watch:
     """Sees to it that containers whose monitors were killed get new ones, with no command run.
 
-    Monitors are the zygote's children: the end of one that was killed, or failed, wakes it. Then, ever less often, and once a minute it looks
-    after them all: a monitor that an earlier zygote has started is no child of this one. Looking is a child's, so that this memory stays as it is.
+    Monitors are the zygote's children: the end of one that was killed, or failed, wakes it. Then,
+    ever less often, and once a minute it looks after them all: a monitor that an earlier zygote has
+    started is no child of this one. A child looks, so that this memory stays as it is.
     """
 
-    def __init__(self, paths, name):
+    def __init__(self, paths: Paths, name: str) -> None:
         self.paths, self.name = paths, name
         self.gap, self.last, self.next = IDLE, 0.0, time.monotonic() + IDLE
         self.reader, self.writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         _signal.set_wakeup_fd(self.writer, warn_on_full_buffer=False)
         _signal.signal(_signal.SIGCHLD, lambda *_arguments: None)
 
-    def pause(self):
+    def pause(self) -> float:
+        """Return the seconds until the next look."""
         return max(0.0, self.next - time.monotonic())
 
-    def due(self):
+    def due(self) -> bool:
+        """Tell whether it is time to look."""
         return time.monotonic() >= self.next
 
-    def reap(self):
-        """Wait for the children that have ended."""
+    def reap(self) -> None:
+        """Reap the children that have ended."""
         with contextlib.suppress(BlockingIOError):
             os.read(self.reader, 4096)
         with contextlib.suppress(ChildProcessError):
@@ -142,25 +154,26 @@ class Watch:
                 if status:
                     self._lost()
 
-    def _lost(self):
-        """A monitor that fails again at once is not what makes the looks frequent again."""
+    def _lost(self) -> None:
+        """Look soon; a monitor that fails again at once does not make the looks frequent again."""
         now = time.monotonic()
         if now - self.last >= CALM:
             self.gap, self.next = SOON, now
 
-    def look(self):
+    def look(self) -> None:
+        """Fork a child that has the containers adopted whose monitors are gone."""
         self.last = time.monotonic()
         self.next, self.gap = self.last + self.gap, min(self.gap * 2, IDLE)
         fork.child(self._adopt)
 
-    def leave(self):
-        """In a child."""
+    def leave(self) -> None:
+        """Let go, in a child, of what wakes the zygote."""
         _signal.set_wakeup_fd(-1)
         _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
         os.close(self.reader)
         os.close(self.writer)
 
-    def _adopt(self):
+    def _adopt(self) -> None:
         self.leave()
         with contextlib.suppress(OSError):
             for ident in os.listdir(self.paths.containers):
@@ -169,15 +182,22 @@ class Watch:
                         messages.ask(self.paths.run, self.name, {"op": "adopt", "id": ident})
 
 
-def _serve(paths, server, connection, limits, bed, watch):
+def _serve(
+    paths: Paths,
+    server: socket.socket,
+    connection: socket.socket,
+    limits: Limits,
+    bed: sleep.Bed | None,
+    watch: Watch,
+) -> None:
     """Fork for a request; the child never returns."""
     if not messages.from_root(connection):
         return
 
-    def live():
+    def live() -> None:
         os.close(server.fileno())
         watch.leave()
         os.setsid()
         monitor.main(paths, connection, limits, bed)
 
-    fork.child(live, failed=monitor.complain)
+    fork.child(live, failed=defects.log)

@@ -1,9 +1,11 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The zygote's program: ``python3 -I -S zygote_main.py PACKAGE BACKEND DATA RUN NAME``, and that of a monitor that wakes: ``... wake WORDS``.
+"""The zygote's program: ``python3 -I -S zygote_main.py PACKAGE BACKEND DATA RUN NAME``.
 
-It is a file of its own because what it imports has relative imports: it makes the runtime at PACKAGE importable under the
-name ``pycontainer``. BACKEND is the directory of ``_cffi_backend``, which -S hides; no other file is taken from there.
+``... PACKAGE BACKEND wake WORDS`` is that of a monitor that wakes. It is a file of its own because
+what it imports has relative imports: it makes the runtime at PACKAGE importable under the name
+``pycontainer``. BACKEND is the directory of ``_cffi_backend``, which -S hides; no other file is
+taken from there.
 """
 
 from __future__ import annotations
@@ -11,14 +13,14 @@ from __future__ import annotations
 import sys
 
 
-def bare(name, path):
-    """A package that is only a name: its own __init__ might load what a monitor does not need."""
+def bare(name: str, path: str) -> None:
+    """Make a package that is only a name: its own __init__ might load what a monitor does not need."""
     module = type(sys)(name)
     module.__path__ = [path]
     sys.modules[name] = module
 
 
-def main(package, backend, *arguments):
+def main(package: str, backend: str, *arguments: str) -> None:
     bare("pycontainer", package)
     for name in ("containers", "networks", "oci", "store"):
         bare("pycontainer." + name, f"{package}/{name}")

@@ -1,10 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which containers there are: the database's rows, found by name, id or the beginning of an id.
-
-A record is ``{"id", "name", "definition", "image", "wanted", "created"}``; its definition has, beside the options
-(options/), ``image``: the reference that the user wrote.
-"""
+"""Which containers there are: the database's rows, found by name, id or the beginning of an id."""
 
 from __future__ import annotations
 
@@ -14,11 +10,37 @@ import re
 from ...errors import Conflict, EngineError, InvalidInput, NotFound
 from ...store.database import decode, encode
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator, Mapping
+    from typing import Any, Optional, TypedDict, Union
+
+    from ...engine import Engine
+    from ..options.table import Definition
+
+    class Record(TypedDict):
+        """A container's row.
+
+        ``definition``: its options in normal form (options/), and ``image``, the reference that the
+        user wrote. ``image``: the image's id; None where the database was lost with all its copies.
+        ``wanted``: created, running, paused or stopped. ``created``: seconds since the epoch.
+        """
+
+        id: str
+        name: str
+        definition: Definition
+        image: Optional[str]
+        wanted: str
+        created: float
+
+    Row = Union[sqlite3.Row, Mapping[str, Any]]
+
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,127}")
 
 
-def check_name(name, option="name"):
-    """:raises InvalidInput: for what can't be a container's name."""
+def check_name(name: object, option: str = "name") -> str:
+    """Return a container's name as it is. :raises InvalidInput: it can't be one."""
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise InvalidInput(
             option,
@@ -29,27 +51,31 @@ def check_name(name, option="name"):
     return name
 
 
-def _record(row):
-    return dict(row, definition=decode(row["definition"])) if row else None
+def _record(row: Row) -> Record:
+    found: Record = {**row, "definition": decode(row["definition"])}  # type: ignore[typeddict-item]
+    return found
 
 
-def get(engine, name):
-    """The record of the container that is called ``name``, or None."""
-    return _record(engine.db.one("SELECT * FROM containers WHERE name = ?", name))
+def _record_or_none(row: Row | None) -> Record | None:
+    return None if row is None else _record(row)
 
 
-def by_id(engine, ident):
-    """The record of a container by its full id, or None."""
-    return _record(engine.db.one("SELECT * FROM containers WHERE id = ?", ident))
+def get(engine: Engine, name: str) -> Record | None:
+    """Return the record of the container that is called ``name``, or None."""
+    return _record_or_none(engine.db.one("SELECT * FROM containers WHERE name = ?", name))
 
 
-def find(engine, name_or_id):
-    """A container by name, full id, or the beginning of an id that only one has; a name wins.
+def by_id(engine: Engine, ident: str) -> Record | None:
+    """Return the record of a container by its full id, or None."""
+    return _record_or_none(engine.db.one("SELECT * FROM containers WHERE id = ?", ident))
+
+
+def find(engine: Engine, name_or_id: str) -> Record:
+    """Find a container by name, full id, or the beginning of an id that only one has; a name wins.
 
     :raises NotFound: there is none. :raises Conflict: several ids begin so.
     """
-    text = str(name_or_id)
-    text = text[1:] if text.startswith("/") else text
+    text = str(name_or_id).removeprefix("/")
     found = get(engine, text)
     if found is None and re.fullmatch("[0-9a-f]{1,64}", text):
         rows = engine.db.all("SELECT * FROM containers WHERE id >= ? AND id < ?", text, text + "g")
@@ -62,10 +88,13 @@ def find(engine, name_or_id):
 
 
 @contextlib.contextmanager
-def held(engine, name_or_id):
-    """Hold the lock of a container in the block, which gets its record as it is then. Check mode, which changes nothing, takes no lock.
+def held(engine: Engine, name_or_id: str) -> Iterator[Record]:
+    """Hold the lock of a container in the block, which gets its record as it is then.
 
-    :raises NotFound: there is none, or not any more when it was another task's turn before. :raises Conflict: see :func:`find`.
+    Check mode, which changes nothing, takes no lock.
+
+    :raises NotFound: there is none, or it went while another task held the lock.
+    :raises Conflict: see :func:`find`.
     """
     while True:
         before = find(engine, name_or_id)
@@ -82,8 +111,8 @@ def held(engine, name_or_id):
 
 
 @contextlib.contextmanager
-def reading(engine, record):
-    """In the block the documents of a container are read by somebody who does not hold its lock.
+def reading(engine: Engine, record: Record) -> Iterator[None]:
+    """In the block, read a container's documents without its lock.
 
     :raises NotFound: in place of any error, where another task has removed the container meanwhile.
     """
@@ -97,16 +126,16 @@ def reading(engine, record):
         ) from None
 
 
-def every(engine):
-    """All records, the youngest first."""
+def every(engine: Engine) -> list[Record]:
+    """Return all records, the youngest first."""
     return [
         _record(row)
         for row in engine.db.all("SELECT * FROM containers ORDER BY created DESC, name")
     ]
 
 
-def add(engine, record):
-    """:raises Conflict: the name is taken."""
+def add(engine: Engine, record: Record) -> None:
+    """Enter a new container. :raises Conflict: the name is taken."""
     with engine.db.transaction() as connection:
         if connection.execute(
             "SELECT 1 FROM containers WHERE name = ?", (record["name"],)
@@ -128,34 +157,38 @@ def add(engine, record):
         )
 
 
-def set_definition(engine, ident, definition):
+def set_definition(engine: Engine, ident: str, definition: Definition) -> None:
+    """Replace a container's definition."""
     engine.db.run("UPDATE containers SET definition = ? WHERE id = ?", encode(definition), ident)
 
 
-def set_wanted(engine, ident, wanted):
-    """What the container should be from now on: created, running, paused or stopped; a boot brings it back so."""
+def set_wanted(engine: Engine, ident: str, wanted: str) -> None:
+    """Set what the container should be from now on (Record.wanted); a boot brings it back so."""
     engine.db.run(
         "UPDATE containers SET wanted = ? WHERE id = ? AND wanted != ?", wanted, ident, wanted
     )
 
 
-def set_name(engine, ident, name):
-    """:raises Conflict: the name is taken."""
+def set_name(engine: Engine, ident: str, name: str) -> None:
+    """Give a container another name. :raises Conflict: the name is taken."""
     with engine.db.transaction() as connection:
         if connection.execute("SELECT 1 FROM containers WHERE name = ?", (name,)).fetchone():
             raise Conflict(f"container {name} exists already")
         connection.execute("UPDATE containers SET name = ? WHERE id = ?", (name, ident))
 
 
-def take_over(engine, old, new, name):
-    """In one step: the row of ``old`` goes, ``new`` gets its name. What ``old`` left on disk is removed by ``removal.sweep``."""
+def take_over(engine: Engine, old: str, new: str, name: str) -> None:
+    """In one step, delete the row of ``old`` and give ``new`` its name.
+
+    What ``old`` has left on disk is remove.sweep's.
+    """
     with engine.db.transaction() as connection:
         connection.execute("DELETE FROM containers WHERE id = ?", (old,))
         connection.execute("DELETE FROM id_ranges WHERE container = ?", (old,))
         connection.execute("UPDATE containers SET name = ? WHERE id = ?", (name, new))
 
 
-def forget(engine, ident):
+def forget(engine: Engine, ident: str) -> None:
     """Delete a container's row with its addresses, ports and ids."""
     with engine.db.transaction() as connection:
         for table, column in (

@@ -1,12 +1,13 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A container's state.json (docs/architecture.md): written by its monitor alone, read by all. And the lock that says that it has one.
+"""A container's state.json, written by its monitor alone and read by all; and the lock that says that it has a monitor.
 
-Lock and control socket lie beside it rather than in the directory of this boot, which others may empty: a container would get a second
-monitor then. They mean nothing after a reboot: nobody holds the lock, nobody listens.
+Lock and control socket lie beside it rather than in the directory of this boot, which others may
+empty: a container would get a second monitor then. They mean nothing after a reboot: nobody holds
+the lock, nobody listens.
 
-Only an exit is made durable: what is written while a container runs is void after a reboot anyway, and an fsync costs
-as much as a whole start.
+Only an exit is made durable. What is written while a container runs is void after a reboot anyway,
+and an fsync costs as much as a whole start.
 """
 
 from __future__ import annotations
@@ -20,13 +21,98 @@ import time
 from ...kernel.processes.procfs import boot_id, start_time
 from ...store import files
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Optional, TypedDict
+
+    from ...store.paths import Paths
+
+    class Attachment(TypedDict):
+        """A link to a network, as networks/addresses.py reserved it.
+
+        ``bridge``, ``ifname``: names of the bridge and of the link's end on the host. ``address``:
+        "172.20.0.2/16". ``gateway``: an address, None on an internal network. ``mtu``: bytes.
+        """
+
+        network: str
+        bridge: str
+        ifname: str
+        address: str
+        gateway: Optional[str]
+        mac: str
+        mtu: int
+
+    class Port(TypedDict):
+        """A published port. ``host_ip``: "0.0.0.0" for all. ``protocol``: tcp or udp."""
+
+        host_ip: str
+        host_port: int
+        container_port: int
+        protocol: str
+
+    class Network(TypedDict):
+        """``mode``: bridge, none, host or container:<id>."""
+
+        mode: str
+        attachments: list[Attachment]
+        ports: list[Port]
+
+    class Check(TypedDict):
+        """One health check: ``start`` and ``end`` in seconds since the epoch; -1: no exit code."""
+
+        start: float
+        end: float
+        exit_code: int
+        output: str
+
+    class Health(TypedDict):
+        """``status``: starting, healthy or unhealthy. ``log``: the last checks, the oldest first."""
+
+        status: str
+        failing_streak: int
+        log: list[Check]
+
+    class _Required(TypedDict):
+        status: str
+        pid: int
+        pid_start: int
+        boot: str
+        exit_code: Optional[int]
+        signal: Optional[int]
+        oom_killed: bool
+        error: str
+        warnings: list[str]
+        started_at: Optional[float]
+        finished_at: Optional[float]
+        restarts: int
+        health: Optional[Health]
+        cgroup: dict[str, str]
+        network: Optional[Network]
+
+    class RunState(_Required, total=False):
+        """A container's last run.
+
+        ``status``: created, starting, running, restarting or exited. ``pid``: process 1's on the
+        host, or 0. ``pid_start``: its start time (clock ticks, proc_pid_stat(5), field 22).
+        ``boot``: the boot's id. ``exit_code``: None before an end, and where nobody saw it.
+        ``error``, ``warnings``: sentences. ``started_at``, ``finished_at``: seconds since the
+        epoch. ``restarts``: by the policy, since the last start. ``cgroup``: ``{mount point of a
+        hierarchy: absolute path}``. ``network``: what was set up, None for nothing. ``command``:
+        argv of the host's command. ``stopping``: whether a user's stop is under way.
+        """
+
+        command: Optional[list[str]]
+        stopping: bool
+
+
 NAME = "state.json"
 LOCK = "monitor.lock"
 SOCKET = "control.sock"
+UNDER_WAY = ("running", "starting", "restarting")  # statuses that need a monitor
 
 
-def blank():
-    """The state of a container that never ran."""
+def blank() -> RunState:
+    """Return the state of a container that never ran."""
     return {
         "status": "created",
         "pid": 0,
@@ -46,20 +132,26 @@ def blank():
     }
 
 
-def read(paths, ident):
-    """The state as last written, or that of a container that never ran. A file that a power loss left empty counts as none."""
+def read(paths: Paths, ident: str) -> RunState:
+    """Return the state as last written, or that of a container that never ran.
+
+    A file that a power loss left empty counts as none.
+    """
     for attempt in range(3):
         try:
-            return dict(
-                blank(), **(files.read_json(os.path.join(paths.container(ident), NAME)) or {})
-            )
+            found = files.read_json(os.path.join(paths.container(ident), NAME)) or {}
+            return {**blank(), **found}
         except ValueError:  # it may just be written over (write)
             time.sleep(0.001 * attempt)
     return blank()
 
 
-def write(paths, ident, state, durable=False):
-    """Replace the state. On a full disk it is written over the one before, which needs no room, but can be cut off by the loss of power."""
+def write(paths: Paths, ident: str, state: RunState, durable: bool = False) -> None:
+    """Replace the state.
+
+    On a full disk it is written over the one before, which needs no room, but can be cut off by a
+    loss of power.
+    """
     path = os.path.join(paths.container(ident), NAME)
     try:
         files.write_json(path, state, durable=durable)
@@ -69,29 +161,36 @@ def write(paths, ident, state, durable=False):
         files.write_over(path, files.as_json(state), durable)
 
 
-def alive(state):
-    """Whether process 1 of the state is there now, and is the one that was started."""
+def alive(state: RunState) -> bool:
+    """Tell whether process 1 of the state is there now, and is the one that was started."""
     if not state["pid"] or state["boot"] != boot_id():
         return False
-    return start_time(state["pid"]) == state["pid_start"]
+    return bool(start_time(state["pid"]) == state["pid_start"])
 
 
-def forsaken(paths, ident):
-    """Whether there is something to watch and nobody does: it was started in this boot, has not ended by its state, and has no monitor."""
+def forsaken(paths: Paths, ident: str) -> bool:
+    """Tell whether there is something to watch and nobody does.
+
+    It was started in this boot, has not ended by its state, and has no monitor.
+    """
     if monitored(paths, ident):
         return False
     now = read(paths, ident)
-    return now["boot"] == boot_id() and now["status"] in ("running", "starting", "restarting")
+    return bool(now["boot"] == boot_id()) and now["status"] in UNDER_WAY
 
 
-def _lock(fd, command, kind):
-    """fcntl(2) with a lock on the whole file that belongs to the open file description; returns the kind of lock found."""
+def _lock(fd: int, command: int, kind: int) -> int:
+    """Lock a whole file for its open file description (fcntl(2)); returns the kind of lock found."""
     request = struct.pack("hhqqi", kind, os.SEEK_SET, 0, 0, 0)
-    return struct.unpack("hhqqi", fcntl.fcntl(fd, command, request))[0]
+    found: int = struct.unpack("hhqqi", fcntl.fcntl(fd, command, request))[0]
+    return found
 
 
-def monitored(paths, ident):
-    """Whether a monitor lives: it holds a lock, which the kernel drops however it dies. Asking takes no lock."""
+def monitored(paths: Paths, ident: str) -> bool:
+    """Tell whether a monitor lives: it holds a lock, which the kernel drops however it dies.
+
+    Asking takes no lock.
+    """
     try:
         fd = os.open(os.path.join(paths.container(ident), LOCK), os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -102,8 +201,8 @@ def monitored(paths, ident):
         os.close(fd)
 
 
-def take_lock(paths, ident):
-    """Become the container's monitor: the open lock, to be kept; None where there is one already."""
+def take_lock(paths: Paths, ident: str) -> int | None:
+    """Become the container's monitor; returns the open lock, to be kept. None: there is one already."""
     fd = os.open(
         os.path.join(paths.container(ident), LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
     )

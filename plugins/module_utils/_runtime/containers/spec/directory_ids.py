@@ -15,6 +15,10 @@ import subprocess
 from ...untrusted import files
 from ...untrusted.text import printable
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    Range = tuple[int, int]  # (first, end): ids from first to end - 1
+
 NSSWITCH, SSSD = "/etc/nsswitch.conf", ("/etc/sssd/sssd.conf", "/etc/sssd/conf.d/*.conf")
 LOCAL = {"files", "compat", "db", "systemd", "altfiles", "cache", "extrausers", "mymachines"}
 MAPPED = (
@@ -28,7 +32,7 @@ SAMPLES, PATIENCE = (
 LARGEST = 1 << 20
 
 
-def is_used():
+def is_used() -> bool:
     """Whether users or groups of this host may come from elsewhere than its own files."""
     for line in _text(NSSWITCH).splitlines():
         database, _colon, sources = line.partition("#")[0].partition(":")
@@ -40,7 +44,7 @@ def is_used():
     return False
 
 
-def reserved():
+def reserved() -> list[Range]:
     """``[(first, end)]`` of the ids that SSSD's domains take from."""
     found = []
     for path in (path for pattern in SSSD for path in glob.glob(pattern)):
@@ -60,7 +64,7 @@ def reserved():
     return found
 
 
-def somebody(first, size):
+def somebody(first: int, size: int) -> str:
     """Whom the directory has among the ids from ``first`` on, as a sentence's part: ``the user alice (id 1879048200)``; "" where it names nobody.
 
     A sample is looked up: the first, the last and some between.
@@ -90,11 +94,11 @@ def somebody(first, size):
     return ""
 
 
-def _number(text, otherwise):
+def _number(text: str | None, otherwise: int) -> int:
     return int(text) if text and text.strip().isdecimal() else otherwise
 
 
-def _text(path):
+def _text(path: str) -> str:
     try:
         return files.read(path, LARGEST, links=True).decode("utf-8", "replace")
     except files.Unacceptable:

@@ -1,6 +1,9 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A created container as its monitor sees it: config.json and run.json, read and checked."""
+"""run.json, what a monitor needs beside config.json; and a created container as its monitor sees it.
+
+The monitors import this file: it needs no database.
+"""
 
 from __future__ import annotations
 
@@ -9,67 +12,148 @@ import os
 from ...errors import ContainerFailed, NotFound
 from ...oci.spec.document import NAMESPACES, Document
 from ...store import files
-from ..records import state as states
+from ..records import state
+from . import own_annotations
 
-USER, GROUPS, JOIN = "org.pycontainer.user", "org.pycontainer.groups", "org.pycontainer.join."
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Optional, TypedDict
+
+    from ...store.paths import Paths
+    from ..records.state import Network
+
+    class Log(TypedDict):
+        """``driver``: json-file or none. ``max_size``: bytes of a file, None for no limit."""
+
+        driver: str
+        max_size: Optional[int]
+        max_file: int
+
+    class Restart(TypedDict):
+        """``policy``: no, on-failure, always or unless-stopped. ``retries``: None for no limit."""
+
+        policy: str
+        retries: Optional[int]
+
+    class _HealthCheck(TypedDict):
+        test: list[str]
+        interval: float
+        timeout: float
+        start_period: float
+        start_interval: float
+        retries: int
+
+    class HealthCheck(_HealthCheck, total=False):
+        """A health check as Docker has it; all times in seconds.
+
+        ``test``: ["CMD", word ...] or ["CMD-SHELL", line]. ``shell``: the words of the image's
+        SHELL, where it has one.
+        """
+
+        shell: list[str]
+
+    class Stop(TypedDict):
+        """``signal``: its name. ``timeout``: seconds until SIGKILL, -1 for never."""
+
+        signal: str
+        timeout: int
+
+    class RunFile(TypedDict):
+        """run.json. ``layers``: absolute paths of directories or files, topmost first.
+
+        Written when a container is created, and whenever a live option changes.
+        """
+
+        id: str
+        name: str
+        layers: list[str]
+        network: Network
+        log: Log
+        restart: Restart
+        health: Optional[HealthCheck]
+        stop: Stop
+        init: bool
+        tty: bool
+        interactive: bool
+        auto_remove: bool
+
+
+NAME = "run.json"
+
+
+def read(paths: Paths, ident: str) -> RunFile:
+    """Read run.json. :raises NotFound: the container was never created."""
+    found: RunFile | None = files.read_json(os.path.join(paths.container(ident), NAME))
+    if found is None:
+        raise NotFound(f"container {ident} has not been created: its run.json is missing")
+    return found
+
+
+def read_or_empty(paths: Paths, ident: str) -> RunFile:
+    """Read run.json; an empty document where there is none, in which no key is found."""
+    found: RunFile = files.read_json(os.path.join(paths.container(ident), NAME), {})
+    return found
+
+
+def write(paths: Paths, ident: str, run: RunFile, durable: bool = True) -> None:
+    """Replace run.json."""
+    files.write_json(os.path.join(paths.container(ident), NAME), run, durable)
 
 
 class Bundle(Document):
-    """``config`` (OCI runtime-spec document) and ``run`` (docs/architecture.md) of one container.
+    """A created container: its config.json, read and checked, and its run.json.
 
-    :raises NotFound: when the container was never created. :raises Unsupported: naming what can't be done.
+    :ivar run: its RunFile. :ivar directory: what of it survives a reboot. :ivar run_directory: what
+        is of this boot.
+    :raises NotFound: it was never created. :raises Unsupported: naming what can't be done.
     """
 
-    def __init__(self, paths, ident):
+    def __init__(self, paths: Paths, ident: str) -> None:
         self.paths, self.ident = paths, ident
         self.directory, self.run_directory = paths.container(ident), paths.container_run(ident)
-        config = files.read_json(os.path.join(self.directory, "config.json"))
+        config: dict[str, Any] | None = files.read_json(os.path.join(self.directory, "config.json"))
         if config is None:
             raise NotFound(f"container {ident} has not been created: its config.json is missing")
-        self.run = read_run(paths, ident)
+        self.run = read(paths, ident)
         super().__init__(config)
 
     @property
-    def user(self):
-        """``user[:group]`` as the container's definition has it, or None: to be looked up in the image's own files."""
-        return self.annotations.get(USER)
-
-    @property
-    def groups(self):
-        """The names or numbers of further groups."""
-        return [group for group in self.annotations.get(GROUPS, "").split(",") if group]
-
-    @property
-    def namespaces(self):
-        """As Document's, where a path may also be ``container:<id>``."""
-        found = super().namespaces
-        for kind in NAMESPACES:
-            other = self.annotations.get(JOIN + kind)
-            if other:
-                found[kind] = "container:" + other
+    def user(self) -> str | None:
+        """``user[:group]`` as the definition has it, to be looked up in the image's own files."""
+        found: str | None = self.annotations.get(own_annotations.USER)
         return found
 
-    def namespace_path(self, kind, path):
+    @property
+    def groups(self) -> list[str]:
+        """The names or numbers of further groups."""
+        return [
+            group for group in self.annotations.get(own_annotations.GROUPS, "").split(",") if group
+        ]
+
+    @property
+    def namespaces(self) -> dict[str, str]:
+        """As Document's, where a path may also be ``container:<id>``."""
+        found: dict[str, str] = super().namespaces
+        joins = own_annotations.joins(self.config)
+        for kind in NAMESPACES:
+            if kind in joins:
+                found[kind] = "container:" + joins[kind]
+        return found
+
+    def namespace_path(self, kind: str, path: str) -> str:  # type: ignore[override]
+        """Return the path of a namespace to join. :raises ContainerFailed: its container does not run."""
         if not path.startswith("container:"):
             return path
         other = path[len("container:") :]
-        state = states.read(self.paths, other)
-        if not states.alive(state):
+        now = state.read(self.paths, other)
+        if not state.alive(now):
             raise ContainerFailed(
-                f"can't join the {kind} namespace of container "
-                f"{read_run(self.paths, other)['name']}: it does not run"
+                f"can't join the {kind} namespace of container {read(self.paths, other)['name']}: "
+                "it does not run"
             )
-        return "/proc/%d/ns/%s" % (state["pid"], NAMESPACES[kind][0])
+        return f"/proc/{now['pid']}/ns/{NAMESPACES[kind][0]}"
 
-    def cgroup_parent(self):
-        """The parent of the container's cgroup in linux.cgroupsPath, or None where that is the engine's own."""
+    def cgroup_parent(self) -> str | None:
+        """Return the parent of the container's cgroup; None where that is the engine's own."""
         parent = os.path.dirname(self.linux.get("cgroupsPath") or "").strip("/")
         return None if parent in ("", "pycontainer") else parent
-
-
-def read_run(paths, ident):
-    """run.json. :raises NotFound: when the container was never created."""
-    run = files.read_json(os.path.join(paths.container(ident), "run.json"))
-    if run is None:
-        raise NotFound(f"container {ident} has not been created: its run.json is missing")
-    return run

@@ -22,6 +22,16 @@ from ...store.files import Damaged, read_json
 from ...untrusted import trees
 from ..options import security, storage
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ...engine import Engine
+    from ..options.table import Definition
+    from ..records.catalog import Record
+
+    Labels = tuple[str, str]  # of a container's process, of its files
+
 # Relabelling one of these would take the host's own services what is theirs; Docker refuses most of them, too.
 _OF_THE_HOST = (
     "/",
@@ -55,7 +65,7 @@ _OF_THE_HOST = (
 _FILES = ("hostname", "hosts", "resolv.conf")
 
 
-def wanted(engine, definition):
+def wanted(engine: Engine, definition: Definition) -> bool:
     """Whether a container is to have labels: because its options say so, or the host's setting ``selinux``."""
     options = security.labels(definition)
     if options:
@@ -63,12 +73,12 @@ def wanted(engine, definition):
     return not _powerful(definition) and is_default(engine)
 
 
-def is_default(engine):
+def is_default(engine: Engine) -> bool:
     """Whether this host's containers have labels that name none."""
     return selinux.enabled() and settings.read(engine.paths.config)["selinux"]
 
 
-def _powerful(definition):
+def _powerful(definition: Definition) -> bool:
     """Docker's: one that is privileged, or sees the host's processes or its memory, has none unless its options name one."""
     return (
         definition.get("privileged")
@@ -77,7 +87,7 @@ def _powerful(definition):
     )
 
 
-def of(engine, record, joins):
+def of(engine: Engine, record: Record, joins: dict[str, str]) -> Labels | None:
     """``(label of its process, label of its files)`` of a container; None where it is to have none.
 
     :param joins: as of sharing.resolve: who shares a namespace has the other's level. :raises HostError:
@@ -99,21 +109,21 @@ def of(engine, record, joins):
     )
 
 
-def _text(*parts):
+def _text(*parts: str | None) -> str:
     return ":".join(part for part in parts if part)
 
 
-def level_of(context):
+def level_of(context: str) -> str:
     """The level of a context, '' where it has none; a level may hold colons itself."""
     return "".join(context.split(":", 3)[3:])
 
 
-def at_level(context, level):
+def at_level(context: str, level: str | None) -> str:
     """A context at another level; None for none."""
     return _text(*context.split(":", 3)[:3], level)
 
 
-def _level(engine, ident, joins):
+def _level(engine: Engine, ident: str, joins: dict[str, str]) -> str:
     """The one that it has already, or of the container whose processes or memory it shares, or one that no other has."""
     for other in [ident] + [joins[kind] for kind in ("pid", "ipc") if kind in joins]:
         level = _of_document(engine, other)
@@ -126,7 +136,7 @@ def _level(engine, ident, joins):
             return level
 
 
-def _of_document(engine, ident):
+def _of_document(engine: Engine, ident: str) -> str:
     label = ""
     with contextlib.suppress(Damaged):  # another's, perhaps: it has none that could be taken twice
         label = (
@@ -138,7 +148,7 @@ def _of_document(engine, ident):
     return level_of(label)
 
 
-def put_into(config, labels):
+def put_into(config: dict[str, Any], labels: Labels | None) -> bool:
     """Write a container's labels into its document; whether that changed it."""
     before = config["process"].pop("selinuxLabel", None), config["linux"].pop("mountLabel", None)
     if labels is not None:
@@ -146,7 +156,7 @@ def put_into(config, labels):
     return before != (labels or (None, None))
 
 
-def relabel(engine, record, labels, mounted):
+def relabel(engine: Engine, record: Record, labels: Labels, mounted: dict[str, str]) -> None:
     """Give a container what it is to use: the files that the engine makes for it, its volumes, what modes z and Z name.
 
     :param labels: as of ``of``; :param mounted: ``{target: name}`` of its volumes. :raises HostError:
@@ -198,7 +208,7 @@ def relabel(engine, record, labels, mounted):
                 ) from None
 
 
-def is_the_hosts(path):
+def is_the_hosts(path: str) -> bool:
     """Whether a path is, or a volume shows, a directory that services of the host use."""
     there = os.stat(path)
     return any(
@@ -206,7 +216,7 @@ def is_the_hosts(path):
     )
 
 
-def check(engine, definition):
+def check(engine: Engine, definition: Definition) -> None:
     """What of a definition the host's policy has not. :raises Unsupported: InvalidInput:"""
     options = security.labels(definition)
     for key, value in options.items():

@@ -10,12 +10,20 @@ import os
 from ...errors import Conflict, InvalidInput, NotFound
 from ...store.files import Damaged, read_json
 from ..records import catalog
-from . import document
+from . import own_annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from ...engine import Engine
+    from ..options.table import Definition
+    from ..records.catalog import Record
 
 OPTIONS = {"network": "network_mode", "pid": "pid_mode", "ipc": "ipc_mode"}
 
 
-def names(engine, definition):
+def names(engine: Engine, definition: Definition) -> list[str]:
     """The containers that a definition names to join, by their names; as the definition has them where there is none yet."""
     modes = [definition.get(option) or "" for option in OPTIONS.values()]
     return [
@@ -23,20 +31,20 @@ def names(engine, definition):
     ]
 
 
-def _name(engine, said):
+def _name(engine: Engine, said: str) -> str:
     """The name of a container that was said by its name, its id or the beginning of it."""
     found = _find(engine, said)
     return said if found is None else found["name"]
 
 
-def _find(engine, said):
+def _find(engine: Engine, said: str) -> Record | None:
     try:
         return catalog.find(engine, said)
     except (Conflict, NotFound):
         return None
 
 
-def respelled(engine, now, wanted):
+def respelled(engine: Engine, now: Definition, wanted: Definition) -> Definition:
     """``now`` with each container that it joins named as in ``wanted``: by name or by id is no difference."""
     result = dict(now)
     for option in OPTIONS.values():
@@ -48,7 +56,12 @@ def respelled(engine, now, wanted):
     return result
 
 
-def resolve(engine, definition, own_name=None, coming=()):
+def resolve(
+    engine: Engine,
+    definition: Definition,
+    own_name: str | None = None,
+    coming: Collection[str] = (),
+) -> dict[str, str]:
     """``{"network" | "pid" | "ipc": id}`` of the containers that a definition joins.
 
     :param coming: names of containers that are about to be made: left out of the result.
@@ -74,7 +87,7 @@ def resolve(engine, definition, own_name=None, coming=()):
     return found
 
 
-def _check_shared(option, kind, other):
+def _check_shared(option: str, kind: str, other: Record) -> None:
     mode = other["definition"].get(OPTIONS[kind]) or ""
     if mode.startswith("container:") or mode == "host":
         raise Conflict(
@@ -87,7 +100,7 @@ def _check_shared(option, kind, other):
         )
 
 
-def users(engine, record):
+def users(engine: Engine, record: Record) -> list[tuple[str, str]]:
     """``[(name, option)]`` of the containers that have a namespace of this one."""
     found = []
     for other in catalog.every(engine):
@@ -100,13 +113,9 @@ def users(engine, record):
     return found
 
 
-def recorded(engine, ident):
+def recorded(engine: Engine, ident: str) -> dict[str, str]:
     """What the container's documents say: the joins as they were resolved when it was made."""
     config = {}
     with contextlib.suppress(Damaged):
         config = read_json(os.path.join(engine.paths.container(ident), "config.json"), {})
-    return {
-        kind: config["annotations"][document.JOIN + kind]
-        for kind in OPTIONS
-        if document.JOIN + kind in config.get("annotations", {})
-    }
+    return {kind: other for kind, other in own_annotations.joins(config).items() if kind in OPTIONS}

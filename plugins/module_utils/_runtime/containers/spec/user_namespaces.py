@@ -24,7 +24,20 @@ from ...store.database import decode
 from ...store.files import read_json, write_whole
 from ..options import network, security, storage
 from . import directory_ids as directory
-from . import document
+from . import own_annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from ...engine import Engine
+    from ..options.table import Definition
+    from ..records.catalog import Record
+    from .directory_ids import Range
+
+    Extents = list[tuple[int, int, int]]  # [(first inside, first outside, size)]
+    Maps = tuple[Extents, Extents]  # of uids, of gids
 
 # Ids that no distribution gives to users, above those that systemd's containers take (0x6FFFFFFF is their last) and that directories
 # give by default (2,000,200,000), and below 2^31, which some programs take for a sign. When these are all taken, those from LOWEST on.
@@ -48,7 +61,7 @@ CONFINED = {
 # ------------------------------------------------------------------------------------------------------- what a container has
 
 
-def maps(engine, record, joined):
+def maps(engine: Engine, record: Record, joined: dict[str, str]) -> tuple[Maps | None, str | None]:
     """``((uid extents, gid extents) or None, id of the container whose namespace it is or None)`` of a container that is there.
 
     :param record: see catalog. :param joined: ``{kind: id}`` of the containers whose namespaces it enters (sharing.resolve).
@@ -69,32 +82,33 @@ def maps(engine, record, joined):
     return (extents, extents), None
 
 
-def of_documents(config):
+def of_documents(config: dict[str, Any]) -> Maps | None:
     """``(uid extents, gid extents)`` by a container's config.json, None where it has the host's namespace."""
     linux = config.get("linux", {})
     if not linux.get("uidMappings"):
         return None
-    return tuple(
+    uids, gids = (
         [(entry["containerID"], entry["hostID"], entry["size"]) for entry in linux[name]]
         for name in ("uidMappings", "gidMappings")
     )
+    return uids, gids
 
 
-def of_others(engine, joined):
+def of_others(engine: Engine, joined: dict[str, str]) -> tuple[str | None, Maps | None]:
     """``(id, extents)`` of the container whose user namespace is joined with its others; (None, None) where all have the host's.
 
     :raises Conflict: two of them have different ones.
     """
-    found = {}
+    found: dict[str, tuple[str, Maps]] = {}
     for kind, ident in sorted(joined.items()):
         config = read_json(os.path.join(engine.paths.container(ident), "config.json"), {})
-        owner, chain = ident, config.get("annotations", {}).get(document.JOIN + "user")
+        owner, chain = ident, own_annotations.joins(config).get("user")
         while chain:
             owner, config = (
                 chain,
                 read_json(os.path.join(engine.paths.container(chain), "config.json"), {}),
             )
-            chain = config.get("annotations", {}).get(document.JOIN + "user")
+            chain = own_annotations.joins(config).get("user")
         extents = of_documents(config)
         if extents is not None:
             found.setdefault(owner, (ident, extents))
@@ -106,7 +120,7 @@ def of_others(engine, joined):
     return next(iter(found.values()), (None, None))
 
 
-def host_root(engine, record):
+def host_root(engine: Engine, record: Record) -> tuple[int, int]:
     """The host's ``(uid, gid)`` of a container's root."""
     from ...oci.spec.id_maps import Maps
 
@@ -118,7 +132,9 @@ def host_root(engine, record):
 # -------------------------------------------------------------------------------------------------------- what it is to have
 
 
-def why_host(engine, definition, image, joined):
+def why_host(
+    engine: Engine, definition: Definition, image: dict[str, Any], joined: dict[str, str]
+) -> str:
     """Why a container that asks for no user namespace gets the host's, as a sentence; "" when it gets its own.
 
     :param image: its image's config. :param joined: see :func:`maps`.
@@ -133,7 +149,7 @@ def why_host(engine, definition, image, joined):
     return supported(engine) or _by_mounts(engine, definition)
 
 
-def check(engine, definition, joined):
+def check(engine: Engine, definition: Definition, joined: dict[str, str]) -> None:
     """What a task asks for by ``userns_mode`` or ``uidmap`` must work. :raises InvalidInput, Unsupported:"""
     mode, given = definition.get("userns_mode"), security.maps(definition)
     if mode == "host" or (mode is None and given is None):
@@ -159,7 +175,9 @@ def check(engine, definition, joined):
         raise Unsupported(f"{option} {value}: {reason}")
 
 
-def planned(engine, definition, image, joined):
+def planned(
+    engine: Engine, definition: Definition, image: dict[str, Any], joined: dict[str, str]
+) -> tuple[bool, str]:
     """``(whether it is the host's, why)`` of a container that is not there yet."""
     mode = definition.get("userns_mode")
     if mode == "host":
@@ -170,7 +188,7 @@ def planned(engine, definition, image, joined):
     return bool(reason), reason
 
 
-def assign(engine, record, image, joined):
+def assign(engine: Engine, record: Record, image: dict[str, Any], joined: dict[str, str]) -> None:
     """Enter the ids of a new container in the store, where it gets a namespace of its own.
 
     :raises Conflict: when none are free.
@@ -184,7 +202,8 @@ def assign(engine, record, image, joined):
         return
     size = int(mode.partition("=")[2]) if mode and "=" in mode else security.AUTO_SIZE
     places, named = pool(engine)
-    avoided, asked, met = [] if named else directory.reserved(), set(), ""
+    avoided, met = [] if named else directory.reserved(), ""
+    asked: set[int] = set()
     ask = directory.is_used()
     while True:  # a directory is not asked while others wait for the store
         with engine.db.transaction(
@@ -214,13 +233,13 @@ def assign(engine, record, image, joined):
         asked.add(first)
 
 
-def release(engine, ident):
+def release(engine: Engine, ident: str) -> None:
     """Free a container's ids."""
     if engine.db.one("SELECT 1 FROM id_ranges WHERE container = ?", ident):
         engine.db.run("DELETE FROM id_ranges WHERE container = ?", ident)
 
 
-def by_option(definition):
+def by_option(definition: Definition) -> str:
     """Why a definition alone leads to the host's namespace, "" where it does not."""
     if definition.get("privileged"):
         return "privileged"
@@ -235,13 +254,13 @@ def by_option(definition):
     return f"capabilities: {beyond[0]}, which has no effect in another one" if beyond else ""
 
 
-def _by_others(engine, definition, joined):
+def _by_others(engine: Engine, definition: Definition, joined: dict[str, str]) -> str:
     if joined and of_others(engine, joined)[0] is None:
         return "a container that it joins has it"
     return ""
 
 
-def _by_user(definition, image):
+def _by_user(definition: Definition, image: dict[str, Any]) -> str:
     words = [
         word
         for part in [definition.get("user") or image.get("User") or ""]
@@ -260,7 +279,7 @@ def _by_user(definition, image):
     )
 
 
-def _by_mounts(engine, definition):
+def _by_mounts(engine: Engine, definition: Definition) -> str:
     """Whether the owners of all that is bind-mounted can be mapped: asked of the kernel, on copies that nobody sees."""
     wanted = [
         (entry["source"], entry["source"])
@@ -292,7 +311,7 @@ def _by_mounts(engine, definition):
     return ""
 
 
-def _can_map(path, userns_fd):
+def _can_map(path: str, userns_fd: int) -> bool:
     try:
         fd = mounts.bind(path)
     except OSError:
@@ -309,7 +328,7 @@ def _can_map(path, userns_fd):
 # ------------------------------------------------------------------------------------------------------------- what there is
 
 
-def supported(engine):
+def supported(engine: Engine) -> str:
     """Why this host's kernel can't show layers with mapped owners, as a sentence; "" when it can. Tried once for each boot."""
     path = os.path.join(engine.paths.run, "userns.json")
     known = read_json(path)
@@ -326,7 +345,7 @@ def supported(engine):
     return known["reason"]
 
 
-def _try(engine):
+def _try(engine: Engine) -> str:
     if procfs.kernel_version() < (5, 19):
         return "layers with mapped owners need Linux 5.19"
     parent = engine.paths.tmp if os.path.isdir(engine.paths.tmp) else "/var/tmp"
@@ -354,7 +373,7 @@ def _try(engine):
             os.close(root)
 
 
-def taken(engine):
+def taken(engine: Engine) -> list[Range]:
     """``[(first, end)]`` of ids that are somebody's: of other containers, of lines in /etc/subuid and /etc/subgid, of users."""
     ranges = [
         (row["first"], row["first"] + row["size"])
@@ -378,7 +397,7 @@ def taken(engine):
     return ranges
 
 
-def subordinate(path):
+def subordinate(path: str) -> list[tuple[str, int, int]]:
     """The lines of subuid(5) or subgid(5): ``[(name, first, size)]``."""
     return [
         (words[0], int(words[1]), int(words[2]))
@@ -387,7 +406,7 @@ def subordinate(path):
     ]
 
 
-def pool(engine):
+def pool(engine: Engine) -> tuple[list[Range], bool]:
     """``([(first, end)] of the ids that containers may get, whether the administrator has named them)``.
 
     Those of the setting ``container_ids``, else of the user ``pycontainer`` in both files, else the engine's own.
@@ -407,7 +426,7 @@ def pool(engine):
     return own or [(FIRST, END), (LOWEST, FIRST)], bool(own)
 
 
-def free(ranges, places, size):
+def free(ranges: Iterable[Range], places: Iterable[Range], size: int) -> int | None:
     """The lowest first id of ``size`` that are in none of ``ranges``, in one of ``places``; None when there are none."""
     for low, high in places:
         first = low
@@ -419,7 +438,7 @@ def free(ranges, places, size):
     return None
 
 
-def _lines(path):
+def _lines(path: str) -> list[list[str]]:
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             return [line.strip().split(":") for line in file]

@@ -10,9 +10,25 @@ from ...errors import EngineError
 from ...kernel.isolation import capabilities
 from ...store.database import decode
 from ..options import network, security, storage
-from ..spec import document, files, selinux_labels, user_namespaces
-from ..spec import security as spec_security
+from ..spec import (
+    config_json,
+    confinement,
+    container_files,
+    own_annotations,
+    selinux_labels,
+    user_namespaces,
+)
 from . import executed_places
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from ...engine import Engine
+    from ...store.paths import Paths
+    from ..options.table import Definition
+    from ..records.catalog import Record
 
 NAMESPACES = {
     "cgroup": "cgroupns_mode",
@@ -87,7 +103,9 @@ TELLING = (
 _SOCKETS = ("docker.sock", "containerd.sock", "podman.sock", "crio.sock", "control.sock")
 
 
-def describe(engine, definition, host_user, reason=""):
+def describe(
+    engine: Engine, definition: Definition, host_user: bool, reason: str = ""
+) -> dict[str, Any]:
     """The ``Security`` of a container, in the module's documentation.
 
     :param host_user: whether its root is the host's. :param reason: why, where that is not by ``userns_mode``.
@@ -116,9 +134,9 @@ def describe(engine, definition, host_user, reason=""):
         for name in definition.get("capabilities", ())
         if name not in capabilities.DOCKER_DEFAULT
     ]
-    seccomp = settings.get("seccomp", "unconfined" if privileged else "default")
-    allowed, refuses = _beyond_default(definition, seccomp)
-    seccomp = seccomp == "unconfined" or not refuses
+    filtered = settings.get("seccomp", "unconfined" if privileged else "default")
+    allowed, refuses = _beyond_default(definition, filtered)
+    seccomp = filtered == "unconfined" or not refuses
     profile = settings.get("apparmor") == "unconfined"
     bare = "disable" in security.labels(definition) and selinux_labels.is_default(engine)
     paths = privileged or settings.get("systempaths") == "unconfined"
@@ -191,7 +209,7 @@ def describe(engine, definition, host_user, reason=""):
     }
 
 
-def _beyond_default(definition, profile):
+def _beyond_default(definition: Definition, profile: str) -> tuple[list[str], bool]:
     """``(system calls that a profile allows and the default refuses, whether it refuses any that the default refuses)``.
 
     One that the default allows with some arguments, and the profile with all, counts.
@@ -200,18 +218,20 @@ def _beyond_default(definition, profile):
         return [], True
     from ...kernel.seccomp import default_profile, syscall_numbers
 
-    host, caps = document.Surroundings("", ""), spec_security.capabilities(definition)
+    host, caps = config_json.Surroundings("", ""), confinement.capabilities(definition)
     try:
-        given = spec_security.seccomp(definition, caps, host.kernel, host.machine)
+        given = confinement.seccomp(definition, caps, host.kernel, host.machine)
         usual = default_profile.default_profile(caps, host.kernel, host.machine)
     except EngineError:  # the start says what is wrong with it
+        return [], True
+    if given is None:
         return [], True
     refused = set(syscall_numbers.numbers(host.machine)) - _allowed(usual, ())
     allowed = _allowed(given, refused) & refused
     return sorted(allowed, key=lambda name: (name not in TELLING, name)), allowed != refused
 
 
-def _allowed(profile, every):
+def _allowed(profile: dict[str, Any], every: Iterable[str]) -> set[str]:
     """The system calls that a profile lets pass with whatever arguments. :param every: those that ``defaultAction`` is for."""
     passed = {
         name
@@ -229,21 +249,23 @@ def _allowed(profile, every):
     }
 
 
-def of_container(engine, record, definition=None):
+def of_container(
+    engine: Engine, record: Record, definition: Definition | None = None
+) -> dict[str, Any]:
     """The same of a container that is there. :param definition: what it is to become, its own where None."""
     definition = record["definition"] if definition is None else definition
-    config = files.read_config(engine, record["id"])
-    host_user = user_namespaces.of_documents(config) is None and not config.get(
-        "annotations", {}
-    ).get(document.JOIN + "user")
+    config = container_files.read_config(engine, record["id"])
+    host_user = user_namespaces.of_documents(config) is None and not own_annotations.joins(
+        config
+    ).get("user")
     return describe(engine, definition, host_user, user_namespaces.by_option(definition))
 
 
-def _mode(definition, option):
+def _mode(definition: Definition, option: str) -> str | None:
     return network.mode_of(definition) if option == "network_mode" else definition.get(option)
 
 
-def _sources(engine, definition):
+def _sources(engine: Engine, definition: Definition) -> list[tuple[str, bool]]:
     """``(path of the host, read-only)`` of all that is bind-mounted, by volumes too."""
     found = []
     for entry in storage.mounts_of(definition):
@@ -261,7 +283,7 @@ def _sources(engine, definition):
     return found
 
 
-def is_sensitive(paths, source):
+def is_sensitive(paths: Paths, source: str) -> bool:
     """Whether a path of the host leads to more of it than what lies there."""
     below = _BELOW + (paths.data, paths.run)
     for path in (os.path.normpath(source), os.path.realpath(source)):

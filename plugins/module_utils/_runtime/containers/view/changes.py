@@ -20,13 +20,20 @@ from ...layers.tar import writer
 from ...reconcile import Plan
 from ...untrusted import files, trees
 from ..records import image
-from ..spec import files as documents
+from ..spec import container_files
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...engine import Engine
+    from ..records.catalog import Record
 
 _OPTIONS = c.MOUNT_ATTR_RDONLY | c.MOUNT_ATTR_NODEV | c.MOUNT_ATTR_NOSUID | c.MOUNT_ATTR_NOEXEC
 
 
 @contextlib.contextmanager
-def root(engine, record):
+def root(engine: Engine, record: Record) -> Iterator[int]:
     """A descriptor of the container's root file system."""
     with _guarded(
         overlay.overlay([_upper(engine, record)] + image.layers(engine, record["image"]))
@@ -34,7 +41,7 @@ def root(engine, record):
         yield fd
 
 
-def sizes(engine, record):
+def sizes(engine: Engine, record: Record) -> tuple[int, int]:
     """Bytes of the files that a container has written, and of those with its image's."""
     written, seen = 0, set()
     for entry in trees.walk(_upper(engine, record)):
@@ -48,7 +55,7 @@ def sizes(engine, record):
 
 
 @contextlib.contextmanager
-def changes(engine, record):
+def changes(engine: Engine, record: Record) -> Iterator[tuple[int, difference.Changes]]:
     """``(descriptor of the writable layer, difference.Changes)``: what the container changed of its image."""
     layers = image.layers(engine, record["image"])
     with contextlib.ExitStack() as stack:
@@ -57,12 +64,12 @@ def changes(engine, record):
         yield upper, difference.changes(upper, lower, _made_by_engine(engine, record))
 
 
-def _upper(engine, record):
+def _upper(engine: Engine, record: Record) -> str:
     return os.path.join(engine.paths.container(record["id"]), "upper")
 
 
 @contextlib.contextmanager
-def _guarded(fd):
+def _guarded(fd: int) -> Iterator[int]:
     """A directory of a detached mount, opened to be read; the mount ends with the block."""
     try:
         with contextlib.suppress(
@@ -78,28 +85,28 @@ def _guarded(fd):
         os.close(fd)
 
 
-def _made_by_engine(engine, record):
+def _made_by_engine(engine: Engine, record: Record) -> frozenset[bytes]:
     """Paths of the places that a start makes for the engine's own mounts: /proc, /etc/hosts and their like."""
     own = {
         volume["target"]
-        for volume in documents.wanted_volumes(
+        for volume in container_files.wanted_volumes(
             record["definition"], image.config(engine, record["image"])
         )
     }
     return frozenset(
         os.fsencode(mount["destination"].strip("/"))
-        for mount in documents.read_config(engine, record["id"]).get("mounts", ())
+        for mount in container_files.read_config(engine, record["id"]).get("mounts", ())
         if mount["destination"] not in own
     )
 
 
-def diff(engine, record):
+def diff(engine: Engine, record: Record) -> list[dict[str, str]]:
     """What a container has changed of its image: ``[{"Path", "Kind": "A" added, "C" changed, "D" deleted}]``, by path, as ``docker diff`` tells it."""
     with changes(engine, record) as (_upper_fd, found):
         return found.names()
 
 
-def plan_export(engine, record, path, force=False):
+def plan_export(engine: Engine, record: Record, path: str, force: bool = False) -> Plan:
     """Have the tar archive at ``path`` hold the container's root file system. Facts: ``path``.
 
     :param force: write it also where it is the same already.
@@ -119,12 +126,12 @@ def plan_export(engine, record, path, force=False):
     return plan
 
 
-def _export(engine, record, path):
+def _export(engine: Engine, record: Record, path: str) -> None:
     with root(engine, record) as fd:
         write_archive(path, writer.tree(fd))
 
 
-def _is_exported(engine, record, path):
+def _is_exported(engine: Engine, record: Record, path: str) -> bool:
     if not os.path.isfile(path):
         return False
     with root(engine, record) as fd, os.fdopen(files.open_regular(path, links=True), "rb") as file:

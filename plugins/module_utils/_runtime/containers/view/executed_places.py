@@ -56,7 +56,7 @@ UNITS = (
 )
 
 
-def leads_to(path):
+def leads_to(path: str) -> bool:
     """Whether who writes at ``path`` of the host, or below, gets something executed on the host."""
     for way in (os.path.normpath(path), os.path.realpath(path)):
         if _within(way, INERT):
@@ -70,17 +70,17 @@ def leads_to(path):
     return False
 
 
-def _within(path, top):
+def _within(path: str, top: str) -> bool:
     return path == top or path.startswith(top.rstrip("/") + "/")
 
 
-def _in_home(path, home):
+def _in_home(path: str, home: str) -> bool:
     """Whether a path below a home is one whose name begins with a dot: the files of shells, SSH, services, desktops and programs of the user's own."""
     return _within(path, home) and path != home and path[len(home) :].lstrip("/").startswith(".")
 
 
 @functools.lru_cache(maxsize=1)
-def places():
+def places() -> frozenset[str]:
     """Paths, each as it is written and as the kernel finds it. Looked up once in a process."""
     found = set(COMMANDS.split(":")) | set(os.environ.get("PATH", "").split(":"))
     for file, pattern in (
@@ -114,7 +114,7 @@ def places():
 
 
 @functools.lru_cache(maxsize=1)
-def _homes():
+def _homes() -> frozenset[str]:
     """Homes of root and of the people in /etc/passwd, whose ids are not those of services."""
     found = {"/root"}
     for line in _text("/etc/passwd").splitlines():
@@ -130,7 +130,7 @@ def _homes():
     return frozenset(found)
 
 
-def _holds_executables(path):
+def _holds_executables(path: str) -> bool:
     """Whether a file is a program or an executable script, or one of the first below a directory is."""
     todo, seen = [path], 0
     while todo and seen < MOST:
@@ -148,12 +148,12 @@ def _holds_executables(path):
     return False
 
 
-def _begins_a_program(path):
+def _begins_a_program(path: str) -> bool:
     with open(files.open_regular(path), "rb") as file:
         return file.read(4).startswith((b"#!", b"\x7fELF"))
 
 
-def _text(path):
+def _text(path: str) -> str:
     try:
         return files.read(path, LARGEST, links=True).decode("utf-8", "replace")
     except files.Unacceptable:

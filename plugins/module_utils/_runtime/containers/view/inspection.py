@@ -12,16 +12,28 @@ from ...errors import EngineError, HostError, NotFound
 from ...store.files import Damaged
 from .. import options
 from ..options import network
-from ..records import catalog
+from ..records import catalog, status
 from ..records import image as images
-from ..spec import document, files
-from . import audit, running
+from ..spec import container_files, own_annotations
+from . import audit
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from ...engine import Engine
+    from ..options.table import Definition
+    from ..records.catalog import Record
+    from ..records.state import Attachment, Port
+    from ..records.status import Status
+    from ..spec.run_file import HealthCheck, RunFile
 
 REMEDY = "remove it with rm -f and make it again"
 ZERO = "0001-01-01T00:00:00Z"  # Docker's "never"
 
 
-def inspect(engine, record):
+def inspect(engine: Engine, record: Record) -> dict[str, Any]:
     """Everything about one container (``record``: see catalog), JSON-able.
 
     :raises HostError: where its documents are damaged. :raises NotFound: it has been removed meanwhile.
@@ -30,7 +42,7 @@ def inspect(engine, record):
         return _inspected(engine, record)
 
 
-def _inspected(engine, record):
+def _inspected(engine: Engine, record: Record) -> dict[str, Any]:
     try:
         return _inspect(engine, record)
     except Damaged as error:
@@ -42,22 +54,22 @@ def _inspected(engine, record):
                     f"container {record['name']} is damaged: its {name} is gone; {REMEDY}"
                 ) from None
         if isinstance(
-            files.read_config(engine, record["id"]).get("process"), dict
-        ) and files.read_run(engine, record["id"]).get("network"):
+            container_files.read_config(engine, record["id"]).get("process"), dict
+        ) and container_files.read_run(engine, record["id"]).get("network"):
             raise  # a fault of this program
         raise HostError(
             f"container {record['name']} is damaged: its documents lack {error}; {REMEDY}"
         ) from None
 
 
-def inspect_even_damaged(engine, record):
+def inspect_even_damaged(engine: Engine, record: Record) -> dict[str, Any]:
     """As :func:`inspect`, for a list of containers: of one that is damaged what is known all the same, and the sentence as ``Damaged``."""
     try:
         return inspect(engine, record)
     except NotFound:
         raise
     except EngineError as error:
-        state, definition = running.status(engine, record["id"]), record["definition"]
+        state, definition = status.now(engine.paths, record["id"]), record["definition"]
         return {
             "Id": record["id"],
             "Name": "/" + record["name"],
@@ -74,9 +86,12 @@ def inspect_even_damaged(engine, record):
         }
 
 
-def _inspect(engine, record):
-    config, run = files.read_config(engine, record["id"]), files.read_run(engine, record["id"])
-    state, definition = running.status(engine, record["id"]), record["definition"]
+def _inspect(engine: Engine, record: Record) -> dict[str, Any]:
+    config, run = (
+        container_files.read_config(engine, record["id"]),
+        container_files.read_run(engine, record["id"]),
+    )
+    state, definition = status.now(engine.paths, record["id"]), record["definition"]
     image = images.config(engine, record["image"])
     process = config["process"]
     shown = _options(definition)
@@ -108,15 +123,15 @@ def _inspect(engine, record):
     }
 
 
-def _options(definition):
-    """``{"Config", "HostConfig"}`` with what the rows of the options show as it was asked for."""
-    found = {}
+def _options(definition: Definition) -> dict[str, Any]:
+    """Return ``{"Config", "HostConfig"}`` with what the rows of the options show as it was asked for."""
+    found: dict[str, Any] = {}
     for option in options.OPTIONS.values():
         option.show(definition, found)
     return found
 
 
-def moment(seconds):
+def moment(seconds: float | None) -> str:
     """Seconds since the epoch in RFC 3339, UTC; Docker's zero time for None."""
     if not seconds:
         return ZERO
@@ -127,17 +142,17 @@ def moment(seconds):
     )
 
 
-def _state(state):
-    status = state["status"]
+def _state(state: Status) -> dict[str, Any]:
+    now = state["status"]
     found = {
-        "Status": status,
-        "Running": status in running.LIVING,
-        "Paused": status == "paused",
-        "Restarting": status == "restarting",
-        "Dead": status == "dead",
+        "Status": now,
+        "Running": now in status.LIVING,
+        "Paused": now == "paused",
+        "Restarting": now == "restarting",
+        "Dead": now == "dead",
         "OOMKilled": bool(state.get("oom_killed")),
         "Pid": state.get("pid") or 0,
-        "ExitCode": running.exit_code(state),
+        "ExitCode": status.exit_code(state),
         "Error": state.get("error") or "",
         "StartedAt": moment(state.get("started_at")),
         "FinishedAt": moment(state.get("finished_at")),
@@ -160,7 +175,9 @@ def _state(state):
     return found
 
 
-def _config(record, image, config, run):
+def _config(
+    record: Record, image: dict[str, Any], config: dict[str, Any], run: RunFile
+) -> dict[str, Any]:
     definition, process = record["definition"], config["process"]
     return {
         "Hostname": config.get("hostname", ""),
@@ -181,12 +198,12 @@ def _config(record, image, config, run):
     }
 
 
-def labels(record, image):
+def labels(record: Record, image: dict[str, Any]) -> dict[str, str]:
     """The image's, with the task's over them."""
     return dict(image.get("Labels") or {}, **record["definition"].get("labels", {}))
 
 
-def exposed(definition, image):
+def exposed(definition: Definition, image: dict[str, Any]) -> list[str]:
     """``80/tcp`` ... of the image, the task, and what is published."""
     ports = {
         port if "/" in port else port + "/tcp" for port in image.get("ExposedPorts") or ()
@@ -200,7 +217,7 @@ def exposed(definition, image):
     )
 
 
-def _healthcheck(health):
+def _healthcheck(health: HealthCheck | None) -> dict[str, Any] | None:
     if health is None:
         return None
     return {
@@ -213,7 +230,7 @@ def _healthcheck(health):
     }
 
 
-def _host_config(definition, config, run):
+def _host_config(definition: Definition, config: dict[str, Any], run: RunFile) -> dict[str, Any]:
     memory = config["linux"]["resources"].get("memory", {})
     return {
         "PortBindings": bindings(run["network"]["ports"]),
@@ -224,9 +241,9 @@ def _host_config(definition, config, run):
     }
 
 
-def _user_namespace(definition, config):
+def _user_namespace(definition: Definition, config: dict[str, Any]) -> dict[str, Any]:
     """``UsernsMode`` as it is in force, and the maps in podman's form."""
-    other, linux = config.get("annotations", {}).get(document.JOIN + "user"), config["linux"]
+    other, linux = own_annotations.joins(config).get("user"), config["linux"]
     if other:
         return {"UsernsMode": "container:" + other}
     if not linux.get("uidMappings"):
@@ -248,9 +265,9 @@ def _user_namespace(definition, config):
     }
 
 
-def bindings(ports):
+def bindings(ports: Iterable[Port]) -> dict[str, list[dict[str, str]]]:
     """Published ports as Docker's ``{"80/tcp": [{"HostIp", "HostPort"}]}``."""
-    found = {}
+    found: dict[str, list[dict[str, str]]] = {}
     for port in ports:
         found.setdefault("%d/%s" % (port["container_port"], port["protocol"]), []).append(
             {"HostIp": port["host_ip"], "HostPort": str(port["host_port"])}
@@ -258,7 +275,7 @@ def bindings(ports):
     return found
 
 
-def _mounts(engine, config):
+def _mounts(engine: Engine, config: dict[str, Any]) -> list[dict[str, Any]]:
     below = engine.paths.volumes + "/"
     found = []
     for entry in config["mounts"]:
@@ -289,7 +306,7 @@ def _mounts(engine, config):
     return found
 
 
-def _engines_own(engine, entry):
+def _engines_own(engine: Engine, entry: dict[str, Any]) -> bool:
     """Whether a bind mount is the engine's (names and resolver, shared memory, the host's /proc and /sys), not the user's."""
     place, source = entry["destination"], entry["source"]
     if place in ("/etc/hostname", "/etc/hosts", "/etc/resolv.conf"):
@@ -299,8 +316,10 @@ def _engines_own(engine, entry):
     return place in ("/proc", "/sys", "/dev/mqueue") and place == source
 
 
-def _network(definition, run, state, image):
-    living = state["status"] in running.LIVING
+def _network(
+    definition: Definition, run: RunFile, state: Status, image: dict[str, Any]
+) -> dict[str, Any]:
+    living = state["status"] in status.LIVING
     attachments, ports = run["network"]["attachments"], run["network"]["ports"]
     networks = {entry["network"]: _endpoint(entry, living) for entry in attachments}
     first = next(iter(networks.values()), _endpoint(None, False))
@@ -319,7 +338,7 @@ def _network(definition, run, state, image):
     }
 
 
-def _endpoint(entry, living):
+def _endpoint(entry: Attachment | None, living: bool) -> dict[str, Any]:
     address, dummy, prefix = entry["address"].partition("/") if entry else ("", "", "")
     return {
         "IPAddress": address,

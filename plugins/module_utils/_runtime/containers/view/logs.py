@@ -1,10 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A container's log: json-file lines as Docker writes them, rotated by size; the monitor writes, everybody reads.
-
-A line is ``{"log": text, "stream": "stdout" | "stderr", "time": RFC 3339 with nanoseconds, UTC}``. What a container writes
-without a line feed is kept until one comes, but never more than 16 KiB: then it becomes an entry without one, as in Docker.
-"""
+"""``logs``: read a container's log, json-file lines as Docker writes them (monitor/log_writer.py does)."""
 
 from __future__ import annotations
 
@@ -12,177 +8,81 @@ import json
 import os
 import time
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+    from io import BufferedReader
+    from typing import TypedDict
+
+    from ...store.paths import Paths
+
+    class Entry(TypedDict):
+        """A line of the log. ``stream``: stdout or stderr. ``time``: see :func:`stamp`."""
+
+        log: str
+        stream: str
+        time: str
+
+
 NAME = "log.json"
-LONGEST = 16384  # bytes of one entry, Docker's
+TAIL = 20  # lines of a failed container's log that its error carries
 STREAMS = ("stdout", "stderr")
 _BLOCK = 1 << 16
 
 
-def path(paths, ident):
+def path(paths: Paths, ident: str) -> str:
+    """Return the path of the newest file of a container's log."""
     return os.path.join(paths.container(ident), NAME)
 
 
-def stamp(nanoseconds):
-    """A time since the epoch as RFC 3339 text, UTC."""
+def stamp(nanoseconds: int) -> str:
+    """Write a time since the epoch as RFC 3339 text with nanoseconds, UTC."""
     seconds, fraction = divmod(nanoseconds, 1000000000)
-    return "%s.%09dZ" % (time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)), fraction)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{fraction:09d}Z"
 
 
-class Writer:
-    """The log's one writer.
-
-    :param location: path of the newest file. :param options: run.json's ``log``.
-    """
-
-    def __init__(self, location, options):
-        self.location = location
-        self._fd, self._size, self._rest = None, 0, {}
-        self.configure(options)
-
-    def configure(self, options):
-        """Take new options; they hold from the next line on."""
-        self.close()
-        self.keep = options["driver"] != "none"
-        self.max_size, self.max_file = options.get("max_size"), max(1, options.get("max_file") or 1)
-
-    def open(self):
-        """Be ready to write at once."""
-        if self.keep and self._fd is None:
-            try:
-                self._append(b"")
-            except OSError:
-                pass  # said when there is something to write
-
-    def feed(self, stream, data):
-        """Take bytes as the container wrote them."""
-        if not self.keep:
-            return
-        rest = self._rest.pop(stream, b"")
-        if rest:
-            data = rest + data
-        entries, begin, length = [], 0, len(data)
-        while begin < length:
-            end = data.find(b"\n", begin, begin + LONGEST) + 1
-            if not end:
-                if length - begin < LONGEST:
-                    self._rest[stream] = data[begin:]
-                    break
-                end = begin + LONGEST
-                while end > begin + LONGEST - 4 and end < length and data[end] & 0xC0 == 0x80:
-                    end -= 1  # not inside a character
-            entries.append(data[begin:end])
-            begin = end
-        if entries:
-            self._write(stream, entries)
-
-    def flush(self):
-        """Write what has no line feed yet: nothing more will come."""
-        for stream in list(self._rest):
-            self._write(stream, [self._rest.pop(stream)])
-
-    def unfinished(self):
-        """What was written without a line feed so far, and is not in the file yet, by stream: a prompt."""
-        return self._rest
-
-    def resume(self, unfinished):
-        """Go on with what an earlier writer said of ``unfinished``."""
-        self._rest = unfinished
-
-    def _write(self, stream, entries):
-        tail = '","stream":"%s","time":"%s"}\n' % (stream, stamp(time.time_ns()))
-        lines = []
-        for entry in entries:
-            text = json.dumps(entry.decode("utf-8", "replace"))
-            lines.append(('{"log":' + text[:-1] + tail).encode())
-        try:
-            for batch in self._batches(lines):
-                self._append(batch)
-        except OSError:
-            self.close()  # the disk is full, or the directory gone: these lines are lost, the container is not
-
-    def _batches(self, lines):
-        """What is written at once: all, or as much as a file may hold; a line is never cut."""
-        if not self.max_size:
-            return [b"".join(lines)]
-        batches, size = [[]], 0
-        for line in lines:
-            if batches[-1] and size + len(line) > self.max_size:
-                batches.append([])
-                size = 0
-            batches[-1].append(line)
-            size += len(line)
-        return [b"".join(batch) for batch in batches]
-
-    def _append(self, data):
-        if self._fd is None:
-            self._fd = os.open(
-                self.location,
-                os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW,
-                0o600,
-            )
-            self._size = os.fstat(self._fd).st_size
-        if self.max_size and self._size and self._size + len(data) > self.max_size:
-            self._rotate()
-        view = memoryview(data)
-        while view:
-            written = os.write(self._fd, view)
-            self._size += written
-            view = view[written:]
-
-    def _rotate(self):
-        if self.max_file == 1:
-            os.ftruncate(self._fd, 0)
-            self._size = 0
-            return
-        self.close()
-        for number in range(self.max_file - 1, 0, -1):
-            older = "%s.%d" % (self.location, number - 1) if number > 1 else self.location
-            try:
-                os.rename(older, "%s.%d" % (self.location, number))
-            except FileNotFoundError:
-                pass
-        self._fd = os.open(
-            self.location,
-            os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW,
-            0o600,
-        )
-        self._size = 0
-
-    def close(self):
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
-
-
-def files(paths, ident):
-    """The log's files that are there, oldest first."""
+def files(paths: Paths, ident: str) -> list[str]:
+    """Return the paths of the log's files that are there, oldest first."""
     newest = path(paths, ident)
-    found, number = [], 1
-    while os.path.exists("%s.%d" % (newest, number)):
-        found.insert(0, "%s.%d" % (newest, number))
+    found: list[str] = []
+    number = 1
+    while os.path.exists(f"{newest}.{number}"):
+        found.insert(0, f"{newest}.{number}")
         number += 1
     return found + ([newest] if os.path.exists(newest) else [])
 
 
-def read(
-    paths, ident, tail=None, since=None, until=None, follow=False, streams=STREAMS, running=None
-):
-    """The log's entries, oldest first, each ``{"log", "stream", "time"}``.
+def tail(paths: Paths, ident: str, lines: int = TAIL) -> str:
+    """Return the last lines of a container's log as one text."""
+    return "".join(entry["log"] for entry in read(paths, ident, tail=lines))
 
-    :param tail: only the last so many lines. :param since: :param until: RFC 3339 text in UTC, as in the entries; inclusive.
+
+def read(
+    paths: Paths,
+    ident: str,
+    tail: int | None = None,
+    since: str | None = None,
+    until: str | None = None,
+    follow: bool = False,
+    streams: Collection[str] = STREAMS,
+    running: Callable[[], bool] | None = None,
+) -> Iterator[Entry]:
+    """Read the log's entries, oldest first.
+
+    :param tail: only the last so many lines.
+    :param since: :param until: RFC 3339 text in UTC, as in the entries; inclusive.
     :param follow: go on with what is written, until ``running()`` is false and all has been read.
     """
 
-    def chosen(entry):
+    def chosen(entry: Entry) -> bool:
         return (
             entry["stream"] in streams
             and (since is None or entry["time"] >= since)
             and (until is None or entry["time"] <= until)
         )
 
-    follower = (
-        _Follower(path(paths, ident)) if follow else None
-    )  # opened first, so that nothing is missed in between
+    # The follower first, so that nothing is missed in between.
+    follower = _Follower(path(paths, ident)) if follow else None
     found = files(paths, ident)
     if tail is not None:
         yield from _last(found, tail, chosen, follower)
@@ -201,17 +101,17 @@ def read(
         pause = 0.01 if entries else min(pause * 1.5, 0.1)
 
 
-def _decode(line):
-    """An entry; None for a line that a crash left half-written, or a foreign one."""
+def _decode(line: bytes) -> Entry | None:
+    """Parse a line; None for one that a crash left half-written, or a foreign one."""
     try:
-        entry = json.loads(line)
+        entry: Entry = json.loads(line)
     except ValueError:
         return None
     return entry if isinstance(entry, dict) and "log" in entry else None
 
 
-def _entries(name, follower=None):
-    """The entries of one file; a follower begins where this ended."""
+def _entries(name: str, follower: _Follower | None = None) -> Iterator[Entry]:
+    """Read the entries of one file; a follower begins where this ended."""
     try:
         file = open(name, "rb")
     except FileNotFoundError:  # rotated away meanwhile
@@ -229,9 +129,15 @@ def _entries(name, follower=None):
             follower.begin(os.fstat(file.fileno()).st_ino, position)
 
 
-def _last(found, count, chosen, follower):
-    """The last ``count`` lines, read backwards. Entries that a long line was split into count as the one line that they are."""
-    result, lines = [], 0
+def _last(
+    found: list[str], count: int, chosen: Callable[[Entry], bool], follower: _Follower | None
+) -> list[Entry]:
+    """Read the last ``count`` lines, backwards.
+
+    Entries that a long line was split into count as the one line that they are.
+    """
+    result: list[Entry] = []
+    lines = 0
     for name in reversed(found):
         for entry in _backwards(name, follower if name == found[-1] else None):
             if not chosen(entry):
@@ -244,7 +150,8 @@ def _last(found, count, chosen, follower):
     return list(reversed(result))
 
 
-def _backwards(name, follower):
+def _backwards(name: str, follower: _Follower | None) -> Iterator[Entry]:
+    """Read the entries of one file, the last one first; a follower begins at its end."""
     try:
         file = open(name, "rb")
     except FileNotFoundError:
@@ -279,30 +186,32 @@ def _backwards(name, follower):
 class _Follower:
     """Reads on in the newest file, and in the one that takes its place."""
 
-    def __init__(self, location):
-        self.location, self._file, self._start = location, None, {}
+    def __init__(self, location: str) -> None:
+        self.location = location
+        self._file: BufferedReader | None = None
+        self._start: dict[int, int] = {}
 
-    def begin(self, inode, position):
-        """What was read already of a file."""
+    def begin(self, inode: int, position: int) -> None:
+        """Begin at a byte of a file: what is before it was read already."""
         self._start = {inode: position}
 
-    def more(self):
-        """The entries that came since, up to some thousands."""
-        found = []
-        if self._file is None and not self._open():
+    def more(self) -> list[Entry]:
+        """Read the entries that came since, up to some thousands."""
+        found: list[Entry] = []
+        file = self._file or self._open()
+        if file is None:
             return found
         while len(found) < 4096:
-            position = self._file.tell()
-            line = self._file.readline()
+            position = file.tell()
+            line = file.readline()
             if not line.endswith(b"\n"):
-                self._file.seek(position)
-                if os.fstat(self._file.fileno()).st_size < position:
-                    self._file.seek(0)  # emptied: a log of a single file begins anew
-                elif not found and self._replaced():
-                    found = [
-                        entry for entry in map(_decode, self._file) if entry is not None
-                    ]  # written just before it was
-                    self._file.close()
+                file.seek(position)
+                if os.fstat(file.fileno()).st_size < position:
+                    file.seek(0)  # emptied: a log of a single file begins anew
+                elif not found and self._is_replaced(file):
+                    # What was written just before it was.
+                    found = [entry for entry in map(_decode, file) if entry is not None]
+                    file.close()
                     self._file = None
                 break
             entry = _decode(line)
@@ -310,16 +219,17 @@ class _Follower:
                 found.append(entry)
         return found
 
-    def _open(self):
+    def _open(self) -> BufferedReader | None:
         try:
-            self._file = open(self.location, "rb")
+            file = open(self.location, "rb")
         except FileNotFoundError:
-            return False
-        self._file.seek(self._start.pop(os.fstat(self._file.fileno()).st_ino, 0))
-        return True
+            return None
+        file.seek(self._start.pop(os.fstat(file.fileno()).st_ino, 0))
+        self._file = file
+        return file
 
-    def _replaced(self):
+    def _is_replaced(self, file: BufferedReader) -> bool:
         try:
-            return os.stat(self.location).st_ino != os.fstat(self._file.fileno()).st_ino
+            return os.stat(self.location).st_ino != os.fstat(file.fileno()).st_ino
         except FileNotFoundError:
             return False

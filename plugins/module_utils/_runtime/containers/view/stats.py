@@ -10,16 +10,23 @@ import resource
 from ...kernel import cgroups
 from ..records import state as states
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ...engine import Engine
+    from ..records.state import RunState
+
 FILES = 20  # that one container keeps open, at most
 SPARE = 64  # for everything else in this process
 
 
-def room(limit):
+def room(limit: int) -> int:
     """How many containers' files fit below a limit of open files."""
     return max(limit - SPARE, 0) // FILES if limit != resource.RLIM_INFINITY else 1 << 30
 
 
-def more_room():
+def more_room() -> int:
     """The same, after this process's limit was raised as far as it may be."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -33,12 +40,16 @@ class Meter:
     process may not have more files open (RLIMIT_NOFILE) are opened each time.
     """
 
-    def __init__(self, engine):
-        self.paths, self.open = engine.paths, {}
+    def __init__(self, engine: Engine) -> None:
+        self.paths = engine.paths
+        self.open: dict[str, _Open] = {}
         self.most = room(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
-    def read(self, ident):
-        """As ``running.stats``; None when it does not run."""
+    def read(self, ident: str) -> dict[str, Any] | None:
+        """Read what a container uses (kernel/cgroups/usage), with ``network``; None when it does not run.
+
+        ``network`` is ``{"received", "sent"}`` in bytes.
+        """
         entry = self.open.get(ident)
         found = entry.read() if entry else None
         if found is None:
@@ -54,12 +65,12 @@ class Meter:
                 self.forget(ident)
         return found
 
-    def forget(self, ident):
+    def forget(self, ident: str) -> None:
         entry = self.open.pop(ident, None)
         if entry:
             entry.close()
 
-    def close(self):
+    def close(self) -> None:
         for ident in list(self.open):
             self.forget(ident)
 
@@ -67,31 +78,31 @@ class Meter:
 class _Open:
     """One run of a container."""
 
-    def __init__(self, state):
+    def __init__(self, state: RunState) -> None:
         self.reader = cgroups.Group.open(state["cgroup"]).reader()
         try:
             self.links = os.open("/proc/%d/net/dev" % state["pid"], os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
             self.links = -1  # it ended meanwhile
 
-    def read(self):
+    def read(self) -> dict[str, Any] | None:
         """None when the group has no process any more, or is not the one that was opened."""
         found = self.reader.read()
         if self.reader.gone or not found.get("pids", {"current": 1})["current"]:
             return None
         return dict(found, network=self._traffic())
 
-    def _traffic(self):
+    def _traffic(self) -> dict[str, int]:
         text = os.pread(self.links, 65536, 0).decode("ascii", "replace") if self.links >= 0 else ""
         return traffic(text)
 
-    def close(self):
+    def close(self) -> None:
         self.reader.close()
         if self.links >= 0:
             os.close(self.links)
 
 
-def traffic(text):
+def traffic(text: str) -> dict[str, int]:
     """``{"received", "sent"}``: bytes over all links but loopback, of /proc/PID/net/dev's text (proc_pid_net(5))."""
     received = sent = 0
     for line in text.splitlines()[2:]:
@@ -100,3 +111,12 @@ def traffic(text):
             words = numbers.split()
             received, sent = received + int(words[0]), sent + int(words[8])
     return {"received": received, "sent": sent}
+
+
+def once(engine: Engine, ident: str) -> dict[str, Any] | None:
+    """Read what a container uses now, as :meth:`Meter.read`; None when it does not run."""
+    meter = Meter(engine)
+    try:
+        return meter.read(ident)
+    finally:
+        meter.close()

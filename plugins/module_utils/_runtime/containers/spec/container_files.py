@@ -10,12 +10,45 @@ from ... import networks, volumes
 from ...kernel import cgroups
 from ...kernel.isolation import apparmor
 from ...store.files import Damaged, read_json, write_json, write_whole
-from ..options import network, storage
+from ..options import lifecycle, network, process, storage
 from ..records import image as images
-from . import document, security, selinux_labels, shared_namespaces, user_namespaces
+from . import (
+    config_json,
+    confinement,
+    own_annotations,
+    run_file,
+    selinux_labels,
+    shared_namespaces,
+    user_namespaces,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypedDict
+
+    from ...engine import Engine
+    from ..options.table import Definition
+    from ..records.catalog import Record
+    from ..records.state import Attachment, Port
+    from .run_file import RunFile
+
+    class Reserved(TypedDict):
+        """What networks/ reserved for a container: ``network`` of run.json without its mode."""
+
+        attachments: list[Attachment]
+        ports: list[Port]
 
 
-def write(engine, record, reserved, volume_names, durable=True):
+STOP_TIMEOUT = 10  # seconds, Docker's
+
+
+def write(
+    engine: Engine,
+    record: Record,
+    reserved: Reserved,
+    volume_names: dict[str, str],
+    durable: bool = True,
+) -> None:
     """Write everything about a container anew from its record.
 
     :param record: see catalog. :param reserved: ``{"attachments", "ports"}``, what networks/ reserved for it.
@@ -26,7 +59,7 @@ def write(engine, record, reserved, volume_names, durable=True):
     resolved = shared_namespaces.resolve(engine, definition, record["name"])
     maps, other = user_namespaces.maps(engine, record, resolved)
     joins = dict(resolved, user=other) if other else resolved
-    host = document.Surroundings(
+    host = config_json.Surroundings(
         directory,
         engine.paths.container_run(record["id"]),
         _mounts(engine, definition, image, volume_names),
@@ -36,23 +69,73 @@ def write(engine, record, reserved, volume_names, durable=True):
         apparmor=apparmor.default()[0],
         architecture=images.architecture(engine, record["image"]),
     )
-    config = document.config(record["id"], definition, image, host)
+    config = config_json.config(record["id"], definition, image, host)
     selinux_labels.put_into(config, selinux_labels.of(engine, record, resolved))
-    run = document.run(
-        record["id"],
-        record["name"],
-        definition,
-        image,
-        images.layers(engine, record["image"]),
-        reserved,
-        resolved,
-    )
+    layers = images.layers(engine, record["image"])
+    run = run_document(record, image, layers, reserved, resolved)
     _write_names(directory, record["id"], definition, reserved)
     write_json(os.path.join(directory, "config.json"), config, durable)
-    write_json(os.path.join(directory, "run.json"), run, durable)
+    run_file.write(engine.paths, record["id"], run, durable)
 
 
-def confine(engine, record):
+def run_document(
+    record: Record,
+    image: dict[str, Any],
+    layers: list[str],
+    reserved: Reserved,
+    joins: dict[str, str],
+) -> RunFile:
+    """Make run.json of a record.
+
+    :param image: its image's config. :param layers: absolute paths, topmost first.
+    :param reserved: addresses and ports. :param joins: ``{kind: id}``, see own_annotations.joins.
+    """
+    definition = record["definition"]
+    mode = "container:" + joins["network"] if "network" in joins else network.mode_of(definition)
+    options = definition.get("log_options", {})
+    health: Any = lifecycle.health(definition, image.get("Healthcheck"), image.get("Shell"))
+    timeout = definition.get("stop_timeout")
+    return {
+        "id": record["id"],
+        "name": record["name"],
+        "layers": layers,
+        "network": {
+            "mode": mode,
+            "attachments": reserved["attachments"],
+            "ports": reserved["ports"],
+        },
+        "log": {
+            "driver": definition.get("log_driver", "json-file"),
+            "max_size": options.get("max-size") or None,
+            "max_file": options.get("max-file", 1),
+        },
+        "restart": {
+            "policy": definition.get("restart_policy", "no"),
+            "retries": definition.get("restart_retries") or None,
+        },
+        "health": health,
+        "stop": {
+            "signal": _stop_signal(definition, image),
+            "timeout": STOP_TIMEOUT if timeout is None else timeout,
+        },
+        "init": definition.get("init", False),
+        "tty": definition.get("tty", False),
+        "interactive": definition.get("interactive", False),
+        "auto_remove": definition.get("auto_remove", False),
+    }
+
+
+def _stop_signal(definition: Definition, image: dict[str, Any]) -> str:
+    own: str | None = definition.get("stop_signal")
+    if own:
+        return own
+    if not image.get("StopSignal"):
+        return "SIGTERM"
+    named: str = process.stop_signal(image["StopSignal"], "the image's StopSignal")
+    return named
+
+
+def confine(engine: Engine, record: Record) -> None:
     """See that a container has the AppArmor profile, the SELinux labels and the seccomp filter that it would get if it were made now.
 
     Another boot may be without, or it was made by an older version or on an older kernel.
@@ -62,13 +145,8 @@ def confine(engine, record):
     config = read_config(engine, record["id"])
     if "process" not in config:
         return  # the start will say so
-    profile = security.apparmor(record["definition"], apparmor.default()[0])
-    joined = {
-        kind[len(document.JOIN) :]: other
-        for kind, other in config.get("annotations", {}).items()
-        if kind.startswith(document.JOIN)
-    }
-    labels = selinux_labels.of(engine, record, joined)
+    profile = confinement.apparmor(record["definition"], apparmor.default()[0])
+    labels = selinux_labels.of(engine, record, own_annotations.joins(config))
     changed = selinux_labels.put_into(config, labels)
     seccomp = _filter(engine, record)
     if config["linux"].get("seccomp") != seccomp:
@@ -86,34 +164,40 @@ def confine(engine, record):
         selinux_labels.relabel(engine, record, labels, mounted_volumes(engine, record["id"]))
 
 
-def _filter(engine, record):
+def _filter(engine: Engine, record: Record) -> dict[str, Any] | None:
     definition, host = (
         record["definition"],
-        document.Surroundings("", "", architecture=images.architecture(engine, record["image"])),
+        config_json.Surroundings("", "", architecture=images.architecture(engine, record["image"])),
     )
-    return security.seccomp(
-        definition, security.capabilities(definition), host.kernel, host.machine, host.architecture
+    return confinement.seccomp(
+        definition,
+        confinement.capabilities(definition),
+        host.kernel,
+        host.machine,
+        host.architecture,
     )
 
 
-def read_run(engine, ident):
-    return read_json(os.path.join(engine.paths.container(ident), "run.json"), {})
+def read_run(engine: Engine, ident: str) -> RunFile:
+    """Read run.json; an empty document where there is none."""
+    return run_file.read_or_empty(engine.paths, ident)
 
 
-def read_config(engine, ident):
+def read_config(engine: Engine, ident: str) -> dict[str, Any]:
+    """Read config.json; an empty document where there is none."""
     return read_json(os.path.join(engine.paths.container(ident), "config.json"), {})
 
 
-def with_terminal(engine, ident):
+def with_terminal(engine: Engine, ident: str) -> bool:
     return bool(read_run(engine, ident).get("tty"))
 
 
-def swap():
+def swap() -> bool:
     """Whether this host accounts for swap, so that Docker's default limit on it can be set."""
     return not cgroups.check({"memory": {"limit": 1 << 30, "swap": 1 << 31}})
 
 
-def wanted_volumes(definition, image):
+def wanted_volumes(definition: Definition, image: dict[str, Any]) -> list[dict[str, Any]]:
     """The volumes of a container, the image's VOLUMEs included: ``[mount in normal form]``."""
     mounts = storage.mounts_of(definition)
     taken = {entry["target"] for entry in mounts} | {
@@ -126,7 +210,9 @@ def wanted_volumes(definition, image):
     return mounts
 
 
-def _mounts(engine, definition, image, volume_names):
+def _mounts(
+    engine: Engine, definition: Definition, image: dict[str, Any], volume_names: dict[str, str]
+) -> list[dict[str, Any]]:
     found = []
     for entry in wanted_volumes(definition, image):
         if entry["type"] == "volume":
@@ -137,7 +223,7 @@ def _mounts(engine, definition, image, volume_names):
     return found
 
 
-def reserved(engine, ident):
+def reserved(engine: Engine, ident: str) -> Reserved:
     """``{"attachments", "ports"}`` of run.json: what networks/ reserved for a container."""
     network_part = read_run(engine, ident).get("network", {})
     return {
@@ -146,15 +232,12 @@ def reserved(engine, ident):
     }
 
 
-def rename(engine, ident, name):
+def rename(engine: Engine, ident: str, name: str) -> None:
     """The name in run.json, which messages of the monitor use."""
-    write_json(
-        os.path.join(engine.paths.container(ident), "run.json"),
-        dict(read_run(engine, ident), name=name),
-    )
+    run_file.write(engine.paths, ident, {**read_run(engine, ident), "name": name})
 
 
-def mounted_volumes(engine, ident):
+def mounted_volumes(engine: Engine, ident: str) -> dict[str, str]:
     """``{target: volume}`` of the volumes that a container has, named ones too, by its documents."""
     below = engine.paths.volumes + "/"
     return {
@@ -164,7 +247,7 @@ def mounted_volumes(engine, ident):
     }
 
 
-def known_volumes(engine, ident):
+def known_volumes(engine: Engine, ident: str) -> list[str]:
     """Names of the volumes that a container has, sorted, as far as its documents can be read."""
     try:
         return sorted(mounted_volumes(engine, ident).values())
@@ -172,8 +255,8 @@ def known_volumes(engine, ident):
         return []
 
 
-def _write_names(directory, ident, definition, reserved):
-    name = document.hostname(ident, definition)
+def _write_names(directory: str, ident: str, definition: Definition, reserved: Reserved) -> None:
+    name = config_json.hostname(ident, definition)
     host = network.mode_of(definition) == "host"
     addresses = [entry["address"].partition("/")[0] for entry in reserved["attachments"]]
     gateway = next(
@@ -200,7 +283,7 @@ def _write_names(directory, ident, definition, reserved):
         _put(os.path.join(directory, file), text)
 
 
-def _put(path, text):
+def _put(path: str, text: str) -> None:
     """Write into the file that is there: it is bind-mounted into the container, which would go on seeing a replaced one."""
     if os.path.exists(path):
         with open(path, "r+") as file:

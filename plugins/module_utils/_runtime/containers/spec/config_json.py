@@ -10,15 +10,19 @@ from __future__ import annotations
 import platform
 
 from ...errors import InvalidInput
-from ..options import lifecycle, network
-from . import mounts as spec_mounts
-from . import resources, security
+from ...kernel.processes import procfs
+from ..options import network
+from . import confinement, container_mounts, limits, own_annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from ..options.table import Definition
+    from .user_namespaces import Maps
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-STOP_TIMEOUT = 10  # seconds, Docker's
-# Keys of config.json's annotations that this engine itself reads.
-USER, GROUPS = "org.pycontainer.user", "org.pycontainer.groups"
-JOIN = "org.pycontainer.join."  # + pid, ipc, network, user: the id of the container whose namespace is entered
 
 
 class Surroundings:
@@ -34,48 +38,48 @@ class Surroundings:
 
     def __init__(
         self,
-        directory,
-        run,
-        mounts=(),
-        joins=None,
-        swap=True,
-        kernel=None,
-        machine=None,
-        maps=None,
-        apparmor=None,
-        architecture="",
-    ):
+        directory: str,
+        run: str,
+        mounts: Sequence[dict[str, Any]] = (),
+        joins: dict[str, str] | None = None,
+        swap: bool = True,
+        kernel: tuple[int, int] | None = None,
+        machine: str | None = None,
+        maps: Maps | None = None,
+        apparmor: str | None = None,
+        architecture: str = "",
+    ) -> None:
         self.directory, self.run, self.mounts = directory, run, list(mounts)
         self.joins, self.swap = dict(joins or {}), swap
-        self.kernel = kernel or tuple(
-            int(part) for part in platform.release().split("-")[0].split(".")[:2]
-        )
+        self.kernel: tuple[int, int] = kernel or procfs.kernel_version()
         self.machine = machine or platform.machine()
         self.maps, self.apparmor, self.architecture = maps, apparmor, architecture
 
-    def highest_gid(self):
+    def highest_gid(self) -> int | None:
         """The last of the gids that the container has from 0 on; None when it has no 0."""
         if self.maps is None:
             return 2**31 - 1
         return next((size - 1 for inside, _outside, size in self.maps[1] if inside == 0), None)
 
 
-def config(ident, definition, image, host):
+def config(
+    ident: str, definition: Definition, image: dict[str, Any], host: Surroundings
+) -> dict[str, Any]:
     """The OCI runtime-spec document.
 
     :param image: the ``config`` object of the image's config (Env, Cmd, Entrypoint, User ...).
     :raises InvalidInput: when neither task nor image says what to run.
     """
-    capabilities = security.capabilities(definition)
-    linux = {
+    capabilities = confinement.capabilities(definition)
+    linux: dict[str, Any] = {
         "namespaces": namespaces(definition),
         "cgroupsPath": f"{definition.get('cgroup_parent') or '/pycontainer'}/{ident}",
-        "resources": resources.resources(definition, host.swap),
-        "devices": resources.devices(definition),
-        "sysctl": security.sysctls(definition, host.highest_gid()),
-        "maskedPaths": security.masked(definition),
-        "readonlyPaths": security.read_only(definition),
-        "rootfsPropagation": spec_mounts.root_propagation(host.mounts),
+        "resources": limits.resources(definition, host.swap),
+        "devices": limits.devices(definition),
+        "sysctl": confinement.sysctls(definition, host.highest_gid()),
+        "maskedPaths": confinement.masked(definition),
+        "readonlyPaths": confinement.read_only(definition),
+        "rootfsPropagation": container_mounts.root_propagation(host.mounts),
     }
     if host.maps is not None and "user" not in host.joins:
         linux["namespaces"].append({"type": "user"})
@@ -83,7 +87,7 @@ def config(ident, definition, image, host):
             linux[name] = [
                 dict(zip(("containerID", "hostID", "size"), extent)) for extent in extents
             ]
-    seccomp = security.seccomp(
+    seccomp = confinement.seccomp(
         definition, capabilities, host.kernel, host.machine, host.architecture
     )
     if seccomp is not None:
@@ -92,11 +96,11 @@ def config(ident, definition, image, host):
         "ociVersion": "1.2.0",
         "root": {"path": "rootfs", "readonly": definition.get("read_only", False)},
         "process": process(
-            ident, definition, image, capabilities, security.apparmor(definition, host.apparmor)
+            ident, definition, image, capabilities, confinement.apparmor(definition, host.apparmor)
         ),
-        "mounts": spec_mounts.mounts(definition, host),
+        "mounts": container_mounts.mounts(definition, host),
         "linux": linux,
-        "annotations": annotations(definition, image, host),
+        "annotations": _annotations(definition, image, host),
     }
     if definition.get("uts") != "host":
         document["hostname"] = hostname(ident, definition)
@@ -105,11 +109,17 @@ def config(ident, definition, image, host):
     return document
 
 
-def hostname(ident, definition):
+def hostname(ident: str, definition: Definition) -> str:
     return definition.get("hostname") or ident[:12]
 
 
-def process(ident, definition, image, capabilities, profile=None):
+def process(
+    ident: str,
+    definition: Definition,
+    image: dict[str, Any],
+    capabilities: list[str],
+    profile: str | None = None,
+) -> dict[str, Any]:
     sets = dict.fromkeys(("bounding", "effective", "permitted"), capabilities)
     sets.update(
         inheritable=[], ambient=[]
@@ -121,22 +131,22 @@ def process(ident, definition, image, capabilities, profile=None):
         "env": environment(ident, definition, image),
         "cwd": definition.get("working_dir") or image.get("WorkingDir") or "/",
         "capabilities": sets,
-        "rlimits": resources.rlimits(definition),
-        "noNewPrivileges": security.no_new_privileges(definition),
+        "rlimits": limits.rlimits(definition),
+        "noNewPrivileges": confinement.no_new_privileges(definition),
         "oomScoreAdj": definition.get("oom_score_adj", 0),
     }
     return dict(found, apparmorProfile=profile) if profile else found
 
 
-def user(definition):
-    """Root, until the name in the annotations is looked up in the container's root, when it starts."""
-    found = {"uid": 0, "gid": 0, "additionalGids": [0]}
+def user(definition: Definition) -> dict[str, Any]:
+    """Return root, until the name in the annotations is looked up in the container's root at its start."""
+    found: dict[str, Any] = {"uid": 0, "gid": 0, "additionalGids": [0]}
     if "umask" in definition:
         found["umask"] = int(definition["umask"], 8)
     return found
 
 
-def arguments(definition, image):
+def arguments(definition: Definition, image: dict[str, Any]) -> list[str]:
     """Entrypoint and command; naming an entrypoint drops the image's command, as in Docker."""
     entrypoint, command = definition.get("entrypoint"), definition.get("command")
     if command is None:
@@ -151,7 +161,7 @@ def arguments(definition, image):
     return words
 
 
-def environment(ident, definition, image):
+def environment(ident: str, definition: Definition, image: dict[str, Any]) -> list[str]:
     """The image's variables, then the task's; PATH, HOSTNAME and TERM where neither has them (HOME follows from the user at the start)."""
     found = {"PATH": DEFAULT_PATH, "HOSTNAME": hostname(ident, definition)}
     if definition.get("tty"):
@@ -164,7 +174,7 @@ def environment(ident, definition, image):
     return ["%s=%s" % item for item in found.items()]
 
 
-def namespaces(definition):
+def namespaces(definition: Definition) -> list[dict[str, str]]:
     """The namespaces to make or join; none in the list for what is shared with the host."""
     kinds = [
         ("mount", None),
@@ -177,60 +187,14 @@ def namespaces(definition):
     return [{"type": kind} for kind, mode in kinds if mode != "host"]
 
 
-def annotations(definition, image, host):
+def _annotations(
+    definition: Definition, image: dict[str, Any], host: Surroundings
+) -> dict[str, str]:
     found = {}
     user = definition.get("user") or image.get("User")
     if user:
-        found[USER] = user
+        found[own_annotations.USER] = user
     if definition.get("groups"):
-        found[GROUPS] = ",".join(definition["groups"])
-    found.update({JOIN + kind: other for kind, other in host.joins.items()})
+        found[own_annotations.GROUPS] = ",".join(definition["groups"])
+    found.update({own_annotations.JOIN + kind: other for kind, other in host.joins.items()})
     return found
-
-
-def run(ident, name, definition, image, layers, networks, joins):
-    """What the monitor needs beside config.json (docs/architecture.md, run.json).
-
-    :param layers: absolute directories, topmost first.
-    :param networks: ``{"attachments": [...], "ports": [...]}`` as networks/ reserved them.
-    """
-    mode = network.mode_of(definition)
-    logs = definition.get("log_options", {})
-    return {
-        "id": ident,
-        "name": name,
-        "layers": layers,
-        "network": dict(
-            networks, mode="container:" + joins["network"] if "network" in joins else mode
-        ),
-        "log": {
-            "driver": definition.get("log_driver", "json-file"),
-            "max_size": logs.get("max-size") or None,
-            "max_file": logs.get("max-file", 1),
-        },
-        "restart": {
-            "policy": definition.get("restart_policy", "no"),
-            "retries": definition.get("restart_retries") or None,
-        },
-        "health": lifecycle.health(definition, image.get("Healthcheck"), image.get("Shell")),
-        "stop": {
-            "signal": stop_signal(definition, image),
-            "timeout": STOP_TIMEOUT
-            if definition.get("stop_timeout") is None
-            else definition["stop_timeout"],
-        },
-        "init": definition.get("init", False),
-        "tty": definition.get("tty", False),
-        "interactive": definition.get("interactive", False),
-        "auto_remove": definition.get("auto_remove", False),
-    }
-
-
-def stop_signal(definition, image):
-    from ..options.process import stop_signal as normalise
-
-    return definition.get("stop_signal") or (
-        normalise(image["StopSignal"], "the image's StopSignal")
-        if image.get("StopSignal")
-        else "SIGTERM"
-    )

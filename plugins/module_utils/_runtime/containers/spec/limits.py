@@ -9,6 +9,15 @@ import stat
 
 from ...errors import InvalidInput
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable
+    from typing import Any
+
+    from ..options.table import Definition
+
+    Node = dict[str, Any]  # OCI runtime-spec, config-linux.md#devices
+
 PERIOD = 100000  # microseconds: the CFS period that `cpus` is a quota of
 UNLIMITED = (1 << 64) - 1  # RLIM_INFINITY, getrlimit(2)
 
@@ -35,12 +44,12 @@ THROTTLES = {
 }
 
 
-def resources(definition, swap=True):
+def resources(definition: Definition, swap: bool = True) -> dict[str, Any]:
     """linux.resources with only what was asked for, and the device rules.
 
     :param swap: whether the host accounts for swap; without it Docker's default (as much swap as memory) is left out.
     """
-    found = {"devices": device_rules(definition)}
+    found: dict[str, Any] = {"devices": device_rules(definition)}
     for key, part in (
         ("memory", memory(definition, swap)),
         ("cpu", cpu(definition)),
@@ -53,7 +62,7 @@ def resources(definition, swap=True):
     return found
 
 
-def memory(definition, swap):
+def memory(definition: Definition, swap: bool) -> dict[str, Any]:
     found = {}
     limit, both = definition.get("memory", 0), definition.get("memory_swap", 0)
     if limit:
@@ -71,8 +80,8 @@ def memory(definition, swap):
     return found
 
 
-def cpu(definition):
-    found = {}
+def cpu(definition: Definition) -> dict[str, Any]:
+    found: dict[str, Any] = {}
     if definition.get("cpus"):
         found.update(quota=int(round(definition["cpus"] * PERIOD)), period=PERIOD)
     for option, key in (
@@ -87,8 +96,8 @@ def cpu(definition):
     return found
 
 
-def block_io(definition):
-    found = {}
+def block_io(definition: Definition) -> dict[str, Any]:
+    found: dict[str, Any] = {}
     if definition.get("blkio_weight"):
         found["weight"] = definition["blkio_weight"]
     for option, key in THROTTLES.items():
@@ -97,21 +106,21 @@ def block_io(definition):
     return found
 
 
-def _throttle(option, entry):
+def _throttle(option: str, entry: dict[str, Any]) -> dict[str, int]:
     number = device_number(
         entry["path"], option + ".path", (stat.S_ISBLK,), "a block device of the host"
     )[1]
     return {"major": os.major(number), "minor": os.minor(number), "rate": entry["rate"]}
 
 
-def released(before, after, swap=True):
+def released(before: Definition, after: Definition, swap: bool = True) -> dict[str, Any]:
     """Resources for a running container: those of ``after``, and for what ``before`` limited and ``after`` does not, "no limit".
 
     :returns: linux.resources without device rules (they do not change while a container runs).
     """
     old, new = resources(before, swap), resources(after, swap)
     new.pop("devices")
-    free = {
+    free: dict[str, dict[str, Any]] = {
         "memory": {
             "limit": -1,
             "reservation": -1,
@@ -135,7 +144,7 @@ def released(before, after, swap=True):
     return new
 
 
-def device_rules(definition):
+def device_rules(definition: Definition) -> list[dict[str, Any]]:
     """The device cgroup's list: everything is refused but what is named; a node may be made (mknod) but not opened."""
     if definition.get("privileged"):
         return [{"allow": True, "access": "rwm"}]
@@ -150,17 +159,17 @@ def device_rules(definition):
         rules.append(_rule(node["type"], node["major"], node["minor"], access))
     for entry in definition.get("device_cgroup_rules", ()):
         kind, numbers, access = entry.split()
-        major, minor = [None if part == "*" else int(part) for part in numbers.split(":")]
-        rules.append(_rule(kind, major, minor, access))
+        one, other = (None if part == "*" else int(part) for part in numbers.split(":"))
+        rules.append(_rule(kind, one, other, access))
     return rules
 
 
-def _rule(kind, major, minor, access):
+def _rule(kind: str, major: int | None, minor: int | None, access: str) -> dict[str, Any]:
     rule = {"allow": True, "type": kind, "access": access, "major": major, "minor": minor}
     return {key: value for key, value in rule.items() if value is not None}
 
 
-def devices(definition):
+def devices(definition: Definition) -> list[Node]:
     """linux.devices: the nodes to make beside the default ones."""
     found = [node for node, _access in nodes(definition)]
     if definition.get("privileged"):
@@ -169,7 +178,7 @@ def devices(definition):
     return found
 
 
-def nodes(definition):
+def nodes(definition: Definition) -> list[tuple[Node, str]]:
     """The task's devices as ``[(node, access)]``; a directory of the host stands for all devices below it, as in Docker."""
     found = []
     for entry in definition.get("devices", ()):
@@ -185,7 +194,9 @@ def nodes(definition):
     return found
 
 
-def device_number(path, option, kinds, accepted):
+def device_number(
+    path: str, option: str, kinds: Iterable[Callable[[int], bool]], accepted: str
+) -> tuple[str, int, os.stat_result]:
     """``(type, number, stat)`` of a device. :raises InvalidInput: where there is none at ``path``."""
     try:
         info = os.stat(path)
@@ -196,7 +207,7 @@ def device_number(path, option, kinds, accepted):
     return "b" if stat.S_ISBLK(info.st_mode) else "c", info.st_rdev, info
 
 
-def _made(inside, kind, number, info):
+def _made(inside: str, kind: str, number: int, info: os.stat_result) -> Node:
     return {
         "path": inside,
         "type": kind,
@@ -208,12 +219,12 @@ def _made(inside, kind, number, info):
     }
 
 
-def _node(path, inside):
+def _node(path: str, inside: str) -> Node:
     info = os.lstat(path)
     return _made(inside, "b" if stat.S_ISBLK(info.st_mode) else "c", info.st_rdev, info)
 
 
-def _walk(directory, skip=()):
+def _walk(directory: str, skip: Collection[str] = ()) -> list[str]:
     """Device nodes below a directory; no symlinks are followed."""
     found = []
     for entry in sorted(os.scandir(directory), key=lambda entry: entry.name):
@@ -226,7 +237,7 @@ def _walk(directory, skip=()):
     return found
 
 
-def _host_devices():
+def _host_devices() -> list[Node]:
     """Every device of the host for a privileged container, but for terminals and what the container has of its own."""
     own = (
         "/dev/pts",
@@ -244,7 +255,7 @@ def _host_devices():
     return [_node(path, path) for path in _walk("/dev", own)]
 
 
-def rlimits(definition):
+def rlimits(definition: Definition) -> list[dict[str, Any]]:
     found = []
     for entry in definition.get("ulimits", ()):
         name, soft, hard = entry.split(":")

@@ -10,6 +10,12 @@ import json
 from ...errors import InvalidInput
 from ..options import network, security
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..options.table import Definition
+
 MASKED = [
     "/proc/acpi",
     "/proc/asound",
@@ -27,7 +33,7 @@ MASKED = [
 READ_ONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
 
 
-def capabilities(definition):
+def capabilities(definition: Definition) -> list[str]:
     """The names of the capabilities that the container has, in the kernel's order."""
     from ...kernel.isolation import capabilities as kernel
 
@@ -45,7 +51,7 @@ def capabilities(definition):
     ]
 
 
-def available():
+def available() -> set[str]:
     """The capabilities that this process could hand on: its bounding set."""
     from ...kernel.isolation import capabilities as kernel
 
@@ -54,18 +60,18 @@ def available():
     return {name for number, name in enumerate(kernel.NAMES) if mask >> number & 1}
 
 
-def no_new_privileges(definition):
+def no_new_privileges(definition: Definition) -> bool:
     return security.settings(definition).get("no-new-privileges") == "true"
 
 
-def _paths_open(definition):
+def _paths_open(definition: Definition) -> bool:
     return (
         definition.get("privileged")
         or security.settings(definition).get("systempaths") == "unconfined"
     )
 
 
-def masked(definition):
+def masked(definition: Definition) -> list[str]:
     return (
         []
         if _paths_open(definition)
@@ -73,11 +79,11 @@ def masked(definition):
     )
 
 
-def read_only(definition):
+def read_only(definition: Definition) -> list[str]:
     return [] if _paths_open(definition) else list(READ_ONLY)
 
 
-def sysctls(definition, highest_gid=2**31 - 1):
+def sysctls(definition: Definition, highest_gid: int | None = 2**31 - 1) -> dict[str, str]:
     """The task's, and Docker's two for a network namespace of its own: low ports and ping need no capability there."""
     found = {}
     mode = network.mode_of(definition)
@@ -94,7 +100,13 @@ def sysctls(definition, highest_gid=2**31 - 1):
     return found
 
 
-def seccomp(definition, caps, kernel, machine, architecture=""):
+def seccomp(
+    definition: Definition,
+    caps: list[str],
+    kernel: tuple[int, int],
+    machine: str,
+    architecture: str = "",
+) -> dict[str, Any] | None:
     """linux.seccomp, or None for no filter. :param architecture: the image's."""
     from ...kernel.seccomp import default_profile
 
@@ -108,7 +120,7 @@ def seccomp(definition, caps, kernel, machine, architecture=""):
     return default_profile.from_docker(json.loads(profile), caps, kernel, machine)
 
 
-def apparmor(definition, default):
+def apparmor(definition: Definition, default: str | None) -> str | None:
     """``process.apparmorProfile``, or None. :param default: the engine's own profile, None where the host can't have it."""
     profile = security.settings(definition).get(
         "apparmor", "unconfined" if definition.get("privileged") else "default"
@@ -116,6 +128,6 @@ def apparmor(definition, default):
     return default if profile == "default" else None if profile == "unconfined" else profile
 
 
-def missing_capabilities(definition):
+def missing_capabilities(definition: Definition) -> list[str]:
     """Capabilities that the task names and this host can't give (they are not in the engine's bounding set)."""
     return sorted(set(definition.get("capabilities", ())) - {"ALL"} - available())

@@ -9,10 +9,22 @@ import re
 from ... import images as store
 from ... import units
 from ...errors import EngineError, InvalidInput
-from ..records import catalog
+from ..records import catalog, status
 from ..records import image as images
-from ..spec import files
-from . import inspection, running
+from ..spec import container_files
+from . import inspection
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from ...engine import Engine
+    from ..records.catalog import Record
+    from ..records.state import Network
+    from ..records.status import Status
+
+    Test = Callable[[Record, Status], bool]  # whether a container is selected
 
 FILTERS = (
     "id",
@@ -34,7 +46,9 @@ HEALTH = ("starting", "healthy", "unhealthy", "none")
 _PORTS = re.compile(r"(\d+)(?:-(\d+))?(?:/(tcp|udp))?")
 
 
-def listing(engine, everything=True, filters=None):
+def listing(
+    engine: Engine, everything: bool = True, filters: Mapping[str, Any] | None = None
+) -> list[Record]:
     """The records of the containers that ``filters`` select, youngest first.
 
     :param everything: also those that don't run (naming a ``status`` or ``exited`` filter asks for them, too).
@@ -48,13 +62,13 @@ def listing(engine, everything=True, filters=None):
     everything = everything or "status" in wanted or "exited" in wanted
     found = []
     for record in catalog.every(engine):
-        state = running.status(engine, record["id"])
-        if (everything or state["status"] in running.LIVING) and _fits(record, state, tests):
+        state = status.now(engine.paths, record["id"])
+        if (everything or state["status"] in status.LIVING) and _fits(record, state, tests):
             found.append(record)
     return found
 
 
-def _fits(record, state, tests):
+def _fits(record: Record, state: Status, tests: dict[str, list[Test]]) -> bool:
     try:
         return all(
             (all if key == "label" else any)(test(record, state) for test in some)
@@ -64,7 +78,7 @@ def _fits(record, state, tests):
         return False
 
 
-def _test(engine, key, value):
+def _test(engine: Engine, key: str, value: str) -> Test:
     """One value of a filter as a function of a container's record and state. :raises InvalidInput: for a filter or value that there can't be."""
     if key not in FILTERS:
         raise InvalidInput("filters", key, ", ".join(FILTERS))
@@ -85,7 +99,7 @@ def _test(engine, key, value):
                 _published(engine, record) if key == "publish" else _exposed(engine, record)
             )
         )
-    expression = units.pattern(value, "filters.name") if key == "name" else None
+    expression: re.Pattern[str] = units.pattern(value if key == "name" else "", "filters.name")
     image = _image(engine, value) if key == "ancestor" else None
     return {
         "id": lambda record, _state: record["id"].startswith(value),
@@ -105,12 +119,12 @@ def _test(engine, key, value):
             ((state.get("health") or {}).get("status") or "none") == value
         ),
         "exited": lambda _record, state: (
-            state["status"] == "exited" and str(running.exit_code(state)) == value
+            state["status"] == "exited" and str(status.exit_code(state)) == value
         ),
     }[key]
 
 
-def _ports(key, text):
+def _ports(key: str, text: str) -> set[tuple[int, str]]:
     """``80``, ``53/udp`` or ``8000-8010/tcp`` as a set of ``(number, protocol)``."""
     match = _PORTS.fullmatch(text)
     if match is None or not 1 <= int(match[1]) <= int(match[2] or match[1]) <= 65535:
@@ -125,15 +139,15 @@ def _ports(key, text):
     }
 
 
-def _network(engine, record):
-    return files.read_run(engine, record["id"])["network"]
+def _network(engine: Engine, record: Record) -> Network:
+    return container_files.read_run(engine, record["id"])["network"]
 
 
-def _published(engine, record):
+def _published(engine: Engine, record: Record) -> set[tuple[int, str]]:
     return {(port["host_port"], port["protocol"]) for port in _network(engine, record)["ports"]}
 
 
-def _exposed(engine, record):
+def _exposed(engine: Engine, record: Record) -> set[tuple[int, str]]:
     return {
         (int(number), protocol)
         for number, _slash, protocol in (
@@ -145,12 +159,12 @@ def _exposed(engine, record):
     }
 
 
-def _labelled(labels, value):
+def _labelled(labels: dict[str, str], value: str) -> bool:
     key, equals, text = value.partition("=")
     return key in labels and (not equals or labels[key] == text)
 
 
-def _image(engine, value):
+def _image(engine: Engine, value: str) -> str | None:
     """The id of the image that has this name or id now; None where there is none."""
     try:
         return (store.find(engine, value) or {}).get("id")
@@ -158,7 +172,7 @@ def _image(engine, value):
         return None
 
 
-def _of_image(record, value):
+def _of_image(record: Record, value: str) -> bool:
     digest = value if value.startswith("sha256:") else "sha256:" + value
     reference = record["definition"].get("image") or ""
     return value in (reference, reference.rpartition(":")[0]) or (
@@ -166,6 +180,6 @@ def _of_image(record, value):
     )
 
 
-def _mounts(engine, record, value):
-    mounted = files.mounted_volumes(engine, record["id"])
+def _mounts(engine: Engine, record: Record, value: str) -> bool:
+    mounted = container_files.mounted_volumes(engine, record["id"])
     return value in mounted or value in mounted.values()

@@ -6,10 +6,20 @@ from __future__ import annotations
 
 import os
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from ..options.table import Definition
+    from .config_json import Surroundings
+
+    Mount = dict[str, Any]  # OCI runtime-spec, config.md#mounts
+
 FILES = {"/etc/hostname": "hostname", "/etc/hosts": "hosts", "/etc/resolv.conf": "resolv.conf"}
 
 
-def mounts(definition, host):
+def mounts(definition: Definition, host: Surroundings) -> list[Mount]:
     """All mounts in the order in which they are made: a path's parents before it, the user's over the engine's."""
     user = [_user(entry, host) for entry in host.mounts] + [
         _tmpfs(entry) for entry in definition.get("tmpfs", ())
@@ -23,7 +33,7 @@ def mounts(definition, host):
     return engine + sorted(user, key=lambda entry: entry["destination"].count("/"))
 
 
-def _mount(destination, kind, source, *options):
+def _mount(destination: str, kind: str, source: str, *options: str | bool | None) -> Mount:
     return {
         "destination": destination,
         "type": kind,
@@ -32,7 +42,7 @@ def _mount(destination, kind, source, *options):
     }
 
 
-def _defaults(definition, host):
+def _defaults(definition: Definition, host: Surroundings) -> list[Mount]:
     read_only = "rw" if definition.get("privileged") else "ro"
     if definition.get("pid_mode") == "host":
         proc = _mount("/proc", "bind", "/proc", "rbind", "nosuid", "noexec", "nodev")
@@ -58,14 +68,14 @@ def _defaults(definition, host):
     return found + _ipc(definition, host)
 
 
-def _sys(definition, read_only):
+def _sys(definition: Definition, read_only: str) -> Mount:
     if (definition.get("network_mode") or "").startswith("host"):
         # sysfs shows the network namespace it is mounted in, and only that namespace's owner may mount it: show the host's
         return _mount("/sys", "bind", "/sys", "rbind", read_only, "nosuid", "noexec", "nodev")
     return _mount("/sys", "sysfs", "sysfs", read_only, "nosuid", "noexec", "nodev")
 
 
-def _ipc(definition, host):
+def _ipc(definition: Definition, host: Surroundings) -> list[Mount]:
     """/dev/shm and /dev/mqueue by ipc_mode: a container's own, the host's, another container's, or none."""
     mode = definition.get("ipc_mode", "private")
     if mode == "none":
@@ -118,12 +128,12 @@ def _ipc(definition, host):
     ]
 
 
-def shared_memory(other, run):
+def shared_memory(other: str, run: str) -> str:
     """Where the shareable /dev/shm of container ``other`` lies; ``run`` is any container's directory of this boot."""
     return os.path.join(os.path.dirname(run), other, "shm")
 
 
-def _files(host):
+def _files(host: Surroundings) -> list[Mount]:
     """hosts, hostname and resolv.conf, those of the other container where its network is joined."""
     found = []
     for destination, name in sorted(FILES.items()):
@@ -143,7 +153,7 @@ def _files(host):
     return found
 
 
-def _user(entry, host):
+def _user(entry: dict[str, Any], host: Surroundings) -> Mount:
     if entry["type"] == "tmpfs":
         return _mount(
             entry["target"],
@@ -167,22 +177,15 @@ def _user(entry, host):
     )
 
 
-def _tmpfs(entry):
-    target, dummy, options = entry.partition(":")
-    options = options.split(",")
-    return _mount(
-        target,
-        "tmpfs",
-        "tmpfs",
-        *(
-            options
-            if any(option.startswith("mode=") for option in options)
-            else options + ["mode=1777"]
-        ),
-    )
+def _tmpfs(entry: str) -> Mount:
+    target, _colon, text = entry.partition(":")
+    options = text.split(",")
+    if not any(option.startswith("mode=") for option in options):
+        options.append("mode=1777")
+    return _mount(target, "tmpfs", "tmpfs", *options)
 
 
-def root_propagation(user_mounts):
+def root_propagation(user_mounts: Iterable[dict[str, Any]]) -> str:
     """What the root must be for the user's mounts to propagate: shared below shared ones, slave below slave ones."""
     asked = {entry.get("propagation", "").lstrip("r") for entry in user_mounts}
     return "rshared" if "shared" in asked else "rslave" if "slave" in asked else "rprivate"

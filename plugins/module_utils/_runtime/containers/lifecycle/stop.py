@@ -1,0 +1,62 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Stop, pause and unpause containers; what they are from now on wanted to be is written down, too."""
+
+from __future__ import annotations
+
+from ..client import monitor_client, signals
+from ..records import catalog, status
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ...engine import Engine
+    from ..records.catalog import Record
+
+
+def stop(
+    engine: Engine,
+    record: Record,
+    force: bool = False,
+    timeout: float | None = None,
+    signal: str | int | None = None,
+) -> None:
+    """Stop a container; it stays stopped, also after a reboot. One that does not run is fine.
+
+    :param force: kill it. :param timeout: seconds until SIGKILL, -1 for never; None: its own.
+    :param signal: name or number; None: its stop signal. :raises InvalidInput: it is none.
+    """
+    number = None if signal is None else signals.number(signal)
+    patience = 0 if force else timeout
+    # With a full disk it ends first: what it writes would take the room that is given up for the
+    # database.
+    full = engine.db.is_tight()
+    if full:
+        monitor_client.stop(engine.paths, [record["id"]], patience, number)
+    with engine.db.freeing():
+        catalog.set_wanted(engine, record["id"], "stopped")
+    if not full:
+        monitor_client.stop(engine.paths, [record["id"]], patience, number)
+
+
+def pause(engine: Engine, record: Record) -> None:
+    """Freeze a container's processes. :raises Conflict: it does not run."""
+    monitor_client.pause(engine.paths, record["id"])
+    catalog.set_wanted(engine, record["id"], "paused")
+
+
+def unpause(engine: Engine, record: Record) -> None:
+    """Let a container's processes go on. :raises Conflict: it does not run."""
+    monitor_client.unpause(engine.paths, record["id"])
+    catalog.set_wanted(engine, record["id"], "running")
+
+
+def shutdown(engine: Engine) -> list[Record]:
+    """Stop what runs, all at once, each by its own signal and time; returns the records.
+
+    What is wanted of them stays: a boot brings them back.
+    """
+    records = [
+        record for record in catalog.every(engine) if status.lives(engine.paths, record["id"])
+    ]
+    monitor_client.stop(engine.paths, [record["id"] for record in records])
+    return records

@@ -1,0 +1,113 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Wait until a container's health check says "healthy", or it is clear that it will not."""
+
+from __future__ import annotations
+
+import time
+
+from ...errors import ContainerFailed, InvalidInput, NotFound
+from ..records import catalog, status
+from ..spec import container_files
+from ..view import logs
+from . import start
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ...engine import Engine
+    from ..records.catalog import Record
+    from ..records.state import RunState
+
+# Ends of a container until it is given up: some two seconds (monitor.BACKOFF) and what its program takes.
+ENDS = 5
+
+
+def wait_healthy(engine: Engine, record: Record, timeout: float, fresh: bool = False) -> None:
+    """Wait until the health check says "healthy".
+
+    :param timeout: in seconds; 0 or less: none.
+    :param fresh: its start belongs to what is waited for: all its ends since then count.
+    :raises InvalidInput: it has no health check.
+    :raises ContainerFailed: it ended for good or ``ENDS`` times, it is unhealthy, or the time is
+        over; with its last exit code and its last lines.
+    :raises NotFound: another task has removed it meanwhile.
+    """
+    with catalog.reading(engine, record):
+        checked = container_files.read_run(engine, record["id"])["health"] is not None
+    if not checked:
+        raise InvalidInput(
+            "state", "healthy", f"another state: container {record['name']} has no health check"
+        )
+    until = time.monotonic() + timeout if timeout > 0 else None
+    pause, watch = 0.02, _Watch(0 if fresh else None, timeout)
+    while True:
+        state = status.now(engine.paths, record["id"])
+        if watch.is_healthy(state):
+            return
+        late = until is not None and time.monotonic() > until
+        why = watch.why_hopeless(state) or (watch.why_late(state) if late else "")
+        if why:
+            raise ContainerFailed(
+                f"container {start.shown_name(record)} {why}",
+                watch.code,
+                logs.tail(engine.paths, record["id"]),
+            )
+        if catalog.by_id(engine, record["id"]) is None:
+            raise NotFound(
+                f"container {start.shown_name(record)} does not exist: another task has removed it "
+                "meanwhile"
+            )
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.25)
+
+
+class _Watch:
+    """What was seen of a container while it is waited for.
+
+    :param before: its restarts at the beginning, None: those that are seen first.
+    :ivar code: its last exit code, None where it has not ended.
+    """
+
+    def __init__(self, before: int | None, timeout: float) -> None:
+        self.before, self.timeout = before, timeout
+        self.code: int | None = None
+
+    def is_healthy(self, state: RunState) -> bool:
+        if self.before is None:
+            self.before = state["restarts"]
+        if state["status"] in ("exited", "restarting"):
+            self.code = status.exit_code(state)
+        return state["status"] == "running" and _health(state) == "healthy"
+
+    def why_hopeless(self, state: RunState) -> str:
+        """Say why it will not become healthy; "" where it may."""
+        ends = self._restarts(state) + 1
+        if state["status"] == "exited":
+            return f"ended with exit code {self.code} before it was healthy"
+        if state["status"] == "restarting" and ends >= ENDS:
+            return f"ended {ends} times before it was healthy, the last time with exit code {self.code}"
+        return f"is unhealthy: {_last_check(state)}" if _health(state) == "unhealthy" else ""
+
+    def why_late(self, state: RunState) -> str:
+        """Say what it is instead of healthy when the time is over."""
+        ends = self._restarts(state)
+        ended = (
+            f"it ended {ends} times meanwhile, the last time with exit code {self.code}; "
+            if ends
+            else ""
+        )
+        return f"is not healthy after {self.timeout:g} seconds: {ended}{_last_check(state)}"
+
+    def _restarts(self, state: RunState) -> int:
+        return state["restarts"] - (self.before or 0)
+
+
+def _health(state: RunState) -> str | None:
+    return state["health"]["status"] if state["health"] else None
+
+
+def _last_check(state: RunState) -> str:
+    log = state["health"]["log"] if state["health"] else []
+    if not log:
+        return "no check has ended yet"
+    return f"the last check ended with {log[-1]['exit_code']}: {log[-1]['output'].strip()[-200:]}"

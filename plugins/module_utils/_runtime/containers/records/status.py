@@ -1,0 +1,76 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is true of a container now: state.json, checked against the kernel."""
+
+from __future__ import annotations
+
+from ...kernel import cgroups
+from ...kernel.processes import procfs
+from . import state
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ...store.paths import Paths
+    from .state import RunState
+
+    class Status(RunState):
+        """A RunState whose ``status`` is true. It may also be "paused", which state.json never has.
+
+        ``monitored``: whether a monitor lives. ``pid`` is 0 where process 1 has ended.
+        """
+
+        monitored: bool
+
+
+LIVING = ("running", "paused", "starting", "restarting")  # it has processes, or will again
+UNSEEN = 255  # the exit code shown of an end that nobody saw: a power cut, or no monitor
+
+
+def now(paths: Paths, ident: str) -> Status:
+    """Return what is true of a container at this moment.
+
+    ``status`` is created, starting, running, paused, restarting or exited. A container that a
+    reboot ended is "exited".
+    """
+    found = _read(paths, ident)
+    if state.alive(found):
+        if found["status"] == "running" and _is_frozen(found):
+            found["status"] = "paused"
+        return found
+    found.update({"pid": 0, "pid_start": 0})
+    if found["status"] == "running" and found["monitored"]:
+        again = state.read(paths, ident)  # its monitor may be writing the exit at this moment
+        if again["status"] != "running":
+            return {**again, "monitored": True}
+    if found["status"] in ("running", "starting", "restarting") and not found["monitored"]:
+        found.update({"status": "exited", "error": found["error"] or _why_it_ended(found)})
+    return found
+
+
+def _read(paths: Paths, ident: str) -> Status:
+    """Read the state before asking for the monitor: one that ends in between has written it."""
+    found = state.read(paths, ident)
+    return {**found, "monitored": state.monitored(paths, ident)}
+
+
+def _is_frozen(found: RunState) -> bool:
+    return bool(found["cgroup"]) and cgroups.Group.open(found["cgroup"]).frozen()
+
+
+def _why_it_ended(found: RunState) -> str:
+    if found["boot"] != procfs.boot_id():
+        return "the host was restarted"
+    return "its monitor was killed, and it ended"
+
+
+def lives(paths: Paths, ident: str) -> bool:
+    """Tell whether a container has processes, or is about to have them again."""
+    return now(paths, ident)["status"] in LIVING
+
+
+def exit_code(found: RunState) -> int:
+    """Return the exit code to show: 255 for an end that nobody saw, as Docker; 0 before an end."""
+    if found["exit_code"] is not None:
+        return found["exit_code"]
+    ended = found["status"] in ("exited", "restarting") and found["started_at"] is not None
+    return UNSEEN if ended else 0

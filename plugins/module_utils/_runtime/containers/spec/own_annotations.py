@@ -1,0 +1,25 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The annotations of a config.json that this engine itself reads: what only the moment of a start can tell."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+USER = "org.pycontainer.user"  # "user[:group]", looked up in the container's root
+GROUPS = "org.pycontainer.groups"  # further groups, "a,b"
+JOIN = "org.pycontainer.join."  # + network, pid, ipc, user: id of the container that is joined
+
+
+def joins(config: dict[str, Any]) -> dict[str, str]:
+    """Return whose namespaces a container enters: ``{kind: id}``.
+
+    :param config: its config.json, which may be empty.
+    """
+    return {
+        key[len(JOIN) :]: ident
+        for key, ident in config.get("annotations", {}).items()
+        if key.startswith(JOIN) and ident
+    }

@@ -7,7 +7,6 @@ Without the modules ``signal`` and ``subprocess``, which would make every monito
 
 from __future__ import annotations
 
-import _signal
 import fcntl
 import os
 import struct
@@ -15,6 +14,7 @@ import time
 
 from ...errors import InvalidInput
 from ...kernel.calls import fds, fork
+from ...kernel.processes import signal_names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,19 +30,9 @@ def number(name: str | int) -> int:
 
     :raises InvalidInput: it is none.
     """
-    text = str(name).upper()
-    if text.isascii() and text.isdigit() and 0 < int(text) <= 64:
-        return int(text)
-    word, sign, offset = text if text.startswith("SIG") else "SIG" + text, "", "0"
-    for sign in "+-":
-        if sign in word:
-            word, _sign, offset = word.partition(sign)
-            break
-    value = getattr(_signal, word, None) if word.isalnum() else None
-    if isinstance(value, int) and 0 < value <= 64 and offset.isascii() and offset.isdigit():
-        value = value + int(offset) if sign == "+" else value - int(offset)
-        if 0 < value <= 64:
-            return value
+    found = signal_names.number(str(name))
+    if found is not None:
+        return found
     raise InvalidInput(
         "signal", name, "a signal's name or number, such as SIGTERM, 15 or SIGRTMIN+3"
     )

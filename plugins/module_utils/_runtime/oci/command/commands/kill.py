@@ -4,11 +4,10 @@
 
 from __future__ import annotations
 
-import _signal
 import os
 
 from ....errors import Conflict, EngineError, InvalidInput
-from ....kernel.processes import pidfd
+from ....kernel.processes import pidfd, signal_names
 from ...spec.document import Document
 from ..arguments import Command
 from ..states import open_container
@@ -47,35 +46,15 @@ def kill(call: Call, _log: Log) -> None:
 
 
 def signal_number(text: str) -> int:
-    """Return the number of ``TERM``, ``SIGTERM``, ``sigterm``, ``RTMIN+3`` or ``15``. :raises InvalidInput:"""
-    if text.isascii() and text.isdigit():
-        number = int(text) if len(text) < 5 else -1
-    else:
-        number = _number_of_name(text.upper())
-    if not 0 <= number <= 64 or number == 0 and text != "0":
+    """Return the number of a signal by its name or number; 0, which only asks, for "0". :raises InvalidInput:"""
+    number = 0 if text == "0" else signal_names.number(text)
+    if number is None:
         raise InvalidInput(
             "signal",
             text,
             "a signal's number up to 64, 0 to ask only, or its name, such as SIGTERM or TERM",
         )
     return number
-
-
-def _number_of_name(text: str) -> int:
-    """Return the number of a signal's name, 0 for none."""
-    name, sign, offset = text.partition("+") if "+" in text else text.partition("-")
-    found = getattr(_signal, name if name.startswith("SIG") else "SIG" + name, None)
-    if not isinstance(found, int) or "_" in name:
-        return 0
-    if not sign:
-        return int(found)
-    if not name.endswith(("RTMIN", "RTMAX")):
-        return 0
-    return (
-        int(found) + int(sign + offset)
-        if offset.isascii() and offset.isdigit() and len(offset) < 3
-        else 0
-    )
 
 
 def _shares_processes(container: Container) -> bool:

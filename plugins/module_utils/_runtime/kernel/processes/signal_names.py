@@ -1,0 +1,30 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Signals by name (signal(7)). Without the module ``signal``, which would make every monitor larger and each cold run longer."""
+
+from __future__ import annotations
+
+import _signal
+
+HIGHEST = 64  # on Linux
+
+
+def number(text: str) -> int | None:
+    """Return the number of ``TERM``, ``SIGTERM``, ``sigterm``, ``RTMIN+3``, ``SIGRTMAX-1`` or ``15``; None for what is no signal."""
+    if text.isascii() and text.isdigit():
+        found = int(text) if len(text) < 5 else 0
+    else:
+        found = _of_name(text.upper())
+    return found if 0 < found <= HIGHEST else None
+
+
+def _of_name(text: str) -> int:
+    name, sign, offset = text.partition("+") if "+" in text else text.partition("-")
+    name = name if name.startswith("SIG") else "SIG" + name
+    value = getattr(_signal, name, None) if name.isalnum() else None
+    if not isinstance(value, int):
+        return 0
+    if not sign:
+        return int(value)
+    fits = name in ("SIGRTMIN", "SIGRTMAX") and offset.isascii() and offset.isdigit()
+    return int(value) + int(sign + offset) if fits and len(offset) < 3 else 0

@@ -117,11 +117,7 @@ BACKWARDS = {
 }
 
 # The same between parts.
-UPWARDS = {
-    "images/task.py": "delivery",
-    "layers/formats.py": "images",
-    "layers/workers.py": "images",
-}
+UPWARDS = {"layers/formats.py": "images", "layers/workers.py": "images"}
 
 FILES = sorted(path.relative_to(RUNTIME).as_posix() for path in RUNTIME.rglob("*.py"))
 

@@ -14,7 +14,7 @@ import tarfile
 import time
 
 import pytest
-from pycontainer import images
+from pycontainer import delivery, images
 from pycontainer.delivery import host, recompress
 from pycontainer.delivery import spool as delivery_spool
 from pycontainer.engine import Engine
@@ -102,7 +102,9 @@ def deliver(engine, tmp_path, monkeypatch):
         params = dict(PARAMS, name=name, source="controller", path=str(path), **options)
 
         def ask(request):
-            outcome = task.image(opened, dict(params, delivery=json.loads(json.dumps(request))))
+            outcome = task.image(
+                opened, dict(params, delivery=json.loads(json.dumps(request))), delivery.present
+            )
             return (
                 reconcile.carry_out(outcome, check)
                 if isinstance(outcome, reconcile.Plan)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 
-from .. import containers, images, units
+from .. import containers, delivery, images, units
 from ..errors import InvalidInput
 from .outputs.outputs import Output
 from .parse.build_request import Request, secret_of
@@ -43,7 +43,9 @@ def image(engine, params):
     elif maker is not None:
         plan = images.push_built(maker(engine, params), params)
     else:
-        plan = images.image(engine, dict(params, change=change.by(params.get("changes"))))
+        plan = images.image(
+            engine, dict(params, change=change.by(params.get("changes"))), delivery.present
+        )
     if params.get("archive_path"):
         images.plan_archive(plan, images.names_of(params), os.path.abspath(params["archive_path"]))
     return plan

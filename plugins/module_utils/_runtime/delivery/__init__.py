@@ -7,4 +7,18 @@ It stands above `images` and may use `layers` and the engine.
 
 from __future__ import annotations
 
-__all__ = ["host"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..engine import Engine
+    from ..images.plans.present import ImagePlan
+
+__all__ = ["host", "present"]
+
+
+def present(engine: Engine, params: dict[str, Any], name: str) -> ImagePlan | dict[str, Any]:
+    """Plan ``source: controller``; see ``host.present``."""
+    from . import host  # with the reader of archives: few tasks deliver
+
+    return host.present(engine, params, name)

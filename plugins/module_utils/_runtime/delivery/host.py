@@ -265,7 +265,9 @@ def take(engine: Engine, request: dict[str, Any], _body: BinaryIO) -> dict[str, 
     """Store the image from what was sent. Return the result of the task."""
     from ..images.task import image
 
-    return reconcile.carry_out(image(engine, dict(request["options"], delivery=request)), False)
+    return reconcile.carry_out(
+        image(engine, dict(request["options"], delivery=request), present), False
+    )
 
 
 def drop(engine: Engine, request: dict[str, Any], _body: BinaryIO) -> dict[str, Any]:

@@ -26,8 +26,11 @@ def registries_of(params):
     )
 
 
-def image(engine, params):
-    """The module ``image``: a plan, or with ``source: controller`` what the controller has to send first."""
+def image(engine, params, deliver=None):
+    """The module ``image``: a plan, or with ``source: controller`` what the controller has to send first.
+
+    :param deliver: ``delivery.present``, for ``source: controller``.
+    """
     name = _full_text(params)
     if params["state"] == "absent":
         if not name:
@@ -53,7 +56,7 @@ def image(engine, params):
         )
     _check(params, name)
     registries = registries_of(params)
-    plan = _present(engine, params, name, registries)
+    plan = _present(engine, params, name, registries, deliver)
     if isinstance(plan, dict):
         return plan  # of source controller: what has to be sent first
     plans.plan_tags(plan, names_of(params)[1 if name else 0 :])
@@ -161,7 +164,7 @@ def _check(params, name):
         raise InvalidInput("push", True, "push together with name or repository")
 
 
-def _present(engine, params, name, registries):
+def _present(engine, params, name, registries, deliver):
     source = params["source"]
     if source == "local" or (source == "pull" and params["pull"] != "always"):
         from .plans import foretold
@@ -177,9 +180,9 @@ def _present(engine, params, name, registries):
     if source == "local":
         return plans.plan_local(engine, name)
     if source == "controller":
-        from ..delivery import host
-
-        return host.present(engine, params, name)
+        if deliver is None:
+            raise InvalidInput("source", "controller", "a task of the module image")
+        return deliver(engine, params, name)
     from .plans import load_and_import
 
     if source == "import":

@@ -95,17 +95,33 @@ class ContainerFailed(EngineError):
         self.exit_code, self.logs = exit_code, logs
 
 
-def reason(error):
-    """What an OSError says, for a sentence: ``no such file or directory: /path``, without a number."""
+def reason(error: BaseException) -> str:
+    """Return what an exception says, for a sentence.
+
+    Of an OSError that is ``no such file or directory: /path``, without a number; of OpenSSL's its name for what is
+    wrong, in words; of another exception its text.
+    """
     import os
 
-    text = os.strerror(error.errno).lower() if error.errno else printable(error, 500)
+    if isinstance(error, EngineError):
+        return str(error)
+    if not isinstance(error, OSError):
+        return printable(error, 500)
+    if type(error).__module__ == "ssl":  # its numbers are not the system's
+        name = getattr(error, "reason", None)
+        said = name.replace("_", " ") if name else str(error.strerror or error)
+        return printable(said.partition(" (_ssl.c:")[0], 500).lower()
+    number = error.errno
+    if not number:
+        return printable(error, 500)
+    if number < 0:  # getaddrinfo(3) has numbers of its own, too
+        return printable(error.strerror or error, 500).lower()
     names = [
         printable(os.fsdecode(name))
         for name in (error.filename, error.filename2)
         if isinstance(name, (str, bytes))
     ]
-    return text + (": " + " and ".join(names) if error.errno and names else "")
+    return os.strerror(number).lower() + (": " + " and ".join(names) if names else "")
 
 
 def unexpected(error, where):

@@ -78,6 +78,7 @@ def test_the_forms_of_an_entry(tmp_path):
                 "empty": {},
                 "broken": {"auth": "?"},
                 "null": None,
+                "number": {"username": 5, "password": "p"},
             }
         },
     )
@@ -87,7 +88,7 @@ def test_the_forms_of_an_entry(tmp_path):
         == credentials.lookup("nul", auth_file=path)
         == Credentials("u", "p")
     )
-    for host in ("empty", "broken", "null"):
+    for host in ("empty", "broken", "null", "number"):
         assert credentials.lookup(host, auth_file=path) is None
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import errno
 import os
 
-from ..errors import HostError
+from ..errors import HostError, reason
 from ..kernel import cgroups
 from ..kernel.calls import fds, fork
 
@@ -158,8 +158,8 @@ def become(argv, env, stdout_path, other, report):
         settle()
         os.execve(argv[0], argv, env)
     except BaseException as error:  # pylint: disable=broad-except
-        text = error.strerror if isinstance(error, OSError) else str(error)
-        os.write(report, (text or repr(error)).encode("utf-8", "replace"))
+        text = reason(error) or type(error).__name__
+        os.write(report, text.encode("utf-8", "replace"))
 
 
 def detach(stdout_path, keep):

@@ -84,13 +84,16 @@ def _work(jobs, queue, width, out):
         except OSError as error:
             answer = {
                 "errno": error.errno,
-                "text": error.strerror or str(error),
+                "text": error.strerror or errors.reason(error),
                 "file": str(error.filename) if error.filename else None,
             }
         except errors.EngineError as error:
             answer = {"class": type(error).__name__, "text": str(error)}
         except BaseException as error:  # noqa: B902 - the parent raises it
-            answer = {"class": "EngineError", "text": f"{type(error).__name__}: {error}"}
+            answer = {
+                "class": "EngineError",
+                "text": f"{type(error).__name__}: {errors.reason(error)}",
+            }
         line = json.dumps(dict(answer, number=number)).encode() + b"\n"
         while line:
             line = line[os.write(out, line) :]

@@ -12,7 +12,7 @@ import contextlib
 import errno
 import os
 
-from ..errors import Conflict, HostError, Unsupported
+from ..errors import Conflict, HostError, Unsupported, reason
 from ..kernel.calls import fork
 from ..kernel.net import netlink
 from . import catalog, firewall
@@ -114,7 +114,7 @@ def _make_in_child(configs):
                 step = f"network {config['name']}: can't make bridge {config['bridge']}"
                 _make_bridge(route, config)
     except Exception as error:  # the child's whole answer; pyroute2 has errors of its own
-        return ("failed:%s: %s" % (step or "can't talk to the kernel", error)).encode()
+        return ("failed:%s: %s" % (step or "can't talk to the kernel", reason(error))).encode()
     return b"done"
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import os
 
+from ...errors import reason
 from ...untrusted.text import printable
 from ..parse.expansion import Trouble
 
@@ -127,7 +128,7 @@ def fetch(url: str, path: str, headers: Mapping[str, str]) -> Fetched:
                 checksum.update(piece)
                 file.write(piece)
         except (client.HTTPException, OSError) as error:
-            raise Trouble(f"ADD {url}: {error}") from None
+            raise Trouble(f"ADD {url}: {reason(error) or type(error).__name__}") from None
         expected = answer.headers.get("Content-Length")
         if expected and expected.isdigit() and int(expected) != count:
             raise Trouble("ADD %s: %d bytes came where %s were promised" % (url, count, expected))

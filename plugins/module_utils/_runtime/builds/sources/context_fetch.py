@@ -91,10 +91,11 @@ def locate(
                 "archive",
             )
         return found
-    except BaseException as error:
+    except Trouble as error:
         found.close()
-        if isinstance(error, Trouble):
-            raise InvalidInput(option, text, f"a context that can be fetched ({error})") from None
+        raise InvalidInput(option, text, f"a context that can be fetched ({error})") from None
+    except BaseException:
+        found.close()
         raise
 
 

@@ -15,7 +15,7 @@ import json
 import os
 import stat
 
-from ...errors import ContainerFailed, EngineError
+from ...errors import ContainerFailed, EngineError, reason
 from ...kernel.calls import constants as c
 from ...kernel.calls import fork, syscalls
 from ...kernel.mounts import mounts, overlay, rootfs
@@ -165,7 +165,7 @@ def _runner(job, others, output, answer):
     except OSError as error:
         found = {"error": read_error(error)}
     except BaseException as error:  # pylint: disable=broad-except # the build must hear of it, and the child must not return
-        found = {"error": f"{type(error).__name__}: {error}"}
+        found = {"error": f"{type(error).__name__}: {reason(error)}"}
     os.write(answer, json.dumps(found).encode())
 
 

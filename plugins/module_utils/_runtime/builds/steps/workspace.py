@@ -14,7 +14,7 @@ import os
 import signal
 import stat
 
-from ...errors import HostError
+from ...errors import HostError, reason
 from ...images.library import built, layer_store
 from ...kernel.calls import fork
 from ...kernel.mounts import mounts, overlay
@@ -158,7 +158,7 @@ class Work:
         try:
             answer = {"digest": self._compress(layer.path, layer.diff_id)}
         except BaseException as error:  # noqa: B902 - the build raises it
-            answer = {"error": getattr(error, "strerror", None) or str(error)}
+            answer = {"error": reason(error)}
         os.write(write, json.dumps(answer).encode())
 
     def _finish(self, pid):

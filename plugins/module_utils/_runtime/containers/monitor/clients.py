@@ -11,7 +11,7 @@ import contextlib
 import os
 import socket
 
-from ...errors import EngineError
+from ...errors import EngineError, reason
 from ...kernel.calls import constants
 from ...kernel.processes import pidfd
 from ...oci.launch import terminal
@@ -124,7 +124,7 @@ class Clients:
         except EngineError as error:
             answer = {"error": str(error)}
         except (OSError, KeyError, TypeError, ValueError) as error:
-            answer = {"error": f"{type(error).__name__}: {error}"}
+            answer = {"error": f"{type(error).__name__}: {reason(error)}"}
         finally:
             for fd in fds:
                 if fd not in self.attached:

@@ -13,7 +13,7 @@ import os
 import select
 import time
 
-from ...errors import EngineError
+from ...errors import EngineError, reason
 from ...kernel.calls import constants, fork
 from ...kernel.processes import pidfd
 from ..client import stdio
@@ -205,7 +205,7 @@ def work(
         )
         process.start()
     except (EngineError, OSError) as error:
-        _tell(writer, getattr(error, "exit_code", None) or -1, str(error))
+        _tell(writer, getattr(error, "exit_code", None) or -1, reason(error))
         return
     os.close(inner)
     os.set_blocking(reader, False)

@@ -20,7 +20,7 @@ import ssl
 import urllib.request
 from urllib.parse import unquote, urlsplit
 
-from ...errors import HostError, InvalidInput, RegistryError
+from ...errors import HostError, InvalidInput, RegistryError, reason
 from ...untrusted import files
 from ...untrusted.text import printable
 from . import min_speed, redirects
@@ -111,7 +111,7 @@ class Options:
                 raise InvalidInput(
                     "client_cert",
                     cert,
-                    f"a certificate and key in PEM form that belong together ({error})",
+                    f"a certificate and key in PEM form that belong together ({reason(error)})",
                 ) from None
         return context
 
@@ -129,7 +129,7 @@ def _context(authorities: Sequence[str], alone: bool = False) -> ssl.SSLContext:
             context.load_verify_locations(path)
         except (OSError, files.Unacceptable, ssl.SSLError) as error:
             raise InvalidInput(
-                "ca_path", path, f"a file with certificates in PEM form ({error})"
+                "ca_path", path, f"a file with certificates in PEM form ({reason(error)})"
             ) from None
     return context or ssl.create_default_context()
 

@@ -24,12 +24,11 @@ import json
 import os
 import pwd
 import re
-import subprocess
 
-from ...errors import HostError, InvalidInput, NotFound, RegistryError
+from ...errors import HostError, InvalidInput, NotFound, RegistryError, reason
 from ...store.files import write_whole
 from ...untrusted import files as foreign
-from ...untrusted import json_reader
+from ...untrusted import json_reader, programs
 from ..client.basic_auth import Credentials
 
 TYPE_CHECKING = False
@@ -170,7 +169,9 @@ def _decode(entry: Any) -> Credentials | None:
         except (binascii.Error, UnicodeDecodeError, TypeError):
             return None
         username, dummy, password = text.rstrip("\0").partition(":")
-    return Credentials(username, password) if username and password is not None else None
+    if not username or not isinstance(username, str) or not isinstance(password, str):
+        return None
+    return Credentials(username, password)
 
 
 # --- helpers ---
@@ -194,29 +195,26 @@ def _run(helper: str, action: str, data: str) -> bytes:
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", helper):
         raise RegistryError(f"the credential helper's name {helper!r} is not one")
     try:
-        done = subprocess.run(
-            ["docker-credential-" + helper, action],
-            input=data.encode(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            timeout=HELPER_TIMEOUT,
-            check=False,
+        done = programs.run(
+            ["docker-credential-" + helper, action], data.encode(), seconds=HELPER_TIMEOUT
         )
     except FileNotFoundError:
         raise RegistryError(
             f"the credential helper docker-credential-{helper}, which the credentials file names, "
             "is not installed"
         ) from None
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except OSError as error:
         raise RegistryError(
-            f"the credential helper docker-credential-{helper} failed: {error}"
+            f"the credential helper docker-credential-{helper} failed: {reason(error)}"
         ) from None
-    if done.returncode:
+    except programs.Excessive as error:
+        raise RegistryError(f"the credential helper {error}") from None
+    if done.code:
+        said = (done.output.strip() or done.errors.strip()).decode("utf-8", "replace")
         raise RegistryError(
-            f"the credential helper docker-credential-{helper} failed: "
-            f"{(done.stdout or done.stderr).decode('utf-8', 'replace').strip()}"
+            f"the credential helper docker-credential-{helper} failed: {said[:500]}"
         )
-    return done.stdout
+    return done.output
 
 
 def _ask(helper: str, host: str, strict: bool) -> Credentials | None:

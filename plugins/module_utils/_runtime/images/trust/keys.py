@@ -14,11 +14,10 @@ import base64
 import hashlib
 import os
 import shutil
-import subprocess
 import tempfile
 
-from ...errors import InvalidInput, Unsupported
-from ...untrusted import files
+from ...errors import InvalidInput, Unsupported, reason
+from ...untrusted import files, programs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -131,13 +130,13 @@ class PrivateKey:
                 .decode()
             )
         done = self._openssl(["pkey", "-in", "KEY", "-pubout"])
-        if done.returncode:
+        if done.code:
             raise InvalidInput(
                 option,
                 self.name,
                 f"{PRIVATE}, and its passphrase in sign.passphrase where it has one",
             )
-        return done.stdout.decode("ascii", "replace")
+        return done.output.decode("ascii", "replace")
 
     def _loaded(self, option: str) -> Any:
         from cryptography.exceptions import UnsupportedAlgorithm
@@ -163,12 +162,9 @@ class PrivateKey:
                 else ["dgst", "-sha256", "-sign", "KEY", "DATA"]
             )
             done = self._openssl(command, data)
-            if done.returncode:
-                raise Unsupported(
-                    f"openssl can't sign with {self.name}: "
-                    f"{done.stderr.decode('utf-8', 'replace').strip()[:300]}"
-                )
-            return done.stdout
+            if done.code:
+                raise Unsupported(f"openssl can't sign with {self.name}: {done.complaint}")
+            return done.output
         from cryptography.hazmat.primitives import hashes
         from cryptography.hazmat.primitives.asymmetric import ec, padding
 
@@ -179,7 +175,7 @@ class PrivateKey:
         }
         return self._loaded("sign.key").sign(data, *arguments[self.public.kind]())
 
-    def _openssl(self, command: list[str], data: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    def _openssl(self, command: list[str], data: bytes = b"") -> programs.Finished:
         """Run openssl with the key and ``data`` as files, in a directory that nobody else can
         enter. The passphrase goes through a pipe.
         """
@@ -187,15 +183,10 @@ class PrivateKey:
             paths = {"KEY": self.name, "DATA": os.path.join(directory, "data")}
             with open(paths["DATA"], "wb") as file:
                 file.write(data)
-            return subprocess.run(
-                ["openssl", command[0], "-passin", "stdin"]
-                + [paths.get(word, word) for word in command[1:]],
-                input=(self._passphrase or "").encode() + b"\n",
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                timeout=TIMEOUT,
-                check=False,
-            )
+            words = [command[0], "-passin", "stdin"] + [
+                paths.get(word, word) for word in command[1:]
+            ]
+            return _openssl(words, (self._passphrase or "").encode() + b"\n")
 
 
 def load(value: Any, option: str) -> PublicKey:
@@ -296,24 +287,22 @@ def _by_command(key: PublicKey, signature: bytes, data: bytes, algorithm: str | 
                 "-sigfile",
                 paths["signature"],
             ]
-        try:
-            done = subprocess.run(
-                ["openssl"] + command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                timeout=TIMEOUT,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise Unsupported(
-                f"signatures can't be checked on this host: openssl failed: {error}"
-            ) from None
-    if done.returncode == 0:
+        done = _openssl(command)
+    if done.code == 0:
         return True
-    said = done.stdout.decode("utf-8", "replace")
+    said = (done.output + done.errors).decode("utf-8", "replace")
     if "erif" in said:  # Verification failure, Signature Verification Failure, Error Verifying Data
         return False
     raise Unsupported(
         f"signatures can't be checked on this host: openssl said: {said.strip()[:300]}"
     )
+
+
+def _openssl(words: list[str], given: bytes = b"") -> programs.Finished:
+    """Run ``openssl``. :raises Unsupported: where it can't be started, does not end, or says too much."""
+    try:
+        return programs.run(["openssl"] + words, given, seconds=TIMEOUT)
+    except (OSError, programs.Excessive) as error:
+        raise Unsupported(
+            f"signatures can't be made or checked on this host: openssl failed: {reason(error)}"
+        ) from None

@@ -7,7 +7,7 @@ from __future__ import annotations
 import errno
 import os
 
-from ...errors import HostError, InvalidInput, NotFound, Unsupported
+from ...errors import HostError, InvalidInput, NotFound, Unsupported, reason
 from . import entry
 from .hierarchy import cgroup_files, directories, freezer, layout, removal
 
@@ -261,7 +261,7 @@ class Group:
             self.move(path, pid)
         except (OSError, KeyError) as error:
             raise HostError(
-                f"process {pid} can't be moved into the cgroup of process {like}: {error}"
+                f"process {pid} can't be moved into the cgroup of process {like}: {reason(error)}"
             ) from error
 
     def procs(self) -> list[int]:

@@ -20,7 +20,7 @@ import os
 import socket
 import stat
 
-from ...errors import Unsupported
+from ...errors import Unsupported, reason
 from ..calls import constants as c
 from ..calls import fds, fork, syscalls
 from ..processes import procfs
@@ -316,5 +316,5 @@ def _make_and_send(make: Callable[[], int], channel: socket.socket) -> None:
     except OSError as error:
         answer = "error %d %s" % (error.errno or errno.EIO, error.strerror)
     except BaseException as error:  # pylint: disable=broad-except # the parent raises it
-        answer = "error %d %r" % (errno.EIO, error)
+        answer = "error %d %s" % (errno.EIO, reason(error) or type(error).__name__)
     fds.send(channel, os.fsencode(answer), sent)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 
-from ...errors import HostError, Unsupported
+from ...errors import HostError, Unsupported, reason
 from ...kernel.calls import constants as c
 from ...kernel.calls import fds, fork, syscalls
 from ...kernel.processes import pidfd
@@ -203,7 +203,7 @@ class Criu:
         try:
             self._become(its, streams, handed, before)
         except BaseException as error:  # pylint: disable=broad-except # the other side raises it
-            word = {"type": 0, "success": False, "cr_errmsg": str(error)}
+            word = {"type": 0, "success": False, "cr_errmsg": reason(error)}
             its.send(protobuf.encode(_ANSWER, word))
 
     def _become(

@@ -21,7 +21,7 @@ import select
 import time
 
 from ... import json_text
-from ...errors import ContainerFailed, Unsupported
+from ...errors import ContainerFailed, Unsupported, reason
 from ...kernel.calls import fork
 
 KINDS = ("prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop")
@@ -232,5 +232,5 @@ def _become(hook, streams, directories, environment):
         chosen = hook.environment if hook.environment is not None else environment
         os.execve(hook.path, hook.arguments, os.environb if chosen is None else chosen)
     except BaseException as error:  # pylint: disable=broad-except # it must not return into the caller's code
-        os.write(2, str(error).encode("utf-8", "replace"))
+        os.write(2, reason(error).encode("utf-8", "replace"))
     return 127

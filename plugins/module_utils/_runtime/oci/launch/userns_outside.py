@@ -17,7 +17,7 @@ from __future__ import annotations
 import _struct as struct
 import os
 
-from ...errors import ContainerFailed, Unsupported
+from ...errors import ContainerFailed, Unsupported, reason
 from ...kernel.calls import constants as c
 from ...kernel.calls import fds as descriptors
 from ...kernel.calls import syscalls
@@ -69,7 +69,7 @@ def _fork_inside(launch, flags, kinds):
             pid, pidfd = syscalls.clone3(flags | c.CLONE_PARENT, 0)
             answer, sent = b"%d" % pid, (pidfd,)
         except BaseException as error:  # pylint: disable=broad-except # it must not return into the maker's code
-            answer = str(error).encode("utf-8", "replace")
+            answer = reason(error).encode("utf-8", "replace")
         if pid != 0:
             descriptors.send(theirs, answer, sent)
             os._exit(0)

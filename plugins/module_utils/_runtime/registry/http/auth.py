@@ -17,7 +17,7 @@ import os
 import re
 import threading
 
-from ...errors import EngineError, InvalidInput
+from ...errors import EngineError, InvalidInput, reason
 from ...untrusted import files
 from ..content.answers import Refusal
 
@@ -113,7 +113,9 @@ class Users:
                     self._stamp, self._users = self._read()
             except (OSError, ValueError, EngineError) as error:
                 if self._users:
-                    self.log(f"users: nobody is let in until the file can be read again: {error}")
+                    self.log(
+                        f"users: nobody is let in until the file can be read again: {reason(error)}"
+                    )
                 self._users, self._right, self._stamp = {}, {}, None
             return self._users
 

@@ -23,7 +23,7 @@ import threading
 import time
 import traceback
 
-from ...errors import InvalidInput, unexpected
+from ...errors import InvalidInput, reason, unexpected
 from ...untrusted import files
 from ...untrusted.text import entry, printable
 from ..content import collect
@@ -92,7 +92,7 @@ class Certificate:
             raise InvalidInput(
                 "tls_cert",
                 self.paths[0],
-                f"a certificate (PEM) and its unencrypted key in tls_key ({error})",
+                f"a certificate (PEM) and its unencrypted key in tls_key ({reason(error)})",
             ) from None
         return stamp, context
 
@@ -355,7 +355,7 @@ class Server:
             pass
         except OSError as error:
             if error.errno not in (errno.EBADF, errno.ENOTCONN, errno.EPIPE):
-                self.log(f"{connection.address[0]}: {error}")
+                self.log(f"{connection.address[0]}: {reason(error)}")
         except Exception as error:  # a defect ends this connection, not the registry
             self.log(f"{connection.address[0]}: {_failure(error)}")
         finally:

@@ -13,7 +13,7 @@ import hashlib
 import os
 import threading
 
-from ...errors import EngineError
+from ...errors import EngineError, reason
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Fetch:
                     )
                 os.fsync(file.fileno())
         except (EngineError, OSError) as error:
-            self.end(str(error))
+            self.end(reason(error))
             return False
         return True
 
@@ -147,7 +147,7 @@ class Fetches:
             else:
                 self.log(f"blob {digest} of {name} could not be fetched: {fetch.error}")
         except Exception as error:  # whatever it is, readers must not wait for ever
-            self.log(f"blob {digest} of {name} could not be stored: {error}")
+            self.log(f"blob {digest} of {name} could not be stored: {reason(error)}")
             fetch.end("it could not be stored")
         finally:
             with self._lock:

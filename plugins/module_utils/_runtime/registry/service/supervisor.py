@@ -22,7 +22,7 @@ import signal
 import time
 import traceback
 
-from ...errors import EngineError
+from ...errors import EngineError, reason
 from ...kernel.calls import fork
 from ...store import locks
 from ...store.files import read_json, write_json
@@ -169,10 +169,10 @@ def run_server(path: str, directory: str, log: Log) -> int:
             ),
         )
     except (EngineError, OSError) as error:
-        log(str(error))
+        log(reason(error))
         write_json(
             status,
-            {"nonce": config["nonce"], "error": str(error), "kind": type(error).__name__},
+            {"nonce": config["nonce"], "error": reason(error), "kind": type(error).__name__},
             durable=False,
         )
         return 3

@@ -14,7 +14,7 @@ import time
 import zlib
 
 from ...deploy import daemon, fingerprint
-from ...errors import HostError
+from ...errors import HostError, reason
 from ...store.paths import RUN
 from ..records import state
 from . import messages
@@ -219,7 +219,7 @@ def _last_line(path: str) -> str:
         with open(path, encoding="utf-8", errors="replace") as file:
             return file.read()[-4096:].strip().rpartition("\n")[2] or "it said nothing"
     except OSError as error:
-        return error.strerror or str(error)
+        return reason(error)
 
 
 def retire(paths: Paths) -> None:

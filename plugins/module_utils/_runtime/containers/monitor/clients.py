@@ -182,16 +182,18 @@ class Clients:
         self.monitor.after("kill", 1.0, self._kill_all)
 
     def _kill_all(self) -> None:
-        assert self.monitor.group is not None
-        with contextlib.suppress(EngineError, OSError):
-            self.monitor.group.kill()
+        group = self.monitor.group
+        if group is not None:
+            with contextlib.suppress(EngineError, OSError):
+                group.kill()
         self.monitor.after("kill", 5.0, self._kill_all)
 
     def _thaw(self) -> None:
         """Have its processes go on: a frozen one takes no signal."""
-        assert self.monitor.group is not None
-        with contextlib.suppress(EngineError, OSError):
-            self.monitor.group.thaw()
+        group = self.monitor.group
+        if group is not None:
+            with contextlib.suppress(EngineError, OSError):
+                group.thaw()
 
     def op_kill(
         self, _connection: socket.socket, message: dict[str, Any], _fds: list[int]

@@ -133,8 +133,8 @@ class Check:
 
     def _run(self) -> None:
         """Fork a worker that does the check, which keeps this process small; a pipe brings its answer."""
-        assert self.monitor.group is not None
-        if self.monitor.group.frozen():  # paused: nothing could answer
+        group = self.monitor.group
+        if group is not None and group.frozen():  # paused: nothing could answer
             self._later()
             return
         self.began, self.text = time.time(), b""

@@ -118,7 +118,7 @@ class Monitor(loop.Loop):
 
     @property
     def group(self) -> cgroups.Group | None:
-        """The container's cgroup; None where it has none."""
+        """The container's cgroup; None where the state names none, as when somebody has removed it."""
         if self._group is None and self.state["cgroup"]:
             self._group = cgroups.Group.open(self.state["cgroup"])
         return self._group

@@ -120,7 +120,7 @@ class Pycontainer:
         if child == 0:
             try:
                 if not self.isal:
-                    native._ctypes = None
+                    native.ffi = None
                 os.write(write, b"%f" % self._pulled())
                 os._exit(0)
             finally:

@@ -73,8 +73,11 @@ def layer(members, form=tarfile.PAX_FORMAT):
     return buffer.getvalue()
 
 
-def layout(directory, layers, config=None):
-    """An OCI layout of an image of uncompressed ``layers`` (bytes), tagged ``t``. :returns: its manifest's digest."""
+def layout(directory, layers, config=None, packed=None):
+    """An OCI layout of an image of uncompressed ``layers`` (bytes), tagged ``t``. :returns: its manifest's digest.
+
+    :param packed: the layers' gzip form, if that is what the layout is to hold.
+    """
     blobs = os.path.join(str(directory), "blobs", "sha256")
     os.makedirs(blobs)
 
@@ -84,11 +87,13 @@ def layout(directory, layers, config=None):
             file.write(data)
         return {"mediaType": media_type, "digest": "sha256:" + digest, "size": len(data)}
 
-    described = [put(data, "application/vnd.oci.image.layer.v1.tar") for data in layers]
+    kind = "application/vnd.oci.image.layer.v1.tar" + ("+gzip" if packed else "")
+    described = [put(data, kind) for data in packed or layers]
+    diff_ids = ["sha256:" + hashlib.sha256(data).hexdigest() for data in layers]
     document = dict(
         {"architecture": "amd64", "os": "linux", "config": {"Cmd": ["sh"]}}, **(config or {})
     )
-    document["rootfs"] = {"type": "layers", "diff_ids": [item["digest"] for item in described]}
+    document["rootfs"] = {"type": "layers", "diff_ids": diff_ids}
     document["history"] = [{"created_by": "test"} for _item in described]
     config_item = put(json.dumps(document).encode(), "application/vnd.oci.image.config.v1+json")
     body = {

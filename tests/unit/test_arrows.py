@@ -18,7 +18,11 @@ TOP = {"cli", "host"}  # what stands above the nouns
 GROUND = {"errors", "json_text", "lazy", "units", "untrusted"}  # what everybody may use
 FOREIGN = {  # who may import what is neither the standard library nor relative
     "pyroute2": ("networks/",),
-    "_cffi_backend": ("kernel/calls/ffi.py", "containers/monitor/zygote_main.py"),
+    "_cffi_backend": (
+        "kernel/calls/ffi.py",
+        "layers/compression/library_ffi.py",
+        "containers/monitor/zygote_main.py",
+    ),
     "pycontainer": ("containers/monitor/zygote_main.py",),
 }
 OPTIONAL = {

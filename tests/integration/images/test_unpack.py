@@ -5,13 +5,15 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import os
 import stat
 import struct
 import tarfile
 
 import pytest
-from pycontainer import images
+from pycontainer import errors, images
+from pycontainer.layers.compression import native
 from support.layouts import as_directory, fingerprint, layer, layout, member, mounted, need, run
 
 DIRECTORY, LINK, SYMLINK, CHAR, BLOCK, FIFO = (
@@ -290,3 +292,21 @@ def test_the_same_layer_twice(loaded, tmp_path):
     one = layer([member(b"f", b"one")])
     _ident, paths = loaded(one, layer([member(b".wh.f")]), one)
     assert paths[0] == paths[2]
+
+
+@pytest.mark.parametrize("native_libraries", [True, False])
+def test_a_gzip_layer_whose_checksum_is_wrong_does_not_come_in(
+    engine, task, tmp_path, monkeypatch, native_libraries
+):
+    """Its content is what the configuration promises, and its digest the manifest's."""
+    if not native_libraries:
+        monkeypatch.setattr(native, "ffi", None)
+    plain = layer([member(b"file", b"content")])
+    good = gzip.compress(plain, mtime=0)
+    layout(tmp_path / "bad", [plain], packed=[good[:-8] + bytes([good[-8] ^ 1]) + good[-7:]])
+    layout(tmp_path / "good", [plain], packed=[good])
+    with pytest.raises(errors.RegistryError, match="is damaged: .*incorrect"):
+        task(engine, source="load", path=str(tmp_path / "bad"), name="crc:1")
+    assert images.find(engine, "crc:1") is None and not os.listdir(engine.paths.layers)
+    task(engine, source="load", path=str(tmp_path / "good"), name="crc:1")
+    assert images.find(engine, "crc:1") is not None

@@ -10,10 +10,11 @@ import io
 import lzma
 import shutil
 import subprocess
+import zlib
 
 import pytest
 from pycontainer.errors import RegistryError
-from pycontainer.layers.compression import compressed_streams, members, native
+from pycontainer.layers.compression import compressed_streams, native
 
 DATA = bytes(range(256)) * 20000
 
@@ -34,37 +35,20 @@ def readers(request, monkeypatch):
         factory = native.inflater(compressed_streams.PIECE)
         if factory is None:
             pytest.skip("no libisal2")
-        monkeypatch.setattr(
-            compressed_streams, "_gzip_factory", lambda _digested=False: (members.Damaged, factory)
-        )
+        monkeypatch.setattr(compressed_streams, "_gzip_factory", lambda: (native.Damaged, factory))
         monkeypatch.setattr(
             compressed_streams,
             "_zstd_library",
-            lambda: (native.unzstd(compressed_streams.PIECE), members.Damaged),
+            lambda: (native.Damaged, native.unzstd(compressed_streams.PIECE)),
         )
     else:
-        monkeypatch.setattr(native, "_ctypes", None)
+        monkeypatch.setattr(native, "ffi", None)
 
 
-@pytest.fixture(params=(False, True), ids=("by itself", "with a digest"), autouse=True)
-def digested(request):
-    """Whether gzip's own checksums are left out."""
-    Undo.digested = request.param
-    return request.param
-
-
-class Undo:
-    digested = False
-
-    def __call__(self, data, piece=1000):
-        return b"".join(
-            compressed_streams.decompress(
-                (data[at : at + piece] for at in range(0, len(data), piece)), digested=self.digested
-            )
-        )
-
-
-undo = Undo()
+def undo(data, piece=1000):
+    return b"".join(
+        compressed_streams.decompress(data[at : at + piece] for at in range(0, len(data), piece))
+    )
 
 
 @pytest.mark.parametrize("kind", PACKERS)
@@ -152,18 +136,42 @@ def test_a_hundred_small_members_and_headers_with_names_in_any_cut():
         assert undo(packed.getvalue(), piece) == b"".join(parts)
 
 
-def test_every_changed_byte_of_a_small_stream_is_noticed(digested):
+def test_every_changed_byte_of_a_small_stream_is_noticed():
     """Or changes nothing but the header's time, name and system, which nobody reads."""
-    if digested:
-        pytest.skip("that is what the digest is for")
     packed = gzip.compress(b"some text, some more text", mtime=5)
     for at in range(10, len(packed)):
         with pytest.raises(RegistryError):
             undo(packed[:at] + bytes([packed[at] ^ 0x55]) + packed[at + 1 :])
 
 
-def test_a_library_that_works_otherwise_is_left_alone(monkeypatch):
+def test_a_checksum_that_is_wrong_is_damage():
+    packed = gzip.compress(DATA)
+    crc = len(packed) - 8
+    for at in (crc, crc + 4):  # CRC-32, and the length behind it
+        with pytest.raises(RegistryError, match="is damaged: .*incorrect"):
+            undo(packed[:at] + bytes([packed[at] ^ 1]) + packed[at + 1 :])
+
+
+def test_a_checksum_of_the_header_is_verified_too():
+    plain = gzip.compress(DATA, mtime=0)
+    start = plain[:3] + b"\2" + plain[4:10]
+    good = start + (zlib.crc32(start) & 0xFFFF).to_bytes(2, "little") + plain[10:]
+    for piece in (1, 1000):
+        assert undo(good, piece) == DATA
+        with pytest.raises(RegistryError, match="is damaged"):
+            undo(good[:10] + bytes([good[10] ^ 1]) + good[11:], piece)
+
+
+def test_a_library_of_another_interface_is_left_alone(monkeypatch):
     if native.inflater(100) is None:
         pytest.skip("no libisal2, or not its turn")
-    monkeypatch.setattr(native, "_BLOCK_STATE", native._BLOCK_STATE + 4)
+    library = native._load("libisal.so.2")
+
+    class Other:
+        ISAL_BLOCK_FINISH = library.ISAL_BLOCK_FINISH + 1
+
+        def __getattr__(self, name):
+            return getattr(library, name)
+
+    monkeypatch.setattr(native, "_load", lambda _name: Other())
     assert native.inflater(100) is None

@@ -69,7 +69,7 @@ def _bring(engine, what, layer, place, kind, threads):
             arrived = source if kept else _arriving(layer, writer)
             if threads > 1:
                 arrived = stack.enter_context(read_ahead.ahead(arrived))
-            plain = compressed_streams.decompress(arrived, name, digested=True)
+            plain = compressed_streams.decompress(arrived, name)
         else:
             plain = _compressing(_hashed(layer.open(), checked), writer)
         if threads:

@@ -1,13 +1,15 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Compressed streams: told apart by their first bytes (media types lie), decompressed and compressed piece by piece.
+"""Compressed streams: told apart by their first bytes, decompressed and compressed in pieces.
 
-gzip, xz and bzip2 are the standard library's; gzip is inflated by ISA-L (Python's ``isal`` or the C library) where that
-is installed, twice as fast. zstd is read by Python 3.14's ``compression.zstd``, by ``backports.zstd``, ``zstandard``, the C
-library or the ``zstd`` command, whichever there is. Every output piece is bounded, so a small bomb does not fill the memory.
+Media types lie, so they are not asked. gzip, xz and bzip2 are the standard library's. gzip is
+inflated by ISA-L (Python's ``isal`` or the C library) where that is installed, twice as fast. zstd
+is read by Python 3.14's ``compression.zstd``, by ``backports.zstd``, ``zstandard``, the C library
+or the command ``zstd``, whichever there is. Every output piece is bounded, so a small bomb does not
+fill the memory.
 
-Compression is always zlib's: other libraries write other bytes, and the digest of an image that is built or loaded must not
-depend on what a host has installed.
+Compression is always zlib's: other libraries write other bytes, and the digest of an image that is
+built or loaded must not depend on what a host has installed.
 """
 
 from __future__ import annotations
@@ -16,20 +18,49 @@ import shutil
 import zlib
 
 from ...errors import RegistryError, Unsupported
-from . import members, native
+from . import native
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Any, BinaryIO, Protocol
+
+    class Inflater(Protocol):
+        """One gzip member, as of ``zlib.decompressobj``."""
+
+        @property
+        def eof(self) -> bool: ...
+        @property
+        def unused_data(self) -> bytes: ...
+        @property
+        def unconsumed_tail(self) -> bytes: ...
+        def decompress(self, data: bytes, limit: int, /) -> bytes: ...
+
+    class Decompressor(Protocol):
+        """One stream, as of ``lzma.LZMADecompressor``."""
+
+        @property
+        def eof(self) -> bool: ...
+        @property
+        def needs_input(self) -> bool: ...
+        @property
+        def unused_data(self) -> bytes: ...
+        def decompress(self, data: bytes, limit: int, /) -> bytes: ...
+
+    Failure = type[Exception]
 
 PIECE = 1 << 20  # largest output piece, bytes
 READ = 1 << 18
 SAMPLE = 1 << 20  # bytes that tell whether a stream is worth compressing
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
-GRACE, GROWTH = (
-    1 << 30,
-    1100,
-)  # from so many bytes on, no more than so many times the input: deflate's most is 1032, others have no bound
+
+# From so many bytes on, no more than so many times the input comes out. Deflate's most is 1032 times;
+# others have no bound.
+GRACE, GROWTH = 1 << 30, 1100
 
 
-def kind_of(start):
-    """``gzip``, ``zstd``, ``xz``, ``bzip2`` or ``""``, by a stream's first bytes."""
+def kind_of(start: bytes) -> str:
+    """Return ``gzip``, ``zstd``, ``xz``, ``bzip2`` or ``""``, by a stream's first bytes."""
     if start[:2] == b"\x1f\x8b":
         return "gzip"
     # a zstd frame, or a skippable one, with which zstd:chunked layers may begin (RFC 8878, 3.1)
@@ -42,8 +73,8 @@ def kind_of(start):
     return "bzip2" if start[:3] == b"BZh" else ""
 
 
-def pieces(file, size=READ):
-    """A binary file's content, piece by piece."""
+def pieces(file: BinaryIO, size: int = READ) -> Iterator[bytes]:
+    """Yield a binary file's content in pieces of up to ``size`` bytes."""
     while True:
         piece = file.read(size)
         if not piece:
@@ -51,12 +82,12 @@ def pieces(file, size=READ):
         yield piece
 
 
-def decompress(chunks, what="the archive", digested=False):
-    """The uncompressed pieces of a stream of pieces, whatever it is compressed with, or not.
+def decompress(chunks: Iterable[bytes], what: str = "the archive") -> Iterator[bytes]:
+    """Return the uncompressed pieces of a stream of pieces, whatever it is compressed with, or not.
 
-    :param what: what it is, for errors. :param digested: whether a digest of what comes out is checked anyway, so that gzip's own need not be.
-    :raises RegistryError: when it is damaged or cut short.
-    :raises Unsupported: for zstd where nothing here reads it.
+    :param what: what it is, for errors.
+    :raises RegistryError: when it is damaged or cut short; while the pieces are read.
+    :raises Unsupported: for zstd where nothing here reads it; while the pieces are read.
     """
     chunks = iter(chunks)
     start = b""
@@ -69,79 +100,80 @@ def decompress(chunks, what="the archive", digested=False):
     if not kind:
         return stream
     taken = [0]
-    return _bounded(_inflated(kind, _counted(stream, taken), what, digested), taken, what)
+    return _bounded(_inflated(kind, _counted(stream, taken), what), taken, what)
 
 
-def _counted(stream, taken):
+def _counted(stream: Iterable[bytes], taken: list[int]) -> Iterator[bytes]:
     for chunk in stream:
         taken[0] += len(chunk)
         yield chunk
 
 
-def _bounded(stream, taken, what):
-    """Pass pieces on as long as what comes out is in proportion to what went in: a bomb ends here, not when the disk is full."""
+def _bounded(stream: Iterable[bytes], taken: list[int], what: str) -> Iterator[bytes]:
+    """Pass pieces on as long as what comes out is in proportion to what went in.
+
+    A bomb ends here, not when the disk is full.
+    """
     total = 0
     for piece in stream:
         total += len(piece)
         if total > GRACE and total > GROWTH * taken[0]:
             raise RegistryError(
-                "%s grows to more than %d times its size when it is unpacked; that is refused"
-                % (what, GROWTH)
+                f"{what} grows to more than {GROWTH} times its size when it is unpacked; that is "
+                "refused"
             )
         yield piece
 
 
-def _inflated(kind, stream, what, digested):
+def _inflated(kind: str, stream: Iterator[bytes], what: str) -> Iterator[bytes]:
     if kind == "gzip":
-        return _members(stream, _gzip_factory(digested), what)
+        return _members(stream, *_gzip_factory(), what)
     if kind == "zstd":
         return _zstd(stream, what)
     if kind == "xz":
-        import lzma
+        import lzma  # with its C library: few layers are xz
 
         return _objects(
             stream, lambda: lzma.LZMADecompressor(memlimit=1 << 28), lzma.LZMAError, what
         )
-    import bz2
+    import bz2  # as lzma
 
     return _objects(stream, bz2.BZ2Decompressor, OSError, what)
 
 
-def _prepend(start, chunks):
+def _prepend(start: bytes, chunks: Iterable[bytes]) -> Iterator[bytes]:
     if start:
         yield start
     yield from chunks
 
 
-def gzip_is_quick():
+def gzip_is_quick() -> bool:
     """Whether something better than zlib inflates here."""
     return _gzip_factory()[0] is not zlib.error
 
 
-def zstd_is_read():
+def zstd_is_read() -> bool:
     """Whether zstd can be read here."""
     return _zstd_library() is not None or shutil.which("zstd", path=_PATH) is not None
 
 
-def _gzip_factory(digested=False):
-    """The exception for damage, and a function that makes decompressors for one member."""
+def _gzip_factory() -> tuple[Failure, Callable[[], Inflater]]:
+    """Return the exception for damage, and a function that makes a decompressor for one member."""
+    window = 31  # gzip header and trailer, whose checksum is verified; 32 KiB
     try:
-        from isal import isal_zlib as library
+        from isal import isal_zlib  # optional
     except ImportError:
         factory = native.inflater(PIECE)
         if factory is not None:
-            return members.Damaged, factory
-        if digested:
-            return (zlib.error, members.Damaged), members.Unchecked
-        library = zlib
-    return library.error, lambda: library.decompressobj(
-        31
-    )  # 31: gzip header and trailer, 32 KiB window
+            return native.Damaged, factory
+        return zlib.error, lambda: zlib.decompressobj(window)
+    return isal_zlib.error, lambda: isal_zlib.decompressobj(window)
 
 
-def _members(stream, failure_factory, what):
-    """gzip with any number of members (RFC 1952, 2.2; stargz layers have thousands)."""
-    failure, factory = failure_factory
+def _members(
+    stream: Iterable[bytes], failure: Failure, factory: Callable[[], Inflater], what: str
+) -> Iterator[bytes]:
+    """Yield what any number of gzip members hold (RFC 1952, 2.2; stargz layers have thousands)."""
     inflater, data = factory(), b""
     fresh = True  # between two members
     try:
@@ -158,9 +190,7 @@ def _members(stream, failure_factory, what):
                     yield output
                 if inflater.eof:
                     data, inflater, fresh = inflater.unused_data, factory(), True
-        while (
-            not fresh
-        ):  # what the inflater held back because of the bound comes out with an empty input
+        while not fresh:  # what was held back because of the bound comes out with an empty input
             output = inflater.decompress(b"", PIECE)
             if output:
                 yield output
@@ -172,8 +202,10 @@ def _members(stream, failure_factory, what):
         raise RegistryError(f"{what} is damaged: {error}") from None
 
 
-def _objects(stream, factory, failure, what):
-    """xz and bzip2 by the standard library's decompressor objects, any number of streams."""
+def _objects(
+    stream: Iterable[bytes], factory: Callable[[], Decompressor], failure: Failure, what: str
+) -> Iterator[bytes]:
+    """Yield what any number of xz, bzip2 or zstd streams hold, by decompressor objects."""
     worker, fresh = factory(), True
     try:
         for chunk in stream:
@@ -192,39 +224,43 @@ def _objects(stream, factory, failure, what):
         raise RegistryError(f"{what} is cut short")
 
 
-def _zstd(stream, what):
+def _zstd(stream: Iterator[bytes], what: str) -> Iterator[bytes]:
     library = _zstd_library()
-    if library is not None:
-        factory, failure = library
-        return _objects(stream, factory, failure, what)
-    return _zstd_command(stream, what)
+    if library is None:
+        return _zstd_command(stream, what)
+    failure, factory = library
+    return _objects(stream, factory, failure, what)
 
 
-def _zstd_library():
-    for name in ("compression.zstd", "backports.zstd"):
+def _zstd_library() -> tuple[Failure, Callable[[], Decompressor]] | None:
+    """Return the exception for damage and a function that makes decompressors, or None."""
+    for name in ("compression.zstd", "backports.zstd"):  # of Python 3.14; optional
         try:
-            module = __import__(name, fromlist=["ZstdDecompressor"])
-            return module.ZstdDecompressor, module.ZstdError
+            module: Any = __import__(name, fromlist=["ZstdDecompressor"])
         except ImportError:
             continue
+        return module.ZstdError, module.ZstdDecompressor
     try:
-        import zstandard
+        import zstandard  # optional
     except ImportError:
         factory = native.unzstd(PIECE)
-        return None if factory is None else (factory, members.Damaged)
-    return lambda: _Zstandard(zstandard), zstandard.ZstdError
+        return None if factory is None else (native.Damaged, factory)
+    return zstandard.ZstdError, lambda: _Zstandard(zstandard)
 
 
 class _Zstandard:
-    """``zstandard``'s decompressor in the standard library's form; input is fed in small parts to bound the output."""
+    """``zstandard``'s decompressor in the standard library's form.
+
+    Input is fed in small parts to bound the output.
+    """
 
     needs_input = True
 
-    def __init__(self, library):
-        self._object = library.ZstdDecompressor(max_window_size=1 << 27).decompressobj()
+    def __init__(self, library: Any) -> None:
+        self._object = library.ZstdDecompressor(max_window_size=1 << native.WINDOW).decompressobj()
         self.eof, self.unused_data = False, b""
 
-    def decompress(self, data, _limit):
+    def decompress(self, data: bytes, _limit: int) -> bytes:
         output = []
         for offset in range(0, len(data), 1 << 14):
             output.append(self._object.decompress(data[offset : offset + (1 << 14)]))
@@ -235,8 +271,8 @@ class _Zstandard:
         return b"".join(output)
 
 
-def _zstd_command(stream, what):
-    import subprocess  # here alone: loading it takes long
+def _zstd_command(stream: Iterable[bytes], what: str) -> Iterator[bytes]:
+    import subprocess  # heavy, and used where no library reads zstd alone
     import threading
 
     try:
@@ -252,31 +288,32 @@ def _zstd_command(stream, what):
             f"{what} is compressed with zstd, which nothing here reads: install python3-zstandard "
             "or zstd on the host"
         ) from None
-    failures = []
+    assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+    stdin, stdout, failures = process.stdin, process.stdout, []
 
-    def feed():
+    def feed() -> None:
         try:
             for chunk in stream:
-                process.stdin.write(chunk)
-            process.stdin.close()
+                stdin.write(chunk)
+            stdin.close()
         except BrokenPipeError:
             pass  # it has said why on stderr
         except BaseException as error:  # noqa: B902 - handed over to the reading side
             failures.append(error)
-            process.stdin.close()
+            stdin.close()
 
     feeder = threading.Thread(target=feed, daemon=True)
     feeder.start()
     try:
-        yield from pieces(process.stdout, PIECE)
+        yield from iter(lambda: stdout.read(PIECE), b"")
         feeder.join()
         complaint = process.stderr.read().decode("utf-8", "replace").strip()
         if failures:
             raise failures[0]
         if process.wait() != 0:
             raise RegistryError(
-                "%s is damaged: %s"
-                % (what, complaint or "zstd ended with exit code %d" % process.returncode)
+                f"{what} is damaged: "
+                f"{complaint or f'zstd ended with exit code {process.returncode}'}"
             )
     finally:
         if process.poll() is None:
@@ -286,8 +323,11 @@ def _zstd_command(stream, what):
             file.close()
 
 
-def compress(chunks, level=1):
-    """gzip pieces of a stream of pieces; the same input gives the same bytes (no name, no time in the header)."""
+def compress(chunks: Iterable[bytes], level: int = 1) -> Iterator[bytes]:
+    """Yield the gzip pieces of a stream of pieces.
+
+    The same input gives the same bytes: there is no name and no time in the header.
+    """
     deflater = zlib.compressobj(level, zlib.DEFLATED, 31)
     for chunk in chunks:
         output = deflater.compress(chunk)
@@ -296,8 +336,11 @@ def compress(chunks, level=1):
     yield deflater.flush()
 
 
-def compress_if_worth(chunks):
-    """As :func:`compress`, but without effort where the beginning does not get smaller: archives in archives, images, random keys."""
+def compress_if_worth(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Compress as :func:`compress`, without effort where the beginning does not get smaller.
+
+    Archives in archives, pictures and random keys are such.
+    """
     chunks, start, size = iter(chunks), [], 0
     for chunk in chunks:
         start.append(chunk)

@@ -1,38 +1,30 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Decompressors of C libraries that a host has anyway or may install, used where Python has no module of its own for them:
+"""Decompressors of C libraries that a host has anyway or may install.
 
-ISA-L (libisal.so.2, its igzip_lib.h) inflates gzip twice as fast as zlib; libzstd.so.1 (its zstd.h) lies wherever apt, dnf or systemd do.
-Both let go of the interpreter's lock while they work. Objects have the form of the standard library's.
+They are used where Python has no module of its own for them. ISA-L (libisal.so.2) inflates gzip
+twice as fast as zlib. libzstd.so.1 lies wherever apt, dnf or systemd do. Their interfaces are
+declared in ``devel/make_ffi.py``. Both let go of the interpreter's lock while they work. The
+objects have the form of the standard library's.
 """
 
 from __future__ import annotations
 
-from .members import Damaged, header_length
+import zlib
 
-try:
-    import _ctypes
-except ImportError:  # a Python without ctypes goes without these, too
-    _ctypes = None
+from . import library_ffi
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+ffi: Any = library_ffi.ffi  # None where cffi's compiled half is missing
 WINDOW = (
-    27  # log2 of the largest window that a zstd frame may ask for: 128 MiB, as the zstd command
+    27  # log2 of the largest window that a zstd frame may ask for: 128 MiB, as the command zstd
 )
 
-# offsets in ISA-L's struct inflate_state on 64-bit machines, the same from 2.30 to 2.32
-_STATE = 87368
-_NEXT_OUT, _AVAIL_OUT, _NEXT_IN, _READ_IN, _AVAIL_IN, _READ_IN_LENGTH, _BLOCK_STATE, _CRC_FLAG = (
-    0,
-    8,
-    16,
-    24,
-    32,
-    36,
-    21160,
-    21172,
-)
-_FINISHED = 5  # ISAL_BLOCK_FINISH
-_TRAILER = 6  # ISAL_GZIP_NO_HDR_VER: check the trailer. Headers are read here, since the library loses its way in one that comes in parts
+_MAX_HEADER = 1 << 17  # bytes of a gzip header
 _COMPLAINTS = {
     -1: "invalid block",
     -2: "invalid symbol",
@@ -43,42 +35,78 @@ _COMPLAINTS = {
 }
 
 
-def _load(name):
-    """A library by its soname, or None. ctypes itself is imported only where there is one."""
-    if _ctypes is None:
+class Damaged(Exception):
+    """A stream is not what it should be."""
+
+
+_loaded: dict[
+    str, Any
+] = {}  # for good: a library that is closed takes the code of its objects away
+
+
+def _load(name: str) -> Any:
+    """Return a library by its soname, or None."""
+    if ffi is None:
         return None
-    try:
-        _ctypes.dlopen(name, 0)
-    except OSError:
+    if name not in _loaded:
+        try:
+            _loaded[name] = ffi.dlopen(name)
+        except OSError:
+            return None
+    return _loaded[name]
+
+
+def _header_length(data: bytes) -> int | None:
+    """Return the length of the gzip header that ``data`` begins with (RFC 1952, 2.3).
+
+    :returns: None when it is not all there.
+    :raises Damaged: when there is none, or its checksum is wrong.
+    """
+    if len(data) < 10:
         return None
-    import ctypes
+    if data[:3] != b"\x1f\x8b\x08" or data[3] & 0xE0:
+        raise Damaged("invalid gzip header")
+    flags, end = data[3], 10
+    if flags & 4:  # FEXTRA
+        end += 2 + int.from_bytes(data[10:12], "little")
+    for flag in (8, 16):  # FNAME, FCOMMENT
+        if flags & flag:
+            end = data.find(b"\0", end) + 1
+            if not end and len(data) > _MAX_HEADER:
+                raise Damaged("invalid gzip header")
+            if not end:
+                return None
+    if not flags & 2:  # FHCRC
+        return end if len(data) >= end else None
+    if len(data) < end + 2:
+        return None
+    if int.from_bytes(data[end : end + 2], "little") != zlib.crc32(data[:end]) & 0xFFFF:
+        raise Damaged("incorrect checksum of the gzip header")
+    return end + 2
 
-    return ctypes.CDLL(name)
 
+def inflater(size: int) -> Callable[[], Inflater] | None:
+    """Return a function that makes gzip decompressors.
 
-def inflater(size):
-    """A function that makes gzip decompressors, which may give up to ``size`` bytes at once; None where ISA-L is not there or works otherwise."""
+    :param size: how many bytes they may give at once.
+    :returns: None where ISA-L is not there or works otherwise.
+    """
     library = _load("libisal.so.2")
-    if library is None:
+    if library is None or not _works(library):
         return None
-    import ctypes
-
-    if ctypes.sizeof(ctypes.c_void_p) != 8 or not _works(library, ctypes):
-        return None
-    output = ctypes.create_string_buffer(size)
-    return lambda: _Inflater(library, ctypes, output)
+    output = ffi.new("uint8_t[]", size)
+    return lambda: Inflater(library, output)
 
 
-def _works(library, ctypes):
-    """Whether the library has the layout that is assumed here: tried on two small members of known content."""
-    import zlib
-
+def _works(library: Any) -> bool:
+    """Whether the library is one of the declared interface: tried on members of known content."""
     content = bytes(range(256)) * 9
     deflater = zlib.compressobj(6, zlib.DEFLATED, 31)
     packed = deflater.compress(content) + deflater.flush()
-    worker = _Inflater(library, ctypes, ctypes.create_string_buffer(1024))
+    worker = Inflater(library, ffi.new("uint8_t[]", 1024))
     try:
-        found, data = [], packed + packed[:3]
+        found: list[bytes] = []
+        data = packed + packed[:3]
         while not worker.eof and len(found) < 9:
             found.append(worker.decompress(data, 1024))
             data = worker.unconsumed_tail
@@ -87,102 +115,98 @@ def _works(library, ctypes):
     return worker.eof and b"".join(found) == content and worker.unused_data == packed[:3]
 
 
-class _Inflater:
-    """One gzip member, with the attributes of zlib.decompressobj. :param output: a buffer that may be shared, for results are copied."""
+class Inflater:
+    """One gzip member, with the attributes of ``zlib.decompressobj``.
 
-    def __init__(self, library, ctypes, output):
+    The header is read here, since the library loses its way in one that comes in parts. The
+    library checks the trailer: CRC-32 and length.
+
+    :param output: a buffer that may be shared with other members, for results are copied.
+    """
+
+    def __init__(self, library: Any, output: Any) -> None:
         self._library, self._output = library, output
-        self._state = ctypes.create_string_buffer(_STATE)
-        self._address = ctypes.addressof(self._state)
-        self._long, self._int = ctypes.c_uint64.from_address, ctypes.c_uint32.from_address
-        self._pointer = ctypes.c_char_p
-        self._cast, self._void = ctypes.cast, ctypes.c_void_p
-        library.isal_inflate_init(self._void(self._address))
-        self._int(self._address + _CRC_FLAG).value = _TRAILER
-        self._header = b""  # the beginning of one; None when it is behind us
+        self._state = ffi.new("struct inflate_state *")
+        library.isal_inflate_init(self._state)
+        self._state.crc_flag = library.ISAL_GZIP_NO_HDR_VER
+        self._header: bytes | None = b""  # the beginning of one; None when it is behind us
         self.eof, self.unused_data, self.unconsumed_tail = False, b"", b""
 
-    def decompress(self, data, limit):
-        """Up to ``limit`` bytes. :param data: bytes. :raises Damaged: where it is damaged."""
-        data = bytes(data)
+    def decompress(self, data: bytes, limit: int) -> bytes:
+        """Return up to ``limit`` bytes. :raises Damaged: where the member is damaged."""
         if self._header is not None:
             self._header += data
-            length = header_length(self._header)
+            length = _header_length(self._header)
             if length is None:
                 self.unconsumed_tail = b""
                 return b""
             data, self._header = self._header[length:], None
-        address, limit = self._address, min(limit, len(self._output))
-        self._long(address + _NEXT_IN).value = self._cast(self._pointer(data), self._void).value
-        self._int(address + _AVAIL_IN).value = len(data)
-        self._long(address + _NEXT_OUT).value = self._cast(self._output, self._void).value
-        self._int(address + _AVAIL_OUT).value = limit
-        code = self._library.isal_inflate(self._void(address))
+        state, limit = self._state, min(limit, len(self._output))
+        source = ffi.from_buffer("uint8_t[]", data)
+        state.next_in, state.avail_in = source, len(data)
+        state.next_out, state.avail_out = self._output, limit
+        code = self._library.isal_inflate(state)
         if code < 0:
-            raise Damaged(_COMPLAINTS.get(code, "error %d" % code))
-        left = self._int(address + _AVAIL_IN).value
-        rest = data[len(data) - left :] if left else b""
-        if self._int(address + _BLOCK_STATE).value == _FINISHED:
-            bits = self._int(
-                address + _READ_IN_LENGTH
-            ).value  # what was read beyond the end, one byte behind the other
-            taken = (self._long(address + _READ_IN).value >> bits % 8).to_bytes(8, "little")[
-                : bits // 8
-            ]
-            self.eof, self.unused_data, self.unconsumed_tail = True, taken + rest, b""
+            raise Damaged(_COMPLAINTS.get(code, f"error {code}"))
+        rest = data[len(data) - state.avail_in :] if state.avail_in else b""
+        if state.block_state == self._library.ISAL_BLOCK_FINISH:
+            self.eof, self.unused_data, self.unconsumed_tail = True, self._read_ahead() + rest, b""
         else:
             self.unconsumed_tail = rest
-        return memoryview(self._output)[: limit - self._int(address + _AVAIL_OUT).value].tobytes()
+        return bytes(ffi.buffer(self._output, limit - state.avail_out))
+
+    def _read_ahead(self) -> bytes:
+        """Return the whole bytes that the library holds and that lie behind the member."""
+        bits = self._state.read_in_length
+        behind: int = self._state.read_in >> bits % 8
+        return behind.to_bytes(8, "little")[: bits // 8]
 
 
-def unzstd(size):
-    """A function that makes zstd decompressors, which may give up to ``size`` bytes at once; None where libzstd is not there."""
+def unzstd(size: int) -> Callable[[], Unzstd] | None:
+    """Return a function that makes zstd decompressors.
+
+    :param size: how many bytes they may give at once.
+    :returns: None where libzstd is not there.
+    """
     library = _load("libzstd.so.1")
     if library is None:
         return None
-    import ctypes
-
-    library.ZSTD_createDStream.restype = ctypes.c_void_p
-    library.ZSTD_decompressStream.restype = ctypes.c_size_t
-    library.ZSTD_getErrorName.restype = ctypes.c_char_p
-    output = ctypes.create_string_buffer(size)
-
-    class Buffer(ctypes.Structure):  # ZSTD_inBuffer and ZSTD_outBuffer
-        _fields_ = [("at", ctypes.c_void_p), ("size", ctypes.c_size_t), ("pos", ctypes.c_size_t)]
-
-    return lambda: _Unzstd(library, ctypes, Buffer, output)
+    output = ffi.new("uint8_t[]", size)
+    return lambda: Unzstd(library, output)
 
 
-class _Unzstd:
-    """One zstd frame, with the attributes of compression.zstd.ZstdDecompressor."""
+class Unzstd:
+    """One zstd frame, with the attributes of ``compression.zstd.ZstdDecompressor``.
 
-    _WINDOW_LOG_MAX = 100  # ZSTD_d_windowLogMax
+    :param output: a buffer that may be shared with other frames, for results are copied.
+    """
 
-    def __init__(self, library, ctypes, buffer, output):
-        self._library, self._ctypes, self._buffer, self._output = library, ctypes, buffer, output
-        self._stream = ctypes.c_void_p(library.ZSTD_createDStream())
-        if not self._stream:
+    def __init__(self, library: Any, output: Any) -> None:
+        self._library, self._output = library, output
+        stream = library.ZSTD_createDStream()
+        if not stream:
             raise MemoryError("zstd")
-        library.ZSTD_DCtx_setParameter(self._stream, self._WINDOW_LOG_MAX, WINDOW)
+        self._stream = ffi.gc(stream, library.ZSTD_freeDStream)
+        library.ZSTD_DCtx_setParameter(stream, library.ZSTD_d_windowLogMax, WINDOW)
+        self._source, self._target = (
+            ffi.new("struct ZSTD_inBuffer *"),
+            ffi.new("struct ZSTD_outBuffer *"),
+        )
         self._pending = b""
         self.eof, self.needs_input, self.unused_data = False, True, b""
 
-    def __del__(self):
-        self._library.ZSTD_freeDStream(self._stream)
-
-    def decompress(self, data, limit):
-        """Up to ``limit`` bytes. :param data: bytes. :raises Damaged: where it is damaged."""
-        data = self._pending + data if self._pending else bytes(data)
-        cast, void = self._ctypes.cast, self._ctypes.c_void_p
-        source = self._buffer(cast(self._ctypes.c_char_p(data), void), len(data), 0)
-        target = self._buffer(cast(self._output, void), min(limit, len(self._output)), 0)
-        result = self._library.ZSTD_decompressStream(
-            self._stream, self._ctypes.byref(target), self._ctypes.byref(source)
-        )
-        if self._library.ZSTD_isError(self._ctypes.c_size_t(result)):
-            raise Damaged(self._library.ZSTD_getErrorName(self._ctypes.c_size_t(result)).decode())
+    def decompress(self, data: bytes, limit: int) -> bytes:
+        """Return up to ``limit`` bytes. :raises Damaged: where the frame is damaged."""
+        data = self._pending + data if self._pending else data
+        source, target = self._source, self._target
+        content = ffi.from_buffer("uint8_t[]", data)
+        source.src, source.size, source.pos = content, len(data), 0
+        target.dst, target.size, target.pos = self._output, min(limit, len(self._output)), 0
+        result = self._library.ZSTD_decompressStream(self._stream, target, source)
+        if self._library.ZSTD_isError(result):
+            raise Damaged(ffi.string(self._library.ZSTD_getErrorName(result)).decode())
         self._pending = data[source.pos :]
         if result == 0:
             self.eof, self.unused_data, self._pending = True, self._pending, b""
         self.needs_input = not self._pending and target.pos < target.size and not self.eof
-        return memoryview(self._output)[: target.pos].tobytes()
+        return bytes(ffi.buffer(self._output, target.pos))

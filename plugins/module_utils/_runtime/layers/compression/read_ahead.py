@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Working out the next pieces of a stream in a thread while the caller still handles those before.
 
-zlib, hashlib and system calls let go of the interpreter's lock, so that inflating a layer and making its files keep two processors busy.
+zlib, hashlib and system calls let go of the interpreter's lock, so that inflating a layer and
+making its files keep two processors busy.
 """
 
 from __future__ import annotations
@@ -11,18 +12,26 @@ import contextlib
 import queue
 import threading
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    Waiting = queue.Queue[tuple[bytes | None, BaseException | None]]
+
 DEPTH = 2  # pieces that wait at most: memory is a few times their size
-PATIENCE = (
-    1  # seconds for a thread to end when its pieces are no longer wanted; it may wait for a network
-)
+PATIENCE = 1  # seconds for a thread whose pieces are not wanted any more; it may wait for a network
 
 
 @contextlib.contextmanager
-def ahead(chunks):
-    """The pieces of ``chunks``, in order, as an iterator; the thread ends with the block. What it raises is raised to the reader."""
-    waiting, ending = queue.Queue(DEPTH), threading.Event()
+def ahead(chunks: Iterable[bytes]) -> Iterator[Iterator[bytes]]:
+    """Yield an iterator over the pieces of ``chunks``, in order; the thread ends with the block.
 
-    def work():
+    What ``chunks`` raises is raised to the reader.
+    """
+    waiting: Waiting = queue.Queue(DEPTH)
+    ending = threading.Event()
+
+    def work() -> None:
         try:
             for chunk in chunks:
                 waiting.put((chunk, None))
@@ -44,7 +53,7 @@ def ahead(chunks):
         thread.join(PATIENCE)
 
 
-def _taken(waiting):
+def _taken(waiting: Waiting) -> Iterator[bytes]:
     while True:
         chunk, error = waiting.get()
         if error is not None:

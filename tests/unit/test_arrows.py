@@ -236,6 +236,13 @@ def test_what_reads_input_of_others_imports_errors_only(path):
         assert part(module) in {"untrusted", "errors"}, f"{path} imports {module}"
 
 
+@pytest.mark.parametrize("path", [path for path in FILES if path.startswith("layers/")])
+def test_layers_know_no_image_and_no_database(path):
+    for module, _name in inner(path)[0]:
+        allowed = {"layers", "kernel", "errors", "untrusted"}
+        assert part(module) in allowed, f"{path} imports {module}"
+
+
 @pytest.mark.parametrize("path", [path for path in FILES if path.startswith("oci/")])
 def test_the_oci_runtime_imports_no_noun(path):
     for module, _name in inner(path)[0]:

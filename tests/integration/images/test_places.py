@@ -359,17 +359,14 @@ def test_the_index_is_a_proper_file_system(bring, engine, tmp_path):
             2,
             1,
         ]
-    length, base, index, digest = erofs_image.head(place)
+    head = erofs_image.head(place)
     with open(place, "rb") as file:
         data = file.read()
-    assert (
-        len(data) == base + index == erofs_image.length(place)
-        and hashlib.sha256(data[base:]).digest() == digest
-    )
+    assert len(data) == head.end and hashlib.sha256(data[head.index :]).digest() == head.digest
     assert (
         struct.unpack("<I", data[1024:1028]) == (0xE0F5E1E2,)
         and data[erofs_image.START : erofs_image.START + 3] == b"f0\0"
-        and length % 512 == 0
+        and head.length % 512 == 0
     )
 
 

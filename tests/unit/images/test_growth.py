@@ -13,6 +13,7 @@ import pytest
 from pycontainer.builds.trees import add_archives
 from pycontainer.errors import EngineError
 from pycontainer.images.archives import archive_reader, root_import
+from pycontainer.images.library import history
 from pycontainer.images.plans import squash
 from pycontainer.layers import contents, difference, erofs_image, inodes, open_ends, stack, unpack
 from pycontainer.layers.tar import reader as tar
@@ -209,11 +210,11 @@ def squashed(data, _place):
         if number == 1:
             made.base = made.pile.root.copy()
         made.pile.add(contents.read([data], "it", number))
-    plain, contents.plain = contents.plain, lambda _engine, _digest, _title: [data]
+    archive, history.archive = history.archive, lambda _engine, _digest, _title: [data]
     try:
         made.diff_id()
     finally:
-        contents.plain = plain
+        history.archive = archive
 
 
 def work(way, data, place):

@@ -38,7 +38,7 @@ OWN = {  # (file, function or walker): whose tree it is
     (RUNTIME + "registry/service/service.py", "rmtree"): "a service's run directory, one level",
 }
 BOUNDED = {  # (file, function) that calls itself for each directory: what bounds its depth
-    (RUNTIME + "layers/difference.py", "_clean"): "MAX_DEPTH",
+    (RUNTIME + "layers/difference.py", "clean"): "MAX_DEPTH",
     (RUNTIME + "layers/difference.py", "_contents"): "MAX_DEPTH",
     (RUNTIME + "containers/access/packing.py", "_contents"): "DEEPEST",
     (RUNTIME + "volumes/populate.py", "_copy"): "200, of an image's tree",

@@ -16,7 +16,7 @@ import os
 
 from ..errors import EngineError
 from ..images.library import layer_store
-from ..layers import erofs_image
+from ..layers import formats
 from ..layers.tar import reader
 from ..untrusted import files
 from .recipe import SHORT
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 MOST = 300000  # entries that are looked at, those of the most closely related layers first
 
-_OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = 1 << 20
 
 
@@ -124,19 +123,11 @@ def _files_of_directory(top: bytes) -> Iterator[tuple[bytes, int, Place]]:
 
 
 def _files_of_archive(path: bytes) -> Iterator[tuple[bytes, int, Place]]:
-    length = (erofs_image.head(path) or (0,))[0]
-    fd = os.open(path, _OPEN)
-    try:
-        stream = reader.FileStream(fd, erofs_image.START, erofs_image.START + length)
+    with formats.archive(path) as (stream, start):
         for entry in reader.entries(stream):
             if entry.kind == reader.REGULAR and entry.size and entry.sparse is None:
-                yield (
-                    _path(entry.name),
-                    entry.size,
-                    (os.path.basename(path), erofs_image.START + stream.offset, entry.size),
-                )
-    finally:
-        os.close(fd)
+                place = os.path.basename(path), start + stream.offset, entry.size
+                yield _path(entry.name), entry.size, place
 
 
 def _digest(engine: Engine, place: Place) -> bytes | None:

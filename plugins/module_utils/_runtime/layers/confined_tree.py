@@ -1,11 +1,13 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A directory tree that foreign names are made in: every step goes through directory descriptors and never follows a
-symbolic link that was not resolved here, so that nothing outside the root is reached (CVE-2019-18466, CVE-2021-29136,
-CVE-2025-4517 and the rest of their kind).
+"""A directory tree that foreign names are made in.
 
-No openat2(2) is needed: the tree is private to its writer, so a walk that resolves links itself can't be raced, and
-kernels before 5.6 work alike.
+Every step goes through directory descriptors and never follows a symbolic link that was not resolved
+here, so that nothing outside the root is reached (CVE-2019-18466, CVE-2021-29136, CVE-2025-4517 and
+the rest of their kind).
+
+No openat2(2) is needed: the tree is private to its writer, so a walk that resolves links itself
+can't be raced, and kernels before 5.6 work alike.
 """
 
 from __future__ import annotations
@@ -15,6 +17,14 @@ import os
 import stat
 
 from ..errors import RegistryError
+from . import whiteouts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    # (descriptor, components without links, links on the way, components of these)
+    Place = tuple[int, tuple[bytes, ...], int, int]
 
 MAX_LINKS = 40  # as the kernel's MAXSYMLINKS
 MAX_DEPTH = 250  # components of one path; more only exhaust descriptors and the stack
@@ -24,10 +34,11 @@ CACHE = 200  # open directories kept
 _OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def split(name, what):
-    """The components of a name in an archive: ``./``, ``/`` at either end and doubled ones are dropped.
+def split(name: bytes, what: str) -> list[bytes]:
+    """Return the components of a name in an archive, none for the root itself.
 
-    :returns: list of bytes, empty for the root itself. :raises RegistryError: for ``..`` and for a NUL byte.
+    ``./``, ``/`` at either end and doubled ones are dropped.
+    :raises RegistryError: for ``..``, a NUL byte, or too many.
     """
     parts = [part for part in name.split(b"/") if part not in (b"", b".")]
     if b".." in parts or b"\0" in name or len(parts) > MAX_DEPTH:
@@ -35,7 +46,8 @@ def split(name, what):
     return parts
 
 
-def show(name):
+def show(name: bytes) -> str:
+    """Return a foreign name as it may stand in a message."""
     return ascii(name[:200].decode("utf-8", "surrogateescape"))
 
 
@@ -43,35 +55,44 @@ class Tree:
     """The tree below ``path``; use as a context manager.
 
     :param what: what is unpacked into it, for errors.
-    :param made: called with (its components, its descriptor) when a missing parent directory was made.
+    :param made: called with (its components, its descriptor) when a missing parent directory was
+        made.
     """
 
-    def __init__(self, path, what, made=None):
+    def __init__(
+        self, path: str, what: str, made: Callable[[list[bytes], int], object] | None = None
+    ) -> None:
         self.root = os.open(path, _OPEN_DIRECTORY)
         self.what, self._made = what, made
-        self._open = {}  # path as it was spelled -> (descriptor, components without links, links on the way, components of these)
+        self._open: dict[bytes, Place] = {}  # by path as it was spelled
         self.forget()
 
-    def __enter__(self):
+    def __enter__(self) -> Tree:
         return self
 
-    def __exit__(self, *_exception):
+    def __exit__(self, *_exception: object) -> None:
         self.forget()
         os.close(self.root)
 
-    def forget(self):
-        """Close the kept directories: called whenever a directory or a link was removed or replaced."""
+    def forget(self) -> None:
+        """Close the kept directories: whenever a directory or a link was removed or replaced."""
         for path, (fd, *_place) in self._open.items():
             if path:
                 os.close(fd)
         self._open = {b"": (self.root, (), 0, 0)}
 
-    def parent(self, parts):
-        """A descriptor of the directory that ``parts[:-1]`` leads to; missing ones are made. Valid until the next call."""
+    def parent(self, parts: Sequence[bytes]) -> int:
+        """Return a descriptor of the directory that ``parts[:-1]`` leads to; missing ones are made.
+
+        It is valid until the next call.
+        """
         return self.directory(parts[:-1])
 
-    def directory(self, parts):
-        """A descriptor of the directory at ``parts``, made where it is missing. Valid until the next call."""
+    def directory(self, parts: Sequence[bytes]) -> int:
+        """Return a descriptor of the directory at ``parts``, made where it is missing.
+
+        It is valid until the next call.
+        """
         key = b"/".join(parts)
         found = self._open.get(key)
         if found is not None:
@@ -80,8 +101,8 @@ class Tree:
             self.forget()
         return self._walk(list(parts), key, True)
 
-    def find(self, parts):
-        """As :meth:`directory`, but None where it is not there."""
+    def find(self, parts: Sequence[bytes]) -> int | None:
+        """Return the same as :meth:`directory`, but None where it is not there."""
         key = b"/".join(parts)
         found = self._open.get(key)
         if found is not None:
@@ -91,18 +112,19 @@ class Tree:
         except (FileNotFoundError, NotADirectoryError):
             return None
 
-    def _walk(self, parts, key, make):
-        """Resolve ``parts`` component by component; a link is read and put in the place of its name."""
+    def _walk(self, parts: list[bytes], key: bytes, make: bool) -> int:
+        """Resolve ``parts`` component by component.
+
+        A link is read and put in the place of its name.
+        """
         start = len(parts) - 1
         while start and b"/".join(parts[:start]) not in self._open:
             start -= 1
         spelled, rest = parts[:start], parts[start:][::-1]
-        fd, real, links, detour = self._open[b"/".join(spelled)]
-        real, chain, temporary = (
-            list(real),
-            None,
-            [],
-        )  # chain: descriptors from the root to here, once ".." asks for them
+        fd, known, links, detour = self._open[b"/".join(spelled)]
+        real: list[bytes] = list(known)
+        temporary: list[int] = []
+        chain: list[int] | None = None  # descriptors from the root to here, once ".." asks for them
         literal = True  # no link since the start, so that the path as spelled is kept
         try:
             while rest:
@@ -150,16 +172,19 @@ class Tree:
             for extra in temporary:
                 os.close(extra)
 
-    def _chain(self, real, temporary):
-        """The directories from the root along a path without links."""
+    def _chain(self, real: list[bytes], temporary: list[int]) -> list[int]:
+        """Open the directories from the root along a path without links."""
         chain = [self.root]
         for component in real:
             chain.append(os.open(component, _OPEN_DIRECTORY, dir_fd=chain[-1]))
             temporary.append(chain[-1])
         return chain
 
-    def _step(self, fd, component, real, make):
-        """Open the directory ``component``; make it where it is not there, or where a whiteout or file stands in its place."""
+    def _step(self, fd: int, component: bytes, real: list[bytes], make: bool) -> int:
+        """Open the directory ``component``.
+
+        :param make: make it where it is not there, or a whiteout or file stands in its place.
+        """
         hidden = False
         try:
             return os.open(component, _OPEN_DIRECTORY, dir_fd=fd)
@@ -169,19 +194,19 @@ class Tree:
         except NotADirectoryError:
             if not make or stat.S_ISLNK(os.lstat(component, dir_fd=fd).st_mode):
                 raise
-            hidden = is_whiteout(fd, component)
+            hidden = whiteouts.is_whiteout_at(fd, component)
             os.unlink(component, dir_fd=fd)
         os.mkdir(component, 0o755, dir_fd=fd)
         step = os.open(component, _OPEN_DIRECTORY, dir_fd=fd)
         os.fchmod(step, 0o755)
         if hidden:
-            os.setxattr(step, "trusted.overlay.opaque", b"y")
+            whiteouts.make_opaque(step)
         if self._made is not None:
             self._made(real + [component], step)
         return step
 
-    def _target(self, fd, component, error):
-        """What the link ``component`` says; ``error`` again, where it is no link."""
+    def _target(self, fd: int, component: bytes, error: OSError) -> bytes:
+        """Return what the link ``component`` says. :raises: ``error``, where it is no link."""
         if error.errno not in (errno.ELOOP, errno.ENOTDIR):
             raise error
         try:
@@ -190,14 +215,11 @@ class Tree:
             raise error from None
 
 
-def is_whiteout(fd, name):
-    """Whether ``name`` is overlayfs' mark for "not there": a character device 0/0 (kernel, filesystems/overlayfs)."""
-    status = os.lstat(name, dir_fd=fd)
-    return stat.S_ISCHR(status.st_mode) and status.st_rdev == 0
+def remove(fd: int, name: bytes) -> None:
+    """Remove whatever ``name`` in directory ``fd`` is, a tree too, without following links.
 
-
-def remove(fd, name):
-    """Remove whatever ``name`` in directory ``fd`` is, a tree too, without following links. Nothing there is fine."""
+    Nothing there is fine.
+    """
     try:
         os.unlink(name, dir_fd=fd)
         return

@@ -1,8 +1,9 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the archive of a layer holds: its entries, whiteouts and opaque marks, read without unpacking anything (image-spec, layer.md).
+"""What the archive of a layer holds: its entries, whiteouts and opaque marks.
 
-The archives are what a store always has, however it keeps layers to be mounted.
+They are read without unpacking anything (image-spec, layer.md). The archives are what a store always
+has, however it keeps layers to be mounted.
 """
 
 from __future__ import annotations
@@ -13,31 +14,32 @@ import os
 import stat
 
 from ..errors import RegistryError
-from . import confined_tree, hard_links
-from .compression import compressed_streams
-from .entries import META, OPAQUE, WHITEOUT
+from . import confined_tree, whiteouts
+from .entries import is_bookkeeping
+from .hard_links import Header
 from .tar import reader
 
-_KINDS = {
-    reader.REGULAR: stat.S_IFREG,
-    reader.SYMLINK: stat.S_IFLNK,
-    reader.CHAR: stat.S_IFCHR,
-    reader.BLOCK_DEVICE: stat.S_IFBLK,
-    reader.DIRECTORY: stat.S_IFDIR,
-    reader.FIFO: stat.S_IFIFO,
-}
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
 
 
 class File:
-    """What the content of one file is. ``place``: layer and number of the entry that has it; ``names``: how many are to be seen."""
+    """The content of one file.
+
+    :ivar digest: its sha256, where that was asked for.
+    :ivar place: layer and number of the entry that has it.
+    :ivar names: how many are to be seen.
+    """
 
     __slots__ = ("size", "digest", "place", "names")
 
-    def __init__(self, size, layer, number):
-        self.size, self.digest, self.place, self.names = size, None, (layer, number), 0
+    def __init__(self, size: int, layer: int, number: int) -> None:
+        self.size, self.place, self.names = size, (layer, number), 0
+        self.digest: bytes | None = None
 
-    def copied_up(self):
-        """The file with the same content of a later layer."""
+    def copied_up(self) -> File:
+        """Return the file with the same content of a later layer."""
         other = File(self.size, *self.place)
         other.digest = self.digest
         return other
@@ -46,10 +48,13 @@ class File:
 class Item:
     """One file of a layer, which all of its names share, or a directory.
 
-    As tarwrite.header wants a status, it has ``st_mode``, ``st_uid``, ``st_gid``, ``st_rdev``, ``st_mtime_ns``.
+    It is a status for ``tar.writer.header``.
 
-    :ivar layer: the layer's place, lowest 0. :ivar file: its File; None for a directory.
-    :ivar link: of a symbolic link, what it says. :ivar target: of a hard link into a layer below, the path there, else None.
+    :ivar kind: as of a tar entry.
+    :ivar layer: the layer's place, lowest 0.
+    :ivar file: its content; None for a directory.
+    :ivar link: of a symbolic link, what it says.
+    :ivar target: of a hard link into a layer below, the path there, else None.
     :ivar headers: of a hard link into a layer below, those of its names.
     """
 
@@ -68,18 +73,16 @@ class Item:
         "headers",
     )
 
-    def __init__(self, entry, layer):
+    def __init__(self, entry: reader.Entry, layer: int) -> None:
         self.kind, self.layer = entry.kind, layer
-        self.st_mode, self.st_uid, self.st_gid, self.st_mtime_ns = (
-            entry.mode | _KINDS.get(entry.kind, 0),
-            entry.uid,
-            entry.gid,
-            entry.mtime,
-        )
+        self.st_mode = entry.mode | reader.FILE_TYPES.get(entry.kind, 0)
+        self.st_uid, self.st_gid, self.st_mtime_ns = entry.uid, entry.gid, entry.mtime
         self.device, self.xattrs, self.link = entry.device, entry.xattrs, entry.link
-        self.file, self.target, self.headers = None, None, []
+        self.file: File | None = None
+        self.target: bytes | None = None
+        self.headers: list[Header] = []
 
-    def describe(self, header):
+    def describe(self, header: Header) -> None:
         """Take what one more name's header says (hard_links.py)."""
         self.st_uid, self.st_gid = header.uid, header.gid
         if self.kind != reader.SYMLINK:
@@ -87,27 +90,30 @@ class Item:
         if self.kind == reader.REGULAR and header.xattrs:
             self.xattrs = {**self.xattrs, **header.xattrs}
 
-    def leading_to(self, found):
-        """What a hard link into a layer below is, when that shows the Item ``found``: a file of this layer, with its own owner and mode."""
+    def leading_to(self, found: Item, file: File) -> Item:
+        """Return what a hard link into a layer below is, when that shows ``found``.
+
+        It is a file of this layer, with its own owner and mode. :param file: the one of ``found``.
+        """
         other = copy.copy(found)
-        other.layer, other.file = self.layer, found.file.copied_up()
+        other.layer, other.file = self.layer, file.copied_up()
         for header in self.headers:
             other.describe(header)
         return other
 
     @property
-    def is_directory(self):
+    def is_directory(self) -> bool:
         return self.kind == reader.DIRECTORY
 
     @property
-    def st_rdev(self):
+    def st_rdev(self) -> int:
         return os.makedev(*self.device)
 
     @property
-    def size(self):
+    def size(self) -> int:
         return self.file.size if self.file is not None else 0
 
-    def same_as(self, other):
+    def same_as(self, other: Item) -> bool:
         """Whether type, mode, owner, attributes and content are the same. Times don't count."""
         if self is other:
             return True
@@ -119,27 +125,37 @@ class Item:
             return False
         if self.kind == reader.SYMLINK:
             return self.link == other.link
-        return (
-            self.kind != reader.REGULAR
-            or self.file is other.file
-            or (self.file.size, self.file.digest) == (other.file.size, other.file.digest)
-        )
+        if self.kind != reader.REGULAR or self.file is other.file:
+            return True
+        mine, others = self.file, other.file
+        if mine is None or others is None:
+            return False
+        return (mine.size, mine.digest) == (others.size, others.digest)
 
 
 class Contents:
-    """:ivar items: ``{path: Item}``, in the order of the archive; of entries with one name the last counts.
-    :ivar whiteouts: paths that the layer deletes. :ivar opaques: directories whose content below it hides. Paths are bytes without ``/`` at either end.
+    """What one layer holds. Paths are without ``/`` at either end.
+
+    :ivar what: what it is, for errors. :ivar layer: its place in the image, lowest 0.
+    :ivar items: ``{path: Item}``, in the order of the archive; of entries with one name the last
+        counts.
+    :ivar whiteouts: paths that the layer deletes.
+    :ivar opaques: directories whose content below it hides.
     """
 
-    def __init__(self, what, layer):
+    def __init__(self, what: str, layer: int) -> None:
         self.what, self.layer = what, layer
-        self.items, self.whiteouts, self.opaques = {}, [], []
+        self.items: dict[bytes, Item] = {}
+        self.whiteouts: list[bytes] = []
+        self.opaques: list[bytes] = []
         self._parents, self._has_links = {b"": b""}, False
-        self._open = {}  # paths that hard links into a layer below lead to -> their Item
-        self._below = {}  # of a directory, the paths of what is in it
+        # paths that hard links into a layer below lead to
+        self._open: dict[bytes, Item] = {}
+        # of a directory, the paths of what is in it; a dictionary keeps their order
+        self._below: dict[bytes, dict[bytes, None]] = {}
 
-    def take(self, number, entry):
-        """Enter one entry of the archive; its Item, or None for what is none."""
+    def take(self, number: int, entry: reader.Entry) -> Item | None:
+        """Enter one entry of the archive. :returns: None for what is no item."""
         parts = confined_tree.split(entry.name, self.what)
         if entry.kind == b"V":
             return None
@@ -147,8 +163,9 @@ class Contents:
             return self._put(b"", Item(entry, self.layer))
         parent = self._parent(parts[:-1])
         name = parts[-1]
-        if name.startswith(WHITEOUT) or any(part.startswith(META) for part in parts[:-1]):
-            self._whiteout(parent, name, parts)
+        if name.startswith(whiteouts.PREFIX) or is_bookkeeping(parts):
+            if not is_bookkeeping(parts):
+                self._whiteout(parent, name)
             return None
         item = Item(entry, self.layer)
         if entry.kind == reader.LINK:
@@ -157,25 +174,21 @@ class Contents:
             item.file = File(entry.size, self.layer, number)
         return self._put(_joined(parent, name), item)
 
-    def _whiteout(self, parent, name, parts):
-        if any(part.startswith(META) for part in parts[:-1]) or (
-            name.startswith(META) and name != OPAQUE
-        ):
-            return  # aufs' own
-        if name == OPAQUE:
+    def _whiteout(self, parent: bytes, name: bytes) -> None:
+        if name == whiteouts.OPAQUE_ENTRY:
             self.opaques.append(parent)
         else:
-            self.whiteouts.append(_joined(parent, name[len(WHITEOUT) :]))
+            self.whiteouts.append(_joined(parent, name[len(whiteouts.PREFIX) :]))
 
-    def _hard_link(self, item, entry):
-        """The Item of a hard link: the one of what it leads to in this layer."""
+    def _hard_link(self, item: Item, entry: reader.Entry) -> Item:
+        """Return the item of a hard link: the one of what it leads to in this layer."""
         target = confined_tree.split(entry.link, self.what)
         if not target:
             raise RegistryError(
                 f"{self.what}: the hard link {confined_tree.show(entry.name)} leads to the root"
             )
         path = _joined(self._parent(target[:-1]), target[-1])
-        found, header = self.items.get(path), hard_links.header(entry)
+        found, header = self.items.get(path), Header.of(entry)
         if found is None or found.is_directory:
             found = self._open.setdefault(path, item)
             found.target = path
@@ -185,7 +198,7 @@ class Contents:
             found.describe(header)
         return found
 
-    def _put(self, path, item):
+    def _put(self, path: bytes, item: Item) -> Item:
         before = self.items.pop(path, None)
         if not item.is_directory:
             self._forget_below(path)
@@ -201,15 +214,18 @@ class Contents:
             path = above
         return item
 
-    def _forget_below(self, path):
+    def _forget_below(self, path: bytes) -> None:
         waiting = [path]
         while waiting:
             for inner in self._below.pop(waiting.pop(), ()):
                 self.items.pop(inner, None)
                 waiting.append(inner)
 
-    def _parent(self, parts):
-        """The directory that ``parts`` lead to; a link of this very layer on the way is followed, as by who unpacks it."""
+    def _parent(self, parts: Sequence[bytes]) -> bytes:
+        """Return the directory that ``parts`` lead to.
+
+        A link of this very layer on the way is followed, as by who unpacks it.
+        """
         key = b"/".join(parts)
         if not self._has_links:
             return key
@@ -218,8 +234,9 @@ class Contents:
             found = self._parents[key] = self._resolve(list(parts), key)
         return found
 
-    def _resolve(self, rest, key):
-        real, rest, links, detour = [], rest[::-1], 0, 0
+    def _resolve(self, rest: list[bytes], key: bytes) -> bytes:
+        real: list[bytes] = []
+        rest, links, detour = rest[::-1], 0, 0
         while rest:
             part = rest.pop()
             if part in (b"", b"."):
@@ -243,28 +260,21 @@ class Contents:
         return b"/".join(real)
 
 
-def _joined(parent, name):
+def _joined(parent: bytes, name: bytes) -> bytes:
     return parent + b"/" + name if parent else name
 
 
-def plain(engine, digest, what):
-    """The pieces of a layer's uncompressed archive; its blob's digest has been checked when they end.
+def read(chunks: Iterable[bytes], what: str, layer: int = 0, hashed: bool = False) -> Contents:
+    """Read a layer's archive.
 
-    :raises NotFound: the blob is not in the store. :raises HostError: it is damaged.
-    """
-    return compressed_streams.decompress(engine.blobs.pieces(digest), what)
-
-
-def read(chunks, what, layer=0, hashed=False):
-    """The :class:`Contents` of a layer's archive.
-
-    :param chunks: its uncompressed pieces, read to their end. :param hashed: with the sha256 of every file's content.
+    :param chunks: its uncompressed pieces, read to their end. :param what: what it is, for errors.
+    :param layer: its place in the image. :param hashed: with the sha256 of every file's content.
     :raises RegistryError: when the archive is damaged.
     """
     stream, contents = reader.Stream(chunks, what), Contents(what, layer)
     for number, entry in enumerate(reader.entries(stream)):
         item = contents.take(number, entry)
-        if hashed and item is not None and entry.kind == reader.REGULAR:
+        if hashed and item is not None and item.file is not None and entry.kind == reader.REGULAR:
             item.file.digest = _digest(entry)
     stream.drain()
     return contents
@@ -273,10 +283,13 @@ def read(chunks, what, layer=0, hashed=False):
 HOLES = 1 << 30  # bytes of a file's holes that are read as zeros
 
 
-def _digest(entry):
-    """Of a file's content. One with more holes than anybody should have to read is known by where its parts are."""
+def _digest(entry: reader.Entry) -> bytes:
+    """Return the digest of a file's content.
+
+    One with more holes than anybody should have to read is known by where its parts are.
+    """
     checksum, pieces = hashlib.sha256(), whole(entry)
-    if entry.size - entry.stored > HOLES:
+    if entry.sparse is not None and entry.size - entry.stored > HOLES:
         checksum.update(b"%d %r" % (entry.size, entry.sparse))
         pieces = (piece for _offset, length in entry.sparse for piece in entry.pieces(length))
     for piece in pieces:
@@ -287,8 +300,8 @@ def _digest(entry):
 ZEROS = b"\0" * (1 << 16)
 
 
-def whole(entry):
-    """The pieces of a file's content, the holes of a sparse one filled."""
+def whole(entry: reader.Entry) -> Iterator[bytes]:
+    """Yield the pieces of a file's content, the holes of a sparse one filled."""
     if entry.sparse is None:
         yield from entry.pieces(entry.size)
         return
@@ -300,7 +313,7 @@ def whole(entry):
     yield from _zeros(entry.size - position)
 
 
-def _zeros(count):
+def _zeros(count: int) -> Iterator[bytes]:
     while count > 0:
         piece = ZEROS[:count]
         count -= len(piece)

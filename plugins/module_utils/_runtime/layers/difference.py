@@ -1,10 +1,11 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The upper directory of an overlay mount as a layer: what is no change does not count, and the rest is its archive.
+"""The upper directory of an overlay mount as a layer.
 
-A build's directory is cleaned (:func:`clean`) and kept as the unpacked layer, so nothing is copied. Times are cut to whole seconds, as the
-archive has them, and to SOURCE_DATE_EPOCH where that is given; so a layer that is pulled again is the same tree. A container's is only
-looked at (:func:`changes`).
+What is no change does not count, and the rest is its archive. A build's directory is cleaned
+(:func:`clean`) and kept as the unpacked layer, so nothing is copied. Times are cut to whole seconds,
+as the archive has them, and to SOURCE_DATE_EPOCH where that is given; so a layer that is pulled again
+is the same tree. A container's directory is only looked at (:func:`changes`).
 """
 
 from __future__ import annotations
@@ -16,28 +17,34 @@ import stat
 from ..errors import HostError
 from ..kernel.files import same_file
 from ..untrusted import trees
-from .tar import writer
+from . import whiteouts
+from .tar import reader, writer
 
-OPAQUE = "trusted.overlay.opaque"
-MAX_DEPTH = 250
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+MAX_DEPTH = 250  # of directories in one another
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _BILLION = 1000000000
 
 
 class TooDeep(HostError):
-    """Directories that are nested deeper than any archive should have them."""
+    """Directories are nested deeper than any archive should have them."""
 
 
-def clean(upper, lower, epoch=None):
+def clean(upper: str, lower: int | None, epoch: int | None = None) -> int:
     """Take out of the directory ``upper`` what is as it is below, and put its times in order.
 
-    :param lower: descriptor of what is below it, or None for nothing. :param epoch: seconds: the latest time that is kept.
-    :returns: bytes of all regular files that are left. :raises TooDeep:
+    :param lower: descriptor of what is below it, or None for nothing.
+    :param epoch: seconds: the latest time that is kept.
+    :returns: bytes of all regular files that are left.
+    :raises TooDeep: when its directories are nested too deep.
     """
     fd = os.open(upper, _DIRECTORY)
     try:
-        size = _clean(fd, lower, epoch, 0, set())[0]
+        size = _Cleaning(epoch).clean(fd, lower, 0)[0]
         _strip(fd)
         os.utime(fd, ns=(0, 0))
     finally:
@@ -45,64 +52,93 @@ def clean(upper, lower, epoch=None):
     return size
 
 
-def _clean(fd, lower, epoch, depth, counted):
-    """``(bytes, whether anything is left)`` of one directory.
+class _Cleaning:
+    """One directory's cleaning.
 
-    ``lower``: the same directory below, or None. ``counted``: inodes of the files with several names that were counted.
+    :param epoch: as of :func:`clean`.
+    :ivar counted: inodes of the files with several names that were counted.
     """
-    if depth > MAX_DEPTH:
-        raise TooDeep("the step made directories that are nested deeper than %d" % MAX_DEPTH)
-    total, left = 0, False
-    for name in os.listdir(fd):
-        status, below = os.lstat(name, dir_fd=fd), _status(lower, name)
-        if is_whiteout(status):
-            if below is None:
+
+    def __init__(self, epoch: int | None) -> None:
+        self.epoch = epoch
+        self.counted: set[int] = set()
+
+    def clean(self, fd: int, lower: int | None, depth: int) -> tuple[int, bool]:
+        """Clean one directory. :param lower: the same directory below, or None.
+
+        :returns: bytes of its files, and whether anything is left in it.
+        """
+        if depth > MAX_DEPTH:
+            raise TooDeep(f"the step made directories that are nested deeper than {MAX_DEPTH}")
+        total, left = 0, False
+        for name in os.listdir(fd):
+            status, below = os.lstat(name, dir_fd=fd), _status(lower, name)
+            if _is_whiteout(status):
+                if below is None:
+                    os.unlink(name, dir_fd=fd)
+                else:
+                    left = True
+            elif stat.S_ISDIR(status.st_mode):
+                size, kept = self._inner(fd, name, status, below, lower, depth)
+                total, left = total + size, left or kept
+            elif stat.S_ISSOCK(status.st_mode) or _same_file(fd, name, status, lower, below):
                 os.unlink(name, dir_fd=fd)
             else:
+                _settle(fd, name, status, self.epoch)
+                total += self._counted_size(status)
                 left = True
-        elif stat.S_ISDIR(status.st_mode):
-            size, kept = _directory(fd, name, (status, below), lower, epoch, depth, counted)
-            total, left = total + size, left or kept
-        elif stat.S_ISSOCK(status.st_mode) or _same_file(fd, name, status, lower, below):
-            os.unlink(name, dir_fd=fd)
-        else:
-            _settle(fd, name, status, epoch)
-            if stat.S_ISREG(status.st_mode) and status.st_ino not in counted:
-                total += status.st_size
-            if status.st_nlink > 1:
-                counted.add(status.st_ino)
-            left = True
-    return total, left
+        return total, left
+
+    def _counted_size(self, status: os.stat_result) -> int:
+        """Return the bytes of a file, once for all of its names."""
+        seen = status.st_ino in self.counted
+        if status.st_nlink > 1:
+            self.counted.add(status.st_ino)
+        return status.st_size if stat.S_ISREG(status.st_mode) and not seen else 0
+
+    def _inner(
+        self,
+        fd: int,
+        name: str,
+        status: os.stat_result,
+        below: os.stat_result | None,
+        lower: int | None,
+        depth: int,
+    ) -> tuple[int, bool]:
+        """Clean the directory ``name`` of the one that is open as ``fd``, and remove it where it is
+        no change."""
+        inner, under = os.open(name, _DIRECTORY, dir_fd=fd), None
+        try:
+            opaque = whiteouts.is_opaque(inner)
+            if below is not None and stat.S_ISDIR(below.st_mode):
+                under = os.open(name, _DIRECTORY, dir_fd=lower)
+            if opaque and under is None:
+                os.removexattr(inner, whiteouts.OPAQUE_ATTRIBUTE)
+            size, left = self.clean(inner, None if opaque else under, depth + 1)
+            if (
+                not left
+                and not opaque
+                and under is not None
+                and below is not None
+                and _same_directory(inner, under, status, below)
+            ):
+                os.rmdir(name, dir_fd=fd)
+                return 0, False
+            _strip(inner)
+            os.utime(inner, ns=(status.st_atime_ns, _time(status, self.epoch)))
+            return size, True
+        finally:
+            os.close(inner)
+            if under is not None:
+                os.close(under)
 
 
-def _directory(fd, name, statuses, lower, epoch, depth, counted):
-    status, below = statuses
-    inner, under = os.open(name, _DIRECTORY, dir_fd=fd), None
-    try:
-        opaque = _opaque(inner)
-        if below is not None and stat.S_ISDIR(below.st_mode):
-            under = os.open(name, _DIRECTORY, dir_fd=lower)
-        if opaque and under is None:
-            os.removexattr(inner, OPAQUE)
-        size, left = _clean(inner, None if opaque else under, epoch, depth + 1, counted)
-        if (
-            not left
-            and not opaque
-            and under is not None
-            and _same_directory(inner, under, status, below)
-        ):
-            os.rmdir(name, dir_fd=fd)
-            return 0, False
-        _strip(inner)
-        os.utime(inner, ns=(status.st_atime_ns, _time(status, epoch)))
-        return size, True
-    finally:
-        os.close(inner)
-        if under is not None:
-            os.close(under)
+def _is_whiteout(status: os.stat_result) -> bool:
+    return whiteouts.is_whiteout(status.st_mode, status.st_rdev)
 
 
-def _status(fd, name):
+def _status(fd: int | None, name: str | bytes) -> os.stat_result | None:
+    """Return the status of a name in a directory that may be None, or None."""
     if fd is None:
         return None
     try:
@@ -113,29 +149,24 @@ def _status(fd, name):
         raise
 
 
-def is_whiteout(status):
-    return stat.S_ISCHR(status.st_mode) and status.st_rdev == 0
-
-
-def _opaque(fd):
-    try:
-        return os.getxattr(fd, OPAQUE) in (b"y", b"x")
-    except OSError:
-        return False
-
-
-def _attributes(status):
+def _attributes(status: os.stat_result) -> tuple[int, int, int]:
     return status.st_mode, status.st_uid, status.st_gid
 
 
-def _same_directory(inner, under, status, below):
-    """Times don't count: a file that came and went is no change."""
-    return _attributes(status) == _attributes(below) and same_file.xattrs(
-        inner
-    ) == same_file.xattrs(under)
+def _same_directory(inner: int, under: int, status: os.stat_result, below: os.stat_result) -> bool:
+    """Whether a directory is as it is below. Times don't count: a file that came and went is no
+    change."""
+    same = _attributes(status) == _attributes(below)
+    return same and same_file.xattrs(inner) == same_file.xattrs(under)
 
 
-def _same_file(fd, name, status, lower, below):
+def _same_file(
+    fd: int,
+    name: str | bytes,
+    status: os.stat_result,
+    lower: int | None,
+    below: os.stat_result | None,
+) -> bool:
     if (
         below is None
         or _attributes(status) != _attributes(below)
@@ -144,25 +175,28 @@ def _same_file(fd, name, status, lower, below):
         or (status.st_nlink > 1) != (below.st_nlink > 1)
     ):
         return False
+    name = os.fsencode(name)
     if stat.S_ISLNK(status.st_mode):
         return os.readlink(name, dir_fd=fd) == os.readlink(name, dir_fd=lower)
     if not stat.S_ISREG(status.st_mode):
         return True
     ours, theirs = os.open(name, _FILE, dir_fd=fd), os.open(name, _FILE, dir_fd=lower)
     try:
-        return same_file.same(ours, theirs)
+        same: bool = same_file.same(ours, theirs)
+        return same
     finally:
         os.close(ours)
         os.close(theirs)
 
 
-def _time(status, epoch):
-    """A file's time in whole seconds, as nanoseconds."""
+def _time(status: os.stat_result, epoch: int | None) -> int:
+    """Return a file's time in whole seconds, as nanoseconds."""
     seconds = status.st_mtime_ns // _BILLION
     return (seconds if epoch is None else min(seconds, epoch)) * _BILLION
 
 
-def _settle(fd, name, status, epoch):
+def _settle(fd: int, name: str, status: os.stat_result, epoch: int | None) -> None:
+    """Put a file that stays in order."""
     if stat.S_ISREG(status.st_mode):
         file = os.open(name, _FILE, dir_fd=fd)
         try:
@@ -174,14 +208,14 @@ def _settle(fd, name, status, epoch):
         os.utime(name, ns=(status.st_atime_ns, wanted), dir_fd=fd, follow_symlinks=False)
 
 
-def _strip(fd):
+def _strip(fd: int) -> None:
     """Remove overlayfs' notes of where a file came from; they mean nothing in a layer."""
     for name in os.listxattr(fd):
-        if name.startswith("trusted.overlay.") and name != OPAQUE:
+        if name.startswith("trusted.overlay.") and name != whiteouts.OPAQUE_ATTRIBUTE:
             os.removexattr(fd, name)
 
 
-# ------------------------------------------------------------------------------------------------------------- looking
+# ----------------------------------------------------------------------------------- looking
 
 ADDED, CHANGED, DELETED = "A", "C", "D"
 
@@ -189,26 +223,31 @@ ADDED, CHANGED, DELETED = "A", "C", "D"
 class Changes:
     """What an upper directory changes of what is below it.
 
-    :ivar kinds: ``{path: "A", "C" or "D"}``, sorted, a directory before what is in it; one is changed, too, when something in it is.
-    :ivar opaques: directories of it that hide what is below them; what is gone by that is "D" in ``kinds``.
+    :ivar kinds: ``{path: "A", "C" or "D"}``, sorted, a directory before what is in it; one is
+        changed, too, when something in it is.
+    :ivar opaques: directories of it that hide what is below them; what is gone by that is "D" in
+        ``kinds``.
     :ivar root: whether owner or mode of the root are others.
     """
 
-    def __init__(self):
-        self.kinds, self.opaques, self.root = {}, set(), False
+    def __init__(self) -> None:
+        self.kinds: dict[bytes, str] = {}
+        self.opaques: set[bytes] = set()
+        self.root = False
 
-    def names(self):
-        """``[{"Path", "Kind"}]``, paths as text, absolute."""
+    def names(self) -> list[dict[str, str]]:
+        """Return ``[{"Path", "Kind"}]``, paths as text, absolute."""
         return [
             {"Path": "/" + os.fsdecode(path), "Kind": kind} for path, kind in self.kinds.items()
         ]
 
 
-def changes(upper, lower, ignored=frozenset()):
-    """The :class:`Changes` of the directory ``upper`` over ``lower`` (descriptors; None for nothing). Nothing is written.
+def changes(upper: int, lower: int | None, ignored: Collection[bytes] = frozenset()) -> Changes:
+    """Compare the directory ``upper`` with ``lower``, which is below it. Nothing is written.
 
-    :param ignored: paths (bytes) that are no change where they are an empty file or directory that is not below; nor is a directory
-        that is not below and has nothing else.
+    :param upper, lower: descriptors; ``lower`` is None for nothing.
+    :param ignored: paths that are no change where they are an empty file or directory that is not
+        below; nor is a directory that is not below and has nothing else.
     """
     found, levels = Changes(), [_Level(b"", None, lower)]
     try:
@@ -229,21 +268,26 @@ def changes(upper, lower, ignored=frozenset()):
 
 
 class _Level:
-    """A directory of the upper one that is looked into. ``below``: status of what is below in its place; ``lower``: the directory below it, or None.
+    """A directory of the upper one that is looked into.
 
-    :ivar changed, passed: whether something in it is changed; whether something in it was ignored.
+    :ivar below: status of what is below in its place, or None.
+    :ivar lower: the directory below it, or None where that is hidden or not there.
+    :ivar under: a descriptor of its own of the directory below, to be closed.
+    :ivar changed: whether something in it is changed. :ivar passed: whether something was ignored.
+    :ivar differs: whether it differs itself.
     """
 
-    def __init__(self, path, below, lower):
+    def __init__(self, path: bytes, below: os.stat_result | None, lower: int | None) -> None:
         self.path, self.below, self.lower = path, below, lower
-        self.under, self.changed, self.passed, self.differs = None, False, False, True
+        self.under: int | None = None
+        self.changed, self.passed, self.differs = False, False, True
 
     @property
-    def prefix(self):
+    def prefix(self) -> bytes:
         return self.path + b"/" if self.path else b""
 
-    def end(self, above, ignored, found):
-        """Everything in it was seen."""
+    def end(self, above: _Level, ignored: Collection[bytes], found: Changes) -> None:
+        """Note what it is, now that everything in it was seen."""
         self.close()
         if self.below is None:
             kind = ADDED if self.changed or not (self.passed or self.path in ignored) else None
@@ -256,13 +300,15 @@ class _Level:
             above.changed = True
         above.passed = above.passed or (kind is None and self.below is None)
 
-    def close(self):
+    def close(self) -> None:
         if self.under is not None:
             os.close(self.under)
             self.under = None
 
 
-def _look(entry, levels, ignored, found):
+def _look(
+    entry: trees.Entry, levels: list[_Level], ignored: Collection[bytes], found: Changes
+) -> None:
     level, name, status = levels[-1], os.fsencode(entry.name), entry.status
     path = level.prefix + name
     try:
@@ -270,7 +316,7 @@ def _look(entry, levels, ignored, found):
         if entry.is_directory():
             levels.append(_enter(entry, level, below, path, found))
             return
-        if is_whiteout(status):
+        if _is_whiteout(status):
             kind = DELETED if below is not None else None
         elif below is None:
             kind = (
@@ -293,10 +339,11 @@ def _look(entry, levels, ignored, found):
         level.changed = True
 
 
-def _enter(entry, level, below, path, found):
-    """The level of a directory."""
+def _enter(
+    entry: trees.Entry, level: _Level, below: os.stat_result | None, path: bytes, found: Changes
+) -> _Level:
+    """Return the level of a directory."""
     new = _Level(path, below, None)
-    found.kinds[path] = None  # its place is before what is in it
     if below is None or not stat.S_ISDIR(below.st_mode):
         return new
     try:
@@ -305,7 +352,7 @@ def _enter(entry, level, below, path, found):
         return new
     try:
         new.under = os.open(entry.name, _DIRECTORY, dir_fd=level.lower)
-        opaque = _opaque(inner)
+        opaque = whiteouts.is_opaque(inner)
         if opaque:
             found.opaques.add(path)
             _note_hidden(inner, new.under, path, found)
@@ -319,23 +366,30 @@ def _enter(entry, level, below, path, found):
     return new
 
 
-def _note_hidden(inner, under, path, found):
-    there = {name for name in os.listdir(inner) if not is_whiteout(os.lstat(name, dir_fd=inner))}
+def _note_hidden(inner: int, under: int, path: bytes, found: Changes) -> None:
+    """Note what an opaque directory hides."""
+    there = {name for name in os.listdir(inner) if not _is_whiteout(os.lstat(name, dir_fd=inner))}
     for name in sorted(set(os.listdir(under)) - there):
         found.kinds[path + b"/" + os.fsencode(name)] = DELETED
 
 
-# ------------------------------------------------------------------------------------------------------------- archive
+# ----------------------------------------------------------------------------------- archive
 
 
 class Whiteout:
-    """What tarwrite.header wants of a whiteout's status."""
+    """The status of a whiteout's entry, for ``writer.header``."""
 
     st_mode, st_uid, st_gid, st_rdev, st_mtime_ns = 0o600, 0, 0, 0, 0
 
 
-def archive(upper):
-    """The pieces of a cleaned directory's archive: sorted, whiteouts before the rest of a directory, the root only where it is not 0755 of root.
+WHITEOUT = Whiteout()
+
+
+def archive(upper: str) -> Iterator[bytes]:
+    """Yield the pieces of a cleaned directory's archive.
+
+    Entries are sorted, whiteouts before the rest of a directory; the root is there only where it is
+    not 0755 of root.
 
     :raises HostError: when a file changes meanwhile.
     """
@@ -343,43 +397,52 @@ def archive(upper):
     try:
         status = os.fstat(fd)
         if _attributes(status) != (stat.S_IFDIR | 0o755, 0, 0):
-            yield writer.header(b"./", writer.DIRECTORY, status)
+            yield writer.header(b"./", reader.DIRECTORY, status)
         yield from _contents(fd, b"", {})
         yield b"\0" * 1024
     finally:
         os.close(fd)
 
 
-def archive_of(upper, found):
-    """As :func:`archive`, of what ``found`` (a :class:`Changes`) says of the open directory ``upper``, which is left as it is."""
+def archive_of(upper: int, found: Changes) -> Iterator[bytes]:
+    """Yield an archive as of :func:`archive`, of what ``found`` says of an open directory.
+
+    The directory is left as it is.
+    """
     if found.root:
-        yield writer.header(b"./", writer.DIRECTORY, os.fstat(upper))
+        yield writer.header(b"./", reader.DIRECTORY, os.fstat(upper))
     yield from _contents(upper, b"", {}, found)
     yield b"\0" * 1024
 
 
-def _contents(fd, prefix, links, found=None):
+def _contents(
+    fd: int, prefix: bytes, links: writer.Links, found: Changes | None = None
+) -> Iterator[bytes]:
     if prefix.count(b"/") > MAX_DEPTH:
-        raise TooDeep("/%s... is nested deeper than %d" % (os.fsdecode(prefix[:100]), MAX_DEPTH))
+        raise TooDeep(f"/{os.fsdecode(prefix[:100])}... is nested deeper than {MAX_DEPTH}")
     names = sorted(os.fsencode(name) for name in os.listdir(fd))
     if found is not None:
         names = [name for name in names if prefix + name in found.kinds]
-    if _opaque(fd) if found is None else prefix[:-1] in found.opaques and prefix:
-        yield writer.header(prefix + b".wh..wh..opq", writer.REGULAR, Whiteout)
+    if found is None:
+        opaque = whiteouts.is_opaque(fd)
+    else:
+        opaque = bool(prefix) and prefix[:-1] in found.opaques
+    if opaque:
+        yield writer.header(prefix + whiteouts.OPAQUE_ENTRY, reader.REGULAR, WHITEOUT)
     with writer.steady(prefix):
         statuses = [(name, os.lstat(name, dir_fd=fd)) for name in names]
     for name, status in statuses:
-        if is_whiteout(status):
-            yield writer.header(prefix + b".wh." + name, writer.REGULAR, Whiteout)
+        if _is_whiteout(status):
+            yield writer.header(prefix + whiteouts.PREFIX + name, reader.REGULAR, WHITEOUT)
     for name, status in statuses:
-        if is_whiteout(status):
+        if _is_whiteout(status):
             continue
         if stat.S_ISDIR(status.st_mode):
             with writer.steady(prefix + name):
                 inner = os.open(name, _DIRECTORY, dir_fd=fd)
             try:
                 yield writer.header(
-                    prefix + name + b"/", writer.DIRECTORY, status, xattrs=same_file.xattrs(inner)
+                    prefix + name + b"/", reader.DIRECTORY, status, xattrs=same_file.xattrs(inner)
                 )
                 yield from _contents(inner, prefix + name + b"/", links, found)
             finally:

@@ -1,7 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""In which order an entry of a layer's archive is looked at, and what it has to meet, whatever is made of it: files on a disk (``unpack.py``) or
-inodes in memory (``inodes.py``). Image-spec, layer.md, and what runtimes have made of its open questions: the later entry of a name wins.
+"""What an entry of a layer's archive has to meet, and in which order it is looked at.
+
+That is the same whatever is made of it: files on a disk (``unpack.py``) or inodes in memory
+(``inodes.py``). Source: image-spec, layer.md, and what runtimes have made of its open questions. The
+later entry of a name wins.
 """
 
 from __future__ import annotations
@@ -9,45 +12,49 @@ from __future__ import annotations
 import os
 
 from ..errors import RegistryError
-from . import confined_tree, hard_links
+from . import confined_tree, whiteouts
+from .hard_links import Header
 from .tar import reader
 
-WHITEOUT = b".wh."
-OPAQUE = b".wh..wh..opq"
-META = b".wh..wh."  # aufs' own bookkeeping, in old images
-OPAQUE_ATTRIBUTE = "trusted.overlay.opaque"
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
 MAX_ID = 0xFFFFFFFE  # (uid_t) -1 means "leave it" to chown(2)
-MAX_TIME = 1 << 62
+MAX_TIME = 1 << 62  # nanoseconds
+_VOLUME_LABEL = b"V"  # GNU tar's
 
 
-def checked(entry, what):
-    """The parts of an entry's path; its time is brought into the range that file systems take.
+def checked(entry: reader.Entry, what: str) -> list[bytes]:
+    """Return the parts of an entry's path; bring its time into the range that file systems take.
 
     :raises RegistryError: for a path that would leave the root, or an owner that no file can have.
     """
     parts = confined_tree.split(entry.name, what)
     if entry.uid > MAX_ID or entry.gid > MAX_ID or entry.uid < 0 or entry.gid < 0:
         raise RegistryError(
-            "%s: the entry %s has an owner out of range: %d:%d"
-            % (what, confined_tree.show(entry.name), entry.uid, entry.gid)
+            f"{what}: the entry {confined_tree.show(entry.name)} has an owner out of range: "
+            f"{entry.uid}:{entry.gid}"
         )
     entry.mtime = max(-MAX_TIME, min(MAX_TIME, entry.mtime))
     return parts
 
 
 class Taker:
-    """What takes entries, one after the other.
+    """Take entries, one after the other.
 
-    :ivar what: what they are of, for errors. :ivar size: bytes of all files. :ivar links: ``{path: (target, hardlinks.Header)}`` of hard links whose
-        target is not in this layer.
+    A subclass makes something of them.
 
-    A subclass has ``_entered(entry, parts)``, for every entry, ``_opaque(parent parts)``, ``_hide(parent parts, name)``, and what makes something of
-    an entry at a position: ``_directory``, ``_file``, ``_link``, ``_symlink``, ``_node``, each called with ``(entry, parts, position)``.
+    :ivar what: what they are of, for errors.
+    :ivar size: bytes of all files.
+    :ivar links: ``{path: (target, Header)}`` of hard links whose target is not in this layer.
     """
 
-    def __init__(self, what):
-        self.what, self.size, self.links = what, 0, {}
-        self._make = {
+    def __init__(self, what: str) -> None:
+        self.what, self.size = what, 0
+        self.links: dict[bytes, tuple[bytes, Header]] = {}
+        self._make: dict[bytes, Callable[[reader.Entry, list[bytes], int], Any]] = {
             reader.REGULAR: self._file,
             reader.LINK: self._link,
             reader.SYMLINK: self._symlink,
@@ -56,20 +63,53 @@ class Taker:
             reader.FIFO: self._node,
         }
 
-    def take(self, entry, position=0):
-        """Take one entry, whose content is at ``position`` in its archive's file."""
+    # What a subclass does. ``parts``: of the path; ``position``: of the content in the archive's file.
+
+    def _entered(self, entry: reader.Entry, parts: list[bytes]) -> None:
+        """See an entry before anything is made of it."""
+        raise NotImplementedError
+
+    def _opaque(self, parts: list[bytes]) -> None:
+        """Have a directory hide what is below it."""
+        raise NotImplementedError
+
+    def _hide(self, parts: list[bytes], name: bytes) -> None:
+        """Have ``name`` in the directory at ``parts`` not be there."""
+        raise NotImplementedError
+
+    def _directory(self, entry: reader.Entry, parts: list[bytes], position: int) -> None:
+        raise NotImplementedError
+
+    def _file(self, entry: reader.Entry, parts: list[bytes], position: int) -> None:
+        raise NotImplementedError
+
+    def _link(self, entry: reader.Entry, parts: list[bytes], position: int) -> None:
+        raise NotImplementedError
+
+    def _symlink(self, entry: reader.Entry, parts: list[bytes], position: int) -> None:
+        raise NotImplementedError
+
+    def _node(self, entry: reader.Entry, parts: list[bytes], position: int) -> None:
+        raise NotImplementedError
+
+    def take(self, entry: reader.Entry, position: int = 0) -> None:
+        """Take one entry, whose content is at ``position`` in its archive's file.
+
+        :raises RegistryError: when it is not what an entry may be.
+        """
         parts = checked(entry, self.what)
         self._entered(entry, parts)
-        if entry.kind == b"V":
-            return  # GNU tar's volume label
+        if entry.kind == _VOLUME_LABEL:
+            return
         if self.links:
             self.links.pop(b"/".join(parts), None)  # the later entry of a name wins
-        if entry.kind == reader.DIRECTORY and not (parts and parts[-1].startswith(WHITEOUT)):
+        is_whiteout = bool(parts) and parts[-1].startswith(whiteouts.PREFIX)
+        if entry.kind == reader.DIRECTORY and not is_whiteout:
             self._directory(entry, parts, position)
             return
         if not parts:
             raise RegistryError(f"{self.what}: its root directory is an entry of another type")
-        if b".wh." in entry.name and self._whiteout(parts):
+        if whiteouts.PREFIX in entry.name and self._whiteout(parts):
             return
         make = self._make.get(entry.kind)
         if make is None:
@@ -79,19 +119,17 @@ class Taker:
             )
         make(entry, parts, position)
 
-    def _whiteout(self, parts):
-        """Carry out a whiteout entry; False when it is none."""
+    def _whiteout(self, parts: list[bytes]) -> bool:
+        """Carry out a whiteout entry; return False when it is none."""
         name = parts[-1]
-        if any(part.startswith(META) for part in parts[:-1]) or (
-            name.startswith(META) and name != OPAQUE
-        ):
+        if is_bookkeeping(parts):
             return True
-        if not name.startswith(WHITEOUT):
+        if not name.startswith(whiteouts.PREFIX):
             return False
-        if name == OPAQUE:
+        if name == whiteouts.OPAQUE_ENTRY:
             self._opaque(parts[:-1])
             return True
-        hidden = name[len(WHITEOUT) :]
+        hidden = name[len(whiteouts.PREFIX) :]
         if hidden in (b"", b".", b".."):
             raise RegistryError(
                 f"{self.what}: {confined_tree.show(b'/'.join(parts))} is not a whiteout of anything"
@@ -99,25 +137,28 @@ class Taker:
         self._hide(parts[:-1], hidden)
         return True
 
-    def _open_end(self, parts, target, entry):
-        """Note a hard link whose target is not in this layer; one to another such link leads where that does."""
-        target = b"/".join(target)
-        self.links[b"/".join(parts)] = (
-            self.links.get(target, (target,))[0],
-            hard_links.header(entry),
-        )
+    def _open_end(self, parts: list[bytes], target: list[bytes], entry: reader.Entry) -> None:
+        """Note a hard link whose target is not in this layer.
 
-    # ------------------------------------------------------------------------------------- what entries of one kind have to meet
+        One to another such link leads where that does.
+        """
+        path = b"/".join(target)
+        first = self.links[path][0] if path in self.links else path
+        self.links[b"/".join(parts)] = first, Header.of(entry)
 
-    def _soft_target(self, entry):
+    # What entries of one kind have to meet.
+
+    def _soft_target(self, entry: reader.Entry) -> bytes:
+        """Return what a symbolic link says."""
         if not entry.link or b"\0" in entry.link:
             raise RegistryError(
-                f"{self.what}: the symbolic link {confined_tree.show(entry.name)} has no proper target"
+                f"{self.what}: the symbolic link {confined_tree.show(entry.name)} has no proper "
+                "target"
             )
         return entry.link
 
-    def _hard_target(self, entry):
-        """The parts of the path that a hard link leads to."""
+    def _hard_target(self, entry: reader.Entry) -> list[bytes]:
+        """Return the parts of the path that a hard link leads to."""
         target = confined_tree.split(entry.link, self.what)
         if not target:
             raise RegistryError(
@@ -125,11 +166,19 @@ class Taker:
             )
         return target
 
-    def _device(self, entry):
+    def _device(self, entry: reader.Entry) -> int:
+        """Return a node's number as of os.makedev."""
         major, minor = entry.device
         if not (0 <= major < 1 << 12 and 0 <= minor < 1 << 20):
             raise RegistryError(
-                "%s: the device %s has numbers out of range: %d:%d"
-                % (self.what, confined_tree.show(entry.name), major, minor)
+                f"{self.what}: the device {confined_tree.show(entry.name)} has numbers out of "
+                f"range: {major}:{minor}"
             )
         return os.makedev(major, minor)
+
+
+def is_bookkeeping(parts: list[bytes]) -> bool:
+    """Whether a path is aufs' own, of which nothing is made."""
+    return any(part.startswith(whiteouts.AUFS) for part in parts[:-1]) or (
+        parts[-1].startswith(whiteouts.AUFS) and parts[-1] != whiteouts.OPAQUE_ENTRY
+    )

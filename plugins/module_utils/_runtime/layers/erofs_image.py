@@ -1,16 +1,19 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A layer as one file: its uncompressed tar archive as it came, and behind that an EROFS index of it, which the kernel mounts.
+"""A layer as one file, which the kernel mounts as EROFS.
+
+It holds the layer's uncompressed tar archive as it came, and an index of it behind that:
 
     0        what this file needs to know of itself (HEAD)
     1024     the superblock
     4096     the archive
     behind   inodes and directories
 
-The file system's blocks are as large as tar's, so a regular file's content is where it stands in the archive: nothing is
-unpacked. The superblock and the index are of our own making, from entries that were checked; no byte of an archive is read
-by the kernel as anything but a file's content. Source of the format: Linux, Documentation/filesystems/erofs.rst and
-fs/erofs/erofs_fs.h. Such blocks need Linux 6.4, and a file as the device 6.12.
+The file system's blocks are as large as tar's, so a regular file's content is where it stands in
+the archive: nothing is unpacked. The superblock and the index are of our own making, from entries
+that were checked; no byte of an archive is read by the kernel as anything but a file's content.
+Source of the format: Linux, Documentation/filesystems/erofs.rst and fs/erofs/erofs_fs.h. Such blocks
+need Linux 6.4, and a file as the device 6.12.
 """
 
 from __future__ import annotations
@@ -19,6 +22,8 @@ import hashlib
 import os
 import stat
 import struct
+
+from .inodes import Node, Unfit
 
 BLOCK_BITS = 9
 BLOCK = 1 << BLOCK_BITS
@@ -31,10 +36,8 @@ _SUPER_OFFSET = 1024
 _SUPER = struct.Struct("<III B B H Q Q I I I I 16s 16s I H H H B B I Q 24s")
 _INODE = struct.Struct("<HHHHQIIIIqII16s")
 _SLOT = 64  # inodes begin at multiples of it, so that none lies in two blocks
-_PLAIN, _INLINE = (
-    1 | 0 << 1,
-    1 | 2 << 1,
-)  # i_format: extended inode; data in blocks of their own, or behind the inode
+# i_format: extended inode; data in blocks of their own, or behind the inode
+_PLAIN, _INLINE = 1 | 0 << 1, 1 | 2 << 1
 _TYPES = {
     stat.S_IFREG: 1,
     stat.S_IFDIR: 2,
@@ -46,56 +49,34 @@ _TYPES = {
 _XATTR_PREFIXES = ((b"user.", 1), (b"trusted.", 4), (b"security.", 6))
 _XATTR_COMPAT = 2  # SB_MTIME: inodes have their own times
 
-HEAD = struct.Struct(
-    "<16s Q Q Q 32s"
-)  # magic, bytes of the archive, where the index begins, its length, its sha256
-HEAD_MAGIC = b"pycontainer/1\n\0\0"
+_HEAD = struct.Struct("<16s Q Q Q 32s")  # magic, and the fields of Head
+_HEAD_MAGIC = b"pycontainer/1\n\0\0"
 
 
-class Unfit(Exception):
-    """The tree has something that this format can't hold; the layer is unpacked into a directory then."""
+class Head:
+    """What a layer's file says of itself.
 
-
-class Node:
-    """One inode.
-
-    :ivar mode: with its type, as of stat(2). :ivar mtime: nanoseconds. :ivar xattrs: ``{name: value}`` in bytes.
-    :ivar entries: of a directory, ``{name: Node}``; else None. :ivar data: of a regular file ``(offset in the layer's file, bytes)``,
-        of a link its target. :ivar device: as of os.makedev.
+    :ivar length: bytes of the archive, which begins at START.
+    :ivar index: where the index begins. :ivar size: bytes of the index. :ivar digest: its sha256.
     """
 
-    __slots__ = (
-        "mode",
-        "uid",
-        "gid",
-        "mtime",
-        "xattrs",
-        "entries",
-        "data",
-        "device",
-        "links",
-        "position",
-        "passed",
-    )
+    __slots__ = ("length", "index", "size", "digest")
 
-    def __init__(self, mode, uid=0, gid=0, mtime=0):
-        self.mode, self.uid, self.gid, self.mtime = mode, uid, gid, mtime
-        self.xattrs, self.data, self.device, self.links, self.position, self.passed = (
-            {},
-            None,
-            0,
-            0,
-            None,
-            False,
-        )
-        self.entries = {} if stat.S_ISDIR(mode) else None
+    def __init__(self, length: int, index: int, size: int, digest: bytes) -> None:
+        self.length, self.index, self.size, self.digest = length, index, size, digest
+
+    @property
+    def end(self) -> int:
+        """Bytes that the file has to have."""
+        return self.index + self.size
 
 
-def write(fd, root, length, end=0):
+def write(fd: int, root: Node, length: int, end: int = 0) -> None:
     """Finish a layer's file whose archive is in place.
 
-    :param fd: open for writing. :param root: the root's Node. :param length: bytes of the archive. :param end: of what was
-        appended to it, in the file. :raises Unfit: when the format has no room for something.
+    :param fd: open for writing. :param length: bytes of the archive.
+    :param end: of what was appended to it, in the file.
+    :raises Unfit: when the format has no room for something.
     """
     base = aligned(max(end, START + length))
     index = _Index(base).build(root)
@@ -103,7 +84,7 @@ def write(fd, root, length, end=0):
         raise Unfit("the layer is larger than 2 TiB")
     _write_at(fd, index, base)
     head = bytearray(START)
-    HEAD.pack_into(head, 0, HEAD_MAGIC, length, base, len(index), hashlib.sha256(index).digest())
+    _HEAD.pack_into(head, 0, _HEAD_MAGIC, length, base, len(index), hashlib.sha256(index).digest())
     _SUPER.pack_into(
         head, _SUPER_OFFSET, _MAGIC, 0, _XATTR_COMPAT, BLOCK_BITS, 0, _SLOT >> 5, 0, 0, 0, (base + len(index)) >> BLOCK_BITS, base >> BLOCK_BITS,
         0, b"", b"", 0, 0, 0, 0, 0, 0, 0, 0, b"",
@@ -111,7 +92,7 @@ def write(fd, root, length, end=0):
     _write_at(fd, head, 0)
 
 
-def _write_at(fd, data, offset):
+def _write_at(fd: int, data: bytes | bytearray, offset: int) -> None:
     view = memoryview(data)
     while view:
         count = os.pwrite(fd, view, offset)
@@ -119,20 +100,27 @@ def _write_at(fd, data, offset):
 
 
 class _Index:
-    """Inodes first, the root's among the first 65536 slots of 32 bytes (its number has 16 bits), then the blocks of directories and
-    of long links."""
+    """The index of a tree.
 
-    def __init__(self, base):
+    Inodes come first, the root's among the first 65536 slots of 32 bytes (its number has 16 bits),
+    then the blocks of directories and of long links.
+
+    :param base: where it begins in the file.
+    """
+
+    def __init__(self, base: int) -> None:
         self.base = base
-        self.inodes = []  # (Node, its parent directory's Node), in the order of their positions
+        # each with its parent directory, in the order of their positions
+        self.inodes: list[tuple[Node, Node]] = []
         self.end = _SLOT  # no inode has the number 0
 
-    def build(self, root):
+    def build(self, root: Node) -> bytes:
+        """Return the index. :raises Unfit: when the format has no room for something."""
         self._place(root, root)
         walk = [root]
         while walk:
             directory = walk.pop()
-            for node in directory.entries.values():
+            for node in directory.inner.values():
                 if node.position is None:
                     self._place(node, directory)
                     if node.entries is not None:
@@ -141,72 +129,84 @@ class _Index:
                         directory.links += 1
                 node.links += 1
         root.links += 2
-        blocks, first = [], -(-self.end // BLOCK)
+        blocks: list[bytes] = []
+        first = -(-self.end // BLOCK)
         table = bytearray(first * BLOCK)
         first += self.base >> BLOCK_BITS
         for node, parent in self.inodes:
             self._inode(table, node, parent, first, blocks)
         return b"".join([table, *blocks])
 
-    def _place(self, node, parent):
+    def _place(self, node: Node, parent: Node) -> None:
         size = _INODE.size + _xattr_size(node)
         position = self.end
         if _is_inline(node):
-            size += len(node.data)
+            size += len(node.target)
             if position % BLOCK + size > BLOCK:
                 position = -(-position // BLOCK) * BLOCK
         node.position, node.links = position, 0
         self.inodes.append((node, parent))
         self.end = position + -(-size // _SLOT) * _SLOT
 
-    def _inode(self, table, node, parent, first, blocks):
+    def _inode(
+        self, table: bytearray, node: Node, parent: Node, first: int, blocks: list[bytes]
+    ) -> None:
+        """Write one inode into ``table``, and what it needs behind the inodes into ``blocks``."""
+        position = _position(node)
         form, size, where = _PLAIN, 0, 0
         kind = stat.S_IFMT(node.mode)
         attributes = _xattrs(node) if node.xattrs else b""
         if kind == stat.S_IFREG:
-            offset, size = node.data
+            offset, size = node.place
             where = offset >> BLOCK_BITS
         elif kind == stat.S_IFDIR:
             made, size = _directory(node, parent)
             where = first + len(blocks)
             blocks += made
         elif kind == stat.S_IFLNK:
-            size = len(node.data)
+            size = len(node.target)
             if _is_inline(node):
                 form = _INLINE
-                start = node.position + _INODE.size
-                table[start : start + size] = node.data
+                start = position + _INODE.size
+                table[start : start + size] = node.target
             else:
                 where = first + len(blocks)
                 blocks += [
-                    node.data[at : at + BLOCK].ljust(BLOCK, b"\0") for at in range(0, size, BLOCK)
+                    node.target[at : at + BLOCK].ljust(BLOCK, b"\0") for at in range(0, size, BLOCK)
                 ]
         elif kind != stat.S_IFIFO:
             where = _device(node.device)
         _INODE.pack_into(
-            table, node.position, form, 1 + (len(attributes) - 12) // 4 if attributes else 0, node.mode, 0, size, where, node.position >> 5,
+            table, position, form, 1 + (len(attributes) - 12) // 4 if attributes else 0, node.mode, 0, size, where, position >> 5,
             node.uid, node.gid, node.mtime // 1000000000, node.mtime % 1000000000, node.links, b"",
         )  # fmt: skip
         if attributes:
-            table[node.position + _INODE.size : node.position + _INODE.size + len(attributes)] = (
-                attributes
-            )
+            start = position + _INODE.size
+            table[start : start + len(attributes)] = attributes
 
 
-def _is_inline(node):
-    return stat.S_ISLNK(node.mode) and len(node.data) <= BLOCK - _INODE.size and not node.xattrs
+def _position(node: Node) -> int:
+    assert node.position is not None  # every one has its place before the first is written
+    return node.position
 
 
-def _device(device):
-    """Linux' new_encode_dev()."""
+def _is_inline(node: Node) -> bool:
+    room = BLOCK - _INODE.size
+    return stat.S_ISLNK(node.mode) and len(node.target) <= room and not node.xattrs
+
+
+def _device(device: int) -> int:
+    """Return a device's number as Linux' new_encode_dev() has it."""
     major, minor = os.major(device), os.minor(device)
     return (minor & 0xFF) | major << 8 | (minor & ~0xFF) << 12
 
 
-def _directory(node, parent):
-    """``(blocks, size)`` of a directory: names in order, as many in a block as fit."""
-    names = sorted([*node.entries, b".", b".."])
-    blocks, chosen, used = [], [], 0
+def _directory(node: Node, parent: Node) -> tuple[list[bytes], int]:
+    """Return the blocks of a directory and its size: names in order, as many in a block as fit."""
+    names = sorted([*node.inner, b".", b".."])
+    blocks: list[bytes] = []
+    chosen: list[bytes] = []
+    used = 0
     for name in names:
         if used + 12 + len(name) > BLOCK:
             blocks.append(_directory_block(chosen, node, parent))
@@ -221,16 +221,18 @@ def _directory(node, parent):
 _DIRENT = struct.Struct("<QHBB")
 
 
-def _directory_block(names, node, parent):
+def _directory_block(names: list[bytes], node: Node, parent: Node) -> bytes:
     parts, offset = [], 12 * len(names)
     for name in names:
-        inner = node.entries.get(name) or (node if name == b"." else parent)
-        parts.append(_DIRENT.pack(inner.position >> 5, offset, _TYPES[stat.S_IFMT(inner.mode)], 0))
+        inner = node.inner.get(name) or (node if name == b"." else parent)
+        kind = _TYPES[stat.S_IFMT(inner.mode)]
+        parts.append(_DIRENT.pack(_position(inner) >> 5, offset, kind, 0))
         offset += len(name)
     return b"".join(parts + names)
 
 
-def _xattr_size(node):
+def _xattr_size(node: Node) -> int:
+    """Return how many bytes an inode's attributes take. :raises Unfit: when there is no room."""
     if not node.xattrs:
         return 0
     size = 12
@@ -244,11 +246,11 @@ def _xattr_size(node):
             raise Unfit(f"an attribute of {len(value)} bytes")
         size += -(-(4 + len(name) - len(prefix) + len(value)) // 4) * 4
     if size > MAX_XATTRS:
-        raise Unfit("attributes of %d bytes" % size)
+        raise Unfit(f"attributes of {size} bytes")
     return size
 
 
-def _xattrs(node):
+def _xattrs(node: Node) -> bytes:
     parts = [bytes(12)]
     for name, value in node.xattrs.items():
         prefix, number = next(item for item in _XATTR_PREFIXES if name.startswith(item[0]))
@@ -258,22 +260,19 @@ def _xattrs(node):
     return b"".join(parts)
 
 
-def aligned(offset):
-    """The next place in a file where content may begin."""
+def aligned(offset: int) -> int:
+    """Return the next place in a file where content may begin."""
     return -(-offset // BLOCK) * BLOCK
 
 
-def head(path):
-    """``(bytes of the archive, where the index begins, its length, its sha256)`` of a layer's file; None for another, or a damaged one."""
+def head(path: str | bytes) -> Head | None:
+    """Read what a layer's file says of itself; None for another file, or a damaged one."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        data = os.pread(fd, HEAD.size, 0)
+        data = os.pread(fd, _HEAD.size, 0)
     finally:
         os.close(fd)
-    return HEAD.unpack(data)[1:] if len(data) == HEAD.size and data.startswith(HEAD_MAGIC) else None
-
-
-def length(path):
-    """How long a layer's file has to be, by its head; None for what is none."""
-    found = head(path)
-    return found[1] + found[2] if found else None
+    if len(data) != _HEAD.size or not data.startswith(_HEAD_MAGIC):
+        return None
+    _magic, length, index, size, digest = _HEAD.unpack(data)
+    return Head(length, index, size, digest)

@@ -1,30 +1,66 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The header that a hard link has of its own in an archive: the last one of a file's names says owner, mode and time of the file, and adds attributes.
+"""The header that a hard link has of its own in an archive.
 
-So do Docker, containerd and podman. Of a symbolic link it says the owner alone.
+The last one of a file's names says owner, mode and time of the file, and adds attributes. So do
+Docker, containerd and podman. Of a symbolic link it says the owner alone.
 """
 
 from __future__ import annotations
 
-import collections
 import os
 import stat
 
 from ..errors import Unsupported
-from . import confined_tree
+from .confined_tree import show
 
-Header = collections.namedtuple("Header", "uid gid mode mtime xattrs")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from .inodes import Node
+    from .tar.reader import Entry
+
 CAPABILITY = b"security.capability"
 
 
-def header(entry):
-    """The :class:`Header` of an entry that was checked (``entries.py``)."""
-    return Header(entry.uid, entry.gid, entry.mode, entry.mtime, kept(entry.xattrs))
+class Header:
+    """What one more name of a file says of it.
+
+    :ivar mode: without the type. :ivar mtime: nanoseconds. :ivar xattrs: ``{name: value}``.
+    """
+
+    __slots__ = ("uid", "gid", "mode", "mtime", "xattrs")
+
+    def __init__(self, uid: int, gid: int, mode: int, mtime: int, xattrs: Mapping[bytes, bytes]):
+        self.uid, self.gid, self.mode, self.mtime, self.xattrs = uid, gid, mode, mtime, xattrs
+
+    @classmethod
+    def of(cls, entry: Entry) -> Header:
+        """Return the header of an entry that was checked (``entries.py``)."""
+        return cls(entry.uid, entry.gid, entry.mode, entry.mtime, kept(entry.xattrs))
+
+    def to_json(self) -> list[Any]:
+        """Return the form for another process, with surrogate escapes."""
+        attributes = [
+            [os.fsdecode(name), os.fsdecode(value)] for name, value in self.xattrs.items()
+        ]
+        return [self.uid, self.gid, self.mode, self.mtime, attributes]
+
+    @classmethod
+    def from_json(cls, value: list[Any]) -> Header:
+        """Read what :meth:`to_json` returned."""
+        attributes = {os.fsencode(name): os.fsencode(content) for name, content in value[4]}
+        uid, gid, mode, mtime, _attributes = value
+        return cls(uid, gid, mode, mtime, attributes)
 
 
-def kept(xattrs):
-    """File capabilities and users' own attributes; all others are the host's affair (overlayfs' marks above all)."""
+def kept(xattrs: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
+    """Return file capabilities and users' own attributes.
+
+    All others are the host's affair, overlayfs' marks above all.
+    """
     return {
         name: value
         for name, value in xattrs.items()
@@ -32,59 +68,71 @@ def kept(xattrs):
     }
 
 
-def to_json(found):
-    return list(found[:4]) + [
-        [[os.fsdecode(name), os.fsdecode(value)] for name, value in found.xattrs.items()]
-    ]
+def on_disk(parent: int, name: bytes, found: Header, what: str, lenient: bool = False) -> None:
+    """Describe a file, which is no directory, by the header of one more name.
+
+    Somebody may put something else in its place meanwhile: nothing is opened but a regular file,
+    and no link is followed.
+
+    :param parent: the open directory that ``name`` is in. :param what: it is of, for errors.
+    :param lenient: pass over attributes that the file system refuses.
+    :raises Unsupported: where the file system refuses an attribute.
+    """
+    handle = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+    try:
+        kind, place = stat.S_IFMT(os.fstat(handle).st_mode), f"/proc/self/fd/{handle}"
+        if kind == stat.S_IFREG:
+            _on_file(place, name, found, what, lenient)
+            return
+        os.chown(name, found.uid, found.gid, dir_fd=parent, follow_symlinks=False)
+        if kind != stat.S_IFLNK:
+            os.chmod(place, found.mode)
+            times = (found.mtime, found.mtime)
+            os.utime(name, ns=times, dir_fd=parent, follow_symlinks=False)
+    finally:
+        os.close(handle)
 
 
-def from_json(value):
-    return Header(
-        *value[:4], {os.fsencode(name): os.fsencode(content) for name, content in value[4]}
-    )
+def _on_file(place: str, name: bytes, found: Header, what: str, lenient: bool) -> None:
+    fd = os.open(place, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        capability = _capability(fd)  # chown takes it away
+        os.fchown(fd, found.uid, found.gid)
+        os.fchmod(fd, found.mode)
+        put(fd, {**capability, **found.xattrs}, name, what, lenient)
+        os.utime(fd, ns=(found.mtime, found.mtime))
+    finally:
+        os.close(fd)
 
 
-def on_disk(parent, name, found, what):
-    """Describe the file ``name``, no directory, in the directory that ``parent`` is open on by a Header. :param what: it is of, for errors."""
-    kind = stat.S_IFMT(os.lstat(name, dir_fd=parent).st_mode)
-    if kind == stat.S_IFREG:
-        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
-        try:
-            capability = _capability(fd)  # chown takes it away
-            os.fchown(fd, found.uid, found.gid)
-            os.fchmod(fd, found.mode)
-            put(fd, {**capability, **found.xattrs}, name, what)
-            os.utime(fd, ns=(found.mtime, found.mtime))
-        finally:
-            os.close(fd)
-        return
-    os.chown(name, found.uid, found.gid, dir_fd=parent, follow_symlinks=False)
-    if kind != stat.S_IFLNK:
-        os.chmod(name, found.mode, dir_fd=parent)
-        os.utime(name, ns=(found.mtime, found.mtime), dir_fd=parent, follow_symlinks=False)
-
-
-def _capability(fd):
+def _capability(fd: int) -> dict[bytes, bytes]:
     try:
         return {CAPABILITY: os.getxattr(fd, CAPABILITY)}
     except OSError:
         return {}
 
 
-def put(fd, xattrs, name, what):
-    """Set attributes of an open file. :raises Unsupported: where its file system refuses one."""
+def put(
+    fd: int, xattrs: Mapping[bytes, bytes], name: bytes, what: str, lenient: bool = False
+) -> None:
+    """Set attributes of an open file.
+
+    :param lenient: pass over those that its file system refuses. :raises Unsupported: for such.
+    """
     for key, value in xattrs.items():
         try:
             os.setxattr(fd, key, value)
         except OSError as error:
+            if lenient:
+                continue
             raise Unsupported(
-                f"{what}: {confined_tree.show(name)} needs the extended attribute {confined_tree.show(key)}, which "
+                f"{what}: {show(name)} needs the extended attribute {show(key)}, which "
                 f"the file system of the store refuses: {error.strerror}"
             ) from None
 
 
-def on_node(node, found):
-    """The same for an inode in memory (``erofs.Node``)."""
+def on_node(node: Node, found: Header) -> None:
+    """Describe an inode in memory in the same way."""
     node.uid, node.gid = found.uid, found.gid
     if not stat.S_ISLNK(node.mode):
         node.mode, node.mtime = stat.S_IFMT(node.mode) | found.mode, found.mtime

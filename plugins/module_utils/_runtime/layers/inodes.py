@@ -1,8 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A layer's archive as inodes in memory: what ``unpack.py`` makes on a disk, for a layer that is not unpacked and to check one that is.
+"""A layer's archive as inodes in memory.
 
-Names, links on the way, whiteouts and entries that come twice are dealt with exactly as there; a test holds both against each other.
+That is what ``unpack.py`` makes on a disk, for a layer that is not unpacked, and to check one that
+is. Names, links on the way, whiteouts and entries that come twice are dealt with exactly as there; a
+test holds both against each other.
 """
 
 from __future__ import annotations
@@ -12,26 +14,90 @@ import os
 import stat
 
 from ..errors import RegistryError
-from . import confined_tree, hard_links
-from .entries import META, OPAQUE_ATTRIBUTE, WHITEOUT, Taker
-from .erofs_image import Node, Unfit
+from . import confined_tree, hard_links, whiteouts
+from .entries import Taker
 from .tar import reader
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MOST = 1 << 18  # inodes that are kept in memory
 WEIGHT = 1 << 26  # bytes of their names, targets and attributes
 MAX_NAME, MAX_TARGET = 255, 4095  # bytes, as Linux' file systems have it
 
-_OPAQUE = os.fsencode(OPAQUE_ATTRIBUTE)
-_NODES = {reader.CHAR: stat.S_IFCHR, reader.BLOCK_DEVICE: stat.S_IFBLK, reader.FIFO: stat.S_IFIFO}
+_OPAQUE = os.fsencode(whiteouts.OPAQUE_ATTRIBUTE)
 
 
-def read(stream, what, start=0, sparse=False):
-    """The :class:`Inodes` of an uncompressed layer archive, read to its end.
+class Unfit(Exception):
+    """The tree has something that can't be held; the layer is unpacked into a directory then."""
 
-    :param stream: a tar.Stream. :param start: where the archive begins in the file that regular files' places are told of.
+
+class Node:
+    """One inode.
+
+    :ivar mode: with its type, as of stat(2).
+    :ivar mtime: nanoseconds.
+    :ivar xattrs: ``{name: value}``.
+    :ivar entries: of a directory, ``{name: Node}``; else None.
+    :ivar place: of a regular file, ``(offset in the layer's file, bytes)``.
+    :ivar target: of a symbolic link, what it says.
+    :ivar device: as of os.makedev.
+    :ivar passed: whether it is a directory that no entry describes.
+    :ivar links: how many names it has, and ``position``: where it lies in an index. Both are set by
+        ``erofs_image``.
+    """
+
+    __slots__ = (
+        "mode",
+        "uid",
+        "gid",
+        "mtime",
+        "xattrs",
+        "entries",
+        "place",
+        "target",
+        "device",
+        "links",
+        "position",
+        "passed",
+    )
+
+    def __init__(self, mode: int, uid: int = 0, gid: int = 0, mtime: int = 0) -> None:
+        self.mode, self.uid, self.gid, self.mtime = mode, uid, gid, mtime
+        self.xattrs: dict[bytes, bytes] = {}
+        self.entries: dict[bytes, Node] | None = {} if stat.S_ISDIR(mode) else None
+        self.place, self.target, self.device = (0, 0), b"", 0
+        self.links, self.passed = 0, False
+        self.position: int | None = None
+
+    @property
+    def inner(self) -> dict[bytes, Node]:
+        """What is in a directory."""
+        assert self.entries is not None
+        return self.entries
+
+    @property
+    def is_whiteout(self) -> bool:
+        return whiteouts.is_whiteout(self.mode, self.device)
+
+    @property
+    def is_opaque(self) -> bool:
+        return self.xattrs.get(_OPAQUE) == b"y"
+
+    def make_opaque(self) -> None:
+        """Have a directory hide what is below it."""
+        self.xattrs[_OPAQUE] = b"y"
+
+
+def read(stream: reader.Stream, what: str, start: int = 0, sparse: bool = False) -> Inodes:
+    """Read an uncompressed layer archive to its end.
+
+    :param start: where the archive begins in the file that regular files' places are told of.
     :param sparse: take sparse files too, whose places are of no use then.
     :raises RegistryError: when the archive is damaged or has an entry that would leave the root.
-    :raises Unfit: for a sparse file, whose content is in several pieces, and for more than should be held in memory.
+    :raises Unfit: for a sparse file, whose content is in several pieces, and for more than should be
+        held in memory.
     :raises OSError: for names that no file system takes.
     """
     inodes = Inodes(what)
@@ -43,27 +109,27 @@ def read(stream, what, start=0, sparse=False):
 
 
 class Inodes(Taker):
-    """:ivar root: its Node; the rest as of a Taker."""
+    """The inodes of a layer. :ivar root: the root's; the rest as of a Taker."""
 
-    def __init__(self, what):
+    def __init__(self, what: str) -> None:
         super().__init__(what)
         self._count = self._weight = 0
-        self._chain = []  # the directories that the last walk led through
+        self._chain: list[Node] = []  # the directories that the last walk led through
         self.root = Node(stat.S_IFDIR | 0o755)
 
-    def passed(self):
-        """Paths of the directories that no entry describes."""
+    def passed(self) -> list[bytes]:
+        """Return the paths of the directories that no entry describes."""
         found, walk = [], [(self.root, b"")]
         while walk:
             directory, prefix = walk.pop()
-            for name, node in directory.entries.items():
+            for name, node in directory.inner.items():
                 if node.entries is not None:
                     walk.append((node, prefix + name + b"/"))
                     if node.passed:
                         found.append(prefix + name)
         return found
 
-    def _entered(self, entry, parts):
+    def _entered(self, entry: reader.Entry, parts: list[bytes]) -> None:
         if len(entry.name) > MAX_NAME:
             _check_names(_made(parts), entry.name)
         self._count += 1
@@ -71,24 +137,26 @@ class Inodes(Taker):
         for name, value in entry.xattrs.items():
             self._weight += len(name) + len(value)
         if self._count > MOST or self._weight > WEIGHT:
-            raise Unfit(
-                "more than %d entries, or %d bytes of names and attributes" % (MOST, WEIGHT)
-            )
+            raise Unfit(f"more than {MOST} entries, or {WEIGHT} bytes of names and attributes")
 
-    # ---------------------------------------------------------------------------------------------------------------- paths
+    # ------------------------------------------------------------------------------------- paths
 
-    def directory(self, parts):
-        """The directory at ``parts``; missing ones are made."""
-        return self._walk(parts, True)
+    def directory(self, parts: Sequence[bytes]) -> Node:
+        """Return the directory at ``parts``; missing ones are made."""
+        found = self._walk(parts, True)
+        assert found is not None
+        return found
 
-    def find(self, parts):
-        """As :meth:`directory`, but None where it is not there."""
+    def find(self, parts: Sequence[bytes]) -> Node | None:
+        """Return the same as :meth:`directory`, but None where it is not there."""
         return self._walk(parts, False)
 
-    def _walk(self, parts, make):
-        node, above, rest, links, detour = self.root, [], None, 0, 0
+    def _walk(self, parts: Sequence[bytes], make: bool) -> Node | None:
+        node, above = self.root, []
+        rest: list[bytes] = []
+        links = detour = 0
         for number, component in enumerate(parts):
-            inner = node.entries.get(component)
+            inner = node.inner.get(component)
             if inner is None or inner.entries is None:
                 rest = list(parts[number:])[::-1]
                 break
@@ -99,9 +167,9 @@ class Inodes(Taker):
             if component == b"..":
                 node = above.pop() if above else self.root
                 continue
-            inner = node.entries.get(component)
+            inner = node.inner.get(component)
             if inner is not None and stat.S_ISLNK(inner.mode):
-                target = [part for part in inner.data.split(b"/") if part not in (b"", b".")]
+                target = [part for part in inner.target.split(b"/") if part not in (b"", b".")]
                 links, detour = links + 1, detour + len(target)
                 if (
                     links > confined_tree.MAX_LINKS
@@ -112,68 +180,74 @@ class Inodes(Taker):
                         f"{self.what}: too many symbolic links on the way to "
                         f"{confined_tree.show(b'/'.join(parts))}"
                     )
-                if inner.data.startswith(b"/"):
+                if inner.target.startswith(b"/"):
                     node, above = self.root, []
-                _check_names(target, inner.data)
+                _check_names(target, inner.target)
                 rest += reversed(target)
                 continue
             if inner is None or inner.entries is None:
                 if not make:
                     return None
-                self._count += 1
-                made = Node(stat.S_IFDIR | 0o755)
-                made.passed = True
-                if inner is not None and is_whiteout(inner):
-                    made.xattrs[_OPAQUE] = b"y"
-                node.entries[component] = inner = made
+                inner = self._make_passed(node, component, inner)
             above.append(node)
             node = inner
-        self._chain = above + [node]
+        self._chain = [*above, node]
         return node
 
-    def _place(self, parts, node):
+    def _make_passed(self, parent: Node, name: bytes, present: Node | None) -> Node:
+        """Make a directory that no entry describes, in the place of ``present``."""
+        self._count += 1
+        made = Node(stat.S_IFDIR | 0o755)
+        made.passed = True
+        if present is not None and present.is_whiteout:
+            made.make_opaque()
+        parent.inner[name] = made
+        return made
+
+    def _place(self, parts: list[bytes], node: Node) -> None:
         """Put ``node`` at ``parts``: the later entry of a name wins."""
-        self.directory(parts[:-1]).entries[parts[-1]] = node
+        self.directory(parts[:-1]).inner[parts[-1]] = node
 
-    # -------------------------------------------------------------------------------------------------------------- entries
+    # ----------------------------------------------------------------------------------- entries
 
-    def _opaque(self, parts):
-        self.directory(parts).xattrs[_OPAQUE] = b"y"
+    def _opaque(self, parts: list[bytes]) -> None:
+        self.directory(parts).make_opaque()
 
-    def _hide(self, parts, name):
+    def _hide(self, parts: list[bytes], name: bytes) -> None:
         parent = self.directory(parts)
-        present = parent.entries.get(name)
+        present = parent.inner.get(name)
         if present is None:
-            parent.entries[name] = Node(stat.S_IFCHR)
+            parent.inner[name] = Node(stat.S_IFCHR)
         elif present.entries is not None:
-            present.xattrs[_OPAQUE] = b"y"
+            present.make_opaque()
 
-    def _directory(self, entry, parts, _position):
+    def _directory(self, entry: reader.Entry, parts: list[bytes], position: int) -> None:
         node = self.root
         if parts:
             parent = self.directory(parts[:-1])
-            node = parent.entries.get(parts[-1])
-            if node is None or node.entries is None:
-                before, node = node, Node(stat.S_IFDIR)
-                if before is not None and is_whiteout(before):
-                    node.xattrs[_OPAQUE] = b"y"
-                parent.entries[parts[-1]] = node
+            present = parent.inner.get(parts[-1])
+            if present is None or present.entries is None:
+                node = parent.inner[parts[-1]] = Node(stat.S_IFDIR)
+                if present is not None and present.is_whiteout:
+                    node.make_opaque()
+            else:
+                node = present
         node.mode, node.passed = stat.S_IFDIR | entry.mode, False
         self._describe(node, entry)
 
     @staticmethod
-    def _describe(node, entry):
+    def _describe(node: Node, entry: reader.Entry) -> None:
         node.uid, node.gid, node.mtime = entry.uid, entry.gid, entry.mtime
         node.xattrs.update(hard_links.kept(entry.xattrs))
 
-    def _file(self, entry, parts, position):
+    def _file(self, entry: reader.Entry, parts: list[bytes], position: int) -> None:
         node = Node(stat.S_IFREG | entry.mode)
-        node.data = (position if entry.size else 0, entry.size)
+        node.place = (position if entry.size else 0, entry.size)
         self._describe(node, entry)
         self._place(parts, node)
         self.size += entry.size
 
-    def _symlink(self, entry, parts, _position):
+    def _symlink(self, entry: reader.Entry, parts: list[bytes], position: int) -> None:
         target = self._soft_target(entry)
         if len(target) > MAX_TARGET:
             raise OSError(
@@ -182,21 +256,22 @@ class Inodes(Taker):
                 f"{confined_tree.show(entry.name)} of {self.what}",
             )
         node = Node(stat.S_IFLNK | 0o777, entry.uid, entry.gid, entry.mtime)
-        node.data = target
+        node.target = target
         self._place(parts, node)
 
-    def _node(self, entry, parts, _position):
+    def _node(self, entry: reader.Entry, parts: list[bytes], position: int) -> None:
         device = self._device(entry)
-        node = Node(_NODES[entry.kind] | entry.mode, entry.uid, entry.gid, entry.mtime)
+        kind = reader.FILE_TYPES[entry.kind]
+        node = Node(kind | entry.mode, entry.uid, entry.gid, entry.mtime)
         node.device = device
         self._place(parts, node)
 
-    def _link(self, entry, parts, _position):
+    def _link(self, entry: reader.Entry, parts: list[bytes], position: int) -> None:
         target = self._hard_target(entry)
-        found = self.find(target[:-1])
-        node = found.entries.get(target[-1]) if found is not None else None
-        if node is None or is_whiteout(node):
-            self.directory(parts[:-1]).entries.pop(parts[-1], None)
+        home = self.find(target[:-1])
+        node = home.inner.get(target[-1]) if home is not None else None
+        if home is None or node is None or node.is_whiteout:
+            self.directory(parts[:-1]).inner.pop(parts[-1], None)
             self._open_end(parts, target, entry)
             return
         if node.entries is not None:
@@ -204,29 +279,26 @@ class Inodes(Taker):
                 f"{self.what}: the hard link {confined_tree.show(entry.name)} leads to a directory"
             )
         chain, parent = self._chain, self.directory(parts[:-1])
-        if found.entries.get(target[-1]) is not node or parent.entries.get(parts[-1]) in chain:
+        if home.inner.get(target[-1]) is not node or parent.inner.get(parts[-1]) in chain:
             raise RegistryError(
-                f"{self.what}: the hard link {confined_tree.show(entry.name)} takes the place of what it "
-                "leads to"
+                f"{self.what}: the hard link {confined_tree.show(entry.name)} takes the place of "
+                "what it leads to"
             )
-        parent.entries[parts[-1]] = node
-        hard_links.on_node(node, hard_links.header(entry))
+        parent.inner[parts[-1]] = node
+        hard_links.on_node(node, hard_links.Header.of(entry))
 
 
-def _made(parts):
-    """The names that an entry makes in the layer: a whiteout's mark is none, and nothing is made of aufs' bookkeeping."""
-    if any(part.startswith(META) for part in parts):
+def _made(parts: list[bytes]) -> list[bytes]:
+    """Return the names that an entry makes in the layer.
+
+    A whiteout's mark is none, and nothing is made of aufs' bookkeeping.
+    """
+    if any(part.startswith(whiteouts.AUFS) for part in parts):
         return []
-    return parts[:-1] + [
-        parts[-1][len(WHITEOUT) :] if parts[-1].startswith(WHITEOUT) else parts[-1]
-    ]
+    return parts[:-1] + [parts[-1].removeprefix(whiteouts.PREFIX)]
 
 
-def _check_names(parts, path):
+def _check_names(parts: list[bytes], path: bytes) -> None:
     if any(len(part) > MAX_NAME for part in parts):
-        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), confined_tree.show(path))
-
-
-def is_whiteout(node):
-    """Whether it is overlayfs' mark for "not there"."""
-    return stat.S_ISCHR(node.mode) and node.device == 0
+        shown = confined_tree.show(path)
+        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), shown)

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Closing a layer's open ends (``unpack.py``) with what the layers below show.
+"""What a layer alone does not say, and closing it with what the layers below show.
 
-A directory that a layer only passes through keeps the attributes it has below; a hard link to a file below takes a
-copy of the file up first. Docker and podman fail on the second and lose the first.
+A directory that a layer only passes through keeps the attributes it has below. A hard link to a file
+below takes a copy of the file up first. Docker and podman fail on the second and lose the first.
 """
 
 from __future__ import annotations
@@ -12,30 +12,64 @@ import os
 import stat
 
 from ..errors import RegistryError
-from . import confined_tree, erofs_image, hard_links, inodes
-from .entries import OPAQUE_ATTRIBUTE
+from . import confined_tree, erofs_image, hard_links, whiteouts
+from .inodes import Inodes, Node
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any, TypedDict
+
+    class Ends(TypedDict):
+        """A layer that was read, JSON-able; paths are text with surrogate escapes.
+
+        ``size``: bytes of all files. ``passed``: paths of the directories that it only passes
+        through. ``links``: of hard links into a layer below, path, target and Header.to_json().
+        """
+
+        size: int
+        passed: list[str]
+        links: list[list[Any]]
+
+    Layers = Sequence[int]  # descriptors of layers, topmost first
+    Found = tuple[int, os.stat_result]  # descriptor of the parent, status
 
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def close_ends(directory, below, ends, what):
+def noted(
+    size: int, passed: Iterable[bytes], links: Mapping[bytes, tuple[bytes, hard_links.Header]]
+) -> Ends:
+    """Return the open ends of a layer. :param links: as of an ``entries.Taker``."""
+    return {
+        "size": size,
+        "passed": [os.fsdecode(path) for path in passed],
+        "links": [
+            [os.fsdecode(path), os.fsdecode(target), header.to_json()]
+            for path, (target, header) in links.items()
+        ],
+    }
+
+
+def close_ends(directory: str, below: Layers, ends: Ends, what: str) -> None:
     """Complete the unpacked layer in ``directory``.
 
-    :param below: descriptors of the layers under it, topmost first. :param ends: what ``unpack`` returned.
+    :param below: the layers under it. :param what: what it is, for errors.
     :raises RegistryError: when a hard link's target is in no layer.
     """
     for path in sorted(os.fsencode(item) for item in ends["passed"]):
         _take_attributes(directory, path.split(b"/"), below)
     with confined_tree.Tree(directory, what) as own:
-        copies = {}
+        copies: dict[bytes, list[bytes]] = {}
         for path, target, header in ends["links"]:
             parts = os.fsencode(path).split(b"/")
-            if _link(own, parts, os.fsencode(target).split(b"/"), below, copies, what):
-                hard_links.on_disk(own.parent(parts), parts[-1], hard_links.from_json(header), what)
+            if _link(own, parts, os.fsencode(target).split(b"/"), below, copies):
+                found = hard_links.Header.from_json(header)
+                hard_links.on_disk(own.parent(parts), parts[-1], found, what)
 
 
-def _locate(layers, parts):
-    """``(descriptor of the parent, status)`` of what the stacked ``layers`` show at ``parts``; (None, None) for nothing.
+def _locate(layers: Layers, parts: list[bytes]) -> Found | None:
+    """Return what the stacked ``layers`` show at ``parts``, or None.
 
     Links on the way are not followed: overlayfs looks names up layer by layer too.
     """
@@ -47,82 +81,88 @@ def _locate(layers, parts):
             except FileNotFoundError:
                 os.close(fd)
             else:
-                if _is_whiteout(status):
+                if whiteouts.is_whiteout(status.st_mode, status.st_rdev):
                     os.close(fd)
-                    return None, None
+                    return None
                 return fd, status
         if covers:
-            return None, None
-    return None, None
+            return None
+    return None
 
 
-def _locate_file(layers, parts, target, what):
-    """As :func:`_locate`, for the ``target`` of the hard link ``parts``. :raises RegistryError: when it is no file there."""
+def _locate_file(layers: Layers, parts: list[bytes], target: list[bytes], what: str) -> Found:
+    """Return what the layers show at the ``target`` of the hard link ``parts``.
+
+    :raises RegistryError: when it is no file there.
+    """
     shorter = min(len(parts), len(target))
-    parent, status = (
-        _locate(layers, target) if parts[:shorter] != target[:shorter] else (None, None)
-    )  # one inside the other
-    if parent is not None and not stat.S_ISDIR(status.st_mode):
-        return parent, status
-    if parent is not None:
-        os.close(parent)
+    one_inside_the_other = parts[:shorter] == target[:shorter]
+    found = None if one_inside_the_other else _locate(layers, target)
+    if found is not None and not stat.S_ISDIR(found[1].st_mode):
+        return found
+    if found is not None:
+        os.close(found[0])
     raise RegistryError(
         f"{what}: the hard link {confined_tree.show(b'/'.join(parts))} leads to "
         f"{confined_tree.show(b'/'.join(target))}, which is a file in no layer"
     )
 
 
-def _descend(layer, parts):
-    """Open the parent directory of ``parts`` in one layer: ``(descriptor or None, whether the layers below are hidden there)``."""
+def _descend(layer: int, parts: list[bytes]) -> tuple[int | None, bool]:
+    """Open the parent directory of ``parts`` in one layer.
+
+    :returns: a descriptor or None, and whether the layers below are hidden there.
+    """
     covers = False
     fd = os.open(".", _OPEN | os.O_DIRECTORY, dir_fd=layer)
     for component in parts[:-1]:
-        covers = covers or _opaque(fd)
+        covers = covers or whiteouts.is_opaque(fd)
+        inner: int | None = None
         try:
             inner = os.open(component, _OPEN | os.O_DIRECTORY, dir_fd=fd)
         except FileNotFoundError:
-            inner = None
+            pass
         except OSError:  # a file, link or whiteout stands in the directory's place
-            inner, covers = None, True
+            covers = True
         os.close(fd)
         if inner is None:
             return None, covers
         fd = inner
-    return fd, covers or _opaque(fd)
+    return fd, covers or whiteouts.is_opaque(fd)
 
 
-def _opaque(fd):
-    try:
-        return os.getxattr(fd, OPAQUE_ATTRIBUTE) == b"y"
-    except OSError:
-        return False
-
-
-def _take_attributes(directory, parts, below):
+def _take_attributes(directory: str, parts: list[bytes], below: Layers) -> None:
     own = _open_below(directory, parts)
     if own is None:
         return  # replaced later in the archive
     try:
-        if _opaque(own):
-            return
-        parent, status = _locate(below, parts)
-        if parent is None:
+        found = None if whiteouts.is_opaque(own) else _locate(below, parts)
+        other = _opened_directory(found, parts[-1])
+        if found is None or other is None:
             return
         try:
-            if not stat.S_ISDIR(status.st_mode):
-                return
-            other = os.open(parts[-1], _OPEN | os.O_DIRECTORY, dir_fd=parent)
-        finally:
-            os.close(parent)
-        try:
-            _copy_attributes(other, own, status)
+            _copy_attributes(other, own, found[1])
         finally:
             os.close(other)
     finally:
         os.close(own)
 
 
-def _open_below(directory, parts):
+def _opened_directory(found: Found | None, name: bytes) -> int | None:
+    """Open what was found, and close its parent; None when it is no directory."""
+    if found is None:
+        return None
+    parent, status = found
+    try:
+        if stat.S_ISDIR(status.st_mode):
+            return os.open(name, _OPEN | os.O_DIRECTORY, dir_fd=parent)
+        return None
+    finally:
+        os.close(parent)
+
+
+def _open_below(directory: str, parts: list[bytes]) -> int | None:
+    """Open the directory at ``parts`` of ``directory`` without following links, or return None."""
     fd = os.open(directory, _OPEN | os.O_DIRECTORY)
     for component in parts:
         try:
@@ -135,7 +175,7 @@ def _open_below(directory, parts):
     return fd
 
 
-def _copy_attributes(source, destination, status):
+def _copy_attributes(source: int, destination: int, status: os.stat_result) -> None:
     os.fchown(destination, status.st_uid, status.st_gid)
     os.fchmod(destination, stat.S_IMODE(status.st_mode))
     for name in os.listxattr(source):
@@ -144,16 +184,25 @@ def _copy_attributes(source, destination, status):
     os.utime(destination, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
-def _link(own, parts, target, below, copies, what):
-    """Make the hard link ``parts`` to ``target`` of a layer below, which is copied up unless this layer has something else of that name.
+def _link(
+    own: confined_tree.Tree,
+    parts: list[bytes],
+    target: list[bytes],
+    below: Layers,
+    copies: dict[bytes, list[bytes]],
+) -> bool:
+    """Make the hard link ``parts`` to ``target`` of a layer below.
 
-    :param copies: ``{target: where its copy is}``, of the links before. :returns: False where a later entry has the link's name.
+    The target is copied up unless this layer has something else of that name.
+
+    :param copies: ``{target: where its copy is}``, of the links before.
+    :returns: False where a later entry has the link's name.
     """
-    parent, status = _locate_file(below, parts, target, what)
+    parent, status = _locate_file(below, parts, target, own.what)
     try:
         there = _present(own, parts, below)
-        if there is not None and not _is_whiteout(there):
-            return False  # of a later entry
+        if there is not None and not whiteouts.is_whiteout(there.st_mode, there.st_rdev):
+            return False
         home = copies.get(b"/".join(target))
         if home is None:
             home = target if _present(own, target, below) is None else parts
@@ -181,8 +230,8 @@ def _link(own, parts, target, below, copies, what):
     return True
 
 
-def _present(own, parts, below):
-    """lstat of what this layer itself has at ``parts``, or None."""
+def _present(own: confined_tree.Tree, parts: list[bytes], below: Layers) -> os.stat_result | None:
+    """Return the status of what this layer itself has at ``parts``, or None."""
     with _keeping_time(own, parts, below):
         try:
             return os.lstat(parts[-1], dir_fd=own.parent(parts))
@@ -190,27 +239,24 @@ def _present(own, parts, below):
             return None
 
 
-def _is_whiteout(status):
-    return stat.S_ISCHR(status.st_mode) and status.st_rdev == 0
-
-
 class _keeping_time:
-    """Make something in the parent of ``parts`` and leave that directory's times as they were; one that is made takes the
-    attributes of the one below."""
+    """Make something in the parent of ``parts`` and leave that directory's times as they were.
 
-    def __init__(self, own, parts, below):
+    A directory that is made takes the attributes of the one below.
+    """
+
+    def __init__(self, own: confined_tree.Tree, parts: list[bytes], below: Layers) -> None:
         self.own, self.parts, self.below = own, parts[:-1], below
 
-    def __enter__(self):
+    def __enter__(self) -> None:
         for count in range(1, len(self.parts) + 1):
             if self.own.find(self.parts[:count]) is None:
                 above = os.fstat(self.own.directory(self.parts[: count - 1]))
                 made = self.own.directory(self.parts[:count])
-                parent, status = _locate(self.below, self.parts[:count])
-                if parent is not None:
-                    other = os.open(self.parts[count - 1], _OPEN | os.O_DIRECTORY, dir_fd=parent)
-                    os.close(parent)
-                    _copy_attributes(other, made, status)
+                found = _locate(self.below, self.parts[:count])
+                other = _opened_directory(found, self.parts[count - 1])
+                if found is not None and other is not None:
+                    _copy_attributes(other, made, found[1])
                     os.close(other)
                 os.utime(
                     self.own.directory(self.parts[: count - 1]),
@@ -218,29 +264,25 @@ class _keeping_time:
                 )
         self.status = os.fstat(self.own.directory(self.parts))
 
-    def __exit__(self, *_exception):
+    def __exit__(self, *_exception: object) -> None:
         os.utime(
             self.own.directory(self.parts), ns=(self.status.st_atime_ns, self.status.st_mtime_ns)
         )
 
 
-def _copy_up(parent, original, home, name, status):
+def _copy_up(parent: int, original: bytes, home: int, name: bytes, status: os.stat_result) -> None:
     """Copy ``original`` in the directory ``parent`` to ``name`` in ``home``."""
     kind = stat.S_IFMT(status.st_mode)
-    if kind == stat.S_IFLNK:
-        os.symlink(os.readlink(original, dir_fd=parent), name, dir_fd=home)
-        os.chown(name, status.st_uid, status.st_gid, dir_fd=home, follow_symlinks=False)
-        os.utime(
-            name, ns=(status.st_atime_ns, status.st_mtime_ns), dir_fd=home, follow_symlinks=False
-        )
-        return
     if kind != stat.S_IFREG:
-        os.mknod(name, status.st_mode, status.st_rdev, dir_fd=home)
+        if kind == stat.S_IFLNK:
+            os.symlink(os.readlink(original, dir_fd=parent), name, dir_fd=home)
+        else:
+            os.mknod(name, status.st_mode, status.st_rdev, dir_fd=home)
         os.chown(name, status.st_uid, status.st_gid, dir_fd=home, follow_symlinks=False)
-        os.chmod(name, stat.S_IMODE(status.st_mode), dir_fd=home)
-        os.utime(
-            name, ns=(status.st_atime_ns, status.st_mtime_ns), dir_fd=home, follow_symlinks=False
-        )
+        if kind != stat.S_IFLNK:
+            os.chmod(name, stat.S_IMODE(status.st_mode), dir_fd=home)
+        times = (status.st_atime_ns, status.st_mtime_ns)
+        os.utime(name, ns=times, dir_fd=home, follow_symlinks=False)
         return
     source = os.open(original, _OPEN, dir_fd=parent)
     destination = os.open(
@@ -258,83 +300,80 @@ def _copy_up(parent, original, home, name, status):
         os.close(destination)
 
 
-# --------------------------------------------------------------------------------------------- the same for a layer in a file
+# ---------------------------------------------------------------- the same for a layer in a file
 
 
-def complete(layer, fd, end, below):
-    """Complete the inodes of a layer in the file ``fd`` (``formats.py``); content that is copied up goes to its end.
+def complete(layer: Inodes, fd: int, end: int, below: Layers) -> int:
+    """Complete the inodes of a layer in the file ``fd`` (``formats.py``).
 
-    :param layer: the inodes.Inodes. :param end: where the file ends. :param below: as for :func:`close_ends`. :returns: where it ends then.
+    Content that is copied up goes to the end of the file.
+
+    :param end: where the file ends. :param below: as for :func:`close_ends`.
+    :returns: where it ends then.
     """
     for path in layer.passed():
         parts = path.split(b"/")
-        _take_from_below(layer.find(parts), parts, below)
-    copies = {}
+        _take_from_below(layer.directory(parts), parts, below)
+    copies: dict[bytes, Node] = {}
     for path, (target, header) in layer.links.items():
         parts, source = path.split(b"/"), target.split(b"/")
         parent, status = _locate_file(below, parts, source, layer.what)
         try:
-            there = _completed(layer, parts[:-1], below).entries.get(parts[-1])
-            if there is not None and not inodes.is_whiteout(there):
+            there = _completed(layer, parts[:-1], below).inner.get(parts[-1])
+            if there is not None and not there.is_whiteout:
                 continue  # of a later entry
             if target not in copies:
                 copies[target], end = _copy_node(parent, source[-1], status, fd, end)
-                _completed(layer, source[:-1], below).entries.setdefault(source[-1], copies[target])
-            layer.directory(parts[:-1]).entries[parts[-1]] = copies[target]
+                _completed(layer, source[:-1], below).inner.setdefault(source[-1], copies[target])
+            layer.directory(parts[:-1]).inner[parts[-1]] = copies[target]
             hard_links.on_node(copies[target], header)
         finally:
             os.close(parent)
     return end
 
 
-def _completed(layer, parts, below):
-    """The directory at ``parts``; one that is made takes the attributes of the one below."""
+def _completed(layer: Inodes, parts: list[bytes], below: Layers) -> Node:
+    """Return the directory at ``parts``; one that is made takes the attributes of the one below."""
     for count in range(1, len(parts) + 1):
         if layer.find(parts[:count]) is None:
             _take_from_below(layer.directory(parts[:count]), parts[:count], below)
     return layer.directory(parts)
 
 
-def _take_from_below(node, parts, below):
-    if node.xattrs.get(os.fsencode(OPAQUE_ATTRIBUTE)) == b"y":
-        return
-    parent, status = _locate(below, parts)
-    if parent is None:
+def _take_from_below(node: Node, parts: list[bytes], below: Layers) -> None:
+    found = None if node.is_opaque else _locate(below, parts)
+    other = _opened_directory(found, parts[-1])
+    if found is None or other is None:
         return
     try:
-        if stat.S_ISDIR(status.st_mode):
-            other = os.open(parts[-1], _OPEN | os.O_DIRECTORY, dir_fd=parent)
-            try:
-                _describe(node, status, other)
-            finally:
-                os.close(other)
+        _describe(node, found[1], other)
     finally:
-        os.close(parent)
+        os.close(other)
 
 
-def _describe(node, status, fd=None):
-    node.mode, node.uid, node.gid, node.mtime = (
-        status.st_mode,
-        status.st_uid,
-        status.st_gid,
-        status.st_mtime_ns,
-    )
-    for name in os.listxattr(fd) if fd is not None else ():
+def _describe(node: Node, status: os.stat_result, fd: int | None = None) -> None:
+    node.mode, node.uid, node.gid = status.st_mode, status.st_uid, status.st_gid
+    node.mtime = status.st_mtime_ns
+    if fd is None:
+        return
+    for name in os.listxattr(fd):
         if not name.startswith("trusted.overlay."):
             node.xattrs[os.fsencode(name)] = os.getxattr(fd, name)
 
 
-def _copy_node(parent, name, status, fd, end):
-    """``(Node, where the file ends then)``."""
-    node = erofs_image.Node(status.st_mode)
+def _copy_node(
+    parent: int, name: bytes, status: os.stat_result, fd: int, end: int
+) -> tuple[Node, int]:
+    """Return the copy of a file of a layer below, and where the file ``fd`` ends then."""
+    node = Node(status.st_mode)
     if stat.S_ISLNK(status.st_mode):
-        node.data = os.readlink(name, dir_fd=parent)
+        node.target = os.readlink(name, dir_fd=parent)
         _describe(node, status)
     elif stat.S_ISREG(status.st_mode):
         source = os.open(name, _OPEN, dir_fd=parent)
         try:
             end = erofs_image.aligned(end)
-            node.data = end, status.st_size
+            node.place = end, status.st_size
             os.lseek(fd, end, os.SEEK_SET)
             while os.sendfile(fd, source, None, 1 << 24):
                 pass

@@ -1,42 +1,58 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Layers stacked as overlayfs would show them, by what their archives hold: the tree that is to be seen, and what became hidden on the way."""
+"""Layers stacked as overlayfs would show them, by what their archives hold.
+
+The outcome is the tree that is to be seen, and what became hidden on the way.
+"""
 
 from __future__ import annotations
 
 from .tar import reader
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .contents import Contents, Item
+
 DELETED, REPLACED, REPEATED = "deleted", "replaced", "repeated"
 
 
 class Node:
-    """One name of the tree. ``item``: None for a directory that no layer describes; ``children``: ``{name: Node}``."""
+    """One name of the tree.
+
+    :ivar item: None for a directory that no layer describes. :ivar children: ``{name: Node}``.
+    """
 
     __slots__ = ("item", "children")
 
-    def __init__(self, item=None):
-        self.item, self.children = item, {}
+    def __init__(self, item: Item | None = None) -> None:
+        self.item = item
+        self.children: dict[bytes, Node] = {}
 
-    def copy(self):
-        """The same tree, whose names can come and go by themselves."""
+    def copy(self) -> Node:
+        """Return the same tree, whose names can come and go by themselves."""
         other = Node(self.item)
         other.children = {name: child.copy() for name, child in self.children.items()}
         return other
 
     @property
-    def is_directory(self):
+    def is_directory(self) -> bool:
         return self.item is None or self.item.is_directory
 
 
 class Hidden:
-    """A file that a later layer hides. ``size``: bytes that nobody sees any more, 0 while another name of it is left.
+    """A file that a later layer hides.
 
-    :ivar how: ``deleted``; ``replaced`` by something else; ``repeated``: replaced by the same content, such as after a chmod.
+    :ivar layer: the one that hides it.
+    :ivar how: ``deleted``; ``replaced`` by something else; ``repeated``: replaced by the same
+        content, such as after a chmod.
+    :ivar size: bytes that nobody sees any more, 0 while another name of it is left.
     """
 
     __slots__ = ("path", "item", "layer", "how", "size")
 
-    def __init__(self, path, item, layer, how):
+    def __init__(self, path: bytes, item: Item, layer: int, how: str) -> None:
         self.path, self.item, self.layer, self.how = path, item, layer, how
         self.size = 0
         if item.file is not None:
@@ -45,14 +61,15 @@ class Hidden:
 
 
 class Stack:
-    """``root``: the Node of the root."""
+    """Layers on top of each other. :ivar root: the tree that they show."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.root = Node()
 
-    def add(self, contents):
-        """Put a layer's Contents on top; returns what it hides: [Hidden]."""
-        hidden, resolved = [], {}
+    def add(self, contents: Contents) -> list[Hidden]:
+        """Put a layer on top. :returns: what it hides."""
+        hidden: list[Hidden] = []
+        resolved: dict[bytes, Item] = {}
         for path in contents.whiteouts:
             self._delete(path, contents.layer, hidden)
         for path in contents.opaques:
@@ -61,45 +78,48 @@ class Stack:
                 self._hide_below(node, path, contents.layer, DELETED, hidden)
         for path, item in contents.items.items():
             if item.target is not None:
-                item = self._resolved(item, resolved)
+                item = self._resolved(item, item.target, resolved)
             self._put(path, item, hidden)
         return hidden
 
-    def find(self, path):
-        """The Node at a path, or None. Links are names like others."""
+    def find(self, path: bytes) -> Node | None:
+        """Return the node at a path, or None. Links are names like others."""
         node = self.root
         for part in path.split(b"/") if path else ():
-            node = node.children.get(part)
-            if node is None:
+            inner = node.children.get(part)
+            if inner is None:
                 return None
+            node = inner
         return node
 
-    def _delete(self, path, layer, hidden):
-        parent, dummy, name = path.rpartition(b"/")
+    def _delete(self, path: bytes, layer: int, hidden: list[Hidden]) -> None:
+        parent, _slash, name = path.rpartition(b"/")
         node = self.find(parent)
         gone = node.children.pop(name, None) if node is not None else None
         if gone is not None:
             self._hide(gone, path, layer, DELETED, hidden)
 
-    def _hide(self, node, path, layer, how, hidden):
-        if node.is_directory:
+    def _hide(self, node: Node, path: bytes, layer: int, how: str, hidden: list[Hidden]) -> None:
+        if node.item is None or node.item.is_directory:
             self._hide_below(node, path, layer, how, hidden)
         else:
             hidden.append(Hidden(path, node.item, layer, how))
 
-    def _hide_below(self, node, path, layer, how, hidden):
+    def _hide_below(
+        self, node: Node, path: bytes, layer: int, how: str, hidden: list[Hidden]
+    ) -> None:
         waiting = [(node, path)]
         while waiting:
             above, prefix = waiting.pop()
             for name, child in above.children.items():
                 inner = prefix + b"/" + name if prefix else name
-                if child.is_directory:
+                if child.item is None or child.item.is_directory:
                     waiting.append((child, inner))
                 else:
                     hidden.append(Hidden(inner, child.item, layer, how))
         node.children = {}
 
-    def _put(self, path, item, hidden):
+    def _put(self, path: bytes, item: Item, hidden: list[Hidden]) -> None:
         if not path:
             self.root.item = item
             return
@@ -116,27 +136,30 @@ class Stack:
         else:
             node.item = item
 
-    def _resolved(self, item, resolved):
-        """What a hard link into a layer below leads to: that is copied up, under its own name too (``merged.py``).
+    def _resolved(self, item: Item, target: bytes, resolved: dict[bytes, Item]) -> Item:
+        """Return what a hard link into a layer below leads to.
 
-        :param resolved: ``{target: its Item}`` of the layer's links before.
+        That is copied up, under its own name too (``open_ends.py``).
+
+        :param resolved: ``{target: its item}`` of the layer's links before.
         """
-        if item.target not in resolved:
-            found = self.find(item.target)
-            if found is None or found.is_directory or found.item.file is None:
+        if target not in resolved:
+            found = self.find(target)
+            if found is None or found.item is None or found.item.file is None:
                 return item
             found.item.file.names -= 1
-            found.item = resolved[item.target] = item.leading_to(found.item)
-            found.item.file.names += 1
-        return resolved[item.target]
+            found.item = copy = resolved[target] = item.leading_to(found.item, found.item.file)
+            if copy.file is not None:
+                copy.file.names += 1
+        return resolved[target]
 
-    def _directory(self, path, layer, hidden):
-        """The Node of a directory; where a file stands in its place, a directory takes it."""
+    def _directory(self, path: bytes, layer: int, hidden: list[Hidden]) -> Node:
+        """Return the node of a directory; where a file stands in its place, a directory takes it."""
         node, prefix = self.root, b""
         for name in path.split(b"/") if path else ():
             prefix = prefix + b"/" + name if prefix else name
             child = node.children.get(name)
-            if child is not None and not child.is_directory:
+            if child is not None and child.item is not None and not child.is_directory:
                 hidden.append(Hidden(prefix, child.item, layer, REPLACED))
                 child = None
             if child is None:
@@ -144,8 +167,11 @@ class Stack:
             node = child
         return node
 
-    def walk(self, node=None, path=b""):
-        """``(path, Node)`` of everything below a node, sorted, a directory before what is in it."""
+    def walk(self, node: Node | None = None, path: bytes = b"") -> Iterator[tuple[bytes, Node]]:
+        """Yield path and node of everything below a node, the root unless another is given.
+
+        They are sorted, a directory before what is in it.
+        """
         for name, child in sorted((node or self.root).children.items()):
             inner = path + b"/" + name if path else name
             yield inner, child
@@ -153,13 +179,12 @@ class Stack:
                 yield from self.walk(child, inner)
 
 
-def _how(node, item):
+def _how(node: Node, item: Item) -> str:
+    """Return how ``item`` takes the place of a node: REPEATED or REPLACED."""
     before = node.item
-    if (
-        not node.is_directory
-        and before.kind == item.kind == reader.REGULAR
-        and before.file.digest
-        and (before.file.size, before.file.digest) == (item.file.size, item.file.digest)
-    ):
-        return REPEATED
-    return REPLACED
+    if before is None or not before.kind == item.kind == reader.REGULAR:
+        return REPLACED
+    old, new = before.file, item.file
+    if old is None or new is None or not old.digest:
+        return REPLACED
+    return REPEATED if (old.size, old.digest) == (new.size, new.digest) else REPLACED

@@ -1,9 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A layer's archive into a directory for overlayfs: whiteouts become its devices, opaque marks its attribute.
+"""Unpacking a layer's archive into a directory for overlayfs.
 
-Image-spec, layer.md. What a layer alone does not say - the attributes of a directory that it only passes through, and
-the target of a hard link into a layer below - is returned as open ends; ``merged.py`` closes them when the layers
+Whiteouts become its devices, opaque marks its attribute. Source: image-spec, layer.md. What a layer
+alone does not say - the attributes of a directory that it only passes through, and the target of a
+hard link into a layer below - is returned as open ends; ``open_ends.py`` closes them when the layers
 below are there.
 """
 
@@ -14,24 +15,30 @@ import stat
 
 from ..errors import RegistryError, Unsupported
 from ..kernel.files.writeback import Writeback
-from . import confined_tree, hard_links
+from . import confined_tree, hard_links, open_ends, whiteouts
 from .disk_reserve import Room
-from .entries import OPAQUE_ATTRIBUTE, Taker
+from .entries import Taker
 from .tar import reader
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from .open_ends import Ends
 
 LARGE = 1 << 20  # bytes of a file that is begun to be written out at once
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_NODES = {reader.CHAR: stat.S_IFCHR, reader.BLOCK_DEVICE: stat.S_IFBLK, reader.FIFO: stat.S_IFIFO}
 
 
-def unpack(chunks, directory, what):
+def unpack(chunks: Iterable[bytes], directory: str, what: str) -> Ends:
     """Unpack an uncompressed layer archive, read to its end, into the empty ``directory``.
 
     :param chunks: its pieces. :param what: what it is, for errors.
-    :returns: ``{"size": bytes of all files, "passed": [directories it only passes through], "links": [[path, target, header]]}``,
-        paths as text with surrogate escapes.
+    :returns: its open ends.
     :raises RegistryError: when the archive is damaged or has an entry that would leave the root.
+    :raises Unsupported: when the file system refuses an attribute.
+    :raises OSError: whose file name is the entry's.
     """
     stream = reader.Stream(chunks, what)
     worker = Unpacker(directory, what)
@@ -46,64 +53,52 @@ def unpack(chunks, directory, what):
                 raise
         stream.drain()
         passed = worker.finish()
-    return ends(worker.size, passed, worker.links)
-
-
-def ends(size, passed, links):
-    """What :func:`unpack` returns, of bytes, paths and a Taker's links."""
-    return {
-        "size": size,
-        "passed": [os.fsdecode(path) for path in passed],
-        "links": [
-            [os.fsdecode(path), os.fsdecode(target), hard_links.to_json(header)]
-            for path, (target, header) in links.items()
-        ],
-    }
+    return open_ends.noted(worker.size, passed, worker.links)
 
 
 class Unpacker(Taker):
-    def __init__(self, directory, what):
+    """Make entries in a directory; ``finish`` has to follow. :ivar tree: where, open."""
+
+    def __init__(self, directory: str, what: str) -> None:
         super().__init__(what)
-        self._passed = {}  # directories that no entry of the archive describes: inode -> path
-        self._times = {}  # of directories, set last, since making a file in one changes it: inode -> (path, time)
+        # directories that no entry of the archive describes: inode -> path
+        self._passed: dict[int, list[bytes]] = {}
+        # of directories, set last, since making a file in one changes it: inode -> (path, time)
+        self._times: dict[int, tuple[list[bytes], int]] = {}
         self.tree = confined_tree.Tree(directory, what, self._made_on_the_way)
         self.room = Room(self.tree.root)
         os.fchmod(self.tree.root, 0o755)
         self._times[os.fstat(self.tree.root).st_ino] = [], 0
 
-    def _made_on_the_way(self, parts, fd):
+    def _made_on_the_way(self, parts: list[bytes], fd: int) -> None:
         inode = os.fstat(fd).st_ino
         self._passed[inode] = parts
         self._times[inode] = parts, 0
 
-    def _entered(self, _entry, _parts):
+    def _entered(self, entry: reader.Entry, parts: list[bytes]) -> None:
         self.room.entry()
 
-    def _opaque(self, parts):
-        os.setxattr(self.tree.directory(parts), OPAQUE_ATTRIBUTE, b"y")
+    def _opaque(self, parts: list[bytes]) -> None:
+        whiteouts.make_opaque(self.tree.directory(parts))
 
-    def _hide(self, parts, name):
+    def _hide(self, parts: list[bytes], name: bytes) -> None:
         try:
-            os.mknod(name, stat.S_IFCHR, 0, dir_fd=self.tree.directory(parts))
+            whiteouts.make_whiteout(self.tree.directory(parts), name)
         except FileExistsError:
             # This layer has the name too. A whiteout is for the layers below alone, whatever the order.
             if stat.S_ISDIR(os.lstat(name, dir_fd=self.tree.directory(parts)).st_mode):
                 self._opaque(parts + [name])
 
-    def _clear(self, parent, parts):
-        """Make room for an entry: the later one of a name wins."""
-        confined_tree.remove(
-            parent, parts[-1]
-        )  # of directories in it, finish() finds nothing, or another inode, and a new one of that number is noted anew
+    def _cleared(self, parts: list[bytes]) -> int:
+        """Make room for an entry, and return its parent: the later entry of a name wins."""
+        # Of directories in it, finish() finds nothing, or another inode; a new one of that number is
+        # noted anew.
+        confined_tree.remove(self.tree.parent(parts), parts[-1])
         self.links.pop(b"/".join(parts), None)
-
-    def _cleared(self, parts):
-        """The parent's descriptor after :meth:`_clear` and with no stale directory kept open."""
-        self._clear(self.tree.parent(parts), parts)
         self.tree.forget()
         return self.tree.parent(parts)
 
-    def _directory(self, entry, parts, _position):
+    def _directory(self, entry: reader.Entry, parts: list[bytes], position: int) -> None:
         hidden = False
         if parts:
             parent = self.tree.parent(parts)
@@ -111,20 +106,20 @@ class Unpacker(Taker):
                 os.mkdir(parts[-1], 0o700, dir_fd=parent)
             except FileExistsError:
                 if not stat.S_ISDIR(os.lstat(parts[-1], dir_fd=parent).st_mode):
-                    hidden = confined_tree.is_whiteout(parent, parts[-1])
+                    hidden = whiteouts.is_whiteout_at(parent, parts[-1])
                     parent = self._cleared(parts)
                     os.mkdir(parts[-1], 0o700, dir_fd=parent)
         fd = self.tree.directory(parts)
         os.fchown(fd, entry.uid, entry.gid)
         os.fchmod(fd, entry.mode)
         if hidden:
-            os.setxattr(fd, OPAQUE_ATTRIBUTE, b"y")
+            whiteouts.make_opaque(fd)
         self._attributes(fd, entry)
         inode = os.fstat(fd).st_ino
         self._times[inode] = parts, entry.mtime
         self._passed.pop(inode, None)
 
-    def _file(self, entry, parts, _position):
+    def _file(self, entry: reader.Entry, parts: list[bytes], position: int) -> None:
         parent = self.tree.parent(parts)
         try:
             fd = os.open(parts[-1], _CREATE, 0o600, dir_fd=parent)
@@ -142,10 +137,10 @@ class Unpacker(Taker):
             os.close(fd)
         self.size += entry.size
 
-    def _content(self, fd, entry):
+    def _content(self, fd: int, entry: reader.Entry) -> None:
         room = self.room.write
 
-        def put(view):
+        def put(view: memoryview) -> None:
             room(len(view))
             written = os.write(fd, view)
             while written < len(view):
@@ -160,38 +155,39 @@ class Unpacker(Taker):
             write(put)
         os.ftruncate(fd, entry.size)
 
-    def _attributes(self, fd, entry):
+    def _attributes(self, fd: int, entry: reader.Entry) -> None:
         hard_links.put(fd, hard_links.kept(entry.xattrs), entry.name, self.what)
 
-    def _symlink(self, entry, parts, _position):
+    def _symlink(self, entry: reader.Entry, parts: list[bytes], position: int) -> None:
         target = self._soft_target(entry)
         self._made(parts, lambda parent: os.symlink(target, parts[-1], dir_fd=parent))
         parent = self.tree.parent(parts)
         os.chown(parts[-1], entry.uid, entry.gid, dir_fd=parent, follow_symlinks=False)
         os.utime(parts[-1], ns=(entry.mtime, entry.mtime), dir_fd=parent, follow_symlinks=False)
 
-    def _node(self, entry, parts, _position):
-        kind, device = _NODES[entry.kind], self._device(entry)
+    def _node(self, entry: reader.Entry, parts: list[bytes], position: int) -> None:
+        kind, device = reader.FILE_TYPES[entry.kind], self._device(entry)
         self._made(parts, lambda parent: os.mknod(parts[-1], kind | 0o600, device, dir_fd=parent))
         parent = self.tree.parent(parts)
         os.chown(parts[-1], entry.uid, entry.gid, dir_fd=parent, follow_symlinks=False)
         os.chmod(parts[-1], entry.mode, dir_fd=parent)  # made just now, and no link
         os.utime(parts[-1], ns=(entry.mtime, entry.mtime), dir_fd=parent, follow_symlinks=False)
 
-    def _made(self, parts, make):
+    def _made(self, parts: list[bytes], make: Callable[[int], object]) -> None:
+        """Have ``make`` make something in the parent, in the place of what is there."""
         try:
             make(self.tree.parent(parts))
         except FileExistsError:
             make(self._cleared(parts))
 
-    def _link(self, entry, parts, _position):
+    def _link(self, entry: reader.Entry, parts: list[bytes], position: int) -> None:
         target = self._hard_target(entry)
         found = self.tree.find(target[:-1])
         if found is not None:
             found = os.dup(found)  # the next look-up may close it
         try:
             status = _status(found, target[-1])
-            if status is None:
+            if found is None or status is None:
                 self._open_link(parts, target, entry)
                 return
             if stat.S_ISDIR(status.st_mode):
@@ -213,9 +209,8 @@ class Unpacker(Taker):
                         follow_symlinks=False,
                     ),
                 )
-            hard_links.on_disk(
-                self.tree.parent(parts), parts[-1], hard_links.header(entry), self.what
-            )
+            header = hard_links.Header.of(entry)
+            hard_links.on_disk(self.tree.parent(parts), parts[-1], header, self.what)
         except (FileNotFoundError, PermissionError):  # it is gone, or a directory by now
             raise RegistryError(
                 f"{self.what}: the hard link {confined_tree.show(entry.name)} takes the place of what it "
@@ -225,13 +220,16 @@ class Unpacker(Taker):
             if found is not None:
                 os.close(found)
 
-    def _open_link(self, parts, target, entry):
-        """The target is below, or nowhere. What the layer had under the link's own name goes; its parents are made."""
+    def _open_link(self, parts: list[bytes], target: list[bytes], entry: reader.Entry) -> None:
+        """Note a link whose target is below, or nowhere.
+
+        What the layer had under the link's own name goes; its parents are made.
+        """
         if _status(self.tree.parent(parts), parts[-1]) is not None:
             self._cleared(parts)
         self._open_end(parts, target, entry)
 
-    def finish(self):
+    def finish(self) -> list[bytes]:
         """Set the directories' times. :returns: paths of those that no entry describes."""
         passed = []
         for inode, (parts, mtime) in self._times.items():
@@ -243,12 +241,15 @@ class Unpacker(Taker):
         return passed
 
 
-def _status(fd, name):
-    """lstat of a name in a directory that may be None; None when it is not there or a whiteout."""
+def _status(fd: int | None, name: bytes) -> os.stat_result | None:
+    """Return the status of a name in a directory that may be None.
+
+    :returns: None when it is not there or a whiteout.
+    """
     if fd is None:
         return None
     try:
         status = os.lstat(name, dir_fd=fd)
     except FileNotFoundError:
         return None
-    return None if stat.S_ISCHR(status.st_mode) and status.st_rdev == 0 else status
+    return None if whiteouts.is_whiteout(status.st_mode, status.st_rdev) else status

@@ -7,7 +7,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import stat
 
 from ...errors import EngineError
 from ...kernel.mounts import rootfs
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     Opener = Callable[[], int]  # opens a file; its descriptor
 
 
-_NODES = {reader.CHAR: stat.S_IFCHR, reader.BLOCK_DEVICE: stat.S_IFBLK, reader.FIFO: stat.S_IFIFO}
+_NODES = (reader.CHAR, reader.BLOCK_DEVICE, reader.FIFO)
 
 
 def is_archive(opener: Opener) -> bool:
@@ -105,9 +104,10 @@ def _extract_entry(placer: Placer, entry: Any, times: list[tuple[str, int]], wha
             placer.link(os.fsdecode(entry.link), parent, name, owner, entry.mtime)
         elif entry.kind == reader.LINK:
             _extract_link(placer, entry, parent, name, what)
-            hard_links.on_disk(parent, name, hard_links.header(entry), what)
+            hard_links.on_disk(parent, name, hard_links.Header.of(entry), what)
         elif entry.kind in _NODES:
-            os.mknod(name, _NODES[entry.kind] | 0o600, os.makedev(*entry.device), dir_fd=parent)
+            kind = reader.FILE_TYPES[entry.kind]
+            os.mknod(name, kind | 0o600, os.makedev(*entry.device), dir_fd=parent)
             os.chown(name, *owner, dir_fd=parent, follow_symlinks=False)
             os.chmod(name, entry.mode, dir_fd=parent)
             os.utime(name, ns=(entry.mtime, entry.mtime), dir_fd=parent, follow_symlinks=False)

@@ -8,6 +8,7 @@ import os
 
 from ...errors import HostError
 from ...layers import contents, stack
+from ...layers.compression import compressed_streams
 from ..model import manifest
 from . import ingest, layer_store, records
 
@@ -101,7 +102,15 @@ def title(engine, record, digest):
 def plain(engine, record, digest):
     """The pieces of a layer's uncompressed archive. :raises HostError: when its blob is gone or damaged."""
     check_there(engine, record, digest)
-    return contents.plain(engine, digest, title(engine, record, digest))
+    return archive(engine, digest, title(engine, record, digest))
+
+
+def archive(engine, digest, what):
+    """The pieces of a layer's uncompressed archive; its blob's digest has been checked when they end.
+
+    :raises NotFound: the blob is not in the store. :raises HostError: it is damaged.
+    """
+    return compressed_streams.decompress(engine.blobs.pieces(digest), what)
 
 
 def kept_layers(engine, record, count=None):

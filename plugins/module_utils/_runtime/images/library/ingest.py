@@ -191,10 +191,15 @@ class _Intake:
                 )
             )
         self.directories = list(directories.values())
-        results = dict(zip(tasks, workers.run(self.engine, jobs)))
+        results = dict(zip(tasks, self._run(jobs)))
         self.made = [result["digest"] for result in results.values()]
         self._note_stored(results, present)
         self._close(results, directories, present)
+
+    def _run(self, jobs):
+        return workers.run(
+            jobs, self.engine.paths.tmp, functools.partial(garbage.remove_left, self.engine)
+        )
 
     def _announce(self, tasks):
         """``{index: what to report the layer's way to}``."""

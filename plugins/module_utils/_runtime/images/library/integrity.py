@@ -14,13 +14,12 @@ import os
 import stat
 
 from ...errors import EngineError, NotFound
-from ...layers import confined_tree, erofs_image, inodes
+from ...layers import confined_tree, formats, inodes
 from ...layers.compression import compressed_streams
 from ...layers.tar import reader
 from ..model import manifest
 from . import garbage, layer_store, records
 
-PIECE = 1 << 18  # bytes
 TIME = "has another time"
 LATEST = 1 << 33  # seconds; file systems cut times that are later
 
@@ -164,38 +163,16 @@ def _place(engine, row, diff_id, digest, full):
 
 def _content(engine, path, row, diff_id, digest):
     if not os.path.isdir(path):
-        return _image(path, diff_id)
+        return formats.damage(path, diff_id)
     with engine.blobs.open(digest) as file:
         chunks = compressed_streams.decompress(compressed_streams.pieces(file), f"layer {diff_id}")
         try:
             wanted = inodes.read(
                 reader.Stream(chunks, f"layer {diff_id}"), f"layer {diff_id}", sparse=True
             )
-        except erofs_image.Unfit:
+        except inodes.Unfit:
             return None  # too large to be looked at
     return _compare(path, wanted.root, row["diff_id"] != diff_id)
-
-
-def _image(path, diff_id):
-    """What is wrong with a layer in a file: its archive and its index have digests."""
-    length, base, size, digest = erofs_image.head(path)
-    with open(path, "rb") as file:
-        if _digest(_part(file, erofs_image.START, length), diff_id) != diff_id:
-            return "has another content"
-        checksum = hashlib.sha256()
-        for piece in _part(file, base, size):
-            checksum.update(piece)
-        return None if checksum.digest() == digest else "has a damaged index"
-
-
-def _part(file, start, length):
-    file.seek(start)
-    while length:
-        piece = file.read(min(PIECE, length))
-        if not piece:
-            return
-        length -= len(piece)
-        yield piece
 
 
 def _compare(path, root, completed):
@@ -263,11 +240,11 @@ def _difference(fd, name, node):
     status = os.lstat(name, dir_fd=fd)
     if stat.S_IFMT(status.st_mode) != stat.S_IFMT(node.mode):
         return "is of another type"
-    if inodes.is_whiteout(node) or node.passed:
+    if node.is_whiteout or node.passed:
         return None
-    if stat.S_ISREG(node.mode) and status.st_size != node.data[1]:
-        return "has %d bytes, not %d" % (status.st_size, node.data[1])
-    if stat.S_ISLNK(node.mode) and os.readlink(name, dir_fd=fd) != node.data:
+    if stat.S_ISREG(node.mode) and status.st_size != node.place[1]:
+        return f"has {status.st_size} bytes, not {node.place[1]}"
+    if stat.S_ISLNK(node.mode) and os.readlink(name, dir_fd=fd) != node.target:
         return "leads elsewhere"
     if stat.S_IFMT(node.mode) in (stat.S_IFCHR, stat.S_IFBLK) and status.st_rdev != node.device:
         return "is another device"

@@ -12,16 +12,14 @@ is below it; its key is ``chain-`` and its ChainID, so that only images with the
 from __future__ import annotations
 
 import os
-import stat
 
 from ...errors import HostError, NotFound, Unsupported
 from ...kernel.mounts import erofs as kernel
-from ...layers import erofs_image
+from ...layers.formats import DIRECTORY, EROFS, is_there
 from ...store import settings
 from ...store.files import sync_directory
 from ..model import manifest
 
-DIRECTORY, EROFS = "directory", "erofs"
 LOST = "lost-"  # begins the key of a place of which nothing tells any more which layer is there; it stays as long as a container stands on it
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -43,17 +41,6 @@ def chain_key(chain_id):
 def path_of(engine, number):
     """The place of layer ``number``: its short name lets hundreds fit into one mount(2) page."""
     return os.path.join(engine.paths.layers, base36(number))
-
-
-def is_there(path):
-    """Whether a layer is at a place: a directory, or a file of the length that it tells of itself."""
-    try:
-        status = os.lstat(path)
-    except FileNotFoundError:
-        return False
-    return stat.S_ISDIR(status.st_mode) or (
-        stat.S_ISREG(status.st_mode) and erofs_image.length(path) == status.st_size
-    )
 
 
 def rows(engine, diff_ids):

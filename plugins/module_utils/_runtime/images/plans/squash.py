@@ -15,7 +15,7 @@ import os
 import re
 
 from ...errors import HostError, InvalidInput
-from ...layers import contents, difference, stack
+from ...layers import contents, difference, stack, whiteouts
 from ...layers.tar import reader, writer
 from ..library import history, ingest, records, repair
 from ..model import manifest
@@ -209,7 +209,7 @@ class _Merged:
         if self.pile.root.item is not None and self.pile.root.item.layer >= self.below:
             yield _header(b"./", self.pile.root.item)
         for path in _gone(self.base, self.pile.root, b""):
-            yield writer.header(path, reader.REGULAR, difference.Whiteout)
+            yield writer.header(path, reader.REGULAR, difference.WHITEOUT)
         for path, node in self.pile.walk():
             item = node.item
             if item is None or item.layer < self.below:
@@ -238,7 +238,7 @@ class _Merged:
         while waiting:
             for layer in sorted({place[0] for place in waiting}):
                 digest, title = self.sources[layer]
-                stream = reader.Stream(contents.plain(self.engine, digest, title), title)
+                stream = reader.Stream(history.archive(self.engine, digest, title), title)
                 for number, entry in enumerate(reader.entries(stream)):
                     if (layer, number) in waiting:
                         yield from _content(entry, waiting[layer, number].pop(0), title)
@@ -281,6 +281,6 @@ def _gone(before, after, path):
     for name, child in sorted(before.children.items()):
         left = after.children.get(name)
         if left is None:
-            yield path + b".wh." + name
+            yield path + whiteouts.PREFIX + name
         elif child.is_directory and left.is_directory:
             yield from _gone(child, left, path + name + b"/")

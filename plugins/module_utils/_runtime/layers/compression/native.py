@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-ffi: Any = library_ffi.ffi  # None where cffi's compiled half is missing
+ffi = library_ffi.ffi  # None where cffi's compiled half is missing
 WINDOW = (
     27  # log2 of the largest window that a zstd frame may ask for: 128 MiB, as the command zstd
 )

@@ -1,18 +1,30 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reading tar archives: ustar, GNU and pax, from a stream of pieces, names as bytes, times in nanoseconds.
+"""Reading tar archives from a stream of pieces: ustar, GNU and pax.
 
-``tarfile`` loses fractions of a second and times of symbolic links and needs twice the time. Sources: POSIX pax
-(IEEE 1003.1, "pax Interchange Format"), GNU tar's manual ("Basic Tar Format", "Storing Sparse Files"), and the
-SCHILY.xattr records that every image builder writes.
+Names are bytes, times nanoseconds. ``tarfile`` loses fractions of a second and times of symbolic
+links, and needs twice the time. Sources: POSIX pax (IEEE 1003.1, "pax Interchange Format"), GNU
+tar's manual ("Basic Tar Format", "Storing Sparse Files"), and the SCHILY.xattr records that every
+image builder writes.
 """
 
 from __future__ import annotations
 
 import os
+import stat
 import zlib
 
 from ...errors import RegistryError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Any
+
+    Sink = Callable[[memoryview], object]
+    # of pax: a value; a list of them for the keys that GNU's sparse format 0.0 repeats
+    Records = dict[bytes, Any]
+    Owner = tuple[int, int, int]  # mode, uid, gid
 
 BLOCK = 512
 PIECE = 1 << 17  # bytes that are handed on at once
@@ -30,6 +42,14 @@ REGULAR, LINK, SYMLINK, CHAR, BLOCK_DEVICE, DIRECTORY, FIFO = (
     b"5",
     b"6",
 )
+FILE_TYPES = {  # of the kinds that have a file of their own: as of stat(2)
+    REGULAR: stat.S_IFREG,
+    SYMLINK: stat.S_IFLNK,
+    CHAR: stat.S_IFCHR,
+    BLOCK_DEVICE: stat.S_IFBLK,
+    DIRECTORY: stat.S_IFDIR,
+    FIFO: stat.S_IFIFO,
+}
 _REGULAR_TYPES = (b"0", b"\0", b"7")
 _EXTENSIONS = (b"x", b"g", b"L", b"K")
 _SPARSE_KEYS = {b"GNU.sparse.major", b"GNU.sparse.map", b"GNU.sparse.offset", b"GNU.sparse.name"}
@@ -40,22 +60,26 @@ _XATTR = b"SCHILY.xattr."
 
 
 class Stream:
-    """A stream of pieces, read in wanted portions. :ivar offset: bytes read so far."""
+    """A stream of pieces, read in wanted portions.
 
-    def __init__(self, chunks, what="the archive"):
+    :ivar what: what it is of, for errors.
+    :ivar offset: bytes read so far.
+    """
+
+    def __init__(self, chunks: Iterable[bytes], what: str = "the archive") -> None:
         self._chunks, self.what = iter(chunks), what
         self._piece, self._at = b"", 0
         self.offset = 0
 
-    def _next(self):
+    def _next(self) -> bool:
         for piece in self._chunks:
             if piece:
                 self._piece, self._at = piece, 0
                 return True
         return False
 
-    def read(self, count):
-        """``count`` bytes, fewer only at the stream's end."""
+    def read(self, count: int) -> bytes:
+        """Return the next ``count`` bytes, fewer only at the stream's end."""
         end = self._at + count
         if end <= len(self._piece):
             data = self._piece[self._at : end]
@@ -73,22 +97,23 @@ class Stream:
         self.offset += count - missing
         return b"".join(parts)
 
-    def pour(self, count, sink):
-        """Hand the next ``count`` bytes to ``sink(memoryview)`` in pieces, without joining them."""
+    def pour(self, count: int, sink: Sink) -> None:
+        """Hand the next ``count`` bytes to ``sink`` in pieces, without joining them.
+
+        :raises RegistryError: when the stream ends before.
+        """
         missing = count
         while missing:
             if self._at == len(self._piece) and not self._next():
-                raise RegistryError(
-                    "%s is cut short: an entry lacks %d bytes" % (self.what, missing)
-                )
+                raise RegistryError(f"{self.what} is cut short: an entry lacks {missing} bytes")
             view = memoryview(self._piece)[self._at : self._at + missing]
             self._at += len(view)
             missing -= len(view)
             sink(view)
         self.offset += count
 
-    def skip(self, count):
-        """Leave the next ``count`` bytes out."""
+    def skip(self, count: int) -> None:
+        """Pass over the next ``count`` bytes. :raises RegistryError: when the stream ends before."""
         end = self._at + count
         if end <= len(self._piece):
             self._at = end
@@ -96,33 +121,36 @@ class Stream:
         else:
             self.pour(count, _nothing)
 
-    def drain(self):
+    def drain(self) -> None:
         """Read to the end, so that a digest over the stream covers all of it."""
         self._at = len(self._piece)
         while self._next():
             self._at = len(self._piece)
 
 
-def _nothing(_view):
+def _nothing(_view: memoryview) -> None:
     pass
 
 
 class FileStream(Stream):
-    """An archive in a file; what is passed over is not read. :param start, end: where it lies in the file that is open as ``fd``."""
+    """An archive in a file; what is passed over is not read.
+
+    :param fd: the open file. :param start, end: where the archive lies in it.
+    """
 
     WINDOW = 1 << 12
 
-    def __init__(self, fd, start, end, what="the archive"):
+    def __init__(self, fd: int, start: int, end: int, what: str = "the archive") -> None:
         super().__init__((), what)
         self._fd, self._position, self._end = fd, start, end  # the position behind the piece
 
-    def _next(self):
+    def _next(self) -> bool:
         piece = os.pread(self._fd, min(self.WINDOW, self._end - self._position), self._position)
         self._position += len(piece)
         self._piece, self._at = piece, 0
         return bool(piece)
 
-    def skip(self, count):
+    def skip(self, count: int) -> None:
         ahead = count - (len(self._piece) - self._at)
         if ahead <= 0 or self._position + ahead > self._end:
             super().skip(count)
@@ -135,9 +163,16 @@ class FileStream(Stream):
 class Entry:
     """One member of an archive.
 
-    :ivar name: bytes, as in the archive. :ivar kind: one of this file's constants; others are unknown types.
-    :ivar link: target of a hard or symbolic link, bytes. :ivar mtime: nanoseconds. :ivar size: bytes of the file's content.
-    :ivar xattrs: ``{name: value}`` in bytes. :ivar device: ``(major, minor)``.
+    :ivar name: as in the archive.
+    :ivar kind: one of this file's constants; others are unknown types.
+    :ivar link: target of a hard or symbolic link, else empty.
+    :ivar mode: permissions with set-id and sticky bits, without the type.
+    :ivar mtime: nanoseconds since the epoch.
+    :ivar size: bytes of the file's content, with its holes.
+    :ivar stored: bytes of it that are in the archive.
+    :ivar device: ``(major, minor)``.
+    :ivar xattrs: ``{name: value}``.
+    :ivar sparse: ``(offset, length)`` of the parts of a sparse file in order, else None.
     """
 
     __slots__ = (
@@ -156,14 +191,32 @@ class Entry:
         "_stream",
         "_left",
     )
+    name: bytes
+    kind: bytes
+    link: bytes
+    mode: int
+    uid: int
+    gid: int
+    mtime: int
+    size: int
+    device: tuple[int, int]
+    xattrs: dict[bytes, bytes]
+    stored: int
+    sparse: list[tuple[int, int]] | None
 
-    def write_to(self, sink):
-        """Hand the content to ``sink(memoryview)`` in pieces; once. For a sparse file see :meth:`parts`."""
+    def __init__(self, stream: Stream) -> None:
+        self._stream, self._left = stream, 0
+
+    def write_to(self, sink: Sink) -> None:
+        """Hand the content to ``sink`` in pieces; once. For a sparse file see :meth:`parts`."""
         self._stream.pour(self._left, sink)
         self._left = 0
 
-    def pieces(self, count):
-        """The next ``count`` bytes of the content, piece by piece. :raises RegistryError: when the archive ends before."""
+    def pieces(self, count: int) -> Iterator[bytes]:
+        """Yield the next ``count`` bytes of the content, piece by piece.
+
+        :raises RegistryError: when the archive ends before.
+        """
         if count > self._left:
             raise RegistryError(
                 f"{self._stream.what} is damaged: a file's content exceeds its entry"
@@ -172,17 +225,20 @@ class Entry:
             piece = self._stream.read(min(count, PIECE))
             if not piece:
                 raise RegistryError(
-                    "%s is cut short: an entry lacks %d bytes" % (self._stream.what, count)
+                    f"{self._stream.what} is cut short: an entry lacks {count} bytes"
                 )
             self._left -= len(piece)
             count -= len(piece)
             yield piece
 
-    def parts(self):
-        """``(offset, length, write)`` of each part of a sparse file in order; call ``write(sink)`` before going on."""
-        for offset, length in self.sparse:
+    def parts(self) -> Iterator[tuple[int, int, Callable[[Sink], None]]]:
+        """Yield ``(offset, length, write)`` of each part of a sparse file in order.
 
-            def write(sink, length=length):
+        Call ``write(sink)`` before going on.
+        """
+        for offset, length in self.sparse or ():
+
+            def write(sink: Sink, length: int = length) -> None:
                 if length > self._left:
                     raise RegistryError(
                         f"{self._stream.what} is damaged: a sparse file's parts exceed its size"
@@ -193,14 +249,61 @@ class Entry:
             yield offset, length, write
 
 
-def entries(stream):
-    """Every :class:`Entry` of the archive in ``stream``; content that was not read is skipped.
+class _Headers:
+    """What extension headers say of the entries behind them.
+
+    :ivar common: pax records for every entry that follows.
+    :ivar pending: pax records for the next entry. :ivar name, link: GNU's long ones for it, or None.
+    """
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
+        self.common: Records = {}
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop what was for one entry."""
+        self.pending: Records = {}
+        self.name: bytes | None = None
+        self.link: bytes | None = None
+
+    def take(self, kind: bytes, size: int) -> None:
+        """Read an extension header of ``size`` bytes."""
+        data = _extension(self.stream, size)
+        if kind == b"g":
+            self._global(data)
+        elif kind == b"x":
+            self.pending = _records(data, self.stream.what)
+        elif kind == b"L":
+            self.name = data.split(b"\0", 1)[0]
+        else:
+            self.link = data.split(b"\0", 1)[0]
+
+    def _global(self, data: bytes) -> None:
+        what = self.stream.what
+        self.common.update(
+            (key, value)
+            for key, value in _records(data, what).items()
+            if key in _KEYS or key in _SPARSE_KEYS or key.startswith(_XATTR)
+        )
+        if sum(len(key) + len(value) for key, value in self.common.items()) > MAX_COMMON:
+            raise RegistryError(
+                f"{what} is damaged: its global headers have more than {MAX_COMMON} bytes"
+            )
+
+    def records(self) -> Records:
+        """Return the pax records that count for the next entry."""
+        return {**self.common, **self.pending} if self.common else self.pending
+
+
+def entries(stream: Stream) -> Iterator[Entry]:
+    """Yield every :class:`Entry` of the archive in ``stream``; content that was not read is skipped.
 
     :raises RegistryError: when the archive is damaged.
     """
-    what, common, pending = stream.what, {}, {}
-    long_name = long_link = None
-    zeros, owners = 0, {}
+    what, headers = stream.what, _Headers(stream)
+    owners: dict[bytes, Owner] = {}
+    zeros = 0
     while True:
         header = stream.read(BLOCK)
         if header == _ZERO:
@@ -217,54 +320,30 @@ def entries(stream):
         kind = header[156:157]
         size = _number(header[124:136], what)
         if kind in _EXTENSIONS:
-            data = _extension(stream, size)
-            if kind == b"g":
-                common.update(
-                    (key, value)
-                    for key, value in _records(data, what).items()
-                    if key in _KEYS or key in _SPARSE_KEYS or key.startswith(_XATTR)
-                )
-                if sum(len(key) + len(value) for key, value in common.items()) > MAX_COMMON:
-                    raise RegistryError(
-                        "%s is damaged: its global headers have more than %d bytes"
-                        % (what, MAX_COMMON)
-                    )
-            elif kind == b"x":
-                pending = _records(data, what)
-            elif kind == b"L":
-                long_name = data.split(b"\0", 1)[0]
-            else:
-                long_link = data.split(b"\0", 1)[0]
+            headers.take(kind, size)
             continue
         owner = owners.get(header[100:124])
         if owner is None:
             owner = _owner(header, what)
             if len(owners) < _OWNERS:
                 owners[header[100:124]] = owner
-        entry = _entry(
-            stream,
-            header,
-            kind,
-            size,
-            owner,
-            {**common, **pending} if common else pending,
-            long_name,
-            long_link,
-        )
-        pending, long_name, long_link = {}, None, None
+        entry = _entry(headers, header, kind, size, owner)
+        headers.forget()
         padding = -entry.stored % BLOCK
         yield entry
         if entry._left or padding:
             stream.skip(entry._left + padding)
 
 
-def _check(header, what):
+def _check(header: bytes, what: str) -> None:
+    """:raises RegistryError: when a header's checksum is wrong."""
     field = header[148:156].strip(b" \0")
     try:
         expected = int(field, 8)
     except ValueError:
         expected = -1
-    # The lower half of Adler-32 is one more than the sum of the bytes, modulo 65521, which 256 bytes can't reach: ten times sum()'s speed.
+    # The lower half of Adler-32 is one more than the sum of the bytes, modulo 65521, which 256 bytes
+    # can't reach: ten times sum()'s speed.
     total = (zlib.adler32(header[:256]) & 0xFFFF) + (zlib.adler32(header[256:]) & 0xFFFF) - 2
     if total - sum(header[148:156]) + 256 == expected:
         return
@@ -277,8 +356,8 @@ def _check(header, what):
         )
 
 
-def _number(field, what):
-    """An octal number, or a GNU base-256 one."""
+def _number(field: bytes, what: str) -> int:
+    """Read an octal number, or a GNU base-256 one."""
     if not field[-1]:
         try:
             return int(field[:-1], 8)
@@ -300,11 +379,11 @@ def _number(field, what):
         ) from None
 
 
-def _extension(stream, size):
+def _extension(stream: Stream, size: int) -> bytes:
     if not 0 <= size <= MAX_EXTENSION:
         raise RegistryError(
-            "%s is damaged: an extended header of %d bytes; at most %d are accepted"
-            % (stream.what, size, MAX_EXTENSION)
+            f"{stream.what} is damaged: an extended header of {size} bytes; at most "
+            f"{MAX_EXTENSION} are accepted"
         )
     whole = size + -size % BLOCK
     data = stream.read(whole)
@@ -313,9 +392,13 @@ def _extension(stream, size):
     return data[:size]
 
 
-def _records(data, what):
-    """pax records ``LENGTH KEY=VALUE\\n``; GNU's sparse format 0.0 repeats two keys, whose values are gathered in lists."""
-    records, position = {}, 0
+def _records(data: bytes, what: str) -> Records:
+    """Read pax records: ``LENGTH KEY=VALUE\\n``.
+
+    GNU's sparse format 0.0 repeats two keys, whose values are gathered in lists.
+    """
+    records: Records = {}
+    position = 0
     while position < len(data):
         space = data.find(b" ", position, position + 20)
         digits = data[position:space] if space > 0 else b""
@@ -335,8 +418,7 @@ def _records(data, what):
     return records
 
 
-def _owner(header, what):
-    """``(mode, uid, gid)``."""
+def _owner(header: bytes, what: str) -> Owner:
     return (
         _number(header[100:108], what) & 0o7777,
         _number(header[108:116], what),
@@ -344,18 +426,16 @@ def _owner(header, what):
     )
 
 
-def _entry(stream, header, kind, size, owner, pax, long_name, long_link):
-    what = stream.what
-    entry = Entry()
+def _entry(headers: _Headers, header: bytes, kind: bytes, size: int, owner: Owner) -> Entry:
+    """Return the entry that a header block describes, together with those before it."""
+    stream, pax = headers.stream, headers.records()
+    what, entry = stream.what, Entry(stream)
     name = header[:100].split(b"\0", 1)[0]
-    if header[257:263] == b"ustar\0" and header[345] and long_name is None:
+    if header[257:263] == b"ustar\0" and header[345] and headers.name is None:
         name = header[345:500].split(b"\0", 1)[0] + b"/" + name
-    entry.name = name if long_name is None else long_name
-    entry.link = (
-        (header[157:257].split(b"\0", 1)[0] if header[157] else b"")
-        if long_link is None
-        else long_link
-    )
+    link = header[157:257].split(b"\0", 1)[0] if header[157] else b""
+    entry.name = name if headers.name is None else headers.name
+    entry.link = link if headers.link is None else headers.link
     entry.mode, entry.uid, entry.gid = owner
     if b"mtime" not in pax:
         entry.mtime = _number(header[136:148], what) * 1000000000
@@ -369,13 +449,12 @@ def _entry(stream, header, kind, size, owner, pax, long_name, long_link):
     if kind == b"\0" and entry.name.endswith(b"/"):
         kind = DIRECTORY  # a V7 archive has no type for it
     if kind in (LINK, SYMLINK, CHAR, BLOCK_DEVICE, DIRECTORY, FIFO):
-        entry.stored = entry.size = (
-            0  # some archivers give a link its target's size; no content follows
-        )
+        # some archivers give a link its target's size; no content follows
+        entry.stored = entry.size = 0
     if entry.stored < 0 or len(entry.name) > MAX_NAME or len(entry.link) > MAX_NAME:
         raise RegistryError(f"{what} is damaged: an entry's size or name is out of range")
     entry.kind = REGULAR if kind in _REGULAR_TYPES or kind == b"S" else kind
-    entry._stream, entry._left = stream, entry.stored
+    entry._left = entry.stored
     if kind == b"S":
         _old_sparse(entry, header, stream)
     elif pax and not _SPARSE_KEYS.isdisjoint(pax):
@@ -383,7 +462,7 @@ def _entry(stream, header, kind, size, owner, pax, long_name, long_link):
     return entry
 
 
-def _apply_pax(entry, pax, what):
+def _apply_pax(entry: Entry, pax: Records, what: str) -> None:
     for key, value in pax.items():
         if key == b"path":
             entry.name = value
@@ -401,19 +480,19 @@ def _apply_pax(entry, pax, what):
             entry.xattrs[key[len(_XATTR) :]] = value
 
 
-def _decimal(value, what):
+def _decimal(value: bytes, what: str) -> int:
     if not value.isdigit() or len(value) > 20:
         raise RegistryError(f"{what} is damaged: {value!r} is not a number in a pax record")
     return int(value)
 
 
-def _time(value, what):
-    """``1700000000.123456789`` in nanoseconds."""
+def _time(value: bytes, what: str) -> int:
+    """Return a time such as ``1700000000.123456789`` in nanoseconds."""
     if len(value) == 20 and value[10:11] == b".":  # as Docker writes it
         digits = value[:10] + value[11:]
         if digits.isdigit():
             return int(digits)
-    whole, dummy, fraction = value.partition(b".")
+    whole, _point, fraction = value.partition(b".")
     sign = -1 if whole.startswith(b"-") else 1
     digits = whole.lstrip(b"-") or b"0"
     if not digits.isdigit() or len(digits) > 20 or not (fraction or b"0").isdigit():
@@ -421,7 +500,8 @@ def _time(value, what):
     return sign * (int(digits) * 1000000000 + int((fraction + b"000000000")[:9]))
 
 
-def _sparse_map(entry, numbers, size, what):
+def _sparse_map(entry: Entry, numbers: list[int], size: int, what: str) -> None:
+    """Give an entry its sparse map. :param numbers: offset and length of each part, in order."""
     if (
         size < 0
         or len(numbers) % 2
@@ -438,12 +518,12 @@ def _sparse_map(entry, numbers, size, what):
     entry.sparse, entry.size = [part for part in parts if part[1]], size
 
 
-def _old_sparse(entry, header, stream):
-    """GNU type S: four parts in the header, 21 in each block that follows."""
+def _old_sparse(entry: Entry, header: bytes, stream: Stream) -> None:
+    """Read the map of GNU's type S: four parts in the header, 21 in each block that follows."""
     what = stream.what
-    numbers = []
+    numbers: list[int] = []
 
-    def take(block, count):
+    def take(block: bytes, count: int) -> None:
         for index in range(count):
             field = block[index * 24 : index * 24 + 24]
             if field[0:1] == b"\0":
@@ -451,23 +531,27 @@ def _old_sparse(entry, header, stream):
             numbers.extend((_number(field[:12], what), _number(field[12:24], what)))
 
     take(header[386:482], 4)
-    more, size = header[482], _number(header[483:495], what)
+    more, size = bool(header[482]), _number(header[483:495], what)
     while more:
         block = stream.read(BLOCK)
         if len(block) < BLOCK or len(numbers) > 2 * MAX_SPARSE:
             raise RegistryError(f"{what} is cut short inside a sparse file's map")
         take(block, 21)
-        more = block[504]
+        more = bool(block[504])
     _sparse_map(entry, numbers, size, what)
 
 
-def _pax_sparse(entry, pax, stream):
-    """GNU's sparse formats 0.0, 0.1 (map in the pax records) and 1.0 (map before the content)."""
+def _pax_sparse(entry: Entry, pax: Records, stream: Stream) -> None:
+    """Read the map of GNU's sparse formats.
+
+    0.0 and 0.1 have it in the pax records, 1.0 before the content.
+    """
     what = stream.what
     entry.name = pax.get(b"GNU.sparse.name", entry.name)
-    size = _decimal(
-        pax.get(b"GNU.sparse.realsize", pax.get(b"GNU.sparse.size", b"%d" % entry.size)), what
-    )
+    size = entry.size
+    for key in (b"GNU.sparse.size", b"GNU.sparse.realsize"):
+        if key in pax:
+            size = _decimal(pax[key], what)
     if b"GNU.sparse.map" in pax:
         numbers = [_decimal(value, what) for value in pax[b"GNU.sparse.map"].split(b",") if value]
     elif b"GNU.sparse.offset" in pax:
@@ -480,9 +564,13 @@ def _pax_sparse(entry, pax, stream):
     _sparse_map(entry, numbers, size, what)
 
 
-def _leading_map(entry, stream):
-    """Format 1.0: lines with the count, then offset and length of each part, filled up to a whole block."""
-    lines, rest = [], b""
+def _leading_map(entry: Entry, stream: Stream) -> list[int]:
+    """Read the map of format 1.0.
+
+    Its lines have the count, then offset and length of each part; it is filled up to a block.
+    """
+    lines: list[bytes] = []
+    rest = b""
     wanted = 1
     while len(lines) < wanted:
         if entry._left < BLOCK or wanted > 2 * MAX_SPARSE or len(rest) > BLOCK:

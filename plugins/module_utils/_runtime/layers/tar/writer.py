@@ -1,9 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A directory as a tar stream, the same bytes for the same tree: sorted, numeric owners, whole seconds.
+"""Writing a directory as a tar stream: the same bytes for the same tree.
 
-ustar headers, with pax records where a value does not fit (POSIX pax). Hard links stay links, sockets are left out, and
-what is mounted below the directory is not entered.
+Entries are sorted, owners are numbers, times whole seconds. Headers are ustar, with pax records
+where a value does not fit (POSIX pax). Hard links stay links, sockets are left out, and what is
+mounted below the directory is not entered.
 """
 
 from __future__ import annotations
@@ -16,24 +17,40 @@ import stat
 from ...errors import HostError, InvalidInput
 from ...kernel.files import same_file
 from ...untrusted import trees
-from .reader import BLOCK, BLOCK_DEVICE, CHAR, DIRECTORY, FIFO, LINK, REGULAR, SYMLINK
+from .reader import BLOCK, BLOCK_DEVICE, CHAR, DIRECTORY, FILE_TYPES, LINK, REGULAR, SYMLINK
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Protocol
+
+    class Status(Protocol):
+        """What a header says of a file, as of ``os.stat_result``."""
+
+        @property
+        def st_mode(self) -> int: ...
+        @property
+        def st_uid(self) -> int: ...
+        @property
+        def st_gid(self) -> int: ...
+        @property
+        def st_rdev(self) -> int: ...
+        @property
+        def st_mtime_ns(self) -> int: ...
+
+    # of the files with several names so far: (device, inode) -> the first one's path
+    Links = dict[tuple[int, int], bytes]
 
 PIECE = 1 << 18
-_KINDS = {
-    stat.S_IFREG: REGULAR,
-    stat.S_IFDIR: DIRECTORY,
-    stat.S_IFLNK: SYMLINK,
-    stat.S_IFCHR: CHAR,
-    stat.S_IFBLK: BLOCK_DEVICE,
-    stat.S_IFIFO: FIFO,
-}
+_KINDS = {file_type: kind for kind, file_type in FILE_TYPES.items()}
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def directory(path, option="path"):
-    """The tar stream's pieces of everything in ``path``; its own entry is ``./``.
+def directory(path: str, option: str = "path") -> Iterator[bytes]:
+    """Yield the archive's pieces of everything in ``path``; its own entry is ``./``.
 
-    :raises InvalidInput: naming ``option`` when it is no directory. :raises HostError: when a file changes meanwhile.
+    :raises InvalidInput: naming ``option`` when it is no directory.
+    :raises HostError: when a file changes meanwhile.
     """
     try:
         fd = os.open(path, _OPEN | os.O_DIRECTORY)
@@ -47,11 +64,11 @@ def directory(path, option="path"):
         os.close(fd)
 
 
-def tree(fd):
-    """As :func:`directory`, of an open directory."""
+def tree(fd: int) -> Iterator[bytes]:
+    """Yield the same as :func:`directory`, of an open directory."""
     status = os.fstat(fd)
     yield header(b"./", DIRECTORY, status, xattrs=same_file.xattrs(fd))
-    links = {}
+    links: Links = {}
     for found in trees.walk(fd, lambda found: found.status.st_dev == status.st_dev):
         path = b"./" + os.fsencode(found.path)
         if not found.is_directory():
@@ -66,10 +83,14 @@ def tree(fd):
     yield b"\0" * (2 * BLOCK)
 
 
-def entry(fd, name, path, status, links):
-    """The pieces of one file, link or node ``name`` in the directory ``fd``, called ``path``; none for a socket.
+def entry(
+    fd: int, name: bytes, path: bytes, status: os.stat_result, links: Links
+) -> Iterator[bytes]:
+    """Yield the pieces of one file, link or node; none for a socket.
 
-    :param links: ``{(device, inode): path}`` of the files with several names so far.
+    :param fd: its directory. :param path: what to call it in the archive.
+    :param links: of the files with several names so far; it is added to.
+    :raises HostError: when it changes meanwhile.
     """
     kind = _KINDS.get(stat.S_IFMT(status.st_mode))
     if kind is None:
@@ -89,7 +110,7 @@ def entry(fd, name, path, status, links):
         yield header(path, kind, status)
 
 
-def _file(fd, name, path):
+def _file(fd: int, name: bytes, path: bytes) -> Iterator[bytes]:
     with steady(path):
         file = open_regular(fd, name, os.O_RDONLY)
     try:
@@ -109,8 +130,11 @@ def _file(fd, name, path):
 
 
 @contextlib.contextmanager
-def steady(path):
-    """:raises HostError: for the errors that say that something else stands in a file's place since it was looked at."""
+def steady(path: bytes) -> Iterator[None]:
+    """Turn errors of the block that say that a file is another one by now into one sentence.
+
+    :raises HostError: for those.
+    """
     try:
         yield
     except OSError as error:
@@ -119,10 +143,11 @@ def steady(path):
         raise HostError(f"{os.fsdecode(path)} changed while it was read") from None
 
 
-def open_regular(fd, name, flags):
+def open_regular(fd: int, name: bytes, flags: int) -> int:
     """Open a regular file, and nothing else that somebody may put in its place meanwhile.
 
-    :raises OSError: EINVAL for something else, which is not even opened: opening a device may do something.
+    :raises OSError: EINVAL for something else, which is not even opened: opening a device may do
+        something.
     """
     handle = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd)
     try:
@@ -133,8 +158,20 @@ def open_regular(fd, name, flags):
         os.close(handle)
 
 
-def header(path, kind, status, size=0, link=b"", xattrs=None, fraction=False):
-    """A header block, with a pax header before it where it is needed. :param fraction: keep the fraction of a second of the time."""
+def header(
+    path: bytes,
+    kind: bytes,
+    status: Status,
+    size: int = 0,
+    link: bytes = b"",
+    xattrs: Mapping[bytes, bytes] | None = None,
+    fraction: bool = False,
+) -> bytes:
+    """Return a header block, with a pax header before it where it is needed.
+
+    :param kind: one of reader's constants. :param size: bytes of the content that follows.
+    :param fraction: keep the fraction of a second of the time.
+    """
     records = {b"SCHILY.xattr." + name: value for name, value in (xattrs or {}).items()}
     if len(path) > 100:
         records[b"path"] = path
@@ -160,31 +197,29 @@ def header(path, kind, status, size=0, link=b"", xattrs=None, fraction=False):
         if kind in (CHAR, BLOCK_DEVICE)
         else (0, 0)
     )
-    block = _block(
-        path[:100],
-        kind,
-        stat.S_IMODE(status.st_mode),
-        status.st_uid,
-        status.st_gid,
-        size,
-        mtime,
-        link[:100],
-        device,
-    )
+    owner = stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid
+    block = _block(path[:100], kind, owner, size, mtime, link[:100], device)
     return (_pax(records) if records else b"") + block
 
 
-def _octal(value, width):
-    """A number field; one that does not fit is zero, and a pax record has it."""
+def _octal(value: int, width: int) -> bytes:
+    """Return a number field; one that does not fit is zero, and a pax record has it."""
     return b"%0*o\0" % (width - 1, value if 0 <= value < 8 ** (width - 1) else 0)
 
 
-def _block(path, kind, mode, uid, gid, size, mtime, link, device):
+def _block(
+    path: bytes,
+    kind: bytes,
+    owner: tuple[int, int, int],
+    size: int,
+    mtime: int,
+    link: bytes = b"",
+    device: tuple[int, int] = (0, 0),
+) -> bytes:
+    """Return a ustar header. :param owner: mode, uid and gid. :param mtime: seconds."""
     start = (
         path.ljust(100, b"\0")
-        + _octal(mode, 8)
-        + _octal(uid, 8)
-        + _octal(gid, 8)
+        + b"".join(_octal(number, 8) for number in owner)
         + _octal(size, 12)
         + _octal(mtime, 12)
     )
@@ -200,7 +235,8 @@ def _block(path, kind, mode, uid, gid, size, mtime, link, device):
     return start + b"%06o\0 " % (sum(start) + sum(end) + 8 * 32) + end
 
 
-def _pax(records):
+def _pax(records: dict[bytes, bytes]) -> bytes:
+    """Return a pax header with its records, filled up to a whole block."""
     data = b""
     for key, value in sorted(records.items()):
         body = b" " + key + b"=" + value + b"\n"
@@ -209,7 +245,7 @@ def _pax(records):
             length = len(b"%d" % length) + len(body)
         data += b"%d" % length + body
     return (
-        _block(b"./PaxHeaders", b"x", 0o644, 0, 0, len(data), 0, b"", (0, 0))
+        _block(b"./PaxHeaders", b"x", (0o644, 0, 0), len(data), 0)
         + data
         + b"\0" * (-len(data) % BLOCK)
     )

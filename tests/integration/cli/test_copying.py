@@ -151,6 +151,18 @@ def test_archives(box, tmp_path):
         ]
     subprocess.run(command + ["cp", "-", "web:/d/sub"], input=data, check=True)
     assert box.inside("/d/sub/f") == ["33:33 4750", "f"]
+    linked = tarfile.TarInfo("linked")
+    linked.type, linked.linkname = tarfile.LNKTYPE, "first"
+    linked.uid, linked.gid, linked.mode, linked.mtime = 7, 8, 0o604, 1234567890
+    first = tarfile.TarInfo("first")
+    first.size, first.uid, first.mode = 1, 5, 0o640
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        archive.addfile(first, io.BytesIO(b"1"))
+        archive.addfile(linked)
+    subprocess.run(command + ["cp", "-", "web:/d/sub"], input=buffer.getvalue(), check=True)
+    for name in ("first", "linked"):  # the last one of a file's names says what it is
+        assert box.inside("/d/sub/" + name) == ["7:8 604", "1"]
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
         archive.addfile(tarfile.TarInfo("../../escape"))

@@ -11,7 +11,7 @@ import os
 import stat
 
 from ...errors import Conflict, HostError, InvalidInput
-from ...layers import contents
+from ...layers import contents, hard_links
 from ...layers.tar import reader
 from ...layers.tar.writer import open_regular
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_NODES = {reader.CHAR: stat.S_IFCHR, reader.BLOCK_DEVICE: stat.S_IFBLK, reader.FIFO: stat.S_IFIFO}
+_NODES = (reader.CHAR, reader.BLOCK_DEVICE, reader.FIFO)
 DEEPEST = 250
 
 
@@ -170,16 +170,21 @@ class Unpacker:
         _unlink(fd, name)
         with self._parent(target) as home:
             os.link(target[-1], name, src_dir_fd=home, dst_dir_fd=fd, follow_symlinks=False)
+        header = hard_links.Header(
+            *self.owner(entry.uid, entry.gid), self._mode(entry), entry.mtime, self._kept(entry)
+        )
+        hard_links.on_disk(fd, name, header, os.fsdecode(name), lenient=True)
 
     def _node(self, fd: int, name: bytes, entry: reader.Entry, parts: list[bytes]) -> None:
         if entry.kind != reader.FIFO and not self.trusted:
             self.left_out.append(_show(parts))
             return
         _unlink(fd, name)
-        os.mknod(name, _NODES[entry.kind] | 0o600, os.makedev(*entry.device), dir_fd=fd)
+        kind = reader.FILE_TYPES[entry.kind]
+        os.mknod(name, kind | 0o600, os.makedev(*entry.device), dir_fd=fd)
         handle = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd)
         try:
-            if stat.S_IFMT(os.fstat(handle).st_mode) == _NODES[entry.kind]:
+            if stat.S_IFMT(os.fstat(handle).st_mode) == kind:
                 os.chmod("/proc/self/fd/%d" % handle, entry.mode & 0o7777)
         finally:
             os.close(handle)
@@ -192,13 +197,22 @@ class Unpacker:
     def _attributes(self, fd: int, entry: reader.Entry) -> None:
         """Owner before mode, since chown(2) takes set-id bits away."""
         os.fchown(fd, *self.owner(entry.uid, entry.gid))
-        os.fchmod(
-            fd, entry.mode & (0o7777 if self.trusted or entry.kind == reader.DIRECTORY else 0o1777)
-        )
-        for name, value in entry.xattrs.items():
-            if name.startswith(b"user.") or (self.trusted and name == b"security.capability"):
-                with contextlib.suppress(OSError):  # not every file system has them
-                    os.setxattr(fd, name, value)
+        os.fchmod(fd, self._mode(entry))
+        name = os.path.basename(entry.name)
+        hard_links.put(fd, self._kept(entry), name, os.fsdecode(name), lenient=True)
+
+    def _mode(self, entry):
+        """The mode that an entry's file gets."""
+        whole = self.trusted or entry.kind == reader.DIRECTORY
+        return entry.mode & (0o7777 if whole else 0o1777)
+
+    def _kept(self, entry):
+        """The attributes that an entry's file gets."""
+        return {
+            name: value
+            for name, value in hard_links.kept(entry.xattrs).items()
+            if self.trusted or name != hard_links.CAPABILITY
+        }
 
 
 def _status(fd: int, name: bytes) -> os.stat_result | None:

@@ -121,7 +121,7 @@ BACKWARDS = {
 }
 
 # The same between parts.
-UPWARDS = {"layers/formats.py": "images", "layers/workers.py": "images"}
+UPWARDS = {}
 
 FILES = sorted(path.relative_to(RUNTIME).as_posix() for path in RUNTIME.rglob("*.py"))
 

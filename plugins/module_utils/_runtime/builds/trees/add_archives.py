@@ -104,7 +104,8 @@ def _extract_entry(placer: Placer, entry: Any, times: list[tuple[str, int]], wha
             placer.link(os.fsdecode(entry.link), parent, name, owner, entry.mtime)
         elif entry.kind == reader.LINK:
             _extract_link(placer, entry, parent, name, what)
-            hard_links.on_disk(parent, name, hard_links.Header.of(entry), what)
+            header = hard_links.Header.of(entry)
+            hard_links.on_disk(parent, os.fsencode(name), header, what)
         elif entry.kind in _NODES:
             kind = reader.FILE_TYPES[entry.kind]
             os.mknod(name, kind | 0o600, os.makedev(*entry.device), dir_fd=parent)

@@ -363,3 +363,10 @@ def test_no_configuration_is_larger_than_what_is_read():
         match="the image's configuration would have 10.* bytes; accepted: 8388608",
     ):
         now.document()
+
+
+def test_a_stop_signal_that_does_not_exist_is_named_with_the_instruction():
+    file = stages.Containerfile(b"FROM scratch\nSTOPSIGNAL NOSUCH\n", "file", {}, {})
+    stage = file.needed(file.target(None))[0]
+    with pytest.raises(expansion.Trouble, match="^STOPSIGNAL NOSUCH: no such signal$"):
+        stage_state.apply(stage_state.State(("linux", "amd64", "")), stage.commands[0], file.lexer)

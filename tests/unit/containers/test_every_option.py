@@ -21,7 +21,7 @@ from pycontainer import images
 from pycontainer.cli import read, run_flags
 from pycontainer.containers import options
 from pycontainer.containers.lifecycle import create, remove
-from pycontainer.containers.options.table import Computed, Flag, Nowhere, Shown
+from pycontainer.containers.options.table import LIVE, Computed, Flag, Nowhere, Shown
 from pycontainer.containers.view import inspection
 from pycontainer.engine import Engine
 from pycontainer.networks import catalog
@@ -204,6 +204,17 @@ def test_every_option_has_a_sample_and_what_people_need():
             assert not isinstance(said, Nowhere) or said.reason, name
 
 
+def test_a_live_option_takes_effect_where_a_running_container_is_told():
+    """What runs hears of run.json and of its limits; the rest of config.json is for a start."""
+    for name, option in options.OPTIONS.items():
+        flags = option.flag if isinstance(option.flag, tuple) else (option.flag,)
+        if option.change == LIVE:
+            for place in () if isinstance(option.place, Nowhere) else places(option):
+                assert place.startswith(("run.json ", "config.json linux.resources.")), name
+        else:
+            assert not any(getattr(flag, "update", False) for flag in flags), name
+
+
 def test_what_is_made_of_the_rows_is_what_is_committed():
     subprocess.run([sys.executable, CHECKOUT / "devel" / "make_options.py", "--check"], check=True)
 
@@ -244,7 +255,7 @@ def test_an_option_takes_effect_and_inspect_shows_it(name, made):
     plain = made(base)
     changed = made(dict(sample.beside, **{option: sample.value}))
     if not isinstance(row.place, Nowhere):
-        for place in row.place if isinstance(row.place, tuple) else (row.place,):
+        for place in places(row):
             assert at(changed.files, place) != at(plain.files, place), f"nothing of it in {place}"
     shown = row.inspect.key if isinstance(row.inspect, (Shown, Computed)) else row.inspect
     if not isinstance(shown, Nowhere):
@@ -320,6 +331,10 @@ def replaced(value, words):
     for word, path in words.items():
         text = text.replace(word, path)
     return json.loads(text)
+
+
+def places(row):
+    return row.place if isinstance(row.place, tuple) else (row.place,)
 
 
 def value_at(document, key):

@@ -14,8 +14,8 @@ import json
 import posixpath
 import re
 
-from ...containers import signal_number
 from ...images.model import manifest
+from ...kernel.processes import signal_names
 from ..parse import lines
 from ..parse.expansion import Trouble
 
@@ -327,18 +327,10 @@ def _stop_signal(
     state: State, instruction: Instruction, expand: Expand, _lexer: Lexer, _values: dict[str, str]
 ) -> None:
     name = expand(instruction.args[0])
-    if not (int(name) > 0 if re.fullmatch("[0-9]{1,9}", name) else _is_signal(name)):
+    if not (int(name) > 0 if re.fullmatch("[0-9]{1,9}", name) else signal_names.number(name)):
         raise Trouble(f"STOPSIGNAL {name}: no such signal")
     state.config["StopSignal"] = name
     state.note("STOPSIGNAL " + name)
-
-
-def _is_signal(name: str) -> bool:
-    name = name.upper()
-    try:
-        return signal_number(name if name.startswith("SIG") else "SIG" + name) > 0
-    except (KeyError, ValueError):
-        return False
 
 
 def _shell(

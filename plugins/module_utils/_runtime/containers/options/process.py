@@ -7,9 +7,9 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import signal
 
 from ...errors import InvalidInput
+from ...kernel.processes import signal_names
 from ...untrusted import files
 from .forms import absolute, boolean, line, map_of, set_of, text, whole
 from .table import LIST, LIVE, MAP, SET, Computed, Flag, Nowhere, Option, Shown, or_empty
@@ -134,26 +134,15 @@ def umask(value: Any, name: str) -> str:
 def stop_signal(value: Any, name: str) -> str:
     """A signal's name (with or without SIG) or number, as its name: ``SIGTERM``, ``SIGRTMIN+3``."""
     word = text(value, name).strip().upper()
-    if word.isascii() and word.isdigit():
-        number = int(word)
-        if signal.SIGRTMIN < number <= signal.SIGRTMAX:
-            return f"SIGRTMIN+{number - signal.SIGRTMIN}"
-        if number in set(signal.Signals):
-            return signal.Signals(number).name
-        raise InvalidInput(name, value, "a signal's name or number")
-    word = word if word.startswith("SIG") else "SIG" + word
-    match = re.fullmatch(r"SIGRT(MIN\+|MAX-)(\d+)", word)
-    if match:
-        number = (
-            signal.SIGRTMIN + int(match.group(2))
-            if match.group(1) == "MIN+"
-            else signal.SIGRTMAX - int(match.group(2))
+    number = signal_names.number(word)
+    found = None if number is None else signal_names.name(number)
+    if found is None:
+        raise InvalidInput(
+            name, value, "a signal's name or number, such as SIGTERM, 15 or SIGRTMIN+3"
         )
-        if signal.SIGRTMIN < number < signal.SIGRTMAX:
-            return f"SIGRTMIN+{number - signal.SIGRTMIN}"
-    elif word in signal.Signals.__members__:
-        return word
-    raise InvalidInput(name, value, "a signal's name or number, such as SIGTERM, 15 or SIGRTMIN+3")
+    if word.isdigit() or "+" in word or "-" in word:
+        return found
+    return word if word.startswith("SIG") else "SIG" + word  # of those with two names the given one
 
 
 def prepare(params: dict[str, Any]) -> None:

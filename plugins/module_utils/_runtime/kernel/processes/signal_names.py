@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Signals by name (signal(7)). Without the module ``signal``, which would make every monitor larger and each cold run longer."""
+"""Signals by name and number (signal(7)). Without the module ``signal``, which would make every monitor larger and each cold run longer."""
 
 from __future__ import annotations
 
@@ -28,3 +28,12 @@ def _of_name(text: str) -> int:
         return int(value)
     fits = name in ("SIGRTMIN", "SIGRTMAX") and offset.isascii() and offset.isdigit()
     return int(value) + int(sign + offset) if fits and len(offset) < 3 else 0
+
+
+def name(number: int) -> str | None:
+    """Return the name of a signal's number, ``SIGTERM`` or ``SIGRTMIN+3``; None where it has none."""
+    if _signal.SIGRTMIN < number <= _signal.SIGRTMAX:
+        return f"SIGRTMIN+{number - _signal.SIGRTMIN}"
+    # Some have two: SIGCHLD and SIGCLD. The first in the alphabet is the usual one.
+    names = [word for word in dir(_signal) if word.startswith("SIG") and word.isalnum()]
+    return next((word for word in sorted(names) if getattr(_signal, word) == number), None)

@@ -9,6 +9,7 @@ import http.client
 import json
 import os
 import shutil
+import subprocess
 import time
 import urllib.request
 
@@ -322,6 +323,31 @@ def test_rules_that_lead_to_nobody(docker):
     ):
         pytest.skip("no nf_tables here")
     repaired(docker, f"published ports lead to {address}, which no container has")
+
+
+def test_bridges_that_no_network_has(docker):
+    """One that this engine has made; those of others stay, and one of a network too."""
+    from pycontainer.kernel.net import netlink
+    from pycontainer.networks import catalog, links
+
+    docker("network", "create", "inner")
+    docker("network", "create", "gone")
+    bridges = {name: catalog.get(docker.engine, name)["bridge"] for name in ("inner", "gone")}
+    with netlink.Socket() as sock:
+        assert netlink.link(sock, bridges["gone"])["alias"] == links.alias(docker.engine.paths)
+    others = "pyc-other000000"
+    subprocess.run(["ip", "link", "add", others, "type", "bridge"], check=True)
+    subprocess.run(["ip", "link", "set", others, "alias", "pycontainer /srv/x"], check=True)
+    docker.engine.db.run("DELETE FROM networks WHERE name = 'gone'")
+    docker.engine.secure()
+    try:
+        repaired(docker, f"the bridge {bridges['gone']} is no network's")
+        with netlink.Socket() as sock:
+            assert netlink.link(sock, bridges["gone"]) is None
+            assert netlink.link(sock, bridges["inner"]) is not None
+            assert netlink.link(sock, others) is not None
+    finally:
+        subprocess.run(["ip", "link", "del", others], check=True)
 
 
 def test_copies_that_are_not_as_the_rows(docker):

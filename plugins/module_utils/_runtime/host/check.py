@@ -25,7 +25,7 @@ from ..kernel.calls import syscalls
 from ..kernel.cgroups.hierarchy import freezer, removal
 from ..kernel.net import netlink, nftables
 from ..kernel.processes import procfs
-from ..networks import addresses, catalog, publish
+from ..networks import addresses, catalog, links, publish
 from ..reconcile import Plan
 from ..store import rowfiles, trees
 from ..store.database import decode
@@ -87,6 +87,7 @@ def _look(engine: Engine) -> list[Stray]:
         + _broken(engine)
         + _left(engine, busy)
         + _mounts(engine, busy)
+        + _bridges(engine)
         + _links(engine)
         + _elements(engine)
         + _copies(engine)
@@ -326,6 +327,37 @@ def _mounts(engine: Engine, busy: frozenset[str]) -> list[Stray]:
 
 
 # ------------------------------------------------------------------------------------------------------------------- network
+
+
+def _bridges(engine: Engine) -> list[Stray]:
+    """List bridges that this engine has made and that are no network's."""
+    known = {config["bridge"] for config in catalog.every(engine)}
+    with netlink.Socket() as sock:
+        found = [
+            link["name"]
+            for link in netlink.links(sock)
+            if link["kind"] == "bridge"
+            and link["alias"] == links.alias(engine.paths)
+            and link["name"] not in known
+        ]
+    if found and engine.db.one("SELECT 1 FROM operations WHERE kind LIKE '%-network'"):
+        return []  # a network is being made or removed
+    return [
+        Stray(
+            "networks",
+            f"the bridge {name} is no network's",
+            f"remove the bridge {name}",
+            functools.partial(_remove_bridge, engine, name),
+        )
+        for name in found
+    ]
+
+
+def _remove_bridge(engine: Engine, name: str) -> None:
+    """Remove a bridge, unless a network has got it meanwhile."""
+    with engine.locks.hold("networks"):
+        if name not in {config["bridge"] for config in catalog.every(engine)}:
+            _remove_link(name)
 
 
 def _links(engine: Engine) -> list[Stray]:

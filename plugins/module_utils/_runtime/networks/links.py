@@ -32,7 +32,7 @@ def ensure_links(engine, names):
         return []
     if wrong(configs):
         with engine.locks.hold("networks"):
-            make(wrong(configs))
+            make(wrong(configs), alias(engine.paths))
     warnings = _forward()
     return warnings + firewall.ensure(engine, catalog.every(engine))
 
@@ -68,8 +68,17 @@ def _forward():
     return []
 
 
-def make(configs):
-    """Make or mend bridges. :raises HostError, Conflict, Unsupported: naming the network and the step."""
+def alias(paths):
+    """Return the alias of the bridges that an engine has made: several engines may share a kernel."""
+    return f"pycontainer {paths.data}"[:255]  # IFALIASZ, rtnetlink(7)
+
+
+def make(configs, owner):
+    """Make or mend bridges.
+
+    :param owner: the alias of those that are made.
+    :raises HostError, Conflict, Unsupported: naming the network and the step.
+    """
     if not configs:
         return
     with netlink.Socket() as sock:
@@ -81,7 +90,7 @@ def make(configs):
                     "no bridge; rename it, or name another bridge"
                 )
     reader, writer = os.pipe()
-    child = fork.child(lambda: _make_and_tell(configs, writer))
+    child = fork.child(lambda: _make_and_tell(configs, owner, writer))
     os.close(writer)
     with os.fdopen(reader, "rb") as file:
         kind, dummy, sentence = file.read().decode().partition(":")
@@ -90,15 +99,15 @@ def make(configs):
         raise (Unsupported if kind == "missing" else HostError)(sentence or kind)
 
 
-def _make_and_tell(configs, writer):
+def _make_and_tell(configs, owner, writer):
     answer = b"the child that makes bridges failed"
     try:
-        answer = _make_in_child(configs)
+        answer = _make_in_child(configs, owner)
     finally:
         os.write(writer, answer)
 
 
-def _make_in_child(configs):
+def _make_in_child(configs, owner):
     """``done``, or ``missing:`` or ``failed:`` and a sentence."""
     try:
         import pyroute2
@@ -112,18 +121,19 @@ def _make_in_child(configs):
         with contextlib.closing(pyroute2.IPRoute()) as route:
             for config in configs:
                 step = f"network {config['name']}: can't make bridge {config['bridge']}"
-                _make_bridge(route, config)
+                _make_bridge(route, config, owner)
     except Exception as error:  # the child's whole answer; pyroute2 has errors of its own
         return ("failed:%s: %s" % (step or "can't talk to the kernel", reason(error))).encode()
     return b"done"
 
 
-def _make_bridge(route, config):
+def _make_bridge(route, config, owner):
     name, prefix = config["bridge"], int(config["subnet"].partition("/")[2])
     found = list(route.link_lookup(ifname=name))
     if not found:
         route.link("add", ifname=name, kind="bridge", mtu=config["mtu"])
         found = list(route.link_lookup(ifname=name))
+        route.link("set", index=found[0], ifalias=owner)
     index = found[0]
     _settings(name)
     # an address of its own, or the bridge takes on that of its lowest port and containers lose their gateway with every change

@@ -48,6 +48,7 @@ IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_MASTER, IFLA_LINKINFO, IFLA_NET_NS_FD,
     28,
     26,
 )
+IFLA_IFALIAS = 20
 IFLA_INFO_KIND, IFLA_INFO_DATA = 1, 2
 IFLA_INET6_ADDR_GEN_MODE, ADDR_GEN_MODE_NONE = 8, 1
 VETH_INFO_PEER = 1
@@ -257,7 +258,7 @@ def link_message(index=0, flags=0, change=0, family=socket.AF_UNSPEC):
 def link(sock, name=None, index=0):
     """A link by name or index, or None when there is no such one.
 
-    :returns: ``{"index", "name", "up", "mtu", "mac", "master": index or 0, "kind": "bridge" | "veth" | ... | ""}``.
+    :returns: ``{"index", "name", "up", "mtu", "mac", "master": index or 0, "kind": "bridge" | "veth" | ... | "", "alias"}``.
     """
     try:
         content = sock.get(
@@ -287,6 +288,7 @@ def _parse_link(content):
         "mac": found.get(IFLA_ADDRESS, b"").hex(":"),
         "master": struct.unpack("=I", found[IFLA_MASTER])[0] if IFLA_MASTER in found else 0,
         "kind": info.get(IFLA_INFO_KIND, b"").rstrip(b"\0").decode(),
+        "alias": found.get(IFLA_IFALIAS, b"").rstrip(b"\0").decode("utf-8", "replace"),
     }
 
 

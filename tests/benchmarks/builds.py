@@ -191,11 +191,11 @@ def part(engine, context):
     program = (
         "import sys, time; sys.path.insert(0, %r)\nfrom engine import load_runtime; "
         "load_runtime()\n"
-        "from pycontainer.builds.parse.build_request import Request\n"
+        "from pycontainer.builds.parse.build_request import BuildRequest\n"
         "from pycontainer.builds.plans import plan\nfrom pycontainer.engine import Engine\n"
         "with Engine(*%r) as engine:\n"
         "    begin = time.perf_counter()\n    found = plan.plan_from(engine, [%r], "
-        "Request(network='none'), %r)\n"
+        "BuildRequest(network='none'), %r)\n"
         "    assert not found.changed, found.actions\n    print(time.perf_counter() - begin)\n"
     )
     assert plan and build_request and Engine

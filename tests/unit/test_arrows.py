@@ -98,18 +98,7 @@ CHAPTERS = {
         "",
     ],
     "registry": ["content", "http", "proxy", "service", ""],
-    "builds": [
-        "parse",
-        "trees",
-        "sources",
-        "stage",
-        "cache",
-        "placing",
-        "steps",
-        "outputs",
-        "plans",
-        "",
-    ],
+    "builds": ["parse", "trees", "sources", "stage", "cache", "steps", "outputs", "plans", ""],
     "cli": ["", "commands"],
 }
 

@@ -10,6 +10,11 @@ not empty". So check mode and the real run can't disagree, and no module compare
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
 
 class Change:
     """One step of a plan.
@@ -40,7 +45,7 @@ class Plan:
     def __init__(self, subject, facts=None):
         self.subject = subject
         self.changes = []
-        self.facts = facts or dict
+        self.facts: Callable[[], dict[str, Any]] = facts or dict
         self.warnings = []
 
     def add(self, name, before, after, action, apply=None, live=True):

@@ -93,7 +93,7 @@ class Builder:
     def look(self, text, files=None, name="t:1", path=None, check=False, named=None, **options):
         """The plan of a build."""
         from pycontainer.builds.parse import build_request
-        from pycontainer.builds.plans import plan
+        from pycontainer.builds.plans import build_inputs, plan
         from pycontainer.builds.steps import build_progress
 
         self.lines = []
@@ -102,10 +102,8 @@ class Builder:
         return plan.plan_build(
             self.engine,
             [name] if name else [],
-            build_request.Request(**options),
-            path,
-            data=text.encode(),
-            named=named,
+            build_request.BuildRequest(**options),
+            build_inputs.Inputs(path, data=text.encode(), named=named),
             progress=build_progress.Plain(self.lines.append),
         )
 

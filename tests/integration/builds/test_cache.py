@@ -171,7 +171,7 @@ def test_reproducible_in_another_store(builder, tmp_path, base_tree):
     """Another host, another time, other directories: the same digests."""
     from pycontainer import images
     from pycontainer.builds.parse import build_request
-    from pycontainer.builds.plans import plan
+    from pycontainer.builds.plans import build_inputs, plan
     from pycontainer.engine import Engine
 
     text = (
@@ -190,9 +190,8 @@ def test_reproducible_in_another_store(builder, tmp_path, base_tree):
             made = plan.plan_build(
                 engine,
                 ["t:1"],
-                build_request.Request(network="none"),
-                builder.context(FILES),
-                data=text.encode(),
+                build_request.BuildRequest(network="none"),
+                build_inputs.Inputs(builder.context(FILES), data=text.encode()),
             )
             made.apply()
             record = images.get(engine, "t:1")

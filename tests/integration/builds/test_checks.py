@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 from pycontainer import errors, images
 from pycontainer.builds.parse import dockerignore, stages
-from pycontainer.builds.plans import plan
+from pycontainer.builds.plans import build_inputs
 from pycontainer.builds.stage import build_checks
 
 from .test_task import command, options, task  # noqa: F401 - fixtures
@@ -98,7 +98,7 @@ CASES = [  # a text, and the rules that it breaks with their lines
 
 @pytest.mark.parametrize("text, expected", CASES)
 def test_rules(builder, text, expected):
-    file = stages.Containerfile(text.encode(), platform_args=plan.platform_args(None))
+    file = stages.Containerfile(text.encode(), platform_args=build_inputs.platform_args(None))
     found = {}
     for finding in build_checks.check(builder.engine, file, dockerignore.Ignore(["tmp"]))[1]:
         found.setdefault(finding.rule, []).append(finding.line)
@@ -114,7 +114,7 @@ def test_every_rule_is_tested():
 def test_what_is_likely_meant(builder):
     file = stages.Containerfile(
         b"FROM --platform=linux/$BULDARCH box:1\nFROM scratch\nENV A=$PAHT",
-        platform_args=plan.platform_args(None),
+        platform_args=build_inputs.platform_args(None),
     )
     assert [
         finding.message.partition("(")[2] for finding in build_checks.check(builder.engine, file)[1]

@@ -150,7 +150,7 @@ def build(builder):
         made = plan.plan_from(
             builder.engine,
             ["t:1"],
-            build_request.Request(**options),
+            build_request.BuildRequest(**options),
             where,
             name,
             stdin and io.BytesIO(stdin),

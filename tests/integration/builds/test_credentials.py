@@ -110,7 +110,7 @@ def test_no_password_of_the_host_is_sent(builder, asked, home):
     with pytest.raises(errors.InvalidInput, match="git ls-remote: "):
         from pycontainer.builds.sources import context_fetch
 
-        context_fetch.locate(builder.engine, address + "/x.git", build_request.Request())
+        context_fetch.locate(builder.engine, address + "/x.git", build_request.BuildRequest())
     assert not [one for one in seen if one and "secret" in one]
 
 

@@ -11,7 +11,7 @@ import os
 import pytest
 from pycontainer import errors, images
 from pycontainer.builds.parse import build_request, cache_flags
-from pycontainer.builds.plans import plan
+from pycontainer.builds.plans import build_inputs, plan
 from pycontainer.builds.steps import build_progress
 from pycontainer.engine import Engine
 from pycontainer.images.model import manifest
@@ -56,9 +56,8 @@ def hosts(builder, tmp_path, base_tree):
         build.plan = plan.plan_build(
             engine,
             ["t:1"],
-            build_request.Request(**options),
-            path,
-            data=text.encode(),
+            build_request.BuildRequest(**options),
+            build_inputs.Inputs(path, data=text.encode()),
             progress=build_progress.Plain(build.lines.append),
         )
         if check:
@@ -193,7 +192,7 @@ def test_a_cache_that_lies(hosts, tmp_path):
 )
 def test_places_that_are_refused(text, said):
     with pytest.raises(errors.InvalidInput, match=said):
-        build_request.Request(cache_to=[text])
+        build_request.BuildRequest(cache_to=[text])
 
 
 def test_a_stage_without_cache(builder):

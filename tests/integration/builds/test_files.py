@@ -35,12 +35,12 @@ def test_an_ignore_file(builder, kind, name):
     from pycontainer.builds.plans import plan
 
     if kind == "zero":  # the link stays in the context, where no such file is
-        plan.plan_from(builder.engine, ["t:1"], build_request.Request(network="none"), context)
+        plan.plan_from(builder.engine, ["t:1"], build_request.BuildRequest(network="none"), context)
         return
     with pytest.raises(
         errors.InvalidInput, match="ignore.* a regular file of at most 1048576 bytes"
     ):
-        plan.plan_from(builder.engine, ["t:1"], build_request.Request(network="none"), context)
+        plan.plan_from(builder.engine, ["t:1"], build_request.BuildRequest(network="none"), context)
 
 
 @pytest.mark.parametrize("kind", ["fifo", "zero", "large"])

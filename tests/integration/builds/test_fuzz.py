@@ -10,7 +10,7 @@ import random
 import pytest
 from pycontainer import errors
 from pycontainer.builds.parse import build_request
-from pycontainer.builds.plans import plan
+from pycontainer.builds.plans import build_inputs, plan
 from support.scale import scaled
 
 from . import corpus
@@ -106,9 +106,8 @@ def test_damaged_containerfiles(builder, monkeypatch, seed):
             found = plan.plan_build(
                 builder.engine,
                 ["t:1"],
-                build_request.Request(network="none"),
-                path,
-                data=text.encode("utf-8", "replace"),
+                build_request.BuildRequest(network="none"),
+                build_inputs.Inputs(path, data=text.encode("utf-8", "replace")),
             )
             assert found.actions
             planned += 1

@@ -391,10 +391,11 @@ def test_a_killed_build_leaves_nothing_after_the_next_call(builder, engine, scra
         sys.path.insert(0, %r)
         import conftest
         from pycontainer.engine import Engine
-        from pycontainer.builds.plans import plan, request
+        from pycontainer.builds.parse import build_request
+        from pycontainer.builds.plans import build_inputs, plan
         with Engine(%r, %r) as engine:
-            plan.plan_build(engine, ["t:1"], request.Request(network="none"), None, data=b"FROM box:1\\nRUN echo 1 > /x\\n"
-                            b"RUN echo started; sleep %s").apply()
+            plan.plan_build(engine, ["t:1"], build_request.BuildRequest(network="none"), build_inputs.Inputs(data=b"FROM box:1\\nRUN echo 1 > /x\\n"
+                            b"RUN echo started; sleep %s")).apply()
     """) % (
         os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))),
         *scratch,

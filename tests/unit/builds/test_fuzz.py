@@ -8,8 +8,8 @@ import random
 
 import pytest
 from pycontainer.builds.parse import chmod, dockerignore, expansion, lines, mount_flags, stages
-from pycontainer.builds.placing import copy_add
 from pycontainer.builds.stage import stage_state
+from pycontainer.builds.steps import copy_add
 from pycontainer.errors import EngineError
 from support.scale import scaled
 

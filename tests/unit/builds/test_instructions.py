@@ -7,8 +7,8 @@ from __future__ import annotations
 import pytest
 from pycontainer import errors
 from pycontainer.builds.parse import expansion, instructions, lines, mount_flags, stages
-from pycontainer.builds.placing import copy_add
 from pycontainer.builds.stage import stage_state
+from pycontainer.builds.steps import copy_add
 
 
 def one(text):

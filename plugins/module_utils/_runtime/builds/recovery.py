@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 def recover(engine: Engine, kind: str, detail: dict[str, Any]) -> None:
     """Undo what an abandoned operation left; the engine calls it.
 
-    :param kind: ``build`` or ``build-step``. :param detail: what the operation wrote down: of a step, ``cgroup`` (its paths by
-        mount point) and ``ident`` (the holder of its network address).
+    :param kind: ``build`` or ``build-step``.
+    :param detail: what the operation wrote down: of a step, ``cgroup`` (its paths by mount point)
+        and ``ident`` (the holder of its network address).
     """
     if kind == "build-step":
         group = cgroups.Group.open(detail["cgroup"])

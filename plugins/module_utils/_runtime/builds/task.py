@@ -1,6 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the module ``image`` calls: what makes an image of something else than an image here, everything else where images are."""
+"""What the module ``image`` calls: what makes an image of something else than an image here,
+everything else where images are.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +11,21 @@ import os
 from .. import containers, delivery, images, units
 from ..errors import InvalidInput
 from .outputs.outputs import Output
-from .parse.build_request import Request, secret_of
+from .parse.build_request import BuildRequest, secret_of
 from .plans import build_results
 from .plans import plan as plans
 from .sources import context_fetch
 from .stage import change
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..engine import Engine
+    from ..reconcile import Plan
+    from .parse.build_request import Secret
+    from .plans.plan import BuildPlan
+
 
 # Options that belong to some sources only.
 _SOURCES = {
@@ -25,8 +37,8 @@ _SOURCES = {
 }
 
 
-def image(engine, params):
-    """The module ``image``: a plan."""
+def image(engine: Engine, params: dict[str, Any]) -> Plan:
+    """Plan what the module ``image`` is asked for. :raises InvalidInput: naming the option."""
     source = params["source"] if params["state"] == "present" else None
     for option, sources in _SOURCES.items():
         if params.get(option) and source not in sources:
@@ -37,7 +49,7 @@ def image(engine, params):
                 f"no {option} with {where}",
             )
     params = dict(params, platform=_platforms(params, source))
-    maker = {"container": commit, "squash": squash}.get(source)
+    maker = {"container": commit, "squash": squash}.get(source or "")
     if source == "build":
         plan = build(engine, params)
     elif maker is not None:
@@ -51,8 +63,11 @@ def image(engine, params):
     return plan
 
 
-def _platforms(params, source):
-    """``platform``: a text or None, for a build a list. :raises InvalidInput: for several where only one can be."""
+def _platforms(params: dict[str, Any], source: str | None) -> Any:
+    """Return ``platform``: a text or None, for a build a list.
+
+    :raises InvalidInput: for several where only one can be.
+    """
     given = params.get("platform") or []
     given = [given] if isinstance(given, str) else given
     if source == "build":
@@ -64,8 +79,8 @@ def _platforms(params, source):
     return given[0] if given else None
 
 
-def commit(engine, params):
-    """The plan of ``source: container``."""
+def commit(engine: Engine, params: dict[str, Any]) -> Any:
+    """Plan ``source: container``."""
     if not params.get("container"):
         raise InvalidInput("container", None, "the container, which source container needs")
     images.check_source(params, ("path", "config", "platform", "verify", "mirrors"), "container")
@@ -81,8 +96,8 @@ def commit(engine, params):
     )
 
 
-def squash(engine, params):
-    """The plan of ``source: squash``."""
+def squash(engine: Engine, params: dict[str, Any]) -> Any:
+    """Plan ``source: squash``."""
     images.check_source(
         params, ("path", "config", "comment", "platform", "verify", "mirrors"), "squash"
     )
@@ -99,8 +114,8 @@ def squash(engine, params):
         ) from None
 
 
-def build(engine, params):
-    """The plan of ``source: build``."""
+def build(engine: Engine, params: dict[str, Any]) -> Any:
+    """Plan ``source: build``."""
     options = {
         key: value for key, value in (params.get("build") or {}).items() if value is not None
     }
@@ -134,7 +149,7 @@ def build(engine, params):
         params.get("sign"),
     )
 
-    def make(names, platform, called):
+    def make(names: list[str], platform: str | None, called: str | None) -> BuildPlan:
         return plans.plan_from(
             engine,
             names,
@@ -148,28 +163,30 @@ def build(engine, params):
     return build_results.plan(engine, wish, make)
 
 
-def _request(params, options, platform):
-    return Request(
-        options.get("target"),
-        options.get("args"),
-        options.get("labels"),
-        bool(options.get("nocache")),
-        bool(options.get("pull")),
-        options.get("network"),
-        platform,
-        [_secret(entry) for entry in options.get("secrets") or ()],
-        options.get("ssh"),
-        options.get("etc_hosts"),
-        units.size(options["shm_size"], "build.shm_size") if options.get("shm_size") else None,
-        images.registries_of(params),
-        _limits(options),
-        options.get("nocache_filter") or (),
-        options.get("cache_from") or (),
-        options.get("cache_to") or (),
-        options.get("annotations"),
-        options.get("checks"),
-        options.get("allow") or (),
-        options.get("ignorefile"),
+def _request(params: dict[str, Any], options: dict[str, Any], platform: str | None) -> BuildRequest:
+    return BuildRequest(
+        target=options.get("target"),
+        args=options.get("args"),
+        labels=options.get("labels"),
+        nocache=bool(options.get("nocache")),
+        pull=bool(options.get("pull")),
+        network=options.get("network"),
+        platform=platform,
+        secrets=[_secret(entry) for entry in options.get("secrets") or ()],
+        ssh=options.get("ssh"),
+        extra_hosts=options.get("etc_hosts"),
+        shm_size=units.size(options["shm_size"], "build.shm_size")
+        if options.get("shm_size")
+        else None,
+        registries=images.registries_of(params),
+        limits=_limits(options),
+        nocache_stages=options.get("nocache_filter") or (),
+        cache_from=options.get("cache_from") or (),
+        cache_to=options.get("cache_to") or (),
+        annotations=options.get("annotations"),
+        checks=options.get("checks"),
+        allowed=options.get("allow") or (),
+        ignore_file=options.get("ignorefile"),
     )
 
 
@@ -187,8 +204,11 @@ LIMITS = (
 )
 
 
-def _limits(options):
-    """The options of a container that RUN's ones have, in normal form. :raises InvalidInput:"""
+def _limits(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of a container that RUN's ones have, in normal form.
+
+    :raises InvalidInput: for others.
+    """
     given = {
         name: value for name, value in (options.get("limits") or {}).items() if value is not None
     }
@@ -198,7 +218,7 @@ def _limits(options):
     return containers.definition(given) if given else {}
 
 
-def _secret(entry):
+def _secret(entry: dict[str, Any]) -> tuple[str, Secret]:
     kind = entry.get("type") or "file"
     given = {"file": entry.get("src"), "env": entry.get("env"), "value": entry.get("value")}
     if given[kind] is None:

@@ -1,9 +1,11 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The build cache of other hosts: read from and written to registries and directories (``--cache-from``, ``--cache-to``).
+"""The build cache of other hosts: read from and written to registries and directories
+(``--cache-from``, ``--cache-to``).
 
-A cache is an image: its layers are what the steps added, and its configuration has, under KEY, which step's key leads to which layer. With
-``type=inline`` the built image itself has that. Nothing is asked of a registry before a step is missing here.
+A cache is an image: its layers are what the steps added, and its configuration has, under KEY,
+which step's key leads to which layer. With ``type=inline`` the built image itself has that. Nothing
+is asked of a registry before a step is missing here.
 """
 
 from __future__ import annotations
@@ -18,38 +20,76 @@ from ...images.model import manifest
 from ...store import trees
 from ..parse.cache_flags import KEY, layout_digest
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import Any
+
+    from ...engine import Engine
+    from ...images import ImagePlan, Registries
+    from ...images.library.built import Layer, Made
+    from ...reconcile import Plan
+    from ..parse.cache_flags import CachePlace
+    from ..stage.stage_state import Platform, StepNote
+
+
 VERSION = 1
 
 
-def note(steps):
-    """What goes into a configuration under KEY. :param steps: ``[{"keys", "diff_id", "created"}]``."""
+def note(steps: Sequence[StepNote]) -> dict[str, Any]:
+    """Return what goes into a configuration under KEY: ``version``, and ``steps`` each once."""
     return {
         "version": VERSION,
         "steps": [step for index, step in enumerate(steps) if step not in steps[:index]],
     }
 
 
-class Imports:
-    """What caches from elsewhere know. :param places: [Place]. :param warn: called with a sentence for one that can't be read."""
+class ImportedStep:
+    """A step of a cache of elsewhere.
 
-    def __init__(self, engine, places, registries, warn):
+    ``diff_id``: what it added, or ""; ``created``: when; ``plan``: brings the cache's image here.
+    """
+
+    __slots__ = ("diff_id", "created", "plan")
+
+    def __init__(self, diff_id: str, created: str, plan: ImagePlan) -> None:
+        self.diff_id, self.created, self.plan = diff_id, created, plan
+
+
+class Imports:
+    """What caches from elsewhere know.
+
+    :param warn: called with a sentence for one that can't be read.
+    """
+
+    known: dict[str, ImportedStep] | None
+    brought: list[str]
+
+    def __init__(
+        self,
+        engine: Engine,
+        places: Sequence[CachePlace],
+        registries: Registries,
+        warn: Callable[[str], object],
+    ) -> None:
         self.engine, self.places, self.registries, self.warn = engine, places, registries, warn
         self.known, self.brought = None, []
 
-    def find(self, keys):
-        """``{"diff_id", "created", "plan"}`` of the step that one of ``keys`` leads to, or None."""
+    def find(self, keys: Iterable[str]) -> ImportedStep | None:
+        """Return the step that one of ``keys`` leads to, or None."""
         if not self.places:
             return None
-        if self.known is None:
-            self.known = {}
+        known = self.known
+        if known is None:
+            known = self.known = {}
             for place in self.places:
                 try:
-                    self._read(place)
+                    self._read(place, known)
                 except EngineError as error:
                     self.warn(f"the build cache {place.where} can't be read: {error}")
-        return next((self.known[key] for key in keys if key in self.known), None)
+        return next((known[key] for key in keys if key in known), None)
 
-    def _read(self, place):
+    def _read(self, place: CachePlace, known: dict[str, ImportedStep]) -> None:
         if place.kind == "local":
             plan = images.plan_load(self.engine, os.path.abspath(place.where))
         else:
@@ -73,12 +113,10 @@ class Imports:
         for step in found["steps"]:
             if self._is_step(step) and (not step["diff_id"] or step["diff_id"] in record["layers"]):
                 for key in step["keys"]:
-                    self.known.setdefault(
-                        key, {"diff_id": step["diff_id"], "created": step["created"], "plan": plan}
-                    )
+                    known.setdefault(key, ImportedStep(step["diff_id"], step["created"], plan))
 
     @staticmethod
-    def _is_step(step):
+    def _is_step(step: Any) -> bool:
         return (
             isinstance(step, dict)
             and isinstance(step.get("keys"), list)
@@ -88,19 +126,26 @@ class Imports:
             )
         )
 
-    def layer(self, found, fetch):
-        """The built.Layer of what :meth:`find` found. :param fetch: whether it is brought here; else one without a path stands for it."""
-        layer = built.known(self.engine, found["diff_id"])
+    def layer(self, found: ImportedStep, fetch: bool) -> Layer:
+        """Return the layer of a step.
+
+        :param fetch: whether it is brought here; else one without a path stands for it.
+        """
+        layer = built.known(self.engine, found.diff_id)
         if layer is None and not fetch:
-            return built.Layer(found["diff_id"], None)
+            return built.Layer(found.diff_id, None)
         if layer is None:
-            found["plan"].apply()
-            self.brought.append(found["plan"].image)
-            layer = built.known(self.engine, found["diff_id"])
+            found.plan.apply()
+            self.brought.append(found.plan.image)
+            layer = built.known(self.engine, found.diff_id)
         return layer
 
-    def clear(self, kept):
-        """Remove the caches' own images; the layers that were used stay with the images that have them. ``kept``: an id that stays."""
+    def clear(self, kept: str) -> None:
+        """Remove the caches' own images; the layers that were used stay with the images that have
+        them.
+
+        :param kept: an id that stays.
+        """
         for ident in self.brought:
             if (
                 ident != kept
@@ -112,9 +157,14 @@ class Imports:
 
 
 class Export:
-    """A cache that is to be written. :param steps: of all its stages, as for :func:`note`; their layers are in the store."""
+    """A cache that is to be written.
 
-    def __init__(self, engine, place, steps, platform):
+    :param steps: of all its stages; their layers are in the store.
+    """
+
+    def __init__(
+        self, engine: Engine, place: CachePlace, steps: Sequence[StepNote], platform: Platform
+    ) -> None:
         self.engine, self.place = engine, place
         found = note(steps)
         self.layers = [
@@ -135,7 +185,7 @@ class Export:
             json.dumps(body, separators=(",", ":"), sort_keys=True).encode(), self.layers
         )
 
-    def plan(self, plan, registries):
+    def plan(self, plan: Plan, registries: Registries) -> None:
         """Add to ``plan`` that it is written, unless it is there."""
         title = f"export the build cache to {self.place.where}"
         if self.place.kind == "local":
@@ -153,7 +203,8 @@ class Export:
                 lambda: self.write(registries),
             )
 
-    def write(self, registries):
+    def write(self, registries: Registries) -> None:
+        """Write it to its place. :raises EngineError: where it can't be written."""
         if self.place.kind == "local":
             _write(self.engine, os.path.abspath(self.place.where), self.made)
             return
@@ -168,8 +219,8 @@ class Export:
             images.remove(self.engine, self.made.id)
 
 
-def _write(engine, directory, made):
-    """An OCI layout, whole or not at all (image-spec, image-layout.md)."""
+def _write(engine: Engine, directory: str, made: Made) -> None:
+    """Write an OCI layout, whole or not at all (OCI image-spec, image-layout.md)."""
     new = directory + ".new-%d" % os.getpid()
     os.makedirs(os.path.join(new, "blobs", "sha256"))
     try:
@@ -200,7 +251,7 @@ def _write(engine, directory, made):
             trees.remove(path)
 
 
-def _file(path, pieces):
+def _file(path: str, pieces: Iterable[bytes]) -> None:
     with open(path, "xb") as file:
         for piece in pieces:
             file.write(piece)

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How far the cache leads."""
+"""The end of what the build cache knows."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from ...untrusted.text import without_userinfo
 
 
 class CacheMiss(Exception):
-    """The first step that is not in the cache. ``action``: what is to be done, as a sentence; ``step``: "3/7"; ``line``."""
+    """The first step that is not in the cache.
 
-    def __init__(self, action, step="", line=0):
+    ``action``: what is to be done, as a sentence; ``step``: "3/7"; ``line``: of the file.
+    """
+
+    def __init__(self, action: str, step: str = "", line: int = 0) -> None:
         action = without_userinfo(action)
         super().__init__(action)
         self.action, self.step, self.line = action, step, line

@@ -1,6 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What builds keep on a host besides images: the directories of ``RUN --mount=type=cache``, and digests of contexts' files."""
+"""What builds keep on a host besides images: the directories of ``RUN --mount=type=cache``, and
+digests of contexts' files.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,15 @@ from ...reconcile import Plan
 from ...store import trees
 from ...untrusted import trees as walks
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ...engine import Engine
 
-def directory(engine, name):
-    """Where the cache ``name`` is: ``data`` in it is mounted, the file ``id`` has the name, which is its lock's too."""
+
+def directory(engine: Engine, name: str) -> str:
+    """Return where the cache ``name`` is: ``data`` in it is mounted, the file ``id`` has the name,
+    which is its lock's too.
+    """
     return os.path.join(
         engine.paths.data,
         "build",
@@ -22,8 +30,8 @@ def directory(engine, name):
     )
 
 
-def listing(engine):
-    """``[(name, directory)]`` of all caches, by name."""
+def listing(engine: Engine) -> list[tuple[str, str]]:
+    """Return name and directory of all caches, by name."""
     top, found = os.path.join(engine.paths.data, "build", "cache"), []
     for entry in os.listdir(top) if os.path.isdir(top) else ():
         with open(
@@ -33,17 +41,22 @@ def listing(engine):
     return sorted(found)
 
 
-def size(path):
-    """Bytes of all files in a tree."""
+def size(path: str) -> int:
+    """Return the bytes of all files in a tree."""
     return sum(entry.status.st_size for entry in walks.walk(path) if not entry.is_directory())
 
 
-def plan_prune(engine):
-    """Remove the caches that no build uses at this moment, and what is remembered of contexts. Facts: ``caches``, ``space_reclaimed``."""
-    freed, gone = [], []
+def plan_prune(engine: Engine) -> Plan:
+    """Plan to remove the caches that no build uses at this moment, and what is remembered of
+    contexts.
+
+    :returns: a plan with the facts ``caches`` (names) and ``space_reclaimed`` (bytes).
+    """
+    freed: list[int] = []
+    gone: list[str] = []
     plan = Plan("build caches", lambda: {"caches": gone, "space_reclaimed": sum(freed)})
 
-    def remove(name, path):
+    def remove(name: str, path: str) -> None:
         with engine.locks.hold("build-cache", name):
             freed.append(size(path))
             trees.remove(path)

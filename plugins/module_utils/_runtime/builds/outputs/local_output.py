@@ -1,9 +1,11 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The files of an image in a directory of the host: what of them is not there as in the image, and how they come there.
+"""The files of an image in a directory of the host (``--output type=local``): what is not there as
+in the image, and how it comes there.
 
-Times do not count, and what the directory has beside them stays. Devices, set-id files and file capabilities are the image's and not the host's: they come
-there only when they are asked for (``privileged``).
+Times do not count, and what the directory has beside them stays. Devices, set-id files and file
+capabilities are the image's and not the host's: they come there only when they are asked for
+(``privileged``).
 """
 
 from __future__ import annotations
@@ -17,12 +19,22 @@ from ..parse.expansion import Trouble
 from ..trees import source_tree
 from ..trees.placer import Placer, harmless, is_device
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..trees.source_tree import Entry
+
+
 SHOWN = 3  # names in a sentence
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
-def write(seen, directory, privileged=False):
-    """:param seen: descriptor of the image's files. :param directory: an existing one."""
+def write(seen: int, directory: str, privileged: bool = False) -> None:
+    """Copy the image's files.
+
+    :param seen: descriptor of them.
+    :param directory: an existing one.
+    :raises Trouble: where something is in the way.
+    """
     tree = source_tree.Tree(os.dup(seen), "the image")
     top = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     placer = Placer(top, follow=False, privileged=privileged)
@@ -33,11 +45,15 @@ def write(seen, directory, privileged=False):
         tree.close()
 
 
-def different(seen, directory, privileged=False):
-    """``({path: "missing" or "different"}, lost)``: what is not in ``directory`` as in the image, a directory before what is in it; and what of the image does
-    not come there, as sentences.
+def different(
+    seen: int, directory: str, privileged: bool = False
+) -> tuple[dict[str, str], list[str]]:
+    """Compare the image's files with a directory.
 
-    :raises Trouble: where a directory is in the place of a file, or something else in that of a directory.
+    :returns: ``{path: "missing" or "different"}`` of what is not there as in the image, a directory
+        before what is in it; and what of the image does not come there, as sentences.
+    :raises Trouble: where a directory is in the place of a file, or something else in that of a
+        directory.
     """
     found, tree, devices, lessened = {}, source_tree.Tree(os.dup(seen), "the image"), [], []
     try:
@@ -87,13 +103,13 @@ def different(seen, directory, privileged=False):
     ]
 
 
-def _first(names):
+def _first(names: list[str]) -> str:
     return ", ".join(printable(name, 100) for name in names[:SHOWN]) + (
         " and %d more" % (len(names) - SHOWN) if len(names) > SHOWN else ""
     )
 
 
-def _is_privileged(entry):
+def _is_privileged(entry: Entry) -> bool:
     if not stat.S_ISREG(entry.status.st_mode):
         return False
     if stat.S_IMODE(entry.status.st_mode) != harmless(stat.S_IMODE(entry.status.st_mode)):
@@ -106,14 +122,14 @@ def _is_privileged(entry):
         return False
 
 
-def _status(path):
+def _status(path: str) -> os.stat_result | None:
     try:
         return os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
 
 
-def _same(entry, there, path, privileged):
+def _same(entry: Entry, there: os.stat_result, path: str, privileged: bool) -> bool:
     status = entry.status
     mode = status.st_mode
     if stat.S_ISREG(mode) and not privileged:
@@ -127,7 +143,7 @@ def _same(entry, there, path, privileged):
     return status.st_size == there.st_size and _content_is(entry, path, privileged)
 
 
-def _content_is(entry, path, privileged):
+def _content_is(entry: Entry, path: str, privileged: bool) -> bool:
     ours, theirs = entry.open(), os.open(path, _FILE)
     try:
         return same_file.same(ours, theirs, privileged)

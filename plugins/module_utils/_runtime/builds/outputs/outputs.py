@@ -1,8 +1,9 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a build gives out beside the image in the store (``--output``): its files, or an archive that other engines read.
+"""What a build gives out beside the image in the store (``--output``): its files, or an archive
+that other engines read.
 
-What is there already counts: a :class:`Plan` has a change only where something would be written.
+What is there already counts: a plan has a change only where something would be written.
 """
 
 from __future__ import annotations
@@ -17,6 +18,14 @@ from ...reconcile import Plan
 from ...untrusted import files
 from . import local_output
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any, BinaryIO
+
+    from ...engine import Engine
+
+
 KNOWN = {
     "local": ("dest", "privileged"),
     "tar": ("dest",),
@@ -30,11 +39,30 @@ SHOWN = 100  # names of files that a plan's difference has at most
 
 
 class Output:
-    """``kind``: a key of KNOWN; ``dest``: a path, or ``-`` for standard output; ``names``: for the image; ``push``; ``directory``: whether an OCI
-    layout is one; ``privileged``: whether a directory is given devices, set-id files and file capabilities; ``option``: what it was given as."""
+    """One output.
 
-    def __init__(self, text):
-        """:param text: ``type=oci,dest=FILE`` and so on, a directory alone, or ``-``. :raises InvalidInput:"""
+    :ivar kind: a key of KNOWN.
+    :ivar dest: a path, or ``-`` for standard output.
+    :ivar names: for the image.
+    :ivar push: whether they are pushed.
+    :ivar directory: whether an OCI layout is one.
+    :ivar privileged: whether a directory is given devices, set-id files and file capabilities.
+    :ivar option: what it was given as.
+    """
+
+    option: str
+    kind: str
+    dest: str
+    names: list[str]
+    push: bool
+    directory: bool
+    privileged: bool
+
+    def __init__(self, text: str) -> None:
+        """Read a flag's value: ``type=oci,dest=FILE`` and so on, a directory alone, or ``-``.
+
+        :raises InvalidInput: for another.
+        """
         written = text
         if "=" not in text:
             text = f"type={'tar' if text == '-' else 'local'},dest={text}"
@@ -43,10 +71,11 @@ class Output:
         self._take(dict(given, name=names), "output", written)
 
     @classmethod
-    def of_options(cls, options):
-        """An entry of the module's ``outputs``: ``{"type", "dest", "name": [...], "tar", "push"}``, None for what is not given.
+    def of_options(cls, options: Mapping[str, Any]) -> Output:
+        """Read an entry of the module's ``outputs``: ``{"type", "dest", "name": [...], "tar",
+        "push"}``, None for what is not given.
 
-        :raises InvalidInput:
+        :raises InvalidInput: naming ``build.outputs``.
         """
         found, given = (
             cls.__new__(cls),
@@ -62,7 +91,7 @@ class Output:
             )
         return found
 
-    def _take(self, given, option, shown):
+    def _take(self, given: dict[str, Any], option: str, shown: Any) -> None:
         given, self.option = {key: value for key, value in given.items() if value != []}, option
         self.kind = given.pop("type", "")
         if self.kind not in KNOWN:
@@ -82,17 +111,20 @@ class Output:
             raise InvalidInput(option, shown, f"with type={self.kind}: dest=...")
 
     @property
-    def form(self):
+    def form(self) -> str:
         """Of an archive or layout, as :func:`images.plan_save` calls it."""
         return "oci-dir" if self.directory else FORMS[self.kind]
 
     @property
-    def is_image(self):
+    def is_image(self) -> bool:
         """Whether it is about the image's names alone."""
         return "dest" not in KNOWN[self.kind]
 
-    def check(self):
-        """:raises InvalidInput: where the place can't take it, before anything is built."""
+    def check(self) -> None:
+        """Check that the place can take it, before anything is built.
+
+        :raises InvalidInput: where it can't.
+        """
         if self.kind == "local" and os.path.lexists(self.dest) and not os.path.isdir(self.dest):
             raise InvalidInput(
                 self.option, self.dest, "a directory, or a path where one can be made"
@@ -110,17 +142,18 @@ class Output:
                     f"a path in a directory that exists; there is no {parent}",
                 )
 
-    def action(self, shown):
-        """What is done, as a sentence. :param shown: what the image is called."""
+    def action(self, shown: str) -> str:
+        """Return what is done, as a sentence. :param shown: what the image is called."""
         if self.kind == "local":
             return f"write the files of image {shown} to {self.dest}"
         if self.kind == "tar":
             return f"write the files of image {shown} to the archive {self.dest}"
         return f"save image {shown} to {self.dest}"
 
-    def plan(self, engine, record, names, shown):
-        """Have what is asked for at ``dest``. :param record: an image of the store. :param names: full references that it has.
+    def plan(self, engine: Engine, record: dict[str, Any], names: list[str], shown: str) -> Plan:
+        """Plan to have what is asked for at ``dest``.
 
+        :param record: of an image of the store. :param names: full references that it has.
         :raises InvalidInput, Trouble: where it can't be put there.
         """
         self.check()
@@ -164,8 +197,14 @@ class Output:
                 )
         return plan
 
-    def write(self, engine, record, names, stdout):
-        """Give out an image of the store. :param names: full references that it has. :param stdout: a binary file."""
+    def write(
+        self, engine: Engine, record: dict[str, Any], names: list[str], stdout: BinaryIO | None
+    ) -> None:
+        """Give out an image of the store.
+
+        :param names: full references that it has.
+        :param stdout: for ``-``.
+        """
         if self.kind == "local":
             self._local(engine, record)
         elif self.kind == "tar":
@@ -178,16 +217,15 @@ class Output:
                 engine, self._chosen(record, names), os.path.abspath(self.dest), self.form
             ).apply()
 
-    def _local(self, engine, record):
+    def _local(self, engine: Engine, record: dict[str, Any]) -> None:
         os.makedirs(self.dest, exist_ok=True)
         with View(engine, record) as seen:
-            local_output.different(
-                seen.fd, self.dest, self.privileged
-            )  # raises where a file can't take the place of what is there, before anything is written
+            # raises where a file can't take the place of what is there, before anything is written
+            local_output.different(seen.fd, self.dest, self.privileged)
             local_output.write(seen.fd, self.dest, self.privileged)
 
-    def _tar_is(self, engine, record):
-        """Whether the file at ``dest`` is byte for byte what would be written."""
+    def _tar_is(self, engine: Engine, record: dict[str, Any]) -> bool:
+        """Tell whether the file at ``dest`` is byte for byte what would be written."""
         if not os.path.isfile(self.dest):
             return False
         with (
@@ -198,32 +236,35 @@ class Output:
                 file.read(len(piece)) == bytes(piece) for piece in seen.archive()
             ) and not file.read(1)
 
-    def _chosen(self, record, names):
+    def _chosen(
+        self, record: dict[str, Any], names: list[str]
+    ) -> list[tuple[dict[str, Any], list[str]]]:
         return [(record, [images.tagged(name).tagged for name in self.names] or names)]
 
-    def _put(self, stdout, pieces):
-        """All of ``pieces`` to standard output, or into a file that appears whole."""
+    def _put(self, stdout: BinaryIO | None, pieces: Iterable[bytes]) -> None:
+        """Write all of ``pieces`` to standard output, or into a file that appears whole."""
         if self.dest != "-":
             images.write_archive(self.dest, pieces)
             return
+        assert stdout is not None  # the command's; a task's outputs have paths
         for piece in pieces:
             stdout.write(piece)
         stdout.flush()
 
 
 class View:
-    """An image's files, read-only: ``fd`` is open on them while the block lasts."""
+    """An image's files, read-only: ``fd`` is open on them in a ``with`` block."""
 
-    def __init__(self, engine, record):
+    def __init__(self, engine: Engine, record: dict[str, Any]) -> None:
         paths = images.layer_paths(engine, record["id"])
         self.fd = overlay.overlay(paths) if paths else mounts.new_fs("tmpfs", {"mode": "755"})
 
-    def __enter__(self):
+    def __enter__(self) -> View:
         return self
 
-    def __exit__(self, *_exception):
+    def __exit__(self, *_exception: object) -> None:
         os.close(self.fd)
 
-    def archive(self):
-        """The pieces of a tar archive of all files."""
+    def archive(self) -> Iterable[bytes]:
+        """Return the pieces of a tar archive of all files."""
         return difference.archive("/proc/self/fd/%d/." % self.fd)

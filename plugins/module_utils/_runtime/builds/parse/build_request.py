@@ -1,6 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a build is asked for, checked: the options of the module and the flags of the command in one form."""
+"""What a build is asked for, checked: the options of the module and the flags of the command in one
+form.
+"""
 
 from __future__ import annotations
 
@@ -31,17 +33,23 @@ LARGEST = 1 << 20  # bytes of a secret
 ENTITLEMENTS = ("network.host", "security.insecure")
 
 
-class Request:
+class BuildRequest:
     """What a build is asked for.
 
-    :ivar target: the stage to build; None for the last. :ivar build_args, labels, annotations: ``{name: text}``.
-    :ivar nocache: whether no step is taken from the cache. :ivar nocache_stages: those of which none is, in small letters.
-    :ivar pull: whether base images are asked for again. :ivar platform: ``os/architecture[/variant]``, or None for the host's.
+    :ivar target: the stage to build; None for the last.
+    :ivar build_args, labels, annotations: ``{name: text}``.
+    :ivar nocache: whether no step is taken from the cache.
+    :ivar nocache_stages: those of which none is, in small letters.
+    :ivar pull: whether base images are asked for again.
+    :ivar platform: ``os/architecture[/variant]``, or None for the host's.
     :ivar epoch: SOURCE_DATE_EPOCH in seconds, or None. :ivar network: default, none or host.
     :ivar secrets: ``{id: what returns its bytes}``. :ivar ssh: ``{id: path of an agent's socket}``.
-    :ivar extra_hosts: ``{name: address}``. :ivar shm_size: bytes, or None. :ivar hostname: of RUN's containers, or None.
+    :ivar extra_hosts: ``{name: address}``.
+    :ivar shm_size: bytes, or None.
+    :ivar hostname: of RUN's containers, or None.
     :ivar limits: options of a container (``memory``, ``ulimits`` ...) for RUN.
-    :ivar checks: what broken rules (stage/build_checks.py) are: ignore, warn or error. :ivar allowed: of ENTITLEMENTS.
+    :ivar checks: what broken rules (stage/build_checks.py) are: ignore, warn or error.
+    :ivar allowed: of ENTITLEMENTS.
     :ivar ignore_file: path of a file in the place of the context's .dockerignore, or None.
     """
 
@@ -66,6 +74,7 @@ class Request:
 
     def __init__(
         self,
+        *,
         target: str | None = None,
         args: Mapping[str, Any] | None = None,
         labels: Mapping[str, Any] | None = None,
@@ -89,8 +98,10 @@ class Request:
     ) -> None:
         """Check what was asked for.
 
-        :param secrets: ``[(id, what returns its bytes)]``. :param limits: as the module container has them.
-        :param cache_from, cache_to: texts, see parse/cache_flags.py. :raises InvalidInput: naming the option.
+        :param secrets: ``[(id, what returns its bytes)]``.
+        :param limits: as the module container has them.
+        :param cache_from, cache_to: texts, see parse/cache_flags.py.
+        :raises InvalidInput: naming the option.
         """
         self.target, self.nocache, self.pull, self.platform = target, nocache, pull, platform
         manifest.parse_platform(platform)
@@ -123,13 +134,20 @@ class Request:
         self.set_epoch(self.build_args.get("SOURCE_DATE_EPOCH"))
 
     def set_epoch(self, text: str | None) -> None:
-        """Set the latest time that is kept. :param text: seconds since 1970; None and "" for none. :raises InvalidInput: for another text."""
+        """Set the latest time that is kept.
+
+        :param text: seconds since 1970; None and "" for none.
+        :raises InvalidInput: for another text.
+        """
         if text and not re.fullmatch("[0-9]{1,11}", text):
             raise InvalidInput("SOURCE_DATE_EPOCH", text, "seconds since 1970")
         self.epoch = int(text) if text else None
 
     def check_allowed(self, instruction: Instruction) -> None:
-        """Check that a RUN wants nothing that this build is not allowed. :raises Trouble: where it does."""
+        """Check that a RUN wants nothing that this build is not allowed.
+
+        :raises Trouble: where it does.
+        """
         if instruction.name != "RUN":
             return
         if (
@@ -151,18 +169,10 @@ class Request:
                 "the network host of the build allows it"
             )
 
-    def run_options(self, network: str | None = None) -> dict[str, Any]:
-        """What RUN needs of it."""
-        return {
-            "network": network or self.network,
-            "extra_hosts": self.extra_hosts,
-            "shm_size": self.shm_size,
-            "hostname": self.hostname,
-            "limits": self.limits,
-            "secrets": self.secrets,
-            "ssh": self.ssh,
-            "cache_namespace": self.build_args.get("BUILDKIT_CACHE_MOUNT_NS", ""),
-        }
+    @property
+    def cache_namespace(self) -> str:
+        """What the ids of ``RUN --mount=type=cache`` begin with."""
+        return self.build_args.get("BUILDKIT_CACHE_MOUNT_NS", "")
 
 
 def _places(
@@ -175,7 +185,10 @@ def _places(
 
 
 def _annotations(values: Mapping[str, Any] | None) -> dict[str, str]:
-    """Read ``{name: text}``; a name may have ``manifest:`` before it, as docker writes them. :raises InvalidInput: for others."""
+    """Read ``{name: text}``; a name may have ``manifest:`` before it, as docker writes them.
+
+    :raises InvalidInput: for others.
+    """
     found = {}
     for key, value in _texts(values, "annotations").items():
         kind, colon, name = key.partition(":")
@@ -200,9 +213,11 @@ def secret_of(
     variable: str | None = None,
     value: str | None = None,
 ) -> tuple[str, Secret]:
-    """Return the id of a secret and what reads it, from a file, a variable of the environment, or a text.
+    """Return the id of a secret and what reads it, from a file, a variable of the environment, or a
+    text.
 
-    Where none is given, the variable of that name, else the file. :raises InvalidInput: where it is not there.
+    Where none is given, the variable of that name, else the file.
+    :raises InvalidInput: where it is not there.
     """
     if not ident:
         raise InvalidInput("secrets.id", ident, "a name")

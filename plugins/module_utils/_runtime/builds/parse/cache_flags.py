@@ -1,8 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``--cache-from`` and ``--cache-to`` (the options ``cache_from`` and ``cache_to``), read and checked.
+"""``--cache-from`` and ``--cache-to`` (the options ``cache_from`` and ``cache_to``), read and
+checked.
 
-Source: Docker's documentation, "Cache storage backends"; ``registry``, ``local`` and ``inline`` are known here.
+Source: Docker's documentation, "Cache storage backends"; ``registry``, ``local`` and ``inline`` are
+known here.
 """
 
 from __future__ import annotations
@@ -39,7 +41,8 @@ class CachePlace:
     def __init__(self, text: str, option: str, known: Mapping[str, Sequence[str]]) -> None:
         """Read a flag's value.
 
-        :param text: ``type=registry,ref=...`` or a reference alone. :param known: the types, and which fields each has.
+        :param text: ``type=registry,ref=...`` or a reference alone.
+        :param known: the types, and which fields each has.
         :raises InvalidInput: naming ``option``.
         """
         given = (
@@ -75,7 +78,8 @@ def source(text: str, option: str = "cache_from") -> CachePlace:
 def target(text: str, option: str = "cache_to") -> CachePlace:
     """Read a value of ``--cache-to``.
 
-    :raises InvalidInput: also for a directory that holds something else, for what is there is replaced.
+    :raises InvalidInput: also for a directory that holds something else, for what is there is
+        replaced.
     """
     place = CachePlace(text, option, _TO)
     if place.kind == "local" and os.path.lexists(place.where) and not _is_replaced(place.where):

@@ -42,7 +42,9 @@ def component(pattern: str) -> Pattern:
 
 
 def clean(path: str) -> str:
-    """Return a pattern or path without ``.``, doubled slashes and ``..`` that go back; as Go's path.Clean, relative."""
+    """Return a pattern or path without ``.``, doubled slashes and ``..`` that go back; as Go's
+    path.Clean, relative.
+    """
     parts: list[str] = []
     for part in path.split("/"):
         if part == ".." and parts and parts[-1] != "..":
@@ -53,9 +55,11 @@ def clean(path: str) -> str:
 
 
 class Ignore:
-    """The patterns of a .dockerignore: the last that matches a path, or a directory above it, decides.
+    """The patterns of a .dockerignore: the last that matches a path, or a directory above it,
+    decides.
 
-    :param lines: the patterns, in order. :param rooted: whether a leading slash says nothing; else a pattern with one matches nothing.
+    :param lines: the patterns, in order.
+    :param rooted: whether a leading slash says nothing; else a pattern with one matches nothing.
     :ivar takes_back: whether some pattern takes back (``!``). :raises Trouble: for a malformed one.
     """
 
@@ -64,7 +68,8 @@ class Ignore:
 
     def __init__(self, lines: Iterable[str], rooted: bool = True) -> None:
         self.rules = []  # (whether it takes back, untrusted.patterns.Pattern)
-        self._beginnings = []  # of what is taken back: the patterns of its components, or None for anything
+        # of what is taken back: the patterns of its components, or None for anything
+        self._beginnings = []
         for line in lines:
             pattern = line.strip()
             if not pattern or line.startswith("#") or pattern.startswith("/") and not rooted:
@@ -107,7 +112,7 @@ class Ignore:
         return left_out, matched
 
     def may_hold(self, directory: str) -> bool:
-        """Tell whether something below an ignored directory can be taken back by a ``!`` pattern."""
+        """Tell whether a ``!`` pattern can take back something below an ignored directory."""
         names = directory.split("/")
         return any(
             parts is None

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Words of a Containerfile: quotes, escapes and ``$variables`` of an instruction's arguments.
 
-The rules are those of BuildKit's front end (Dockerfile reference, "Environment replacement"): a shell's words without
-commands. Single quotes keep everything, double quotes keep blanks, the escape character keeps the next character.
+The rules are those of BuildKit's front end (Dockerfile reference, "Environment replacement"): a
+shell's words without commands. Single quotes keep everything, double quotes keep blanks, the escape
+character keeps the next character.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ MAX_WORDS = 16 << 20  # and to all words of one reader
 
 
 class Trouble(EngineError):
-    """What a build can't do, as a sentence; whoever knows the line of the Containerfile names it too."""
+    """What a build can't do, as a sentence; whoever knows the line of the Containerfile names it
+    too.
+    """
 
 
 class Lexer:
@@ -46,11 +49,18 @@ class Lexer:
         self.added = 0
 
     def word(self, text: str, values: Mapping[str, str]) -> str:
-        """Read ``text`` as one word, blanks and all. :param values: ``{name: value}``. :raises Trouble: for one that can't be read."""
+        """Read ``text`` as one word, blanks and all.
+
+        :param values: ``{name: value}``.
+        :raises Trouble: for one that can't be read.
+        """
         return _Scan(self, text, values).whole()[0]
 
     def words(self, text: str, values: Mapping[str, str]) -> list[str]:
-        """Split ``text`` at blanks that are not quoted, those of variables' values too. :raises Trouble: for what can't be read."""
+        """Split ``text`` at blanks that are not quoted, those of variables' values too.
+
+        :raises Trouble: for what can't be read.
+        """
         return _Scan(self, text, values).whole()[1]
 
 
@@ -201,13 +211,16 @@ class _Scan:
                 character = self.next()
             out.append(character)
 
-    # --------------------------------------------------------------------------------------------------------- variables
+    # ------------------------------------------------------------------------------------ variables
 
     def value(self, name: str) -> str | None:
         return self.values.get(name)
 
     def counted(self, value: str) -> str:
-        """Return the value of a variable that becomes a part of the word. :raises Trouble: where that grows too long."""
+        """Return the value of a variable that becomes a part of the word.
+
+        :raises Trouble: where that grows too long.
+        """
         self.added += len(value)
         self.lexer.added += len(value)
         if self.added > MAX_WORD:
@@ -247,7 +260,7 @@ class _Scan:
         return self.counted(result)
 
     def braces(self, name: str) -> str | None:
-        """Read what follows ``${name``: what it stands for; None for what is unset and left alone."""
+        """Read what follows ``${name``. :returns: its value; None for what is unset and stays."""
         value, modifier = self.value(name), self.next()
         if not modifier:
             raise Trouble("syntax error: missing '}'")
@@ -318,7 +331,9 @@ def trimmed(value: str, pattern: str, at_end: bool, longest: bool) -> str:
 
 
 def split(text: str, escape: str = "\\") -> list[str]:
-    """Split ``text`` at blanks that are neither quoted nor escaped; quotes and escapes stay as they are written."""
+    """Split ``text`` at blanks that are neither quoted nor escaped; quotes and escapes stay as they
+    are written.
+    """
     found, word, quote, at = [], [], "", 0
     while at < len(text):
         character = text[at]

@@ -1,6 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Instructions of a Containerfile, checked one by one: flags, forms, numbers of arguments. Variables are not expanded yet.
+"""Instructions of a Containerfile, checked one by one: flags, forms, numbers of arguments.
+
+Variables are not expanded yet.
 
 Source: the Dockerfile reference, instruction by instruction.
 """
@@ -78,11 +80,16 @@ _STAGE_NAME = re.compile(r"[a-z][a-z0-9-_.]*")
 class Instruction:
     """One instruction.
 
-    :ivar name: in capitals. :ivar flags: ``{name: value}``: a string, a bool of a switch, or a list of strings.
-    :ivar args: by instruction: words; ``[(key, value)]`` of ENV, LABEL and ARG (value None: no ``=``); one string of USER, WORKDIR and the like.
-    :ivar exec_form: whether RUN, CMD, ENTRYPOINT was a JSON list. :ivar rest: the arguments as written.
-    :ivar line, end: numbers of its first and last line, from 1. :ivar trigger: of ONBUILD, the instruction that it holds.
-    :ivar written, comments, gap, original: as of :class:`lines.Raw`. :ivar old_form: whether ENV or LABEL has a blank for the ``=``.
+    :ivar name: in capitals.
+    :ivar flags: ``{name: value}``: a string, a bool of a switch, or a list of strings.
+    :ivar args: by instruction: words; ``[(key, value)]`` of ENV, LABEL and ARG (value None: no
+        ``=``); one string of USER, WORKDIR and the like.
+    :ivar exec_form: whether RUN, CMD, ENTRYPOINT was a JSON list.
+    :ivar rest: the arguments as written.
+    :ivar line, end: numbers of its first and last line, from 1.
+    :ivar trigger: of ONBUILD, the instruction that it holds.
+    :ivar written, comments, gap, original: as of :class:`lines.Raw`.
+    :ivar old_form: whether ENV or LABEL has a blank for the ``=``.
     """
 
     name: str
@@ -114,7 +121,9 @@ class Instruction:
 
     @property
     def title(self) -> str:
-        """The instruction on one line, as progress and errors show it: without passwords of addresses."""
+        """The instruction on one line, as progress and errors show it: without passwords of
+        addresses.
+        """
         flags = "".join(
             " --%s%s" % (name, "" if value is True else "=%s" % value)
             for name, values in self.flags.items()
@@ -170,11 +179,12 @@ def _flags(raw: Raw) -> dict[str, Any]:
     return found
 
 
-# ------------------------------------------------------------------------------------------------------------ arguments
+# ---------------------------------------------------------------------------------------- arguments
 
 
 def json_words(text: str) -> list[str] | None:
-    """Return the list of strings that ``text`` begins with in JSON, or None where it is something else.
+    """Return the list of strings that ``text`` begins with in JSON, or None where it is something
+    else.
 
     :raises Trouble: for a JSON list of other things.
     """
@@ -287,7 +297,10 @@ def _list(instruction: Instruction, _escape: str) -> None:
 
 
 def _files(instruction: Instruction, _escape: str) -> None:
-    """COPY and ADD: sources and a destination. Every blank ends a word: names with blanks need the JSON form."""
+    """COPY and ADD: sources and a destination.
+
+    Every blank ends a word: names with blanks need the JSON form.
+    """
     listed = json_words(instruction.rest)
     instruction.args = listed if listed is not None else instruction.rest.split()
     if len(instruction.args) < 2:

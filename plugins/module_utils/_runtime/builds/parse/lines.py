@@ -1,6 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A Containerfile's text into instructions: directives, comments, continued lines, heredocs. Nothing is expanded here.
+"""A Containerfile's text into instructions: directives, comments, continued lines, heredocs.
+
+Nothing is expanded here.
 
 Source: the Dockerfile reference ("Format", "Parser directives", "Here-documents").
 """
@@ -29,7 +31,10 @@ _HEREDOC = re.compile(r"(\d*)<<(-?)\s*([^<]*)$")
 
 
 class BadFile(EngineError):
-    """A Containerfile that can't be read. ``line``: the number of the line, from 1; ``message``: the sentence without file and line."""
+    """A Containerfile that can't be read.
+
+    ``line``: the number of the line, from 1; ``message``: the sentence without file and line.
+    """
 
     line: int
     message: str
@@ -42,7 +47,9 @@ class BadFile(EngineError):
 class Heredoc:
     """A here-document of RUN, COPY or ADD.
 
-    :ivar name: its delimiter. :ivar content: as written. :ivar expand: whether variables in it stand for their values.
+    :ivar name: its delimiter.
+    :ivar content: as written.
+    :ivar expand: whether variables in it stand for their values.
     :ivar tabs: whether leading tabs go (``<<-``).
     """
 
@@ -58,9 +65,14 @@ class Heredoc:
 class Raw:
     """One instruction as written.
 
-    :ivar name: in capitals. :ivar rest: what follows name and flags, on one line. :ivar flags: in their order; value None where
-        there is no ``=``. :ivar line: number of its first line, from 1. :ivar end: of its last. :ivar original: its text.
-    :ivar written: the name as written. :ivar comments: the comments right above it, without ``#``.
+    :ivar name: in capitals.
+    :ivar rest: what follows name and flags, on one line.
+    :ivar flags: in their order; value None where there is no ``=``.
+    :ivar line: number of its first line, from 1.
+    :ivar end: of its last.
+    :ivar original: its text.
+    :ivar written: the name as written.
+    :ivar comments: the comments right above it, without ``#``.
     :ivar gap: whether a continued line of it is empty.
     """
 
@@ -84,14 +96,21 @@ class Raw:
 
 
 class File:
-    """A Containerfile as read. :ivar escape: the escape character. :ivar directives: ``{name: value}`` of its parser directives."""
+    """A Containerfile as read.
+
+    :ivar escape: the escape character.
+    :ivar directives: ``{name: value}`` of its parser directives.
+    """
 
     def __init__(self, instructions: list[Raw], escape: str, directives: dict[str, str]) -> None:
         self.instructions, self.escape, self.directives = instructions, escape, directives
 
 
 def read(data: bytes, name: str = "Containerfile") -> File:
-    """Read a Containerfile. :raises BadFile: for one that is too long, not UTF-8, or no Containerfile."""
+    """Read a Containerfile.
+
+    :raises BadFile: for one that is too long, not UTF-8, or no Containerfile.
+    """
     if len(data) > MAX_SIZE:
         raise BadFile(1, "it has %d bytes; at most %d are accepted" % (len(data), MAX_SIZE), name)
     try:
@@ -113,7 +132,9 @@ def read(data: bytes, name: str = "Containerfile") -> File:
 
 
 def _directives(lines: list[str]) -> dict[str, str]:
-    """Read the parser directives: comments of the form ``# name=value`` at the very top, until anything else comes."""
+    """Read the parser directives: comments of the form ``# name=value`` at the very top, until
+    anything else comes.
+    """
     found: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
         match = _DIRECTIVE.match(line.strip())
@@ -159,7 +180,9 @@ class _Reader:
             yield raw
 
     def _joined(self, line: str) -> str:
-        """Return the whole of an instruction: lines that end with the escape character go on in the next."""
+        """Return the whole of an instruction: lines that end with the escape character go on in the
+        next.
+        """
         line, more = self._cut(line)
         while more and self.at < len(self.lines):
             following = self.lines[self.at]
@@ -237,7 +260,10 @@ def _is_list(text: str) -> bool:
 
 
 def heredocs_of(text: str) -> list[Heredoc]:
-    """Return the heredocs that the words of a line open, empty still. A backslash escapes here whatever the escape directive says."""
+    """Return the heredocs that the words of a line open, empty still.
+
+    A backslash escapes here whatever the escape directive says.
+    """
     lexer = expansion.Lexer("\\", raw=True, skip_unset=True)
     try:
         found = [heredoc_of(word) for word in lexer.words(text, {})]
@@ -247,7 +273,10 @@ def heredocs_of(text: str) -> list[Heredoc]:
 
 
 def heredoc_of(word: str) -> Heredoc | None:
-    """Return the Heredoc that a word such as ``<<-"EOF"`` opens, or None. Its content is expanded unless its name is quoted."""
+    """Return the Heredoc that a word such as ``<<-"EOF"`` opens, or None.
+
+    Its content is expanded unless its name is quoted.
+    """
     match = _HEREDOC.fullmatch(word)
     if match is None or not match.group(3):
         return None
@@ -266,7 +295,10 @@ def _quotes(text: str) -> int:
 
 
 def split_flags(text: str, escape: str = "\\") -> tuple[list[RawFlag], str]:
-    """Split the ``--flags`` off the beginning of ``text``. :returns: ``([(name, value or None)], rest)``."""
+    """Split the ``--flags`` off the beginning of ``text``.
+
+    :returns: ``([(name, value or None)], rest)``.
+    """
     flags = []
     while text.startswith("--"):
         word, text = _flag_word(text, escape)

@@ -37,7 +37,10 @@ _TRUE, _FALSE = ("1", "t", "true"), ("0", "f", "false")
 class Mount:
     """One ``--mount``. What was not given is None.
 
-    :ivar type: bind, cache, tmpfs, secret or ssh. :ivar origin: of ``from``. :ivar size: bytes. :ivar mode, uid, gid: numbers.
+    :ivar type: bind, cache, tmpfs, secret or ssh.
+    :ivar origin: of ``from``.
+    :ivar size: bytes.
+    :ivar mode, uid, gid: numbers.
     :ivar sharing: shared, private or locked. :ivar env: the variable that a secret becomes.
     """
 
@@ -64,7 +67,10 @@ class Mount:
 
 
 def fields(text: str, line: int) -> dict[str, str]:
-    """Split one ``--mount`` into ``{field: value}``, unexpanded. :raises BadFile: for a part that is no field."""
+    """Split one ``--mount`` into ``{field: value}``, unexpanded.
+
+    :raises BadFile: for a part that is no field.
+    """
     found = {}
     for part in _parts(text):
         key, equals, value = part.partition("=")
@@ -86,7 +92,11 @@ def _parts(text: str) -> list[str]:
 
 
 def parse(text: str, line: int, expand: Callable[[str], str]) -> Mount:
-    """Read one ``--mount``. :param expand: what expands variables in its values. :raises BadFile: for one that is not accepted."""
+    """Read one ``--mount``.
+
+    :param expand: what expands variables in its values.
+    :raises BadFile: for one that is not accepted.
+    """
     try:
         return _checked({key: expand(value) for key, value in fields(text, line).items()})
     except InvalidInput as error:

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A Containerfile as stages: which there are, what each is made from, which of them a target needs."""
+"""A Containerfile as stages: which there are, what each is made from, which a target needs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from .lines import File
 
 
-# Predefined arguments: used without ARG, and in neither cache key nor history unless an ARG names them.
+# Predefined arguments: used without ARG, and in neither cache key nor history unless an ARG names
+# them.
 PROXIES = tuple(
     name
     for upper in ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
@@ -32,8 +33,13 @@ BUILTIN = (
 class Stage:
     """One stage.
 
-    :ivar index: from 0. :ivar instruction: its FROM. :ivar base: what FROM names, expanded. :ivar base_stage: the stage that is, or
-        None. :ivar platform: of the flag, or None. :ivar name: in small letters; "" without AS. :ivar commands: what follows FROM.
+    :ivar index: from 0.
+    :ivar instruction: its FROM.
+    :ivar base: what FROM names, expanded.
+    :ivar base_stage: the stage that is, or None.
+    :ivar platform: of the flag, or None.
+    :ivar name: in small letters; "" without AS.
+    :ivar commands: what follows FROM.
     """
 
     name: str
@@ -54,8 +60,11 @@ class Stage:
 class Containerfile:
     """A parsed file.
 
-    :ivar meta: ``{name: value}`` of the ARGs before the first FROM (value None: none). :ivar before: these instructions.
-    :ivar platform_args: TARGETPLATFORM and its like. :ivar escape: the escape character. :ivar directives: ``{name: value}``.
+    :ivar meta: ``{name: value}`` of the ARGs before the first FROM (value None: none).
+    :ivar before: these instructions.
+    :ivar platform_args: TARGETPLATFORM and its like.
+    :ivar escape: the escape character.
+    :ivar directives: ``{name: value}``.
     """
 
     name: str
@@ -77,7 +86,9 @@ class Containerfile:
     ) -> None:
         """Parse a file.
 
-        :param name: of the file, for errors. :param build_args: given to the build. :param platform_args: TARGETPLATFORM and so on.
+        :param name: of the file, for errors.
+        :param build_args: given to the build.
+        :param platform_args: TARGETPLATFORM and so on.
         :param target: the stage that is to be built. :raises BadFile: naming the line.
         """
         self.name, self.build_args = name, dict(build_args or {})
@@ -161,7 +172,10 @@ class Containerfile:
         )
 
     def target(self, text: str | None) -> Stage:
-        """Return the stage to build: the last, or by name or number. :raises InvalidInput: when there is none."""
+        """Return the stage to build: the last, or by name or number.
+
+        :raises InvalidInput: when there is none.
+        """
         if not text:
             return self.stages[-1]
         found = self.named(text)
@@ -177,7 +191,8 @@ class Containerfile:
         return found
 
     def source(self, stage: Stage, text: str) -> Stage | None:
-        """Return the earlier stage that ``--from=text`` in ``stage`` names, or None for a context or an image.
+        """Return the earlier stage that ``--from=text`` in ``stage`` names, or None for a context
+        or an image.
 
         :raises Trouble: for a stage that is not made before this one.
         """
@@ -196,7 +211,8 @@ class Containerfile:
     def needed(self, target: Stage, replaced: Collection[str] = ()) -> list[Stage]:
         """Return the stages that ``target`` is made from, itself last, each after what it needs.
 
-        :param replaced: names that contexts stand for. :raises BadFile: for a ``--from`` that names no stage before.
+        :param replaced: names that contexts stand for.
+        :raises BadFile: for a ``--from`` that names no stage before.
         """
         order = []
 

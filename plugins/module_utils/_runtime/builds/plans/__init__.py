@@ -1,3 +1,5 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a build is asked for, and the plan and products that come of it."""
+"""A build as a plan: what has to be done so that an image is what its Containerfile says, and what
+comes of it. The highest chapter.
+"""

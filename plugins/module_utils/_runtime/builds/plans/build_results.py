@@ -1,6 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a build comes to, in one plan: images for several platforms, the steps as one layer, pushes, files and archives."""
+"""What a build comes to, in one plan: images for several platforms, the steps as one layer, pushes,
+files and archives.
+"""
 
 from __future__ import annotations
 
@@ -8,28 +10,54 @@ from ... import images
 from ...errors import InvalidInput
 from ...images.model import manifest
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import Any
+
+    from ...engine import Engine
+    from ...images import Registries
+    from ..outputs.outputs import Output
+    from .plan import BuildPlan
+
+    Make = Callable[[list[str], "str | None", "str | None"], BuildPlan]
+
 
 class Wish:
     """What is made of a build.
 
-    :ivar names: for the image. :ivar platforms: texts; None for the host's. :ivar squash: whether the steps become one layer.
-    :ivar outputs: [outputs.Output] with a ``dest``. :ivar pushed: the names that are pushed. :ivar index: names of more images for the index.
+    :ivar names: for the image.
+    :ivar platforms: texts; None for the host's.
+    :ivar squash: whether the steps become one layer.
+    :ivar outputs: those with a ``dest``.
+    :ivar pushed: the names that are pushed.
+    :ivar index: names of more images for the index.
     :ivar sign: as of :func:`images.plan_push`.
     """
 
+    names: list[str]
+    platforms: list[str | None]
+    pushed: list[str]
+    outputs: list[Output]
+
     def __init__(
         self,
-        names,
-        platforms=(),
-        squash=False,
-        outputs=(),
-        pushed=(),
-        registries=None,
-        index=(),
-        sign=None,
-        option="platform",
-    ):
-        """:param outputs: all that is asked for: those of type image and registry are names and pushes. :raises InvalidInput:"""
+        names: Iterable[str],
+        platforms: Iterable[str] = (),
+        squash: bool = False,
+        outputs: Sequence[Output] = (),
+        pushed: Iterable[str] = (),
+        registries: Registries | None = None,
+        index: Iterable[str] = (),
+        sign: dict[str, Any] | None = None,
+        option: str = "platform",
+    ) -> None:
+        """Sort what is asked for.
+
+        :param outputs: all of them: those of type image and registry are names and pushes.
+        :param option: that names the platforms.
+        :raises InvalidInput: for what can't be together.
+        """
         self.names, self.squash, self.registries, self.index, self.sign = (
             list(names),
             squash,
@@ -49,10 +77,10 @@ class Wish:
         self.outputs = [output for output in outputs if not output.is_image]
         self._check(option)
 
-    def _check(self, option):
+    def _check(self, option: str) -> None:
         if len(self.platforms) == 1:
             return
-        shown = ",".join(self.platforms)
+        shown = ",".join(platform or "" for platform in self.platforms)
         seen = [manifest.parse_platform(platform) for platform in self.platforms]
         if len(set(seen)) < len(seen):
             raise InvalidInput(option, shown, "different platforms")
@@ -71,11 +99,11 @@ class Wish:
             )
 
 
-def plan(engine, wish, make):
-    """The plan of a build and of all that is made of it.
+def plan(engine: Engine, wish: Wish, make: Make) -> BuildPlan:
+    """Plan a build and all that is made of it.
 
-    :param wish: a Wish. :param make: ``make(names, platform, title) -> plan.BuildPlan``; title is what the image is called where it gets no name,
-        or None.
+    :param make: plans the build of one platform: called with names, platform, and what the image is
+        called where it gets no name.
     """
     for output in wish.outputs:
         output.check()
@@ -102,14 +130,14 @@ def plan(engine, wish, make):
     return first
 
 
-def _squash(engine, built, names):
-    """The plan of ``built`` with its steps merged, and named."""
+def _squash(engine: Engine, built: BuildPlan, names: list[str]) -> Any:
+    """Return the plan of ``built`` with its steps merged, and named."""
     if not built.unknown:
         merged = _merged(engine, built, names)
         merged.changes[:0], merged.warnings[:0] = built.changes, built.warnings
         return merged
 
-    def apply():
+    def apply() -> None:
         merged = _merged(engine, built, names)
         merged.apply()
         built.is_there(merged.record())
@@ -124,7 +152,7 @@ def _squash(engine, built, names):
     return built
 
 
-def _merged(engine, built, names):
+def _merged(engine: Engine, built: BuildPlan, names: list[str]) -> Any:
     if built.upper > 1:
         return images.plan_squash(engine, built.image, names, built.upper)
     plan_ = images.ImagePlan(engine, built.subject, built.reference).is_there(built.record())
@@ -133,14 +161,14 @@ def _merged(engine, built, names):
     return plan_
 
 
-def _push(first, others, wish):
+def _push(first: Any, others: list[BuildPlan], wish: Wish) -> None:
     """Add the pushes: what a registry has is compared when the images are there."""
 
-    def now(target, texts):
+    def now(target: Any, texts: list[str]) -> None:
         index = wish.index + [other.image for other in others]
         images.plan_push(target, texts, wish.registries, index=index, sign=wish.sign)
 
-    def later(text):
+    def later(text: str) -> None:
         target = images.ImagePlan(first.engine, first.subject).is_there(first.record())
         now(target, [text])
         target.apply()
@@ -157,7 +185,7 @@ def _push(first, others, wish):
         )
 
 
-def _give_out(engine, first, output, names, shown):
+def _give_out(engine: Engine, first: Any, output: Output, names: list[str], shown: str) -> None:
     references = [images.tagged(name).tagged for name in names]
     if output.dest == "-":
         return  # the command's own
@@ -165,7 +193,7 @@ def _give_out(engine, first, output, names, shown):
         first.extend(output.plan(engine, first.record(), references, shown))
         return
 
-    def later():
+    def later() -> None:
         plan = output.plan(engine, first.record(), references, shown)
         first.warnings += plan.warnings
         plan.apply()

@@ -1,6 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""ADD from a web address. What tells two versions of it apart goes into the cache's key: its ETag, else its time, else its content."""
+"""ADD from a web address.
+
+What tells two versions of it apart goes into the cache's key: its ETag, else its time, else its
+content.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +33,9 @@ def is_remote(word: str) -> bool:
 
 
 def headers_of(url: str, secrets: Mapping[str, Secret]) -> dict[str, str]:
-    """Return the Authorization header for an address, by the secrets HTTP_AUTH_HEADER_HOST or HTTP_AUTH_TOKEN_HOST."""
+    """Return the Authorization header for an address, by the secrets HTTP_AUTH_HEADER_HOST or
+    HTTP_AUTH_TOKEN_HOST.
+    """
     from urllib import parse
 
     host = parse.urlsplit(url).hostname or ""
@@ -40,7 +46,11 @@ def headers_of(url: str, secrets: Mapping[str, Secret]) -> dict[str, str]:
 
 
 class Fetched:
-    """A file of the web. ``name``: "" where the address ends in none; ``path``: where it was stored; ``mtime``: nanoseconds."""
+    """A file of the web.
+
+    ``name``: "" where the address ends in none; ``path``: where it was stored; ``mtime``:
+    nanoseconds.
+    """
 
     def __init__(self, url: str, path: str, mtime: int, digest: str) -> None:
         self.url, self.path, self.mtime, self.digest = url, path, mtime, digest
@@ -53,7 +63,8 @@ class Fetched:
 def name_of(url: str) -> str:
     """Return the name of the file at an address, or "".
 
-    An encoded slash (%2F) parts names like any other: what is left never leads to another directory.
+    An encoded slash (%2F) parts names like any other: what is left never leads to another
+    directory.
     """
     from urllib import parse
 
@@ -62,9 +73,15 @@ def name_of(url: str) -> str:
 
 
 def _open(url: str, method: str, headers: Mapping[str, str]) -> HTTPResponse | None:
-    """Ask a server. :returns: None where HEAD is answered with an error. :raises Trouble: where GET is, or it can't be reached."""
+    """Ask a server.
+
+    :returns: None where HEAD is answered with an error.
+    :raises Trouble: where GET is, or it can't be reached.
+    """
     from http import (
-        client,  # all this only where something is asked of the web: it takes as long to load as a cached build
+        # all this only where something is asked of the web: it takes as long to load as a cached
+        # build
+        client,
     )
     from urllib import error as errors
     from urllib import request as requests
@@ -102,7 +119,10 @@ def _why(url: str, error: BaseException | str) -> str:
 
 
 def version(url: str, headers: Mapping[str, str]) -> str | None:
-    """Return what the server says of the version that it has now, or None where it says nothing. Fetches nothing."""
+    """Return what the server says of the version that it has now, or None where it says nothing.
+
+    Fetches nothing.
+    """
     answer = _open(url, "HEAD", headers)
     if answer is None:
         return None
@@ -111,7 +131,10 @@ def version(url: str, headers: Mapping[str, str]) -> str | None:
 
 
 def fetch(url: str, path: str, headers: Mapping[str, str]) -> Fetched:
-    """Store what is at ``url`` in the new file ``path``. :raises Trouble: where it can't be fetched whole."""
+    """Store what is at ``url`` in the new file ``path``.
+
+    :raises Trouble: where it can't be fetched whole.
+    """
     import email.utils
     from http import client
 

@@ -1,9 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a build's context is: a directory, a Git repository, an archive at a web address or at standard input, or nowhere.
+"""Where a build's context is: a directory, a Git repository, an archive at a web address or at
+standard input, or nowhere.
 
-What has to be fetched comes into a directory of the store's ``tmp`` and goes when the build ends, or with the next sweep if it
-is killed.
+What has to be fetched comes into a directory of the store's ``tmp`` and goes when the build ends,
+or with the next sweep if it is killed.
 """
 
 from __future__ import annotations
@@ -27,13 +28,14 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from ...engine import Engine
-    from ..parse.build_request import Request
+    from ..parse.build_request import BuildRequest
 
 
 class Located:
     """Where a context is.
 
-    :ivar path: its directory, or None. :ivar data: the Containerfile's bytes where that is all there is.
+    :ivar path: its directory, or None.
+    :ivar data: the Containerfile's bytes where that is all there is.
     :ivar temporary: directories that go with :meth:`close`.
     """
 
@@ -55,11 +57,17 @@ def is_remote(text: str) -> bool:
 
 
 def locate(
-    engine: Engine, text: str, request: Request, stdin: BinaryIO | None = None, option: str = "path"
+    engine: Engine,
+    text: str,
+    request: BuildRequest,
+    stdin: BinaryIO | None = None,
+    option: str = "path",
 ) -> Located:
     """Find a context, and fetch it if need be.
 
-    :param text: a directory, an address, or ``-``. :param stdin: the open file for ``-``. :raises InvalidInput: naming ``option``.
+    :param text: a directory, an address, or ``-``.
+    :param stdin: the open file for ``-``.
+    :raises InvalidInput: naming ``option``.
     """
     found = Located()
     try:
@@ -111,7 +119,9 @@ def directory(engine: Engine, found: Located) -> str:
 
 
 def _take(found: Located, engine: Engine, fetch: Callable[[str], object], what: str) -> None:
-    """Take what ``fetch(path)`` puts into a file: an archive is the context, anything else a Containerfile without one."""
+    """Take what ``fetch(path)`` puts into a file: an archive is the context, anything else a
+    Containerfile without one.
+    """
     path = os.path.join(directory(engine, found), "file")
     fetch(path)
     if not add_archives.is_archive(lambda: os.open(path, os.O_RDONLY | os.O_CLOEXEC)):

@@ -1,6 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The directories that a build copies from: its context and the named ones, opened when they are first needed."""
+"""The directories that a build copies from: its context and the named ones, opened when they are
+first needed.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ...engine import Engine
-    from ..parse.build_request import Request
+    from ..parse.build_request import BuildRequest
     from ..parse.dockerignore import Ignore
     from ..trees.source_tree import Tree
     from .context_fetch import Located
@@ -33,10 +35,13 @@ IGNORE_FILES = (".containerignore", ".dockerignore")
 class Contexts:
     """The context and the named ones of one build.
 
-    :param path: the context's directory, or None. :param file: path of the Containerfile in it, whose ``.dockerignore`` comes
-        first, or None. :param named: ``{name: directory, address or docker-image://reference}``. :param located: where ``path``
-        was fetched to. :param request: for what has to be fetched, and its own ignore file.
-    :ivar located: what was fetched, and goes with :meth:`close`. :ivar directories: the named ones by their paths or addresses.
+    :param path: the context's directory, or None.
+    :param file: path of the Containerfile in it, whose ``.dockerignore`` comes first, or None.
+    :param named: ``{name: directory, address or docker-image://reference}``.
+    :param located: where ``path`` was fetched to.
+    :param request: for what has to be fetched, and its own ignore file.
+    :ivar located: what was fetched, and goes with :meth:`close`.
+    :ivar directories: the named ones by their paths or addresses.
     :ivar images: the images that stand for others.
     """
 
@@ -49,7 +54,7 @@ class Contexts:
     def __init__(
         self,
         engine: Engine,
-        request: Request,
+        request: BuildRequest,
         path: str | None,
         file: str | None,
         named: Mapping[str, str] | None,
@@ -81,7 +86,9 @@ class Contexts:
         return self.tree().ignore if self.path is not None else None
 
     def named(self, name: str) -> Tree | None:
-        """Return the tree of a named context, fetched if need be; None where there is none of that name."""
+        """Return the tree of a named context, fetched if need be; None where there is none of that
+        name.
+        """
         if name not in self.directories:
             return None
         path = self.directories[name]
@@ -162,6 +169,15 @@ class Contexts:
             finally:
                 os.close(found)
         return None
+
+    def new_directory(self) -> str:
+        """Make an empty directory for what is fetched; it goes with :meth:`close`.
+
+        What a dry run has fetched is not fetched again.
+        """
+        found = context_fetch.Located()
+        self.located.append(found)
+        return context_fetch.directory(self.engine, found)
 
     def save(self) -> None:
         """Write down the digests of the contexts' files."""

@@ -1,9 +1,11 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Git repositories as a build's context and as a source of ADD, by the host's ``git`` (gitrepository-layout(5), git-fetch(1)).
+"""Git repositories as a build's context and as a source of ADD, by the host's ``git``
+(gitrepository-layout(5), git-fetch(1)).
 
-Their addresses: ``https://HOST/PATH.git``, ``git://...``, ``ssh://...`` and ``git@HOST:PATH``, with ``#REF:DIRECTORY`` or a query
-(``?branch=``, ``tag=``, ``ref=``, ``subdir=``, ``commit=``, ``keep-git-dir=``, ``submodules=``) after it.
+Their addresses: ``https://HOST/PATH.git``, ``git://...``, ``ssh://...`` and ``git@HOST:PATH``, with
+``#REF:DIRECTORY`` or a query (``?branch=``, ``tag=``, ``ref=``, ``subdir=``, ``commit=``,
+``keep-git-dir=``, ``submodules=``) after it.
 """
 
 from __future__ import annotations
@@ -61,7 +63,8 @@ _SAFE = [
     )
     for word in ("-c", setting)
 ]
-# ssh takes root's home from the list of users: no configuration, no keys, no tickets; known hosts are no secret, and stay
+# ssh takes root's home from the list of users: no configuration, no keys, no tickets; known hosts
+# are no secret, and stay
 _SSH = [
     "-F",
     "/dev/null",
@@ -93,8 +96,10 @@ def is_git(text: str) -> bool:
 class Repository:
     """What an address names.
 
-    :ivar ref: branch, tag or commit; "" for the default branch. :ivar directory: below its root, or "".
-    :ivar commit: the beginning of the commit that it must be, or "". :ivar keep: whether ``.git`` stays; None where it does not say.
+    :ivar ref: branch, tag or commit; "" for the default branch.
+    :ivar directory: below its root, or "".
+    :ivar commit: the beginning of the commit that it must be, or "".
+    :ivar keep: whether ``.git`` stays; None where it does not say.
     :ivar submodules: whether these come too. :raises Trouble: for an address that can't be read.
     """
 
@@ -153,7 +158,8 @@ class Repository:
 class Git:
     """The host's ``git``, with none of the host's own credentials and settings.
 
-    :param secrets: ``{id: what returns its bytes}``: GIT_AUTH_TOKEN and GIT_AUTH_HEADER, also with ``.HOST`` after it.
+    :param secrets: ``{id: what returns its bytes}``: GIT_AUTH_TOKEN and GIT_AUTH_HEADER, also with
+        ``.HOST`` after it.
     :param agent: path of an SSH agent's socket, or None.
     """
 
@@ -165,7 +171,8 @@ class Git:
     def head(self, repository: Repository) -> str | None:
         """Ask for the commit that the repository has for the reference now.
 
-        :returns: None for one that only a fetch can tell (the beginning of a commit that no branch or tag is at).
+        :returns: None for one that only a fetch can tell (the beginning of a commit that no branch
+            or tag is at).
         :raises Trouble: when it has none, or it can't be asked.
         """
         ref = repository.ref or "HEAD"
@@ -194,7 +201,8 @@ class Git:
     ) -> tuple[str, str]:
         """Put a repository's files into the empty ``directory``: files 0644 or 0755.
 
-        :param keep: whether ``.git`` stays, where the address does not say. :returns: ``(commit, path of its files)``.
+        :param keep: whether ``.git`` stays, where the address does not say.
+        :returns: ``(commit, path of its files)``.
         :raises Trouble: where it can't be fetched, or is another commit than it must be.
         """
         if repository.keep is not None:
@@ -220,7 +228,10 @@ class Git:
         return commit, _below(directory, repository)
 
     def _fetch(self, repository: Repository, commit: str | None, directory: str) -> str:
-        """Fetch what is wanted alone where the server gives it, else everything. :returns: the commit."""
+        """Fetch what is wanted alone where the server gives it, else everything.
+
+        :returns: the commit.
+        """
         if commit is not None:
             for wanted in dict.fromkeys((commit, repository.ref or "HEAD")):
                 try:
@@ -252,7 +263,11 @@ class Git:
         ).strip()
 
     def _run(self, repository: Repository, words: list[str], directory: str | None) -> str:
-        """Run git in ``directory`` (None: in none). :returns: its output. :raises Trouble: with the last line that it complains with."""
+        """Run git in ``directory`` (None: in none).
+
+        :returns: its output.
+        :raises Trouble: with the last line that it complains with.
+        """
         import subprocess  # here: few builds have a repository
 
         program = shutil.which("git")
@@ -297,8 +312,8 @@ class Git:
     def _environment(self, repository: Repository) -> dict[str, str]:
         """Return all that git and its ssh are given: whose build it is has no part in it.
 
-        A repository's address is the Containerfile's word, and what root has in its home, its agent and its tickets is not for
-        whoever answers there.
+        A repository's address is the Containerfile's word, and what root has in its home, its agent
+        and its tickets is not for whoever answers there.
         """
         env = {name: os.environ[name] for name in _KEPT if name in os.environ}
         env.update(
@@ -346,7 +361,8 @@ class Git:
 def _heard(process: Popen[bytes]) -> tuple[bytes | bytearray | None, bytes | bytearray]:
     """Read what a process writes.
 
-    :returns: its output, and the last bytes of its errors; the output is None where it was too long, and the process killed.
+    :returns: its output, and the last bytes of its errors; the output is None where it was too
+        long, and the process killed.
     """
     import selectors
 

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 class Origin:
     """What ``from=`` names: a tree.
 
-    :ivar layers: directories, topmost first, or None for a context. :ivar tree: a context's. :ivar identity: for keys of the
-        cache, or None where only the files tell. :ivar image: id of the built image it is of, or None.
+    :ivar layers: directories, topmost first, or None for a context.
+    :ivar tree: a context's.
+    :ivar identity: for keys of the cache, or None where only the files tell.
+    :ivar image: id of the built image it is of, or None.
     """
 
     def __init__(

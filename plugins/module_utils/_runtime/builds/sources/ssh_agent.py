@@ -1,6 +1,7 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``RUN --mount=type=ssh`` with ``uid``, ``gid`` or ``mode``: a socket of the build's own before the user's SSH agent.
+"""``RUN --mount=type=ssh`` with ``uid``, ``gid`` or ``mode``: a socket of the build's own before
+the user's SSH agent.
 
 The agent's own socket stays as it is.
 """
@@ -25,7 +26,11 @@ PIECE = 1 << 16  # bytes
 def relay(
     directory: str, name: str, agent: str, owner: tuple[int, int], mode: int, stack: ExitStack
 ) -> str:
-    """Make the socket ``name`` in ``directory``, connected to the socket ``agent`` until ``stack`` ends. :returns: its path."""
+    """Make the socket ``name`` in ``directory``, connected to the socket ``agent`` until ``stack``
+    ends.
+
+    :returns: its path.
+    """
     top = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     server = socket.socket(socket.AF_UNIX)
     try:
@@ -51,7 +56,10 @@ def _end(pid: int) -> None:
 
 
 def _serve(server: socket.socket, agent: str) -> None:
-    """Pass on what comes, both ways, until killed. An agent's answers are small: each piece is sent at once."""
+    """Pass on what comes, both ways, until killed.
+
+    An agent's answers are small: each piece is sent at once.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     peers: dict[socket.socket, socket.socket] = {}
     while True:

@@ -1,9 +1,11 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Checks of a Containerfile: what is taken as it is written and is most likely not meant so, or will not be taken for ever.
+"""Checks of a Containerfile: what is taken as it is written and is most likely not meant so, or
+will not be taken for ever.
 
-The rules have the names of Docker's build checks (docs.docker.com/reference/build-checks/), and ``# check=skip=...;error=true``
-means the same. Nothing is built or fetched: what only a base image could tell is checked where that image is in the store.
+The rules have the names of Docker's build checks (docs.docker.com/reference/build-checks/), and ``#
+check=skip=...;error=true`` means the same. Nothing is built or fetched: what only a base image
+could tell is checked where that image is in the store.
 """
 
 from __future__ import annotations
@@ -80,7 +82,11 @@ class Broken(EngineError):
 
 
 class Finding:
-    """A rule that is broken. ``rule``: its name; ``name``: of the file; ``line``: of the instruction, from 1; ``message``: a sentence."""
+    """A rule that is broken.
+
+    ``rule``: its name; ``name``: of the file; ``line``: of the instruction, from 1; ``message``: a
+    sentence.
+    """
 
     def __init__(self, rule: str, name: str, line: int, message: str) -> None:
         self.rule, self.name, self.line, self.message = rule, name, line, message
@@ -129,7 +135,9 @@ class Choice:
         return (everything or rule in chosen) == (rule in EXPERIMENTAL)
 
     def beside(self, comments: Iterable[str]) -> Choice:
-        """Return this choice with those of comments right above an instruction; one that can't be read says nothing."""
+        """Return this choice with those of comments right above an instruction; one that can't be
+        read says nothing.
+        """
         for comment in comments:
             key, equals, value = comment.partition("=")
             if key.strip().lower() == "check" and equals:
@@ -173,7 +181,10 @@ def check(
 
 
 class _Inherited:
-    """What a stage hands on to those made from it. ``names``: of its variables, or None where they can't be known."""
+    """What a stage hands on to those made from it.
+
+    ``names``: of its variables, or None where they can't be known.
+    """
 
     def __init__(
         self, names: dict[str, str] | None, shell: bool = False, workdir: bool = False
@@ -215,7 +226,7 @@ class _Checks:
             self._commands(stage, state)
             self.came_to[stage.index] = state
 
-    # -------------------------------------------------------------------------------------------------- any instruction
+    # ------------------------------------------------------------------------------ any instruction
 
     def _casing(self, every: list[Instruction]) -> None:
         """All names in capitals, or all in small letters, as most of them are."""
@@ -274,7 +285,7 @@ class _Checks:
                 f"the comment above describes nothing: it would begin with {names[0]}",
             )
 
-    # ------------------------------------------------------------------------------------------------------------- FROM
+    # ----------------------------------------------------------------------------------------- FROM
 
     def _from(self, stage: Stage, seen: set[str]) -> None:
         instruction, parts = stage.instruction, stage.instruction.rest.split()
@@ -386,7 +397,7 @@ class _Checks:
         )
         return _Inherited(names, bool(config.get("Shell")))
 
-    # ------------------------------------------------------------------------------------------------------- other ones
+    # ----------------------------------------------------------------------------------- other ones
 
     def _commands(self, stage: Stage, state: _Inherited) -> None:
         once: dict[str, Instruction] = {}
@@ -490,7 +501,10 @@ class _Checks:
                 )
 
     def _variables(self, instruction: Instruction, state: _Inherited) -> None:
-        """Check what has no value where it is used. RUN, CMD and ENTRYPOINT have a shell's variables, which are not looked at."""
+        """Check what has no value where it is used.
+
+        RUN, CMD and ENTRYPOINT have a shell's variables, which are not looked at.
+        """
         if state.names is None:
             return
         names = Names(state.names)

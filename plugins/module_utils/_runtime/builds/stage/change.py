@@ -1,6 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Instructions that change the configuration of an image that is not built: ``commit --change``, ``import --change``, the option ``changes``."""
+"""Instructions that change the configuration of an image that is not built: ``commit --change``,
+``import --change``, the option ``changes``.
+"""
 
 from __future__ import annotations
 
@@ -37,9 +39,11 @@ NAMES = (
 def by(
     items: Iterable[str] | None, option: str = "changes"
 ) -> Callable[[dict[str, Any]], None] | None:
-    """Return what carries out Containerfile instructions on a ``config``, or None where there are none.
+    """Return what carries out Containerfile instructions on a ``config``, or None where there are
+    none.
 
-    :param items: texts of one or more instructions. :raises InvalidInput: naming ``option``, for another instruction or a wrong one.
+    :param items: texts of one or more instructions.
+    :raises InvalidInput: naming ``option``, for another instruction or a wrong one.
     """
     found = [(item, instruction) for item in items or () for instruction in _read(item, option)]
     return (lambda config: _apply(config, found, option)) if found else None

@@ -1,9 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a stage has come to: the image's configuration, its history and layers, and the arguments in force.
+"""What a stage has come to: the image's configuration, its history and layers, and the arguments in
+force.
 
-Instructions that only change the configuration are carried out here. The history has the form that BuildKit writes, since tools
-that explain images read that.
+Instructions that only change the configuration are carried out here. The history has the form that
+BuildKit writes, since tools that explain images read that.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
     Platform = tuple[str, str, str]  # os, architecture, variant
 
     class StepNote(TypedDict):
-        """A step as caches of elsewhere have it: what leads to it, what it added ("" for nothing), and when."""
+        """A step as caches of elsewhere have it: what leads to it, what it added ("" for nothing),
+        and when.
+        """
 
         keys: list[str]
         diff_id: str
@@ -61,11 +64,17 @@ def moment(seconds: float) -> str:
 class State:
     """What a stage has come to.
 
-    :ivar config: the ``config`` of the image's configuration (OCI image-spec, config.md). :ivar history: its ``history``.
-    :ivar layers: lowest first. :ivar args: ``{name: value}`` of the ARGs in force. :ivar epoch: the latest time that is kept, in
-        seconds, or None. :ivar created: of the last step, RFC 3339. :ivar origin: id of the last built image on the way here, or None.
-    :ivar uses: ids of other stages' images that are copied from. :ivar steps: the steps on the way here.
-    :ivar below: how many layers are the base image's. :ivar extra: more members of the configuration.
+    :ivar config: the ``config`` of the image's configuration (OCI image-spec, config.md).
+    :ivar history: its ``history``.
+    :ivar layers: lowest first.
+    :ivar args: ``{name: value}`` of the ARGs in force.
+    :ivar epoch: the latest time that is kept, in seconds, or None.
+    :ivar created: of the last step, RFC 3339.
+    :ivar origin: id of the last built image on the way here, or None.
+    :ivar uses: ids of other stages' images that are copied from.
+    :ivar steps: the steps on the way here.
+    :ivar below: how many layers are the base image's.
+    :ivar extra: more members of the configuration.
     :ivar command_set: whether this stage has a CMD of its own.
     """
 
@@ -177,7 +186,11 @@ class State:
         return "/" + found.lstrip("/")
 
     def note(self, text: str, created: str | None = None, layer: bool = False) -> None:
-        """Add a line of history. :param created: the time of the step, where it has its own. :param layer: whether it added one."""
+        """Add a line of history.
+
+        :param created: the time of the step, where it has its own.
+        :param layer: whether it added one.
+        """
         if created is not None:
             self.created = created
         entry: dict[str, Any] = {"created": self.created, "created_by": text, "comment": COMMENT}
@@ -186,7 +199,10 @@ class State:
         self.history.append(entry)
 
     def document(self) -> bytes:
-        """Return the image's configuration: the same bytes for the same state. :raises Trouble: where it is larger than what anybody reads."""
+        """Return the image's configuration: the same bytes for the same state.
+
+        :raises Trouble: where it is larger than what anybody reads.
+        """
         system, architecture, variant = self.platform
         body = {
             "created": self.created,
@@ -214,7 +230,7 @@ class State:
         return data
 
 
-# --------------------------------------------------------------------------------------------- instructions of metadata
+# ------------------------------------------------------------------------- instructions of metadata
 
 
 def quoted(words: Iterable[str]) -> str:
@@ -223,7 +239,10 @@ def quoted(words: Iterable[str]) -> str:
 
 
 def apply(state: State, instruction: Instruction, lexer: Lexer) -> None:
-    """Carry out an instruction that only changes the configuration. :raises Trouble: for a value that is not accepted."""
+    """Carry out an instruction that only changes the configuration.
+
+    :raises Trouble: for a value that is not accepted.
+    """
     values = state.values()
     _APPLY[instruction.name](
         state, instruction, lambda text: lexer.word(text, values), lexer, values
@@ -270,7 +289,11 @@ def _command(
 
 
 def ports(words: Iterable[str]) -> list[str]:
-    """Return ``80``, ``80/udp``, ``8000-8010/tcp`` as ``["80/tcp", ...]``; of ``[[ADDRESS:]HOST:]PORT`` the last. :raises Trouble: for others."""
+    """Return ``80``, ``80/udp``, ``8000-8010/tcp`` as ``["80/tcp", ...]``; of
+    ``[[ADDRESS:]HOST:]PORT`` the last.
+
+    :raises Trouble: for others.
+    """
     found = []
     for word in words:
         match = re.fullmatch(
@@ -411,7 +434,8 @@ METADATA = tuple(_APPLY)
 def triggers(state: State, escape: str, line: int) -> list[Instruction]:
     """Take the base image's ONBUILD instructions out of the configuration, and return them.
 
-    :param line: of the FROM, which is where an error in one is. :raises BadFile: for one that can't be read.
+    :param line: of the FROM, which is where an error in one is.
+    :raises BadFile: for one that can't be read.
     """
     from ..parse import instructions
 

@@ -1,6 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a build says while it goes on: nothing, or plain lines in BuildKit's manner (``--progress plain``); and what it reports to who watches."""
+"""What a build says while it goes on: nothing, or plain lines in BuildKit's manner (``--progress
+plain``); and what it reports to who watches.
+"""
 
 from __future__ import annotations
 
@@ -8,55 +10,64 @@ import time
 
 from ...progress import board
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ...engine import Engine
+
 
 class Progress:
     """Says nothing."""
 
-    def step(self, title, cached):
-        """A step begins. ``cached``: whether its result was in the cache; None where there is nothing to run."""
+    def step(self, title: str, cached: bool | None) -> None:
+        """A step begins.
 
-    def output(self, line):
-        """A line of the running command's output."""
+        :param cached: whether its result was in the cache; None where there is nothing to run.
+        """
 
-    def done(self, seconds):
+    def output(self, line: str) -> None:
+        """The running command has written a line."""
+
+    def done(self, seconds: float) -> None:
         """The running step has ended."""
 
 
 class Plain(Progress):
-    """:param write: called with each line."""
+    """Writes plain lines. :param write: called with each."""
 
-    def __init__(self, write):
+    def __init__(self, write: Callable[[str], object]) -> None:
         self.write, self.number, self.began = write, 0, 0.0
 
-    def step(self, title, cached):
+    def step(self, title: str, cached: bool | None) -> None:
         self.number += 1
         self.began = time.monotonic()
         self.write("#%d %s" % (self.number, title))
         if cached:
             self.write("#%d CACHED" % self.number)
 
-    def output(self, line):
+    def output(self, line: str) -> None:
         self.write("#%d %.3f %s" % (self.number, time.monotonic() - self.began, line))
 
-    def done(self, seconds):
+    def done(self, seconds: float) -> None:
         self.write("#%d DONE %.1fs" % (self.number, seconds))
 
 
 class Reported(Progress):
-    """Reports the steps to ``engine.progress``, and says what ``shown`` (a Progress) says."""
+    """Reports the steps to ``engine.progress``, and says what ``shown`` says."""
 
-    def __init__(self, engine, shown):
+    def __init__(self, engine: Engine, shown: Progress) -> None:
         self.engine, self.shown, self.item = engine, shown, board.UNSEEN
 
-    def step(self, title, cached):
+    def step(self, title: str, cached: bool | None) -> None:
         self.shown.step(title, cached)
         phase = {True: board.CACHED, False: board.RUNNING, None: board.DONE}[cached]
         self.item = self.engine.progress.item(title, 0, phase, int(time.monotonic() * 1000))
 
-    def output(self, line):
+    def output(self, line: str) -> None:
         self.shown.output(line)
         self.engine.progress.output(line)
 
-    def done(self, seconds):
+    def done(self, seconds: float) -> None:
         self.shown.done(seconds)
         self.item.finish(board.DONE, int(seconds * 1000))

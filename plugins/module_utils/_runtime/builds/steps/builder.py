@@ -2,129 +2,147 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A build, stage by stage and instruction by instruction, through the cache.
 
-:meth:`Build.look` goes as far as the cache leads and changes nothing: it returns the finished state, or raises :class:`CacheMiss` at the
-first step that would have to run. :meth:`Build.carry_out` runs what is missing and takes the result into the store.
+:meth:`Build.look` goes as far as the cache leads and changes nothing: it returns the finished
+    state, or raises :class:`CacheMiss` at
+the first step that would have to run. :meth:`Build.carry_out` runs what is missing and takes the
+result into the store.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
-import json
 import os
-import time
 
 from ... import errors, images
 from ...images.library import built
 from ...images.model import manifest
-from ...untrusted.text import printable
 from ..cache.cache_miss import CacheMiss
 from ..parse import cache_flags, expansion
 from ..parse.expansion import Trouble
 from ..parse.lines import BadFile
 from ..parse.stages import BUILTIN, PROXIES
-from ..placing import chown
-from ..placing.copy_step import Adding
-from ..sources import context_fetch
 from ..sources.origin import Origin
-from ..stage import stage_state as states
+from ..stage import stage_state
+from ..stage.stage_state import State
 from ..trees.placer import Placer
-from .run_step import Executing
-from .workspace import Work
+from . import chown
+from .cached_step import Step, Steps, image_uses
+from .copy_step import CopySteps
+from .run_step import RunSteps
+from .workspace import Workspace
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import Any
 
-def _owner(root, user):
-    """Whose the directories are that WORKDIR makes: USER's, or root's where the image does not know that name."""
-    try:
-        return chown.owner_of(root, user, "USER")
-    except errors.InvalidInput:
-        return None
+    from ...engine import Engine
+    from ...images.library.built import Made
+    from ..cache.cache_backends import Export
+    from ..parse.build_request import BuildRequest
+    from ..parse.instructions import Instruction
+    from ..parse.stages import Containerfile, Stage
+    from ..sources.contexts import Contexts
+    from .build_progress import Progress
+    from .workspace import StepPlace
 
 
 class Build:
-    """:param file: a stages.Containerfile. :param options: a request.Request. :param context: a contexts.Contexts. :param progress: a progress.Progress."""
+    """One build of one platform.
 
-    def __init__(self, engine, file, options, context, progress):
-        self.engine, self.file, self.options, self.context, self.progress = (
-            engine,
-            file,
-            options,
-            context,
-            progress,
-        )
+    :ivar final: the state that it came to, None before :meth:`carry_out`.
+    :ivar warnings: sentences of the last way through.
+    :raises BadFile: for a target that is not there, or an instruction that the request does not
+        allow.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        file: Containerfile,
+        request: BuildRequest,
+        contexts: Contexts,
+        progress: Progress,
+    ) -> None:
+        self.engine, self.file, self.request, self.contexts = engine, file, request, contexts
         self.lexer = expansion.Lexer(file.escape)
-        self.target = file.target(options.target)
-        self.stages = file.needed(self.target, set(context.directories) | set(context.images))
+        self.target = file.target(request.target)
+        self.stages = file.needed(self.target, set(contexts.directories) | set(contexts.images))
+        total = sum(1 + len(stage.commands) for stage in self.stages)
+        self.steps = Steps(engine, request, progress, total)
+        self.copies = CopySteps(self.steps, self.lexer, contexts)
+        self.runs = RunSteps(self.steps, self.lexer, file.name)
         for instruction in (each for stage in self.stages for each in stage.commands):
             with self._at(instruction):
-                options.check_allowed(instruction)
-        self.total = sum(1 + len(stage.commands) for stage in self.stages)
-        self.stage, self.notes, self.final = None, [], None
-        self.warnings, self.consumed = (
-            [],
-            set(file.meta) | set(PROXIES) | set(BUILTIN) | set(file.platform_args),
-        )
-        self.pulled, self.imports = {}, None
-        self.adding, self.executing = Adding(self), Executing(self)
-        self.work, self.dry, self.states, self.made, self.number = None, True, {}, [], 0
+                request.check_allowed(instruction)
+        self.final: State | None = None
+        self.warnings: list[str] = []
+        self._consumed = {*file.meta, *PROXIES, *BUILTIN, *file.platform_args}  # build arguments
+        self._pulled: dict[tuple[str, str | None], dict[str, Any]] = {}  # records of images
+        self._states: dict[int, State] = {}  # what stages came to, by their numbers
 
-    # ------------------------------------------------------------------------------------------------------------- the two ways
+    # --------------------------------------------------------------------------------- the two ways
 
-    def look(self):
-        """The state of the target, all from the cache. :raises CacheMiss:"""
-        return self._go(True)
+    def look(self) -> State:
+        """Return the state of the target, all from the cache.
 
-    def carry_out(self, references):
-        """Build and store. Returns the image's id. :raises StepFailed:"""
+        :raises CacheMiss: where it does not lead so far.
+        """
+        return self._go(None)
+
+    def carry_out(self, references: Sequence[str]) -> str:
+        """Build and store.
+
+        :param references: full names for the image.
+        :returns: its id.
+        :raises StepFailed, BadFile, HostError:
+        """
         with (
             images.explained(self.engine, "the build", "only the steps that were done were kept"),
             self.engine.operations.record(
                 "build", unnamed=True, layers=self._base_layers()
             ) as entry,
         ):
+            blobs: list[str] = []
             try:
-                with Work(self.engine) as self.work:
-                    return self._carry_out(references)
+                with Workspace(self.engine) as workspace:
+                    blobs = workspace.blobs
+                    return self._carry_out(references, workspace)
             finally:
-                built.discard(self.engine, self.work.blobs, entry)
-                self.context.save()
+                built.discard(self.engine, blobs, entry)
+                self.contexts.save()
 
-    def _carry_out(self, references):
+    def _carry_out(self, references: Sequence[str], workspace: Workspace) -> str:
         try:
-            final = self._go(False)
-            image = built.Made(
-                final.document(),
-                final.layers,
-                self._uses(final),
-                annotations=self.options.annotations,
-            )
-            self.made = [
-                made for made in self.made if made.id != image.id or not self._into(image, made)
-            ] + [image]
-            self._store(references, image.id)
+            final = self._go(workspace)
+            image = self._made(final)
+            ident: str = image.id
+            # where the last step's image is the whole build's, its keys lead to that
+            for made in [made for made in self.steps.made if made.id == ident]:
+                image.keys, image.added, image.created = made.keys, made.added, made.created
+                image.uses = made.uses + image.uses
+            steps = [made for made in self.steps.made if made.id != ident]
+            _store(workspace, steps + [image], references, ident)
             self.final = final
-            if self.imports is not None:
-                self.imports.clear(image.id)
-            return image.id
+            if self.steps.imports is not None:
+                self.steps.imports.clear(ident)
+            return ident
         except BaseException:
-            self._keep_steps()
+            self._keep_steps(workspace)
             raise
 
-    @staticmethod
-    def _into(image, made):
-        """Where the last step's image is the whole build's, its keys lead to that."""
-        image.keys, image.added, image.created, image.uses = (
-            made.keys,
-            made.added,
-            made.created,
-            made.uses + image.uses,
+    def _made(self, final: State) -> Made:
+        """Return the image to store."""
+        return built.Made(
+            final.document(), final.layers, image_uses(final), annotations=self.request.annotations
         )
-        return True
 
-    def _base_layers(self):
-        """DiffIDs of the base images that are in the store: they must not go while the build stands on them."""
-        found = []
+    def _base_layers(self) -> list[str]:
+        """Return the DiffIDs of the base images that are in the store: they must not go while the
+        build stands on them.
+        """
+        found: list[str] = []
         for stage in self.stages:
             if stage.base_stage is None and stage.base != "scratch":
                 with contextlib.suppress(errors.EngineError):
@@ -132,238 +150,198 @@ class Build:
                     found += record["layers"] if record else []
         return found
 
-    def _keep_steps(self):
-        """After a failure: the steps that were done stay in the cache, so that the next try goes on from there."""
-        self.work.abandon()
-        self.made = [image for image in self.made if all(layer.digest for layer in image.layers)]
+    def _keep_steps(self, workspace: Workspace) -> None:
+        """After a failure, keep the steps that were done in the cache, so that the next try goes on
+        from there.
+        """
+        workspace.abandon()
+        whole = [image for image in self.steps.made if all(layer.digest for layer in image.layers)]
         with contextlib.suppress(errors.EngineError, OSError):
-            self._store((), None)
+            _store(workspace, whole, (), None)
 
-    def _store(self, references, final):
-        self.work.settle()
-        if self.made:
-            built.store(
-                self.engine,
-                self.made,
-                [layer for layer in self.work.fresh if layer.digest],
-                references,
-                final,
-            )
-
-    def _go(self, dry):
-        self.dry, self.states, self.number, self.made = dry, {}, 0, []
+    def _go(self, workspace: Workspace | None) -> State:
+        """Go through all stages. :param workspace: where steps are made; None for a dry run."""
+        self.steps.begin(workspace)
+        self._states = {}
         for stage in self.stages:
             self._state(stage)
-        unused = sorted(set(self.options.build_args) - self.consumed)
-        self.warnings = list(self.notes)
+        self.warnings = list(self.steps.notes)
+        unused = sorted(set(self.request.build_args) - self._consumed)
         if unused:
-            self.warnings = self.warnings + [
-                f"build arguments that no ARG names: {', '.join(unused)}"
-            ]
-        final = self.states[self.target.index].child()
-        if self.options.platform:
-            final.set_platform(manifest.parse_platform(self.options.platform))
-        if self.options.labels:
-            final.config["Labels"] = dict(final.config.get("Labels") or {}, **self.options.labels)
-        if any(place.kind == "inline" for place in self.options.cache_to):
-            from ..cache import cache_backends
+            self.warnings.append(f"build arguments that no ARG names: {', '.join(unused)}")
+        final = self._states[self.target.index].child()
+        if self.request.platform:
+            final.set_platform(manifest.parse_platform(self.request.platform))
+        if self.request.labels:
+            final.config["Labels"] = {**(final.config.get("Labels") or {}), **self.request.labels}
+        if any(place.kind == "inline" for place in self.request.cache_to):
+            from ..cache import cache_backends  # few builds write a cache
 
-            final.extra = dict(final.extra, **{cache_flags.KEY: cache_backends.note(final.steps)})
+            final.extra = {**final.extra, cache_flags.KEY: cache_backends.note(final.steps)}
         return final
 
-    def manifest_digest(self, final):
-        """Of the manifest that an image gets, whose layers are all here."""
-        return manifest.digest_of(
-            built.manifest_of(
-                self.engine,
-                built.Made(final.document(), final.layers, annotations=self.options.annotations),
-            )
-        )
+    def manifest_digest(self, final: State) -> str:
+        """Return the digest of the manifest that an image gets whose layers are all here."""
+        digest: str = manifest.digest_of(built.manifest_of(self.engine, self._made(final)))
+        return digest
 
-    def exports(self, final):
-        """The exchange.Exports of a finished build."""
-        from ..cache import cache_backends
+    def exports(self, final: State) -> list[Export]:
+        """Return the caches that a finished build writes."""
+        from ..cache import cache_backends  # few builds write a cache
 
-        everything = [step for state in self.states.values() for step in state.steps]
+        everything = [step for state in self._states.values() for step in state.steps]
         return [
             cache_backends.Export(
                 self.engine, place, everything if place.all else final.steps, final.platform
             )
-            for place in self.options.cache_to
+            for place in self.request.cache_to
             if place.kind != "inline"
         ]
 
-    @staticmethod
-    def _uses(state):
-        return ([state.origin] if state.origin else []) + state.uses
+    # --------------------------------------------------------------------------------------- stages
 
-    # ------------------------------------------------------------------------------------------------------------------ stages
-
-    def _state(self, stage):
-        """The State that a stage comes to."""
-        if stage.index not in self.states:
+    def _state(self, stage: Stage) -> State:
+        """Return what a stage comes to; build it where that is not known."""
+        if stage.index not in self._states:
             if stage not in self.stages:  # one that only an ONBUILD or a variable names
-                self.total += 1 + len(stage.commands)
-            self._stage(stage)
-        return self.states[stage.index]
+                self.steps.total += 1 + len(stage.commands)
+            above, self.steps.stage_title = self.steps.stage_title, stage.title
+            try:
+                self._stage(stage)
+            finally:
+                self.steps.stage_title = above
+        return self._states[stage.index]
 
-    def _stage(self, stage):
-        above, self.stage = self.stage, stage
-        try:
-            self._build_stage(stage)
-        finally:
-            self.stage = above
-
-    def _build_stage(self, stage):
-        self.number += 1
+    def _stage(self, stage: Stage) -> None:
+        self.steps.number += 1
+        replaced = self._is_replaced(stage)
+        triggers: list[Instruction] = []
         with self._at(stage.instruction):
             state = self._base(stage)
-            triggers = (
-                states.triggers(state, self.file.escape, stage.instruction.line)
-                if not self._is_replaced(stage)
-                else []
-            )
-        if not self.dry:
-            self.progress.step(self._title(stage.instruction), cached=None)
+            if not replaced:
+                triggers = stage_state.triggers(state, self.file.escape, stage.instruction.line)
+        self.steps.say(stage.instruction)
         for instruction in triggers:
             self._instruction(stage, state, instruction)
-        for instruction in stage.commands if not self._is_replaced(stage) else ():
-            self.number += 1
+        for instruction in stage.commands if not replaced else ():
+            self.steps.number += 1
             self._instruction(stage, state, instruction)
-        self.states[stage.index] = state
-
-    def _title(self, instruction):
-        return "[%d/%d] %s" % (self.number, self.total, instruction.title)
+        self._states[stage.index] = state
 
     @contextlib.contextmanager
-    def _at(self, instruction):
-        """Errors inside the block get the instruction's line."""
+    def _at(self, instruction: Instruction) -> Iterator[None]:
+        """In the ``with`` block, errors get the instruction's line."""
         try:
             yield
         except BadFile as error:
             raise BadFile(error.line, error.message, self.file.name) from None
         except (Trouble, errors.InvalidInput, errors.NotFound) as error:
-            raise BadFile(
-                instruction.line,
-                f"{instruction.name}: {error}"
-                if not str(error).startswith(instruction.name)
-                else str(error),
-                self.file.name,
-            ) from None
+            said = str(error)
+            if not said.startswith(instruction.name):
+                said = f"{instruction.name}: {said}"
+            raise BadFile(instruction.line, said, self.file.name) from None
         except OSError as error:
+            where = self.steps.where(instruction)
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise errors.HostError(
-                    f"{self._where(instruction)}: no space left in {self.engine.paths.data} for "
-                    "the build"
+                    f"{where}: no space left in {self.engine.paths.data} for the build"
                 ) from None
-            where = f" ({error.filename})" if error.filename else ""
-            raise errors.HostError(
-                f"{self._where(instruction)}: {error.strerror or error}{where}"
-            ) from None
+            file = f" ({error.filename})" if error.filename else ""
+            raise errors.HostError(f"{where}: {error.strerror or error}{file}") from None
         except errors.HostError as error:
             if type(error) is not errors.HostError or "Containerfile step " in str(error):  # pylint: disable=unidiomatic-typecheck # not those below it
                 raise
-            raise errors.HostError(f"{self._where(instruction)}: {error}") from None
+            raise errors.HostError(f"{self.steps.where(instruction)}: {error}") from None
 
-    def _where(self, instruction):
-        return "Containerfile step %s (line %d)" % (
-            printable(self._title(instruction), 200),
-            instruction.line,
-        )
-
-    def _is_replaced(self, stage):
-        """Whether a named context stands for the whole stage."""
+    def _is_replaced(self, stage: Stage) -> bool:
+        """Tell whether a named context stands for the whole stage."""
         return bool(stage.name) and (
-            stage.name in self.context.directories or stage.name in self.context.images
+            stage.name in self.contexts.directories or stage.name in self.contexts.images
         )
 
-    def _of_context(self, stage, name):
-        """The State of an image whose files are a named context's."""
-        state = states.State(
-            manifest.parse_platform(stage.platform or self.options.platform), self.options.epoch
-        )
-        tree = self.context.named(name)
-
-        def produce(upper, overlay_work, _place):
-            with self.work.root([], upper, overlay_work) as root:
-                Placer(root).tree(tree, tree.find("/")[0], "")
-
-        self.step(
-            state,
-            stage.instruction,
-            self.key("context", tree.digest(tree.find("/")[0])),
-            f"FROM context {name}",
-            produce,
-        )
-        return state
-
-    def _base(self, stage):
-        name = stage.name if self._is_replaced(stage) else stage.base
-        there = (
-            self.context.stands_for(name)
-            if name != "scratch" and (stage.base_stage is None or self._is_replaced(stage))
-            else None
-        )
+    def _base(self, stage: Stage) -> State:
+        """Return the state that a stage begins with."""
+        replaced = self._is_replaced(stage)
+        name = stage.name if replaced else stage.base
+        there = None
+        if name != "scratch" and (stage.base_stage is None or replaced):
+            there = self.contexts.stands_for(name)
         if there is not None:
             return self._of_context(stage, there)
-        if self._is_replaced(stage):
+        if replaced:
             return self._of_image(stage, stage.name)
         if stage.base_stage is not None:
             return self._state(stage.base_stage).child()
         if stage.base == "scratch":
-            return states.State(manifest.parse_platform(self.options.platform), self.options.epoch)
+            return State(manifest.parse_platform(self.request.platform), self.request.epoch)
         return self._of_image(stage, stage.base)
 
-    def _of_image(self, stage, name):
-        platform = manifest.parse_platform(stage.platform or self.options.platform)
-        record = self._image(name, stage.platform or self.options.platform)
-        if self.dry and not built.is_whole(self.engine, record):
+    def _of_context(self, stage: Stage, name: str) -> State:
+        """Return the state of an image whose files are a named context's."""
+        platform = manifest.parse_platform(stage.platform or self.request.platform)
+        state, tree = State(platform, self.request.epoch), self.contexts.named(name)
+        assert tree is not None  # there is one of that name
+
+        def produce(place: StepPlace) -> None:
+            with self.steps.workspace.root([], place) as root:
+                Placer(root).tree(tree, tree.find("/")[0], "")
+
+        key = self.steps.key("context", tree.digest(tree.find("/")[0]))
+        self.steps.carry_out(state, stage.instruction, Step(key, f"FROM context {name}", produce))
+        return state
+
+    def _of_image(self, stage: Stage, name: str) -> State:
+        wanted = stage.platform or self.request.platform
+        platform, record = manifest.parse_platform(wanted), self._image(name, wanted)
+        if self.steps.dry and not built.is_whole(self.engine, record):
             raise CacheMiss(f"unpack image {name} again")
-        return states.State.of_image(
-            record, built.of_image(self.engine, record), platform, self.options.epoch
+        return State.of_image(
+            record, built.of_image(self.engine, record), platform, self.request.epoch
         )
 
-    def _image(self, name, platform):
-        """The record of an image, pulled if need be. :raises CacheMiss: in a dry run, when it has to be."""
-        name = self.context.image(name)
+    def _image(self, name: str, platform: str | None) -> dict[str, Any]:
+        """Return the record of an image, pulled if need be.
+
+        :raises CacheMiss: in a dry run, when it has to be.
+        """
+        name = self.contexts.image(name)
         key = (name, platform)
-        if key not in self.pulled:
+        if key not in self._pulled:
             plan = images.plan_present(
                 self.engine,
                 name,
-                "always" if self.options.pull else "missing",
+                "always" if self.request.pull else "missing",
                 platform,
-                self.options.registries,
+                self.request.registries,
             )
-            if plan.changed and self.dry:
+            if plan.changed and self.steps.dry:
                 raise CacheMiss(plan.actions[0])
             plan.apply()
-            self.pulled[key] = images.get(self.engine, plan.image)
-        return self.pulled[key]
+            self._pulled[key] = images.get(self.engine, plan.image)
+        return self._pulled[key]
 
-    # ------------------------------------------------------------------------------------------------------------ instructions
+    # --------------------------------------------------------------------------------- instructions
 
-    def _instruction(self, stage, state, instruction):
+    def _instruction(self, stage: Stage, state: State, instruction: Instruction) -> None:
         with self._at(instruction):
             if instruction.name == "ARG":
                 self._arg(state, instruction)
             elif instruction.name == "RUN":
-                self.executing.carry_out(stage, state, instruction)
+                self.runs.carry_out(state, instruction, lambda text: self._origin(stage, text))
             elif instruction.name in ("COPY", "ADD"):
-                self.adding.carry_out(stage, state, instruction)
+                self.copies.carry_out(state, instruction, lambda text: self._origin(stage, text))
             elif instruction.name == "WORKDIR":
                 self._workdir(state, instruction)
             else:
-                states.apply(state, instruction, self.lexer)
-                if not self.dry:
-                    self.progress.step(self._title(instruction), cached=None)
+                stage_state.apply(state, instruction, self.lexer)
+                self.steps.say(instruction)
 
-    def _arg(self, state, instruction):
+    def _arg(self, state: State, instruction: Instruction) -> None:
         shown = []
         for key, value in instruction.args:
-            self.consumed.add(key)
-            if key in self.options.build_args:
-                value = self.options.build_args[key]
+            self._consumed.add(key)
+            if key in self.request.build_args:
+                value = self.request.build_args[key]
             elif value is not None:
                 value = self.lexer.word(value, state.values())
             else:
@@ -373,103 +351,7 @@ class Build:
             shown.append(key if value is None else f"{key}={value}")
         state.note("ARG " + " ".join(shown))
 
-    def key(self, *parts):
-        return hashlib.sha256(
-            json.dumps([1, self.options.epoch, list(parts)], sort_keys=True).encode()
-        ).hexdigest()
-
-    def step(self, state, instruction, key, history, produce, uses=(), second=None):
-        """A step that changes the file system: from the cache, or made.
-
-        :param produce: ``produce(upper, overlay_work, place)``. :param history: its line; None where a step without a layer is not noted as one.
-        :param second: called without arguments for another key, which costs more to know, where the first is not in the cache.
-        """
-        nocache = self.options.nocache or self.stage.title in self.options.nocache_stages
-        found = built.cached(self.engine, key) if not nocache else None
-        other = None
-        if found is None and second is not None:
-            with contextlib.suppress(CacheMiss):  # what only a fetch could tell
-                other = second()
-        if found is None and other is not None:
-            found = built.cached(self.engine, other) if not nocache else None
-            if found is not None and not self.dry:
-                built.remember(self.engine, key, found)
-        keys = [key] + ([other] if other else [])
-        if found is None and not nocache and self._import(state, instruction, keys, history, uses):
-            return
-        if found is None:
-            if self.dry:
-                raise CacheMiss(
-                    "run step %d of %d, line %d: %s"
-                    % (self.number, self.total, instruction.line, instruction.title),
-                    "%d/%d" % (self.number, self.total),
-                    instruction.line,
-                )
-            self._make(state, instruction, keys, history, produce, uses)
-            return
-        if found["diff_id"]:
-            state.layers.append(built.known(self.engine, found["diff_id"]))
-        state.note(history, found["created"], bool(found["diff_id"]))
-        if self.options.cache_to:
-            state.steps.append(
-                {
-                    "keys": built.keys_of(self.engine, found["image"]),
-                    "diff_id": found["diff_id"],
-                    "created": found["created"],
-                }
-            )
-        state.origin, state.uses = found["image"], []
-        if not self.dry:
-            self.progress.step(self._title(instruction), cached=True)
-
-    def _import(self, state, instruction, keys, history, uses):
-        """Take a step from a cache of elsewhere; False where none has it."""
-        if not self.options.cache_from:
-            return False
-        if self.imports is None:
-            from ..cache import cache_backends
-
-            self.imports = cache_backends.Imports(
-                self.engine, self.options.cache_from, self.options.registries, self.notes.append
-            )
-        found = self.imports.find(keys)
-        if found is None:
-            return False
-        if found["diff_id"]:
-            state.layers.append(self.imports.layer(found, not self.dry))
-        self._record(state, keys, history, found["diff_id"], found["created"], uses)
-        if not self.dry:
-            self.progress.step(self._title(instruction), cached=True)
-        return True
-
-    def _record(self, state, keys, history, added, created, uses):
-        """What a step came to, that was not here before: one more intermediate image."""
-        state.note(history, created, bool(added))
-        state.steps.append({"keys": sorted(keys), "diff_id": added, "created": created})
-        image = built.Made(
-            state.document(), state.layers, self._uses(state) + list(uses), keys, added, created
-        )
-        self.made.append(image)
-        state.origin, state.uses = image.id, []
-
-    def _make(self, state, instruction, keys, history, produce, uses):
-        self.progress.step(self._title(instruction), cached=False)
-        began = time.monotonic()
-        upper, overlay_work = self.work.upper(state.paths)
-        produce(upper, overlay_work, self.work.directory())
-        layer = self.work.layer(upper, state.paths, self.options.epoch, self._where(instruction))
-        if layer is not None:
-            if len(state.layers) >= manifest.MAX_LAYERS:
-                raise Trouble(
-                    "the image would have %d layers; overlayfs takes at most %d (pycontainer "
-                    "image squash merges some)" % (len(state.layers) + 1, manifest.MAX_LAYERS)
-                )
-            state.layers.append(layer)
-        now = states.moment(self.options.epoch if self.options.epoch is not None else time.time())
-        self._record(state, keys, history, layer.diff_id if layer is not None else "", now, uses)
-        self.progress.done(time.monotonic() - began)
-
-    def _workdir(self, state, instruction):
+    def _workdir(self, state: State, instruction: Instruction) -> None:
         written = self.lexer.word(instruction.args[0], state.values())
         path = state.workdir(written)
         shown = state.config["WorkingDir"] = written if written.startswith("/") else path
@@ -478,40 +360,50 @@ class Build:
             state.note("WORKDIR /")
             return
 
-        def produce(upper, overlay_work, _place):
-            with self.work.root(state.paths, upper, overlay_work) as root:
+        def produce(place: StepPlace) -> None:
+            with self.steps.workspace.root(state.paths, place) as root:
                 os.close(Placer(root, _owner(root, user)).directory(path.strip("/")))
 
-        self.step(
-            state,
-            instruction,
-            self.key("workdir", state.chain, path, user),
-            "WORKDIR " + shown,
-            produce,
-        )
+        key = self.steps.key("workdir", state.chain, path, user)
+        self.steps.carry_out(state, instruction, Step(key, "WORKDIR " + shown, produce))
 
-    def place_for_fetched(self):
-        """A new directory for what comes from elsewhere: it goes with the context, for what a dry run has fetched is not fetched again."""
-        found = context_fetch.Located()
-        self.context.located.append(found)
-        return context_fetch.directory(self.engine, found)
-
-    # ------------------------------------------------------------------------------------------------------------------- origin
-
-    def origin(self, stage, text):
-        """The Origin that a ``from=`` in ``stage`` names; "" is the build's context."""
+    def _origin(self, stage: Stage, text: str) -> Origin:
+        """Return what a ``from=`` in ``stage`` names; "" is the build's context."""
         if not text:
-            return Origin(tree=self.context.tree())
-        named = self.context.named(text)
+            return Origin(tree=self.contexts.tree())
+        named = self.contexts.named(text)
         if named is not None:
             return Origin(tree=named)
-        other = self.file.source(stage, text) if text not in self.context.images else None
+        other = self.file.source(stage, text) if text not in self.contexts.images else None
         if other is not None:
             state = self._state(other)
             return Origin(state.paths, identity="layers " + state.chain, image=state.origin)
         if text == "scratch":
             return Origin([], identity="layers ")
-        record = self._image(text, self.options.platform)
+        record = self._image(text, self.request.platform)
         layers = built.of_image(self.engine, record)
         chain = manifest.chain_ids(record["layers"])[-1] if record["layers"] else ""
         return Origin([layer.path for layer in reversed(layers)], identity="layers " + chain)
+
+
+def _store(
+    workspace: Workspace, made: list[Made], references: Sequence[str], final: str | None
+) -> None:
+    """Take images and the layers that are new into the store.
+
+    :param references: full names for the image with the id ``final``.
+    """
+    workspace.settle()
+    if made:
+        fresh = [layer for layer in workspace.fresh if layer.digest]
+        built.store(workspace.engine, made, fresh, references, final)
+
+
+def _owner(root: int, user: str) -> tuple[int, int] | None:
+    """Return whose the directories are that WORKDIR makes: USER's, or root's where the image does
+    not know that name.
+    """
+    try:
+        return chown.owner_of(root, user, "USER")
+    except errors.InvalidInput:
+        return None

@@ -12,6 +12,20 @@ from ...store import trees
 from ..parse import lines
 from ..parse.stages import PROXIES
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
+
+    from ...engine import Engine
+    from ..parse.build_request import BuildRequest
+    from ..parse.instructions import Instruction
+    from ..parse.lines import Heredoc
+    from ..stage.stage_state import State
+    from .run_mounts import RunMounts
+    from .workspace import StepPlace, Workspace
+
+
 HOSTNAME = "buildkitsandbox"  # BuildKit's: what a build sees must not depend on where it runs
 SCRIPTS = "/dev/pipes"  # where a heredoc that begins with #! is
 
@@ -19,12 +33,19 @@ SCRIPTS = "/dev/pipes"  # where a heredoc that begins with #! is
 class Command:
     """One RUN.
 
-    :ivar words: what is executed. :ivar script: ``(name, bytes)`` of a heredoc that is a program of its own, or None.
-    :ivar env: its environment without the predefined proxies. :ivar history: its line of the image's history.
+    :ivar words: what is executed.
+    :ivar script: name and content of a heredoc that is a program of its own, or None.
+    :ivar env: its environment without the predefined proxies.
+    :ivar proxies: these.
+    :ivar history: its line of the image's history.
     :ivar insecure: whether it has all of the host's powers (``--security=insecure``).
     """
 
-    def __init__(self, instruction, state, build_args):
+    script: tuple[str, bytes] | None
+
+    def __init__(
+        self, instruction: Instruction, state: State, build_args: Mapping[str, str]
+    ) -> None:
         words = list(instruction.args)
         self.script, self.insecure = None, instruction.flags.get("security") == "insecure"
         if instruction.heredocs:
@@ -46,10 +67,10 @@ class Command:
         }
         shown = [f"{key}={own.get(key, value or '')}" for key, value in state.args.items()]
         self.history = "RUN %s # buildkit" % " ".join(
-            (["|%d" % len(shown)] + shown if shown else []) + words
+            ([f"|{len(shown)}"] + shown if shown else []) + words
         )
 
-    def _from_heredocs(self, text, heredocs):
+    def _from_heredocs(self, text: str, heredocs: Sequence[Heredoc]) -> str:
         if lines.heredoc_of(text.strip()) is None:  # for the shell to read
             return text + "".join(f"\n{heredoc.content}{heredoc.name}" for heredoc in heredocs)
         first = heredocs[0]
@@ -58,8 +79,8 @@ class Command:
         self.script = first.name.replace("/", "_"), first.text.encode("utf-8", "surrogateescape")
         return f"{SCRIPTS}/{self.script[0]}"
 
-    def key(self):
-        """What goes into the cache's key."""
+    def key(self) -> list[Any]:
+        """Return what goes into the cache's key."""
         return [
             self.words,
             sorted(self.env.items()),
@@ -67,8 +88,10 @@ class Command:
         ] + (["insecure"] if self.insecure else [])
 
 
-def network_of(engine, mode, ident):
-    """``(network_mode of the container, attachment or None)``; the address is given back by ``networks.release``."""
+def network_of(engine: Engine, mode: str, ident: str) -> tuple[str, dict[str, Any] | None]:
+    """Return the container's ``network_mode`` and its attachment, or None; ``networks.release``
+    gives the address back.
+    """
     if mode in ("none", "host"):
         return mode, None
     networks.ensure_default(engine)
@@ -76,61 +99,42 @@ def network_of(engine, mode, ident):
     return "bridge", networks.allocate(engine, networks.DEFAULT, ident)
 
 
-def run(engine, work, state, command, mounts, options, heard, upper, overlay_work, place):
-    """Run a Command over the layers of ``state``. Returns its exit code.
+def run(
+    workspace: Workspace,
+    state: State,
+    command: Command,
+    mounts: RunMounts,
+    request: BuildRequest,
+    network: str,
+    heard: Callable[[bytes], None],
+    place: StepPlace,
+) -> int:
+    """Run a command over the layers of ``state``; what it writes is in ``place`` afterwards.
 
-    :param mounts: a RunMounts, all added. :param options: ``network``, ``extra_hosts``, ``shm_size``, ``hostname``. :param place: an empty directory.
+    :param mounts: all that is shown to it.
+    :param network: default, none or host.
+    :param heard: called with pieces of its output.
+    :returns: its exit code. :raises ContainerFailed: when it could not be started.
     """
-    from ...containers import Surroundings, oci_document
     from ...kernel import cgroups
-    from ...kernel.isolation import apparmor
     from . import run_container  # a build that is all in the cache has no use for it
 
-    ident = secrets.token_hex(16)
-    hostname = options.get("hostname") or HOSTNAME
-    limits = options.get("limits") or {}
-    parent = (limits.get("cgroup_parent") or "").strip("/") or None
-    detail = {
-        "ident": ident,
-        "cgroup": {
-            mount: os.path.join(path, ident) for mount, path in cgroups.base_paths(parent).items()
-        },
+    engine, ident = workspace.engine, secrets.token_hex(16)
+    parent = (request.limits.get("cgroup_parent") or "").strip("/") or None
+    group_paths = {
+        mount: os.path.join(path, ident) for mount, path in cgroups.base_paths(parent).items()
     }
     code = attachment = None
-    with engine.operations.record("build-step", **detail):
+    with engine.operations.record("build-step", ident=ident, cgroup=group_paths):
         try:
-            mode, attachment = network_of(engine, options.get("network") or "default", ident)
-            _write_names(place, hostname, mode, attachment, options)
+            mode, attachment = network_of(engine, network, ident)
+            _write_names(place.scratch, mode, attachment, request)
             if command.script:
-                _write_script(mounts, place, command.script)
-            definition = {
-                "network_mode": mode,
-                "entrypoint": command.words,
-                "command": [],
-                "hostname": hostname,
-            }
-            definition.update(limits)
-            if command.insecure:
-                definition["privileged"] = True
-            if options.get("shm_size"):
-                definition["shm_size"] = options["shm_size"]
-            profile = apparmor.default()[0]
-            apparmor.ensure(profile)
-            host = Surroundings(
-                place, place, mounts.entries, apparmor=profile, architecture=state.platform[1]
-            )
-            env = dict(command.env, **command.proxies)
-            env.update(mounts.env)
-            document = oci_document(
-                ident, definition, {"WorkingDir": state.config.get("WorkingDir") or "/"}, host
-            )
-            document["process"]["env"] = ["%s=%s" % item for item in env.items()]
+                _write_script(mounts, place.scratch, command.script)
             job = run_container.Job(
-                document,
+                _document(ident, command, state, mounts, request, mode, place.scratch),
                 state.config.get("User") or None,
-                work.lower(state.paths),
-                upper,
-                overlay_work,
+                workspace.lower(state.paths),
                 place,
                 cgroups.create(ident, parent),
                 attachment,
@@ -141,16 +145,56 @@ def run(engine, work, state, command, mounts, options, heard, upper, overlay_wor
             return code
         finally:
             if code != 0:
-                trees.remove(upper)  # first: it may have filled the disk, and all else needs room
+                trees.remove(place.upper)  # first: a full disk leaves no room for all else
             if attachment:
                 networks.release(engine, ident)
 
 
-def _write_names(place, hostname, mode, attachment, options):
+def _document(
+    ident: str,
+    command: Command,
+    state: State,
+    mounts: RunMounts,
+    request: BuildRequest,
+    network_mode: str,
+    scratch: str,
+) -> dict[str, Any]:
+    """Return the OCI document of the command's container."""
+    from ...containers import Surroundings, oci_document
+    from ...kernel.isolation import apparmor
+
+    definition = {
+        "network_mode": network_mode,
+        "entrypoint": command.words,
+        "command": [],
+        "hostname": request.hostname or HOSTNAME,
+        **request.limits,
+    }
+    if command.insecure:
+        definition["privileged"] = True
+    if request.shm_size:
+        definition["shm_size"] = request.shm_size
+    profile = apparmor.default()[0]
+    apparmor.ensure(profile)
+    host = Surroundings(
+        scratch, scratch, mounts.entries, apparmor=profile, architecture=state.platform[1]
+    )
+    config = {"WorkingDir": state.config.get("WorkingDir") or "/"}
+    document: dict[str, Any] = oci_document(ident, definition, config, host)
+    env = {**command.env, **command.proxies, **mounts.env}
+    document["process"]["env"] = [f"{name}={value}" for name, value in env.items()]
+    return document
+
+
+def _write_names(
+    place: str, mode: str, attachment: dict[str, Any] | None, request: BuildRequest
+) -> None:
+    """Write the files hostname, hosts and resolv.conf that the container is shown."""
+    hostname = request.hostname or HOSTNAME
     gateway = attachment["gateway"] if attachment else None
     extra = {
         key: gateway if value == "host-gateway" else value
-        for key, value in options.get("extra_hosts", {}).items()
+        for key, value in request.extra_hosts.items()
         if value != "host-gateway" or gateway
     }
     texts = {
@@ -167,7 +211,8 @@ def _write_names(place, hostname, mode, attachment, options):
         os.chmod(path, 0o644)
 
 
-def _write_script(mounts, place, script):
+def _write_script(mounts: RunMounts, place: str, script: tuple[str, bytes]) -> None:
+    """Write a heredoc that is a program, and have it shown below SCRIPTS."""
     directory = os.path.join(place, "pipes")
     os.mkdir(directory)
     os.chmod(directory, 0o755)

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """RUN: a command in a container of its own, over the layers so far.
 
-The build forks a runner, which has a mount namespace of its own for what ``--mount`` shows, makes the container as the engine makes
-all of them (oci/launch/launch.py) and waits for its end. What the command writes comes through a pipe. The kernel takes the mounts and
-the namespaces away with the last process in them; the cgroup and the link are the build's to remove, or recovery's.
+The build forks a runner, which has a mount namespace of its own for what ``--mount`` shows, makes
+the container as the engine makes all of them (oci/launch/launch.py) and waits for its end. What the
+command writes comes through a pipe. The kernel takes the mounts and the namespaces away with the
+last process in them; the cgroup and the link are the build's to remove, or recovery's.
 """
 
 from __future__ import annotations
@@ -25,49 +26,76 @@ from ...oci.launch.launch import Launch
 from ...oci.spec.document import Document, read_error
 from ...oci.spec.process import Program
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import Any
+
+    from ...kernel.cgroups import Group
+    from .workspace import StepPlace
+
+
 ALWAYS = ("/proc", "/dev", "/dev/pts", "/dev/shm", "/dev/mqueue", "/sys", "/sys/fs/cgroup")
 
 
 class Job:
     """What is run.
 
-    :ivar config: the OCI document. :ivar user: ``user[:group]``. :ivar layers: directories, topmost first. :ivar upper, work: the writable
-        layer. :ivar place: an empty directory for mounts. :ivar group: the cgroups.Group. :ivar attachment: of networks, or None.
-        :ivar prepared: [Prepared]. :ivar secrets: ``[(name, bytes, mode, uid, gid)]``, shown below ``place``/secrets.
+    :ivar config: the OCI document.
+    :ivar user: ``user[:group]``, or None.
+    :ivar layers: directories, topmost first.
+    :ivar upper, work: the writable layer.
+    :ivar place: an empty directory for mounts.
+    :ivar attachment: of networks, or None.
+    :ivar prepared: sources of binds. :ivar secrets: files that are shown below ``place``/secrets.
     """
 
     def __init__(
         self,
-        config,
-        user,
-        layers,
-        upper,
-        work,
-        place,
-        group,
-        attachment=None,
-        prepared=(),
-        secrets=(),
-    ):
-        self.config, self.user, self.layers, self.upper, self.work = (
-            config,
-            user,
-            layers,
-            upper,
-            work,
-        )
-        self.place, self.group, self.attachment = place, group, attachment
+        config: dict[str, Any],
+        user: str | None,
+        layers: Sequence[str],
+        place: StepPlace,
+        group: Group,
+        attachment: dict[str, Any] | None,
+        prepared: Iterable[Prepared],
+        secrets: Iterable[SecretFile],
+    ) -> None:
+        self.config, self.user, self.layers = config, user, layers
+        self.upper, self.work, self.place = place.upper, place.work, place.scratch
+        self.group, self.attachment = group, attachment
         self.prepared, self.secrets = list(prepared), list(secrets)
 
 
-class Prepared:
-    """A bind's source that has to be made first: the file or directory ``source`` of a tree at ``name`` below the job's place.
+class SecretFile:
+    """A secret as a file.
 
-    :param layers: directories that make the tree, topmost first; or :param directory: one of the host.
+    ``name``: below the job's place; ``data``; ``mode``, ``uid``, ``gid``: its attributes.
+    """
+
+    __slots__ = ("name", "data", "mode", "uid", "gid")
+
+    def __init__(self, name: str, data: bytes, mode: int, uid: int, gid: int) -> None:
+        self.name, self.data, self.mode, self.uid, self.gid = name, data, mode, uid, gid
+
+
+class Prepared:
+    """A bind's source that has to be made first: the file or directory ``source`` of a tree at
+    ``name`` below the job's place.
+
+    :param layers: directories that make the tree, topmost first, or None.
+    :param directory: one of the host that is the tree, where there are no layers.
     :param scratch: a directory for what is written to it and lost, or None for read-only.
     """
 
-    def __init__(self, name, source, layers=None, directory=None, scratch=None):
+    def __init__(
+        self,
+        name: str,
+        source: str,
+        layers: Sequence[str] | None = None,
+        directory: str | None = None,
+        scratch: str | None = None,
+    ) -> None:
         self.name, self.source, self.layers, self.directory, self.scratch = (
             name,
             source,
@@ -80,26 +108,28 @@ class Prepared:
 class Step(Launch):
     """The container of one RUN, made in the runner."""
 
-    def __init__(self, job, output):
+    tree: int | None
+
+    def __init__(self, job: Job, output: int) -> None:
         document = Document(job.config)
         super().__init__(document, Program(document.process, document.linux, job.user))
         self.job, self.output, self.tree = job, output, None
 
-    def make_group(self):
+    def make_group(self) -> Group:
         return self.job.group
 
-    def open_root(self):
+    def open_root(self) -> int:
         fd = overlay.overlay(self.job.layers, self.job.upper, self.job.work)
         self.tree = os.dup(fd)
         return fd
 
-    def root_place(self):
+    def root_place(self) -> str:
         return os.path.join(self.job.place, "root")
 
-    def open_streams(self):
+    def open_streams(self) -> tuple[None, int, int]:
         return None, self.output, self.output
 
-    def connect(self):
+    def connect(self) -> None:
         if not self.document.private("network"):
             return
         netns = os.open("/proc/%d/ns/net" % self.pid, os.O_RDONLY | os.O_CLOEXEC)
@@ -112,11 +142,12 @@ class Step(Launch):
             os.close(netns)
 
 
-def run(job, heard):
+def run(job: Job, heard: Callable[[bytes], None]) -> int:
     """Run a command to its end.
 
-    :param heard: called with pieces of its output (bytes). :returns: its exit code, 128 + n after signal n.
-    :raises ContainerFailed: when it could not be started. :raises KeyboardInterrupt: nothing of it is left then.
+    :param heard: called with pieces of its output. :returns: its exit code, 128 + n after signal n.
+    :raises ContainerFailed: when it could not be started.
+    :raises KeyboardInterrupt: nothing of it is left then.
     """
     out, out_end = os.pipe()
     answer, answer_end = os.pipe()
@@ -144,18 +175,22 @@ def run(job, heard):
         os.waitpid(pid, 0)
         job.group.kill()
         job.group.remove()
-    found = json.loads(result) if result else {"error": "it was killed while it ran"}
+    found: dict[str, Any] = {"error": "it was killed while it ran"}
+    if result:
+        found = json.loads(result)
     if "error" in found:
         raise ContainerFailed(found["error"], exit_code=found.get("code"))
-    return found["code"]
+    code: int = found["code"]
+    return code
 
 
-def _runner(job, others, output, answer):
-    """The runner's life. :param others: descriptors of the builder's."""
+def _runner(job: Job, others: Iterable[int], output: int, answer: int) -> None:
+    """Live as the runner. :param others: descriptors of the builder's."""
     _signal.signal(_signal.SIGINT, _signal.SIG_IGN)  # the build is told, and takes the runner along
     _signal.signal(_signal.SIGTERM, _signal.SIG_DFL)
     for fd in others:
         os.close(fd)
+    found: dict[str, Any]
     try:
         found = {"code": _attend(job, output)}
     except ContainerFailed as error:
@@ -169,7 +204,8 @@ def _runner(job, others, output, answer):
     os.write(answer, json.dumps(found).encode())
 
 
-def _attend(job, output):
+def _attend(job: Job, output: int) -> int:
+    """Make the container, and wait for its end. :returns: its exit code, 128 + n after signal n."""
     syscalls.unshare(c.CLONE_NEWNS)
     mounts.leave_host()
     os.mkdir(os.path.join(job.place, "root"), 0o700)
@@ -188,16 +224,18 @@ def _attend(job, output):
     os.close(output)
     pidfd.ended(step.pidfd, None)
     code, signal = pidfd.reap(step.pidfd)
-    job.group.kill()  # its children end with its pid namespace; here for what is left when there is none
+    # its children end with its pid namespace; here for what is left when there is none
+    job.group.kill()
+    assert step.tree is not None  # it was opened for the start
     stubs.remove(step.tree)
     os.close(step.tree)
     return code if signal is None else 128 + signal
 
 
-# ------------------------------------------------------------------------------------------------------- what is shown
+# ------------------------------------------------------------------------------------ what is shown
 
 
-def _prepare(job, prepared):
+def _prepare(job: Job, prepared: Prepared) -> None:
     place = os.path.join(job.place, prepared.name)
     os.mkdir(place + ".tree", 0o700)
     if prepared.layers:
@@ -211,7 +249,7 @@ def _prepare(job, prepared):
         handle = rootfs.open_in_root(fd, prepared.source or "/", os.O_PATH)
     except OSError as error:
         raise ContainerFailed(
-            f"RUN --mount: source {prepared.source}: {os.strerror(error.errno).lower()}"
+            f"RUN --mount: source {prepared.source}: {os.strerror(error.errno or 0).lower()}"
         ) from None
     bound = mounts.bind(handle, recursive=False)
     if stat.S_ISDIR(os.fstat(handle).st_mode):
@@ -236,8 +274,8 @@ def _prepare(job, prepared):
         )
 
 
-def _write_secrets(job):
-    """Secrets are in memory alone, in a file system that goes with the runner."""
+def _write_secrets(job: Job) -> None:
+    """Write the secrets into memory alone, a file system that goes with the runner."""
     place = os.path.join(job.place, "secrets")
     os.mkdir(place, 0o700)
     mounts.attach_root(
@@ -246,42 +284,45 @@ def _write_secrets(job):
         ),
         place,
     )
-    for name, data, mode, uid, gid in job.secrets:
-        fd = os.open(
-            os.path.join(place, name), os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600
-        )
-        view = memoryview(data)
+    for secret in job.secrets:
+        path = os.path.join(place, secret.name)
+        fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        view = memoryview(secret.data)
         while view:
             view = view[os.write(fd, view) :]
-        os.fchown(fd, uid, gid)
-        os.fchmod(fd, mode)
+        os.fchown(fd, secret.uid, secret.gid)
+        os.fchmod(fd, secret.mode)
         os.close(fd)
 
 
 class Stubs:
-    """Mount points that are made for the container and not for the image: they go when it ends, if nothing came into them."""
+    """Mount points that are made for the container and not for the image: they go when it ends, if
+    nothing came into them.
+    """
 
-    def __init__(self, job, step):
+    missing: list[str]
+
+    def __init__(self, job: Job, step: Step) -> None:
         self.wanted = list(ALWAYS) + [entry["destination"] for entry in job.config["mounts"]]
         self.missing = []
         opened = step.open_root
 
-        def open_root():
+        def open_root() -> int:
             fd = opened()
             self.missing = [path for path in self._with_parents() if not _there(fd, path)]
             return fd
 
-        step.open_root = open_root
+        step.open_root = open_root  # type: ignore[method-assign]
 
-    def _with_parents(self):
-        found = {}
+    def _with_parents(self) -> list[str]:
+        found: dict[str, None] = {}
         for path in self.wanted:
             parts = [part for part in path.split("/") if part]
             for count in range(1, len(parts) + 1):
                 found["/".join(parts[:count])] = None
         return list(found)
 
-    def remove(self, root):
+    def remove(self, root: int) -> None:
         for path in sorted(self.missing, key=lambda each: each.count("/"), reverse=True):
             parent, dummy, name = path.rpartition("/")
             try:
@@ -301,7 +342,7 @@ class Stubs:
                 os.close(fd)
 
 
-def _there(root, path):
+def _there(root: int, path: str) -> bool:
     try:
         os.close(rootfs.open_in_root(root, path, os.O_PATH))
         return True

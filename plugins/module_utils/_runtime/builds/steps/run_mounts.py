@@ -1,6 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What ``RUN --mount`` shows to the command, made ready: caches, secrets, the agent's socket, parts of contexts, stages and images."""
+"""What ``RUN --mount`` shows to the command, made ready: caches, secrets, the agent's socket, parts
+of contexts, stages and images.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,20 @@ from ..cache import cache_mounts
 from ..parse.expansion import Trouble
 from ..trees import source_tree
 from ..trees.placer import Placer
-from .run_container import Prepared
+from .run_container import Prepared, SecretFile
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from contextlib import ExitStack
+    from typing import Any
+
+    from ..parse.build_request import BuildRequest
+    from ..parse.mount_flags import Mount
+    from ..sources.origin import Origin
+    from ..stage.stage_state import State
+    from ..trees.source_tree import Tree
+    from .workspace import Workspace
+
 
 SSH = "/run/buildkit/ssh_agent.%d"
 
@@ -21,22 +36,34 @@ SSH = "/run/buildkit/ssh_agent.%d"
 class RunMounts:
     """All mounts of one RUN.
 
-    :ivar entries: for the container's definition, in normal form. :ivar prepared: [running.Prepared]. :ivar secrets: as of running.Job.
+    :param place: an empty directory, below which they are made.
+    :ivar entries: for the container's definition, in normal form.
+    :ivar prepared: what has to be made in the runner.
+    :ivar secrets: what is shown in memory.
     :ivar env: variables that secrets and the agent add.
     """
 
-    def __init__(self, work, place, options):
-        self.work, self.place, self.options = work, place, options
+    entries: list[dict[str, Any]]
+    prepared: list[Prepared]
+    secrets: list[SecretFile]
+    env: dict[str, str]
+
+    def __init__(self, work: Workspace, place: str, request: BuildRequest) -> None:
+        self.workspace, self.place, self.request = work, place, request
         self.entries, self.prepared, self.secrets, self.env = [], [], [], {}
         self._agents = 0
 
-    def add(self, mount, state, origin, stack):
-        """:param mount: a mountflags.Mount. :param origin: what its ``from`` names (a builder's Origin), or None. :param stack: an ExitStack,
-        for locks that are held while the command runs."""
+    def add(self, mount: Mount, state: State, origin: Origin | None, stack: ExitStack) -> None:
+        """Make one mount ready.
+
+        :param origin: what its ``from`` names, or None.
+        :param stack: for locks and processes that last while the command runs.
+        :raises Trouble, NotFound: for a source, a secret or an agent that is not there.
+        """
         target = state.workdir(mount.target) if mount.target else None
         getattr(self, "_" + mount.type)(mount, target, origin, stack)
 
-    def _show(self, source, target, read_only):
+    def _show(self, source: str, target: str | None, read_only: bool) -> None:
         self.entries.append(
             {
                 "type": "bind",
@@ -47,25 +74,26 @@ class RunMounts:
             }
         )
 
-    def _bind(self, mount, target, origin, _stack):
-        scratch = self.work.directory() if mount.readwrite else None
-        self._prepare(origin, mount.source or "/", target, scratch)
-
-    def _prepare(self, origin, source, target, scratch):
-        name = f"m{len(self.prepared)}"
-        layers, directory = origin.layers, None
-        if layers is None:
+    def _bind(
+        self, mount: Mount, target: str | None, origin: Origin | None, _stack: ExitStack
+    ) -> None:
+        assert origin is not None  # a bind has one
+        scratch = self.workspace.directory() if mount.readwrite else None
+        name, source, directory = f"m{len(self.prepared)}", mount.source or "/", None
+        if origin.tree is not None:
             directory = self._without_ignored(origin.tree, source)
-        self.prepared.append(Prepared(name, source, layers, directory, scratch))
+        self.prepared.append(Prepared(name, source, origin.layers, directory, scratch))
         self._show(os.path.join(self.place, name), target, scratch is None)
 
-    def _without_ignored(self, tree, source):
-        """The context's directory; a copy of what ``source`` names in it where its ignore file leaves something out."""
+    def _without_ignored(self, tree: Tree, source: str) -> str:
+        """Return the context's directory; a copy of what ``source`` names in it where its ignore
+        file leaves something out.
+        """
         path = os.readlink("/proc/self/fd/%d" % tree.fd)
         if not tree.ignore:
             return path
         chosen = tree.find(source or "/")[0]
-        copy = self.work.directory()
+        copy = self.workspace.directory()
         os.chmod(copy, 0o755)
         fd = os.open(copy, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         placer = Placer(fd)
@@ -84,7 +112,9 @@ class RunMounts:
             os.close(fd)
         return copy
 
-    def _tmpfs(self, mount, target, _origin, _stack):
+    def _tmpfs(
+        self, mount: Mount, target: str | None, _origin: Origin | None, _stack: ExitStack
+    ) -> None:
         self.entries.append(
             {
                 "type": "tmpfs",
@@ -95,9 +125,11 @@ class RunMounts:
             }
         )
 
-    def _cache(self, mount, target, origin, stack):
-        engine, ident = self.work.engine, mount.id or target
-        ident = self.options.get("cache_namespace", "") + ident
+    def _cache(
+        self, mount: Mount, target: str | None, origin: Origin | None, stack: ExitStack
+    ) -> None:
+        engine = self.workspace.engine
+        ident = self.request.cache_namespace + (mount.id or target or "")
         sharing, number = mount.sharing or "shared", 0
         if sharing == "private":
             while not engine.locks.is_free("build-cache", "%s %d" % (ident, number)):
@@ -110,8 +142,8 @@ class RunMounts:
                 self._make_cache(directory, name, mount, origin)
         self._show(os.path.join(directory, "data"), target, bool(mount.readonly))
 
-    def _make_cache(self, directory, name, mount, origin):
-        made = self.work.directory()
+    def _make_cache(self, directory: str, name: str, mount: Mount, origin: Origin | None) -> None:
+        made = self.workspace.directory()
         data = os.path.join(made, "data")
         os.mkdir(data)
         fd = os.open(data, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -135,16 +167,17 @@ class RunMounts:
         os.makedirs(os.path.dirname(directory), 0o700, exist_ok=True)
         os.rename(made, directory)
 
-    def _secret(self, mount, target, _origin, _stack):
-        data = self.options["secrets"].get(mount.id)
-        if data is None:
+    def _secret(
+        self, mount: Mount, target: str | None, _origin: Origin | None, _stack: ExitStack
+    ) -> None:
+        secret = self.request.secrets.get(mount.id or "")
+        if secret is None:
             if mount.required:
                 raise NotFound(
                     f"RUN --mount=type=secret: the build is not given a secret {mount.id}"
                 )
             return
-        if callable(data):
-            data = data()
+        data = secret()
         if mount.env:
             if b"\0" in data:
                 raise Trouble(
@@ -154,19 +187,14 @@ class RunMounts:
             self.env[mount.env] = os.fsdecode(data)
         if target:
             name = f"s{len(self.secrets)}"
-            self.secrets.append(
-                (
-                    name,
-                    data,
-                    0o400 if mount.mode is None else mount.mode,
-                    mount.uid or 0,
-                    mount.gid or 0,
-                )
-            )
+            mode = 0o400 if mount.mode is None else mount.mode
+            self.secrets.append(SecretFile(name, data, mode, mount.uid or 0, mount.gid or 0))
             self._show(os.path.join(self.place, "secrets", name), target, True)
 
-    def _ssh(self, mount, target, _origin, stack):
-        path = self.options["ssh"].get(mount.id)
+    def _ssh(
+        self, mount: Mount, target: str | None, _origin: Origin | None, stack: ExitStack
+    ) -> None:
+        path = self.request.ssh.get(mount.id or "")
         if path is None:
             if mount.required:
                 raise NotFound(f"RUN --mount=type=ssh: the build is not given an agent {mount.id}")

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""RUN of a build: its key in the cache, its mounts, what becomes of its command."""
+"""RUN as a step of a build: its key in the cache, its mounts, what becomes of its command."""
 
 from __future__ import annotations
 
@@ -9,96 +9,95 @@ import contextlib
 from ... import errors
 from ..parse import mount_flags
 from . import run_command
+from .cached_step import Step
+from .run_command import Command
 from .step_output import Output, StepFailed
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
-class Executing:
-    """:param build: the builder.Build."""
+    from ..parse.expansion import Lexer
+    from ..parse.instructions import Instruction
+    from ..parse.mount_flags import Mount
+    from ..sources.origin import Origin
+    from ..stage.stage_state import State
+    from .cached_step import Steps
+    from .workspace import StepPlace
 
-    def __init__(self, build):
-        self.build = build
+    Shown = list[tuple[Mount, "Origin | None"]]  # mounts, and what their from names
 
-    def carry_out(self, stage, state, instruction):
-        values = state.values()
-        command = run_command.Command(instruction, state, self.build.options.build_args)
-        wanted = [
-            mount_flags.parse(
-                text, instruction.line, lambda part: self.build.lexer.word(part, values)
-            )
+
+class RunSteps:
+    """The RUN instructions of one build. :param file_name: of the Containerfile, for errors."""
+
+    def __init__(self, steps: Steps, lexer: Lexer, file_name: str) -> None:
+        self.steps, self.lexer, self.file_name = steps, lexer, file_name
+
+    def carry_out(
+        self, state: State, instruction: Instruction, origin_of: Callable[[str], Origin]
+    ) -> None:
+        """Carry out an instruction.
+
+        :param origin_of: returns what a mount's ``from`` names; "" is the context.
+        :raises StepFailed: when the command fails.
+        """
+        values, request = state.values(), self.steps.request
+        command = Command(instruction, state, request.build_args)
+        mounts = [
+            mount_flags.parse(text, instruction.line, lambda part: self.lexer.word(part, values))
             for text in instruction.flags.get("mount", ())
         ]
-        origins = [
-            self.build.origin(stage, mount.origin or "")
-            if mount.type == "bind" or mount.type == "cache" and mount.origin
-            else None
-            for mount in wanted
+        shown: Shown = [
+            (
+                mount,
+                origin_of(mount.origin or "")
+                if mount.type == "bind" or mount.type == "cache" and mount.origin
+                else None,
+            )
+            for mount in mounts
         ]
-        network = instruction.flags.get("network") or self.build.options.network
-        self.build.options.check_allowed(instruction)
-        config = state.config
-        key = self.build.key(
+        network = instruction.flags.get("network") or request.network
+        request.check_allowed(instruction)
+        key = self.steps.key(
             "run",
             state.chain,
             command.key(),
-            config.get("User"),
-            config.get("WorkingDir"),
+            state.config.get("User"),
+            state.config.get("WorkingDir"),
             network,
-            [self._mount_key(mount, origin) for mount, origin in zip(wanted, origins)],
-            sorted(self.build.options.extra_hosts.items()),
-            self.build.options.hostname,
+            [_mount_key(mount, origin) for mount, origin in shown],
+            sorted(request.extra_hosts.items()),
+            request.hostname,
         )
 
-        def produce(upper, overlay_work, place):
-            self._execute(
-                state,
-                instruction,
-                command,
-                (wanted, origins),
-                network,
-                (upper, overlay_work, place),
-            )
+        def produce(place: StepPlace) -> None:
+            self._execute(state, instruction, command, shown, network, place)
 
-        self.build.step(
-            state,
-            instruction,
-            key,
-            command.history,
-            produce,
-            [origin.image for origin in origins if origin is not None and origin.image],
-        )
+        uses = [origin.image for _mount, origin in shown if origin is not None and origin.image]
+        self.steps.carry_out(state, instruction, Step(key, command.history, produce, uses))
 
-    @staticmethod
-    def _mount_key(mount, origin):
-        """A mount's part of the key: what it shows, where that is the build's own; never the contents of caches, secrets and agents."""
-        key = [mount.type, mount.target, mount.source]
-        if mount.type != "bind":
-            return key + [mount.id, mount.env]
-        if origin.identity is not None:
-            return key + [origin.identity]
-        return key + [origin.tree.digest(each) for each in origin.tree.find(mount.source or "/")]
+    def _execute(
+        self,
+        state: State,
+        instruction: Instruction,
+        command: Command,
+        shown: Shown,
+        network: str,
+        place: StepPlace,
+    ) -> None:
+        from .run_mounts import RunMounts  # a build that is all in the cache has no use for it
 
-    def _execute(self, state, instruction, command, pairs, network, directories):
-        from . import run_mounts
-
-        upper, overlay_work, place = directories
-        shown = run_mounts.RunMounts(self.build.work, place, self.build.options.run_options())
-        output = Output(self.build.progress)
+        workspace, request = self.steps.workspace, self.steps.request
+        mounts = RunMounts(workspace, place.scratch, request)
+        output = Output(self.steps.progress)
         with contextlib.ExitStack() as stack:
-            for mount, origin in zip(*pairs):
-                shown.add(mount, state, origin, stack)
+            for mount, origin in shown:
+                mounts.add(mount, state, origin, stack)
             try:
-                options = self.build.options.run_options(network)
                 code = run_command.run(
-                    self.build.engine,
-                    self.build.work,
-                    state,
-                    command,
-                    shown,
-                    options,
-                    output.take,
-                    upper,
-                    overlay_work,
-                    place,
+                    workspace, state, command, mounts, request, network, output.take, place
                 )
             except errors.ContainerFailed as error:
                 raise self._failed(
@@ -107,22 +106,29 @@ class Executing:
             finally:
                 output.end()
         if code:
-            raise self._failed(instruction, "ended with exit code %d" % code, code, output)
+            raise self._failed(instruction, f"ended with exit code {code}", code, output)
 
-    def _failed(self, instruction, how, code, output):
-        logs = output.tail()
+    def _failed(
+        self, instruction: Instruction, how: str, code: int | None, output: Output
+    ) -> StepFailed:
+        logs, steps = output.tail(), self.steps
         return StepFailed(
-            "%s:%d: step %d of %d %s: %s%s"
-            % (
-                self.build.file.name,
-                instruction.line,
-                self.build.number,
-                self.build.total,
-                how,
-                instruction.title,
-                "\n" + logs if logs else "",
-            ),
+            f"{self.file_name}:{instruction.line}: step {steps.number} of {steps.total} {how}: "
+            + instruction.title
+            + (f"\n{logs}" if logs else ""),
             instruction.line,
             code,
             logs,
         )
+
+
+def _mount_key(mount: Mount, origin: Origin | None) -> list[Any]:
+    """Return a mount's part of the key: what it shows, where that is the build's own; never the
+    contents of caches, secrets and agents.
+    """
+    key: list[Any] = [mount.type, mount.target, mount.source]
+    if mount.type != "bind" or origin is None:
+        return key + [mount.id, mount.env]
+    if origin.identity is not None or origin.tree is None:
+        return key + [origin.identity]
+    return key + [origin.tree.digest(each) for each in origin.tree.find(mount.source or "/")]

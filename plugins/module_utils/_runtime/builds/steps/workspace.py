@@ -1,8 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a build works: directories in the store's ``tmp``, overlay mounts over the layers so far, layers made from what came of it.
+"""Where a build works: directories in the store's ``tmp``, overlay mounts over the layers so far,
+layers made of what came of it.
 
-Hashing is done at once, since the next step's key needs it; compressing goes on in forked processes beside the next steps.
+Hashing is done at once, since the next step's key needs it; compressing goes on in forked processes
+beside the next steps.
 """
 
 from __future__ import annotations
@@ -23,48 +25,75 @@ from ...layers.compression import compressed_streams
 from ...store import trees
 from ..parse.expansion import Trouble
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ...engine import Engine
+    from ...images.library.built import Layer
+
 SMALL = 1 << 18  # bytes of an archive that is compressed at once
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
-class Work:
-    """Use as a context manager: at its end nothing is left but what the store has taken over.
+class StepPlace:
+    """The directories of one step.
 
-    :ivar fresh: the Layers that were made. :ivar blobs: digests that came into being.
+    :ivar upper: for the files that it makes, over the layers so far.
+    :ivar work: overlayfs's own.
+    :ivar scratch: an empty one, for what is made beside them.
     """
 
-    def __init__(self, engine):
-        self.engine = engine
-        self.directories, self.fresh, self.blobs, self.running = [], [], [], {}
+    __slots__ = ("upper", "work", "scratch")
 
-    def __enter__(self):
+    def __init__(self, upper: str, work: str, scratch: str) -> None:
+        self.upper, self.work, self.scratch = upper, work, scratch
+
+
+class Workspace:
+    """The place of one build; a context manager, at whose end nothing is left but what the store
+    has taken over.
+
+    :ivar fresh: the layers that were made. :ivar blobs: digests that came into being.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.fresh: list[Layer] = []
+        self.blobs: list[str] = []
+        self._directories: list[str] = []
+        self._running: dict[int, tuple[int, Layer, str]] = {}  # by pid: pipe, layer, step's title
+
+    def __enter__(self) -> Workspace:
         return self
 
-    def __exit__(self, *_exception):
-        for pid, (pipe, _layer, _step) in self.running.items():
+    def __exit__(self, *_exception: object) -> None:
+        for pid, (pipe, _layer, _step) in self._running.items():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
             os.close(pipe)
             os.waitpid(pid, 0)
-        for path in self.directories:
+        for path in self._directories:
             trees.remove(path)
 
-    def directory(self):
-        """A new empty directory on the store's file system."""
-        path = layer_store.temporary(self.engine, "layer")
+    def directory(self) -> str:
+        """Make an empty directory on the store's file system."""
+        path: str = layer_store.temporary(self.engine, "layer")
         os.mkdir(path, 0o700)
-        self.directories.append(path)
+        self._directories.append(path)
         return path
 
-    def upper(self, paths):
-        """``(upper, work)``: directories for a writable layer over ``paths`` (topmost first), with the attributes of their root."""
+    def step_place(self, paths: Sequence[str]) -> StepPlace:
+        """Make the directories of a step over ``paths`` (topmost first); ``upper`` has the
+        attributes of their root.
+        """
         upper, status = self.directory(), overlay.root_status(paths[0]) if paths else None
         os.chown(upper, status.st_uid if status else 0, status.st_gid if status else 0)
         os.chmod(upper, stat.S_IMODE(status.st_mode) if status else 0o755)
-        return upper, self.directory()
+        return StepPlace(upper, self.directory(), self.directory())
 
-    def lower(self, paths):
-        """``paths``, or an empty directory where there are none: overlayfs needs one."""
+    def lower(self, paths: Sequence[str]) -> Sequence[str]:
+        """Return ``paths``, or an empty directory where there are none: overlayfs needs one."""
         if paths:
             return paths
         empty = self.directory()
@@ -72,27 +101,34 @@ class Work:
         return [empty]
 
     @contextlib.contextmanager
-    def root(self, paths, upper, work):
-        """A descriptor of the layers with the writable one on top."""
-        fd = overlay.overlay(paths, upper, work) if paths else os.open(upper, _DIRECTORY)
+    def root(self, paths: Sequence[str], place: StepPlace) -> Iterator[int]:
+        """Open the layers with a step's writable one on top: a descriptor for a ``with`` block."""
+        if paths:
+            fd = overlay.overlay(paths, place.upper, place.work)
+        else:
+            fd = os.open(place.upper, _DIRECTORY)
         try:
             yield fd
         finally:
             os.close(fd)
 
     @contextlib.contextmanager
-    def view(self, paths):
-        """A descriptor of the layers, read-only."""
+    def view(self, paths: Sequence[str]) -> Iterator[int]:
+        """Open the layers read-only, as a descriptor for a ``with`` block."""
         fd = overlay.overlay(paths) if paths else mounts.new_fs("tmpfs", {"mode": "755"})
         try:
             yield fd
         finally:
             os.close(fd)
 
-    # --------------------------------------------------------------------------------------------------------- layers
+    # --------------------------------------------------------------------------------------- layers
 
-    def layer(self, upper, paths, epoch, step="a step"):
-        """The Layer that ``upper`` has become over ``paths``, or None where nothing changed."""
+    def layer(self, upper: str, paths: Sequence[str], epoch: int | None, step: str) -> Layer | None:
+        """Make a layer of what is in ``upper`` over ``paths``; None where nothing changed.
+
+        :param epoch: the latest time that is kept, in seconds, or None.
+        :param step: what made it, for errors.
+        """
         size = self._clean(upper, paths, epoch)
         checksum, total = hashlib.sha256(), 0
         for piece in difference.archive(upper):
@@ -103,7 +139,7 @@ class Work:
         ):
             return None
         diff_id = "sha256:" + checksum.hexdigest()
-        known = built.known(self.engine, diff_id) or next(
+        known: Layer | None = built.known(self.engine, diff_id) or next(
             (layer for layer in self.fresh if layer.diff_id == diff_id), None
         )
         if known is not None:
@@ -117,7 +153,8 @@ class Work:
             self._start(layer, step)
         return layer
 
-    def _clean(self, upper, paths, epoch):
+    def _clean(self, upper: str, paths: Sequence[str], epoch: int | None) -> int:
+        """Take out of ``upper`` what is no change. :returns: bytes of its files."""
         try:
             if not paths:
                 return difference.clean(upper, None, epoch)
@@ -126,10 +163,11 @@ class Work:
         except difference.TooDeep as error:
             raise Trouble(str(error)) from None
 
-    def _compress(self, upper, diff_id):
+    def _compress(self, upper: str, diff_id: str) -> str:
+        """Store a layer's archive. :returns: the digest of its blob."""
         checksum = hashlib.sha256()
 
-        def hashed():
+        def hashed() -> Iterator[bytes]:
             for piece in difference.archive(upper):
                 checksum.update(piece)
                 yield piece
@@ -141,17 +179,17 @@ class Work:
                 raise HostError("the files of a build step changed after it had ended")
             return writer.commit()
 
-    def _start(self, layer, step):
+    def _start(self, layer: Layer, step: str) -> None:
         """Compress in a process of its own, as many at once as there are processors."""
-        while len(self.running) >= max(1, os.cpu_count() or 1):
-            self._finish(next(iter(self.running)))
+        while len(self._running) >= max(1, os.cpu_count() or 1):
+            self._finish(next(iter(self._running)))
         read, write = os.pipe()
         pid = fork.child(lambda: self._compress_for(layer, read, write), with_parent=True)
         os.close(write)
-        self.running[pid] = read, layer, step
+        self._running[pid] = read, layer, step
 
-    def _compress_for(self, layer, read, write):
-        """In the process of its own."""
+    def _compress_for(self, layer: Layer, read: int, write: int) -> None:
+        """In the process of its own: compress, and write the digest, or why not, to the pipe."""
         os.close(read)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -161,32 +199,32 @@ class Work:
             answer = {"error": reason(error)}
         os.write(write, json.dumps(answer).encode())
 
-    def _finish(self, pid):
-        pipe, layer, step = self.running.pop(pid)
+    def _finish(self, pid: int) -> None:
+        pipe, layer, step = self._running.pop(pid)
         with os.fdopen(pipe, "rb") as file:
             data = file.read()
         os.waitpid(pid, 0)
-        answer = (
-            json.loads(data)
-            if data
-            else {"error": "the process that compressed a layer was killed"}
-        )
+        answer = {"error": "the process that compressed a layer was killed"}
+        if data:
+            answer = json.loads(data)
         if "error" in answer:
             raise HostError(f"{step}: its layer could not be stored: {answer['error']}")
         layer.digest = answer["digest"]
         self.blobs.append(layer.digest)
 
-    def abandon(self):
-        """As :meth:`settle`, but what can't be compressed any more is left as it is, without a digest."""
-        while self.running:
+    def settle(self) -> None:
+        """Wait until every layer is compressed. :raises HostError: where one can't be."""
+        while self._running:
+            self._finish(next(iter(self._running)))
+
+    def abandon(self) -> None:
+        """As :meth:`settle`, but leave what can't be compressed any more as it is, without a
+        digest.
+        """
+        while self._running:
             with contextlib.suppress(HostError):
-                self._finish(next(iter(self.running)))
-
-    def settle(self):
-        """Wait until every layer is compressed."""
-        while self.running:
-            self._finish(next(iter(self.running)))
+                self._finish(next(iter(self._running)))
 
 
-def _attributes(status):
+def _attributes(status: os.stat_result) -> tuple[int, int, int]:
     return status.st_mode, status.st_uid, status.st_gid

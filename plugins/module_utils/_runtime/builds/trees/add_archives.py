@@ -1,6 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tar archives that ADD unpacks, and that a build's context comes in: known by their content, compressed or not."""
+"""Tar archives that ADD unpacks, and that a build's context comes in: known by their content,
+compressed or not.
+"""
 
 from __future__ import annotations
 
@@ -49,9 +51,12 @@ def is_archive(opener: Opener) -> bool:
 
 
 def extract(top: int, opener: Opener, name: str) -> None:
-    """Unpack the archive that ``opener`` opens into the directory ``top``, with its owners and modes; its links stay inside.
+    """Unpack the archive that ``opener`` opens into the directory ``top``, with its owners and
+    modes; its links stay inside.
 
-    :param name: of the archive, for errors. :raises Trouble: for an entry that can't be made. :raises EngineError: for a damaged one.
+    :param name: of the archive, for errors.
+    :raises Trouble: for an entry that can't be made.
+    :raises EngineError: for a damaged one.
     """
     inner = Placer(top)
     with os.fdopen(opener(), "rb") as file:
@@ -117,7 +122,9 @@ def _extract_entry(placer: Placer, entry: Any, times: list[tuple[str, int]], wha
 
 
 def _directory(placer: Placer, path: str) -> int:
-    """Open the directory that an entry describes; a file or link of that name goes, as where an archive's later entry replaces it."""
+    """Open the directory that an entry describes; a file or link of that name goes, as where an
+    archive's later entry replaces it.
+    """
     parent_path, dummy, name = path.rpartition("/")
     if name:
         parent = placer.directory(parent_path)

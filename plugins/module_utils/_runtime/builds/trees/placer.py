@@ -1,9 +1,11 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files put into the root file system of a build: made by directory descriptors, every path resolved inside the root.
+"""Files put into the root file system of a build: made by directory descriptors, every path
+resolved inside the root.
 
-What BuildKit does with COPY and ADD: missing directories become 0755, those that are there keep their attributes, a file takes
-the place of a file or link, never that of a directory; hard links of what is copied at once stay links.
+What BuildKit does with COPY and ADD: missing directories become 0755, those that are there keep
+their attributes, a file takes the place of a file or link, never that of a directory; hard links of
+what is copied at once stay links.
 """
 
 from __future__ import annotations
@@ -30,7 +32,8 @@ if TYPE_CHECKING:
     Place = tuple[str, str]  # directory, name
 
 
-MAX_DEPTH = 250  # directories in one another that are made: a layer has no deeper ones (layers/difference.py)
+# directories in one another that are made: a layer has no deeper ones (layers/difference.py)
+MAX_DEPTH = 250
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -39,9 +42,12 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 class Placer:
     """Puts files into one root.
 
-    :param root: its descriptor. :param owner: ``(uid, gid)`` for everything that is made, or None to keep the source's.
-    :param mode: what changes modes, or None. :param follow: whether the destination's links are followed (not with ``--link``).
-    :param privileged: False leaves out devices, set-id bits of files and file capabilities: they are for the image, not the host.
+    :param root: its descriptor.
+    :param owner: ``(uid, gid)`` for everything that is made, or None to keep the source's.
+    :param mode: what changes modes, or None.
+    :param follow: whether the destination's links are followed (not with ``--link``).
+    :param privileged: False leaves out devices, set-id bits of files and file capabilities: they
+        are for the image, not the host.
     """
 
     mode: ModeChange | None
@@ -66,17 +72,16 @@ class Placer:
         self.leaves_out = is_device if not privileged else lambda status: False
         if not privileged:
             self.mode = harmless
-        self.inodes, self.keys = (
-            {},
-            {},
-        )  # (device, inode) of a source with several names -> (directory, name) of the first one here; and back
+        # (device, inode) of a source with several names -> where its first one is here; and back
+        self.inodes, self.keys = {}, {}
 
-    # ---------------------------------------------------------------------------------------------------- directories
+    # ---------------------------------------------------------------------------------- directories
 
     def directory(self, path: str, attributes: os.stat_result | None = None) -> int:
         """Open the directory at ``path`` (cleaned, without ``..``); make what is missing.
 
-        :param attributes: a stat result whose mode the last one gets when it is made. :returns: a descriptor.
+        :param attributes: a stat result whose mode the last one gets when it is made.
+        :returns: a descriptor.
         :raises Trouble: when something else is there.
         """
         try:
@@ -93,7 +98,10 @@ class Placer:
         return self._made(path, attributes)
 
     def _made(self, path: str, attributes: os.stat_result | None) -> int:
-        """As :meth:`directory`, component by component. A link is read and put in the place of its name: what one to nowhere names is made."""
+        """As :meth:`directory`, component by component.
+
+        A link is read and put in the place of its name: what one to nowhere names is made.
+        """
         real: list[str] = []
         rest, links, made, fd = path.split("/")[::-1], 0, False, os.dup(self.root)
         try:
@@ -146,10 +154,13 @@ class Placer:
         except OSError:
             return False
 
-    # ---------------------------------------------------------------------------------------------------------- files
+    # ---------------------------------------------------------------------------------------- files
 
     def tree(self, tree: Tree, chosen: Chosen, path: str, excludes: Ignore | None = None) -> None:
-        """Copy the contents of the directory ``chosen`` of a tree into the directory ``path``. :raises Trouble: where something is in the way."""
+        """Copy the contents of the directory ``chosen`` of a tree into the directory ``path``.
+
+        :raises Trouble: where something is in the way.
+        """
         times: list[tuple[str, int]] = []  # (directory, nanoseconds), set when all is in it
         waiting: list[str] = []  # names of the directories that are open
         fds = {"": self.directory(path)}
@@ -184,7 +195,9 @@ class Placer:
         path: str,
         times: list[tuple[str, int]],
     ) -> int:
-        """Make the directory ``name``, or use the one that is there (a link to one, too), with the source's attributes."""
+        """Make the directory ``name``, or use the one that is there (a link to one, too), with the
+        source's attributes.
+        """
         try:
             os.mkdir(name, 0o700, dir_fd=parent)
         except FileExistsError:
@@ -206,7 +219,9 @@ class Placer:
         return fd
 
     def file(self, tree: Tree, entry: Entry, parent: int, name: str) -> None:
-        """Copy one file of a tree, not a directory, as ``name`` into the directory that ``parent`` is open on."""
+        """Copy one file of a tree, not a directory, as ``name`` into the directory that ``parent``
+        is open on.
+        """
         status = entry.status
         if self.leaves_out(status):
             return
@@ -251,7 +266,11 @@ class Placer:
             os.close(fd)
 
     def clear(self, parent: int, name: str, whole: bool = False) -> None:
-        """Make room for a file. :param whole: also where a directory is. :raises Trouble: where one is, without that."""
+        """Make room for a file.
+
+        :param whole: also where a directory is.
+        :raises Trouble: where one is, without that.
+        """
         if self.keys:  # what another file takes the place of is no other name of that
             key = self.keys.pop((self._path_of(parent), name), None)
             if key is not None:
@@ -334,12 +353,16 @@ def is_device(status: os.stat_result) -> bool:
 
 
 def harmless(mode: int, directory: bool = False) -> int:
-    """Return the mode of a file without its set-id bits; a directory's own only say whose group is inherited."""
+    """Return the mode of a file without its set-id bits; a directory's own only say whose group is
+    inherited.
+    """
     return mode if directory else mode & 0o1777
 
 
 def copy_content(source: int, target: int) -> None:
-    """Copy all of one open file into another, inside the kernel; holes stay out of it only where the file system shares extents."""
+    """Copy all of one open file into another, inside the kernel; holes stay out of it only where
+    the file system shares extents.
+    """
     try:
         while os.copy_file_range(source, target, 1 << 30):
             pass
@@ -360,7 +383,9 @@ def copy_content(source: int, target: int) -> None:
 
 
 def joined(base: str, path: str) -> str:
-    """Return ``path`` as seen from the directory ``base`` of a root, cleaned: ``..`` stops at the root."""
+    """Return ``path`` as seen from the directory ``base`` of a root, cleaned: ``..`` stops at the
+    root.
+    """
     parts = [] if path.startswith("/") else [part for part in base.split("/") if part]
     for part in path.split("/"):
         if part == "..":

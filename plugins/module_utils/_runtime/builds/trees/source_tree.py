@@ -1,9 +1,12 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Trees that files are copied from: the context, another stage, an image. No link in one ever leads outside of it.
+"""Trees that files are copied from: the context, another stage, an image.
 
-What is selected is hashed for the cache: names, types, modes, owners where they are kept, extended attributes, contents. Times
-never count. A context's files are not read again as long as their stat(2) is the same (stat_cache.py).
+No link in one ever leads outside of it.
+
+What is selected is hashed for the cache: names, types, modes, owners where they are kept, extended
+attributes, contents. Times never count. A context's files are not read again as long as their
+stat(2) is the same (stat_cache.py).
 """
 
 from __future__ import annotations
@@ -37,7 +40,8 @@ MAX_DEPTH = 250
 class Chosen:
     """A file or directory that a source of COPY names.
 
-    :ivar path: where it is in its tree, without links. :ivar name: what the last component was called.
+    :ivar path: where it is in its tree, without links.
+    :ivar name: what the last component was called.
     :ivar include: the patterns whose matches alone are meant, or None.
     """
 
@@ -55,7 +59,9 @@ class Chosen:
 class Tree:
     """A tree that files are copied from.
 
-    :param fd: its root, which is closed with it. :param what: what it is, for errors. :param ignore: what is left out, or None.
+    :param fd: its root, which is closed with it.
+    :param what: what it is, for errors.
+    :param ignore: what is left out, or None.
     :param keeps_owners: whether copies keep the owners they have here.
     """
 
@@ -82,7 +88,7 @@ class Tree:
             os.close(self.fd)
             self.fd = -1
 
-    # ------------------------------------------------------------------------------------------------------- finding
+    # -------------------------------------------------------------------------------------- finding
 
     def find(self, pattern: str) -> list[Chosen]:
         """Return what a source of COPY names, sorted; empty when a pattern matches nothing.
@@ -121,10 +127,11 @@ class Tree:
     def parents(self, word: str) -> list[Chosen]:
         """Return what a source of ``COPY --parents`` names.
 
-        That is the directory above its ``/./`` with the pattern of what is copied from there; empty when a pattern matches nothing.
+        That is the directory above its ``/./`` with the pattern of what is copied from there; empty
+        when a pattern matches nothing.
 
-        :raises Trouble: when a path without wildcards is not there, or leads over a link: that can't be copied as the directory
-            it stands for.
+        :raises Trouble: when a path without wildcards is not there, or leads over a link: that
+            can't be copied as the directory it stands for.
         """
         base, pivot, pattern = word.partition("/./")
         if not pivot:
@@ -148,7 +155,9 @@ class Tree:
         return found
 
     def _look(self, path: str) -> Chosen | None:
-        """Return what is at a path, its links followed inside the tree; None for nothing, or what is left out."""
+        """Return what is at a path, its links followed inside the tree; None for nothing, or what
+        is left out.
+        """
         try:
             fd = rootfs.open_in_root(self.fd, path or ".", os.O_PATH)
         except OSError as error:
@@ -172,10 +181,13 @@ class Tree:
         top, path = os.readlink("/proc/self/fd/%d" % self.fd), os.readlink("/proc/self/fd/%d" % fd)
         return path[len(top.rstrip("/")) :].strip("/")
 
-    # -------------------------------------------------------------------------------------------------------- walking
+    # -------------------------------------------------------------------------------------- walking
 
     def walk(self, path: str) -> Iterator[Entry]:
-        """Walk everything below the directory ``path``, sorted, a directory before what is in it. An Entry is valid until the next."""
+        """Walk everything below the directory ``path``, sorted, a directory before what is in it.
+
+        An Entry is valid until the next.
+        """
         fd = self.open_directory(path)
         try:
             above = None
@@ -244,7 +256,7 @@ class Tree:
                 finally:
                     os.close(inner)
 
-    # -------------------------------------------------------------------------------------------------------- hashing
+    # -------------------------------------------------------------------------------------- hashing
 
     def digest(self, chosen: Chosen, excludes: Ignore | None = None) -> str:
         """Hash what is selected by ``chosen``. :returns: hexadecimal digits of SHA-256."""
@@ -296,8 +308,11 @@ class Tree:
 class Entry:
     """One thing on a walk.
 
-    :ivar path: in its tree. :ivar parent: descriptor of its directory. :ivar name: in that. :ivar needless: whether it is a
-        directory that is left out itself, and there only for what is taken back below it.
+    :ivar path: in its tree.
+    :ivar parent: descriptor of its directory.
+    :ivar name: in that.
+    :ivar needless: whether it is a directory that is left out itself, and there only for what is
+        taken back below it.
     """
 
     __slots__ = ("path", "parent", "name", "status", "needless")
@@ -316,7 +331,7 @@ class Entry:
 
 
 class Above:
-    """What patterns said of the directories above: what matches a directory matches all below it."""
+    """What patterns said of the directories above, whose matches count for all below them."""
 
     states: dict[str, list[bool]]
 

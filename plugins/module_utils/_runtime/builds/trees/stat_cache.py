@@ -1,6 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Digests of a context's files, kept between builds of the same directory (``build/stat`` in the store)."""
+"""Digests of a context's files, kept between builds of the same directory (``build/stat`` in the
+store).
+"""
 
 from __future__ import annotations
 
@@ -17,17 +19,21 @@ if TYPE_CHECKING:
     from .source_tree import Entry
 
 
-FRESH = 50_000_000  # nanoseconds: a file changed so recently could change again within the clock's grain, and is not remembered
+# nanoseconds: a file changed so recently could change again within the clock's grain, and is not
+# remembered
+FRESH = 50_000_000
 AGE = 30 * 24 * 3600.0  # seconds
 FEW = 1000  # files
 
 
 class StatCache:
-    """Digests of a directory's files, good as long as a file's inode, size, mode and times are the same.
+    """Digests of a directory's files, good as long as a file's inode, size, mode and times are the
+    same.
 
     ctime can't be set by anybody, so a content that changed has another one.
 
-    :param path: of the file that they are kept in: ``{path of a file: [five numbers of its stat, digest]}`` as JSON.
+    :param path: of the file that they are kept in: ``{path of a file: [five numbers of its stat,
+        digest]}`` as JSON.
     :param writable: whether they are written down.
     """
 
@@ -54,7 +60,9 @@ class StatCache:
         ]
 
     def get(self, entry: Entry) -> str | None:
-        """Return the digest of an entry's file, or None where it is not known or the file is another by now."""
+        """Return the digest of an entry's file, or None where it is not known or the file is
+        another by now.
+        """
         known = self.used.get(entry.path) or self.known.get(entry.path)
         if known is None or known[:5] != self._facts(entry.status):
             return None
@@ -81,7 +89,9 @@ class StatCache:
 
 
 def _forget_old(directory: str) -> None:
-    """Remove what is remembered of contexts that nobody has built from, or changed, in AGE seconds: of temporary directories, mostly."""
+    """Remove what is remembered of contexts that nobody has built from, or changed, in AGE seconds:
+    of temporary directories, mostly.
+    """
     limit = time.time() - AGE
     with os.scandir(directory) as listed:
         for entry in listed:

@@ -10,7 +10,7 @@ import sys
 
 from ... import containers, images, units
 from ...builds.outputs.outputs import Output
-from ...builds.parse.build_request import Request, secret_of
+from ...builds.parse.build_request import BuildRequest, secret_of
 from ...builds.plans import build_results
 from ...builds.plans import plan as plans
 from ...builds.sources import context_fetch
@@ -106,27 +106,26 @@ def _only_check(session, given):
 
 def _request(given, platform):
     labels = dict(item.partition("=")[::2] for item in given.label)
-    return Request(
-        given.target,
-        _arguments(given.build_arg),
-        labels,
-        given.no_cache,
-        given.pull,
-        given.network,
-        platform,
-        [_secret(text) for text in given.secret],
-        dict(_agent(text) for text in given.ssh),
-        dict(_host(text) for text in given.add_host),
-        units.size(given.shm_size, "--shm-size") if given.shm_size else None,
-        _registries(given),
-        _limits(given),
-        given.no_cache_filter,
-        given.cache_from,
-        given.cache_to,
-        dict(_pair(text, "--annotation") for text in given.annotation),
-        None,
-        [name for text in given.allow for name in text.split(",")],
-        given.ignorefile,
+    return BuildRequest(
+        target=given.target,
+        args=_arguments(given.build_arg),
+        labels=labels,
+        nocache=given.no_cache,
+        pull=given.pull,
+        network=given.network,
+        platform=platform,
+        secrets=[_secret(text) for text in given.secret],
+        ssh=dict(_agent(text) for text in given.ssh),
+        extra_hosts=dict(_host(text) for text in given.add_host),
+        shm_size=units.size(given.shm_size, "--shm-size") if given.shm_size else None,
+        registries=_registries(given),
+        limits=_limits(given),
+        nocache_stages=given.no_cache_filter,
+        cache_from=given.cache_from,
+        cache_to=given.cache_to,
+        annotations=dict(_pair(text, "--annotation") for text in given.annotation),
+        allowed=[name for text in given.allow for name in text.split(",")],
+        ignore_file=given.ignorefile,
     )
 
 

@@ -1,6 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""COPY and ADD: what their arguments mean, what goes into the cache's key, and how it is carried out."""
+"""COPY and ADD: what their arguments mean, what of them goes into the cache's key, and how their
+files are made.
+"""
 
 from __future__ import annotations
 
@@ -15,54 +17,59 @@ from ..trees import add_archives, source_tree
 from ..trees.placer import Placer, joined
 from . import chown
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Any
+
+    from ..parse.expansion import Lexer
+    from ..parse.instructions import Instruction
+    from ..sources.add_url import Fetched
+    from ..stage.stage_state import State
+    from ..trees.placer import Owner
+    from ..trees.source_tree import Chosen, Tree
+
+
 MAX_LINKS = 40
 
 
 class Copy:
     """One COPY or ADD, its variables expanded.
 
-    :ivar sources: words as written, without heredocs. :ivar texts: ``[(name, bytes)]`` of the heredocs. :ivar dest: absolute, with a
-        slash at its end where it has to be a directory. :ivar origin: of ``--from``, or "". :ivar chown, chmod: as written, or "".
+    :ivar add: whether it is ADD.
+    :ivar sources: words as written, without heredocs.
+    :ivar texts: names and contents of the heredocs.
+    :ivar dest: absolute, with a slash at its end where it has to be a directory.
+    :ivar origin: of ``--from``, or "".
+    :ivar chown, chmod, checksum: as written, or "".
+    :ivar unpack, keep_git: of the flags, or None.
+    :ivar history: its line of the image's history.
     """
 
-    def __init__(self, instruction, state, lexer):
-        values = state.values()
-        flags = instruction.flags
-        given = [
+    def __init__(self, instruction: Instruction, state: State, lexer: Lexer) -> None:
+        """:raises Trouble: for a value that is not accepted."""
+        values, flags = state.values(), instruction.flags
+        *given, dest = [
             lexer.word(word, values) if lines.heredoc_of(word) is None else word
             for word in instruction.args
         ]
         self.add = instruction.name == "ADD"
-        self.origin = flags.get("from", "")
-        self.chown, self.chmod = (
-            lexer.word(flags.get(name, ""), values) for name in ("chown", "chmod")
-        )
-        self.link, self.parents = flags.get("link", False), flags.get("parents", False)
-        self.unpack, self.keep_git = flags.get("unpack"), flags.get("keep-git-dir")
+        self.origin: str = flags.get("from", "")
+        self.chown = lexer.word(flags.get("chown", ""), values)
+        self.chmod = lexer.word(flags.get("chmod", ""), values)
+        self.link: bool = flags.get("link", False)
+        self.parents: bool = flags.get("parents", False)
+        self.unpack: bool | None = flags.get("unpack")
+        self.keep_git: bool | None = flags.get("keep-git-dir")
         self.checksum = lexer.word(flags.get("checksum", ""), values)
         self.excludes = list(flags.get("exclude", ()))
         self.exclude = dockerignore.Ignore(self.excludes, rooted=False) if self.excludes else None
         self.mode = chmod.parse(self.chmod) if self.chmod else None
-        dest = given.pop()
-        heredocs = list(instruction.heredocs)
-        self.sources, self.texts = [], []
-        for word in given:
-            if heredocs and lines.heredoc_of(word) is not None:
-                heredoc = heredocs.pop(0)
-                if "/" in heredoc.name or heredoc.name in (".", ".."):
-                    raise Trouble(
-                        f"{instruction.name}: the here-document {heredoc.name} has no name that a "
-                        "file can have"
-                    )
-                text = heredoc.text
-                if heredoc.expand:
-                    text = expansion.Lexer(quotes=False).word(text, values)
-                self.texts.append((heredoc.name, text.encode("utf-8", "surrogateescape")))
-            else:
-                self.sources.append(word)
+        self.sources: list[str] = []
+        self.texts: list[tuple[str, bytes]] = []
+        self._take(given, instruction, values)
         into = dest.endswith(("/", "/.", "/..")) or dest in ("", ".", "..")
-        self.dest = state.workdir(dest).rstrip("/") + ("/" if into else "")
-        self.dest = self.dest or "/"
+        self.dest = state.workdir(dest).rstrip("/") + ("/" if into else "") or "/"
         if len(self.sources) + len(self.texts) > 1 and not self.dest.endswith("/"):
             raise Trouble(
                 f"{instruction.name}: with more than one source the destination must be a "
@@ -72,7 +79,25 @@ class Copy:
             raise Trouble("ADD: --checksum is for one source")
         self.history = self._history(instruction, dest)
 
-    def _history(self, instruction, dest):
+    def _take(self, given: list[str], instruction: Instruction, values: Mapping[str, str]) -> None:
+        """Sort the words into sources and heredocs, whose variables are expanded."""
+        heredocs = list(instruction.heredocs)
+        for word in given:
+            if not heredocs or lines.heredoc_of(word) is None:
+                self.sources.append(word)
+                continue
+            heredoc = heredocs.pop(0)
+            if "/" in heredoc.name or heredoc.name in (".", ".."):
+                raise Trouble(
+                    f"{instruction.name}: the here-document {heredoc.name} has no name that a "
+                    "file can have"
+                )
+            text = heredoc.text
+            if heredoc.expand:
+                text = expansion.Lexer(quotes=False).word(text, values)
+            self.texts.append((heredoc.name, text.encode("utf-8", "surrogateescape")))
+
+    def _history(self, instruction: Instruction, dest: str) -> str:
         flags = [" --parents"] if self.parents else []
         flags += [
             f" --{name}={value}"
@@ -87,8 +112,8 @@ class Copy:
             + f" {dest} # buildkit"
         )
 
-    def key(self):
-        """What of the instruction itself goes into the cache's key."""
+    def key(self) -> list[Any]:
+        """Return what of the instruction itself goes into the cache's key."""
         return [
             self.dest,
             self.chown,
@@ -100,17 +125,27 @@ class Copy:
             [[name, data.hex()] for name, data in self.texts],
         ]
 
-    def owner(self, root):
-        """``(uid, gid)`` of ``--chown`` by the image's own files, or None. :raises InvalidInput:"""
+    def owner(self, root: int) -> Owner | None:
+        """Return ``(uid, gid)`` of ``--chown`` by the files of the open root, or None.
+
+        :raises InvalidInput: for a name it does not have.
+        """
         return chown.owner_of(root, self.chown, "--chown")
 
-    # -------------------------------------------------------------------------------------------------------- carrying out
+    # --------------------------------------------------------------------------------- carrying out
 
-    def place(self, root, chosen, fetched, names_root=None):
-        """Make the files inside ``root`` (descriptor).
+    def place(
+        self,
+        root: int,
+        chosen: Sequence[tuple[Tree, Chosen]],
+        fetched: Iterable[Fetched],
+        names_root: int | None = None,
+    ) -> None:
+        """Make the files inside ``root`` (a descriptor).
 
-        :param chosen: ``[(sources.Tree, Chosen)]``. :param fetched: ``[remote.Fetched]``.
-        :param names_root: descriptor of the root whose users ``--chown`` names, where it is another.
+        :param chosen: what to copy, and of which trees. :param fetched: files of the web.
+        :param names_root: the root whose users ``--chown`` names, where it is another.
+        :raises Trouble: where something is in the way.
         """
         placer = Placer(
             root,
@@ -131,10 +166,10 @@ class Copy:
             self._one(placer, tree, each, dest)
         for name, data in self.texts:
             self._data(placer, dest, name, [data], 0o644, None)
-        for each in fetched:
-            self._fetched(placer, dest, each)
+        for file in fetched:
+            self._fetched(placer, dest, file)
 
-    def _one(self, placer, tree, chosen, dest):
+    def _one(self, placer: Placer, tree: Tree, chosen: Chosen, dest: str) -> None:
         if chosen.is_directory:
             placer.tree(tree, chosen, dest, self.exclude)
             return
@@ -160,14 +195,17 @@ class Copy:
         finally:
             os.close(source)
 
-    def _target(self, placer, dest, source):
-        """``(descriptor of the directory, name)`` for a file: ``source`` in the directory ``dest``, else ``dest``, where what a link names is
-        meant."""
+    def _target(self, placer: Placer, dest: str, source: str) -> tuple[int, str]:
+        """Return the open directory and the name for a file.
+
+        That is ``source`` in the directory ``dest``, else ``dest``, where what a link names is
+        meant.
+        """
         if self.dest.endswith("/") or placer.is_directory(dest):
             return placer.directory(dest), source
         return self._exact(placer, dest, 0)
 
-    def _exact(self, placer, dest, links):
+    def _exact(self, placer: Placer, dest: str, links: int) -> tuple[int, str]:
         parent, dummy, name = dest.rpartition("/")
         if not name:
             raise Trouble("the destination / is a directory")
@@ -183,14 +221,22 @@ class Copy:
             raise Trouble(f"/{dest}: too many symbolic links")
         return self._exact(placer, joined(parent, target), links + 1)
 
-    def _data(self, placer, dest, name, chunks, mode, mtime):
+    def _data(
+        self,
+        placer: Placer,
+        dest: str,
+        name: str,
+        chunks: Iterable[bytes],
+        mode: int,
+        mtime: int | None,
+    ) -> None:
         fd, last = self._target(placer, dest, name)
         try:
             placer.data(chunks, fd, last, mode, mtime)
         finally:
             os.close(fd)
 
-    def _fetched(self, placer, dest, fetched):
+    def _fetched(self, placer: Placer, dest: str, fetched: Fetched) -> None:
         if self.unpack and add_archives.is_archive(fetched.open):
             self._extract(placer, dest, fetched.open, fetched.name)
             return
@@ -204,8 +250,10 @@ class Copy:
                 placer, dest, fetched.name, compressed_streams.pieces(file), 0o600, fetched.mtime
             )
 
-    def _extract(self, placer, dest, opener, name):
-        """Unpack an archive into the directory ``dest``, with its own owners and modes; its links stay inside of that."""
+    def _extract(self, placer: Placer, dest: str, opener: Callable[[], int], name: str) -> None:
+        """Unpack an archive into the directory ``dest``, with its own owners and modes; its links
+        stay inside of that.
+        """
         top = placer.directory(dest)
         try:
             add_archives.extract(top, opener, name)

@@ -1,3 +1,0 @@
-# Copyright (c) 2026, the pycontainer.engine authors
-# SPDX-License-Identifier: GPL-3.0-or-later
-"""COPY and ADD: files put into a build's root."""

@@ -39,7 +39,7 @@ EXPECTED = {
 PLACES = [
     "pycontainer.engine.Engine.__enter__",
     "pycontainer.cli.execute",
-    "pycontainer.cli.commands.observing.ps",
+    "pycontainer.cli.commands.containers.ps_port.ps",
     "pycontainer.containers.listing",
     "pycontainer.cli.tables.formatted",
     "pycontainer.cli.session.Session.say",

@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One command grammar, Docker's, for the on-host ``pycontainer`` command and the ad-hoc module.
 
-:func:`read` and :func:`execute` carry out one command line in a session; :func:`main` is the on-host command.
+:func:`read` and :func:`execute` carry out one command line in a session; :func:`main` is the
+    on-host command. ``cli`` stands above
+all nouns; ``commands`` has the commands, this folder what they share.
 """
 
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import signal
 import sys
@@ -18,12 +21,18 @@ from ..store import paths
 from . import colours, command_table, grammar
 from .session import Session, marked
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
-def read(argv):
-    """The command that ``argv`` names and what it says: ``(Command, Given)``.
+    from .grammar import Command, Given
 
-    :raises grammar.UsageError: when there is no such command or its flags and words don't fit.
-    :raises grammar.HelpAsked: when help is asked for.
+
+def read(argv: list[str]) -> tuple[Command, Given]:
+    """Return the command that ``argv`` names and what it says.
+
+    :raises UsageError: when there is no such command or its flags and words don't fit.
+    :raises HelpAsked: when help is asked for.
     """
     if not argv or argv[0] in ("help", "--help", "-h"):
         rest = [word for word in argv[1:] if not word.startswith("-")]
@@ -59,12 +68,14 @@ def read(argv):
     return command, grammar.parse(command, argv[count:])
 
 
-def _help(text):
+def _help(text: str) -> NoReturn:
     raise grammar.HelpAsked(text)
 
 
-def execute(session, command, given):
-    """Carry out a command that was read; its output, exit code and record are in the session afterwards."""
+def execute(session: Session, command: Command, given: Given) -> None:
+    """Carry out a command that was read; its output, exit code and record are in the session
+    afterwards.
+    """
     module, dummy, function = command.function.partition(":")
     try:
         getattr(importlib.import_module(".commands." + module, __package__), function)(
@@ -74,32 +85,31 @@ def execute(session, command, given):
         session.refuse(error)
 
 
-def tolerates(command):
-    """Whether a command works with a store whose database is lost, too."""
-    return command.function == "system:check"
+def tolerates(command: Command) -> bool:
+    """Tell whether a command works with a store whose database is lost, too."""
+    return command.function == "system.system_check:check"
 
 
-def main(argv):
-    """The on-host command: returns its exit code.
+def main(argv: list[str]) -> int:
+    """Be the on-host command.
 
-    125: the command line is wrong, or ``run`` could not be done; 126 and 127: its command could not be executed, or found.
+    :returns: its exit code. 125: the command line is wrong, or ``run`` could not be done; 126 and
+        127: its command could not be executed, or found.
     """
-    signal.signal(
-        signal.SIGCHLD, signal.SIG_DFL
-    )  # to whom it is ignored, nobody's end is told (wait(2))
+    # to whom it is ignored, nobody's end is told (wait(2))
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(
-            errors="backslashreplace"
-        )  # a locale that lacks a character is no reason to fail
+        if isinstance(stream, io.TextIOWrapper):  # a locale may lack a character: no reason to fail
+            stream.reconfigure(errors="backslashreplace")
     place = {"--root": paths.DATA, "--runroot": paths.RUN}
     while len(argv) > 1 and argv[0] in place:
         place[argv[0]] = os.path.abspath(argv[1])
         argv = argv[2:]
     try:
         command, given = read(argv)
-        from ..engine import Engine
+        from ..engine import Engine  # help is given without it
 
-        with Engine(*place.values(), broken=tolerates(command)) as engine:
+        with Engine(place["--root"], place["--runroot"], broken=tolerates(command)) as engine:
             session = Session(engine, terminal=True)
             execute(session, command, given)
             return session.rc

@@ -1,6 +1,9 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every command: its names, words, flags and the function behind it. The one source of the grammar."""
+"""Every command: its names, words, flags and the function behind it.
+
+The one source of the grammar.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,7 @@ CONTAINER_COMMANDS = [
         "run, container run",
         "IMAGE [COMMAND...]",
         "Create a container from an image and start it",
-        "runs:run",
+        "containers.run_create:run",
         RUN_FLAGS
         + [Flag("-d, --detach", "switch", "Do not wait for it to end; print its id")]
         + ATTACHED,
@@ -60,7 +63,7 @@ CONTAINER_COMMANDS = [
         "create, container create",
         "IMAGE [COMMAND...]",
         "Create a container from an image without starting it",
-        "runs:create",
+        "containers.run_create:create",
         RUN_FLAGS,
         rest=True,
     ),
@@ -68,7 +71,7 @@ CONTAINER_COMMANDS = [
         "ps, container ls, container ps, container list",
         "",
         "List containers",
-        "observing:ps",
+        "containers.ps_port:ps",
         [
             Flag("-a, --all", "switch", "Also those that don't run"),
             FILTER,
@@ -84,7 +87,7 @@ CONTAINER_COMMANDS = [
         "start, container start",
         "CONTAINER...",
         "Start containers",
-        "containers:start",
+        "containers.start_stop_kill:start",
         [
             Flag("-a, --attach", "switch", "Show what it writes, and wait for its end"),
             Flag("-i, --interactive", "switch", "Pass standard input on, too"),
@@ -97,7 +100,7 @@ CONTAINER_COMMANDS = [
         "checkpoint create",
         "CONTAINER CHECKPOINT",
         "Write down what a container does, and end it",
-        "checkpoints:create",
+        "containers.container_checkpoint:create",
         [
             Flag("--leave-running", "switch", "The container goes on"),
             CHECKPOINT_DIR,
@@ -108,69 +111,81 @@ CONTAINER_COMMANDS = [
         "checkpoint ls, checkpoint list",
         "CONTAINER",
         "List a container's checkpoints",
-        "checkpoints:ls",
+        "containers.container_checkpoint:ls",
         [CHECKPOINT_DIR, FORMAT, QUIET],
     ),
     Command(
         "checkpoint rm, checkpoint remove",
         "CONTAINER CHECKPOINT",
         "Remove a checkpoint",
-        "checkpoints:rm",
+        "containers.container_checkpoint:rm",
         [CHECKPOINT_DIR],
     ),
     Command(
         "attach, container attach",
         "CONTAINER",
         "Join this terminal to that of a running container, or show what it writes",
-        "containers:attach",
+        "containers.exec_attach:attach",
         [Flag("--no-stdin", "switch", "Do not pass standard input on")] + ATTACHED,
     ),
-    Command("stop, container stop", "CONTAINER...", "Stop containers", "containers:stop", STOPPING),
+    Command(
+        "stop, container stop",
+        "CONTAINER...",
+        "Stop containers",
+        "containers.start_stop_kill:stop",
+        STOPPING,
+    ),
     Command(
         "restart, container restart",
         "CONTAINER...",
         "Stop containers and start them again",
-        "containers:restart",
+        "containers.start_stop_kill:restart",
         STOPPING,
     ),
     Command(
         "kill, container kill",
         "CONTAINER...",
         "Send a signal to containers",
-        "containers:kill",
+        "containers.start_stop_kill:kill",
         [Flag("-s, --signal", "value", "Signal (default KILL)")],
     ),
     Command(
         "pause, container pause",
         "CONTAINER...",
         "Freeze all processes of containers",
-        "containers:pause",
+        "containers.start_stop_kill:pause",
     ),
     Command(
-        "unpause, container unpause", "CONTAINER...", "Thaw paused containers", "containers:unpause"
+        "unpause, container unpause",
+        "CONTAINER...",
+        "Thaw paused containers",
+        "containers.start_stop_kill:unpause",
     ),
     Command(
         "rm, container rm",
         "CONTAINER...",
         "Remove containers",
-        "containers:rm",
+        "containers.rm_rename_update:rm",
         [FORCE, Flag("-v, --volumes", "switch", "Their anonymous volumes too")],
     ),
     Command(
-        "rename, container rename", "CONTAINER NEW_NAME", "Rename a container", "containers:rename"
+        "rename, container rename",
+        "CONTAINER NEW_NAME",
+        "Rename a container",
+        "containers.rm_rename_update:rename",
     ),
     Command(
         "update, container update",
         "CONTAINER...",
         "Change limits and the restart policy of containers as they run",
-        "containers:update",
+        "containers.rm_rename_update:update",
         UPDATE_FLAGS,
     ),
     Command(
         "exec, container exec",
         "CONTAINER COMMAND...",
         "Run a command in a running container",
-        "containers:exec_",
+        "containers.exec_attach:exec_",
         [
             Flag("-i, --interactive", "switch", "Pass standard input on"),
             Flag("-t, --tty", "switch", "With a terminal"),
@@ -188,7 +203,7 @@ CONTAINER_COMMANDS = [
         "logs, container logs",
         "CONTAINER",
         "What a container wrote",
-        "observing:logs",
+        "containers.logs_wait:logs",
         [
             Flag("-f, --follow", "switch", "Go on as it writes"),
             Flag("-n, --tail", "value", "Only the last lines"),
@@ -201,7 +216,7 @@ CONTAINER_COMMANDS = [
         "stats, container stats",
         "[CONTAINER...]",
         "Use of CPU, memory, network, disk and processes",
-        "observing:stats",
+        "containers.stats_top:stats",
         [
             Flag("-a, --all", "switch", "Also those that don't run"),
             FORMAT,
@@ -209,24 +224,29 @@ CONTAINER_COMMANDS = [
             Flag("--no-trunc", "switch", "Whole ids"),
         ],
     ),
-    Command("top, container top", "CONTAINER", "The processes of a container", "observing:top"),
+    Command(
+        "top, container top",
+        "CONTAINER",
+        "The processes of a container",
+        "containers.stats_top:top",
+    ),
     Command(
         "port, container port",
         "CONTAINER [PORT]",
         "The published ports of a container",
-        "observing:port",
+        "containers.ps_port:port",
     ),
     Command(
         "wait, container wait",
         "CONTAINER...",
         "Wait until containers end, and print their exit codes",
-        "observing:wait",
+        "containers.logs_wait:wait",
     ),
     Command(
         "cp, container cp",
         "CONTAINER:PATH|PATH|- PATH|CONTAINER:PATH|-",
         "Copy files between a container and the host",
-        "copying:cp",
+        "containers.cp:cp",
         [
             Flag(
                 "-a, --archive", "switch", "Keep owners (and on the host set-id bits and devices)"
@@ -239,13 +259,13 @@ CONTAINER_COMMANDS = [
         "diff, container diff",
         "CONTAINER",
         "What a container has changed of its image's files: A added, C changed, D deleted",
-        "layers:diff",
+        "containers.diff_commit_export:diff",
     ),
     Command(
         "commit, container commit",
         "CONTAINER [REPOSITORY[:TAG]]",
         "Make an image of a container and what it has changed",
-        "layers:commit",
+        "containers.diff_commit_export:commit",
         [
             Flag("-a, --author", "value", "The image's author"),
             Flag("-m, --message", "value", "The image's comment"),
@@ -258,21 +278,21 @@ CONTAINER_COMMANDS = [
         "export, container export",
         "CONTAINER",
         "A container's root file system as a tar archive",
-        "archives:export",
+        "containers.diff_commit_export:export",
         [Flag("-o, --output", "value", "The archive (standard output without it)")],
     ),
     Command(
         "container inspect",
         "CONTAINER...",
         "All about containers, as JSON",
-        "system:inspect_containers",
+        "system.inspect_objects:inspect_containers",
         [INSPECT, SIZE],
     ),
     Command(
         "container prune",
         "",
         "Remove all containers that don't run",
-        "pruning:containers_",
+        "system.pruning:containers_",
         [UNASKED, CHOSEN],
     ),
 ]
@@ -282,7 +302,7 @@ IMAGE_COMMANDS = [
         "images, image ls, image list",
         "[REPOSITORY[:TAG]]",
         "List images",
-        "images:ls",
+        "images.image_ls_tag_rm:ls",
         [
             Flag("-a, --all", "switch", "Intermediate ones too"),
             FILTER,
@@ -296,7 +316,7 @@ IMAGE_COMMANDS = [
         "build, image build, builder build",
         "[CONTEXT]",
         "Build an image from a Containerfile: a directory, an address or -",
-        "builds:build",
+        "images.build:build",
         REGISTRY
         + [
             Flag("-t, --tag", "list", "NAME[:TAG] for the image"),
@@ -364,14 +384,14 @@ IMAGE_COMMANDS = [
         "builder prune",
         "",
         "Remove the files that RUN --mount=type=cache has kept",
-        "pruning:builds_",
+        "system.pruning:builds_",
         [UNASKED],
     ),
     Command(
         "pull, image pull",
         "NAME[:TAG|@DIGEST]",
         "Get an image from a registry",
-        "images:pull",
+        "images.pull_push:pull",
         REGISTRY
         + [
             Flag("--platform", "value", "os/arch[/variant]"),
@@ -391,19 +411,24 @@ IMAGE_COMMANDS = [
         "push, image push",
         "NAME[:TAG]",
         "Send an image to a registry",
-        "images:push",
+        "images.pull_push:push",
         REGISTRY
         + [
             Flag("-q, --quiet", "switch", "Only the name"),
             Flag("--sign-key", "value", "File of the private key to sign it with"),
         ],
     ),
-    Command("tag, image tag", "SOURCE TARGET", "Give an image another name", "images:tag"),
+    Command(
+        "tag, image tag",
+        "SOURCE TARGET",
+        "Give an image another name",
+        "images.image_ls_tag_rm:tag",
+    ),
     Command(
         "rmi, image rm, image remove",
         "IMAGE...",
         "Remove images",
-        "images:rm",
+        "images.image_ls_tag_rm:rm",
         [
             FORCE,
             Flag("--no-prune", "switch", "Leave the images without a name that they came from"),
@@ -413,7 +438,7 @@ IMAGE_COMMANDS = [
         "history, image history",
         "IMAGE",
         "The steps that an image came from, with the size of what each added",
-        "layers:history",
+        "images.history_waste_squash:history",
         [
             FORMAT,
             QUIET,
@@ -430,7 +455,7 @@ IMAGE_COMMANDS = [
         "image waste",
         "IMAGE",
         "What each layer adds, and the largest files that a later one deletes, replaces or repeats",
-        "layers:waste",
+        "images.history_waste_squash:waste",
         [
             Flag("--format", "value", "json"),
             Flag("-n, --number", "value", "How many files to list (20)"),
@@ -441,14 +466,14 @@ IMAGE_COMMANDS = [
         "image diff",
         "IMAGE IMAGE",
         "What differs between the files of two images: A added, C changed, D deleted",
-        "layers:image_diff",
+        "images.history_waste_squash:image_diff",
         [FORMAT],
     ),
     Command(
         "image squash",
         "IMAGE",
         "Merge layers of an image into one, without what they hide of each other",
-        "layers:squash",
+        "images.history_waste_squash:squash",
         [
             Flag(
                 "-t, --tag",
@@ -466,7 +491,7 @@ IMAGE_COMMANDS = [
         "save, image save",
         "IMAGE...",
         "Write images to an archive or layout, byte for byte",
-        "archives:save",
+        "images.save_load_import:save",
         [
             Flag("-o, --output", "value", "The archive, or directory (standard output without it)"),
             Flag(
@@ -479,7 +504,7 @@ IMAGE_COMMANDS = [
         "load, image load",
         "",
         "Take images from an archive of docker save or an OCI layout",
-        "archives:load",
+        "images.save_load_import:load",
         [
             Flag("-i, --input", "value", "The archive (standard input at a terminal)"),
             Flag("-q, --quiet", "switch", "Only names"),
@@ -490,7 +515,7 @@ IMAGE_COMMANDS = [
         "import, image import",
         "FILE|- [NAME[:TAG]]",
         "Make an image from an archive or directory of a root file system",
-        "archives:import_",
+        "images.save_load_import:import_",
         [
             Flag("-c, --change", "list", "A Containerfile instruction, for example CMD or ENV"),
             Flag("-m, --message", "value", "The image's comment"),
@@ -498,38 +523,46 @@ IMAGE_COMMANDS = [
         ],
     ),
     Command(
-        "image inspect", "IMAGE...", "All about images, as JSON", "system:inspect_images", [INSPECT]
+        "image inspect",
+        "IMAGE...",
+        "All about images, as JSON",
+        "system.inspect_objects:inspect_images",
+        [INSPECT],
     ),
     Command(
         "image prune",
         "",
         "Remove dangling images",
-        "pruning:images_",
+        "system.pruning:images_",
         [UNASKED, CHOSEN, Flag("-a, --all", "switch", "All that no container uses")],
     ),
     Command(
         "login",
         "[SERVER]",
         "Keep a registry's credentials",
-        "images:login",
+        "images.login_logout:login",
         [
             Flag("-u, --username", "value", "User name"),
             Flag("-p, --password", "value", "Password"),
             Flag("--password-stdin", "switch", "Read the password from standard input"),
         ],
     ),
-    Command("logout", "[SERVER]", "Forget a registry's credentials", "images:logout"),
+    Command("logout", "[SERVER]", "Forget a registry's credentials", "images.login_logout:logout"),
 ]
 
 OTHER_COMMANDS = [
     Command(
-        "volume ls, volume list", "", "List volumes", "storage:volume_ls", [FILTER, FORMAT, QUIET]
+        "volume ls, volume list",
+        "",
+        "List volumes",
+        "system.volumes:volume_ls",
+        [FILTER, FORMAT, QUIET],
     ),
     Command(
         "volume create",
         "[VOLUME]",
         "Make a volume",
-        "storage:volume_create",
+        "system.volumes:volume_create",
         [
             LABEL,
             Flag("-d, --driver", "value", "Driver (local)"),
@@ -537,34 +570,38 @@ OTHER_COMMANDS = [
         ],
     ),
     Command(
-        "volume rm, volume remove", "VOLUME...", "Remove volumes", "storage:volume_rm", [FORCE]
+        "volume rm, volume remove",
+        "VOLUME...",
+        "Remove volumes",
+        "system.volumes:volume_rm",
+        [FORCE],
     ),
     Command(
         "volume inspect",
         "VOLUME...",
         "All about volumes, as JSON",
-        "system:inspect_volumes",
+        "system.inspect_objects:inspect_volumes",
         [INSPECT],
     ),
     Command(
         "volume prune",
         "",
         "Remove the anonymous volumes that no container uses",
-        "pruning:volumes_",
+        "system.pruning:volumes_",
         [UNASKED, Flag("-a, --all", "switch", "Named ones too"), CHOSEN],
     ),
     Command(
         "network ls, network list",
         "",
         "List networks",
-        "storage:network_ls",
+        "system.networks:network_ls",
         [FILTER, FORMAT, QUIET, Flag("--no-trunc", "switch", "Whole ids")],
     ),
     Command(
         "network create",
         "NETWORK",
         "Make a network",
-        "storage:network_create",
+        "system.networks:network_create",
         [
             LABEL,
             Flag("-d, --driver", "value", "Driver (bridge)"),
@@ -579,41 +616,41 @@ OTHER_COMMANDS = [
         "network rm, network remove",
         "NETWORK...",
         "Remove networks",
-        "storage:network_rm",
+        "system.networks:network_rm",
         [Flag("-f, --force", "switch", "One that does not exist is no error")],
     ),
     Command(
         "network connect",
         "NETWORK CONTAINER",
         "Put a container on a network, as it runs",
-        "storage:network_connect",
+        "system.networks:network_connect",
         [Flag("--ip", "value", "Its address there")],
     ),
     Command(
         "network disconnect",
         "NETWORK CONTAINER",
         "Take a container off a network, as it runs",
-        "storage:network_disconnect",
+        "system.networks:network_disconnect",
     ),
     Command(
         "network prune",
         "",
         "Remove the networks that no container is on",
-        "pruning:networks_",
+        "system.pruning:networks_",
         [UNASKED, CHOSEN],
     ),
     Command(
         "network inspect",
         "NETWORK...",
         "All about networks, as JSON",
-        "system:inspect_networks",
+        "system.inspect_objects:inspect_networks",
         [INSPECT],
     ),
     Command(
         "registry serve",
         "",
         "Serve a registry in the foreground",
-        "registry:serve",
+        "system.registry:serve",
         [
             Flag("--listen", "list", "ADDRESS:PORT (default 127.0.0.1:5000)"),
             Flag("--root", "value", "Directory of its content"),
@@ -623,26 +660,26 @@ OTHER_COMMANDS = [
             Flag("--proxy", "value", "Be a cache of the registry with this address"),
         ],
     ),
-    Command("registry ls", "", "List the registries of this host", "registry:ls", [FORMAT]),
+    Command("registry ls", "", "List the registries of this host", "system.registry:ls", [FORMAT]),
     Command(
         "inspect",
         "NAME...",
         "All about containers, images, volumes and networks, as JSON",
-        "system:inspect",
+        "system.inspect_objects:inspect",
         [INSPECT, SIZE, Flag("--type", "value", "container, image, volume or network")],
     ),
     Command(
         "info, system info",
         "",
         "The host, what it can do and what it holds",
-        "system:info",
+        "system.info_df_version:info",
         [INSPECT],
     ),
     Command(
         "system check",
         "",
         "What the store has lost or is damaged in it, and repair it",
-        "system:check",
+        "system.system_check:check",
         [
             Flag("-q, --quick", "switch", "Look at what is there and how large, not at contents"),
             Flag(
@@ -653,12 +690,12 @@ OTHER_COMMANDS = [
             ),
         ],
     ),
-    Command("system df", "", "Disk use", "system:df", [FORMAT]),
+    Command("system df", "", "Disk use", "system.info_df_version:df", [FORMAT]),
     Command(
         "system prune",
         "",
         "Remove containers that don't run, networks without containers, and dangling images",
-        "pruning:system",
+        "system.pruning:system",
         [
             UNASKED,
             CHOSEN,
@@ -666,13 +703,18 @@ OTHER_COMMANDS = [
             Flag("--volumes", "switch", "Anonymous volumes, too"),
         ],
     ),
-    Command("version", "", "Versions", "system:version", [INSPECT]),
-    Command("boot", "", "Start what should run after a boot (for the boot unit)", "system:boot"),
+    Command("version", "", "Versions", "system.info_df_version:version", [INSPECT]),
+    Command(
+        "boot",
+        "",
+        "Start what should run after a boot (for the boot unit)",
+        "system.boot_shutdown:boot",
+    ),
     Command(
         "shutdown",
         "",
         "Stop all containers until the next boot (for the boot unit)",
-        "system:shutdown",
+        "system.boot_shutdown:shutdown",
     ),
 ]
 
@@ -705,8 +747,10 @@ GROUPS = {
 }
 
 
-def overview(group=None):
-    """The help of ``pycontainer`` without a command, or of a group of commands such as ``volume``."""
+def overview(group: str | None = None) -> str:
+    """Return the help of ``pycontainer`` without a command, or of a group of commands such as
+    ``volume``.
+    """
     prefix = group + " " if group else ""
     named = {
         name: command.help

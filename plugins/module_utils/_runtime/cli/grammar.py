@@ -1,10 +1,11 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A command line in Docker's manner, read by a table: words, flags, values, and a rest that is left alone.
+"""A command line in Docker's manner, read by a table: words, flags, values, and a rest that is left
+alone.
 
-Docker's rules (pflag): ``-it`` is ``-i -t``; ``-e A=b``, ``-eA=b``, ``--env A=b`` and ``--env=A=b`` are one; a switch may
-be ``--rm=false``; ``--`` ends the flags; and where a command takes a command of its own (``run IMAGE CMD...``), the flags
-end at the first word.
+Docker's rules (pflag): ``-it`` is ``-i -t``; ``-e A=b``, ``-eA=b``, ``--env A=b`` and ``--env=A=b``
+are one; a switch may be ``--rm=false``; ``--`` ends the flags; and where a command takes a command
+of its own (``run IMAGE CMD...``), the flags end at the first word.
 """
 
 from __future__ import annotations
@@ -12,6 +13,12 @@ from __future__ import annotations
 import os
 
 from ..errors import EngineError, InvalidInput
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any
+
 
 ALIKE = 0.7  # of two words that are worth a suggestion, as difflib counts it
 
@@ -33,12 +40,29 @@ class Flag:
     :param kind: ``switch`` (no value), ``value`` (the last one counts), ``list`` (each adds one).
     :param help: one line. :param option: the module option that it sets, where its name is another.
     :param on: whether a switch is on unless it is given as ``--name=false``.
-    :param reads: how run_flags.py makes the option's value of what was said: one of its READERS, or as it stands.
+    :param reads: how run_flags.py makes the option's value of what was said: one of its READERS, or
+        as it stands.
     """
+
+    names: list[str]
+    kind: str
+    help: str
+    key: str
+    option: str
+    on: bool
+    reads: str
 
     __slots__ = ("names", "kind", "help", "key", "option", "on", "reads")
 
-    def __init__(self, names, kind="switch", help="", option=None, on=False, reads=""):
+    def __init__(
+        self,
+        names: str,
+        kind: str = "switch",
+        help: str = "",
+        option: str | None = None,
+        on: bool = False,
+        reads: str = "",
+    ) -> None:
         self.names = [name.strip() for name in names.split(",")]
         self.kind, self.help = kind, help
         self.key = (
@@ -48,7 +72,8 @@ class Flag:
         )
         self.option, self.on, self.reads = option or self.key, on, reads
 
-    def initial(self):
+    def initial(self) -> bool | str | list[str] | None:
+        """Return the value where it is not given."""
         return {"switch": self.on, "value": None, "list": []}[self.kind]
 
 
@@ -56,15 +81,31 @@ class Command:
     """One command: ``volume ls``.
 
     :param words: its name, one or two words; aliases after commas: ``container ls, ps``.
-    :param takes: its words' pattern for the help, e.g. ``IMAGE [COMMAND...]``; the number of capitals that are not in brackets is
-        the least number, ``...`` means any number more, no word beyond the pattern is taken.
-    :param function: ``module:function`` below ``cli``, called as ``function(session, given)``.
+    :param takes: its words' pattern for the help, e.g. ``IMAGE [COMMAND...]``; the number of
+        capitals that are not in brackets is the least number, ``...`` means any number more, no
+        word beyond the pattern is taken.
+    :param function: ``module:function`` below ``commands``, called as ``function(session, given)``.
     :param rest: True where all after the first word belongs to another command.
     """
 
+    names: list[str]
+    takes: str
+    help: str
+    function: str
+    flags: list[Flag]
+    rest: bool
+
     __slots__ = ("names", "takes", "help", "function", "flags", "rest")
 
-    def __init__(self, words, takes, help, function, flags=(), rest=False):
+    def __init__(
+        self,
+        words: str,
+        takes: str,
+        help: str,
+        function: str,
+        flags: Iterable[Flag] = (),
+        rest: bool = False,
+    ) -> None:
         self.names = [name.strip() for name in words.split(",")]
         self.takes, self.help, self.function, self.flags, self.rest = (
             takes,
@@ -75,13 +116,13 @@ class Command:
         )
 
     @property
-    def limits(self):
+    def limits(self) -> tuple[int, int | None]:
         """The least and the greatest number of words (None: no limit)."""
         words = self.takes.split()
         least = sum(1 for word in words if not word.startswith("["))
         return least, None if "..." in self.takes else len(words)
 
-    def usage(self):
+    def usage(self) -> str:
         return " ".join(
             filter(
                 None,
@@ -94,8 +135,8 @@ class Command:
             )
         )
 
-    def page(self):
-        """The help text."""
+    def page(self) -> str:
+        """Return the help text."""
         lines = [self.usage(), "", self.help]
         if len(self.names) > 1:
             lines += ["", "Aliases:  " + ", ".join(self.names[1:])]
@@ -110,16 +151,24 @@ class Command:
 
 
 class Given:
-    """What a command line said: ``words`` and, as attributes, the value of every flag of the command."""
+    """What a command line said: ``words`` and, as attributes, the value of every flag of the
+    command.
+    """
 
-    def __init__(self, command, words, values):
+    def __init__(self, command: Command, words: list[str], values: dict[str, Any]) -> None:
         self.command, self.words = command, words
         self.__dict__.update(values)
         self.values = values
 
+    if TYPE_CHECKING:  # the flags of its command
 
-def find(commands, argv):
-    """The command that ``argv`` begins with, and how many of its words name it; None when there is none."""
+        def __getattr__(self, name: str) -> Any: ...
+
+
+def find(commands: Iterable[Command], argv: list[str]) -> tuple[Command, int] | None:
+    """Return the command that ``argv`` begins with, and how many of its words name it; None when
+    there is none.
+    """
     for count in (2, 1):
         name = " ".join(argv[:count])
         for command in commands:
@@ -128,10 +177,11 @@ def find(commands, argv):
     return None
 
 
-def parse(command, argv):
+def parse(command: Command, argv: Sequence[str]) -> Given:
     """Read what follows a command's name.
 
     :raises UsageError: for an unknown flag, a missing value, or too few or too many words.
+    :raises HelpAsked: for ``--help``.
     """
     by_name = {name: flag for flag in command.flags for name in flag.names}
     values = {flag.key: flag.initial() for flag in command.flags}
@@ -161,7 +211,9 @@ def parse(command, argv):
     return Given(command, words, values)
 
 
-def _long(command, by_name, values, item, rest):
+def _long(
+    command: Command, by_name: dict[str, Flag], values: dict[str, Any], item: str, rest: list[str]
+) -> None:
     name, equals, value = item.partition("=")
     flag = _known(command, by_name, name)
     if flag.kind == "switch":
@@ -170,7 +222,9 @@ def _long(command, by_name, values, item, rest):
         _put(values, flag, value if equals else _next(command, name, rest))
 
 
-def _short(command, by_name, values, item, rest):
+def _short(
+    command: Command, by_name: dict[str, Flag], values: dict[str, Any], item: str, rest: list[str]
+) -> None:
     letters = item[1:]
     while letters:
         name, letters = "-" + letters[0], letters[1:]
@@ -186,7 +240,7 @@ def _short(command, by_name, values, item, rest):
             return
 
 
-def _known(command, by_name, name):
+def _known(command: Command, by_name: dict[str, Flag], name: str) -> Flag:
     if name not in by_name:
         accepted = ["--" + flag.key.replace("_", "-") for flag in command.flags]
         raise UsageError(
@@ -200,8 +254,12 @@ def _known(command, by_name, name):
     return by_name[name]
 
 
-def nearest(word, accepted, more):
-    """What a sentence names as accepted: all, or of many those that look like ``word``, and the command that lists the others."""
+def nearest(word: str, accepted: Sequence[str], more: str) -> str:
+    """Return what a sentence names as accepted.
+
+    That is all, or of many those that look like ``word``, and the command ``more`` that lists the
+    others.
+    """
     if len(accepted) <= 16:
         return ", ".join(accepted) or "none"
     import difflib  # here: a wrong word is rare
@@ -217,30 +275,38 @@ def nearest(word, accepted, more):
     return ", ".join([by_bare[name] for name in close] + [f"what {more} lists"])
 
 
-def _next(command, name, rest):
+def _next(command: Command, name: str, rest: list[str]) -> str:
     if not rest:
         raise UsageError(f"flag {name} of pycontainer {command.names[0]} needs a value")
     return rest.pop(0)
 
 
-def _put(values, flag, value):
+def _put(values: dict[str, Any], flag: Flag, value: str) -> None:
     values[flag.key] = values[flag.key] + [value] if flag.kind == "list" else value
 
 
-def _boolean(name, value):
+def _boolean(name: str, value: str) -> bool:
     if value.lower() not in ("true", "false", "1", "0"):
         raise UsageError(f"flag {name} takes true or false, not {value!r}")
     return value.lower() in ("true", "1")
 
 
-def check_place(text, name):
-    """:raises InvalidInput: where no file can be written at the path ``text`` of flag ``name``; None is no path."""
+def check_place(text: str | None, name: str) -> None:
+    """Check that a file can be written at the path ``text`` of flag ``name``; None is no path.
+
+    :raises InvalidInput: where it can't.
+    """
     if text and (os.path.isdir(text) or not os.path.isdir(os.path.dirname(os.path.abspath(text)))):
         raise InvalidInput(name, text, "a file in a directory that exists")
 
 
-def whole(text, name, least=0):
-    """A whole number from ``least`` on. :raises UsageError: when ``text`` is none."""
+def whole(text: str, name: str, least: int = 0) -> int:
+    """Read a whole number from ``least`` on. :raises UsageError: when ``text`` is none."""
     if not (text[1:] if text.startswith("-") else text).isdecimal() or int(text) < least:
         raise UsageError(f"flag {name} takes a whole number, not {text!r}")
     return int(text)
+
+
+def pairs(items: Iterable[str]) -> dict[str, str]:
+    """Return ``key=value`` items as a map; a key alone has an empty value."""
+    return dict(item.partition("=")[::2] for item in items)

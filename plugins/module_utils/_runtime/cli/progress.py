@@ -1,6 +1,7 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How far a command is, at standard error: bars at a terminal, as Docker draws them, and plain lines elsewhere.
+"""How far a command is, at standard error: bars at a terminal, as Docker draws them, and plain
+lines elsewhere.
 
 A thread looks at the engine's board now and then; the work itself goes on as if nobody did.
 """
@@ -15,6 +16,19 @@ import time
 
 from ..progress import bars, board
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Protocol
+
+    from ..engine import Engine
+
+    class Shower(Protocol):
+        """What shows the board."""
+
+        def show(self, look: board.Look, last: bool = False) -> None: ...
+
+
 EACH = 0.1  # seconds between two drawings
 SAID = {
     board.DOWNLOADING: "Pulling fs layer",
@@ -24,8 +38,8 @@ SAID = {
 
 
 @contextlib.contextmanager
-def shown(engine):
-    """Show what ``engine`` reports while the block runs."""
+def shown(engine: Engine) -> Iterator[None]:
+    """In the ``with`` block, show what ``engine`` reports."""
     out = sys.stderr.fileno()
     fd = os.memfd_create("progress", os.MFD_CLOEXEC)
     show, ended = (_Bars if drawn(out) else _Lines)(out), threading.Event()
@@ -43,41 +57,43 @@ def shown(engine):
         os.close(fd)
 
 
-def drawn(out=2):
-    """Whether ``out`` is a terminal whose cursor can be moved."""
+def drawn(out: int = 2) -> bool:
+    """Tell whether ``out`` is a terminal whose cursor can be moved."""
     return os.isatty(out) and os.environ.get("TERM", "dumb") != "dumb"
 
 
-def _look(fd):
+def _look(fd: int) -> board.Look:
     return board.Look(os.pread(fd, board.LIMIT, 0))
 
 
-def _follow(fd, show, ended):
+def _follow(fd: int, show: Shower, ended: threading.Event) -> None:
     while not ended.wait(EACH):
         with contextlib.suppress(OSError):  # a terminal that was closed is no matter of the work's
             show.show(_look(fd))
 
 
 class _Out:
-    def __init__(self, out):
+    def __init__(self, out: int) -> None:
         self.out = out
 
-    def write(self, text):
-        """Past Python's own buffer, whose lock a fork could catch."""
+    def write(self, text: str) -> None:
+        """Write past Python's own buffer, whose lock a fork could catch."""
         data = text.encode(sys.stderr.encoding or "utf-8", "replace")
         while data:
             data = data[os.write(self.out, data) :]
 
 
 class _Lines(_Out):
-    """A line for each thing that begins or ends."""
+    """Writes a line for each thing that begins or ends."""
 
-    def __init__(self, out):
+    phases: list[int]
+
+    def __init__(self, out: int) -> None:
         super().__init__(out)
         self.subjects, self.phases = 0, []
 
-    def show(self, look, last=False):
-        """:param last: nothing comes after it."""
+    def show(self, look: board.Look, last: bool = False) -> None:
+        """Show what is new. :param last: nothing comes after it."""
         lines, subjects = [], 0
         for number, item in bars.in_order(look):
             if number is None:
@@ -94,14 +110,20 @@ class _Lines(_Out):
 
 
 class _Bars(_Out):
-    """All lines, drawn anew in place. Those at the top that stay as they are are left behind, so that the rest fits the terminal."""
+    """Draws all lines anew in place.
 
-    def __init__(self, out):
+    Those at the top that stay as they are are left behind, so that the rest fits the terminal.
+    """
+
+    left: int
+    kept: tuple[int, list[str]] | None
+
+    def __init__(self, out: int) -> None:
         super().__init__(out)
         self.left, self.kept = 0, None
 
-    def show(self, look, last=False):
-        """:param last: nothing comes after it."""
+    def show(self, look: board.Look, last: bool = False) -> None:
+        """Draw. :param last: nothing comes after it."""
         columns, rows = os.get_terminal_size(self.out)
         columns, rows = columns or 80, rows or 24
         found = bars.lines(look, columns - 1, int(time.monotonic() * 1000))[self.left :]

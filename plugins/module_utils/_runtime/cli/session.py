@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a command works with: the engine, where its output goes, and the record of what it changed.
 
-The on-host command and the ad-hoc module run the same functions; they differ in the session that they hand them.
+The on-host command and the ad-hoc module run the same functions; they differ in the session that
+they hand them.
 """
 
 from __future__ import annotations
@@ -15,36 +16,65 @@ from ..untrusted.text import printable
 from . import colours, tables
 from .grammar import UsageError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from contextlib import AbstractContextManager
+    from typing import Any, TypeVar
 
-def marked(word, colour):
-    """A word for standard error, in colour where a person sees it."""
+    from ..engine import Engine
+    from ..reconcile import Plan
+    from .grammar import Given
+
+    T = TypeVar("T")
+
+
+def marked(word: str, colour: str) -> str:
+    """Return a word for standard error, in colour where a person sees it."""
     return colours.paint(word, colour) if colours.wanted(sys.stderr) else word
 
 
 class Session:
     """One command's surroundings.
 
-    :param check: plan only. :param terminal: whether a person's terminal is at the other end, so that a command may take over
-        standard input and output (``run -it``, ``logs -f``); the ad-hoc module has none.
+    :param check: plan only.
+    :param terminal: whether a person's terminal is at the other end, so that a command may take
+        over standard input and output (``run -it``, ``logs -f``); the ad-hoc module has none.
+    :ivar rc: the exit code.
+    :ivar lines, errors: what was written to standard output and error.
+    :ivar refused: the exit code when the engine refuses what was asked for.
+    :ivar changed, actions, diffs, warnings: of the task's result.
     """
 
-    def __init__(self, engine, check=False, terminal=False):
+    changed: bool
+    actions: list[str]
+    diffs: list[dict[str, Any]]
+    warnings: list[str]
+    rc: int
+    lines: list[str]
+    errors: list[str]
+    refused: int
+
+    def __init__(self, engine: Engine, check: bool = False, terminal: bool = False) -> None:
         self.engine, self.check, self.terminal = engine, check, terminal
         self.changed, self.actions, self.diffs, self.warnings, self.rc = False, [], [], [], 0
         self.lines, self.errors = [], []
         self.refused = 1  # the exit code when the engine refuses what was asked for
 
-    def say(self, *lines):
-        """Standard output, line by line. Whatever text of others is in a line, it stays one line and moves no cursor; its tabs stay."""
-        lines = [printable(line, None, lines=True).replace("\n", "\\n") for line in lines]
-        self.lines += lines
+    def say(self, *lines: str) -> None:
+        """Write to standard output, line by line.
+
+        Whatever text of others is in a line, it stays one line and moves no cursor; its tabs stay.
+        """
+        shown = [printable(line, None, lines=True).replace("\n", "\\n") for line in lines]
+        self.lines += shown
         if self.terminal:
-            for line in lines:
+            for line in shown:
                 sys.stdout.write(line + "\n")
             sys.stdout.flush()
 
-    def listing(self, lines):
-        """Standard output of what may be a tables.Table, which a person sees in colours."""
+    def listing(self, lines: Sequence[str]) -> None:
+        """Write what may be a tables.Table, which a person sees in colours."""
         if not (self.terminal and isinstance(lines, tables.Table) and colours.wanted(sys.stdout)):
             self.say(*lines)
             return
@@ -52,36 +82,44 @@ class Session:
         sys.stdout.write("".join(line + "\n" for line in colours.table(lines)))
         sys.stdout.flush()
 
-    def clear(self):
+    def clear(self) -> None:
         """Begin the next output at the top of an empty screen."""
         if self.terminal:
             sys.stdout.write("\x1b[2J\x1b[H")
 
-    def complain(self, said):
-        """Standard error, and the command's exit code becomes 1; what follows is still done, as Docker does with lists.
+    def complain(self, said: str | EngineError) -> None:
+        """Write a sentence or an error to standard error; the command's exit code becomes 1.
 
-        :param said: a sentence, or an EngineError.
+        What follows is still done, as Docker does with lists.
         """
         self._err(str(said), ("Error:", colours.RED), lines=getattr(said, "lines", False))
         self.rc = self.rc or 1
 
-    def mention(self, line):
-        """Standard error, where it is no failure: what ``-f`` was to remove is not there."""
+    def mention(self, line: str) -> None:
+        """Write to standard error what is no failure: what ``-f`` was to remove is not there."""
         self._err(line)
 
-    def warn(self, line):
-        """Standard error, of what was done otherwise than one may think; in a task the warnings are the result's."""
+    def warn(self, line: str) -> None:
+        """Write what was done otherwise than one may think; in a task the warnings are the
+        result's.
+        """
         if self.terminal:
             self._err(line, ("Warning:", colours.YELLOW), kept=False)
 
-    def report(self, line):
-        """How far it is: no result, so at a terminal it goes to standard error."""
+    def report(self, line: str) -> None:
+        """Write how far it is: no result, so at a terminal it goes to standard error."""
         if self.terminal:
             self._err(line, kept=False)
         else:
             self.say(line)
 
-    def _err(self, line, title=None, kept=True, lines=False):
+    def _err(
+        self,
+        line: str,
+        title: tuple[str, str] | None = None,
+        kept: bool = True,
+        lines: bool = False,
+    ) -> None:
         line = printable(line, None, lines=lines)
         if kept:
             self.errors.append(line)
@@ -89,13 +127,15 @@ class Session:
             sys.stderr.write(f"{marked(*title) + ' ' if title else ''}{line}\n")
             sys.stderr.flush()
 
-    def refuse(self, error):
-        """The command could not be done: its sentence, and Docker's exit code for that."""
+    def refuse(self, error: EngineError) -> None:
+        """End a command that could not be done: its sentence, and Docker's exit code for that."""
         self.complain(error)
         self.rc = 125 if isinstance(error, UsageError) else self.refused
 
-    def confirmed(self, question, force):
-        """Whether a person at a terminal says yes to what takes away more than was named; a task says so by giving the command."""
+    def confirmed(self, question: str, force: bool) -> bool:
+        """Ask a person at a terminal whether to take away more than was named; a task says yes by
+        giving the command.
+        """
         if force or not self.terminal:
             return True
         sys.stderr.write(
@@ -106,10 +146,10 @@ class Session:
             return True
         return False  # which is an answer, no failure
 
-    def carry_out(self, plan, live=False):
-        """Apply a plan unless in check mode, and take down what it changes. Returns ``plan.facts()``.
+    def carry_out(self, plan: Plan, live: bool = False) -> dict[str, Any]:
+        """Apply a plan unless in check mode, and take down what it changes.
 
-        :param live: show a person how far it is.
+        :param live: show a person how far it is. :returns: ``plan.facts()``.
         """
         if not self.check:
             with (
@@ -125,31 +165,41 @@ class Session:
             self.warn(warning)
         return plan.facts()
 
-    def _live(self):
+    def _live(self) -> AbstractContextManager[None]:
         from . import progress as live  # here: most commands have nothing to show
 
         return live.shown(self.engine)
 
-    def record(self, changed, actions=(), diff=None):
+    def record(
+        self, changed: bool, actions: Iterable[str] = (), diff: dict[str, Any] | None = None
+    ) -> None:
+        """Take down what was changed, for the result of a task."""
         self.changed = self.changed or changed
         self.actions += actions
         if diff:
             self.diffs.append(diff)
 
-    def each(self, names, work):
-        """Call ``work(name)`` for every name; an error of one does not keep the others from their turn."""
+    def each(self, names: Iterable[T], work: Callable[[T], object]) -> None:
+        """Call ``work(name)`` for every name; an error of one does not keep the others from their
+        turn.
+        """
         for name in names:
             try:
                 work(name)
             except EngineError as error:
                 self.complain(error)
 
-    def locked(self, kind, name):
-        """The lock of an object for a ``with`` block; check mode, which changes nothing, takes none."""
+    def locked(self, kind: str, name: str) -> AbstractContextManager[Any]:
+        """Return the lock of an object for a ``with`` block; check mode, which changes nothing,
+        takes none.
+        """
         return contextlib.nullcontext() if self.check else self.engine.locks.hold(kind, name)
 
-    def need_tty(self, given):
-        """:raises EngineError: where ``-i -t`` is to join a terminal that standard input is not."""
+    def need_tty(self, given: Given) -> None:
+        """Check that ``-i -t`` has a terminal to join.
+
+        :raises EngineError: where standard input is none.
+        """
         if (
             self.terminal
             and given.tty
@@ -162,7 +212,10 @@ class Session:
                 "pipe"
             )
 
-    def need_terminal(self, what, instead):
-        """:raises UsageError: where ``what`` needs a person's terminal and there is none."""
+    def need_terminal(self, what: str, instead: str) -> None:
+        """Check that ``what`` has the person's terminal that it needs.
+
+        :raises UsageError: where there is none.
+        """
         if not self.terminal:
             raise UsageError(f"{what} needs a terminal of its own, which a task has not; {instead}")

@@ -11,18 +11,28 @@ import signal
 import sys
 import threading
 
-from .. import units
 from ..containers.access import attach, detach_keys, exec_client
 from ..containers.client import monitor_client, stdio
 from ..containers.records import status
 from ..containers.spec import container_files
 from ..containers.view import logs
-from ..errors import Conflict, EngineError, InvalidInput
+from ..errors import Conflict, EngineError
 from .grammar import UsageError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Any
 
-def execute(session, record, argv, settings, given):
-    """Run a command in a container; its output is the session's. Returns its exit code."""
+    from ..containers.records.catalog import Record
+    from .grammar import Given
+    from .session import Session
+
+
+def execute(
+    session: Session, record: Record, argv: list[str], settings: dict[str, Any], given: Given
+) -> int:
+    """Run a command in a container; its output is the session's. :returns: its exit code."""
     if session.terminal and not given.detach:
         keys = detach_keys.parse(given.detach_keys)
         try:
@@ -49,10 +59,18 @@ def execute(session, record, argv, settings, given):
     return outcome["rc"]
 
 
-def print_log(session, record, timestamps=False, follow=False, apart=False, **which):
-    """The log's lines, at a terminal each to the stream that it came from; ``which``: ``tail``, ``since``, ``until`` of logs.read.
+def print_log(
+    session: Session,
+    record: Record,
+    timestamps: bool = False,
+    follow: bool = False,
+    apart: bool = False,
+    **which: Any,
+) -> None:
+    """Show a log, at a terminal each line to the stream that it came from.
 
     :param apart: so in a task, too, where they stand in their order otherwise.
+    :param which: ``tail``, ``since``, ``until``.
     """
     ident = record["id"]
     entries = logs.read(
@@ -62,7 +80,8 @@ def print_log(session, record, timestamps=False, follow=False, apart=False, **wh
         running=lambda: status.lives(session.engine.paths, ident),
         **which,
     )
-    pieces, errors = [], []
+    pieces: list[str] = []
+    errors: list[str] = []
     for entry in entries:
         text = (entry["time"] + " " if timestamps else "") + entry["log"]
         if not session.terminal:
@@ -75,16 +94,24 @@ def print_log(session, record, timestamps=False, follow=False, apart=False, **wh
     session.errors += "".join(errors).splitlines()
 
 
-def left(session):
-    """The person has typed the detach keys: said as Docker does. The exit code."""
+def left(session: Session) -> int:
+    """Say, as Docker does, that the person has typed the detach keys. :returns: the exit code."""
     session.mention("read escape sequence")
     return 0
 
 
-def started(session, record, start, interactive, given):
-    """Start a container by ``start(stdin)``, show what it writes and wait for its end; the session gets its exit code.
+def started(
+    session: Session,
+    record: Record,
+    start: Callable[["int | None"], object],
+    interactive: bool,
+    given: Given,
+) -> None:
+    """Start a container, show what it writes and wait for its end; the session gets its exit code.
 
-    :param interactive: this process's standard input is the container's, to its end. :param given: ``--detach-keys`` and ``--sig-proxy`` are read.
+    :param start: starts it, with a descriptor as standard input or None.
+    :param interactive: this process's standard input is the container's, to its end.
+    :param given: ``--detach-keys`` and ``--sig-proxy`` are read.
     :raises detach_keys.Detached: when the detach keys were typed, while it runs.
     """
     keys = detach_keys.parse(given.detach_keys)
@@ -100,10 +127,12 @@ def started(session, record, start, interactive, given):
     _followed(session, record, since, given.sig_proxy)
 
 
-def joined(session, record, interactive, given):
-    """Show what a running container without a terminal writes from now on, and wait for its end; the session gets its exit code.
+def joined(session: Session, record: Record, interactive: bool, given: Given) -> None:
+    """Show what a running container without a terminal writes from now on, and wait for its end;
+    the session gets its exit code.
 
-    :param interactive: it gets what this process reads from its standard input, whose end is not its own input's.
+    :param interactive: it gets what this process reads from its standard input, whose end is not
+        its own input's.
     """
     since = logs_from()
     if interactive:
@@ -115,22 +144,24 @@ def joined(session, record, interactive, given):
     _followed(session, record, since, given.sig_proxy)
 
 
-def _followed(session, record, since, sig_proxy):
+def _followed(session: Session, record: Record, since: str, sig_proxy: bool) -> None:
     with _signals_passed_on(session, record["id"]) if sig_proxy else contextlib.nullcontext():
         print_log(session, record, since=since, follow=True, apart=True)
         session.rc = _exit_code(session, record["id"])
 
 
-def _exit_code(session, ident):
-    """The exit code of a container, when it has ended."""
+def _exit_code(session: Session, ident: str) -> int:
+    """Wait for a container's end. :returns: its exit code."""
     return monitor_client.wait(session.engine.paths, [ident])[ident]
 
 
 @contextlib.contextmanager
-def _signals_passed_on(session, ident):
-    """In the block, at a terminal, what would end this process is sent to the container, whose end is then this one's, too."""
+def _signals_passed_on(session: Session, ident: str) -> Iterator[None]:
+    """In the ``with`` block, at a terminal, send what would end this process to the container,
+    whose end is then this one's, too.
+    """
 
-    def pass_on(number, _frame):
+    def pass_on(number: int, _frame: object) -> None:
         with contextlib.suppress(EngineError):
             monitor_client.kill(session.engine.paths, ident, number)
 
@@ -145,8 +176,10 @@ def _signals_passed_on(session, ident):
             signal.signal(number, handler)
 
 
-def _with_input(session, record, start):
-    """Start with a pipe as standard input, and feed it from this process's own, which the container itself never gets hold of."""
+def _with_input(session: Session, record: Record, start: Callable[["int | None"], object]) -> None:
+    """Start with a pipe as standard input, and feed it from this process's own, which the container
+    itself never gets hold of.
+    """
     reader, writer = stdio.pipe(session.engine.paths, record["id"])
     try:
         start(reader)
@@ -158,13 +191,15 @@ def _with_input(session, record, start):
     threading.Thread(target=attach.feed, args=(writer,), daemon=True).start()
 
 
-def logs_from():
-    """Now, as the log writes times."""
+def logs_from() -> str:
+    """Return now, as the log writes times."""
     return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def attached(session, record, interactive, keys):
-    """Join this process's terminal to a started container's, and wait for its end; its exit code.
+def attached(session: Session, record: Record, interactive: bool, keys: Any) -> int:
+    """Join this process's terminal to a started container's, and wait for its end.
+
+    :returns: its exit code.
 
     :raises detach_keys.Detached: when ``keys`` were typed.
     """
@@ -175,20 +210,15 @@ def attached(session, record, interactive, keys):
     return _exit_code(session, record["id"])
 
 
-def moment(text, flag):
-    """A time as RFC 3339 text in UTC: itself, seconds since the epoch, or ``10m`` ago. :raises UsageError: when it is neither."""
-    try:
-        seconds = units.moment(text, flag)
-    except InvalidInput:
+def archive_to_stdout(session: Session, command: str, pieces: Iterable[bytes]) -> None:
+    """Write an archive to standard output.
+
+    :raises UsageError: where that is a terminal, or a task has none.
+    """
+    if not session.terminal or sys.stdout.isatty():
         raise UsageError(
-            f"flag {flag} takes a time such as 2026-01-31T12:00:00Z, seconds since the epoch, or "
-            f"10m, not {text!r}"
-        ) from None
-    return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).strftime(
-        "%Y-%m-%dT%H:%M:%S.%fZ"
-    )
-
-
-def memory_of_host():
-    """Bytes of memory of the host, the limit of a container that has none."""
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+            f"pycontainer {command} needs -o FILE, or standard output that is no terminal"
+        )
+    for piece in pieces:
+        sys.stdout.buffer.write(piece)
+    sys.stdout.buffer.flush()

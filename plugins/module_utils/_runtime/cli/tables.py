@@ -1,6 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rows of text in columns, sizes and ages in words, and ``--format`` templates, as Docker prints them."""
+"""Rows of text in columns, sizes and ages in words, and ``--format`` templates, as Docker prints
+them.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +14,18 @@ from .. import units
 from ..untrusted.text import printable
 from . import templates
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
+
 
 class Table(list):
     """Lines of which the first is the heading."""
 
 
-def table(columns, rows):
-    """A :class:`Table`: ``columns`` are the headings, ``rows`` lists of as many values. Three spaces between, as Docker."""
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
+    """Arrange rows below the headings ``columns``, three spaces between, as Docker."""
     cells = [list(columns)] + [
         ["" if value is None else printable(value, None) for value in row] for row in rows
     ]
@@ -29,12 +36,18 @@ def table(columns, rows):
     )
 
 
-def formatted(records, columns, template=None, quiet=None):
-    """Lines for a listing.
+def formatted(
+    records: Sequence[Mapping[str, Any]],
+    columns: Sequence[tuple[str, str]],
+    template: str | None = None,
+    quiet: str | None = None,
+) -> Sequence[str]:
+    """Return the lines of a listing.
 
-    :param records: dictionaries with the values of every column by its Docker name (``Names``, ``Image`` ...).
-    :param columns: ``[(heading, key)]`` of the table. :param template: ``--format``: ``json``, ``table`` or a text with
-        ``{{.Key}}`` (see templates.py). A record's value may be a function of a template's words: ``{{.Label "tier"}}``.
+    :param records: with the values of every column by its Docker name (``Names``, ``Image`` ...); a
+        value may be a function of a template's words: ``{{.Label "tier"}}``.
+    :param columns: ``[(heading, key)]`` of the table.
+    :param template: ``--format``: ``json``, ``table`` or a text with ``{{.Key}}`` (templates.py).
     :param quiet: the key to print alone (``-q``).
     """
     if quiet:
@@ -58,8 +71,8 @@ def formatted(records, columns, template=None, quiet=None):
     return [line for record in records for line in templates.fill(template, record).split("\n")]
 
 
-def _chosen(records, headings, template):
-    """A table of the columns that ``table {{.Names}}\\t{{.Status}}`` chooses."""
+def _chosen(records: Sequence[Mapping[str, Any]], headings: dict[str, str], template: str) -> Table:
+    """Return a table of the columns that ``table {{.Names}}\\t{{.Status}}`` chooses."""
     cells = template.replace("\\t", "\t").split("\t")
     named = [re.search(r"\.(\w+)", cell) for cell in cells]
     titles = [
@@ -71,18 +84,18 @@ def _chosen(records, headings, template):
 size = units.show_decimal
 
 
-def binary_size(number):
-    """Bytes as ``docker stats`` prints them: ``12.3MiB``."""
+def binary_size(number: float) -> str:
+    """Return bytes as ``docker stats`` prints them: ``12.3MiB``."""
     return size(number, 4, ("B", "KiB", "MiB", "GiB", "TiB", "PiB"), 1024.0)
 
 
-def moment(seconds):
-    """A time as listings have it in ``CreatedAt``: ``2026-01-31 12:00:00 +0000 UTC``."""
+def moment(seconds: float) -> str:
+    """Return a time as listings have it in ``CreatedAt``: ``2026-01-31 12:00:00 +0000 UTC``."""
     return time.strftime("%Y-%m-%d %H:%M:%S +0000 UTC", time.gmtime(seconds))
 
 
-def ago(seconds, now=None):
-    """``3 minutes`` since a time in seconds since the epoch, in Docker's words."""
+def ago(seconds: float, now: float | None = None) -> str:
+    """Return ``3 minutes`` since a time in seconds since the epoch, in Docker's words."""
     age = max(0, int((time.time() if now is None else now) - seconds))
     if age < 1:
         return "Less than a second"

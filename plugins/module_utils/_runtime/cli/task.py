@@ -11,16 +11,25 @@ from ..errors import EngineError, InvalidInput
 from . import execute, grammar, read
 from .session import Session
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
-def tolerates(params):
-    """Whether the command line works with a store whose database is lost, too. The front end asks before it opens the store."""
+    from ..engine import Engine
+
+
+def tolerates(params: dict[str, Any]) -> bool:
+    """Tell whether the command line works with a store whose database is lost, too.
+
+    The front end asks before it opens the store.
+    """
     try:
         return cli.tolerates(read(_words(params))[0])
     except (EngineError, grammar.HelpAsked):
         return False
 
 
-def _words(params):
+def _words(params: dict[str, Any]) -> list[str]:
     try:
         argv = list(params["argv"] or shlex.split(params["cmd"]))
     except ValueError as error:
@@ -28,8 +37,12 @@ def _words(params):
     return argv[1:] if argv[:1] == ["pycontainer"] else argv
 
 
-def pycontainer(engine, params):
-    """:returns: changed, actions, diff, stdout, stdout_lines, stderr, rc; ``failed`` where the command's exit code is not 0."""
+def pycontainer(engine: Engine, params: dict[str, Any]) -> dict[str, Any]:
+    """Carry out a command line.
+
+    :returns: changed, actions, diff, stdout, stdout_lines, stderr, rc; ``failed`` where the
+        command's exit code is not 0.
+    """
     argv = _words(params)
     if not argv:
         raise InvalidInput("cmd", params["cmd"], "a command, for example: ps -a")

@@ -1,12 +1,14 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``--format`` templates: what of Go's text/template (https://pkg.go.dev/text/template) Docker's users write in a shell.
+"""``--format`` templates: what of Go's text/template (https://pkg.go.dev/text/template) Docker's
+users write in a shell.
 
-Fields (``{{.State.Pid}}``), variables, ``range``, ``if``, ``with``, ``else``, ``end``, pipes, the trimming ``{{-`` and ``-}}``, the
-functions below. Values are what JSON has: a map is ranged over by its sorted keys, as Go does it.
+Fields (``{{.State.Pid}}``), variables, ``range``, ``if``, ``with``, ``else``, ``end``, pipes, the
+trimming ``{{-`` and ``-}}``, the functions below. Values are what JSON has: a map is ranged over by
+its sorted keys, as Go does it.
 
-What of a value is no printable character is escaped (untrusted/text.py), so that labels and names make no lines and move no cursor; ``json`` gives
-values as they are. The template's own texts stay.
+What of a value is no printable character is escaped (untrusted/text.py), so that labels and names
+make no lines and move no cursor; ``json`` gives values as they are. The template's own texts stay.
 """
 
 from __future__ import annotations
@@ -17,6 +19,15 @@ import re
 from ..untrusted import json_reader
 from ..untrusted.text import printable
 from .grammar import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import Any
+
+    Word = tuple[str, Any]  # kind: "value", "name", "sign" or "field"; and what it is
+    Pieces = list[tuple[int, str]]  # texts have even numbers, actions odd ones
+
 
 _TOKEN = re.compile(
     r'\s*(?:("(?:[^"\\]|\\.)*"|`[^`]*`)|(:=|[|(),=])|(-?\d+(?:\.\d+)?)(?![\w.])|(\$?\w*(?:\.\w+)+|\$\w*|\.|\w+))'
@@ -31,18 +42,24 @@ class _Own(str):
 class _Node:
     """A piece of a template: text, an output, or a block with two bodies."""
 
-    def __init__(self, kind, words=None, text=""):
+    body: list[_Node]
+    otherwise: list[_Node]
+
+    def __init__(self, kind: str, words: list[Word], text: str = "") -> None:
         self.kind, self.words, self.text, self.body, self.otherwise = kind, words, text, [], []
 
 
-def fill(template, record):
-    """The text that ``template`` makes of ``record``. :raises UsageError: for one that can't be read or filled."""
+def fill(template: str, record: Any) -> str:
+    """Return the text that ``template`` makes of ``record``.
+
+    :raises UsageError: for one that can't be read or filled.
+    """
     nodes, dummy = _parse(_pieces(template.replace("\\t", "\t").replace("\\n", "\n")), template, ())
     return "".join(_render(nodes, record, {"$": record}))
 
 
-def _pieces(template):
-    """Texts and actions in turn, with the white space away that ``{{-`` and ``-}}`` trim."""
+def _pieces(template: str) -> Pieces:
+    """Return texts and actions in turn, with the white space away that ``{{-`` and ``-}}`` trim."""
     parts = re.split(r"(\{\{.*?\}\})", template, flags=re.DOTALL)
     for number in range(1, len(parts), 2):
         inner = parts[number][2:-2]
@@ -54,8 +71,9 @@ def _pieces(template):
     return list(enumerate(parts))
 
 
-def _words(action):
-    found, position = [], 0
+def _words(action: str) -> list[Word]:
+    found: list[Word] = []
+    position = 0
     while position < len(action.rstrip()):
         match = _TOKEN.match(action, position)
         if match is None:
@@ -95,13 +113,16 @@ def _words(action):
     return found
 
 
-def _parse(pieces, template, ends):
-    """Nodes until one of the words ``ends``: ``(nodes, the word and what follows it)``."""
-    nodes = []
+def _parse(pieces: Pieces, template: str, ends: Sequence[str]) -> tuple[list[_Node], list[Word]]:
+    """Read nodes until one of the words ``ends``.
+
+    :returns: them, and that word with what follows it.
+    """
+    nodes: list[_Node] = []
     while pieces:
         number, text = pieces.pop(0)
         if number % 2 == 0:
-            nodes.append(_Node("text", text=text))
+            nodes.append(_Node("text", [], text))
             continue
         if text.startswith("/*"):
             continue
@@ -117,11 +138,11 @@ def _parse(pieces, template, ends):
         nodes.append(_block(first, words[1:], pieces, template))
     else:
         if not ends:
-            return nodes, None
+            return nodes, []
     raise UsageError(f"--format {template!r}: every range, if and with takes an end of its own")
 
 
-def _block(kind, words, pieces, template):
+def _block(kind: str, words: list[Word], pieces: Pieces, template: str) -> _Node:
     node = _Node(kind, words)
     node.body, last = _parse(pieces, template, ("else", "end"))
     if last[0][1] == "else":
@@ -132,7 +153,7 @@ def _block(kind, words, pieces, template):
     return node
 
 
-def _render(nodes, dot, variables):
+def _render(nodes: Iterable[_Node], dot: Any, variables: dict[str, Any]) -> Iterator[str]:
     for node in nodes:
         if node.kind == "text":
             yield node.text
@@ -156,8 +177,8 @@ def _render(nodes, dot, variables):
             )
 
 
-def _declared(words):
-    """The variables that ``$k, $v := pipeline`` names, and the pipeline."""
+def _declared(words: list[Word]) -> tuple[list[str], list[Word]]:
+    """Return the variables that ``$k, $v := pipeline`` names, and the pipeline."""
     signs = [word[1] for word in words if word[0] == "sign"]
     at = next(
         (index for index, word in enumerate(words) if word in (("sign", ":="), ("sign", "="))), None
@@ -167,7 +188,7 @@ def _declared(words):
     return [word[1] for word in words[:at] if word[0] == "name"], words[at + 1 :]
 
 
-def _range(node, dot, variables):
+def _range(node: _Node, dot: Any, variables: dict[str, Any]) -> Iterator[str]:
     names, words = _declared(node.words)
     value = _pipeline(words, dot, variables)
     if not isinstance(value, (dict, list, type(None))):
@@ -180,16 +201,17 @@ def _range(node, dot, variables):
         yield from _render(node.body, item, inner)
 
 
-def _pipeline(words, dot, variables):
+def _pipeline(words: list[Word], dot: Any, variables: dict[str, Any]) -> Any:
     value = _MISSING
     for command in _split(words):
         value = _command(command, dot, variables, value)
     return value
 
 
-def _split(words):
-    """The commands between the ``|`` of this level."""
-    commands, depth = [[]], 0
+def _split(words: list[Word]) -> list[list[Word]]:
+    """Return the commands between the ``|`` of this level."""
+    commands: list[list[Word]] = [[]]
+    depth = 0
     for word in words:
         depth += {("sign", "("): 1, ("sign", ")"): -1}.get(word, 0)
         if word == ("sign", "|") and depth == 0:
@@ -199,7 +221,7 @@ def _split(words):
     return commands
 
 
-def _command(words, dot, variables, piped):
+def _command(words: list[Word], dot: Any, variables: dict[str, Any], piped: Any) -> Any:
     if not words:
         raise UsageError("--format: {{}} is empty")
     if words[0][0] == "name" and words[0][1] in FUNCTIONS:
@@ -226,7 +248,7 @@ def _command(words, dot, variables, piped):
     return arguments[0]
 
 
-def _arguments(words, dot, variables):
+def _arguments(words: list[Word], dot: Any, variables: dict[str, Any]) -> list[Any]:
     found, rest = [], list(words)
     while rest:
         kind, word = rest.pop(0)
@@ -251,7 +273,7 @@ def _arguments(words, dot, variables):
     return found
 
 
-def _field(word, dot, variables):
+def _field(word: str, dot: Any, variables: dict[str, Any]) -> Any:
     if word in ("true", "false", "nil"):
         return {"true": True, "false": False, "nil": None}[word]
     root, dummy, path = word.partition(".")
@@ -262,8 +284,8 @@ def _field(word, dot, variables):
     return _below(variables[root] if root else dot, path)
 
 
-def _below(found, path):
-    """The field of ``found`` that ``.A.B`` leads to."""
+def _below(found: Any, path: str) -> Any:
+    """Return the field of ``found`` that ``.A.B`` leads to."""
     for name in filter(None, path.split(".")):
         if found is None:
             return None
@@ -276,16 +298,16 @@ def _below(found, path):
     return found
 
 
-def _true(value):
+def _true(value: Any) -> bool:
     return value not in (None, False, 0, "", [], {})
 
 
-def _shown(value):
-    """As Go prints it: ``[a b]``, ``map[a:1 b:2]``."""
+def _shown(value: Any) -> str:
+    """Return it as Go prints it: ``[a b]``, ``map[a:1 b:2]``."""
     return "<no value>" if value is None else _printed(value)
 
 
-def _printed(value):
+def _printed(value: Any) -> str:
     if isinstance(value, dict):
         return "map[%s]" % " ".join(
             "%s:%s" % (_safe(key), _printed(value[key])) for key in sorted(value)
@@ -297,25 +319,25 @@ def _printed(value):
     return "<nil>" if value is None else _safe(value)
 
 
-def _safe(value):
+def _safe(value: Any) -> str:
     return value if isinstance(value, _Own) else printable(value, None)
 
 
-def _index(value, *keys):
-    """As Go's index: a map without the key gives the empty value."""
+def _index(value: Any, *keys: Any) -> Any:
+    """Be Go's index: a map without the key gives the empty value."""
     for key in keys:
         value = (value or {}).get(key, "") if isinstance(value, (dict, type(None))) else value[key]
     return value
 
 
-def _join(value, separator):
+def _join(value: Any, separator: str) -> str:
     if not isinstance(value, list):
         raise TypeError(value)
     return _Own(_safe(separator).join(map(_safe, value)))
 
 
-def _printf(form, *values):
-    """Python's ``%`` with Go's ``%v`` and ``%q``."""
+def _printf(form: str, *values: Any) -> str:
+    """Be Python's ``%`` with Go's ``%v`` and ``%q``."""
     plain = tuple(
         value if isinstance(value, (int, float)) and not isinstance(value, bool) else _shown(value)
         for value in values
@@ -323,11 +345,11 @@ def _printf(form, *values):
     return _Own(re.sub(r"%(-?\d*)v", r"%\1s", _safe(form)).replace("%q", '"%s"') % plain)
 
 
-def _slice(value, *bounds):
+def _slice(value: Any, *bounds: int) -> Any:
     return value[slice(*bounds)] if len(bounds) == 2 else value[bounds[0] :]
 
 
-FUNCTIONS = {
+FUNCTIONS: dict[str, Callable[..., Any]] = {
     "json": json.dumps,
     "index": _index,
     "len": lambda value: len(value or ()),

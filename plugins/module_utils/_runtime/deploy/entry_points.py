@@ -12,20 +12,35 @@ from __future__ import annotations
 def everything():
     from ..builds import recovery, task  # noqa: F401
     from ..cli import tables, task  # noqa: F401,F811
-    from ..cli.commands import (  # noqa: F401,F811
-        archives,
-        builds,
-        checkpoints,
-        containers,
-        copying,
-        images,
-        layers,
-        observing,
+    from ..cli.commands.containers import (  # noqa: F401,F811
+        container_checkpoint,
+        cp,
+        diff_commit_export,
+        exec_attach,
+        logs_wait,
+        ps_port,
+        rm_rename_update,
+        run_create,
+        start_stop_kill,
+        stats_top,
+    )
+    from ..cli.commands.images import (  # noqa: F401,F811
+        build,
+        history_waste_squash,
+        image_ls_tag_rm,
+        login_logout,
+        pull_push,
+        save_load_import,
+    )
+    from ..cli.commands.system import (  # noqa: F401,F811
+        boot_shutdown,
+        info_df_version,
+        inspect_objects,
+        networks,
         pruning,
         registry,
-        runs,
-        storage,
-        system,
+        system_check,
+        volumes,
     )
     from ..containers import task  # noqa: F401,F811
     from ..containers.access import commit, copy  # noqa: F401,F811

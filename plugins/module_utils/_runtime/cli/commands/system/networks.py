@@ -1,76 +1,30 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The commands about volumes and networks."""
+"""``network ls``, ``create``, ``rm``, ``connect`` and ``disconnect``."""
 
 from __future__ import annotations
 
-import secrets
+from .... import containers, networks
+from ....containers.lifecycle import live_changes
+from ....errors import Conflict, NotFound
+from ... import tables
+from ...filters import filtering, filters
+from ...grammar import pairs
 
-from ... import containers, networks, volumes
-from ...containers.lifecycle import live_changes
-from ...errors import Conflict, NotFound
-from ...volumes import task as volume_task
-from .. import tables
-from .observing import filtering, filters
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
-VOLUME_COLUMNS = [("DRIVER", "Driver"), ("VOLUME NAME", "Name")]
+    from ....containers.options.network import Attachment
+    from ....containers.records.catalog import Record
+    from ...grammar import Given
+    from ...session import Session
+
+
 NETWORK_COLUMNS = [("NETWORK ID", "ID"), ("NAME", "Name"), ("DRIVER", "Driver"), ("SCOPE", "Scope")]
 
 
-def pairs(items):
-    """``key=value`` items as a map; a key alone has an empty value."""
-    return dict(item.partition("=")[::2] for item in items)
-
-
-def volume_ls(session, given):
-    with filtering():
-        found = volumes.listing(session.engine, filters(given.filter))
-    rows = [
-        {
-            "Driver": "local",
-            "Name": row["name"],
-            "Scope": "local",
-            "Labels": ",".join("%s=%s" % pair for pair in sorted(row["labels"].items())),
-            "Mountpoint": volumes.path(session.engine, row["name"]),
-        }
-        for row in found
-    ]
-    session.listing(
-        tables.formatted(rows, VOLUME_COLUMNS, given.format, "Name" if given.quiet else None)
-    )
-
-
-def volume_create(session, given):
-    name = given.words[0] if given.words else secrets.token_hex(32)
-    session.carry_out(
-        volume_task.volume(
-            session.engine,
-            {
-                "name": name,
-                "state": "present",
-                "driver": given.driver,
-                "driver_options": pairs(given.opt) or None,
-                "labels": pairs(given.label) or None,
-            },
-        )
-    )
-    session.say(name)
-
-
-def volume_rm(session, given):
-    def one(name):
-        if volumes.get(session.engine, name) is None:
-            if given.force:
-                session.say(name)
-                return
-            raise NotFound(f"volume {name} does not exist")
-        session.carry_out(volume_task.volume(session.engine, {"name": name, "state": "absent"}))
-        session.say(name)
-
-    session.each(given.words, one)
-
-
-def network_ls(session, given):
+def network_ls(session: Session, given: Given) -> None:
     with filtering():
         found = networks.listing(session.engine, filters(given.filter))
     rows = [
@@ -90,7 +44,7 @@ def network_ls(session, given):
     )
 
 
-def network_create(session, given):
+def network_create(session: Session, given: Given) -> None:
     if networks.get(session.engine, given.words[0]) is not None:
         raise Conflict(f"network {given.words[0]} exists already")
     ipam = {
@@ -119,8 +73,8 @@ def network_create(session, given):
     session.say(facts["network"]["Id"])
 
 
-def network_rm(session, given):
-    def one(name):
+def network_rm(session: Session, given: Given) -> None:
+    def one(name: str) -> None:
         if given.force and networks.get(session.engine, name) is None:
             session.mention(f"network {name} does not exist")
             return
@@ -133,7 +87,7 @@ def network_rm(session, given):
     session.each(given.words, one)
 
 
-def network_connect(session, given):
+def network_connect(session: Session, given: Given) -> None:
     config, record = (
         _network(session, given.words[0]),
         containers.find(session.engine, given.words[1]),
@@ -153,7 +107,7 @@ def network_connect(session, given):
     )
 
 
-def network_disconnect(session, given):
+def network_disconnect(session: Session, given: Given) -> None:
     config, record = (
         _network(session, given.words[0]),
         containers.find(session.engine, given.words[1]),
@@ -180,14 +134,14 @@ def network_disconnect(session, given):
     )
 
 
-def _network(session, name):
+def _network(session: Session, name: str) -> dict[str, Any]:
     config = networks.get(session.engine, name)
     if config is None:
         raise NotFound(f"network {name} does not exist")
     return config
 
 
-def _networks_of(record):
+def _networks_of(record: Record) -> list[Attachment]:
     found = live_changes.networks_of(record)
     if not found:
         raise Conflict(

@@ -1,16 +1,23 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The commands about what images and containers consist of: history, waste, diff, commit, squash."""
+"""``history``, ``image waste``, ``image diff`` and ``image squash``: what an image consists of."""
 
 from __future__ import annotations
 
 import json
 
-from ... import containers, images, units
-from ...builds.stage import change
-from ...errors import InvalidInput
-from .. import tables
-from ..grammar import UsageError, whole
+from .... import images, units
+from ....errors import InvalidInput
+from ... import tables
+from ...grammar import UsageError, whole
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ...grammar import Given
+    from ...session import Session
+
 
 HISTORY = [
     ("IMAGE", "ID"),
@@ -37,18 +44,13 @@ WASTED = [
 WIDTH = 45  # characters of CREATED BY without --no-trunc
 
 
-def _shortened(text, whole_text, width=WIDTH):
-    text = " ".join(text.split())
-    return text if whole_text or len(text) <= width else text[: width - 1] + "\u2026"
-
-
-def history(session, given):
+def history(session: Session, given: Given) -> None:
     rows = [_step(row, given) for row in images.history(session.engine, given.words[0])]
     columns = HISTORY if given.human else [HISTORY[0], ("CREATED AT", "CreatedAt")] + HISTORY[2:]
     session.listing(tables.formatted(rows, columns, given.format, "ID" if given.quiet else None))
 
 
-def _step(row, given):
+def _step(row: dict[str, Any], given: Given) -> dict[str, Any]:
     ident = row["Id"] if given.no_trunc or not row["Id"].startswith("sha256:") else row["Id"][7:19]
     try:
         seconds = units.moment(row["Created"], "created")
@@ -68,7 +70,7 @@ def _step(row, given):
     }
 
 
-def waste(session, given):
+def waste(session: Session, given: Given) -> None:
     count = 20 if given.number is None else whole(given.number, "--number")
     report = images.layer_report(session.engine, given.words[0], count)
     if given.format == "json":
@@ -100,7 +102,7 @@ def waste(session, given):
         )
 
 
-def image_diff(session, given):
+def image_diff(session: Session, given: Given) -> None:
     found = images.difference_of(session.engine, *given.words)
     if given.format is None:
         session.say(*[f"{row['Kind']} {row['Path']}" for row in found])
@@ -108,29 +110,7 @@ def image_diff(session, given):
         session.listing(tables.formatted(found, [], given.format))
 
 
-def diff(session, given):
-    record = containers.find(session.engine, given.words[0])
-    session.say(
-        *[f"{row['Kind']} {row['Path']}" for row in containers.diff(session.engine, record)]
-    )
-
-
-def commit(session, given):
-    record = containers.find(session.engine, given.words[0])
-    names = [given.words[1]] if len(given.words) > 1 else []
-    plan = containers.plan_commit(
-        session.engine,
-        record,
-        names,
-        given.author,
-        given.message,
-        change.by(given.change, "--change"),
-        given.pause and not given.no_pause,
-    )
-    session.say(session.carry_out(plan, live=True)["image"]["Id"])
-
-
-def squash(session, given):
+def squash(session: Session, given: Given) -> None:
     try:
         plan = images.plan_squash(session.engine, given.words[0], given.tag, getattr(given, "from"))
     except InvalidInput as error:
@@ -140,3 +120,8 @@ def squash(session, given):
             else error
         ) from None
     session.say(session.carry_out(plan, live=True)["image"]["Id"])
+
+
+def _shortened(text: str, whole_text: bool, width: int = WIDTH) -> str:
+    text = " ".join(text.split())
+    return text if whole_text or len(text) <= width else text[: width - 1] + "\u2026"

@@ -1,17 +1,23 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The commands about registries on this host."""
+"""``registry serve`` and ``registry ls``: registries on this host."""
 
 from __future__ import annotations
 
-from ... import registry
-from ...errors import InvalidInput
-from .. import tables
+from .... import registry
+from ....errors import InvalidInput
+from ... import tables
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ...grammar import Given
+    from ...session import Session
+
 
 COLUMNS = [("NAME", "Name"), ("LISTEN", "Listen"), ("STATE", "State"), ("PATH", "Path")]
 
 
-def serve(session, given):
+def serve(session: Session, given: Given) -> None:
     """Serve a registry until a signal ends it."""
     session.need_terminal("registry serve", "use the module registry")
     if given.root is None:
@@ -29,7 +35,7 @@ def serve(session, given):
     )
 
 
-def ls(session, given):
+def ls(session: Session, given: Given) -> None:
     rows = [
         {
             "Name": row["name"],

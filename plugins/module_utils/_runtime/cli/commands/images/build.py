@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The command ``build``."""
+"""``build``."""
 
 from __future__ import annotations
 
@@ -8,18 +8,31 @@ import json
 import os
 import sys
 
-from ... import containers, images, units
-from ...builds.outputs.outputs import Output
-from ...builds.parse.build_request import BuildRequest, secret_of
-from ...builds.plans import build_results
-from ...builds.plans import plan as plans
-from ...builds.sources import context_fetch
-from ...builds.steps import build_progress
-from .. import progress as live
-from ..grammar import UsageError, check_place
+from .... import containers, images, units
+from ....builds.outputs.outputs import Output
+from ....builds.parse.build_request import BuildRequest, secret_of
+from ....builds.plans import build_results
+from ....builds.plans import plan as plans
+from ....builds.sources import context_fetch
+from ....builds.steps import build_progress
+from ... import progress as live
+from ...grammar import UsageError, check_place
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any, BinaryIO
+
+    from ....builds.parse.build_request import Secret
+    from ....builds.plans.build_results import Wish
+    from ....builds.plans.plan import BuildPlan
+    from ....builds.steps.build_progress import Progress
+    from ....images import Registries
+    from ...grammar import Given
+    from ...session import Session
 
 
-def build(session, given):
+def build(session: Session, given: Given) -> None:
     kind = "quiet" if given.quiet else given.progress or "auto"
     if kind not in ("plain", "auto", "quiet", "tty"):
         raise UsageError(
@@ -69,8 +82,8 @@ def build(session, given):
         session.say(plan.image)
 
 
-def _check(wish, given):
-    """:raises UsageError: for what can't be together."""
+def _check(wish: Wish, given: Given) -> None:
+    """Check what can't be together. :raises UsageError: where it is."""
     if (given.push or wish.pushed) and not wish.names:
         raise UsageError("a push needs a name: -t")
     if wish.squash and not wish.names:
@@ -95,16 +108,16 @@ def _check(wish, given):
         raise UsageError("--output: only one of them can go to standard output")
 
 
-def _only_check(session, given):
-    """``--check``: what the checks find, one a line; the exit code is 1 where they find something."""
+def _only_check(session: Session, given: Given) -> None:
+    """Do ``--check``: say what the checks find, one a line; the exit code is 1 where they do."""
     where, name, stdin, data = _sources(session, given)
     request = _request(given, (given.platform or "").split(",")[0] or None)
-    _choice, found = plans.findings_from(session.engine, request, where, name, stdin, **data)
+    _choice, found = plans.findings_from(session.engine, request, where, name, stdin, data=data)
     session.say(*([finding.text for finding in found] or ["no rule of the checks is broken"]))
     session.rc = 1 if found else 0
 
 
-def _request(given, platform):
+def _request(given: Given, platform: str | None) -> BuildRequest:
     labels = dict(item.partition("=")[::2] for item in given.label)
     return BuildRequest(
         target=given.target,
@@ -129,8 +142,15 @@ def _request(given, platform):
     )
 
 
-def _one(session, given, platform, names, shown, called):
-    """The plan of one platform's build."""
+def _one(
+    session: Session,
+    given: Given,
+    platform: str | None,
+    names: list[str],
+    shown: Progress,
+    called: str | None,
+) -> BuildPlan:
+    """Plan one platform's build."""
     where, name, stdin, data = _sources(session, given)
     request = _request(given, platform)
     named = dict(_pair(text, "--build-context") for text in given.build_context)
@@ -144,15 +164,15 @@ def _one(session, given, platform, names, shown, called):
         named=named,
         progress=shown,
         called=called,
-        **data,
+        data=data,
     )
 
 
-def _registries(given):
+def _registries(given: Given) -> Registries:
     return images.registries_of({"insecure": given.insecure, "auth_file": given.authfile})
 
 
-def _give_out(session, given, plan, wish):
+def _give_out(session: Session, given: Given, plan: BuildPlan, wish: Wish) -> None:
     """Write what is about the image, and what goes to standard output."""
     record = plan.record()
     _write(given.iidfile, record["id"])
@@ -172,14 +192,14 @@ def _give_out(session, given, plan, wish):
             )
 
 
-def _write(path, text):
+def _write(path: str | None, text: str) -> None:
     if path:
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
 
 
-def _limits(given):
-    """The options of a container that RUN's ones have, in normal form."""
+def _limits(given: Given) -> dict[str, Any]:
+    """Return the options of a container that RUN's ones have, in normal form."""
     found = {
         name: getattr(given, name)
         for name in (
@@ -203,8 +223,12 @@ def _limits(given):
     return containers.definition(found)
 
 
-def _sources(session, given):
-    """``(where the context is, name of the Containerfile, standard input, {"data": bytes of the Containerfile} or {})``."""
+def _sources(
+    session: Session, given: Given
+) -> tuple[str, str | None, BinaryIO | None, bytes | None]:
+    """Return where the context is, the name of the Containerfile, standard input where that has the
+    context, and the Containerfile's bytes where it had that.
+    """
     where, name = given.words[0] if given.words else ".", given.file
     if "-" not in (where, name):
         if not context_fetch.is_remote(where) and not os.path.isdir(where):
@@ -214,7 +238,7 @@ def _sources(session, given):
             )
         if name and os.path.isfile(name) and os.path.isdir(where):
             name = os.path.abspath(name)
-        return where, name, None, {}
+        return where, name, None, None
     if not session.terminal:
         raise UsageError("build: a task has no standard input; name the file")
     if where == name:
@@ -223,11 +247,11 @@ def _sources(session, given):
             "there too"
         )
     if where == "-":
-        return where, name, sys.stdin.buffer, {}
-    return where, None, None, {"data": sys.stdin.buffer.read()}
+        return where, name, sys.stdin.buffer, None
+    return where, None, None, sys.stdin.buffer.read()
 
 
-def _arguments(items):
+def _arguments(items: Iterable[str]) -> dict[str, str]:
     found = {}
     for item in items:
         name, equals, value = item.partition("=")
@@ -242,14 +266,14 @@ def _arguments(items):
     return found
 
 
-def _pair(text, flag):
+def _pair(text: str, flag: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not name or not equals or not value:
         raise UsageError(f"{flag} {text!r} is not valid; accepted: NAME=VALUE")
     return name, value
 
 
-def _secret(text):
+def _secret(text: str) -> tuple[str, Secret]:
     found = dict(_pair(part, "--secret") for part in text.split(","))
     found = {{"source": "src"}.get(key, key): value for key, value in found.items()}
     kind = found.pop("type", None)
@@ -258,15 +282,15 @@ def _secret(text):
         raise UsageError(
             f"--secret {text!r} is not valid; accepted: id=NAME[,src=FILE|,env=VARIABLE]"
         )
-    source, variable = found.get("src"), found.get("env")
+    ident, source, variable = found["id"], found.get("src"), found.get("env")
     if kind == "env" and variable is None:
-        source, variable = None, source or found["id"]
-    return secret_of(found["id"], source, variable)
+        source, variable = None, source or ident
+    return secret_of(ident, source, variable)
 
 
-def _agent(text):
-    name, equals, path = text.partition("=")
-    path = path if equals else os.environ.get("SSH_AUTH_SOCK")
+def _agent(text: str) -> tuple[str, str]:
+    name, equals, given = text.partition("=")
+    path = given if equals else os.environ.get("SSH_AUTH_SOCK")
     if not name or not path:
         raise UsageError(
             f"--ssh {text!r} is not valid; accepted: ID=SOCKET, or ID with SSH_AUTH_SOCK in the "
@@ -275,7 +299,7 @@ def _agent(text):
     return name, path
 
 
-def _host(text):
+def _host(text: str) -> tuple[str, str]:
     name, separator, address = text.partition("=") if "=" in text else text.partition(":")
     if not name or not separator or not address:
         raise UsageError(f"--add-host {text!r} is not valid; accepted: NAME:ADDRESS")

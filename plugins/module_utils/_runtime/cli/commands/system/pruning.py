@@ -4,14 +4,24 @@
 
 from __future__ import annotations
 
-from ...errors import InvalidInput
-from ...host import prune
-from .. import tables
-from .observing import filtering, filters
+from ....errors import InvalidInput
+from ....host import prune
+from ... import tables
+from ...filters import filtering, filters
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from ....engine import Engine
+    from ....reconcile import Plan
+    from ...grammar import Given
+    from ...session import Session
 
 
-def _report(session, title, names, space=None):
-    """Docker's words: what went, and how much it was (``space``: bytes)."""
+def _report(session: Session, title: str, names: Sequence[str], space: int | None = None) -> None:
+    """Say in Docker's words what went, and how much it was (``space``: bytes)."""
     if names:
         session.say(f"Deleted {title}:", *names)
         session.say("")
@@ -19,20 +29,20 @@ def _report(session, title, names, space=None):
         session.say("Total reclaimed space: " + tables.size(space))
 
 
-def _carry_out(session, plan, title, key):
-    """Do it and name what went; bytes that were freed."""
+def _carry_out(session: Session, plan: Plan, title: str, key: str) -> int:
+    """Do it and name what went. :returns: bytes that were freed."""
     facts = session.carry_out(plan)
     _report(session, title, facts[key])
     return facts.get(key + "_space_reclaimed", 0)
 
 
-def _plan(make, engine, given, *more):
-    """A plan by ``--filter``, which an error about filters names."""
+def _plan(make: Callable[..., Plan], engine: Engine, given: Given, *more: Any) -> Plan:
+    """Plan by ``--filter``, which an error about filters names."""
     with filtering():
         return make(engine, filters(given.filter), *more)
 
 
-def containers_(session, given):
+def containers_(session: Session, given: Given) -> None:
     plan = _plan(prune.plan_containers, session.engine, given)
     if session.confirmed("all containers that don't run", given.force):
         session.say(
@@ -41,7 +51,7 @@ def containers_(session, given):
         )
 
 
-def images_(session, given):
+def images_(session: Session, given: Given) -> None:
     plan = _plan(prune.plan_images, session.engine, given, given.all)
     if session.confirmed(
         "all images that no container uses" if given.all else "all dangling images", given.force
@@ -51,7 +61,7 @@ def images_(session, given):
         )
 
 
-def volumes_(session, given):
+def volumes_(session: Session, given: Given) -> None:
     plan = _plan(prune.plan_volumes, session.engine, given, given.all)
     if session.confirmed(
         f"all {'' if given.all else 'anonymous '}volumes that no container uses", given.force
@@ -61,21 +71,24 @@ def volumes_(session, given):
         )
 
 
-def networks_(session, given):
+def networks_(session: Session, given: Given) -> None:
     plan = _plan(prune.plan_networks, session.engine, given)
     if session.confirmed("all networks that no container is on", given.force):
         _carry_out(session, plan, "Networks", "networks")
 
 
-def builds_(session, given):
+def builds_(session: Session, given: Given) -> None:
     if session.confirmed("all files that RUN --mount=type=cache has kept", given.force):
         facts = session.carry_out(prune.plan_builder_cache(session.engine))
         names = [name.rpartition(" ")[0] for name in facts["builder_cache_caches_deleted"]]
         _report(session, "build caches", names, facts["builder_cache_space_reclaimed"])
 
 
-def system(session, given):
-    """In this order, for containers keep the others in use. Of the filters, volumes heed those for labels."""
+def system(session: Session, given: Given) -> None:
+    """Prune in this order, for containers keep the others in use.
+
+    Of the filters, volumes heed those for labels.
+    """
     engine, chosen = session.engine, filters(given.filter)
     for key in chosen:
         if key not in prune.OWN:

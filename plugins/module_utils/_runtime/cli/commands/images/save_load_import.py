@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The commands that move images and containers' files by archives: save, load, export, import."""
+"""``save``, ``load`` and ``import``: images and archives."""
 
 from __future__ import annotations
 
@@ -10,13 +10,20 @@ import shutil
 import sys
 import tempfile
 
-from ... import containers, images
-from ...builds.stage import change
-from ...layers.tar import writer
-from ..grammar import UsageError
+from .... import images
+from ....builds.stage import change
+from ... import streams
+from ...grammar import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...grammar import Given
+    from ...session import Session
 
 
-def save(session, given):
+def save(session: Session, given: Given) -> None:
     form, gzip = given.format or "docker-archive", given.gzip
     chosen = images.chosen(session.engine, given.words, every_tag=True, option="IMAGE")
     if given.output is not None:
@@ -30,30 +37,12 @@ def save(session, given):
         raise UsageError("pycontainer save --format oci-dir needs -o DIRECTORY")
     for record, _names in chosen:
         images.make_whole(session.engine, record)
-    _to_stdout(session, "save", images.save_pieces(session.engine, chosen, form, gzip))
+    streams.archive_to_stdout(
+        session, "save", images.save_pieces(session.engine, chosen, form, gzip)
+    )
 
 
-def _to_stdout(session, command, pieces):
-    if not session.terminal or sys.stdout.isatty():
-        raise UsageError(
-            f"pycontainer {command} needs -o FILE, or standard output that is no terminal"
-        )
-    for piece in pieces:
-        sys.stdout.buffer.write(piece)
-    sys.stdout.buffer.flush()
-
-
-def export(session, given):
-    record = containers.find(session.engine, given.words[0])
-    if given.output is None:
-        with containers.root_view(session.engine, record) as root:
-            _to_stdout(session, "export", writer.tree(root))
-        return
-    path = os.path.abspath(given.output)
-    session.carry_out(containers.plan_export(session.engine, record, path))
-
-
-def load(session, given):
+def load(session: Session, given: Given) -> None:
     with contextlib.ExitStack() as stack:
         path = (
             os.path.abspath(given.input)
@@ -68,25 +57,7 @@ def load(session, given):
     )
 
 
-@contextlib.contextmanager
-def _from_stdin(session, command, instead):
-    """Standard input as a file: an archive is read more than once."""
-    if not session.terminal or sys.stdin.isatty():
-        raise UsageError(f"pycontainer {command} needs {instead}, or the archive at standard input")
-    engine = session.engine
-    with (
-        engine.operations.record("unpack", name="standard input")
-        if not engine.check
-        else contextlib.nullcontext(),
-        tempfile.NamedTemporaryFile(dir=engine.paths.tmp, prefix="stdin-%d-" % os.getpid()) as file,
-    ):
-        with images.explained(engine, "what comes at standard input"):
-            shutil.copyfileobj(sys.stdin.buffer, file, 1 << 20)
-            file.flush()
-        yield file.name
-
-
-def import_(session, given):
+def import_(session: Session, given: Given) -> None:
     source, name = given.words[0], given.words[1] if len(given.words) > 1 else None
     if source.startswith(("http://", "https://")):
         raise UsageError(
@@ -112,3 +83,21 @@ def import_(session, given):
             live=True,
         )
     session.say(facts["image"]["Id"])
+
+
+@contextlib.contextmanager
+def _from_stdin(session: Session, command: str, instead: str) -> Iterator[str]:
+    """Open standard input as a file for a ``with`` block: an archive is read more than once."""
+    if not session.terminal or sys.stdin.isatty():
+        raise UsageError(f"pycontainer {command} needs {instead}, or the archive at standard input")
+    engine = session.engine
+    with (
+        engine.operations.record("unpack", name="standard input")
+        if not engine.check
+        else contextlib.nullcontext(),
+        tempfile.NamedTemporaryFile(dir=engine.paths.tmp, prefix="stdin-%d-" % os.getpid()) as file,
+    ):
+        with images.explained(engine, "what comes at standard input"):
+            shutil.copyfileobj(sys.stdin.buffer, file, 1 << 20)
+            file.flush()
+        yield file.name

@@ -1,20 +1,22 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The commands about images and registries' credentials."""
+"""``images``, ``tag`` and ``rmi``."""
 
 from __future__ import annotations
 
-import getpass
-import os
-import sys
+from .... import images, units
+from ....errors import Conflict
+from ... import tables
+from ...filters import filtering, filters
 
-from ... import images, units
-from ...errors import Conflict
-from ...images.configuration import credentials
-from ...reconcile import Plan
-from .. import tables
-from ..grammar import UsageError
-from .observing import filtering, filters
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ....engine import Engine
+    from ...grammar import Given
+    from ...session import Session
+
 
 COLUMNS = [
     ("REPOSITORY", "Repository"),
@@ -25,7 +27,7 @@ COLUMNS = [
 ]
 
 
-def ls(session, given):
+def ls(session: Session, given: Given) -> None:
     chosen = filters(given.filter)
     if given.words:
         chosen.setdefault("reference", []).append(given.words[0])
@@ -43,7 +45,7 @@ def ls(session, given):
     session.listing(tables.formatted(rows, columns, given.format, "ID" if given.quiet else None))
 
 
-def _spellings(row):
+def _spellings(row: dict[str, Any]) -> tuple[str, ...]:
     return (
         row["Repository"],
         f"{row['Repository']}:{row['Tag']}",
@@ -51,7 +53,8 @@ def _spellings(row):
     )
 
 
-def _rows(engine, image, whole):
+def _rows(engine: Engine, image: dict[str, Any], whole: bool) -> list[dict[str, Any]]:
+    """Return what ``images`` shows of an image: a row for each of its names."""
     digests = dict(item.split("@") for item in image["RepoDigests"])
     names = [name.rpartition(":")[::2] for name in image["RepoTags"]]
     names += [(repository, "<none>") for repository in digests if repository not in dict(names)]
@@ -80,47 +83,14 @@ def _rows(engine, image, whole):
     ]
 
 
-def _registries(given):
-    return images.registries_of(
-        {
-            "insecure": given.insecure,
-            "auth_file": given.authfile,
-            "mirrors": given.values.get("mirror"),
-        }
-    )
-
-
-def pull(session, given):
-    if given.verify_digest_only and not given.verify_key:
-        raise UsageError("--verify-digest-only goes with --verify-key")
-    verify = (
-        {"key": os.path.abspath(given.verify_key), "digest_only": given.verify_digest_only}
-        if given.verify_key
-        else None
-    )
-    plan = images.plan_present(
-        session.engine, given.words[0], "always", given.platform, _registries(given), verify
-    )
-    facts = session.carry_out(plan, live=not given.quiet)
-    session.say(plan.reference.name if plan.reference is not None else facts["image"]["Id"])
-
-
-def push(session, given):
-    plan = images.plan_local(session.engine, given.words[0])
-    sign = {"key": os.path.abspath(given.sign_key)} if given.sign_key else None
-    images.plan_push(plan, [given.words[0]], _registries(given), sign=sign)
-    session.carry_out(plan, live=not given.quiet)
-    session.say(images.parse(given.words[0]).name)
-
-
-def tag(session, given):
+def tag(session: Session, given: Given) -> None:
     plan = images.plan_local(session.engine, given.words[0])
     images.plan_tags(plan, [given.words[1]], option="TARGET")
     session.carry_out(plan)
 
 
-def rm(session, given):
-    def one(name):
+def rm(session: Session, given: Given) -> None:
+    def one(name: str) -> None:
         found = images.find_row(session.engine, name)
         if found is None:
             if given.force:
@@ -145,54 +115,3 @@ def rm(session, given):
             session.say(f"Deleted: {found['id']}")
 
     session.each(given.words, one)
-
-
-DOCKER_HUB = "docker.io"
-
-
-def login(session, given):
-    server = given.words[0] if given.words else DOCKER_HUB
-    password = given.password
-    if password is not None and not session.terminal:
-        raise UsageError(
-            "login --password: a task's options are in the host's log; use the module "
-            "registry_login"
-        )
-    if given.password_stdin:
-        session.need_terminal("login --password-stdin", "use the module registry_login")
-        password = sys.stdin.readline().rstrip("\n")
-    user = given.username
-    if user is None or password is None:
-        session.need_terminal(
-            "login without --username and --password", "use the module registry_login"
-        )
-        user = user or input("Username: ")
-        password = password if password is not None else getpass.getpass("Password: ")
-    from ...images.configuration import login as registry_login
-
-    plan = registry_login.plan(
-        session.engine,
-        {
-            "registry_url": server,
-            "username": user,
-            "password": password,
-            "state": "present",
-            "verify": True,
-        },
-    )
-    session.carry_out(plan)
-    session.say("Login Succeeded")
-
-
-def logout(session, given):
-    server = given.words[0] if given.words else DOCKER_HUB
-    plan = Plan(f"credentials of {server}")
-    if credentials.kept(server) is not None:
-        plan.add(
-            "credentials",
-            "kept",
-            None,
-            f"forget the credentials of {server}",
-            lambda: credentials.erase(server),
-        )
-    session.carry_out(plan)

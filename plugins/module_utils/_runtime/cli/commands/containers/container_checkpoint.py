@@ -1,18 +1,23 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``checkpoint``: what a running container does is written down, to go on from there by ``start --checkpoint``."""
+"""``checkpoint``: a running container's state on disk, where ``start --checkpoint`` goes on."""
 
 from __future__ import annotations
 
 import time
 
-from ... import containers
-from ...containers.lifecycle import checkpoints
-from ...reconcile import Plan
-from .. import tables
+from .... import containers
+from ....containers.lifecycle import checkpoints
+from ....reconcile import Plan
+from ... import tables
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ...grammar import Given
+    from ...session import Session
 
 
-def create(session, given):
+def create(session: Session, given: Given) -> None:
     name, checkpoint = given.words
     record = containers.find(session.engine, name)
     with session.locked("container", record["name"]):
@@ -36,7 +41,7 @@ def create(session, given):
     session.say(checkpoint)
 
 
-def ls(session, given):
+def ls(session: Session, given: Given) -> None:
     record = containers.find(session.engine, given.words[0])
     rows = [
         {
@@ -53,7 +58,7 @@ def ls(session, given):
     )
 
 
-def rm(session, given):
+def rm(session: Session, given: Given) -> None:
     name, checkpoint = given.words
     record = containers.find(session.engine, name)
     with session.locked("container", record["name"]):

@@ -6,83 +6,26 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 
-from ... import containers
-from ...containers.access import auto_remove, detach_keys
-from ...errors import Conflict, ContainerFailed, InvalidInput, NotFound
-from ...reconcile import Plan
-from .. import streams
-from ..grammar import check_place
-from ..run_flags import RUN_FLAGS, by_flag, options
+from .... import containers
+from ....containers.access import auto_remove, detach_keys
+from ....errors import Conflict, ContainerFailed, InvalidInput, NotFound
+from ....reconcile import Plan
+from ... import container_names, streams
+from ...grammar import check_place
+from ...run_flags import RUN_FLAGS, by_flag, options
 
-FIRST = (
-    "amber",
-    "bold",
-    "brisk",
-    "calm",
-    "clever",
-    "dapper",
-    "eager",
-    "fond",
-    "gentle",
-    "happy",
-    "jolly",
-    "keen",
-    "kind",
-    "lively",
-    "mellow",
-    "neat",
-    "noble",
-    "patient",
-    "proud",
-    "quiet",
-    "quick",
-    "ready",
-    "serene",
-    "steady",
-    "sunny",
-    "swift",
-    "tidy",
-    "vivid",
-    "warm",
-    "witty",
-)
-SECOND = (
-    "anchor",
-    "badger",
-    "beacon",
-    "birch",
-    "brook",
-    "cedar",
-    "comet",
-    "dolphin",
-    "ember",
-    "falcon",
-    "fjord",
-    "garnet",
-    "harbor",
-    "heron",
-    "island",
-    "juniper",
-    "lagoon",
-    "lantern",
-    "maple",
-    "meadow",
-    "orchid",
-    "otter",
-    "pebble",
-    "quartz",
-    "raven",
-    "sparrow",
-    "summit",
-    "thistle",
-    "walnut",
-    "willow",
-)
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ....containers.records.catalog import Record
+    from ....engine import Engine
+    from ...grammar import Given
+    from ...session import Session
 
 
-def run(session, given):
+def run(session: Session, given: Given) -> None:
     """``run IMAGE [COMMAND...]``: start it; wait for its end unless ``-d``."""
     session.refused = 125
     if not given.detach and (given.tty or given.interactive):
@@ -110,7 +53,7 @@ def run(session, given):
         raise
 
 
-def _attend(session, record, given):
+def _attend(session: Session, record: Record, given: Given) -> None:
     """Start it, wait for its end, and remove it then with ``--rm``."""
     with (
         auto_remove.by_caller(session.engine.paths, record["id"])
@@ -133,7 +76,7 @@ def _attend(session, record, given):
                 _remove(session.engine, record)
 
 
-def _remove(engine, record):
+def _remove(engine: Engine, record: Record) -> None:
     with (
         contextlib.suppress(NotFound),
         containers.held(engine, record["id"]) as now,
@@ -141,20 +84,24 @@ def _remove(engine, record):
         containers.remove(engine, now, force=True)
 
 
-def create(session, given):
+def create(session: Session, given: Given) -> None:
     """``create IMAGE [COMMAND...]``: print its id."""
     name = _made(session, given)
     if not session.check:
         session.say(containers.find(session.engine, name)["id"])
 
 
-def _made(session, given):
-    """Make a new container; its name. :raises Conflict: when the name is taken, for each call makes one."""
+def _made(session: Session, given: Given) -> str:
+    """Make a new container.
+
+    :returns: its name.
+    :raises Conflict: when the name is taken, for each call makes one.
+    """
     definition = options(given, RUN_FLAGS, session.terminal)
     if given.cidfile and os.path.exists(given.cidfile):
         raise Conflict(f"--cidfile: {given.cidfile} is there already")
     check_place(given.cidfile, "--cidfile")
-    name = definition.pop("name", None) or _fresh_name(session.engine)
+    name = definition.pop("name", None) or container_names.fresh(session.engine)
     if containers.get(session.engine, name) is not None:
         raise Conflict(
             f"the name {name} is in use by a container; remove or rename it, or choose another name"
@@ -172,23 +119,13 @@ def _made(session, given):
     return name
 
 
-def _start(session, record, stdin=None):
+def _start(session: Session, record: Record, stdin: int | None = None) -> None:
     session.carry_out(
         _starting(record["name"], lambda: containers.lock_and_start(session.engine, record, stdin))
     )
 
 
-def _starting(name, apply=None):
+def _starting(name: str, apply: Callable[[], object] | None = None) -> Plan:
     plan = Plan(f"container {name}")
     plan.add("running", False, True, f"start container {name}", apply)
     return plan
-
-
-def _fresh_name(engine):
-    taken = {record["name"] for record in containers.every(engine)}
-    while True:
-        name = f"{random.choice(FIRST)}_{random.choice(SECOND)}"
-        if name in taken:
-            name += str(random.randrange(10, 10000))
-        if name not in taken:
-            return name

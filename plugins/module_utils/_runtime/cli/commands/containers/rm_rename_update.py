@@ -1,0 +1,82 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``rm``, ``rename`` and ``update``."""
+
+from __future__ import annotations
+
+from .... import containers
+from ....errors import Conflict
+from ....reconcile import Plan
+from ...grammar import UsageError
+from ...run_flags import UPDATE_FLAGS, by_flag, options
+from .each_container import ALIVE, each_container
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ....containers.records.catalog import Record
+    from ....engine import Engine
+    from ...grammar import Given
+    from ...session import Session
+
+
+def rm(session: Session, given: Given) -> None:
+    def work(record: Record, state: str, plan: Plan) -> None:
+        if state in ALIVE and not given.force:
+            raise Conflict(f"container {record['name']} runs; stop it first, or remove it with -f")
+        plan.add(
+            "state",
+            "present",
+            "absent",
+            f"remove container {record['name']}",
+            lambda: containers.remove(
+                session.engine, record, force=given.force, keep_volumes=not given.volumes
+            ),
+        )
+
+    each_container(session, given.words, work, given.force)
+
+
+def rename(session: Session, given: Given) -> None:
+    record, name = (
+        containers.find(session.engine, given.words[0]),
+        containers.check_name(given.words[1]),
+    )
+    plan = Plan(f"container {record['name']}")
+    if record["name"] != name:
+        if containers.get(session.engine, name) is not None:
+            raise Conflict(f"the name {name} is in use by a container")
+        plan.add(
+            "name",
+            record["name"],
+            name,
+            f"rename container {record['name']} to {name}",
+            lambda: _rename(session.engine, record, name),
+        )
+    session.carry_out(plan)
+
+
+def _rename(engine: Engine, record: Record, name: str) -> None:
+    with containers.held(engine, record["id"]) as now:
+        containers.rename(engine, now, name)
+
+
+def update(session: Session, given: Given) -> None:
+    changed = options(given, UPDATE_FLAGS)
+    if "restart_policy" in changed:
+        changed.setdefault("restart_retries", 0)
+    if not changed:
+        raise UsageError(
+            "pycontainer update: name at least one thing to change; accepted: "
+            f"{', '.join(('--' + flag.key.replace('_', '-') for flag in UPDATE_FLAGS))}"
+        )
+
+    def one(name: str) -> None:
+        record = containers.find(session.engine, name)
+        with by_flag(UPDATE_FLAGS):
+            plan = containers.plan(
+                session.engine, dict(changed, name=record["name"], state="present")
+            )
+        session.carry_out(plan)
+        session.say(name)
+
+    session.each(given.words, one)

@@ -1,0 +1,203 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``start``, ``stop``, ``restart``, ``kill``, ``pause`` and ``unpause``."""
+
+from __future__ import annotations
+
+from .... import containers
+from ....containers.access import detach_keys
+from ....containers.client import monitor_client, signals
+from ....containers.spec import container_files
+from ....errors import Conflict
+from ....reconcile import Plan
+from ... import streams
+from ...grammar import UsageError, whole
+from .each_container import ALIVE, each_container
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ....containers.records.catalog import Record
+    from ...grammar import Given
+    from ...session import Session
+
+
+def start(session: Session, given: Given) -> None:
+    if given.checkpoint_dir and not given.checkpoint:
+        raise UsageError("pycontainer start --checkpoint-dir goes with --checkpoint")
+    if given.checkpoint:
+        _start_from(session, given)
+        return
+    if given.attach or given.interactive:
+        _start_attached(session, given)
+        return
+
+    def work(record: Record, state: str, plan: Plan) -> None:
+        if state not in ALIVE:
+            plan.add(
+                "status",
+                state,
+                "running",
+                f"start container {record['name']}",
+                lambda: containers.start_one(session.engine, record),
+            )
+
+    each_container(session, given.words, work)
+
+
+def _start_from(session: Session, given: Given) -> None:
+    """``start --checkpoint``: one container goes on where it was."""
+    if given.attach or given.interactive or len(given.words) > 1:
+        raise UsageError(
+            "pycontainer start --checkpoint takes one container, and no -a or -i: attach joins it "
+            "afterwards"
+        )
+
+    def work(record: Record, state: str, plan: Plan) -> None:
+        if state in ALIVE:
+            raise Conflict(
+                f"container {record['name']} is running: a checkpoint is for the start of one "
+                "that is not"
+            )
+        # Not at the top: large, and for --checkpoint alone.
+        from ....containers.lifecycle import checkpoints
+
+        checkpoint = checkpoints.ready(
+            session.engine, record, given.checkpoint, given.checkpoint_dir
+        )
+        plan.add(
+            "status",
+            state,
+            "running",
+            f"start container {record['name']} from checkpoint {given.checkpoint}",
+            lambda: containers.start_one(session.engine, record, checkpoint=checkpoint),
+        )
+
+    each_container(session, given.words, work)
+
+
+def _start_attached(session: Session, given: Given) -> None:
+    """``start -a``: as ``run`` without ``-d``; only one, for it ends with that one's exit code."""
+    if len(given.words) > 1:
+        raise UsageError(f"pycontainer start -a takes one container, got {len(given.words)}")
+    record = containers.find(session.engine, given.words[0])
+    if containers.status(session.engine.paths, record["id"])["status"] in ALIVE:
+        raise Conflict(f"container {record['name']} runs already; pycontainer attach joins it")
+    if given.interactive or container_files.with_terminal(session.engine, record["id"]):
+        session.need_terminal(
+            "start -i, or -a of a container with a terminal", "leave the flags out"
+        )
+    detach_keys.parse(given.detach_keys)  # refused before it is started
+    plan = Plan(f"container {record['name']}")
+    plan.add(
+        "status",
+        "exited",
+        "running",
+        f"start container {record['name']}",
+        lambda: streams.started(
+            session,
+            record,
+            lambda stdin: containers.lock_and_start(session.engine, record, stdin),
+            given.interactive,
+            given,
+        ),
+    )
+    try:
+        session.carry_out(plan)
+    except detach_keys.Detached:
+        session.rc = streams.left(session)
+
+
+def stop(session: Session, given: Given) -> None:
+    timeout = _seconds(given)
+
+    def work(record: Record, state: str, plan: Plan) -> None:
+        if state in ALIVE:
+            plan.add(
+                "status",
+                state,
+                "exited",
+                f"stop container {record['name']}",
+                lambda: containers.stop(
+                    session.engine, record, timeout=timeout, signal=given.signal
+                ),
+            )
+
+    each_container(session, given.words, work)
+
+
+def restart(session: Session, given: Given) -> None:
+    timeout = _seconds(given)
+
+    def apply(record: Record, state: str) -> None:
+        if state in ALIVE:
+            containers.stop(session.engine, record, timeout=timeout, signal=given.signal)
+        containers.start_one(session.engine, record)
+
+    def work(record: Record, state: str, plan: Plan) -> None:
+        plan.add(
+            "restarted",
+            False,
+            True,
+            f"restart container {record['name']}",
+            lambda: apply(record, state),
+        )
+
+    each_container(session, given.words, work)
+
+
+def _seconds(given: Given) -> int | None:
+    return None if given.time is None else whole(given.time, "--time", -1)
+
+
+def kill(session: Session, given: Given) -> None:
+    signal = given.signal or "KILL"
+    signals.number(signal)
+
+    def work(record: Record, state: str, plan: Plan) -> None:
+        if state not in ALIVE:
+            raise Conflict(f"container {record['name']} is not running (it is {state})")
+        plan.add(
+            "signal",
+            None,
+            signal,
+            f"send {signal} to container {record['name']}",
+            lambda: monitor_client.kill(session.engine.paths, record["id"], signal),
+        )
+
+    each_container(session, given.words, work)
+
+
+def pause(session: Session, given: Given) -> None:
+    def work(record: Record, state: str, plan: Plan) -> None:
+        if state not in ("running", "paused"):
+            raise Conflict(
+                f"container {record['name']} is not running (it is {state}): nothing to pause"
+            )
+        if state == "running":
+            plan.add(
+                "status",
+                state,
+                "paused",
+                f"pause container {record['name']}",
+                lambda: containers.pause(session.engine, record),
+            )
+
+    each_container(session, given.words, work)
+
+
+def unpause(session: Session, given: Given) -> None:
+    def work(record: Record, state: str, plan: Plan) -> None:
+        if state not in ("running", "paused"):
+            raise Conflict(
+                f"container {record['name']} is not running (it is {state}): nothing to unpause"
+            )
+        if state == "paused":
+            plan.add(
+                "status",
+                state,
+                "running",
+                f"unpause container {record['name']}",
+                lambda: containers.unpause(session.engine, record),
+            )
+
+    each_container(session, given.words, work)

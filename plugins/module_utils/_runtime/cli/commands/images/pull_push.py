@@ -1,0 +1,49 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``pull`` and ``push``."""
+
+from __future__ import annotations
+
+import os
+
+from .... import images
+from ...grammar import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ....images import Registries
+    from ...grammar import Given
+    from ...session import Session
+
+
+def pull(session: Session, given: Given) -> None:
+    if given.verify_digest_only and not given.verify_key:
+        raise UsageError("--verify-digest-only goes with --verify-key")
+    verify = (
+        {"key": os.path.abspath(given.verify_key), "digest_only": given.verify_digest_only}
+        if given.verify_key
+        else None
+    )
+    plan = images.plan_present(
+        session.engine, given.words[0], "always", given.platform, _registries(given), verify
+    )
+    facts = session.carry_out(plan, live=not given.quiet)
+    session.say(plan.reference.name if plan.reference is not None else facts["image"]["Id"])
+
+
+def push(session: Session, given: Given) -> None:
+    plan = images.plan_local(session.engine, given.words[0])
+    sign = {"key": os.path.abspath(given.sign_key)} if given.sign_key else None
+    images.plan_push(plan, [given.words[0]], _registries(given), sign=sign)
+    session.carry_out(plan, live=not given.quiet)
+    session.say(images.parse(given.words[0]).name)
+
+
+def _registries(given: Given) -> Registries:
+    return images.registries_of(
+        {
+            "insecure": given.insecure,
+            "auth_file": given.authfile,
+            "mirrors": given.values.get("mirror"),
+        }
+    )

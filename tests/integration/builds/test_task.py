@@ -314,7 +314,7 @@ def test_push_of_what_was_built(builder, task, context):
         def digest(self, _tag):
             return None
 
-    import pycontainer.images.plans.push as pushing
+    import pycontainer.images.plans.send as pushing
     import pycontainer.images.task as image_task
 
     target, saved = Target(), (image_task.Registries, pushing.push)

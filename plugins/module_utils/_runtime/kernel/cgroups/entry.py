@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The quick way into a group, for a process that is yet to be forked.
 
-Moving another process, by its id in cgroup.procs, has the kernel stop all forking and exiting on the machine first, which
-waits for an RCU grace period: 1 ms, on a busy machine 5. Two ways do without: clone3's CLONE_INTO_CGROUP into v2 (5.7), and
-in v1 a thread's writing "0" to ``tasks`` for itself (kernel/cgroup/cgroup.c, cgroup_procs_write_start).
+Moving another process, by its id in cgroup.procs, has the kernel stop all forking and exiting on
+the machine first, which waits for an RCU grace period: 1 ms, on a busy machine 5. Two ways do
+without: clone3's CLONE_INTO_CGROUP into v2 (5.7), and in v1 a thread's writing "0" to ``tasks`` for
+itself (kernel/cgroup/cgroup.c, cgroup_procs_write_start).
 """
 
 from __future__ import annotations
@@ -20,19 +21,21 @@ if TYPE_CHECKING:
     from .hierarchy.layout import GroupDirectories
 
 
-# Errors of clone3 into a cgroup: a kernel before 5.7, a cgroup that takes no process, or one to which only its unit's manager
-# may move this user's processes.
+# Errors of clone3 into a cgroup: a kernel before 5.7, a cgroup that takes no process, or one to
+# which only its unit's manager may move this user's processes.
 _CLOSED = (errno.E2BIG, errno.EINVAL, errno.EBUSY, errno.EOPNOTSUPP, errno.EACCES)
 
 
 def fork(
     flags: int, door: Door | None, exit_signal: int = c.SIGCHLD, alone: bool = False
 ) -> tuple[int, int, Door | None]:
-    """Fork by clone3, through a Door where one is given; the forked process calls its ``enter`` first of all.
+    """Fork by clone3, through a Door where one is given.
+
+    The forked process calls the door's ``enter`` first of all.
 
     :param flags, exit_signal, alone: as of ``syscalls.clone3``.
-    :returns: ``(pid, pidfd, door)``; the door is closed and None where the kernel does not let the process in: it has to be
-        attached then.
+    :returns: ``(pid, pidfd, door)``; the door is closed and None where the kernel does not let the
+        process in: it has to be attached then.
     :raises OSError: clone3 fails.
     """
     if door is not None:
@@ -75,7 +78,8 @@ def enter(fds: list[int]) -> None:
 class Door:
     """The way into a group for a process that is about to be forked. Both processes close it.
 
-    ``unified``: a descriptor for clone3's ``cgroup_fd``, None where the group is not in a v2 tree. ``tasks``: as of ``tasks()``.
+    ``unified``: a descriptor for clone3's ``cgroup_fd``, None where the group is not in a v2 tree.
+    ``tasks``: as of ``tasks()``.
 
     :raises OSError: the group is gone.
     """
@@ -91,7 +95,10 @@ class Door:
             raise
 
     def enter(self) -> None:
-        """In the new process: go into the v1 groups, and close the door. :raises OSError: the kernel refuses."""
+        """In the new process: go into the v1 groups, and close the door.
+
+        :raises OSError: the kernel refuses.
+        """
         found, self.tasks = self.tasks, []
         enter(found)
         self.close()

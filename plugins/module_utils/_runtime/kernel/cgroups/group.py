@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     class GroupRecord(TypedDict, total=False):
         """What is kept of a group as JSON, for ``reopen``.
 
-        ``paths``: ``{mount point: directory}``. ``made``: the directories made for it, the outermost first. ``shared``: whether
-        others' processes were in it. ``unit``, ``slice``: names of systemd's scope and of its slice, where it is one.
+        ``paths``: ``{mount point: directory}``. ``made``: the directories made for it, the
+        outermost first. ``shared``: whether others' processes were in it. ``unit``, ``slice``:
+        names of systemd's scope and of its slice, where it is one.
         """
 
         paths: dict[str, str]
@@ -38,7 +39,8 @@ if TYPE_CHECKING:
 def create(name: str, parent: str | None = None) -> Group:
     """Make the group ``name`` in every hierarchy, empty and without limits.
 
-    :param parent: another parent than ``base()``, from the top ("/group") or a systemd slice ("work.slice"); made if missing.
+    :param parent: another parent than ``base()``, from the top ("/group") or a systemd slice
+        ("work.slice"); made if missing.
     :raises Conflict: a group of this name has processes.
     :raises InvalidInput: ``name`` or ``parent`` is no name of a cgroup.
     :raises Unsupported: no cgroups here.
@@ -66,7 +68,7 @@ def create(name: str, parent: str | None = None) -> Group:
 
 
 def engine() -> Group:
-    """Return the group of the engine's own long-lived processes, ``base()``/engine; make it where it is missing.
+    """Return the group of the engine's own processes, ``base()``/engine, made where missing.
 
     :raises HostError: the kernel refuses to make it.
     """
@@ -87,7 +89,8 @@ class Group:
     """A group that exists, or did.
 
     :ivar paths: ``{mount point: directory}``; can be kept as JSON and given to ``open``.
-    :ivar made: the directories that were made for it, the outermost first: ``remove`` takes no others. None: all of ``paths``.
+    :ivar made: the directories that were made for it, the outermost first: ``remove`` takes no
+        others. None: all of ``paths``.
     :ivar found: those of its own that were there before.
     :ivar v1: ``{controller: directory}`` of version 1.
     :ivar unified: its directory in the version 2 tree, or None.
@@ -150,7 +153,7 @@ class Group:
     def complete(self) -> None:
         """Make it in the hierarchies that its maker has left out (``later``)."""
 
-    # ------------------------------------------------------------------------------------------------------- limits
+    # --------------------------------------------------------------------------------------- limits
 
     def apply(self, resources: Mapping[str, Any]) -> list[Remark]:
         """Write OCI ``linux.resources`` as the group's limits; only what is named in it is touched.
@@ -161,10 +164,12 @@ class Group:
 
         return apply.apply(self, resources)
 
-    # ---------------------------------------------------------------------------------------------------- processes
+    # ------------------------------------------------------------------------------------ processes
 
     def door(self) -> entry.Door | None:
-        """Return a Door for a process that is about to be forked. None: the process has to be attached.
+        """Return a Door for a process that is about to be forked.
+
+        None: the process has to be attached.
 
         :raises HostError: the group is gone.
         """
@@ -180,10 +185,11 @@ class Group:
     ) -> None:
         """Move a process (0: this one) into the group, in every hierarchy.
 
-        :param like: process 1 of the container, for another process that joins it. Where the group has children with controllers
-            (an init system in the container made them), v2 lets no process in but into these: ``like``'s cgroup is taken.
-        :param below: a group below this one to take instead, in each hierarchy that has it: a path, or ``{controller: path}``
-            ("" is v2's controller).
+        :param like: process 1 of the container, for another process that joins it. Where the group
+            has children with controllers (an init system in the container made them), v2 lets no
+            process in but into these: ``like``'s cgroup is taken.
+        :param below: a group below this one to take instead, in each hierarchy that has it: a path,
+            or ``{controller: path}`` ("" is v2's controller).
         :raises NotFound: no such process, or no such group.
         :raises InvalidInput: ``below`` leads out of the group, or names no controller of the host.
         :raises HostError: the kernel refuses.
@@ -204,13 +210,17 @@ class Group:
                     ) from error
 
     def move(self, path: str, pid: int) -> None:
-        """Move a process into the group's directory ``path``, or one below it. :raises OSError: the kernel refuses."""
+        """Move a process into the group's directory ``path``, or one below it.
+
+        :raises OSError: the kernel refuses.
+        """
         cgroup_files.write(path + "/cgroup.procs", str(pid))
 
     def recall(self, pid: int) -> None:
-        """Bring a process back to this group's v1 freezer: in another group's, frozen, it could not even be killed.
+        """Bring a process back to this group's v1 freezer.
 
-        A freezer that is not there, and a process that has ended, are passed over.
+        In another group's, frozen, it could not even be killed. A freezer that is not there, and a
+        process that has ended, are passed over.
         """
         try:
             if "freezer" in self.v1:
@@ -219,7 +229,7 @@ class Group:
             pass
 
     def _inner(self, below: str | Mapping[str, str], pid: int) -> dict[str, str]:
-        """Return ``paths`` with the directories below them that ``below`` (see ``attach``) names."""
+        """Return ``paths`` with the directories below that ``below`` (see ``attach``) names."""
         hierarchies, result = layout.current().by_mount, dict(self.paths)
         named: Iterable[tuple[str | None, str]] = (
             [(None, below)] if isinstance(below, str) else below.items()
@@ -274,8 +284,8 @@ class Group:
     def chown(self, uid: int) -> None:
         """Give the group to a user of the host (config-linux.md, "Cgroup ownership").
 
-        A container with a cgroup namespace of its own and a writable cgroup mount can make groups in it then. Only where there
-        is v2 alone: v1 can't be given away safely.
+        A container with a cgroup namespace of its own and a writable cgroup mount can make groups
+        in it then. Only where there is v2 alone: v1 can't be given away safely.
 
         :raises HostError: the kernel refuses.
         """
@@ -294,7 +304,7 @@ class Group:
                 f"cgroup {self.unified} can't be given to user {uid}: {error.strerror}"
             ) from error
 
-    # ---------------------------------------------------------------------------------------------------- life cycle
+    # ----------------------------------------------------------------------------------- life cycle
 
     def freeze(self) -> None:
         """Stop every process where it is; return when all are stopped.
@@ -313,14 +323,15 @@ class Group:
         return freezer.frozen(self.unified, self.v1.get("freezer"))
 
     def kill(self) -> None:
-        """Send SIGKILL to every process in it and below, frozen ones too; don't wait until they are gone."""
+        """Send SIGKILL to every process in it, frozen ones too; don't wait for their end."""
         removal.kill(self)
 
     def remove(self) -> None:
-        """Remove the group with all that is below it, and kill what still runs; nothing to do is no error.
+        """Remove the group with all that is below it, and kill what still runs.
 
-        Directories that were there before the group was made of them stay, without what was made in them. All of a shared group
-        stays as long as it is in use.
+        A group that is gone is no error. Directories that were there before the group was made of
+        them stay, without what was made in them. All of a shared group stays as long as it is in
+        use.
 
         :raises HostError: processes don't end within 10 s (they wait for a device, as a rule).
         """
@@ -340,7 +351,7 @@ class Group:
             if directory not in self.paths.values():
                 removal.remove_quietly(directory)
 
-    # ------------------------------------------------------------------------------------------------------- figures
+    # -------------------------------------------------------------------------------------- figures
     # Imported where they are asked for: a start reads none of them.
 
     def stats(self) -> Figures:
@@ -356,15 +367,16 @@ class Group:
         return counters.Reader(self.v1, self.unified)
 
     def accounts(self) -> dict[str, Any]:
-        """Return all that is accounted, in the form of ``runc events --stats``: see ``accounting.collect``."""
+        """Return all that is accounted, as ``runc events --stats`` has it: see ``accounting``."""
         from .usage import accounting
 
         return accounting.collect(self)
 
     def oom_watch(self) -> Watch:
-        """Return something to wait on for the kernel's killing for want of memory: see ``oom_watch.Watch``.
+        """Return a Watch that tells when memory runs out in the group.
 
-        :raises Unsupported: no memory controller here. :raises HostError: the group can't be watched.
+        :raises Unsupported: no memory controller here.
+        :raises HostError: the group can't be watched.
         """
         from .usage import oom_watch
 

@@ -1,10 +1,12 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The group at the place that a config.json names: linux.cgroupsPath (runtime-spec config-linux.md, "Cgroups Path").
+"""The group at the place that a config.json names: linux.cgroupsPath.
 
-An absolute path and a relative one both begin at the top of each hierarchy, whoever calls, so that the same value is always
-the same place; ``..`` leads no higher. Without one the group is ``/pycontainer-oci/<id>``. With systemd the path has another
-form: kernel/cgroups/systemd/scope.py.
+Source: runtime-spec config-linux.md, "Cgroups Path".
+
+An absolute path and a relative one both begin at the top of each hierarchy, whoever calls, so that
+the same value is always the same place; ``..`` leads no higher. Without one the group is
+``/pycontainer-oci/<id>``. With systemd the path has another form: kernel/cgroups/systemd/scope.py.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 class Located(Group):
     """A group at the place that a document names, made in one hierarchy after the other.
 
-    :ivar given: whether the document names a path. :ivar top: the cgroup above it, from the top of each hierarchy.
+    :ivar given: whether the document names a path.
+    :ivar top: the cgroup above it, from the top of each hierarchy.
     :ivar name: its own name.
     """
 
@@ -48,7 +51,8 @@ class Located(Group):
 
         A hierarchy in which this user may make none is passed over, unless the place was given.
 
-        :raises Conflict: the group is frozen. :raises HostError: the kernel refuses. It is what it was before then.
+        :raises Conflict: the group is frozen.
+        :raises HostError: the kernel refuses. It is what it was before then.
         """
         before = dict(self.paths), list(self.made)
         try:
@@ -86,9 +90,10 @@ class Located(Group):
 
 
 def planned(hierarchies: Iterable[Hierarchy], top: str, name: str) -> GroupRecord:
-    """Return the record of a group that is not made yet; ``made`` is what ``directories.make_at`` would make.
+    """Return the record of a group that is not made yet.
 
-    What comes into it until then is not its own, so it counts as shared.
+    ``made`` is what ``directories.make_at`` would make. What comes into it until then is not its
+    own, so it counts as shared.
     """
     paths = {hierarchy.mount: f"{hierarchy.mount}{top}/{name}" for hierarchy in hierarchies}
     made: list[str] = []
@@ -128,7 +133,10 @@ def cgroup_path(path: str | None, ident: str) -> str:
 
 
 def refuse_frozen(group: Group) -> None:
-    """Refuse a frozen group: a process that is put into it never gets to its program. :raises Conflict:"""
+    """Refuse a frozen group: a process that is put into it never gets to its program.
+
+    :raises Conflict:
+    """
     if group.frozen():
         place = group.unified or group.v1["freezer"]
         raise Conflict(

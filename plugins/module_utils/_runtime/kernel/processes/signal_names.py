@@ -1,6 +1,9 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Signals by name and number (signal(7)). Without the module ``signal``, which would make every monitor larger and each cold run longer."""
+"""Signals by name and number (signal(7)).
+
+Without the module ``signal``, which would make every monitor larger and each cold run longer.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,9 @@ HIGHEST = 64  # on Linux
 
 
 def number(text: str) -> int | None:
-    """Return the number of ``TERM``, ``SIGTERM``, ``sigterm``, ``RTMIN+3``, ``SIGRTMAX-1`` or ``15``; None for what is no signal."""
+    """Return the number of ``TERM``, ``SIGTERM``, ``sigterm``, ``RTMIN+3``, ``SIGRTMAX-1`` or
+    ``15``; None for what is no signal.
+    """
     if text.isascii() and text.isdigit():
         found = int(text) if len(text) < 5 else 0
     else:

@@ -1,11 +1,14 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Drive CRIU by its RPC (criu(8) ``swrk``, images/rpc.proto): a process of it for each request, over a socket of ours.
+"""Drive CRIU by its RPC (criu(8) ``swrk``, images/rpc.proto): a process of it for each request,
+over a socket of ours.
 
-    answer = Criu().ask("DUMP", {"pid": 4711, "images_dir_fd": fd, ...}, {"post-dump": before_they_are_killed})
+    options = {"pid": 4711, "images_dir_fd": fd, ...}
+    answer = Criu().ask("DUMP", options, {"post-dump": before_they_are_killed})
 
-The descriptors of directories in a request are this process's, those of ``inherit_fd`` CRIU's. The process that RESTORE makes is
-this one's child. CRIU tells of each step by a notice, and waits for the answer, which undoes all when it is not good.
+The descriptors of directories in a request are this process's, those of ``inherit_fd`` CRIU's. The
+process that RESTORE makes is this one's child. CRIU tells of each step by a notice, and waits for
+the answer, which undoes all when it is not good.
 """
 
 from __future__ import annotations
@@ -116,7 +119,10 @@ class Criu:
         self.path = os.path.abspath(found[0])
 
     def check(self) -> None:
-        """Have CRIU check that it works here. :raises Unsupported: CRIU's own check says that it does not work on this kernel."""
+        """Have CRIU check that it works here.
+
+        :raises Unsupported: CRIU's own check says that it does not work on this kernel.
+        """
         import subprocess  # here: it is not lean
 
         done = subprocess.run(
@@ -135,7 +141,10 @@ class Criu:
             )
 
     def need(self, feature: str, option: str) -> None:
-        """Refuse ``option`` where a feature is missing. :param feature: ``mem_track`` or ``lazy_pages``. :raises Unsupported:"""
+        """Refuse ``option`` where a feature is missing.
+
+        :param feature: ``mem_track`` or ``lazy_pages``. :raises Unsupported:
+        """
         try:
             found = self.ask("FEATURE_CHECK", features={feature: True})
         except Refused:
@@ -157,7 +166,9 @@ class Criu:
     ) -> dict[str, Any]:
         """Make one request; return the answer.
 
-        :param kind: one of ``_TYPES``. :param options: CRIU's, by the names of ``_OPTIONS``. :param features: which to check.
+        :param kind: one of ``_TYPES``.
+        :param options: CRIU's, by the names of ``_OPTIONS``.
+        :param features: which to check.
         :param notices: ``{notice's name: function(pid, descriptors)}``.
         :param streams: its standard streams; by default /dev/null.
         :param handed: descriptors that it gets, from FIRST on, whatever their numbers here.
@@ -264,7 +275,7 @@ class Criu:
 
     @staticmethod
     def _end(process: tuple[int, int]) -> None:
-        """Wait for CRIU's end, which follows that of the socket; who was restored is not its child."""
+        """Wait for CRIU's end, which follows the socket's; who was restored is not its child."""
         if not pidfd.ended(process[1], 30.0):
             pidfd.send(process[1], c.SIGKILL)
         os.waitid(os.P_PIDFD, process[1], os.WEXITED)
@@ -279,7 +290,9 @@ def _above(fd: int) -> int:
 
 
 def errors(directory: str, name: str) -> str:
-    """Return the first lines of CRIU's log that tell of an error, in one text; "" where there are none."""
+    """Return the first lines of CRIU's log that tell of an error, in one text; "" where there are
+    none.
+    """
     try:
         with open(os.path.join(directory, name), encoding="utf-8", errors="replace") as file:
             return _errors(file)

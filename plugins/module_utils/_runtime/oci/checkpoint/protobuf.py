@@ -1,9 +1,11 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Encode and decode protocol buffers, as far as CRIU's messages need it: varints and length-delimited fields.
+"""Encode and decode protocol buffers, as far as CRIU's messages need it: varints and
+length-delimited fields.
 
-A schema is ``{name: number}``, or ``{name: (number, schema)}`` for a field that is a message. Values are dictionaries: whole numbers,
-booleans, texts, bytes, messages (dictionaries), and lists of these for fields that are repeated; None is left out.
+A schema is ``{name: number}``, or ``{name: (number, schema)}`` for a field that is a message.
+Values are dictionaries: whole numbers, booleans, texts, bytes, messages (dictionaries), and lists
+of these for fields that are repeated; None is left out.
 """
 
 from __future__ import annotations
@@ -39,7 +41,8 @@ def encode(schema: Schema, values: Mapping[str, Any]) -> bytes:
 def decode(schema: Schema, data: bytes) -> dict[str, Any]:
     """Return the message in ``data``: texts as bytes, numbers not negative.
 
-    Of a field that comes several times the last is taken; fields that the schema does not name are passed over.
+    Of a field that comes several times the last is taken; fields that the schema does not name are
+    passed over.
 
     :raises ValueError: it is no message.
     """
@@ -83,7 +86,10 @@ def _varint(number: int) -> bytes:
 
 
 def _read(data: bytes, place: int) -> tuple[int, int]:
-    """Return the varint at ``place``, and the place after it. :raises ValueError: it does not end."""
+    """Return the varint at ``place``, and the place after it.
+
+    :raises ValueError: it does not end.
+    """
     number = shift = 0
     while place < len(data):
         byte = data[place]

@@ -3,9 +3,11 @@
 """Save a running container by CRIU: name what of the host it uses, and note that for the restore.
 
 Beside CRIU's own files the directory of images gets two:
-    descriptors.json    where the standard streams led when the container was made, a JSON list of three texts, as runc writes it
+    descriptors.json    where the standard streams led when the container was made, a JSON list of
+                        three texts, as runc writes it
     pycontainer.json    {"mounts": [where the host's files are mounted, as CRIU calls them],
-                         "files": [[what CRIU calls a file of the host's, the number of the standard stream that it was]]}
+                         "files": [[what CRIU calls a file of the host's, the number of the
+                                    standard stream that it was]]}
 """
 
 from __future__ import annotations
@@ -44,7 +46,8 @@ LOG = "dump.log"
 NULL = "/dev/null"  # what the mask of a file is called, as with runc
 # Namespaces that CRIU leaves alone, as runc calls them.
 EXTERNAL = {"network": "extRootNetNS", "pid": "extRootPidNS"}
-# An annotation that names a file of options which count above ours, and the file where there is no such annotation.
+# An annotation that names a file of options which count above ours, and the file where there is no
+# such annotation.
 CONFIG, CONFIG_FILE = "org.criu.config", "/etc/criu/runc.conf"
 # These show namespaces and groups that CRIU makes anew, whoever else has them mounted.
 _NATIVE = ("proc", "sysfs", "mqueue", "cgroup", "cgroup2")
@@ -53,7 +56,9 @@ _NATIVE = ("proc", "sysfs", "mqueue", "cgroup", "cgroup2")
 class Subject:
     """The container to be saved.
 
-    :param ident: its name, for sentences. :param pid: of its process 1. :param document: its document.
+    :param ident: its name, for sentences.
+    :param pid: of its process 1.
+    :param document: its document.
     :param group: its control group.
     :param streams: where its standard streams led when it was made (readlink(2) of /proc/PID/fd/N).
     """
@@ -118,7 +123,8 @@ def save(
             empty_ns=c.CLONE_NEWNET,
         )
         try:
-            # CRIU has the processes run code of its own, and can't where somebody else froze them: it freezes them itself.
+            # CRIU has the processes run code of its own, and can't where somebody else froze them:
+            # it freezes them itself.
             if paused:
                 subject.group.thaw()
             program.ask("PRE_DUMP" if pre else "DUMP", wanted, notices)
@@ -145,7 +151,9 @@ def config_file(document: Document) -> str | None:
 
 
 class Directories:
-    """``with Directories(images, work) as places``: the directories of a request are open; ``places.options`` names them."""
+    """``with Directories(images, work) as places``: the directories of a request are open;
+    ``places.options`` names them.
+    """
 
     def __init__(self, images: str, work: str | None = None) -> None:
         self.paths = {"images_dir_fd": images, "work_dir_fd": work}
@@ -168,7 +176,8 @@ def write(images: str, name: str, value: object) -> None:
 
 
 def read(images: str, name: str) -> Any:
-    """Return what a JSON file of ours has, which somebody else may have brought; None where it is not there.
+    """Return what a JSON file of ours has, which somebody else may have brought; None where it is
+    not there.
 
     :raises EngineError: it can't be read, or has another form.
     """
@@ -214,11 +223,13 @@ def _namespace(kind: str, subject: Subject) -> str:
     return f"{place}[{namespaces.identity(subject.pid, kind)[1]}]:{EXTERNAL[kind]}"
 
 
-# ------------------------------------------------------------------------------------------------------------------ of the host
+# -------------------------------------------------------------------------------------- of the host
 
 
 def _mounts(subject: Subject) -> list[tuple[str, str]]:
-    """Return ``[(mount point, what CRIU is to call it)]`` of all that shows files of the host's, by the kernel's own list."""
+    """Return ``[(mount point, what CRIU is to call it)]`` of all that shows files of the host's, by
+    the kernel's own list.
+    """
     inside = procfs.mounts(subject.pid)
     devices = {mount["device"] for mount in procfs.mounts()}
     own_group = subject.document.private("cgroup")
@@ -243,7 +254,9 @@ def _mounts(subject: Subject) -> list[tuple[str, str]]:
 
 
 def made_outside(mount: mounts.Mount, userns: bool) -> bool:
-    """Return whether a mount is the tmpfs at /dev of a container with a user namespace: nobody in that may make its device nodes."""
+    """Return whether a mount is the tmpfs at /dev of a container with a user namespace: nobody in
+    that may make its device nodes.
+    """
     return (
         userns
         and not mount.bind
@@ -253,7 +266,7 @@ def made_outside(mount: mounts.Mount, userns: bool) -> bool:
 
 
 def _binds(subject: Subject) -> set[int]:
-    """Return the ids of the mounts that are the document's bind mounts, or made outside like these."""
+    """Return the ids of the document's bind mounts, and of those made outside like these."""
     found = set()
     root_fd = os.open(f"/proc/{subject.pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -292,10 +305,11 @@ def _name(subject: Subject, point: str) -> str:
 
 
 def _files(subject: Subject) -> list[list[Any]]:
-    """Return ``[[what CRIU calls it, number]]`` of standard streams that are files outside of the container: a log, the host's /dev/null.
+    """Return ``[[what CRIU calls it, number]]`` of standard streams that are files outside of the
+    container: a log, the host's /dev/null.
 
-    They are looked for among all descriptors of process 1: while a shell redirects one of its own commands, it has such a stream
-    as another.
+    They are looked for among all descriptors of process 1: while a shell redirects one of its own
+    commands, it has such a stream as another.
     """
     inside = {mount["id"] for mount in procfs.mounts(subject.pid)}
     found: dict[str, int] = {}

@@ -1,10 +1,13 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read the command line of ``pycontainer-oci``, which is runc's. Each command's options are in its own file.
+"""Read the command line of ``pycontainer-oci``, which is runc's.
 
-An option is written ``--name value``, ``--name=value``, ``-n value`` or ``-nvalue``; flags with one letter can be put together.
-In a table of options: ``name``, ``name|n`` with a letter, then ``=`` for a value, ``=#`` for a number, ``=*`` for one that can be
-given several times; nothing for a flag.
+Each command's options are in its own file.
+
+An option is written ``--name value``, ``--name=value``, ``-n value`` or ``-nvalue``; flags with one
+letter can be put together. In a table of options: ``name``, ``name|n`` with a letter, then ``=``
+for a value, ``=#`` for a number, ``=*`` for one that can be given several times; nothing for a
+flag.
 """
 
 from __future__ import annotations
@@ -41,8 +44,9 @@ class Usage(EngineError):
 class Command:
     """How a command is called.
 
-    ``summary``: what it does. ``arguments``: their names, for the help. ``least``, ``most``: how many there are; ``most`` None:
-    any number. ``options``: a table as above. ``in_order``: what follows the first argument is another program's.
+    ``summary``: what it does. ``arguments``: their names, for the help. ``least``, ``most``: how
+    many there are; ``most`` None: any number. ``options``: a table as above. ``in_order``: what
+    follows the first argument is another program's.
     """
 
     __slots__ = ("summary", "arguments", "least", "most", "options", "in_order")
@@ -67,8 +71,9 @@ class Command:
 class Call:
     """One call. ``call[name]`` is the value of an option of the command.
 
-    ``command``: its name, None for none. ``options``: the global ones. ``given``: the command's, by name. ``arguments``: the rest.
-    An option that is not given is False (a flag), 0 (a number), [] (several times) or None.
+    ``command``: its name, None for none. ``options``: the global ones. ``given``: the command's, by
+    name. ``arguments``: the rest. An option that is not given is False (a flag), 0 (a number), []
+    (several times) or None.
     """
 
     def __init__(
@@ -128,7 +133,10 @@ def usage(name: str, command: Command) -> str:
 
 
 def help_text(name: str | None, names: Collection[str], find: Find) -> str:
-    """Return what ``--help`` prints, laid out as runc's. :param name: of a command, None for all. Others as of ``parse``."""
+    """Return what ``--help`` prints, laid out as runc's.
+
+    :param name: of a command, None for all. Others as of ``parse``.
+    """
     table: Sequence[str]
     if name is None:
         lines = [

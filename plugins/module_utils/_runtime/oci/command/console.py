@@ -1,6 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The master of a container's terminal: sent to a socket, or copied to and from this command's own terminal."""
+"""The master of a container's terminal: sent to a socket, or copied to and from this command's own
+terminal.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,10 @@ NAME = b"/dev/ptmx"  # what goes with the descriptor, as runc's receivers expect
 
 
 def hand_over(path: str, master: int) -> None:
-    """Send the master to the socket at ``path`` (``--console-socket``) and close it. :raises InvalidInput: nobody listens there."""
+    """Send the master to the socket at ``path`` (``--console-socket``) and close it.
+
+    :raises InvalidInput: nobody listens there.
+    """
     send("--console-socket", path, NAME, master, "the terminal")
     os.close(master)
 
@@ -31,7 +36,8 @@ def hand_over(path: str, master: int) -> None:
 def send(option: str, path: str, name: bytes, fd: int, what: str) -> None:
     """Send a descriptor to the socket at ``path``, with a name.
 
-    :param option: by which the path was given, :param what: what the descriptor is, for the sentence.
+    :param option: by which the path was given,
+    :param what: what the descriptor is, for the sentence.
     :raises InvalidInput: nobody listens there.
     """
     try:
@@ -53,8 +59,10 @@ class Copying:
 
     A terminal at standard input is raw meanwhile, and gives its size.
 
-    :ivar pending: what is to be written to the master. :ivar reading: whether standard input has not ended.
-    :ivar before: the own terminal's attributes, None where there is none. :ivar hung_up: whether nobody has the other side.
+    :ivar pending: what is to be written to the master.
+    :ivar reading: whether standard input has not ended.
+    :ivar before: the own terminal's attributes, None where there is none.
+    :ivar hung_up: whether nobody has the other side.
     """
 
     def __init__(self, master: int) -> None:
@@ -110,7 +118,7 @@ class Copying:
             self.pending = b""
 
     def _read(self) -> bool:
-        """Copy what the terminal has to standard output; return whether there is nothing for now."""
+        """Copy what the terminal has to standard output; return whether it has nothing for now."""
         try:
             data = os.read(self.master, 65536)
         except BlockingIOError:

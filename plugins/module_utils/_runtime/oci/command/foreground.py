@@ -1,6 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Attend to a container's process until it ends: pass signals on, copy its terminal, reap what it leaves behind."""
+"""Attend to a container's process until it ends: pass signals on, copy its terminal, reap what it
+leaves behind.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,9 @@ _WATCHED = (_FORWARDED | {_signal.SIGCHLD, _signal.SIGWINCH}) - _FAULTS
 
 
 def prepare(subreaper: bool) -> None:
-    """Before the process is made: lose no signal, and (``subreaper``) become who reaps what it leaves behind."""
+    """Before the process is made: lose no signal, and (``subreaper``) become who reaps what it
+    leaves behind.
+    """
     _signal.pthread_sigmask(_signal.SIG_BLOCK, _WATCHED)
     if subreaper:
         syscalls.prctl(c.PR_SET_CHILD_SUBREAPER, 1)
@@ -59,7 +63,8 @@ def prepare(subreaper: bool) -> None:
 def attend(pid: int, pidfd: int | None, terminal: int | None, relay: Relay | None = None) -> int:
     """Wait for the process; return its exit code, 128 + n after signal n.
 
-    :param terminal: the master of its terminal, or None. :param relay: what passes its readiness on, or None.
+    :param terminal: the master of its terminal, or None.
+    :param relay: what passes its readiness on, or None.
     """
     signals = syscalls.signalfd(_WATCHED)
     copying: Copying | None = None

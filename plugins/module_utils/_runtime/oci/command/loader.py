@@ -1,9 +1,11 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Load the modules of ``pycontainer-oci`` out of one file (module_archive.py), a command's together with all that it imports.
+"""Load the modules of ``pycontainer-oci`` out of one file (module_archive.py), a command's together
+with all that it imports.
 
-The command's start executes this file's code, which is in the archive itself, before there is a package; so it imports nothing
-that is not part of the interpreter. To look for sixty modules one by one took importlib longer than to execute them.
+The command's start executes this file's code, which is in the archive itself, before there is a
+package; so it imports nothing that is not part of the interpreter. To look for sixty modules one by
+one took importlib longer than to execute them.
 """
 
 from __future__ import annotations
@@ -27,10 +29,12 @@ if TYPE_CHECKING:
 class Archive:
     """A finder and loader of modules (importlib.abc.MetaPathFinder, Loader).
 
-    :param file: the archive, read up to where the codes begin. :param here: the directory that the package lies in.
+    :param file: the archive, read up to where the codes begin.
+    :param here: the directory that the package lies in.
     :param entries: ``{module: (path below ``here``, offset, size)}`` of the package's.
     :param together: ``{module: (modules that it needs, each after those that it needs itself)}``.
-    :param others: ``{module: path}`` of those of the interpreter that are neither built in nor frozen.
+    :param others: ``{module: path}`` of those of the interpreter that are neither built in nor
+        frozen.
     """
 
     def __init__(

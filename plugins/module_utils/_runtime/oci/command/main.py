@@ -1,6 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``pycontainer-oci``: an OCI runtime with runc's command line, for engines that take one by its path."""
+"""``pycontainer-oci``: an OCI runtime with runc's command line, for engines that take one by its
+path.
+"""
 
 from __future__ import annotations
 
@@ -90,7 +92,8 @@ def _run(argv: Sequence[str]) -> int:
         return getattr(error, "status", 1)
     except KeyboardInterrupt:
         return 130
-    except Exception as error:  # pylint: disable=broad-except # a defect: one line for the caller's log, the rest with --debug
+    except Exception as error:  # pylint: disable=broad-except
+        # A defect: one line for the caller's log, the rest with --debug.
         from ..launch.channel import defect
 
         log.error(defect(error) + ("" if log.debugging else " (option --debug shows where)"))
@@ -128,9 +131,12 @@ def _answer(call: Call) -> str | None:
 
 
 def _check(options: dict[str, Any]) -> None:
-    """Check the global options, and complete them: ``root``, ``chosen-root`` (what was given), ``systemd-cgroup``.
+    """Check the global options, and complete them.
 
-    ``systemd-cgroup`` None: the containers get no cgroup (crun's ``--cgroup-manager disabled``). :raises arguments.Usage:
+    ``root`` becomes a path, ``chosen-root`` what was given. ``systemd-cgroup`` None: the containers
+    get no cgroup (crun's ``--cgroup-manager disabled``).
+
+    :raises arguments.Usage: a value is none.
     """
     for name, values in (
         ("rootless", ("auto", "false")),
@@ -152,7 +158,9 @@ def _check(options: dict[str, Any]) -> None:
 
 
 def _check_root(root: str) -> None:
-    """:raises arguments.Usage: it lies in a file system of the kernel's, whose directories are no containers."""
+    """:raises arguments.Usage: it lies in a file system of the kernel's, whose directories are no
+    containers.
+    """
     try:
         device = os.stat(root).st_dev
         if device in (os.stat("/proc").st_dev, os.stat("/sys").st_dev):
@@ -167,7 +175,8 @@ def _check_root(root: str) -> None:
 def _root() -> str:
     """Return the directory of containers where none is given.
 
-    A user who is not root has his own (XDG Base Directory Specification), also as the root of a user namespace, as podman runs him.
+    A user who is not root has his own (XDG Base Directory Specification), also as the root of a
+    user namespace, as podman runs him.
     """
     user: int | bool = os.geteuid()
     place = os.environ.get("XDG_RUNTIME_DIR")

@@ -1,13 +1,15 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write the file that ``pycontainer-oci`` starts from on a host, and the archive that it has its modules in.
+"""Write the file that ``pycontainer-oci`` starts from on a host, and the archive that it has its
+modules in.
 
-Half of a cold start would go by looking for sixty files. So their code lies in one, ``oci.archive``, made by the interpreter that
-runs it. What is not in there, or was made by another version of it, is imported from its own file. deploy/install.py lays both
-down.
+Half of a cold start would go by looking for sixty files. So their code lies in one,
+``oci.archive``, made by the interpreter that runs it. What is not in there, or was made by another
+version of it, is imported from its own file. deploy/install.py lays both down.
 
-The archive: the interpreter's magic number for bytecode (4 bytes), the size of what comes next (4, little endian), the marshalled
-``(code of loader.py, entries, together, others)``, see loader.Archive, and the code of each module, without docstrings.
+The archive: the interpreter's magic number for bytecode (4 bytes), the size of what comes next (4,
+little endian), the marshalled ``(code of loader.py, entries, together, others)``, see
+loader.Archive, and the code of each module, without docstrings.
 """
 
 from __future__ import annotations
@@ -32,7 +34,8 @@ if TYPE_CHECKING:
 FILE = "oci.archive"
 PACKAGE = __name__.split(".", maxsplit=1)[0]
 
-# What is imported by its name, once it is known what is to be done: each comes with all that it needs.
+# What is imported by its name, once it is known what is to be done: each comes with all that it
+# needs.
 FIRST = "oci.command.main"
 LATER = (
     "oci.command.commands.create",
@@ -95,12 +98,17 @@ main(sys.argv[1:])
 
 
 def start(interpreter: str, here: str, paths: Sequence[str]) -> str:
-    """Return the text of the command's file. :param here: the directory that it lies in. :param paths: directories of libraries."""
+    """Return the text of the command's file.
+
+    :param here: the directory that it lies in. :param paths: directories of libraries.
+    """
     return START % {"interpreter": interpreter, "here": here, "paths": paths, "archive": FILE}
 
 
 def write(directory: str) -> None:
-    """Write the archive of the copy of the engine in ``directory``, from which this interpreter has imported this file."""
+    """Write the archive of the copy of the engine in ``directory``, from which this interpreter has
+    imported this file.
+    """
     together, modules = _imports()
     entries: dict[str, tuple[str, int, int]] = {}
     codes: list[bytes] = []

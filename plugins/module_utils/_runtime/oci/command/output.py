@@ -1,6 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the command prints: its result, and its log on the error stream and in the file of ``--log``, in the form that engines read."""
+"""What the command prints: its result, and its log on the error stream and in the file of
+``--log``, in the form that engines read.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,8 @@ LONGEST = 8000  # characters of a line
 
 
 class Log:
-    """Errors go to the error stream and the file; warnings, and with ``--debug`` what is being done, to the file where there is one.
+    """Errors go to the error stream and the file; warnings, and with ``--debug`` what is being
+    done, to the file where there is one.
 
     :ivar debugging: whether ``--debug`` is given.
     """
@@ -30,7 +33,10 @@ class Log:
         self.debugging = False
 
     def open(self, options: dict[str, Any]) -> None:
-        """Begin to log as the global options say. :raises Usage: a file that can't be written, a format that is none."""
+        """Begin to log as the global options say.
+
+        :raises Usage: a file that can't be written, a format that is none.
+        """
         if options["log-format"] not in (None, "text", "json"):
             raise Usage(
                 f"option --log-format: {options['log-format']!r} is not known; accepted: text, json"
@@ -48,8 +54,8 @@ class Log:
     def error(self, text: str, of_program: bool = False) -> None:
         """Log an error.
 
-        :param of_program: execve(2) refused the program, the file being there: the words are those that its own process would
-            say, as with runc.
+        :param of_program: execve(2) refused the program, the file being there: the words are those
+            that its own process would say, as with runc.
         """
         text = printable(" ".join(text.split("\n")), LONGEST)
         if self.fd is not None:

@@ -1,9 +1,11 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Make containers as a user who is not root, from a user namespace in which he has all rights (user_namespaces(7)).
+"""Make containers as a user who is not root, from a user namespace in which he has all rights
+(user_namespaces(7)).
 
-This process itself goes into the namespace that the document asks for, with a mount namespace that belongs to that, and makes the
-container from there, as root of a user namespace makes any. For a further process it goes into the container's.
+This process itself goes into the namespace that the document asks for, with a mount namespace that
+belongs to that, and makes the container from there, as root of a user namespace makes any. For a
+further process it goes into the container's.
 """
 
 from __future__ import annotations
@@ -66,7 +68,11 @@ def _subordinate(path: str, names: list[str]) -> list[tuple[int, int]]:
 
 
 def enter_joined(fd: int) -> None:
-    """Become root of a user namespace that is there, ``fd``, with a mount namespace that belongs to it. :raises ContainerFailed:"""
+    """Become root of a user namespace that is there, ``fd``, with a mount namespace that belongs to
+    it.
+
+    :raises ContainerFailed:
+    """
     try:
         namespaces.join(fd, "user")
         syscalls.unshare(c.CLONE_NEWNS)
@@ -124,9 +130,11 @@ def _write_own(maps: id_maps.Maps) -> None:
 
 
 class _Helpers:
-    """Write maps of more ids than one's own, by the set-user-ID programs that know /etc/subuid and /etc/subgid.
+    """Write maps of more ids than one's own, by the set-user-ID programs that know /etc/subuid and
+    /etc/subgid.
 
-    A child runs them, which stays outside of the new namespace. :raises Unsupported: they are missing.
+    A child runs them, which stays outside of the new namespace. :raises Unsupported: they are
+    missing.
     """
 
     def __init__(self, maps: id_maps.Maps) -> None:
@@ -182,7 +190,8 @@ def _run(path: str, target: int, extents: list[tuple[int, int, int]]) -> int:
 def join(pid: int, given: int | None = None) -> None:
     """Go into the user namespace of a container's process, if it is another one.
 
-    :param given: a descriptor of it, where it can't be opened by the process. :raises ContainerFailed: the kernel refuses.
+    :param given: a descriptor of it, where it can't be opened by the process.
+    :raises ContainerFailed: the kernel refuses.
     """
     if namespaces.identity("self", "user") == (
         namespaces.identity(pid, "user") if given is None else namespaces.identity_of(given)

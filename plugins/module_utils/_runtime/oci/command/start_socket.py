@@ -1,13 +1,15 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The socket in a container's directory at which the process of a created container waits for its start.
+"""The socket at which the process of a created container waits for its start.
 
-Who connects says a word:
+It is in the container's directory. Who connects says a word:
 
-"s"   be started: the connection becomes its channel, and the connection's end is the process's as well
-"n"   hand over your namespaces and your root. A user who is not root could not open them otherwise: the memory of the process
-      belongs to the host's user namespace until it executes its program, and /proc shows them to root alone (ptrace(2), "access
-      mode checking"). They are the container's; nothing of the host's is among them.
+"s"   be started: the connection becomes its channel, and the connection's end is the process's
+      as well
+"n"   hand over your namespaces and your root. A user who is not root could not open them
+      otherwise: the memory of the process belongs to the host's user namespace until it executes
+      its program, and /proc shows them to root alone (ptrace(2), "access mode checking"). They are
+      the container's; nothing of the host's is among them.
 """
 
 from __future__ import annotations
@@ -29,7 +31,9 @@ ROOT = "root"  # beside the namespaces' types
 
 
 def listen(directory: int) -> _socket.socket:
-    """Return the socket, in the directory of a descriptor: by that, since an address has at most 107 bytes (unix(7))."""
+    """Return the socket, in the directory of a descriptor: by that, since an address has at most
+    107 bytes (unix(7)).
+    """
     listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
     listener.bind(f"/proc/self/fd/{directory}/{SOCKET}")
     listener.listen(1)
@@ -37,7 +41,10 @@ def listen(directory: int) -> _socket.socket:
 
 
 def connect(container: Container) -> _socket.socket:
-    """Return a connection with the process of a container that is locked. :raises Conflict: it has ended."""
+    """Return a connection with the process of a container that is locked.
+
+    :raises Conflict: it has ended.
+    """
     connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
     try:
         connection.connect(f"/proc/self/fd/{container.directory}/{SOCKET}")
@@ -49,9 +56,11 @@ def connect(container: Container) -> _socket.socket:
 
 
 def ask(container: Container) -> dict[str, int]:
-    """Return ``{type of a namespace, or ROOT: descriptor}`` of a created container, which is locked meanwhile.
+    """Return ``{type of a namespace, or ROOT: descriptor}`` of a created container, which is locked
+    meanwhile.
 
-    :raises Conflict: it is started, or has ended. :raises ContainerFailed: an older version made it.
+    :raises Conflict: it is started, or has ended.
+    :raises ContainerFailed: an older version made it.
     """
     container.lock()
     try:
@@ -73,7 +82,7 @@ def ask(container: Container) -> dict[str, int]:
 
 
 def own_namespaces() -> dict[str, int]:
-    """In the process, in its namespaces, while /proc is the host's: return ``{type: descriptor}``."""
+    """In the process, in its namespaces and the host's /proc: return ``{type: descriptor}``."""
     return {
         kind: namespaces.open_namespace("self", kind)
         for kind in namespaces.TYPES
@@ -95,7 +104,8 @@ def _hand_over(connection: _socket.socket, spaces: dict[str, int]) -> None:
 def wait(listener: _socket.socket, inside: _socket.socket, spaces: dict[str, int]) -> None:
     """In the process: wait for its start.
 
-    :param inside: becomes the channel. :param spaces: what ``own_namespaces`` returned, {} for nothing to hand over.
+    :param inside: becomes the channel.
+    :param spaces: what ``own_namespaces`` returned, {} for nothing to hand over.
     """
     while True:
         fd, _address = listener._accept()  # type: ignore[attr-defined] # pylint: disable=protected-access

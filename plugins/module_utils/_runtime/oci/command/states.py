@@ -4,11 +4,14 @@
 
     <root>/<id>/status        what was made, written whole each time (``Status``)
     <root>/<id>/config.json   the bundle's document as it was at create
-    <root>/<id>/group         what of a group at a given place was not there before it was made: its record, as in the status
-    <root>/<id>/notify        a directory that the container sees, where its caller has a NOTIFY_SOCKET (oci/features/sd_notify.py)
-    <root>/<id>/start         the socket at which the process of a created container waits; gone when it was started
+    <root>/<id>/group         the record of a group at a given place, before it was made
+    <root>/<id>/notify        a directory that the container sees, where its caller has a
+                              NOTIFY_SOCKET (oci/features/sd_notify.py)
+    <root>/<id>/start         the socket at which the process of a created container waits; gone
+                              when it was started (start_socket.py)
 
-What a container does is not written down but asked of the kernel. Whoever changes something holds the directory's lock.
+What a container does is not written down but asked of the kernel. Whoever changes something holds
+the directory's lock.
 """
 
 from __future__ import annotations
@@ -30,8 +33,9 @@ if TYPE_CHECKING:
     class Status(TypedDict, total=False):
         """The file ``status``, JSON.
 
-        ``bundle``, ``rootfs``: absolute paths. ``pid``, ``pid_start``: of process 1 (procfs.start_time); 0, None: there is none yet.
-        ``created``: RFC 3339. ``owner``: who made it. ``cgroup``: what opens the group (cgroups.reopen); {}: there is none yet.
+        ``bundle``, ``rootfs``: absolute paths. ``pid``, ``pid_start``: of process 1
+        (procfs.start_time); 0, None: there is none yet. ``created``: RFC 3339. ``owner``: who made
+        it. ``cgroup``: what opens the group (cgroups.reopen); {}: there is none yet.
         ``external_descriptors``: where its standard streams lead, as JSON text, as runc has it.
         """
 
@@ -47,7 +51,9 @@ if TYPE_CHECKING:
         external_descriptors: str
 
     class State(TypedDict, total=False):
-        """The state of the runtime specification (runtime.md, "State"), with what runc adds: rootfs, created, owner."""
+        """The state of the runtime specification (runtime.md, "State"), with what runc adds:
+        rootfs, created, owner.
+        """
 
         ociVersion: str
         id: str
@@ -90,7 +96,8 @@ class Container:
     """One container.
 
     :ivar path: its directory. :ivar data: what its status file has, {} where it has none.
-    :ivar directory: a descriptor of its directory, which carries the lock; None while that is not held.
+    :ivar directory: a descriptor of its directory, which carries the lock; None while that is not
+        held.
     :ivar making: whether this process makes it.
 
     :raises InvalidInput: ``ident`` is no name for a container.
@@ -105,10 +112,13 @@ class Container:
         self.directory: int | None = None
         self.making = False
 
-    # ------------------------------------------------------------------------------------------------------- its files
+    # ------------------------------------------------------------------------------------ its files
 
     def make(self, data: Status) -> None:
-        """Make its directory, without a status yet, and hold its lock. :raises Conflict: there is one of this id."""
+        """Make its directory, without a status yet, and hold its lock.
+
+        :raises Conflict: there is one of this id.
+        """
         os.makedirs(self.root, 0o700, exist_ok=True)
         try:
             os.mkdir(self.path, 0o700)
@@ -120,7 +130,10 @@ class Container:
         self.making, self.data = True, data
 
     def lock(self) -> None:
-        """Take the lock; wait for whoever has it. It ends with this process. :raises NotFound: there is no such container."""
+        """Take the lock; wait for whoever has it. It ends with this process.
+
+        :raises NotFound: there is no such container.
+        """
         if self.directory is None:
             try:
                 self.directory = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -141,7 +154,8 @@ class Container:
     def read(self) -> Container:
         """Read its status file; return itself.
 
-        :raises NotFound: there is no such container. :raises Unreadable: that file is not what this runtime writes.
+        :raises NotFound: there is no such container.
+        :raises Unreadable: that file is not what this runtime writes.
         """
         try:
             self.data = json_text.load(procfs.read(self.path + "/status", ALL))
@@ -182,7 +196,9 @@ class Container:
         json_text.write_whole(self.path + "/config.json", os.fsencode(text), 0o600)
 
     def plan_group(self, record: GroupRecord) -> None:
-        """Write down what is about to be made of its group, for whoever deletes it if that is not finished."""
+        """Write down what is about to be made of its group, for whoever deletes it if that is not
+        finished.
+        """
         json_text.write_whole(self.path + "/group", json_text.dump(record).encode(), 0o600)
 
     def planned_group(self) -> GroupRecord | None:
@@ -207,7 +223,7 @@ class Container:
                 os.rmdir(self.path + "/" + name)
         os.rmdir(self.path)
 
-    # ------------------------------------------------------------------------------------------------------ what it does
+    # --------------------------------------------------------------------------------- what it does
 
     @property
     def pid(self) -> int:
@@ -219,7 +235,10 @@ class Container:
         return found
 
     def frozen(self) -> bool:
-        """Return whether its group is frozen. The files are read here, without kernel/cgroups: each start asks."""
+        """Return whether its group is frozen.
+
+        The files are read here, without kernel/cgroups: each start asks.
+        """
         record = self.data.get("cgroup") or {}
         for place in record.get("paths", {}).values():
             for name, words in (
@@ -254,7 +273,9 @@ class Container:
         return "created" if self.waits() else "running"
 
     def _being_made(self) -> bool:
-        """Return whether somebody holds the lock who makes it; not this process, having taken the lock for something else."""
+        """Return whether somebody holds the lock who makes it; not this process, having taken the
+        lock for something else.
+        """
         if self.directory is not None:
             return self.making
         from ...store import locks  # here: a start does not ask
@@ -292,7 +313,10 @@ def open_container(root: str, ident: str) -> Container:
 
 
 def open_in(root: str, ident: str, *statuses: str) -> Container:
-    """Return a container with its lock held. :raises Conflict: its status is none of ``statuses``. Others as of ``open_container``."""
+    """Return a container with its lock held.
+
+    :raises Conflict: its status is none of ``statuses``. Others as of ``open_container``.
+    """
     container = open_container(root, ident)
     container.lock()
     status = container.read().status()

@@ -1,6 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Take a container away, whatever state it is in: for ``delete``, and for ``create``, ``run`` and others that undo or end one."""
+"""Take a container away, whatever state it is in: for ``delete``, and for ``create``, ``run`` and
+others that undo or end one.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +24,13 @@ SIGKILL = 9
 
 
 def remove(container: Container, log: Log, config: dict[str, Any] | None = None) -> None:
-    """Remove all that there is of a container, and kill what still runs in it. The caller holds its lock.
+    """Remove all that there is of a container, and kill what still runs in it.
+
+    The caller holds its lock.
 
     :param config: its document, where that is at hand. Hooks that fail are warnings in the log.
-    :raises Conflict: its process does not end, or its cgroup has processes of which nothing is known.
+    :raises Conflict: its process does not end, or its cgroup has processes of which nothing is
+        known.
     """
     process = container.process()
     if process is not None:
@@ -68,7 +73,10 @@ def _config(container: Container) -> dict[str, Any]:
 
 
 def _remove_group(container: Container, process: int | None, log: Log) -> None:
-    """Remove its cgroup. :param process: a pidfd of process 1, which is being killed; None: it has ended."""
+    """Remove its cgroup.
+
+    :param process: a pidfd of process 1, which is being killed; None: it has ended.
+    """
     group = container.group()
     if process is not None:
         group.thaw()
@@ -81,10 +89,11 @@ def _remove_group(container: Container, process: int | None, log: Log) -> None:
 
 
 def _remove_unrecorded(container: Container, config: dict[str, Any]) -> None:
-    """Remove the groups of one whose making was killed before they were written down, or whose status is lost.
+    """Remove the groups of one whose making was killed before they were written down, or whose
+    status is lost.
 
-    What is in a group of its own name is ended. A place that was given may be shared with others: of that, and of what is above
-    it, goes what was planned to be made, when nobody is in it.
+    What is in a group of its own name is ended. A place that was given may be shared with others:
+    of that, and of what is above it, goes what was planned to be made, when nobody is in it.
 
     :raises Conflict: somebody is.
     """
@@ -118,7 +127,9 @@ def _has_own_mounts(config: dict[str, Any]) -> bool:
 
 
 def _unmount(rootfs: str) -> None:
-    """Unmount the root of a container that had no mount namespace of its own: its mounts are the host's."""
+    """Unmount the root of a container that had no mount namespace of its own: its mounts are the
+    host's.
+    """
     try:
         syscalls.umount2(rootfs, c.MNT_DETACH | c.UMOUNT_NOFOLLOW)
     except OSError:  # nothing is mounted there

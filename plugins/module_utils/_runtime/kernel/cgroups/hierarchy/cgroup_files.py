@@ -32,7 +32,9 @@ def read_or(path: str, default: str = "") -> str:
 
 
 def write(path: str, *texts: str) -> None:
-    """Write each text in one write(2), as cgroup files want it. Without a text the file is not opened.
+    """Write each text in one write(2), as cgroup files want it.
+
+    Without a text the file is not opened.
 
     :raises OSError: the kernel refuses the file or a text.
     """

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Make the directories of groups: a container's own, and the parents above it that hand controllers on."""
+"""Make the directories of groups: a container's own, and the parents that hand controllers on."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ if TYPE_CHECKING:
     from .layout import Hierarchy
 
 BASE = "/pycontainer"
-# Of the OCI command's containers without a path of their own. It stays when the last of them goes, like the engine's.
+# Of the OCI command's containers without a path of their own. It stays when the last of them goes,
+# like the engine's.
 SHARED = "/pycontainer-oci"
 # The controllers that version 2 hands on to groups below, as far as they are there.
 PASSED_ON = ("cpu", "cpuset", "io", "memory", "hugetlb", "pids", "rdma", "misc")
 
 
-# ------------------------------------------------------------------------------------------------------------- parents
+# ------------------------------------------------------------------------------------------ parents
 
 
 def base() -> str:
-    """Return the cgroup below which this engine makes its groups, as a path from the top of each hierarchy."""
+    """Return the cgroup of this engine's groups, as a path from the top of each hierarchy."""
     return BASE
 
 
@@ -42,7 +43,8 @@ def base_paths(parent: str | None = None) -> dict[str, str]:
 def parent_path(parent: str | None) -> str:
     """Return a parent cgroup as a path from the top of each hierarchy; None is ``base()``.
 
-    "/a/b" and "/a.slice/a-b.slice" are taken as they are, "a-b.slice" is nested as in systemd.slice(5).
+    "/a/b" and "/a.slice/a-b.slice" are taken as they are, "a-b.slice" is nested as in
+    systemd.slice(5).
 
     :raises InvalidInput: it is not such a path.
     """
@@ -62,7 +64,10 @@ def parent_path(parent: str | None) -> str:
 
 
 def slice_path(name: str) -> str:
-    """Return where systemd has a slice: "a-b.slice" is "/a.slice/a-b.slice" (systemd.slice(5)), "-.slice" is ""."""
+    """Return where systemd has a slice.
+
+    "a-b.slice" is "/a.slice/a-b.slice" (systemd.slice(5)), "-.slice" is "".
+    """
     if name == "-.slice":
         return ""
     words = name[: -len(".slice")].split("-")
@@ -111,7 +116,7 @@ def remove_base() -> bool:
     return gone
 
 
-# -------------------------------------------------------------------------------------------------------------- groups
+# ------------------------------------------------------------------------------------------- groups
 
 
 def make(hierarchy: Hierarchy, top: str, path: str) -> None:
@@ -165,8 +170,8 @@ def make_ready(hierarchy: Hierarchy, top: str, path: str) -> None:
     """Let the new directory ``path`` below the cgroup ``top`` take limits and processes."""
     if hierarchy.version == 2:
         if pass_on(hierarchy, top):
-            # Controllers are shown as handed on before the groups below have their files: this waits for whoever hands
-            # them on at this moment.
+            # Controllers are shown as handed on before the groups below have their files: this
+            # waits for whoever hands them on at this moment.
             cgroup_files.write(path + "/cgroup.subtree_control", "\n")
     elif "cpuset" in hierarchy.controllers and not cgroup_files.read_or(path + "/cpuset.cpus"):
         # The parent is another's, or being made at this moment by another process.
@@ -177,8 +182,8 @@ def make_ready(hierarchy: Hierarchy, top: str, path: str) -> None:
 def fill_cpuset(above: str, path: str) -> None:
     """Give a v1 cpuset its parent's CPUs and memory nodes.
 
-    A new one has none, and takes no process (cpusets.txt §1.4). With clone_children all that are made below get theirs from
-    the kernel.
+    A new one has none, and takes no process (cpusets.txt §1.4). With clone_children all that are
+    made below get theirs from the kernel.
     """
     for name in ("cpuset.cpus", "cpuset.mems"):
         if not cgroup_files.read_or(path + "/" + name):
@@ -187,11 +192,11 @@ def fill_cpuset(above: str, path: str) -> None:
 
 
 def pass_on(hierarchy: Hierarchy, top: str) -> bool:
-    """Hand on the controllers from the top of the v2 tree down to ``top``, so that groups in it can have limits.
+    """Hand controllers on from the top of the v2 tree down to ``top``, for limits in it.
 
-    A cgroup that has processes can't hand on (the root can). Then the controllers are missing below, and a limit that needs
-    them is refused. Some (cpu, pids) would work even so, but that makes a "threaded" domain of it: groups below are invalid
-    and take no process.
+    A cgroup that has processes can't hand on (the root can). Then the controllers are missing
+    below, and a limit that needs them is refused. Some (cpu, pids) would work even so, but that
+    makes a "threaded" domain of it: groups below are invalid and take no process.
 
     :returns: whether the tree has controllers; in a hybrid layout it has none.
     """
@@ -214,7 +219,7 @@ def pass_on(hierarchy: Hierarchy, top: str) -> bool:
 
 
 def enable(control: str, wanted: list[str]) -> None:
-    """Write controllers to a cgroup.subtree_control; one that is refused doesn't keep the others back."""
+    """Write controllers to a cgroup.subtree_control, those that are not refused."""
     try:
         cgroup_files.write(control, " ".join("+" + name for name in wanted))
     except OSError:

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Freeze and thaw a group (freezer-subsystem.rst; cgroup-v2.rst, "cgroup.freeze").
 
-``unified`` is the group's directory in the version 2 tree, ``freezer`` that of the version 1 freezer controller; each may be
-missing.
+``unified`` is the group's directory in the version 2 tree, ``freezer`` that of the version 1
+freezer controller; each may be missing.
 """
 
 from __future__ import annotations
@@ -71,8 +71,9 @@ def freeze(unified: str | None, freezer: str | None) -> None:
 def freeze_once(freezer: str, count: int = 1) -> bool:
     """Write FROZEN to a v1 group once more; return whether it is frozen.
 
-    A group stays FREEZING while processes are forked in it or traced: writing the state again takes those in. A process that
-    waits in the kernel for a frozen one (a parent in vfork(2)) is freed by a short thaw at each fortieth ``count``.
+    A group stays FREEZING while processes are forked in it or traced: writing the state again takes
+    those in. A process that waits in the kernel for a frozen one (a parent in vfork(2)) is freed by
+    a short thaw at each fortieth ``count``.
     """
     if count % 40 == 0:
         cgroup_files.write(freezer + "/freezer.state", "THAWED")

@@ -1,8 +1,9 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Find the cgroup hierarchies of this process: where each is mounted, its version and its controllers.
+"""Find the cgroup hierarchies of this process: their mount points, versions and controllers.
 
-Everything is read from /proc/self/mountinfo and /proc/self/cgroup (proc_pid_mountinfo(5), cgroups(7)), once per process.
+Everything is read from /proc/self/mountinfo and /proc/self/cgroup (proc_pid_mountinfo(5),
+cgroups(7)), once per process.
 """
 
 from __future__ import annotations
@@ -25,16 +26,18 @@ if TYPE_CHECKING:
         v1: dict[str, str]
 
 
-# A host is "v2" as long as none of these has a version 1 hierarchy; a lone net_cls one, as some VPN clients mount, changes nothing.
+# A host is "v2" as long as none of these has a version 1 hierarchy; a lone net_cls one, as some VPN
+# clients mount, changes nothing.
 MAIN = frozenset(("cpu", "cpuacct", "cpuset", "memory", "pids", "devices", "freezer", "blkio"))
 
 
 class Hierarchy:
     """One mounted hierarchy.
 
-    ``mount``: its mount point. ``root``: the cgroup of the tree that the mount shows: "/", but on hosts that are containers
-    themselves. ``version``: 1 or 2. ``controllers``: of version 1, e.g. ("cpu", "cpuacct") or ("name=systemd",); empty for
-    version 2, where they differ from group to group (cgroup.controllers).
+    ``mount``: its mount point. ``root``: the cgroup of the tree that the mount shows: "/", but on
+    hosts that are containers themselves. ``version``: 1 or 2. ``controllers``: of version 1, e.g.
+    ("cpu", "cpuacct") or ("name=systemd",); empty for version 2, where they differ from group to
+    group (cgroup.controllers).
     """
 
     __slots__ = ("mount", "root", "version", "controllers")
@@ -61,8 +64,8 @@ class Hierarchy:
 class Layout:
     """All hierarchies of a mount namespace.
 
-    ``hierarchies``: in the order of the mounts. ``by_mount``: by mount point. ``unified``: the one of version 2, or None.
-    ``v1``: the hierarchy of each controller of version 1.
+    ``hierarchies``: in the order of the mounts. ``by_mount``: by mount point. ``unified``: the one
+    of version 2, or None. ``v1``: the hierarchy of each controller of version 1.
     """
 
     def __init__(self, hierarchies: Iterable[Hierarchy]) -> None:
@@ -107,7 +110,8 @@ def known_controllers(self_cgroup: str) -> set[str]:
 def parse(mountinfo: str, self_cgroup: str) -> Layout:
     """Return the Layout that the texts of /proc/self/mountinfo and /proc/self/cgroup describe.
 
-    Of a hierarchy that is mounted several times (bind mounts), the mount that shows the whole tree is taken, else the first.
+    Of a hierarchy that is mounted several times (bind mounts), the mount that shows the whole tree
+    is taken, else the first.
     """
     known = known_controllers(self_cgroup)
     # By mount point: what is mounted later hides what is below it.

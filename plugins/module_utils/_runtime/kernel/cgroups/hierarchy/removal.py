@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SIGKILL = 9
 
 
-# ------------------------------------------------------------------------------------------------------------ processes
+# ---------------------------------------------------------------------------------------- processes
 
 
 def children(path: str) -> list[str]:
@@ -55,7 +55,8 @@ def processes(path: str) -> list[int]:
 def kill(group: GroupDirectories) -> None:
     """Send SIGKILL to all processes of a group, frozen ones too; do not wait for their end.
 
-    cgroup.kill (5.14) does it, which no fork escapes; before that signals, while the freezer stops the forking.
+    cgroup.kill (5.14) does it, which no fork escapes; before that signals, while the freezer stops
+    the forking.
     """
     try:
         if group.unified:
@@ -98,7 +99,7 @@ def kill_quietly(pid: int) -> None:
         pass
 
 
-# -------------------------------------------------------------------------------------------------------------- removal
+# ------------------------------------------------------------------------------------------ removal
 
 
 def remove_tree(path: str) -> bool:
@@ -152,7 +153,10 @@ def remains(group: GroupDirectories) -> list[str]:
 
 
 def remove_unused(group: GroupDirectories) -> None:
-    """Remove what has no process in it, and kill none. Wait 0.1 s for processes that have just ended."""
+    """Remove what has no process in it, and kill none.
+
+    Wait 0.1 s for processes that have just ended.
+    """
     until(lambda: not remains(group), 0.1)
 
 

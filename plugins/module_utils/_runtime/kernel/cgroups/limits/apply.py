@@ -44,14 +44,18 @@ def place(group: Group) -> translation.Place:
 
 
 def apply(group: Group, resources: Mapping[str, Any]) -> list[Remark]:
-    """Make OCI ``linux.resources`` the group's limits; only what is named in it is touched, so it serves live updates too.
+    """Make OCI ``linux.resources`` the group's limits.
 
-    Device rules, where given, are the whole list.
+    Only what is named in it is touched, so it serves live updates too. Device rules, where given,
+    are the whole list.
 
-    :returns: warnings: what this host lets a container run without, as under Docker (a swap limit, say), and is left out.
-    :raises Unsupported: something can't be enforced (before anything is written), or there is no way to have device rules.
+    :returns: warnings: what this host lets a container run without, as under Docker (a swap limit,
+        say), and is left out.
+    :raises Unsupported: something can't be enforced (before anything is written), or there is no
+        way to have device rules.
     :raises Conflict: ``memory.checkBeforeUpdate`` is set and more is in use.
-    :raises HostError: the kernel refuses a value. :raises InvalidInput: a value that no kernel takes.
+    :raises HostError: the kernel refuses a value.
+    :raises InvalidInput: a value that no kernel takes.
     """
     if not group.paths and ((resources.get("pids") or {}).get("limit") or 0) <= 0:
         # 0 and -1: no limit, as podman says it
@@ -100,7 +104,7 @@ def _about_sharing(group: Group) -> list[Remark]:
 
 
 def check_usage(group: Group, memory: Mapping[str, Any]) -> None:
-    """Refuse a limit below what is in use where ``checkBeforeUpdate`` asks for it, rather than have processes killed.
+    """Refuse a limit below what is in use, where ``checkBeforeUpdate`` asks for that.
 
     :param memory: linux.resources.memory; amounts are bytes.
     :raises Conflict: more is in use.

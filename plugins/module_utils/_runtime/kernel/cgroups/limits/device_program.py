@@ -1,9 +1,12 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The device rules of cgroup version 2, as a BPF program that the kernel runs at each open(2) and mknod(2) of a device.
+"""The device rules of cgroup version 2, as a BPF program.
 
-Type BPF_PROG_TYPE_CGROUP_DEVICE (4.15): its argument is ``struct bpf_cgroup_dev_ctx { __u32 access << 16 | type, major, minor }``,
-its result 1 for "allowed". bpf(2), linux/bpf.h, Documentation/bpf/standardization/instruction-set.rst.
+The kernel runs it at each open(2) and mknod(2) of a device.
+
+Type BPF_PROG_TYPE_CGROUP_DEVICE (4.15): its argument is
+``struct bpf_cgroup_dev_ctx { __u32 access << 16 | type, major, minor }``, its result 1 for
+"allowed". bpf(2), linux/bpf.h, Documentation/bpf/standardization/instruction-set.rst.
 """
 
 from __future__ import annotations
@@ -51,8 +54,8 @@ def verdict(allowed: bool) -> list[bytes]:
 def rule_body(rule: Rule) -> list[bytes]:
     """Return what a rule does with a device that it names.
 
-    ACCESS holds the bits that are still to be judged. A rule that allows takes its bits out, and permits when none is left; one
-    that denies refuses when any of its bits is left.
+    ACCESS holds the bits that are still to be judged. A rule that allows takes its bits out, and
+    permits when none is left; one that denies refuses when any of its bits is left.
     """
     if rule.allow:
         body = [
@@ -85,7 +88,10 @@ def rule_code(rule: Rule) -> list[bytes]:
 
 
 def assemble(rules: Sequence[Rule]) -> bytes:
-    """Return the program for ``device_rules.normalise``'s list: the last rule is asked first, as it beats those before it."""
+    """Return the program for the list of ``device_rules.normalise``.
+
+    The last rule is asked first, as it beats those before it.
+    """
     code = [
         instruction(LOAD_WORD, KIND, source=CONTEXT),
         instruction(MOV_X, ACCESS, source=KIND),
@@ -102,7 +108,8 @@ def assemble(rules: Sequence[Rule]) -> bytes:
 def load(program: bytes) -> int:
     """Load a program; return its file descriptor.
 
-    Kernels before 5.11 count it against RLIMIT_MEMLOCK, so that is raised where this process may; newer ones don't look.
+    Kernels before 5.11 count it against RLIMIT_MEMLOCK, so that is raised where this process may;
+    newer ones don't look.
 
     :raises Unsupported: a kernel without BPF for cgroups.
     """
@@ -137,7 +144,7 @@ def load(program: bytes) -> int:
 
 
 def attached(cgroup: int) -> tuple[int, ...]:
-    """Return the ids of the device programs that the cgroup (a descriptor) itself has, without those above it."""
+    """Return the ids of the device programs that the cgroup, a descriptor, itself has."""
     ids = bytearray(4 * MAX_PROGRAMS)
     attributes = bytearray(
         struct.pack(
@@ -152,7 +159,8 @@ def attached(cgroup: int) -> tuple[int, ...]:
 def set_v2(path: str, rules: Sequence[Rule]) -> None:
     """Make ``rules`` those of the v2 cgroup at ``path``, in place of those of an earlier call.
 
-    Where several are attached all must allow, so that at no moment more is allowed than the old or the new rules do.
+    Where several are attached all must allow, so that at no moment more is allowed than the old or
+    the new rules do.
 
     :raises Unsupported: a kernel without BPF for cgroups. :raises OSError: another refusal.
     """
@@ -176,7 +184,10 @@ def set_v2(path: str, rules: Sequence[Rule]) -> None:
 
 
 def exchange(cgroup: int, program: int, old: list[int]) -> None:
-    """Attach ``program``, and detach ``old`` (descriptors); in one step where it is one and the kernel can (5.6)."""
+    """Attach ``program`` and detach ``old``, which are descriptors.
+
+    It is one step where ``old`` is one program and the kernel can (5.6).
+    """
     if len(old) == 1:
         try:
             syscalls.bpf(

@@ -1,10 +1,13 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which devices a group's processes may open or make: OCI's ordered rules, and their form in cgroup version 1.
+"""Which devices a group's processes may open or make.
 
-OCI (config-linux.md, "Allowed Device List"): the rules are applied in order, a later one beats an earlier one, and what no rule
-names is denied. Version 2 has a BPF program for it (device_program.py), which follows the order exactly. Version 1 has a
-default and a set of exceptions (devices.rst), in which a hole in a wildcard can't be written.
+OCI's ordered rules, and their form in cgroup version 1.
+
+OCI (config-linux.md, "Allowed Device List"): the rules are applied in order, a later one beats an
+earlier one, and what no rule names is denied. Version 2 has a BPF program for it
+(device_program.py), which follows the order exactly. Version 1 has a default and a set of
+exceptions (devices.rst), in which a hole in a wildcard can't be written.
 """
 
 from __future__ import annotations
@@ -28,8 +31,8 @@ LETTERS = {"r": READ, "w": WRITE, "m": MKNOD}
 class Rule:
     """One rule.
 
-    ``allow``: whether it allows or denies. ``kind``: "c", "b" or "a" (any: then of every number and access). ``major``,
-    ``minor``: None is any. ``access``: bits of MKNOD, READ and WRITE.
+    ``allow``: whether it allows or denies. ``kind``: "c", "b" or "a" (any: then of every number and
+    access). ``major``, ``minor``: None is any. ``access``: bits of MKNOD, READ and WRITE.
     """
 
     __slots__ = ("allow", "kind", "major", "minor", "access")
@@ -51,8 +54,8 @@ class Rule:
 def normalise(rules: Iterable[Mapping[str, Any]]) -> list[Rule]:
     """Return OCI's list as Rules: one for everything first, then each for "c" or "b".
 
-    What comes before the last rule for everything has no effect, and is left out. An access may hold an "a", which stands for
-    nothing, as with runc.
+    What comes before the last rule for everything has no effect, and is left out. An access may
+    hold an "a", which stands for nothing, as with runc.
 
     :raises InvalidInput: an unknown type, access or number.
     """
@@ -100,10 +103,13 @@ def overlap(one: Key, other: Key) -> bool:
 
 
 def exceptions(rules: Sequence[Rule]) -> tuple[bool, Table]:
-    """Return the rules as version 1 has them: ``(default: allowed or not, {(kind, major, minor): bits that are the other way})``.
+    """Return the rules as version 1 has them: ``(default, {key of a rule: bits})``.
 
-    A hole in a wildcard that lets nodes be made only ("c *:* m" but not 10:229) is left open: a node that can be neither read nor
-    written is worth nothing, and the usual defaults have just this.
+    ``default``: whether all else is allowed; the bits are the other way.
+
+    A hole in a wildcard that lets nodes be made only ("c *:* m" but not 10:229) is left open: a
+    node that can be neither read nor written is worth nothing, and the usual defaults have just
+    this.
 
     :raises Unsupported: another hole.
     """
@@ -134,7 +140,7 @@ def line(key: Key, bits: int) -> str:
 
 
 def parse_list(text: str) -> Table | None:
-    """Return devices.list as a table like that of ``exceptions``; None where everything is allowed, whatever is excepted."""
+    """Return devices.list as a table like that of ``exceptions``; None where all is allowed."""
     table: Table = {}
     for entry in text.splitlines():
         kind, numbers, access = entry.split()
@@ -148,9 +154,11 @@ def parse_list(text: str) -> Table | None:
 def set_v1(path: str, rules: Sequence[Rule]) -> None:
     """Make ``rules`` those of the v1 devices cgroup at ``path``.
 
-    A running container's list changes by the difference, so that no open(2) of an allowed device fails meanwhile.
+    A running container's list changes by the difference, so that no open(2) of an allowed device
+    fails meanwhile.
 
-    :raises OSError: the kernel refuses (a cgroup above allows less). :raises Unsupported: see ``exceptions``.
+    :raises OSError: the kernel refuses (a cgroup above allows less).
+    :raises Unsupported: see ``exceptions``.
     """
     default, wanted = exceptions(rules)
     if default:

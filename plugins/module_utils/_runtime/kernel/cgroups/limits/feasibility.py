@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def prospect(parent: str | None = None) -> translation.Place:
-    """Return the Place that a new group below ``parent`` would have, as far as it shows without making it."""
+    """Return the Place that a new group below ``parent`` would have, as far as it shows now."""
     now, top = layout.current(), directories.parent_path(parent)
     v1 = {
         name: Prospective(hierarchy.mount + top, hierarchy.mount)

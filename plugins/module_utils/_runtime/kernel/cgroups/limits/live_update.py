@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Merge a live update into linux.resources: what the record becomes, and what has to be written for it.
+"""Merge a live update into linux.resources: what the record becomes, and what has to be written.
 
-A change names only what is to be different. Some files hold two options, and some options depend on others: those that a change
-touches are written together with their companions out of the record.
+A change names only what is to be different. Some files hold two options, and some options depend on
+others: those that a change touches are written together with their companions out of the record.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-# The options of ``runc update`` and crun's: name -> section, key, kind of value ("bytes" takes units, and -1).
+# The options of ``runc update`` and crun's: name -> section, key, kind of value ("bytes" takes
+# units, and -1).
 FLAGS = {
     "memory": ("memory", "limit", "bytes"),
     "memory-swap": ("memory", "swap", "bytes"),
@@ -47,7 +48,10 @@ KEYED: dict[str, tuple[str, ...]] = {
 
 
 def from_flags(given: Mapping[str, int | str]) -> dict[str, Any]:
-    """Return the change that options ask for: ``{"memory": bytes, "cpu-share": 512, "cpuset-cpus": "0", ...}``, see ``FLAGS``."""
+    """Return the change that options ask for.
+
+    ``{"memory": bytes, "cpu-share": 512, "cpuset-cpus": "0", ...}``, see ``FLAGS``.
+    """
     change: dict[str, Any] = {}
     for name, value in given.items():
         section, key, _kind = FLAGS[name]
@@ -58,9 +62,10 @@ def from_flags(given: Mapping[str, int | str]) -> dict[str, Any]:
 def merge(
     recorded: Mapping[str, Any] | None, change: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return ``(resources, writes)``: what the record becomes, and the part of it that ``Group.apply`` has to write.
+    """Return ``(resources, writes)``: the new record, and what ``Group.apply`` has to write.
 
-    A list of devices, page sizes or interfaces is changed by its entries; device rules are the whole list.
+    A list of devices, page sizes or interfaces is changed by its entries; device rules are the
+    whole list.
 
     :param recorded, change: OCI linux.resources.
     :raises InvalidInput: a value of the wrong type.
@@ -81,7 +86,7 @@ def merge(
 
 
 def join(section: str, old: Any, new: Any) -> Any:
-    """Return ``new`` laid over ``old``: maps key by key, lists entry by entry (``KEYED``), all else as a whole."""
+    """Return ``new`` laid over ``old``: maps by key, lists of ``KEYED`` by entry."""
     if isinstance(new, dict):
         result = dict(old or {})
         result.update({key: join(key, result.get(key), value) for key, value in new.items()})
@@ -101,7 +106,8 @@ def join(section: str, old: Any, new: Any) -> Any:
 def memory(merged: dict[str, Any], asked: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the section, and its writes: a limit and that of memory and swap are one matter.
 
-    A limit taken away takes the other with it, unless that is named too: the sum has to be as large at least.
+    A limit taken away takes the other with it, unless that is named too: the sum has to be as large
+    at least.
     """
     if asked.get("limit") == -1 and not asked.get("swap"):
         merged = {key: value for key, value in merged.items() if key != "swap"}

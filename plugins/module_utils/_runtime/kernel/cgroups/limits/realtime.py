@@ -1,9 +1,11 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Real-time budgets of cgroup v1: what a group has must fit into what the group above has (sched-rt-group.rst).
+"""Real-time budgets of cgroup v1 (sched-rt-group.rst).
 
-A new group has none, so below the one that containers without a path of their own share, nothing could be given. That one gets
-what the containers in it ask for, together. Groups that somebody else made are left as they are.
+What a group has must fit into what the group above has.
+A new group has none, so below the one that containers without a path of their own share, nothing
+could be given. That one gets what the containers in it ask for, together. Groups that somebody else
+made are left as they are.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ WHOLE = 1000000  # µs, the kernel's own period
 def make_room(path: str, runtime: int, period: int | None) -> None:
     """Give the group above ``path`` what its groups have and this one is to get.
 
-    :param path: of the container's group in the cpu hierarchy. :param runtime, period: µs; period None: as it is.
+    :param path: of the container's group in the cpu hierarchy.
+    :param runtime, period: µs; period None: as it is.
     """
     above = os.path.dirname(path)
     if above.endswith(directories.SHARED) and runtime > 0:
@@ -29,7 +32,7 @@ def make_room(path: str, runtime: int, period: int | None) -> None:
 
 
 def give_back(path: str) -> None:
-    """Leave the group above ``path``, which is to be removed, no more than its other groups have."""
+    """Leave the group above ``path``, which goes, no more than its other groups have."""
     above = os.path.dirname(path)
     # The kernel counts the group for a while yet, so its own budget goes first.
     if above.endswith(directories.SHARED) and give(path, 0):
@@ -39,8 +42,8 @@ def give_back(path: str) -> None:
 def give(group: str, wanted: int) -> bool:
     """Give a group ``wanted`` µs of each ``WHOLE``; return whether the kernel takes it.
 
-    It refuses more than the whole machine has, and less than what processes use; another call may have been faster. A container's
-    own limit will say so.
+    It refuses more than the whole machine has, and less than what processes use; another call may
+    have been faster. A container's own limit will say so.
     """
     try:
         cgroup_files.write(group + PERIOD, str(WHOLE))
@@ -61,7 +64,7 @@ def share(group: str) -> int:
 
 
 def part(runtime: int | str, period: int | str) -> int:
-    """Return the part of a CPU's time in µs of each ``WHOLE``, rounded up; 0 where there is no budget."""
+    """Return a budget in µs of each ``WHOLE``, rounded up; 0 where there is none."""
     try:
         return max(-(-int(runtime) * WHOLE // int(period)), 0)
     except (ValueError, ZeroDivisionError):

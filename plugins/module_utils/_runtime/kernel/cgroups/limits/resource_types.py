@@ -1,9 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read linux.resources of a document that others wrote: names in the specification's spelling, values of its types.
+"""Check linux.resources of a document that others wrote, and bring it into one form.
 
-Names are taken whatever their case, as runc's and crun's JSON readers do and their callers rely on. Unknown ones are left out
-(config.md "Extensibility"), and so is what is null.
+It has names in the specification's spelling, and values of its types.
+Names are taken whatever their case, as runc's and crun's JSON readers do and their callers rely on.
+Unknown ones are left out (config.md "Extensibility"), and so is what is null.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
 DEVICE = {"major": "int", "minor": "int", "rate": "uint"}
 WEIGHT = {"major": "int", "minor": "int", "weight": "uint", "leafWeight": "uint"}
-# config-linux.md, "Control groups": section -> option -> type; [x] is a list of objects, "" stands for any name.
+# config-linux.md, "Control groups": section -> option -> type; [x] is a list of objects, "" stands
+# for any name.
 TYPES: dict[str, Any] = {
     "memory": {
         "limit": "int",
@@ -74,8 +76,9 @@ NEEDED: dict[str, tuple[str, ...]] = {
 NEEDED.update(
     {key: ("major", "minor", "rate") for key in TYPES["blockIO"] if key.startswith("throttle")}
 )
-# What an OCI runtime grants beside the document's own rules: making any node, and opening those of config-linux.md "Default
-# Devices", terminals, and /dev/net/tun (as runc and crun do). Type, major, minor (-1: any), access.
+# What an OCI runtime grants beside the document's own rules: making any node, and opening those of
+# config-linux.md "Default Devices", terminals, and /dev/net/tun (as runc and crun do). Type, major,
+# minor (-1: any), access.
 DEFAULT_DEVICES = (
     ("c", -1, -1, "m"),
     ("b", -1, -1, "m"),
@@ -113,7 +116,10 @@ def with_default_devices(resources: Any) -> dict[str, Any]:
 
 
 def read(value: Any, kind: Any, name: str) -> Any:
-    """Return a value of the type ``kind`` (see ``TYPES``). :param name: of the option, for a sentence. :raises InvalidInput:"""
+    """Return a value of the type ``kind`` (see ``TYPES``).
+
+    :param name: of the option, for a sentence. :raises InvalidInput:
+    """
     if isinstance(kind, list):
         return _list(value, kind[0], name)
     if isinstance(kind, dict):

@@ -37,8 +37,9 @@ SHARED = {"cpuset": "cpu", "net_cls": "network", "net_prio": "network"}
 class Place:
     """Where the settings of one group go.
 
-    ``v1``: ``{controller: Directory}``. ``unified``: Directory of version 2, or None. ``controllers``: what the unified one has.
-    ``outside``: the controllers of the whole unified tree, for the sentence of a refusal.
+    ``v1``: ``{controller: Directory}``. ``unified``: Directory of version 2, or None.
+    ``controllers``: what the unified one has. ``outside``: the controllers of the whole unified
+    tree, for the sentence of a refusal.
     """
 
     def __init__(
@@ -57,8 +58,8 @@ class Place:
 class Translation:
     """What linux.resources come to at a Place.
 
-    ``writes``: ``[(Directory, [Setting])]``, one entry for each controller. ``problems``: what this host can't enforce.
-    ``warnings``: what this host lets a container run without, as under Docker.
+    ``writes``: ``[(Directory, [Setting])]``, one entry for each controller. ``problems``: what this
+    host can't enforce. ``warnings``: what this host lets a container run without, as under Docker.
     """
 
     __slots__ = ("writes", "problems", "warnings")
@@ -89,7 +90,10 @@ def translate(resources: Mapping[str, Any], place: Place) -> Translation:
 def _translate_section(
     result: Translation, section: str, value: Any, place: Place, old: str | None, new: str | None
 ) -> None:
-    """Translate one section for its controller, which is called ``old`` in version 1 and ``new`` in version 2."""
+    """Translate one section.
+
+    :param old, new: its controller in version 1 and 2; None: it has none.
+    """
     from . import v1, v2  # here: a start without limits does without them
 
     here: Directory | None

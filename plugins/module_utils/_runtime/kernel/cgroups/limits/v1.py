@@ -1,9 +1,11 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which files of cgroup version 1 get a section of OCI linux.resources (Documentation/admin-guide/cgroup-v1/).
+"""Which files of cgroup version 1 get a section of OCI linux.resources.
 
-Each function of ``SECTIONS`` takes a section and the Directory of its controller, and returns its Settings. Amounts of 0 mean
-"not given", as in runc; -1 means "no limit". :raises InvalidInput: a value that no kernel takes.
+Source: Documentation/admin-guide/cgroup-v1/.
+Each function of ``SECTIONS`` takes a section and the Directory of its controller, and returns its
+Settings. Amounts of 0 mean "not given", as in runc; -1 means "no limit". :raises InvalidInput: a
+value that no kernel takes.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ NO_REALTIME = "this kernel has no real-time budgets (CONFIG_RT_GROUP_SCHED)"
 
 
 def memory(section: Section, here: Directory) -> list[Setting]:
-    """memory.txt: limit, reservation, swap (memory and swap together), all in bytes; swappiness, disableOOMKiller and others."""
+    """memory.txt: limit, reservation, swap (memory and swap together), in bytes; swappiness etc."""
     settings: list[Setting] = []
     if section.get("limit"):
         settings.append(Setting("memory.limit", "memory.limit_in_bytes", section["limit"]))
@@ -106,7 +108,11 @@ def cpuset(section: Section, _here: Directory) -> list[Setting]:
 
 
 def pids(section: Section, _here: Directory) -> list[Setting]:
-    """pids.txt. A limit of 0 is written as 1: with both nothing can be forked, but 0 would keep process 1 from starting."""
+    """pids.txt.
+
+    A limit of 0 is written as 1: with both nothing can be forked, but 0 would keep process 1 from
+    starting.
+    """
     limit = section.get("limit")
     if limit is None:
         return []
@@ -119,7 +125,7 @@ def first(here: Directory, *names: str) -> str:
 
 
 def block_io(section: Section, here: Directory) -> list[Setting]:
-    """blkio-controller.rst, bfq-iosched.rst: weights (10..1000, under the BFQ scheduler) and rates by device."""
+    """blkio-controller.rst, bfq-iosched.rst: weights (10..1000, of BFQ) and rates by device."""
     why = "this kernel has no I/O weights (they need the BFQ scheduler, CONFIG_BFQ_GROUP_IOSCHED)"
     settings: list[Setting] = []
     if section.get("weight"):
@@ -174,7 +180,10 @@ def weight_devices(section: Section) -> Iterator[Section]:
 
 
 def hugepages(section: Sequence[Section], here: Directory) -> list[Setting]:
-    """hugetlb.rst: bytes for each page size. Where the kernel has them (5.7), reservations get the same limit."""
+    """hugetlb.rst: bytes for each page size.
+
+    Where the kernel has them (5.7), reservations get the same limit.
+    """
     return hugepage_settings(
         section, here, "hugetlb.%s.limit_in_bytes", "hugetlb.%s.rsvd.limit_in_bytes"
     )
@@ -183,7 +192,10 @@ def hugepages(section: Sequence[Section], here: Directory) -> list[Setting]:
 def hugepage_settings(
     section: Sequence[Section], here: Directory, used: str, reserved: str
 ) -> list[Setting]:
-    """Return the Settings of hugepageLimits. :param used, reserved: names of the files, with %s for the page size."""
+    """Return the Settings of hugepageLimits.
+
+    :param used, reserved: names of the files, with %s for the page size.
+    """
     settings: list[Setting] = []
     for entry in section:
         size = entry["pageSize"]

@@ -1,9 +1,11 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which files of cgroup version 2 get a section of OCI linux.resources (Documentation/admin-guide/cgroup-v2.rst).
+"""Which files of cgroup version 2 get a section of OCI linux.resources.
 
-Each function of ``SECTIONS`` takes a section and the group's Directory, and returns its Settings. The document was written for
-version 1; the conversions are those of runc 1.3 and crun, so that a number means the same under every engine.
+Source: Documentation/admin-guide/cgroup-v2.rst.
+Each function of ``SECTIONS`` takes a section and the group's Directory, and returns its Settings.
+The document was written for version 1; the conversions are those of runc 1.3 and crun, so that a
+number means the same under every engine.
 :raises InvalidInput: a value that no kernel takes.
 """
 
@@ -63,9 +65,10 @@ def limit_text(amount: int) -> str:
 
 
 def swap_text(section: Section, here: Directory) -> str:
-    """Return the text of memory.swap.max, which counts swap alone, from OCI's sum of memory and swap.
+    """Return the text of memory.swap.max (swap alone) for OCI's sum of memory and swap.
 
-    :returns: "" where nothing is asked for. :raises InvalidInput: a sum without a limit, or below it.
+    :returns: "" where nothing is asked for.
+    :raises InvalidInput: a sum without a limit, or below it.
     """
     limit, total = section.get("limit") or 0, section.get("swap") or 0
     if total == -1 or (limit == -1 and not total):
@@ -133,7 +136,10 @@ def cpu(section: Section, here: Directory) -> list[Setting]:
 
 
 def block_io(section: Section, here: Directory) -> list[Setting]:
-    """Weights: to BFQ's file as they are, to io.weight converted, whichever of the two are there. Rates → io.max."""
+    """Weights: to BFQ's file as they are, to io.weight converted, whichever of the two are there.
+
+    Rates → io.max.
+    """
     settings: list[Setting] = []
     why = "this kernel has no I/O weights (they need the BFQ scheduler or the io.cost controller)"
     files = [name for name in ("io.bfq.weight", "io.weight") if here.has(name)] or ["io.weight"]
@@ -176,7 +182,10 @@ def hugepages(section: Sequence[Section], here: Directory) -> list[Setting]:
 
 
 def unified(section: Mapping[str, str], place: Place) -> list[Setting]:
-    """Return the raw files of ``resources.unified``: ``{file name: text}``, a line at a time, as io.max and its like want them."""
+    """Return the raw files of ``resources.unified``.
+
+    ``{file name: text}``, a line at a time, as io.max and its like want them.
+    """
     settings: list[Setting] = []
     for file, text in section.items():
         controller, dot, rest = file.partition(".")

@@ -13,16 +13,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# Errors after which a write may succeed once its companions are written: memory and memory+swap, quota and burst, weight and idle.
+# Errors after which a write may succeed once its companions are written: memory and memory+swap,
+# quota and burst, weight and idle.
 ORDER = (errno.EINVAL, errno.EBUSY)
 
 
 class Setting:
     """One text for one file.
 
-    ``key``: the option in OCI spelling ("memory.limit"). ``file``: name in the cgroup's directory, or None where this version
-    of cgroups has none. ``value``: the text. ``soft``: a container runs without it, with a warning, as with Docker.
-    ``why``: what to say when the file is missing.
+    ``key``: the option in OCI spelling ("memory.limit"). ``file``: name in the cgroup's directory,
+    or None where this version of cgroups has none. ``value``: the text. ``soft``: a container runs
+    without it, with a warning, as with Docker. ``why``: what to say when the file is missing.
     """
 
     __slots__ = ("key", "file", "value", "soft", "why")
@@ -41,10 +42,11 @@ class Setting:
 
 
 def write(here: cgroup_files.Directory, settings: Sequence[Setting]) -> None:
-    """Write ``settings`` to the directory ``here``, in the order given as far as the kernel takes it.
+    """Write ``settings`` to the directory ``here``, in their order as far as the kernel takes it.
 
-    Some pairs have no order that is always right: raising a memory limit needs memory+swap raised first, lowering it the other
-    way round. What is refused is tried again after the rest, as long as that gets anywhere.
+    Some pairs have no order that is always right: raising a memory limit needs memory+swap raised
+    first, lowering it the other way round. What is refused is tried again after the rest, as long
+    as that gets anywhere.
 
     :raises HostError: the kernel refuses a value.
     """

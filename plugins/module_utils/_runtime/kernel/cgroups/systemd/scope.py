@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A container's group as a transient scope of systemd's (``--systemd-cgroup``).
 
-A scope can't be empty: a process that does nothing holds it until the first other one is attached. The hierarchies that systemd
-leaves alone get a directory at the same place. The scope has Delegate=yes: what is below it is ours, and so are its files, as
-long as systemd's own notion of them is the same. So limits are its properties, too.
+A scope can't be empty: a process that does nothing holds it until the first other one is attached.
+The hierarchies that systemd leaves alone get a directory at the same place. The scope has
+Delegate=yes: what is below it is ours, and so are its files, as long as systemd's own notion of
+them is the same. So limits are its properties, too.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ ACCOUNTING = ("CPUAccounting", "MemoryAccounting", "TasksAccounting")
 
 
 def parse(path: str | None, ident: str) -> tuple[str, str]:
-    """Return ``(slice, unit)`` of linux.cgroupsPath, ``slice:prefix:name`` or ``slice:name``; of the id where there is none.
+    """Return ``(slice, unit)`` of linux.cgroupsPath: ``slice:prefix:name`` or ``slice:name``.
+
+    Where there is no path, the id names the unit.
 
     :raises InvalidInput: another form.
     """
@@ -94,7 +97,9 @@ def create(
 class Scope(Group):
     """A group that is a scope.
 
-    :ivar unit: the scope's name. :ivar slice: its slice's. :ivar holder: the pid of the process that holds it, 0 for none.
+    :ivar unit: the scope's name.
+    :ivar slice: its slice's.
+    :ivar holder: the pid of the process that holds it, 0 for none.
     """
 
     unit: str
@@ -196,7 +201,7 @@ class Scope(Group):
             connection.close()
 
     def _tell(self, plan: Callable[[GroupRecord], object]) -> None:
-        """Tell what will be made beside the scope, which itself ends with its holder, and that with this process."""
+        """Tell what will be made beside the scope, which itself ends with this process."""
         missing = [
             hierarchy
             for hierarchy in layout.current().hierarchies
@@ -248,7 +253,7 @@ class Scope(Group):
 
 
 def hold() -> int:
-    """Fork a child that does nothing until it is killed, or its parent ends; return its process id."""
+    """Fork a child that does nothing until it is killed or its parent ends; return its pid."""
     return fork.child(lambda: time.sleep(2**31), with_parent=True)
 
 

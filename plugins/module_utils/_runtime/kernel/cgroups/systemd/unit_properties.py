@@ -1,9 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""OCI linux.resources as properties of a systemd unit: when systemd writes its own settings again, it writes ours.
+"""OCI linux.resources as properties of a systemd unit.
 
-systemd.resource-control(5); names by version of cgroups as systemd has them on D-Bus. What systemd has no property for is in
-the files alone: it never touches those.
+When systemd writes its own settings again, it writes ours then. systemd.resource-control(5); names
+by version of cgroups as systemd has them on D-Bus. What systemd has no property for is in the files
+alone: it never touches those.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ PERIOD = 100000  # µs, the kernel's default
 def properties(resources: Mapping[str, Any], unified: bool, version: int) -> list[Property]:
     """Return the properties for ``resources``.
 
-    :param unified: the limits are in the version 2 tree. :param version: systemd's, see ``units.version``.
+    :param unified: the limits are in the version 2 tree.
+    :param version: systemd's, see ``units.version``.
     :raises InvalidInput: a value that no kernel takes.
     """
     result = memory(resources.get("memory") or {}, unified) + cpu(
@@ -96,7 +98,8 @@ def cpu(section: Mapping[str, Any], unified: bool, version: int) -> list[Propert
 def quota(amount_us: int, period: int, version: int) -> list[Property]:
     """Return the properties of a quota. :param amount_us, period: µs, 0 for none.
 
-    systemd keeps CPUQuotaPerSecUSec in whole per cents: it is rounded up, so that the file's own value stays within it.
+    systemd keeps CPUQuotaPerSecUSec in whole per cents: it is rounded up, so that the file's own
+    value stays within it.
     """
     result: list[Property] = []
     if period and version >= 242:
@@ -110,7 +113,10 @@ def quota(amount_us: int, period: int, version: int) -> list[Property]:
 
 
 def mask(text: str, key: str) -> bytes:
-    """Return a list like "0-3,6" as bytes of bits, the lowest first. :raises InvalidInput: for the option ``key``."""
+    """Return a list like "0-3,6" as bytes of bits, the lowest first.
+
+    :raises InvalidInput: for the option ``key``.
+    """
     bits = 0
     for part in filter(None, (part.strip() for part in text.split(","))):
         first, dash, last = part.partition("-")
@@ -127,7 +133,10 @@ def mask(text: str, key: str) -> bytes:
 
 
 def device_properties(rules: Sequence[Rule]) -> list[Property]:
-    """Return DevicePolicy and DeviceAllow, which replaces what the unit had. Denials within what is allowed have no form here."""
+    """Return DevicePolicy and DeviceAllow, which replaces what the unit had.
+
+    Denials within what is allowed have no form here.
+    """
     if rules[0].allow:
         return [("DeviceAllow", "a(ss)", []), ("DevicePolicy", "s", "auto")]
     _default, table = device_rules.exceptions(rules)
@@ -187,14 +196,15 @@ def number(file: str, text: str) -> int:
     return int(text)
 
 
-# ----------------------------------------------------------------------------------------------- annotations
+# -------------------------------------------------------------------------------------- annotations
 
 
 def annotated(annotations: Mapping[str, str]) -> list[Property]:
-    """Return the properties asked for by annotations ``org.systemd.property.NAME: VALUE``, VALUE in GVariant's text form.
+    """Return the properties that annotations ``org.systemd.property.NAME: VALUE`` ask for.
 
-    Known forms: 'text', true, false, a number with its type before it (uint64 5) or without (int32), and ['a', 'b'].
-    A name that ends in Sec takes seconds, and is given to systemd as NAMEUSec.
+    VALUE is in GVariant's text form: 'text', true, false, a number with its type before it
+    (uint64 5) or without (int32), or ['a', 'b']. A name that ends in Sec takes seconds, and is
+    given to systemd as NAMEUSec.
 
     :raises InvalidInput: another form.
     """

@@ -1,9 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read all that a group accounts, in the form that ``runc events --stats`` made the custom: names, units and nesting as there.
+"""Read all that a group accounts, in the form of ``runc events --stats``.
 
-Times are nanoseconds, amounts bytes. "No limit" is what the kernel shows: the largest number of 64 bits on v2, of whole pages on
-v1; 0 for processes. Of two versions of a file, the one that counts what is below the group too is read.
+Times are nanoseconds, amounts bytes. "No limit" is what the kernel shows: the largest number of 64
+bits on v2, of whole pages on v1; 0 for processes. Of two versions of a file, the one that counts
+what is below the group too is read.
 """
 
 from __future__ import annotations
@@ -59,8 +60,9 @@ def collect(group: GroupDirectories, page_sizes: Iterable[str] | None = None) ->
     ``intel_rdt`` and ``network_interfaces`` are the caller's to fill: they aren't the group's.
 
     :param page_sizes: of huge pages, by default those of this machine: "2MB".
-    :returns: ``{"cpu", "cpuset", "memory", "pids", "blkio", "hugetlb", "intel_rdt", "network_interfaces"}``; with ``"rdma"``
-        where there is such hardware, and a ``"psi"`` in the parts that have one.
+    :returns: ``{"cpu", "cpuset", "memory", "pids", "blkio", "hugetlb", "intel_rdt",
+        "network_interfaces"}``; with ``"rdma"`` where there is such hardware, and a ``"psi"`` in
+        the parts that have one.
     """
     v1, unified = group.v1, group.unified
     pressure = counters.pressure(unified, cgroup_files.read_or)
@@ -96,7 +98,7 @@ def value(path: str, default: int = 0) -> int:
     return UNLIMITED if text == "max" else int(text) if text.lstrip("-").isdigit() else default
 
 
-# ------------------------------------------------------------------------------------------------------------ CPU
+# ---------------------------------------------------------------------------------------------- CPU
 
 
 def cpu_v1(v1: Mapping[str, str]) -> dict[str, Any]:
@@ -159,7 +161,7 @@ def listed(text: str) -> list[int]:
     return found
 
 
-# --------------------------------------------------------------------------------------------------------- memory
+# ------------------------------------------------------------------------------------------- memory
 
 
 def memory_v1(path: str) -> dict[str, Any]:
@@ -182,7 +184,10 @@ def memory_v1(path: str) -> dict[str, Any]:
 
 
 def memory_v2(path: str | None) -> dict[str, Any]:
-    """Return the figures as version 1 has them: ``swap`` is memory and swap together, as on v1; of kernel memory there is only the usage."""
+    """Return the figures as version 1 has them.
+
+    ``swap`` is memory and swap together, as on v1; of kernel memory there is only the usage.
+    """
     raw, events = (
         cgroup_files.keyed(cgroup_files.read_or(f"{path}/memory.{name}"))
         for name in ("stat", "events")
@@ -215,11 +220,11 @@ def memory_v2(path: str | None) -> dict[str, Any]:
     }
 
 
-# ------------------------------------------------------------------------------------------------------ devices, I/O
+# ------------------------------------------------------------------------------------- devices, I/O
 
 
 def blkio_v1(path: str) -> dict[str, Any]:
-    """Read the BFQ scheduler's files where they say anything, else those of the throttling, which count every request."""
+    """Read the BFQ scheduler's files, or those of the throttling, which count every request."""
     result = {}
     for name, file in BLKIO_V1.items():
         for file_name in (
@@ -236,7 +241,7 @@ def blkio_v1(path: str) -> dict[str, Any]:
 
 
 def entries_of(text: str) -> list[dict[str, Any]]:
-    """Return the entries of lines like "8:0 Read 4096" or "8:0 17"; lines without a device are totals, and left out."""
+    """Return the entries of lines like "8:0 Read 4096" or "8:0 17", without the totals."""
     found: list[dict[str, Any]] = []
     for words in (line.split() for line in text.splitlines()):
         if len(words) in (2, 3) and ":" in words[0]:
@@ -271,7 +276,7 @@ def blkio_v2(path: str | None) -> dict[str, Any]:
 
 
 def huge_page_sizes() -> list[str]:
-    """Return the names of this machine's huge page sizes in the hugetlb controller's files: "2MB"."""
+    """Return this machine's huge page sizes as the hugetlb controller's files name them: "2MB"."""
     try:
         names = os.listdir("/sys/kernel/mm/hugepages")
     except OSError:
@@ -288,7 +293,8 @@ def huge_page_sizes() -> list[str]:
 def hugetlb(old: str | None, unified: str | None, sizes: Iterable[str]) -> dict[str, Any]:
     """Return reservations where the kernel accounts them (5.7), else what is in use.
 
-    :param old: the group's directory of version 1's controller, or None. :param unified: of version 2, or None.
+    :param old: the group's directory of version 1's controller, or None.
+    :param unified: of version 2, or None.
     """
     result = {}
     for size in sizes:
@@ -315,7 +321,7 @@ def hugetlb(old: str | None, unified: str | None, sizes: Iterable[str]) -> dict[
 
 
 def devices_of(text: str) -> dict[str, dict[str, int]]:
-    """Return rdma.current, "mlx4_0 hca_handle=2 hca_object=2000", as ``{"mlx4_0": {"hca_handle": 2, "hca_object": 2000}}``."""
+    """Return rdma.current, "mlx4_0 hca_handle=2", as ``{"mlx4_0": {"hca_handle": 2}}``."""
     return {
         words[0]: {
             key: int(number)

@@ -1,9 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read what a group's processes use: memory, CPU time, processes, I/O, and how long they waited for these (pressure).
+"""Read what a group's processes use: memory, CPU time, processes, I/O, and the pressure on these.
 
-A part whose controller is not here is left out, and so is a value that the kernel doesn't give. Nothing that costs more than what
-is asked for is read: of memory.stat, the longest file, only the lines wanted are looked at.
+A part whose controller is not here is left out, and so is a value that the kernel doesn't give.
+Nothing that costs more than what is asked for is read: of memory.stat, the longest file, only the
+lines wanted are looked at.
 """
 
 from __future__ import annotations
@@ -75,14 +76,19 @@ def collect(
 ) -> Figures:
     """Return all figures of a group.
 
-    :param v1: ``{controller: directory}``. :param unified: its directory in the version 2 tree, or None.
+    :param v1: ``{controller: directory}``.
+    :param unified: its directory in the version 2 tree, or None.
     :param read: returns a file's text; "", or its second argument, for one that isn't there.
-    :returns: ``{"memory": {"usage", "working_set", "limit", "swap", "anon", "file"}`` bytes; ``working_set`` is usage without
-        the inactive page cache, which is what ``docker stats`` shows; ``limit`` None is none;
-        ``"cpu": {"total", "user", "system"`` nanoseconds, ``"periods", "throttled_periods"`` counts, ``"throttled"`` nanoseconds};
-        ``"pids": {"current", "limit"}``;
-        ``"io": {"read_bytes", "write_bytes", "reads", "writes"}``, of block devices;
-        ``"pressure": {"cpu" | "memory" | "io": {"some" | "full": {"avg10", "avg60", "avg300"`` percent, ``"total"`` µs}}}}``.
+    :returns: the parts
+        ``memory``: ``usage``, ``working_set``, ``limit`` (None is none), ``swap``, ``anon``,
+        ``file``, in bytes; ``working_set`` is usage without the inactive page cache, which is what
+        ``docker stats`` shows;
+        ``cpu``: ``total``, ``user``, ``system``, ``throttled``, in nanoseconds, ``periods`` and
+        ``throttled_periods``;
+        ``pids``: ``current``, ``limit``;
+        ``io``: ``read_bytes``, ``write_bytes``, ``reads``, ``writes``, of block devices;
+        ``pressure``: of ``cpu``, ``memory`` and ``io`` each, ``some`` and ``full``: ``avg10``,
+        ``avg60``, ``avg300`` in per cent, ``total`` in µs.
     """
     result: Figures = {
         "memory": memory_v1(v1["memory"], read) if "memory" in v1 else memory_v2(unified, read),
@@ -100,7 +106,10 @@ def found(figures: Part) -> dict[str, int]:
 
 
 def value_of(text: str, key: str) -> int | None:
-    """Return the number in the line ``key 123`` of ``text``, which begins with a line break; None where there is none."""
+    """Return the number in the line ``key 123`` of ``text``, None where there is no such line.
+
+    ``text`` begins with a line break.
+    """
     at = text.find(f"\n{key} ")
     if at < 0:
         return None
@@ -215,7 +224,10 @@ def io_v2(path: str | None, read: Read) -> dict[str, int]:
 
 
 def pressure(path: str | None, read: Read) -> dict[str, dict[str, dict[str, float]]]:
-    """Return the pressure figures (psi.rst). With ``psi=0`` the kernel's files open and can't be read: left out."""
+    """Return the pressure figures (psi.rst).
+
+    With ``psi=0`` the kernel's files open and can't be read: left out.
+    """
     result = {}
     for resource in ("cpu", "memory", "io") if path else ():
         lines = {}

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Wait until memory runs out in a group, or the group is gone.
 
-Version 1 by an event descriptor (memory.txt, "OOM Control"), version 2 by inotify(7) on memory.events (cgroup-v2.rst).
+Version 1 by an event descriptor (memory.txt, "OOM Control"), version 2 by inotify(7) on
+memory.events (cgroup-v2.rst).
 """
 
 from __future__ import annotations
@@ -38,7 +39,10 @@ def watch(group: GroupDirectories) -> Watch:
 
 
 class Watch:
-    """``fileno()`` becomes readable when something happened (poll(2)); then ``read()`` tells what. ``close`` it."""
+    """``fileno()`` becomes readable when something happened (poll(2)); then ``read()`` tells what.
+
+    ``close`` it.
+    """
 
     def __init__(self, fd: int, path: str) -> None:
         self.fd = fd
@@ -60,7 +64,10 @@ class Watch:
 
 
 class OldWatch(Watch):
-    """Version 1: the descriptor counts how often the limit was hit with nothing left to reclaim. A removal counts as one, too."""
+    """Version 1: the descriptor counts how often the limit was hit with nothing left to reclaim.
+
+    A removal counts as one, too.
+    """
 
     def __init__(self, path: str) -> None:
         super().__init__(syscalls.eventfd(), path)
@@ -85,7 +92,9 @@ class OldWatch(Watch):
 
 
 class NewWatch(Watch):
-    """Version 2: memory.events changes for other reasons, too (the limit was reached, say); only ``oom_kill`` counts."""
+    """Version 2: memory.events changes for other reasons, too (the limit was reached, say); only
+    ``oom_kill`` counts.
+    """
 
     def __init__(self, path: str) -> None:
         super().__init__(syscalls.inotify_init(), path)

@@ -91,7 +91,8 @@ def _subject(container: Container) -> save.Subject:
 def _add_transfer(
     call: Call, program: Criu, options: dict[str, Any]
 ) -> dict[str, Callable[..., None]]:
-    """Add how the pages are saved (``--page-server``, ``--pre-dump``, ``--lazy-pages``) to CRIU's options.
+    """Add how the pages are saved (``--page-server``, ``--pre-dump``, ``--lazy-pages``) to CRIU's
+    options.
 
     :returns: what is called at CRIU's notices.
     :raises InvalidInput: a value is none. :raises Unsupported: the kernel can't do it.
@@ -129,7 +130,10 @@ def _page_server(text: str) -> dict[str, Any]:
 
 
 def _status(fd: int) -> Callable[..., None]:
-    """Return what tells the caller, by a byte, that pages can be fetched. :raises InvalidInput: nothing can be written there."""
+    """Return what tells the caller, by a byte, that pages can be fetched.
+
+    :raises InvalidInput: nothing can be written there.
+    """
     try:
         writable = bool(fcntl.fcntl(fd, fcntl.F_GETFL) & (os.O_WRONLY | os.O_RDWR))
     except OSError:

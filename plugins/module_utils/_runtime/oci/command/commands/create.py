@@ -36,7 +36,9 @@ def create(call: Call, log: Log) -> None:
 
 
 def log_steps(made: bundle_launch.Create, log: Log) -> None:
-    """Log the warnings of a container's making, and with ``--debug`` its steps, called as runc calls them."""
+    """Log the warnings of a container's making, and with ``--debug`` its steps, called as runc
+    calls them.
+    """
     for text in made.warnings:
         log.warning(text)
     if not log.debugging:

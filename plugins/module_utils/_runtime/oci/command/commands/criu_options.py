@@ -51,11 +51,15 @@ def program(call: Call) -> criu.Criu:
 
 
 def read(call: Call) -> dict[str, Any]:
-    """Return what CRIU is told of the options that both commands have, by its names. :raises InvalidInput:"""
+    """Return what CRIU is told of the options that both commands have, by its names.
+
+    :raises InvalidInput:
+    """
     mode = call["manage-cgroups-mode"] or ""
     if mode not in criu.MODES:
         raise InvalidInput("--manage-cgroups-mode", mode, ", ".join(filter(None, criu.MODES)))
-    # The network namespace is always empty: its links are those of whoever makes them, not the runtime's.
+    # The network namespace is always empty: its links are those of whoever makes them, not the
+    # runtime's.
     for kind in call["empty-ns"]:
         if kind not in EMPTY:
             raise InvalidInput("--empty-ns", kind, ", ".join(EMPTY))
@@ -67,7 +71,10 @@ def read(call: Call) -> dict[str, Any]:
 
 
 def directory(path: str) -> str:
-    """Make a directory of images or of work, where it is missing; return its absolute path. :raises InvalidInput:"""
+    """Make a directory of images or of work, where it is missing; return its absolute path.
+
+    :raises InvalidInput:
+    """
     try:
         os.makedirs(path, 0o700, exist_ok=True)
     except OSError as error:

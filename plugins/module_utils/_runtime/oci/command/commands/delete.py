@@ -54,7 +54,10 @@ def _delete(container: Container, force: bool, log: Log) -> None:
 
 
 def _named(call: Call, word: str) -> list[str]:
-    """Return the ids that an argument stands for. :raises InvalidInput: it is no regular expression."""
+    """Return the ids that an argument stands for.
+
+    :raises InvalidInput: it is no regular expression.
+    """
     if not call["regex"]:
         return [word]
     import re  # here: it costs a start 2 ms

@@ -133,7 +133,9 @@ def _check_status(container: Container, paused_too: bool) -> str:
 
 
 def _check_waiting(container: Container, program: Program, document: Document) -> None:
-    """:raises Conflict: the process could look into the interpreter that waits for the container's start."""
+    """:raises Conflict: the process could look into the interpreter that waits for the container's
+    start.
+    """
     if (
         container.waits()
         and program.may_trace()
@@ -149,7 +151,10 @@ def _check_waiting(container: Container, program: Program, document: Document) -
 def _log_steps(
     started: join.Process, container: Container, program: Program, word: str, log: Log
 ) -> None:
-    """Log the warnings, and with ``--debug`` the steps, called as runc calls them. :param word: the program's name."""
+    """Log the warnings, and with ``--debug`` the steps, called as runc calls them.
+
+    :param word: the program's name.
+    """
     for text in started.warnings:
         log.warning(text)
     if program.scheduling.initial:
@@ -164,7 +169,8 @@ def _log_steps(
 
 
 def wanted(base: dict[str, Any], call: Call) -> dict[str, Any]:
-    """Return OCI ``process`` of the call: from its file, or the container's (``base``) with what the options change.
+    """Return OCI ``process`` of the call: from its file, or the container's (``base``) with what
+    the options change.
 
     :raises InvalidInput: there is no program, or an option's value is none.
     """
@@ -250,7 +256,10 @@ def _with_capabilities(sets: dict[str, Any], names: list[str]) -> dict[str, Any]
 
 
 def _number(option: str, text: str) -> int:
-    """Return a user's or group's id. The highest number means none to the kernel. :raises InvalidInput:"""
+    """Return a user's or group's id. The highest number means none to the kernel.
+
+    :raises InvalidInput:
+    """
     if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) < 2**32 - 1):
         raise InvalidInput(
             option,
@@ -262,7 +271,8 @@ def _number(option: str, text: str) -> int:
 
 
 def sub_cgroups(given: list[str]) -> str | dict[str, str] | None:
-    """Return the values of ``--cgroup [CONTROLLER:]PATH`` as cgroups.Group.attach takes them; None for none.
+    """Return the values of ``--cgroup [CONTROLLER:]PATH`` as cgroups.Group.attach takes them; None
+    for none.
 
     :raises InvalidInput: one of several has no controller.
     """

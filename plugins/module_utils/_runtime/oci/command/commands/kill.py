@@ -46,7 +46,10 @@ def kill(call: Call, _log: Log) -> None:
 
 
 def signal_number(text: str) -> int:
-    """Return the number of a signal by its name or number; 0, which only asks, for "0". :raises InvalidInput:"""
+    """Return the number of a signal by its name or number; 0, which only asks, for "0".
+
+    :raises InvalidInput:
+    """
     number = 0 if text == "0" else signal_names.number(text)
     if number is None:
         raise InvalidInput(

@@ -48,7 +48,9 @@ def start(call: Call, log: Log) -> None:
 
 
 def notify_relay(container: Container) -> Relay | None:
-    """Return what listens for the program's word that it is ready; None where nobody waits for that (NOTIFY_SOCKET)."""
+    """Return what listens for the program's word that it is ready; None where nobody waits for that
+    (NOTIFY_SOCKET).
+    """
     if not os.environ.get("NOTIFY_SOCKET"):
         return None
     from ...features import sd_notify  # here: few callers have such a socket
@@ -65,7 +67,10 @@ def wait_until_ready(relay: Relay | None, container: Container) -> None:
 
 
 def run_poststart(container: Container, config: dict[str, Any], log: Log) -> None:
-    """Run the poststart hooks. :raises ContainerFailed: one fails; the container is removed then."""
+    """Run the poststart hooks.
+
+    :raises ContainerFailed: one fails; the container is removed then.
+    """
     if not (config.get("hooks") or {}).get("poststart"):
         return
     from ...features import hooks  # here: few documents have hooks

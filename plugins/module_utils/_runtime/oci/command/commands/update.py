@@ -11,7 +11,9 @@ from ....errors import EngineError, InvalidInput, Unsupported
 from ....kernel import cgroups
 from ....kernel.cgroups.limits import live_update
 from ....kernel.processes import procfs
-from ....untrusted import files, json_bounds  # noqa: F401 # pylint: disable=unused-import # what jsontext.read takes, for the bundle
+
+# What json_text.read loads, for the archive of modules.
+from ....untrusted import files, json_bounds  # noqa: F401 # pylint: disable=unused-import
 from ...spec import schema
 from ..arguments import Command
 from ..states import open_in
@@ -72,7 +74,10 @@ def update(call: Call, _log: Log) -> None:
 def _change_class(
     container: Container, entry: dict[str, Any] | None, schemas: dict[str, str]
 ) -> dict[str, Any]:
-    """Write the schemas; return linux.intelRdt as it is then. :raises Unsupported: there is no resctrl here."""
+    """Write the schemas; return linux.intelRdt as it is then.
+
+    :raises Unsupported: there is no resctrl here.
+    """
     from ...features import resctrl  # here: few machines have it
 
     root = resctrl.place()
@@ -121,7 +126,10 @@ def _input() -> bytes:
 
 
 def value(name: str, kind: str, text: str) -> int | str:
-    """Return the value of one option. :param kind: as in ``live_update.FLAGS``. :raises InvalidInput:"""
+    """Return the value of one option.
+
+    :param kind: as in ``live_update.FLAGS``. :raises InvalidInput:
+    """
     if kind == "text":
         return text
     if kind == "bytes":

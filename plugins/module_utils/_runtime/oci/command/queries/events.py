@@ -1,6 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``events``: print what a container uses, every few seconds, and that it ran out of memory, as lines of JSON in runc's form."""
+"""``events``: print what a container uses, every few seconds, and that it ran out of memory, as
+lines of JSON in runc's form.
+"""
 
 from __future__ import annotations
 
@@ -96,7 +98,9 @@ def figures(group: Group, pid: int) -> dict[str, Any]:
 
 
 def interfaces(pid: int) -> list[dict[str, Any]]:
-    """Return the figures of a process's links but loopback: /proc/PID/net/dev (proc_pid_net(5)) by runc's names."""
+    """Return the figures of a process's links but loopback: /proc/PID/net/dev (proc_pid_net(5)) by
+    runc's names.
+    """
     try:
         lines = procfs.read(f"/proc/{pid}/net/dev").splitlines()[2:]
     except OSError:

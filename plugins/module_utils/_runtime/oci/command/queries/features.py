@@ -1,6 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``features``: print what this runtime can do (runtime-spec features.md), whatever this host's kernel lacks."""
+"""``features``: print what this runtime can do (runtime-spec features.md), whatever this host's
+kernel lacks.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,8 @@ if TYPE_CHECKING:
 
 COMMAND = Command("print what this runtime can do", "", 0, 0)
 
-# Annotations of a config.json that change what is done; one that ends with a dot stands for all that begin so.
+# Annotations of a config.json that change what is done; one that ends with a dot stands for all
+# that begin so.
 ANNOTATIONS = (
     "org.systemd.property.",
     save.CONFIG,

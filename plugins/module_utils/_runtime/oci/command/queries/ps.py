@@ -41,7 +41,10 @@ def ps(call: Call, _log: Log) -> None:
 
 
 def _output_of_ps(options: list[str]) -> str:
-    """Return what the host's own ps(1) prints. :raises HostError: it is not there, or refuses the options."""
+    """Return what the host's own ps(1) prints.
+
+    :raises HostError: it is not there, or refuses the options.
+    """
     import subprocess  # here: with --format json it is not needed
 
     try:

@@ -54,7 +54,8 @@ def spec(call: Call, _log: Log) -> None:
 def template(rootless: bool = False) -> dict[str, Any]:
     """Return the document.
 
-    :param rootless: with a user namespace in which this user is root, and nothing that a user who is not root may not do.
+    :param rootless: with a user namespace in which this user is root, and nothing that a user who
+        is not root may not do.
     """
     document: dict[str, Any] = {
         "ociVersion": VERSION,

@@ -93,32 +93,24 @@ def save(
     :param notices: see ``Criu.ask``.
     :raises HostError: CRIU could not do it; the container runs on then.
     """
-    wanted = dict(
-        options,
-        pid=subject.pid,
-        log_level=criu.LOG_LEVEL,
-        log_file=LOG,
-        notify_scripts=True,
-        orphan_pts_master=True,
-        config_file=config_file(subject.document),
-    )
     external = [
         _namespace(kind, subject) for kind in EXTERNAL if subject.document.namespaces.get(kind)
     ]
     if not pre:
-        mounted, files = _mounts(subject), _files(subject)
-        external += [f"mnt[{point}]:{key}" for point, key in mounted]
-        external += [key for key, _number in files]
-        write(images, STREAMS, subject.streams)
-        names = list(dict.fromkeys(key for _point, key in mounted))
-        write(images, RECORD, {"mounts": names, "files": files})
-    freezer = subject.group.v1.get("freezer") or subject.group.unified
+        external += _note_what_is_outside(subject, images)
     paused = subject.group.frozen()
     with Directories(images, work) as places:
-        wanted.update(
-            places.options,
+        wanted = dict(
+            options,
+            **places.options,
+            pid=subject.pid,
+            log_level=criu.LOG_LEVEL,
+            log_file=LOG,
+            notify_scripts=True,
+            orphan_pts_master=True,
+            config_file=config_file(subject.document),
             external=external,
-            freeze_cgroup=freezer,
+            freeze_cgroup=subject.group.v1.get("freezer") or subject.group.unified,
             manage_cgroups=True,
             empty_ns=c.CLONE_NEWNET,
         )
@@ -130,12 +122,20 @@ def save(
             program.ask("PRE_DUMP" if pre else "DUMP", wanted, notices)
             paused = paused and bool(wanted.get("leave_running"))
         except criu.Refused as error:
-            raise told(
-                f"container {subject.ident} can't be checkpointed", error, work or images, LOG
-            ) from None
+            what = f"container {subject.ident} can't be checkpointed"
+            raise told(what, error, work or images, LOG) from None
         finally:
             if paused:
                 subject.group.freeze()
+
+
+def _note_what_is_outside(subject: Subject, images: str) -> list[str]:
+    """Write what the container uses of the host for the restore; return it in CRIU's words."""
+    mounted, files = _mounts(subject), _files(subject)
+    names = list(dict.fromkeys(key for _point, key in mounted))
+    write(images, STREAMS, subject.streams)
+    write(images, RECORD, {"mounts": names, "files": files})
+    return [f"mnt[{point}]:{key}" for point, key in mounted] + [key for key, _number in files]
 
 
 def told(what: str, error: criu.Refused, directory: str, log: str) -> HostError:

@@ -51,6 +51,12 @@ def memory(section: Section, here: Directory) -> list[Setting]:
     disable = section.get("disableOOMKiller")
     if disable is not None and ("oom_kill_disable 1" in here.read("memory.oom_control")) != disable:
         settings.append(Setting("memory.disableOOMKiller", "memory.oom_control", int(disable)))
+    return settings + kernel_memory(section) + use_hierarchy(section, here)
+
+
+def kernel_memory(section: Section) -> list[Setting]:
+    """memory.txt §2.7: limits of their own, as far as kernels have them."""
+    settings: list[Setting] = []
     if section.get("kernel", 0) > 0:
         settings.append(Setting("memory.kernel", None, "", soft=True, why=KERNEL_MEMORY))
     if section.get("kernelTCP"):
@@ -63,18 +69,23 @@ def memory(section: Section, here: Directory) -> list[Setting]:
                 why=KERNEL_TCP,
             )
         )
-    hierarchy, now = section.get("useHierarchy"), here.read("memory.use_hierarchy")
-    if hierarchy is not None and now and now != str(int(hierarchy)):
-        settings.append(
-            Setting(
-                "memory.useHierarchy",
-                "memory.use_hierarchy" if hierarchy else None,
-                1,
-                soft=not hierarchy,
-                why=HIERARCHY,
-            )
-        )
     return settings
+
+
+def use_hierarchy(section: Section, here: Directory) -> list[Setting]:
+    """memory.txt §6: whether a group counts what is below it."""
+    hierarchy, now = section.get("useHierarchy"), here.read("memory.use_hierarchy")
+    if hierarchy is None or not now or now == str(int(hierarchy)):
+        return []
+    return [
+        Setting(
+            "memory.useHierarchy",
+            "memory.use_hierarchy" if hierarchy else None,
+            1,
+            soft=not hierarchy,
+            why=HIERARCHY,
+        )
+    ]
 
 
 def cpu(section: Section, here: Directory) -> list[Setting]:
@@ -142,16 +153,18 @@ def block_io(section: Section, here: Directory) -> list[Setting]:
             Setting("blockIO.leafWeight", "blkio.leaf_weight", section["leafWeight"], why=NO_LEAF)
         )
     for device in weight_devices(section):
-        text = "%d:%d %%d" % (device["major"], device["minor"])
+        place = numbers(device)
         if device.get("weight"):
             file = first(here, "blkio.bfq.weight_device", "blkio.weight_device")
-            settings.append(Setting("blockIO.weightDevice", file, text % device["weight"], why=why))
+            settings.append(
+                Setting("blockIO.weightDevice", file, f"{place} {device['weight']}", why=why)
+            )
         if device.get("leafWeight"):
             settings.append(
                 Setting(
                     "blockIO.weightDevice",
                     "blkio.leaf_weight_device",
-                    text % device["leafWeight"],
+                    f"{place} {device['leafWeight']}",
                     why=NO_LEAF,
                 )
             )
@@ -162,9 +175,14 @@ def block_io(section: Section, here: Directory) -> list[Setting]:
         ("throttleWriteIOPSDevice", "write_iops"),
     ):
         for device in section.get(key) or ():
-            text = "%d:%d %d" % (device["major"], device["minor"], device["rate"])
+            text = f"{numbers(device)} {device['rate']}"
             settings.append(Setting("blockIO." + key, f"blkio.throttle.{file}_device", text))
     return settings
+
+
+def numbers(device: Section) -> str:
+    """Return a device's numbers as cgroup files have them: "8:0"."""
+    return f"{device['major']}:{device['minor']}"
 
 
 def weight_devices(section: Section) -> Iterator[Section]:
@@ -172,9 +190,7 @@ def weight_devices(section: Section) -> Iterator[Section]:
     for device in section.get("weightDevice") or ():
         if device.get("weight") is None and device.get("leafWeight") is None:
             raise InvalidInput(
-                "blockIO.weightDevice",
-                "%d:%d" % (device["major"], device["minor"]),
-                "an entry with weight, leafWeight or both",
+                "blockIO.weightDevice", numbers(device), "an entry with weight, leafWeight or both"
             )
         yield device
 
@@ -219,9 +235,7 @@ def net_prio(section: Section, _here: Directory) -> list[Setting]:
     """net_prio.rst: socket priority by interface."""
     entries = section.get("priorities") or ()
     return [
-        Setting(
-            "network.priorities", "net_prio.ifpriomap", "%s %d" % (entry["name"], entry["priority"])
-        )
+        Setting("network.priorities", "net_prio.ifpriomap", f"{entry['name']} {entry['priority']}")
         for entry in entries
     ]
 
@@ -231,9 +245,7 @@ def rdma(section: Section, _here: Directory) -> list[Setting]:
     settings: list[Setting] = []
     for device, limits in section.items():
         names = (("hcaHandles", "hca_handle"), ("hcaObjects", "hca_object"))
-        parts = [
-            "%s=%d" % (name, limits[key]) for key, name in names if limits.get(key) is not None
-        ]
+        parts = [f"{name}={limits[key]}" for key, name in names if limits.get(key) is not None]
         if not parts:
             raise InvalidInput("rdma." + device, None, "hcaHandles, hcaObjects or both")
         settings.append(Setting("rdma", "rdma.max", f"{device} {' '.join(parts)}"))

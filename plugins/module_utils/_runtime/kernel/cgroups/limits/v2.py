@@ -147,12 +147,12 @@ def block_io(section: Section, here: Directory) -> list[Setting]:
         for file in files:
             settings.append(
                 Setting(
-                    "blockIO.weight", file, "default %d" % scaled(file, section["weight"]), why=why
+                    "blockIO.weight", file, f"default {scaled(file, section['weight'])}", why=why
                 )
             )
     for device in v1.weight_devices(section):
         for file in files if device.get("weight") else ():
-            text = "%d:%d %d" % (device["major"], device["minor"], scaled(file, device["weight"]))
+            text = f"{v1.numbers(device)} {scaled(file, device['weight'])}"
             settings.append(Setting("blockIO.weightDevice", file, text, why=why))
     if section.get("leafWeight") or any(
         device.get("leafWeight") for device in section.get("weightDevice") or ()
@@ -167,7 +167,7 @@ def block_io(section: Section, here: Directory) -> list[Setting]:
         ("throttleWriteIOPSDevice", "wiops"),
     ):
         for device in section.get(key) or ():
-            text = "%d:%d %s=%s" % (device["major"], device["minor"], word, device["rate"] or "max")
+            text = f"{v1.numbers(device)} {word}={device['rate'] or 'max'}"
             settings.append(Setting("blockIO." + key, "io.max", text))
     return settings
 

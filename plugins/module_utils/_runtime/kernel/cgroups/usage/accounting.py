@@ -156,7 +156,7 @@ def listed(text: str) -> list[int]:
     """Return [0, 1, 2, 5] for "0-2,5"."""
     found: list[int] = []
     for part in filter(None, text.split(",")):
-        first, dummy, last = part.partition("-")
+        first, _dash, last = part.partition("-")
         found += range(int(first), int(last or first) + 1)
     return found
 
@@ -260,8 +260,8 @@ def entries_of(text: str) -> list[dict[str, Any]]:
 def blkio_v2(path: str | None) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for words in (line.split() for line in cgroup_files.read_or(f"{path}/io.stat").splitlines()):
-        major, dummy, minor = words[0].partition(":")
-        for name, dummy, number in (word.partition("=") for word in words[1:]):
+        major, _colon, minor = words[0].partition(":")
+        for name, _equals, number in (word.partition("=") for word in words[1:]):
             if name in BLKIO_V2 and minor.isdigit():
                 key, operation = BLKIO_V2[name]
                 result.setdefault(key, []).append(
@@ -325,7 +325,7 @@ def devices_of(text: str) -> dict[str, dict[str, int]]:
     return {
         words[0]: {
             key: int(number)
-            for key, dummy, number in (word.partition("=") for word in words[1:])
+            for key, _equals, number in (word.partition("=") for word in words[1:])
             if number.isdigit()
         }
         for words in (line.split() for line in text.splitlines())

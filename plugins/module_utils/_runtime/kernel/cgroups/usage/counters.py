@@ -217,7 +217,7 @@ def io_v2(path: str | None, read: Read) -> dict[str, int]:
     names = {"rbytes": "read_bytes", "wbytes": "write_bytes", "rios": "reads", "wios": "writes"}
     figures = dict.fromkeys(names.values(), 0)
     for word in text.split():
-        key, dummy, value = word.partition("=")
+        key, _equals, value = word.partition("=")
         if key in names:
             figures[names[key]] += int(value)
     return figures
@@ -234,7 +234,7 @@ def pressure(path: str | None, read: Read) -> dict[str, dict[str, dict[str, floa
         for fields in (entry.split() for entry in read(f"{path}/{resource}.pressure").splitlines()):
             lines[fields[0]] = {
                 key: int(value) if key == "total" else float(value)
-                for key, dummy, value in (word.partition("=") for word in fields[1:])
+                for key, _equals, value in (word.partition("=") for word in fields[1:])
             }
         if lines:
             result[resource] = lines

@@ -4,8 +4,8 @@
 
 The chapters, lowest first: ``options``, ``records``, ``spec``, ``client``, ``view``, ``access``,
 ``lifecycle``, ``monitor``; ``task`` is what the modules call. The names below are for other nouns,
-the command line and ``host``, which also use a chapter where a command is about that alone. They are
-looked up when first used: the monitors import files of this package and must stay small.
+the command line and ``host``, which also use a chapter where a command is about that alone. They
+are looked up when first used: the monitors import files of this package and must stay small.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the modules ``container``, ``container_info``, ``container_exec``, ``container_export`` and ``container_checkpoint`` do."""
+"""What the modules ``container``, ``container_info``, ``container_exec``, ``container_export`` and
+``container_checkpoint`` do.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def container(engine: Engine, params: dict[str, Any]) -> Plan | dict[str, Any]:
-    """The plan for one container, or for a list (``containers``) the result of carrying it out."""
+    """Plan one container; of a list (``containers``) return the result of carrying it out."""
     if params.get("containers") is not None:
         options.check_alone(params)
         return batch.run(engine, params["containers"], params.get("parallel"))
@@ -36,10 +38,12 @@ def container(engine: Engine, params: dict[str, Any]) -> Plan | dict[str, Any]:
 
 
 def container_info(engine: Engine, params: dict[str, Any]) -> dict[str, Any]:
-    """``exists``, ``container`` for one name; ``containers`` for several names or for what ``filters`` select.
+    """Return ``exists``, ``container`` for one name, and ``containers`` for several names or for
+    what ``filters`` select.
 
-    Names are names, ids or beginnings of ids; one that does not exist is left out. With ``stats``, each has ``Stats``: what it uses
-    now, None when it does not run. With ``changes``, each has ``Changes``.
+    Names are names, ids or beginnings of ids; one that does not exist is left out. With ``stats``,
+    each has ``Stats``: what it uses now, None when it does not run. With ``changes``, each has
+    ``Changes``.
     """
     if params.get("name") is not None:
         names = params["name"] if isinstance(params["name"], list) else [params["name"]]
@@ -66,7 +70,7 @@ def container_info(engine: Engine, params: dict[str, Any]) -> dict[str, Any]:
 
 
 def container_export(engine: Engine, params: dict[str, Any]) -> Plan:
-    """The module ``container_export``: a plan."""
+    """Plan an archive of a container's files."""
     return changes.plan_export(
         engine,
         catalog.find(engine, params["name"]),
@@ -83,9 +87,11 @@ def _find(engine: Engine, name: str) -> Record | None:
 
 
 def container_exec(engine: Engine, params: dict[str, Any]) -> dict[str, Any]:
-    """Run a command in a running container: ``rc``, ``stdout``, ``stderr``, or ``pid`` (on the host) for one that is not waited for.
+    """Run a command in a running container; returns ``rc``, ``stdout``, ``stderr``, or ``pid`` (the
+    host's) of one that is not waited for.
 
-    A command that ends with an error is a result; only a container that can't run it is a failure. Check mode runs nothing.
+    A command that ends with an error is a result; only a container that can't run it is a failure.
+    Check mode runs nothing.
     """
     record = catalog.find(engine, params["container"])
     words = _words(params)
@@ -103,7 +109,9 @@ def container_exec(engine: Engine, params: dict[str, Any]) -> dict[str, Any]:
     if chdir is not None and not chdir.startswith("/"):
         raise InvalidInput("chdir", chdir, "an absolute path")
     done = {"changed": True, "actions": [f"run {shlex.join(words)} in container {record['name']}"]}
-    if engine.check:  # the exit code of a success: what follows in a playbook, and Ansible itself, takes any other for a failure
+    if engine.check:
+        # The exit code of a success: what follows in a playbook, and Ansible itself, takes any other
+        # for a failure.
         return (
             done
             if params.get("detach")
@@ -131,7 +139,7 @@ def container_exec(engine: Engine, params: dict[str, Any]) -> dict[str, Any]:
 
 
 def container_checkpoint(engine: Engine, params: dict[str, Any]) -> Plan:
-    """The plan for one checkpoint of a container: there, gone, or what the container goes on from."""
+    """Plan one checkpoint of a container: there, gone, or what the container goes on from."""
     name, directory = checkpoints.check_name(params["checkpoint"]), params.get("checkpoint_dir")
     record = catalog.find(engine, params["container"])
     plan = Plan(

@@ -1,9 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whoever waits for a container that goes at its end (``run --rm``) removes it himself, when he has read all that it wrote.
+"""``run --rm``: who removes a container at its end.
 
-He has its file locked until then. When he is killed the kernel takes the lock from him, and the monitor's command removes it (fcntl(2), F_SETLK:
-no process that was forked from him has the lock).
+A caller that waits for the end removes the container itself, when it has read all output. It holds
+a lock on a file until then. When the caller is killed the kernel drops the lock, and the monitor's
+command removes the container (fcntl(2), F_SETLK: no process that the caller forked has the lock).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ FILE = "attended"  # in the container's directory
 
 @contextlib.contextmanager
 def by_caller(paths: Paths, ident: str) -> Iterator[None]:
-    """In the block the container's removal is the caller's."""
+    """In the block, the container's removal is the caller's."""
     fd = os.open(
         os.path.join(paths.container(ident), FILE), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
     )
@@ -37,7 +38,10 @@ def by_caller(paths: Paths, ident: str) -> Iterator[None]:
 
 
 def remove(paths: Paths, ident: str, command: list[str]) -> None:
-    """Have it removed when nobody attends to it, unless it is gone by then. :param command: argv of the host's ``pycontainer``."""
+    """Have a container removed when nobody attends to it, unless it is gone by then.
+
+    :param command: argv of the host's ``pycontainer``.
+    """
     directory = paths.container(ident)
 
     def left() -> bool:

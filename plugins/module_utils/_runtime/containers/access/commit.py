@@ -1,8 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An image of a container: what it has changed is a layer over its image's, what it was told to run is the configuration.
+"""``commit``: make an image of a container. What it has changed becomes a layer over its image's;
+what it was told to run becomes the configuration.
 
-An image that says the same already, but for the time when it was made, is taken as it is: so a second commit changes nothing.
+An image that says the same already, but for the time when it was made, is taken as it is: a second
+commit changes nothing.
 """
 
 from __future__ import annotations
@@ -49,11 +51,12 @@ def plan_commit(
     change: Callable[[dict[str, Any]], None] | None = None,
     pause: bool = True,
 ) -> ImagePlan:
-    """Have an image of a container as it is now.
+    """Plan an image of a container as it is now.
 
-    :param names: names for it. :param change: called with its ``config``, which it may change (a Containerfile's instructions).
+    :param names: names for it.
+    :param change: called with its ``config``, which it may change (a Containerfile's instructions).
     :param pause: freeze the container while its files are read.
-    :returns: an ImagePlan.
+    :raises Unsupported: it would have more layers than the kernel mounts.
     """
     references = [images.tagged(name).tagged for name in names]
     base = images.get(engine, record["image"])
@@ -132,7 +135,10 @@ def _when_whole(
     record: Record,
     again: Callable[[], ImagePlan],
 ) -> ImagePlan:
-    """The plan where the container's image has to be repaired first. :param again: called then for what is left to do."""
+    """Make the plan where the container's image has to be repaired first.
+
+    :param again: called then, for what is left to do.
+    """
 
     def go() -> None:
         late = again()
@@ -147,7 +153,7 @@ def _when_whole(
     return plan
 
 
-# ------------------------------------------------------------------------------------------------------------- document
+# ----------------------------------------------------------------------------------------- document
 
 
 def _configuration(
@@ -156,7 +162,7 @@ def _configuration(
     base: dict[str, Any],
     change: Callable[[dict[str, Any]], None] | None,
 ) -> dict[str, Any]:
-    """The image's ``config``, and over it what the container was made with."""
+    """Return the image's ``config``, with what the container was made with over it."""
     config, definition = copy.deepcopy(base["config"]["config"]), record["definition"]
     config.pop("OnBuild", None)  # is for who builds on the base
     if "entrypoint" in definition or "command" in definition:
@@ -232,7 +238,7 @@ def _document(
     comment: str | None,
     command: str,
 ) -> dict[str, Any]:
-    """The configuration of the coming image, without its layer."""
+    """Make the configuration of the coming image, without its layer."""
     document = {
         key: value
         for key, value in base["config"].items()
@@ -259,7 +265,9 @@ def _document(
 
 
 def _with_layer(document: dict[str, Any], diff_id: str) -> bytes:
-    """The configuration's bytes, with the layer that the container's changes are; nothing changed is no layer."""
+    """Write the configuration with the layer of the container's changes; nothing changed is no
+    layer.
+    """
     document = copy.deepcopy(document)
     if diff_id == EMPTY:
         document["history"][-1]["empty_layer"] = True
@@ -276,7 +284,10 @@ def _with_layer(document: dict[str, Any], diff_id: str) -> bytes:
 
 
 def _same(engine: Engine, references: list[str], data: bytes) -> dict[str, Any] | None:
-    """An image of the store that is the same but for the time when it was made; one that has the name comes first. None: there is none."""
+    """Find an image of the store that is the same but for the time when it was made.
+
+    One that has the name comes first. None: there is none.
+    """
     wanted = _timeless(
         json_reader.load(data, "the image's configuration", size=manifest.MAX_CONFIG)
     )
@@ -311,7 +322,7 @@ def _timeless(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
-# ---------------------------------------------------------------------------------------------------------------- layer
+# -------------------------------------------------------------------------------------------- layer
 
 
 def _diff_id(engine: Engine, record: Record) -> str:
@@ -356,7 +367,7 @@ def _take(
 
 @contextlib.contextmanager
 def frozen(engine: Engine, record: Record) -> Iterator[None]:
-    """Have a running container stand still in the block; one that is paused already stays so."""
+    """In the block, have a running container stand still; one that is paused already stays so."""
     if status.now(engine.paths, record["id"])["status"] != "running":
         yield
         return

@@ -1,10 +1,13 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``cp``: files between the host and a container, whether that runs or not, by Docker's rules for names.
+"""``cp``: copy files between the host and a container, whether it runs or not, by Docker's rules
+for names.
 
-Every path of the container is resolved in the container's own root, by descriptor (kernel/mounts/rootfs.py), and what is below it is reached name by
-name: no link that the container makes, not even at that moment, leads to a file of the host. A running container is entered through its first
-process's root, with all that is mounted there. One that does not run is mounted for the copy, and its volumes are its user's directories.
+Every path of the container is resolved in the container's own root, by descriptor
+(kernel/mounts/rootfs.py), and what is below it is reached name by name. No link that the container
+makes, not even at that moment, leads to a file of the host. A running container is entered through
+the root of its process 1, with all that is mounted there. One that does not run is mounted for the
+copy, and its volumes are its user's directories.
 """
 
 from __future__ import annotations
@@ -39,9 +42,10 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 class Side:
     """One end of a copy.
 
-    :ivar root: descriptor of its root. :ivar where: "on the host", "in container web", for sentences.
-    :ivar outer: ``outer(uid, gid)``: this process's ids of those that an archive says.
-    :ivar inner: the other way. :ivar acting: a context in which files are made there. :ivar trusted: see Unpacker.
+    :ivar root: descriptor of its root. :ivar where: "on the host", "in container web", for
+        sentences.
+    :ivar outer: turns the ids that an archive says into this process's. :ivar inner: the other way.
+    :ivar acting: a context in which files are made there. :ivar trusted: see Unpacker.
     """
 
     def __init__(
@@ -58,7 +62,10 @@ class Side:
         self.acting, self.trusted = acting or contextlib.nullcontext, trusted
 
     def open(self, path: str, flags: int) -> int | None:
-        """As rootfs.open_in_root; None where there is nothing. :raises HostError: for what can't be opened."""
+        """Open a path as rootfs.open_in_root does; None where there is nothing.
+
+        :raises HostError: it can't be opened.
+        """
         try:
             return rootfs.open_in_root(self.root, path, flags)
         except OSError as error:
@@ -71,12 +78,12 @@ def _as_they_are(uid: int, gid: int) -> tuple[int, int]:
     return uid, gid
 
 
-# ---------------------------------------------------------------------------------------------------------------- sides
+# -------------------------------------------------------------------------------------------- sides
 
 
 @contextlib.contextmanager
 def host() -> Iterator[Side]:
-    """The host as a Side."""
+    """Open the host as a Side."""
     root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         yield Side(root, "the host", trusted=False)
@@ -86,9 +93,11 @@ def host() -> Iterator[Side]:
 
 @contextlib.contextmanager
 def inside(engine: Engine, record: Record, path: str, write: bool) -> Iterator[tuple[Side, str]]:
-    """``(Side, path in it)`` of a container: ``path`` itself, or what it is in the volume that it leads into.
+    """Open a container: ``(Side, path in it)``. The path is the given one, or what it is in the
+    volume that it leads into.
 
     :param write: whether something is to be made there.
+    :raises Conflict: the container has just ended.
     """
     if status.lives(engine.paths, record["id"]):
         with _running(engine, record) as side:
@@ -112,7 +121,7 @@ def inside(engine: Engine, record: Record, path: str, write: bool) -> Iterator[t
 
 @contextlib.contextmanager
 def _running(engine: Engine, record: Record) -> Iterator[Side]:
-    """Through /proc/PID/root of its first process, which is still the same one afterwards."""
+    """Go through /proc/PID/root of process 1, which is still the same one afterwards."""
     gone = Conflict(f"container {record['name']} has just ended; try again")
     state = status.now(engine.paths, record["id"])
     try:
@@ -132,7 +141,7 @@ def _running(engine: Engine, record: Record) -> Iterator[Side]:
 
 
 def _map_of(pid: int, name: str) -> Extents:
-    """``[(first inside, first outside, count)]`` of /proc/PID/uid_map or gid_map (user_namespaces(7))."""
+    """Read /proc/PID/uid_map or gid_map (user_namespaces(7))."""
     with open("/proc/%d/%s" % (pid, name)) as file:
         rows = [line.split() for line in file]
     return [(int(inside), int(outside), int(size)) for inside, outside, size in rows]
@@ -177,7 +186,9 @@ def _stopped(engine: Engine, record: Record) -> Iterator[int]:
 
 
 def _in_volume(engine: Engine, record: Record, path: str) -> tuple[str | None, str]:
-    """``(directory of the host, path in it)`` of the user's mount that a path is in, or (None, path)."""
+    """Find the user's mount that a path is in: ``(directory of the host, path in it)``, or (None,
+    path).
+    """
     tail = "/." if path.endswith("/.") else "/" if path.endswith("/") else ""
     path, own = posixpath.normpath("/" + path.lstrip("/")), {}
     wanted = container_files.wanted_volumes(
@@ -204,14 +215,15 @@ def _in_volume(engine: Engine, record: Record, path: str) -> tuple[str | None, s
     return mount["source"], (path[len(place) :] or "/") + tail
 
 
-# ---------------------------------------------------------------------------------------------------------------- names
+# -------------------------------------------------------------------------------------------- names
 
 
 class Source:
-    """What is copied: one file, link or directory of a Side. Use as a context manager.
+    """What is copied: one file, link or directory of a Side. A context manager.
 
-    :param given: the path as it was spelled, which tells the name. :param follow: take what a link leads to.
-    :raises NotFound: when it is not there.
+    :param given: the path as it was spelled, which tells the name.
+    :param follow: take what a link leads to.
+    :raises NotFound: it is not there.
     """
 
     def __init__(self, side: Side, path: str, given: str, follow: bool) -> None:
@@ -279,7 +291,10 @@ class Source:
 
 @contextlib.contextmanager
 def _target(side: Side, path: str, source: Source) -> Iterator[tuple[int, bytes | None]]:
-    """``(descriptor of the directory, name in it or None for the content alone)`` that a source becomes at ``path``: Docker's rules."""
+    """Find out what a source becomes at ``path``, by Docker's rules.
+
+    :returns: ``(descriptor of the directory, name in it)``; no name for the content alone.
+    """
     directory = side.open(path, _DIRECTORY)
     if directory is not None:
         name = None if source.is_directory and source.only_content else os.fsencode(source.name)
@@ -303,7 +318,10 @@ def _target(side: Side, path: str, source: Source) -> Iterator[tuple[int, bytes 
 
 
 def _resolved(side: Side, path: str) -> str:
-    """A path whose last name is no link: where that leads, a few times over, is read as the side's own root has it."""
+    """Return a path whose last name is no link.
+
+    Where a link leads, a few times over, is read as the side's own root has it.
+    """
     for _turn in range(40):
         handle = side.open(path, os.O_PATH | os.O_NOFOLLOW)
         if handle is None:
@@ -317,7 +335,7 @@ def _resolved(side: Side, path: str) -> str:
     raise Conflict(f"{path} {side.where}: too many links")
 
 
-# -------------------------------------------------------------------------------------------------------------- copying
+# ------------------------------------------------------------------------------------------ copying
 
 
 def copy_in(
@@ -330,8 +348,10 @@ def copy_in(
 ) -> list[str]:
     """Copy a file or directory of the host into a container.
 
-    :param path: of the container, absolute. :param archive: keep owners; without it, files are its root's. :param follow: copy what a link leads to.
-    :raises NotFound, Conflict, HostError:
+    :param path: of the container, absolute.
+    :param archive: keep owners; without it, files are its root's.
+    :param follow: copy what a link leads to.
+    :raises NotFound, Conflict, HostError: as one sentence about the path that stands in the way.
     """
     with inside(engine, record, path, True) as (side, rest), host() as here:
         return _copy(here, host_path, host_path, side, rest, archive, follow)
@@ -345,9 +365,12 @@ def copy_out(
     archive: bool = False,
     follow: bool = False,
 ) -> list[str]:
-    """Copy a file or directory of a container to the host. Device nodes are left out unless ``archive``; so are set-id bits.
+    """Copy a file or directory of a container to the host.
+
+    Device nodes and set-id bits are left out, unless ``archive``.
 
     :returns: the names of the device nodes that were left out.
+    :raises NotFound, Conflict, HostError: see :func:`copy_in`.
     """
     with inside(engine, record, path, False) as (side, rest), host() as here:
         return _copy(side, rest, path, here, host_path, archive, follow)
@@ -380,7 +403,10 @@ def _unpack(
 
 
 def take_archive(engine: Engine, record: Record, path: str, pieces: Iterable[bytes]) -> None:
-    """Unpack a tar archive (uncompressed pieces) into a directory of a container that is there, with the owners that it says."""
+    """Unpack a tar archive into a directory of a container, with the owners that it says.
+
+    :param pieces: of the archive, uncompressed. :raises NotFound: there is no such directory.
+    """
     with inside(engine, record, path, True) as (side, rest):
         directory = side.open(rest, _DIRECTORY)
         if directory is None:
@@ -394,14 +420,19 @@ def take_archive(engine: Engine, record: Record, path: str, pieces: Iterable[byt
 def give_archive(
     engine: Engine, record: Record, path: str, follow: bool = False
 ) -> Iterator[bytes]:
-    """The pieces of a tar archive of a file or directory of a container, with the owners that the container sees."""
+    """Pack a file or directory of a container into a tar archive, with the owners that it sees;
+    yields its pieces.
+    """
     with inside(engine, record, path, False) as (side, rest):
         with Source(side, rest, path, follow) as source:
             yield from source.pieces(os.fsencode(source.name))
 
 
 def look(engine: Engine, record: Record, path: str, write: bool) -> None:
-    """:raises NotFound, HostError: where a copy of, or into, a path of a container can't be begun; nothing is changed."""
+    """Look whether a copy of, or into, a path of a container can begin; changes nothing.
+
+    :raises NotFound, HostError: it can't.
+    """
     with inside(engine, record, path, False) as (side, rest):
         if not write:
             Source(side, rest, path, True).__exit__()
@@ -415,7 +446,11 @@ def look(engine: Engine, record: Record, path: str, write: bool) -> None:
 
 
 def split(text: str) -> tuple[str | None, str]:
-    """``(container or None, path)`` of an argument of ``cp``: ``CONTAINER:PATH``, or a path of the host. ``./a:b`` and ``/a:b`` are the host's."""
+    """Split an argument of ``cp``: ``(container, path)`` of ``CONTAINER:PATH``, ``(None, path)`` of
+    a path of the host.
+
+    ``./a:b`` and ``/a:b`` are the host's. :raises InvalidInput: the path is missing.
+    """
     container, colon, path = text.partition(":")
     if not colon or text.startswith((".", "/")) or not container:
         return None, text

@@ -1,6 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The keys by which a person leaves a terminal that is joined to a container's, which goes on: Docker's ``--detach-keys``."""
+"""``--detach-keys``: the keys by which a person leaves a terminal that is joined to a container's.
+The container goes on.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +13,15 @@ CONTROLS = "@abcdefghijklmnopqrstuvwxyz[\\]^_"  # in the order of what they send
 
 
 class Detached(Exception):
-    """The keys were typed: the terminal was left, and what is at its other side runs."""
+    """The keys were typed: the terminal was left, and what is at its other side runs on."""
 
 
 def parse(text: str | None, flag: str = "--detach-keys") -> bytes:
-    """The bytes that the keys send. :param text: ``ctrl-p,ctrl-q``; None: the default. :raises InvalidInput:"""
+    """Return the bytes that the keys send.
+
+    :param text: such as ``ctrl-p,ctrl-q``; None for the default. :raises InvalidInput: it names no
+        keys.
+    """
     sent = bytearray()
     for key in (DEFAULT if text is None else text).split(","):
         control = key[5:].lower() if key.lower().startswith("ctrl-") else ""
@@ -33,13 +39,17 @@ def parse(text: str | None, flag: str = "--detach-keys") -> bytes:
 
 
 class Watch:
-    """Looks for the keys in what is typed. What may be their beginning is held back until it is clear."""
+    """Looks for the keys in what is typed. What may be their beginning is held back until it is
+    clear.
+    """
 
     def __init__(self, keys: bytes) -> None:
         self.keys, self.held = keys, b""
 
     def take(self, data: bytes) -> tuple[bytes, bool]:
-        """``(bytes to pass on, whether the keys were typed)``; nothing after the keys is passed on."""
+        """Return ``(bytes to pass on, whether the keys were typed)``; nothing after the keys is
+        passed on.
+        """
         data = self.held + data
         at = data.find(self.keys)
         if at >= 0:

@@ -1,6 +1,9 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A file or directory that others may be changing at the same time as a tar archive; no link in it is followed, nothing but regular files is opened."""
+"""Pack a file or directory, which others may be changing at the same time, into a tar archive.
+
+No link in it is followed, and nothing but regular files is opened.
+"""
 
 from __future__ import annotations
 
@@ -36,14 +39,16 @@ class _Seen:
 
 
 class Packer:
-    """:param ids: ``ids(uid, gid)``: the ids that the archive says for those of a status."""
+    """Packs one archive. :param ids: turns the ids of a file into those that the archive says."""
 
     def __init__(self, ids: Ids) -> None:
         self.ids = ids
         self._links: dict[tuple[int, int], bytes] = {}
 
     def one(self, fd: int, name: bytes, called: bytes) -> Iterator[bytes]:
-        """The archive of ``name`` in the directory ``fd``, under the name ``called``."""
+        """Pack ``name`` in the directory ``fd``, under the name ``called``; yields the archive's
+        pieces.
+        """
         try:
             yield from self._entry(fd, name, called, 0)
         except OSError as error:
@@ -53,12 +58,12 @@ class Packer:
         yield b"\0" * (2 * reader.BLOCK)
 
     def opened(self, fd: int, called: bytes) -> Iterator[bytes]:
-        """The archive of an open regular file."""
+        """Pack an open regular file."""
         yield from self._file(fd, called, os.fstat(fd))
         yield b"\0" * (2 * reader.BLOCK)
 
     def directory(self, fd: int, called: bytes | None = None) -> Iterator[bytes]:
-        """The archive of an open directory, under the name ``called``; None: only of what is in it."""
+        """Pack an open directory under the name ``called``; None: only what is in it."""
         if called is not None:
             yield writer.header(
                 called + b"/",
@@ -134,7 +139,10 @@ class Packer:
             )
 
     def _file(self, file: int, path: bytes, status: os.stat_result) -> Iterator[bytes]:
-        """Exactly as many bytes as the header promises: a file that becomes shorter meanwhile is filled up, as tar(1) does."""
+        """Pack exactly as many bytes as the header promises.
+
+        A file that becomes shorter meanwhile is filled up, as tar(1) does.
+        """
         yield writer.header(
             path,
             reader.REGULAR,

@@ -1,6 +1,7 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Messages between the engine's own processes: one JSON object a packet, with descriptors where asked for.
+"""Messages between the engine's own processes: one JSON object a packet, with descriptors where
+asked for.
 
 A message that is larger than a packet, such as a command with much of an environment, goes in a
 file in memory, whose descriptor comes last.

@@ -1,6 +1,7 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Running containers from outside: stop, signals, pause, limits, waiting, a monitor for who lost it.
+"""Running containers from outside: stop, signals, pause, limits, waiting, a monitor for who lost
+it.
 
 What a container's monitor has to do is asked at its control socket (monitor/clients.py). What the
 kernel does for a cgroup needs no monitor.
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 PAUSES = (0.0, *(0.01 * 2**number for number in range(9)))
 
 
-# ------------------------------------------------------------------------------ by the monitor
+# ----------------------------------------------------------------------------------- by the monitor
 
 
 def stop(
@@ -193,7 +194,7 @@ def attach(paths: Paths, ident: str, descriptor: int, replay: bool = False) -> N
     _tell(paths, ident, {"op": "attach", "replay": replay}, [descriptor])
 
 
-# -------------------------------------------------------------------------------- by the cgroup
+# ------------------------------------------------------------------------------------ by the cgroup
 
 
 def _group(paths: Paths, ident: str) -> cgroups.Group:
@@ -231,7 +232,7 @@ def processes(paths: Paths, ident: str) -> list[int]:
     return pids
 
 
-# --------------------------------------------------------------------------------- lost monitors
+# ------------------------------------------------------------------------------------ lost monitors
 
 
 def _adopt(paths: Paths, ident: str) -> bool:

@@ -41,7 +41,8 @@ def number(name: str | int) -> int:
 def exit_of(
     pidfd: int, pid: int, start: int, patience: float = 1.0
 ) -> tuple[int | None, int | None] | None:
-    """Find out how a process that is not our child has ended: ``(exit code, signal)``, one of them None.
+    """Find out how a process that is not our child has ended: ``(exit code, signal)``, one of them
+    None.
 
     Until its parent has reaped it, /proc/PID/stat has the status; afterwards the pidfd has it, from
     Linux 6.15 on. None where neither tells.

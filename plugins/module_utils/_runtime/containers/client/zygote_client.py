@@ -1,6 +1,7 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The zygote from its clients' side: starts, adoptions, ``exec``. Where no zygote runs, one is started.
+"""The zygote from its clients' side: starts, adoptions, ``exec``. Where no zygote runs, one is
+started.
 
 A container's start is one request here; what becomes of it is monitor/worker.py's.
 """
@@ -32,7 +33,7 @@ PATIENCE = 15.0  # seconds that a new zygote may take
 PAUSES = (0.0, *(0.01 * 2**number for number in range(9)))
 
 
-# -------------------------------------------------------------------------------------- requests
+# ----------------------------------------------------------------------------------------- requests
 
 
 def start(
@@ -140,7 +141,7 @@ def _killed(message: messages.Message) -> dict[str, str]:
     return {"error": f"container {message.get('id')}: its monitor was killed while it worked"}
 
 
-# --------------------------------------------------------------------------------- the connection
+# ----------------------------------------------------------------------------------- the connection
 
 
 def connect(paths: Paths) -> socket.socket:
@@ -164,7 +165,9 @@ def connect(paths: Paths) -> socket.socket:
 
 
 def socket_name() -> str:
-    """Return the file name of the socket, one for each engine: a zygote of other files is never asked."""
+    """Return the file name of the socket, one for each engine: a zygote of other files is never
+    asked.
+    """
     return f"zygote-{fingerprint.name().rpartition('-')[2]}.sock"
 
 

@@ -1,9 +1,11 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Many containers in one task: every definition is checked before anything is changed, then a bounded number at once.
+"""Many containers in one task: check every definition before anything is changed, then do a bounded
+number at once.
 
-What differs between containers (pulls, volumes, documents) is done by a few threads, each with an engine of its own (a
-SQLite connection belongs to one thread); all that are to be started are started together at the end.
+What differs between containers (pulls, volumes, documents) is done by a few threads, each with an
+engine of its own: a SQLite connection belongs to one thread. What is to be started is started
+together at the end.
 """
 
 from __future__ import annotations
@@ -30,7 +32,10 @@ if TYPE_CHECKING:
 
 
 class BatchFailed(EngineError):
-    """Some containers of a list could not be brought into their state; ``results`` has every one's result."""
+    """Some containers of a list could not be brought into their state.
+
+    :ivar results: the results of all. :ivar lines: the message has several lines.
+    """
 
     lines = True
 
@@ -42,9 +47,11 @@ class BatchFailed(EngineError):
 def run(engine: Engine, items: list[dict[str, Any]], parallel: int | None = None) -> dict[str, Any]:
     """Carry out a list of container definitions.
 
-    :param items: the entries of ``containers``. :param parallel: how many at once; default: two for each CPU.
-    :returns: the task's result: ``changed``, ``results`` (one for each item, in order), ``actions``, ``diff``, ``warnings``.
-    :raises EngineError: for an item that can't work, before anything is changed. :raises BatchFailed: when items failed.
+    :param items: the entries of ``containers``.
+    :param parallel: how many at once; None: two for each CPU.
+    :returns: the task's result: ``changed``, ``results`` (one for each item, in order),
+        ``actions``, ``diff``, ``warnings``.
+    :raises EngineError: an item can't work; nothing is changed. :raises BatchFailed: items failed.
     """
     tasks = [_task(number, item) for number, item in enumerate(items)]
     _distinct(tasks)
@@ -115,7 +122,10 @@ def _distinct(tasks: list[Task]) -> None:
 
 
 def _turns(works: list[Work], joins: Callable[[Work], Iterable[str]]) -> list[list[Work]]:
-    """The works in lists, those that others of them join (``joins(work)``: names) before those."""
+    """Sort the works into lists: those that others join come before those.
+
+    :param joins: ``joins(work)``: the names of the containers that it joins.
+    """
     left, turns = list(works), []
     while left:
         names = {work.task.name for work in left}
@@ -129,11 +139,14 @@ def _turns(works: list[Work], joins: Callable[[Work], Iterable[str]]) -> list[li
 def _apply(
     engine: Engine, works: list[Work], results: list[dict[str, Any]], todo: list[int], count: int
 ) -> None:
-    """Pulls first; then containers that others join the namespaces of before those; then all starts together."""
+    """Carry out the plans: pulls first, then those that others join before those, then all starts
+    together.
+    """
     for pull in {id(pull): pull for work in works for pull in work.pulls.values()}.values():
         pull.apply()
     for work in works:
-        work.task.pull = "missing"  # the threads plan again, each with its own engine: what was to be pulled is here now
+        # The threads plan again, each with its own engine: what was to be pulled is here now.
+        work.task.pull = "missing"
     starts: list[tuple[int, Record]] = []
     for turn in _turns(
         [works[position] for position in todo],
@@ -155,7 +168,10 @@ def _in_threads(
     count: int,
     starts: list[tuple[int, Record]],
 ) -> None:
-    """Carry out the plans of some containers; ``results`` gets the errors, ``starts`` what is to be started."""
+    """Carry out the plans of some containers.
+
+    :param results: gets the errors. :param starts: gets what is to be started.
+    """
     lock, queue = threading.Lock(), list(reversed(positions))
 
     def worker() -> None:
@@ -179,7 +195,9 @@ def _in_threads(
 
 
 def _one(engine: Engine, task: Task, starts: list[Record]) -> dict[str, Any]:
-    """One container's changes but its start. Returns what its result says about them, or about the error."""
+    """Make one container's changes but its start; returns what its result says of them, or of the
+    error.
+    """
     try:
         with engine.locks.hold("container", task.name):
             work = Work(engine, task, starts)

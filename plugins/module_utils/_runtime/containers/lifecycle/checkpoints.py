@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Checkpoints: what a running container does, written down by CRIU (oci/checkpoint/save.py), to go on from there at a later start
-(containers/monitor/restored.py).
+"""Checkpoints: what a running container does, written down by CRIU (oci/checkpoint/save.py).
 
-Each is a directory, by its name, below ``checkpoints`` in the container's own, with which it goes, or below one of the caller's. It appears
-whole. The writable layer and volumes are not part of it.
+A later start goes on from there (monitor/restored.py). Each checkpoint is a directory, by its name,
+below ``checkpoints`` in the container's own, with which it goes, or below one of the caller's. It
+appears whole. The writable layer and volumes are not part of it.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ PATIENCE = 30.0  # seconds that the end of a container may take, which CRIU has 
 
 
 def check_name(name: object, option: str = "checkpoint") -> str:
-    """:raises InvalidInput:"""
+    """Return a checkpoint's name as it is. :raises InvalidInput: it can't be one."""
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise InvalidInput(
             option, name, "letters, digits, _ . and -, beginning with a letter or digit"
@@ -54,7 +54,10 @@ def check_name(name: object, option: str = "checkpoint") -> str:
 
 
 def place(engine: Engine, record: Record, directory: str | None = None) -> str:
-    """The directory that a container's checkpoints are in. :raises InvalidInput: ``directory`` is not absolute."""
+    """Return the directory that a container's checkpoints are in.
+
+    :raises InvalidInput: ``directory`` is not absolute.
+    """
     if directory is None:
         return os.path.join(engine.paths.container(record["id"]), DIRECTORY)
     if not os.path.isabs(directory):
@@ -63,7 +66,7 @@ def place(engine: Engine, record: Record, directory: str | None = None) -> str:
 
 
 def listing(engine: Engine, record: Record, directory: str | None = None) -> list[Listed]:
-    """``[{"name", "created": seconds since the epoch, "size": bytes}]``, by name."""
+    """List a container's checkpoints, by name."""
     found: list[Listed] = []
     top = place(engine, record, directory)
     try:
@@ -90,7 +93,7 @@ def listing(engine: Engine, record: Record, directory: str | None = None) -> lis
 
 
 def find(engine: Engine, record: Record, name: str, directory: str | None = None) -> str:
-    """The path of a checkpoint. :raises NotFound:"""
+    """Return the path of a checkpoint. :raises NotFound: there is none of that name."""
     check_name(name)
     path = os.path.join(place(engine, record, directory), name)
     if not os.path.isfile(os.path.join(path, "inventory.img")):
@@ -110,22 +113,25 @@ def exists(engine: Engine, record: Record, name: str, directory: str | None = No
 
 
 def ready(engine: Engine, record: Record, name: str, directory: str | None = None) -> Checkpoint:
-    """What a start from a checkpoint takes: ``{"images": its directory, "criu": the program}``.
+    """Return what a start from a checkpoint takes.
 
-    :raises NotFound: there is none. :raises Unsupported: no CRIU.
+    :raises NotFound: there is none of that name. :raises Unsupported: see :func:`works`.
     """
     return {"images": find(engine, record, name, directory), "criu": works().path}
 
 
 def works() -> criu.Criu:
-    """CRIU, which works here. :raises Unsupported: it is not installed, or says that it does not work with this kernel."""
+    """Return CRIU, which works here.
+
+    :raises Unsupported: it is not installed, or says that it does not work with this kernel.
+    """
     program = criu.Criu()
     program.check()
     return program
 
 
 def check(engine: Engine, record: Record) -> tuple[Status, criu.Criu]:
-    """``(its state, CRIU)`` of a container that can be written down.
+    """Return ``(its state, CRIU)`` of a container that can be written down.
 
     :raises Conflict: it does not run. :raises Unsupported: see :func:`works`.
     """
@@ -146,10 +152,13 @@ def create(
     directory: str | None = None,
     tcp_established: bool = False,
 ) -> None:
-    """Write down what a running container does; unless ``leave_running`` it ends then, and stays ended as after a stop.
+    """Write down what a running container does.
 
-    :raises Conflict: there is one of that name, or the container does not run. :raises Unsupported: see :func:`works`.
-    :raises HostError: CRIU can't do it; the container runs on then.
+    Unless ``leave_running`` it ends then, and stays ended as after a stop.
+
+    :raises Conflict: there is one of that name, or the container does not run.
+    :raises Unsupported: see :func:`works`.
+    :raises HostError: CRIU can't do it; the container runs on.
     """
     check_name(name)
     now, program = check(engine, record)
@@ -189,7 +198,10 @@ def _save(
     path: str,
     options: dict[str, bool],
 ) -> None:
-    """Have it written to ``images``, which becomes ``path``. What is to end does so when nothing can be lost any more, whoever is killed."""
+    """Have it written to ``images``, which becomes ``path``.
+
+    What is to end does so when nothing can be lost any more, whoever is killed.
+    """
     bundle = run_file.Bundle(engine.paths, record["id"])
     subject = save.Subject(
         record["name"],
@@ -200,7 +212,7 @@ def _save(
     )
 
     def at_its_end(_pid: int, _descriptors: list[int]) -> None:
-        """All is written, and nothing has ended: from here on its end is wanted."""
+        """Note, when all is written and nothing has ended, that the end is wanted."""
         _appear(images, path)
         catalog.set_wanted(engine, record["id"], "stopped")
         monitor_client.expect_end(engine.paths, record["id"])
@@ -218,7 +230,9 @@ def _save(
 
 
 def _streams(bundle: run_file.Bundle, pid: int) -> list[str]:
-    """Where its standard streams lead, as far as they are the monitor's: FIFOs, or the pipe of who has started it."""
+    """Return where its standard streams lead, as far as they are the monitor's: FIFOs, or the pipe
+    of who started it.
+    """
     if bundle.run.get("tty"):
         return ["", "", ""]
     first = os.readlink("/proc/%d/fd/0" % pid) if os.path.lexists("/proc/%d/fd/0" % pid) else ""
@@ -239,7 +253,7 @@ def _appear(directory: str, path: str) -> None:
 
 
 def remove(engine: Engine, record: Record, name: str, directory: str | None = None) -> None:
-    """Remove a checkpoint. :raises NotFound:"""
+    """Remove a checkpoint. :raises NotFound: there is none of that name."""
     path = find(engine, record, name, directory)
     gone = os.path.join(os.path.dirname(path), NEW + name)
     with (
@@ -252,12 +266,12 @@ def remove(engine: Engine, record: Record, name: str, directory: str | None = No
 
 
 def recover(_engine: Engine, detail: dict[str, Any]) -> None:
-    """A checkpoint that was being written, or removed, when its task was killed."""
+    """Remove a checkpoint that was being written, or removed, when its task was killed."""
     trees.remove(detail["path"])
 
 
 def described(engine: Engine, record: Record, directory: str | None = None) -> list[dict[str, Any]]:
-    """The checkpoints as a user gets them: ``[{"Name", "Created": RFC 3339, "Size"}]``."""
+    """List the checkpoints as a user gets them: ``[{"Name", "Created": RFC 3339, "Size"}]``."""
     return [
         {
             "Name": entry["name"],

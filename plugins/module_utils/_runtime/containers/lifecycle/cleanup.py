@@ -1,6 +1,7 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Take down all that the kernel may still hold of a container that does not run, however its monitor ended.
+"""Take down all that the kernel may still hold of a container that does not run, however its
+monitor ended.
 
 Everything here can be done twice. The monitors' workers import this file: it needs no database.
 """
@@ -76,7 +77,9 @@ def _kill(ident: str, found: RunState) -> None:
 
 
 def _remove_groups(paths: Paths, ident: str, found: RunState) -> None:
-    """Remove the groups that were written down, and those of its name: a monitor may be killed before it writes."""
+    """Remove the groups that were written down, and those of its name: a monitor may be killed
+    before it writes.
+    """
     candidates = dict(found["cgroup"])
     config: dict[str, Any] = {}
     with contextlib.suppress(files.Damaged):

@@ -1,8 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A container comes to be: its directory, volumes, addresses and documents first, its row last.
+"""Create a container: its directory, volumes, addresses and documents first, its row last.
 
-Without a row it is not there; whatever a killed task made of it is removed by ``recovery``.
+Without a row it is not there; what a killed task made of it is removed by ``recovery``.
 """
 
 from __future__ import annotations
@@ -41,10 +41,11 @@ def create(
     replaces: str | None = None,
     keep: dict[str, str] | None = None,
 ) -> Record:
-    """Make a container, without starting it. Returns its record.
+    """Make a container, without starting it; returns its record.
 
-    :param image: image id. :param wanted: what it is to be (catalog). :param replaces: id of a container whose
-        published ports it will get later (:func:`connect`); it gets none and no addresses now.
+    :param image: image id. :param wanted: what it is to be (Record.wanted).
+    :param replaces: id of a container whose addresses and published ports it will get later
+        (replace.py); it gets none now.
     :param keep: ``{target: volume}``: anonymous volumes of a container that it takes the place of.
     :raises Conflict, HostError: nothing is left then.
     """
@@ -82,7 +83,10 @@ def create(
 
 
 def undo(engine: Engine, ident: str, anonymous: Iterable[str]) -> None:
-    """Remove what was made of a container that has no row. :param anonymous: the names of the volumes made for it alone."""
+    """Remove what was made of a container that has no row.
+
+    :param anonymous: the names of the volumes made for it alone.
+    """
     with engine.db.freeing():
         networks.release(engine, ident)
         networks.release_ports(engine, ident)
@@ -92,7 +96,9 @@ def undo(engine: Engine, ident: str, anonymous: Iterable[str]) -> None:
 
 
 def _directory(engine: Engine, record: Record) -> None:
-    """The container's directory with its writable layer, whose top gets the owner and mode of the image's root."""
+    """Make the container's directory; its writable layer gets the owner and mode of the image's
+    root.
+    """
     directory = engine.paths.container(record["id"])
     os.mkdir(directory, 0o700)
     for name in ("upper", "work"):
@@ -105,7 +111,7 @@ def _directory(engine: Engine, record: Record) -> None:
 
 
 def _wanted(engine: Engine, record: Record) -> list[dict[str, Any]]:
-    """The mounts that are volumes."""
+    """Return the mounts that are volumes, in normal form."""
     return [
         entry
         for entry in container_files.wanted_volumes(
@@ -116,7 +122,7 @@ def _wanted(engine: Engine, record: Record) -> list[dict[str, Any]]:
 
 
 def _unnamed(engine: Engine, record: Record, keep: dict[str, str]) -> dict[str, str]:
-    """``{target: name}`` of the anonymous volumes: those in ``keep`` that still exist, new names for the rest."""
+    """Name the anonymous volumes: ``{target: name}``. Those in ``keep`` that still exist stay."""
     return {
         entry["target"]: keep[entry["target"]]
         if volumes.get(engine, keep.get(entry["target"]))
@@ -144,7 +150,12 @@ def reserve(
     image: str | None,
     replaces: str | None = None,
 ) -> Reserved:
-    """Addresses and ports for a container: ``{"attachments", "ports"}`` of run.json. Gives all back when one can't be had."""
+    """Reserve addresses and ports for a container.
+
+    All are given back when one can't be had, and the container has no row yet.
+
+    :param replaces: id of the container that has them so far. :raises Conflict: one is taken.
+    """
     try:
         attachments = []
         for entry in network.attachments(definition):
@@ -181,7 +192,11 @@ def reserve(
 def _ports(
     engine: Engine, ident: str, definition: Definition, image: str | None, replaces: str | None
 ) -> list[Port]:
-    """The published ports; one that may be any, or any of a range, is the one that the container has, else one that is free."""
+    """Reserve the published ports.
+
+    One that may be any, or any of a range, is the one that the container has, else one that is
+    free.
+    """
     wanted = published(definition, images.config(engine, image))
     settled, chosen = [port for port in wanted if _is_fixed(port)], []
     has = [
@@ -207,7 +222,7 @@ def _is_fixed(port: dict[str, Any]) -> bool:
 
 
 def _fits(port: dict[str, Any], old: Port) -> bool:
-    """Whether the published port ``old`` is what ``port`` asks for."""
+    """Tell whether the published port ``old`` is what ``port`` asks for."""
     low, high = (
         [int(number) for number in port["host_port"].split("-")]
         if port["host_port"]
@@ -237,7 +252,9 @@ def _first_free(
 
 
 def published(definition: Definition, image: dict[str, Any]) -> list[dict[str, Any]]:
-    """What is to be published: the task's ports, and with publish_all_ports every exposed one that is not among them."""
+    """Return what is to be published: the task's ports, and with publish_all_ports every exposed
+    one beside them.
+    """
     ports = list(definition.get("published_ports", ()))
     if definition.get("publish_all_ports"):
         taken = {(port["container_port"], port["protocol"]) for port in ports}

@@ -1,6 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Changes that a running container takes without a restart: limits, restart policy, labels, networks, ports, logs, health."""
+"""Changes that a running container takes without a restart: limits, restart policy, labels,
+networks, ports, logs, health.
+"""
 
 from __future__ import annotations
 
@@ -28,12 +30,13 @@ NETWORK = {option.name for option in network.OPTIONS if option.change != REPLACE
 
 
 def apply(engine: Engine, record: Record, definition: Definition, changed: list[str]) -> None:
-    """Bring a container from its record's definition to ``definition``; ``changed`` names the options that differ.
+    """Bring a container from its record's definition to ``definition``.
 
-    The running container is changed first and the record last: a call that is killed in between finds the same
-    differences again, and every step can be done twice.
+    The running container is changed first and the record last: a call that is killed in between
+    finds the same differences again, and every step can be done twice.
 
-    :raises HostError, Unsupported, Conflict: when the kernel refuses; the record is as it was.
+    :param changed: the names of the options that differ.
+    :raises HostError, Unsupported, Conflict: the kernel refuses; the record is as it was.
     """
     ident = record["id"]
     state = status.now(engine.paths, ident)
@@ -54,7 +57,10 @@ def apply(engine: Engine, record: Record, definition: Definition, changed: list[
 def _bring(
     engine: Engine, record: Record, definition: Definition, changed: list[str], state: Status | None
 ) -> None:
-    """Kernel and documents from one definition to another. :param state: of a container that runs; else None."""
+    """Bring kernel and documents from one definition to another.
+
+    :param state: of a container that runs, else None.
+    """
     ident = record["id"]
     if state and LIMITS & set(changed):
         monitor_client.update_resources(
@@ -76,7 +82,9 @@ def _bring(
 
 
 def _connect(engine: Engine, ident: str, state: Status, wanted: Reserved) -> None:
-    """Move a running container from the networks and ports that it has to those that it should have."""
+    """Move a running container from the networks and ports that it has to those that it should
+    have.
+    """
     has = state["network"]
     old, ports = (has["attachments"], has["ports"]) if has else ([], [])
     new = wanted["attachments"]
@@ -100,7 +108,7 @@ def _connect(engine: Engine, ident: str, state: Status, wanted: Reserved) -> Non
 
 
 def _free_index(pid: int) -> int:
-    """The first number whose ``eth<number>`` the container does not have."""
+    """Return the first number whose ``eth<number>`` the container does not have."""
     with open("/proc/%d/net/dev" % pid) as file:
         taken = {line.partition(":")[0].strip() for line in file}
     index = 0
@@ -110,7 +118,10 @@ def _free_index(pid: int) -> int:
 
 
 def rename(engine: Engine, record: Record, name: str) -> None:
-    """Give a container another name; its processes go on. :raises Conflict: another container has it."""
+    """Give a container another name; its processes go on.
+
+    :raises Conflict: another container has it.
+    """
     catalog.set_name(engine, record["id"], catalog.check_name(name))
     container_files.rename(engine, record["id"], name)
 

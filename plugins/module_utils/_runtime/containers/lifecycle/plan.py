@@ -1,9 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One container: what there is, what a task wants, and the plan that leads from one to the other.
+"""Plan one container: what there is, what a task wants, and what leads from one to the other.
 
-The definition of the container that results is what was asked for before, with what this task names over it: an option
-that a task leaves out keeps its value, also where another option makes a new container necessary.
+The definition of the container that results is what was asked for before, with what this task names
+over it. An option that a task leaves out keeps its value, also where another option makes a new
+container necessary.
 """
 
 from __future__ import annotations
@@ -52,7 +53,8 @@ RUNS = (
 class Task:
     """What a task says about one container, checked and in normal form.
 
-    :param params: the container module's parameters, or one entry of ``containers``. :raises InvalidInput:
+    :param params: the container module's parameters, or one entry of ``containers``.
+    :raises InvalidInput: naming the option.
     """
 
     def __init__(self, params: dict[str, Any]) -> None:
@@ -78,7 +80,8 @@ class Work:
 
     :param starts: collects the containers to be started later, all at once.
     :param pulls: the plans of images that other containers of the list want, too.
-    :param coming: names of containers that the list makes: they may be joined before they are there.
+    :param coming: names of containers that the list makes: they may be joined before they are
+        there.
     :param replaced: names of those that the list makes anew: who joins them is made anew, too.
     :ivar record: None where it is not there. :ivar status: None then, too.
     :ivar definition: what it will be; empty where the task does not get so far.
@@ -121,7 +124,7 @@ class Work:
         return self.record
 
     def again(self) -> Work:
-        """A new plan for the same task, from what is there now."""
+        """Return a new Work for the same task, from what is there now."""
         for key in set(self.pulls) - self._pulled_by_others:
             del self.pulls[key]
         work = Work(self.engine, self.task, self.starts, self.pulls, self.coming, self.replaced)
@@ -129,26 +132,27 @@ class Work:
         return work
 
     def is_stale(self) -> bool:
-        """Whether the container is no longer as it was when the plan was made."""
+        """Tell whether the container is no longer as it was when the plan was made."""
         now = catalog.get(self.engine, self.task.name)
         return now != self.record or (
             now is not None and status.now(self.engine.paths, now["id"])["status"] != self.status
         )
 
     def joins(self) -> list[str]:
-        """The containers that it is to join, as it names them."""
+        """Return the names of the containers that it is to join."""
         return shared_namespaces.names(
             self.engine,
             dict(self.record["definition"] if self.record else {}, **self.task.definition),
         )
 
     def replaces(self) -> bool:
-        """Whether the plan is to make an existing container anew."""
+        """Tell whether the plan is to make an existing container anew."""
         return self.record is not None and self.anew is not None
 
     # -- the plan
 
     def make(self) -> Plan:
+        """Make the plan. :raises EngineError: what the task wants can't work."""
         if self.task.state == "absent":
             self._absent()
             return self.plan
@@ -172,9 +176,10 @@ class Work:
         return self.plan
 
     def _checked(self, target: Target) -> dict[str, str]:
-        """Refuse what can't work on this host; whose namespaces it joins.
+        """Refuse what can't work on this host; returns whose namespaces it joins.
 
-        A container that is only stopped, or left as it is, needs nothing of the host: a path or network of its may be gone by now.
+        A container that is only stopped, or left as it is, needs nothing of the host: a path or
+        network of its may be gone by now.
         """
         rests = self._rests(target)
         if not rests:
@@ -197,7 +202,7 @@ class Work:
         return joined
 
     def _rests(self, target: Target) -> bool:
-        """Whether nothing of an existing container is changed or started."""
+        """Tell whether nothing of an existing container is changed or started."""
         same = (
             self.record is not None
             and not self.differences
@@ -231,7 +236,7 @@ class Work:
         )
 
     def _image(self) -> Target:
-        """The image that the container is to have; plans its pull."""
+        """Return the image that the container is to have, and plan its pull."""
         if self.task.image is None:
             if self.record is None:
                 raise InvalidInput(
@@ -320,7 +325,7 @@ class Work:
         self.record = create.create(self.engine, self.task.name, self.definition, target.id, wanted)
 
     def _change(self, target: Target, joined: dict[str, str]) -> None:
-        """An existing container: live changes, a replacement, or nothing; then its run state."""
+        """Plan an existing container: live changes, a replacement, or nothing; then its run state."""
         costly = self._costly(target, joined)
         easy = [
             (option.name, before, after)
@@ -372,7 +377,7 @@ class Work:
         return option.change == table.LIVE
 
     def _costly(self, target: Target, joined: dict[str, str]) -> list[Change]:
-        """What needs a new container: ``[(name, before, after)]``."""
+        """List what needs a new container."""
         found = [
             (option.name, before, after)
             for option, before, after in self.differences
@@ -548,7 +553,10 @@ class Work:
     # -- the result
 
     def facts(self) -> dict[str, Any]:
-        """Result keys. A container that should be healthy is waited for here: waiting changes nothing."""
+        """Return the result's keys.
+
+        A container that should be healthy is waited for here: waiting changes nothing.
+        """
         while True:
             record = catalog.get(self.engine, self.task.name)
             if record is None:
@@ -574,7 +582,7 @@ class Work:
         return found if self.downtime is None else dict(found, downtime=self.downtime)
 
     def _security(self, record: Record | None) -> list[str]:
-        """What gives the container as it will be more of the host than usual, as sentences."""
+        """Say what gives the container as it will be more of the host than usual, in sentences."""
         if record is not None and (self.anew is None or not self.engine.check):
             return audit.of_container(self.engine, record, self.definition)["Findings"]
         host, reason = user_namespaces.planned(
@@ -584,11 +592,15 @@ class Work:
 
 
 class Target:
-    """The image that a container is to have: its ``id``, the ``reference`` that the user wrote, and its ``config`` object.
+    """The image that a container is to have.
 
-    All of it is known before the image is here: a registry says it, or in a check the task that would bring it.
+    All of it is known before the image is here: a registry says it, or in a check the task that
+    would bring it.
 
-    :ivar origin: words for the plan, where another task of a check would bring it. :ivar blank: nothing is known of it.
+    :ivar id: the image's. :ivar reference: what the user wrote. :ivar config: its ``config``
+        object.
+    :ivar origin: words for the plan, where another task of a check would bring it.
+    :ivar blank: nothing is known of it.
     """
 
     def __init__(
@@ -611,7 +623,9 @@ class Target:
 
 
 def _by_id(engine: Engine, text: str) -> Record | None:
-    """The container whose id ``text`` is or begins, as Docker shows it at least; None for any other text, and where there is none."""
+    """Find the container whose id ``text`` is or begins, with as much of it as Docker shows; None
+    for any other text.
+    """
     try:
         return catalog.find(engine, text) if re.fullmatch("[0-9a-f]{12,64}", text) else None
     except NotFound:
@@ -623,7 +637,9 @@ def _list(changes: list[Change]) -> str:
 
 
 class ContainerPlan(Plan):
-    """A plan that is carried out under the container's lock; what another task changed meanwhile is planned anew."""
+    """A plan that is carried out under the container's lock. What another task changed meanwhile is
+    planned anew.
+    """
 
     def __init__(self, work: Work) -> None:
         super().__init__(work.plan.subject, work.plan.facts)
@@ -641,7 +657,11 @@ class ContainerPlan(Plan):
 
 
 def planned(work: Work) -> Work:
-    """The work with its plan made. What is refused is looked at again once no other task is at the container: it may have been of what that had half done."""
+    """Return the work with its plan made.
+
+    What is refused is looked at again once no other task is at the container: it may have been of
+    what that had half done.
+    """
     try:
         work.make()
         return work
@@ -658,5 +678,9 @@ def planned(work: Work) -> Work:
 def plan_container(
     engine: Engine, params: dict[str, Any], starts: list[Record] | None = None
 ) -> ContainerPlan:
-    """The plan for one container; ``params`` are the container module's. See :class:`Work` for ``starts``."""
+    """Plan one container.
+
+    :param params: the container module's.
+    :param starts: see :class:`Work`.
+    """
     return ContainerPlan(planned(Work(engine, Task(params), starts)))

@@ -15,7 +15,7 @@ from ...errors import Conflict, InvalidInput, NotFound, Unsupported
 from ...kernel import cgroups
 from ...kernel.isolation import apparmor
 from ..options import network, resources, security, storage
-from ..spec import config_json, confinement, container_files, limits, selinux_labels
+from ..spec import config_json, confinement, container_files, device_nodes, limits, selinux_labels
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,14 +29,16 @@ if TYPE_CHECKING:
 def everything(
     engine: Engine, definition: Definition, image: dict[str, Any], record: Record | None = None
 ) -> None:
-    """All checks for one container.
+    """Check one container.
 
-    :param image: its image's config. :param record: what is there now under its name: what that has may be taken over.
+    :param image: its image's config.
+    :param record: what is there now under its name: what that has may be taken over.
+    :raises InvalidInput, Unsupported, NotFound, Conflict: naming the option.
     """
     _mounts(engine, definition)
     config_json.arguments(definition, image)
     container_files.wanted_volumes(definition, image)
-    limits.nodes(definition)
+    device_nodes.nodes(definition)
     _networks(engine, definition, record["id"] if record else "")
     _capabilities(definition)
     _rlimits(definition)
@@ -68,7 +70,9 @@ def _mounts(engine: Engine, definition: Definition) -> None:
 
 
 def _propagation(option: str, entry: dict[str, Any]) -> None:
-    """The kernel hands mounts on only from a mount that is shared itself (mount_namespaces(7))."""
+    """Check propagation: the kernel hands mounts on only from a mount that is shared itself
+    (mount_namespaces(7)).
+    """
     kind = entry["propagation"].lstrip("r")
     tags = _tags(os.path.realpath(entry["source"])) if kind in ("shared", "slave") else ""
     if kind == "shared" and "shared:" not in tags:
@@ -86,7 +90,7 @@ def _propagation(option: str, entry: dict[str, Any]) -> None:
 
 
 def _tags(path: str) -> str:
-    """The optional fields of the mount that ``path`` is on (proc_pid_mountinfo(5), field 7)."""
+    """Return the optional fields of the mount that ``path`` is on (proc_pid_mountinfo(5), field 7)."""
     best, tags = "", ""
     with open("/proc/self/mountinfo") as file:
         for line in file:
@@ -193,7 +197,9 @@ def _cpus(definition: Definition) -> None:
 
 
 def _read(path: str, default: str) -> str:
-    """A file of one line; ``default`` where there is none (a kernel without NUMA has no list of nodes)."""
+    """Read a file of one line; ``default`` where there is none: a kernel without NUMA has no list
+    of nodes.
+    """
     try:
         with open(path) as file:
             return file.read().strip()

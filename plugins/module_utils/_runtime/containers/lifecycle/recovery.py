@@ -1,7 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What killed tasks left half-done: a creation is undone, a removal is finished, a replacement is put back or finished,
-what was frozen to be read goes on."""
+"""Finish or undo what killed tasks left half-done.
+
+A creation is undone, a removal is finished, a replacement is put back or finished, and what was
+frozen to be read goes on.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def recover(engine: Engine, kind: str, detail: dict[str, Any]) -> None:
-    """Called for every entry of the operations table whose process is gone (engine.RECOVERY)."""
+    """Recover one entry of the operations table whose process is gone (engine.RECOVERY)."""
     {
         "create-container": _created,
         "remove-container": _removed,
@@ -31,13 +34,13 @@ def recover(engine: Engine, kind: str, detail: dict[str, Any]) -> None:
 
 
 def _created(engine: Engine, detail: dict[str, Any]) -> None:
-    """With a row it is whole: the row comes last."""
+    """Undo a creation, unless it has its row, which comes last: then it is whole."""
     if catalog.by_id(engine, detail["id"]) is None:
         create.undo(engine, detail["id"], detail["volumes"])
 
 
 def _frozen(engine: Engine, detail: dict[str, Any]) -> None:
-    """It was frozen for a moment, to be read."""
+    """Let a container go on that was frozen for a moment, to be read."""
     with contextlib.suppress(Conflict):  # it has ended since
         monitor_client.unpause(engine.paths, detail["id"])
 

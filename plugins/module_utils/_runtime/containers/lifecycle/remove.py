@@ -1,6 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A container goes: stopped, its row deleted with its addresses and ports, then everything that it had on disk."""
+"""Remove a container: its row with its addresses and ports first, then everything that it had on
+disk.
+"""
 
 from __future__ import annotations
 
@@ -29,8 +31,8 @@ PATIENCE = 10.0  # seconds that a container's last moments may take
 def remove(engine: Engine, record: Record, force: bool = False, keep_volumes: bool = False) -> None:
     """Remove a container.
 
-    :param force: one that runs is killed first. :param keep_volumes: leave its anonymous volumes.
-    :raises Conflict: it runs and not ``force``, or another container lives in its namespaces.
+    :param force: kill one that runs. :param keep_volumes: leave its anonymous volumes.
+    :raises Conflict: it runs, and not ``force``.
     """
     ident = record["id"]
     if status.lives(engine.paths, ident):
@@ -48,15 +50,19 @@ def remove(engine: Engine, record: Record, force: bool = False, keep_volumes: bo
 
 
 def never_ran(engine: Engine, record: Record) -> None:
-    """Remove a container that a task made and could not start: a task that can't be done leaves the host as it was."""
+    """Remove a container that a task made and could not start: a task that fails leaves the host as
+    it was.
+    """
     if status.now(engine.paths, record["id"])["started_at"] is None:
         remove(engine, record, force=True)
 
 
 def sweep(engine: Engine, ident: str, anonymous: Iterable[str]) -> None:
-    """Remove what a container without a row has left: kernel objects, anonymous volumes, directories.
+    """Remove what a container without a row has left: kernel objects, anonymous volumes,
+    directories.
 
-    The directories last, because the documents in them may be all that tells the volumes to who comes after a kill.
+    The directories last: the documents in them may be all that tells the volumes to who comes after
+    a kill.
     """
     _cleanup(engine, ident)
     volumes.drop_anonymous(engine, sorted(anonymous))
@@ -64,7 +70,9 @@ def sweep(engine: Engine, ident: str, anonymous: Iterable[str]) -> None:
 
 
 def _cleanup(engine: Engine, ident: str) -> None:
-    """Take down what the kernel holds; a monitor that has said that its container ended is about to end itself."""
+    """Take down what the kernel holds. A monitor that has said that its container ended is about to
+    end itself.
+    """
     until = time.monotonic() + PATIENCE
     while True:
         try:
@@ -81,6 +89,7 @@ def _cleanup(engine: Engine, ident: str) -> None:
 
 
 def directories(engine: Engine, ident: str) -> None:
+    """Remove a container's two directories, and the shared memory that is mounted in one."""
     shared_memory = os.path.join(engine.paths.container_run(ident), "shm")
     if os.path.ismount(shared_memory):
         syscalls.umount2(shared_memory, constants.MNT_DETACH)

@@ -1,11 +1,12 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A new container in the place of an old one, as a transaction.
+"""Replace a container by a new one, as a transaction.
 
-The new one is made beside the old under a name of its own, the old one is stopped, the new one takes over its addresses
-and ports and is started. Only when that went well does the old row go and the new one get the name: one database
-transaction, the commit. Until then every failure, a kill -9 included, leads back: the new one is removed and the old one
-gets its addresses and ports again and runs as it did.
+The new one is made beside the old under a name of its own, the old one is stopped, the new one
+takes over its addresses and ports and is started. Only when that went well does the old row go and
+the new one get the name: one database transaction, the commit. Until then every failure, a kill -9
+included, leads back: the new one is removed, and the old one gets its addresses and ports again and
+runs as it did.
 """
 
 from __future__ import annotations
@@ -43,14 +44,17 @@ def replace(
     keep_volumes: bool = True,
     force: bool = False,
 ) -> tuple[Record, float | None]:
-    """Replace the container ``old`` (a record). Returns the new record and the downtime.
+    """Replace the container ``old``; returns the new record and the downtime.
 
-    The downtime is the seconds from the old one's stop to where the new one runs, or is healthy where that is waited for; None where the
-    old one did not run or the new one is not to.
+    The downtime is the seconds from the old one's stop until the new one runs, or is healthy where
+    that is waited for. None where the old one did not run or the new one is not to.
 
-    :param run: whether the new one is to run. :param healthy: seconds to wait for its health check; None: don't.
-    :param keep_volumes: the new one gets the old one's anonymous volumes. :param force: the old one is killed, not stopped.
-    :raises ContainerFailed: the new one did not come up; the old one is as it was. ``downtime`` is the seconds until it ran again.
+    :param image: image id. :param run: whether the new one is to run.
+    :param healthy: seconds to wait for its health check; None: don't.
+    :param keep_volumes: the new one gets the old one's anonymous volumes.
+    :param force: the old one is killed, not stopped.
+    :raises ContainerFailed: the new one did not come up; the old one is as it was. Its ``downtime``
+        is the seconds until that ran again.
     """
     ran, stopped, downtime = status.lives(engine.paths, old["id"]), None, None
     kept = container_files.mounted_volumes(engine, old["id"]) if keep_volumes else {}
@@ -91,7 +95,7 @@ def _since(when: float | None) -> float | None:
 
 
 def _unnamed(engine: Engine, mounted: dict[str, str]) -> dict[str, str]:
-    """Of ``{target: volume}`` those that are anonymous."""
+    """Return those of ``{target: volume}`` that are anonymous."""
     return {
         target: name
         for target, name in mounted.items()
@@ -100,7 +104,7 @@ def _unnamed(engine: Engine, mounted: dict[str, str]) -> dict[str, str]:
 
 
 def _halt(engine: Engine, old: Record, force: bool) -> None:
-    """Stop the old one; that it should run stays written down, so that a reboot in the middle finds it so."""
+    """Stop the old one. That it should run stays written down: a reboot in the middle finds it so."""
     monitor_client.stop(engine.paths, [old["id"]], 0 if force else None)
 
 
@@ -114,7 +118,7 @@ def _take_addresses(engine: Engine, old: Record, new: Record) -> None:
 
 
 def _settle(engine: Engine, new: Record) -> None:
-    """A process 1 that fails at once is a failed start, unless the restart policy will have it again."""
+    """Refuse a process 1 that fails at once, unless the restart policy will have it again."""
     until = time.monotonic() + SETTLE
     while time.monotonic() < until:
         state = status.now(engine.paths, new["id"])
@@ -131,7 +135,7 @@ def _settle(engine: Engine, new: Record) -> None:
 
 
 def _commit(engine: Engine, old: Record, new: Record) -> Record:
-    """From here on the new one is the container; what the old one left is removed."""
+    """Make the new one the container, and remove what the old one left."""
     mounted = container_files.mounted_volumes(engine, old["id"]).values()
     catalog.take_over(engine, old["id"], new["id"], old["name"])
     record = catalog.by_id(engine, new["id"])
@@ -149,7 +153,7 @@ def _finish(engine: Engine, old: str, record: Record, mounted: Iterable[str]) ->
 
 
 def put_back(engine: Engine, old: Record, new: Record | None, ran: bool) -> None:
-    """Undo: the new one goes, the old one gets its addresses and ports again and runs if it ran."""
+    """Undo: the new one goes, the old one gets its addresses and ports again, and runs if it ran."""
     if new is not None:
         kept = set(container_files.mounted_volumes(engine, old["id"]).values())
         monitor_client.stop(engine.paths, [new["id"]], 0)
@@ -173,7 +177,7 @@ def put_back(engine: Engine, old: Record, new: Record | None, ran: bool) -> None
 
 
 def recover(engine: Engine, detail: dict[str, Any]) -> None:
-    """After a kill: committed is what has no old row any more."""
+    """Finish or undo a replacement after a kill: committed is what has no old row any more."""
     old, new = catalog.by_id(engine, detail["old"]), catalog.get(engine, detail["temporary"])
     if old is not None:
         put_back(engine, old, new, detail["ran"])

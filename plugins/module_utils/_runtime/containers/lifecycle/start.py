@@ -1,6 +1,7 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Start containers: what has to be there on the host first, then one request to the zygote for each.
+"""Start containers: what has to be there on the host first, then one request to the zygote for
+each.
 
 The way of a start: here, ``zygote_client.start``, the zygote's fork of a monitor, ``Worker.start``
 (monitor/worker.py), ``Launch.run`` (oci/launch).
@@ -142,7 +143,9 @@ def _start_level(
 
 
 def shown_name(record: Record) -> str:
-    """Return the name that a container is to have, also while it stands beside the one that it replaces."""
+    """Return the name that a container is to have, also while it stands beside the one that it
+    replaces.
+    """
     return re.sub(r"\.new-[0-9a-f]{8}$", "", record["name"])
 
 
@@ -152,7 +155,7 @@ def _failure(engine: Engine, record: Record, answer: StartAnswer) -> ContainerFa
     return ContainerFailed(sentence, answer.get("exit_code"), logs.tail(engine.paths, record["id"]))
 
 
-# --------------------------------------------------------------------- what a start needs of the host
+# ------------------------------------------------------------------- what a start needs of the host
 
 
 def _prepare(engine: Engine, record: Record) -> None:
@@ -193,7 +196,9 @@ def _mount_shared_memory(engine: Engine, record: Record) -> None:
 
 
 def levels(engine: Engine, records: Sequence[Record]) -> list[list[Record]]:
-    """Sort containers into the order of their starts: each list joins namespaces of earlier lists alone."""
+    """Sort containers into the order of their starts: each list joins namespaces of earlier lists
+    alone.
+    """
     names = {record["name"]: record for record in records}
     depth: dict[str, int] = {}
 
@@ -214,7 +219,7 @@ def levels(engine: Engine, records: Sequence[Record]) -> list[list[Record]]:
     return [found[key] for key in sorted(found)]
 
 
-# ----------------------------------------------------------------------------------------- at a boot
+# ---------------------------------------------------------------------------------------- at a boot
 
 
 def boot(engine: Engine) -> Results:

@@ -1,6 +1,7 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whom a monitor answers: requests at its control socket, and who is attached to the container's output and input.
+"""Whom a monitor answers: requests at its control socket, and who is attached to the container's
+output and input.
 
 The requests are client/messages.py's; each ``op_...`` here answers one.
 """
@@ -70,7 +71,8 @@ PATIENCE = 10
 
 
 class Clients:
-    """A monitor's: who waits for a container to end, who is attached to it. Made for the first that comes.
+    """A monitor's: who waits for a container to end, who is attached to it. Made for the first that
+    comes.
 
     :param monitor: event loop, state, and what a message can ask of it.
     """
@@ -106,7 +108,7 @@ class Clients:
         for connection in list(self.attached.values()):
             self._detach(connection)
 
-    # -------------------------------------------------------------------------------------- requests
+    # ------------------------------------------------------------------------------------- requests
 
     def _serve(self, connection: socket.socket) -> None:
         fds: list[int] = []
@@ -155,7 +157,9 @@ class Clients:
     def op_stop(
         self, connection: socket.socket, message: dict[str, Any], _fds: list[int]
     ) -> Answer | None:
-        """End it; answered when it has ended. From now on it is not restarted, even if it ends of itself."""
+        """End it; answered when it has ended. From now on it is not restarted, even if it ends of
+        itself.
+        """
         monitor = self.monitor
         if not monitor.begin_stop() or monitor.pidfd is None:
             return {"exit_code": monitor.state["exit_code"]}
@@ -222,7 +226,7 @@ class Clients:
         terminal.set_size(self.monitor.terminal, message["rows"], message["columns"])
         return {}
 
-    # -------------------------------------------------------------------------------------- attached
+    # ------------------------------------------------------------------------------------- attached
 
     def op_attach(
         self, _connection: socket.socket, message: dict[str, Any], fds: list[int]

@@ -1,6 +1,7 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A further process in a running container: what ``exec`` asks for (access/exec_client.py), and health checks.
+"""A further process in a running container: what ``exec`` asks for (access/exec_client.py), and
+health checks.
 
 The zygote forks a worker for each, since what enters a container must be small and must not be
 readable from inside.
@@ -47,7 +48,8 @@ def process(
     :param now: the container's state. :param argv: the program and its arguments.
     :param stdio: three descriptors; None stands for the container's /dev/null. Not used with a
         terminal.
-    :param options: user, cwd, env, tty, privileged of the request; what it lacks is the container's.
+    :param options: user, cwd, env, tty, privileged of the request; what it lacks is the
+        container's.
     :param limits: rlimits to give back, ``{number: (soft, hard)}``.
     """
     asked: dict[str, Any] = dict(options or {})

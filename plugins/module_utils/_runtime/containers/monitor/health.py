@@ -1,9 +1,11 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Health checks as Docker does them: a command in the container, again and again, and what its exit codes come to.
+"""Health checks as Docker does them: a command in the container, again and again, and what its exit
+codes come to.
 
-Within ``start_period`` a failure does not count, and checks come every ``start_interval``; the first success ends it.
-``retries`` failures in a row make the container unhealthy, one success makes it healthy again.
+Within ``start_period`` a failure does not count, and checks come every ``start_interval``; the
+first success ends it. ``retries`` failures in a row make the container unhealthy, one success makes
+it healthy again.
 """
 
 from __future__ import annotations
@@ -63,7 +65,10 @@ A_DAY = 86400  # seconds of waiting at a time: poll(2) takes at most 2 ** 31 mil
 
 
 def arguments(test: list[str], shell: Sequence[str] | None = None) -> list[str]:
-    """Return the command of a health check's ``test``. :param shell: the words of the image's SHELL."""
+    """Return the command of a health check's ``test``.
+
+    :param shell: the words of the image's SHELL.
+    """
     if test[0] == "CMD-SHELL":
         return [*(shell or ("/bin/sh", "-c")), test[1]]
     return list(test[1:] if test[0] == "CMD" else test)
@@ -132,7 +137,9 @@ class Check:
         )
 
     def _run(self) -> None:
-        """Fork a worker that does the check, which keeps this process small; a pipe brings its answer."""
+        """Fork a worker that does the check, which keeps this process small; a pipe brings its
+        answer.
+        """
         group = self.monitor.group
         if group is not None and group.frozen():  # paused: nothing could answer
             self._later()

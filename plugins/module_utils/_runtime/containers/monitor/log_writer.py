@@ -1,6 +1,7 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A container's log as its monitor writes it: json-file lines as Docker's, rotated by size (view/logs.py reads them).
+"""A container's log as its monitor writes it: json-file lines as Docker's, rotated by size
+(view/logs.py reads them).
 
 What a container writes without a line feed is kept until one comes, but never more than 16 KiB:
 then it becomes an entry without one, as in Docker.

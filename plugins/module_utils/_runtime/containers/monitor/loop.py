@@ -47,7 +47,9 @@ class Loop:
         self.timers[name] = (time.monotonic() + seconds, action)
 
     def settled(self) -> tuple[list[int], dict[str, Any]] | None:
-        """Return what has to be kept while it sleeps (sleep.Bed.lie_down); None where it can't sleep now."""
+        """Return what has to be kept while it sleeps (sleep.Bed.lie_down); None where it can't
+        sleep now.
+        """
         return None
 
     def unclaimed(self, fd: int, events: int) -> None:
@@ -70,7 +72,9 @@ class Loop:
                     self.unclaimed(fd, events)
 
     def _next_timer(self) -> float | None:
-        """Run what is due; returns the seconds until the next timer, None without one, 0 when all is done."""
+        """Run what is due; returns the seconds until the next timer, None without one, 0 when all
+        is done.
+        """
         while self.timers and not self.done:
             name, (when, action) = min(self.timers.items(), key=lambda item: item[1][0])
             left = when - time.monotonic()

@@ -1,6 +1,7 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A container's monitor: the parent of its process 1. One small process a container, forked from the zygote.
+"""A container's monitor: the parent of its process 1. One small process a container, forked from
+the zygote.
 
 It records exits durably, applies the restart policy, checks health, writes and rotates the log,
 relays published ports and answers on the control socket (clients.py). It depends on no other
@@ -97,7 +98,7 @@ class Monitor(loop.Loop):
         self._log: log_writer.Writer | None = None
         self.backoff, self.asked_to_stop = BACKOFF, False
 
-    # ------------------------------------------------------------------------------------------- what is read when needed
+    # --------------------------------------------------------------------- what is read when needed
 
     @property
     def run(self) -> RunFile:
@@ -135,10 +136,11 @@ class Monitor(loop.Loop):
         with contextlib.suppress(OSError):
             state.write(self.paths, self.ident, self.state, durable)
 
-    # ------------------------------------------------------------------------------------------------ sleep (sleep.py)
+    # ----------------------------------------------------------------------------- sleep (sleep.py)
 
     def settled(self) -> tuple[list[int], dict[str, Any]] | None:
-        """Return what a monitor that only waits has open, and must be told to go on: ``(descriptors, words)``.
+        """Return what a monitor that only waits has open, and must be told to go on:
+        ``(descriptors, words)``.
 
         None where there is more to it: a timer, a caller, a connection that it relays.
         """
@@ -183,7 +185,7 @@ class Monitor(loop.Loop):
             self.relay.go_on(words["relay"])
             self._age_relay()
 
-    # ------------------------------------------------------------------------------------ its worker
+    # ----------------------------------------------------------------------------------- its worker
 
     def fork_worker(self, work: Callable[[workers.Worker], None]) -> bool:
         """Fork a worker for ``work(worker)`` and take what it hands over.
@@ -244,10 +246,12 @@ class Monitor(loop.Loop):
             self.outputs[name] = fd
             self.watch(fd, self._reader_of(fd, name))
 
-    # --------------------------------------------------------------------------------- ports, health
+    # -------------------------------------------------------------------------------- ports, health
 
     def _serve_ports(self) -> str:
-        """Serve the published ports that run.json has, and no others; returns "" or why that can't be."""
+        """Serve the published ports that run.json has, and no others; returns "" or why that can't
+        be.
+        """
         network = self.run["network"]
         if not network.get("ports") or not network.get("attachments"):
             self._close_relay()
@@ -289,7 +293,7 @@ class Monitor(loop.Loop):
         else:
             self.state["health"] = None
 
-    # ---------------------------------------------------------------------------------------- output
+    # --------------------------------------------------------------------------------------- output
 
     def _reader_of(self, fd: int, name: str) -> Callable[[int], None]:
         return lambda _events: self._output(fd, name)
@@ -326,7 +330,7 @@ class Monitor(loop.Loop):
         if target is not None and target != self.terminal:
             os.close(target)
 
-    # ------------------------------------------------------------------------------------------ exit
+    # ----------------------------------------------------------------------------------------- exit
 
     def _exited(self, _events: int) -> None:
         code, signal, error = self._reap()
@@ -345,7 +349,9 @@ class Monitor(loop.Loop):
         return (code, None, "") if signal is None else (128 + signal, signal, "")
 
     def finish(self, code: int | None, signal: int | None, error: str = "") -> None:
-        """Clear away what process 1 had, write its end down, and restart it where the policy says so."""
+        """Clear away what process 1 had, write its end down, and restart it where the policy says
+        so.
+        """
         if self.pidfd is not None:
             self.forget(self.pidfd)
             os.close(self.pidfd)
@@ -382,7 +388,8 @@ class Monitor(loop.Loop):
             self._end()
 
     def _end_group(self) -> bool:
-        """Kill what process 1 left, and remove the cgroup; returns whether the kernel killed for want of memory.
+        """Kill what process 1 left, and remove the cgroup; returns whether the kernel killed for
+        want of memory.
 
         A group that can't be removed, because a process hangs in the kernel, stays in the state for
         the next start or clean-up.
@@ -423,7 +430,9 @@ class Monitor(loop.Loop):
             self.finish(self.state["exit_code"], None, self.state["error"])
 
     def _end(self) -> None:
-        """Let go of the container before anybody hears of its end: the next call is to find it free."""
+        """Let go of the container before anybody hears of its end: the next call is to find it
+        free.
+        """
         os.close(self.lock)
         if self.clients is not None:
             self.clients.ended()
@@ -434,7 +443,7 @@ class Monitor(loop.Loop):
 
             auto_remove.remove(self.paths, self.ident, command)
 
-    # --------------------------------------------------------------------------- what clients ask for
+    # ------------------------------------------------------------------------- what clients ask for
 
     def _accept(self, _events: int) -> None:
         if self.clients is None:

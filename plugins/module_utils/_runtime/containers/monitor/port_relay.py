@@ -1,6 +1,7 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The relay: published ports served by plain sockets in the monitor, beside the firewall's address translation.
+"""The relay: published ports served by plain sockets in the monitor, beside the firewall's address
+translation.
 
 Its listening sockets reserve the ports against other processes, and it serves whom the translation
 does not: this host's own connections to 127.0.0.0/8, and everybody on a host without nf_tables or
@@ -61,7 +62,8 @@ class Relay:
         self.full, self.paused = False, 0.0
 
     def serve(self, ports: list[Port], container_ip: str) -> None:
-        """Listen on these ports, and on no other; what is served already and stays goes on undisturbed.
+        """Listen on these ports, and on no other; what is served already and stays goes on
+        undisturbed.
 
         :param container_ip: the container's IPv4 address; a ``/prefix`` is ignored.
         :raises Conflict: another process has one. :raises HostError: another refusal. The same is
@@ -128,7 +130,8 @@ class Relay:
         return True
 
     def expire(self, now: float) -> None:
-        """Forget idle UDP clients, and try again to accept connections after running out of descriptors.
+        """Forget idle UDP clients, and try again to accept connections after running out of
+        descriptors.
 
         :param now: time.monotonic(). To be called every few seconds; more often does no harm.
         """
@@ -161,7 +164,8 @@ class Relay:
     def unwatch(self, fd: int, watched: bool = True) -> None:
         """Take a descriptor out of the epoll, which is to be closed.
 
-        A child that is being forked may hold the socket open, and the epoll would go on reporting it.
+        A child that is being forked may hold the socket open, and the epoll would go on reporting
+        it.
         """
         del self.sources[fd]
         if watched:
@@ -384,7 +388,9 @@ class _Connection:
 
 
 class _UdpListener:
-    """A UDP port. Each client has a socket of its own towards the container, so that answers find their way back."""
+    """A UDP port. Each client has a socket of its own towards the container, so that answers find
+    their way back.
+    """
 
     def __init__(self, relay: Relay, bound: Address, target: Target, fd: int | None = None) -> None:
         self.relay, self.address, self.target = relay, bound, target
@@ -431,7 +437,9 @@ class _UdpListener:
         client.send(data)
 
     def answer(self, client: _UdpClient, data: bytes) -> None:
-        """Send from the address that the client had sent to: with 0.0.0.0 the kernel might choose another one."""
+        """Send from the address that the client had sent to: with 0.0.0.0 the kernel might choose
+        another one.
+        """
         try:
             self.socket.sendmsg(
                 [data],

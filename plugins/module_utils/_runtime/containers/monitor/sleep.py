@@ -69,7 +69,8 @@ class Bed:
     def __init__(self, command: list[str], interpreter: int | None = None) -> None:
         self.command = command
         self.program = elf.descriptor("pyc-monitor", image())
-        # The sealed view of it (oci/launch/sealed_interpreter.py): what is forked from a monitor enters containers.
+        # The sealed view of it (oci/launch/sealed_interpreter.py): what is forked from a monitor
+        # enters containers.
         self.interpreter = (
             os.open("/proc/self/exe", os.O_RDONLY | os.O_CLOEXEC)
             if interpreter is None
@@ -136,7 +137,9 @@ class Rest:
         self.bed, self.since, self.wanted, self.times = bed, time.monotonic(), SILENT, 0
 
     def limit(self, wait: float | None) -> float | None:
-        """Return how long to wait for events: ``wait`` seconds, None without end, or until it is time to sleep."""
+        """Return how long to wait for events: ``wait`` seconds, None without end, or until it is
+        time to sleep.
+        """
         if self.bed is None:
             return wait if wait is None else min(wait, LONGEST)
         left = max(0.0, self.since + self.wanted - time.monotonic())

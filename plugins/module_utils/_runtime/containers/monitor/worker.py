@@ -1,6 +1,7 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The server's side of a start: a worker, forked by a monitor, starts, restarts or adopts a container, and ends.
+"""The server's side of a start: a worker, forked by a monitor, starts, restarts or adopts a
+container, and ends.
 
 The worker reads the documents, makes the kernel objects, clones process 1 as the monitor's child
 (CLONE_PARENT) and writes the state down. The monitor gets nothing but descriptors, so that nearly
@@ -48,7 +49,10 @@ if TYPE_CHECKING:
 PORTS, RUNS, CHECKED, RESTART, ENDED = b"P", b"R", b"H", b"B", b"F"
 MOST = 6  # descriptors that are handed over
 LONGEST_ANSWER = 65536
-UNSEEN = "the container ended while it had no monitor, and this kernel does not tell its exit code (it does from Linux 6.15 on)"
+UNSEEN = (
+    "the container ended while it had no monitor, and this kernel does not tell its exit code "
+    "(it does from Linux 6.15 on)"
+)
 INTERRUPTED = "the container's start was interrupted: its monitor was killed"
 
 
@@ -78,7 +82,7 @@ class Worker:
         self.stdin: int | None = None
         self.checkpoint: messages.Checkpoint | None = None
 
-    # ------------------------------------------------------------------------------------ requests
+    # ------------------------------------------------------------------------------------- requests
 
     def serve(self, connection: socket.socket) -> None:
         """Do what a request of the zygote's client asks for; it is answered on ``connection``."""
@@ -140,7 +144,7 @@ class Worker:
             self.paths.make()
             os.makedirs(directory, 0o700, exist_ok=True)
 
-    # --------------------------------------------------------------------------------------- start
+    # ---------------------------------------------------------------------------------------- start
 
     def _start(self, held: list[int]) -> messages.Answer:
         if self.state["status"] == "running" and state.alive(self.state):
@@ -190,7 +194,9 @@ class Worker:
         self._hand_over(held, launch.pidfd, streams, bundle.run)
 
     def _begin_state(self) -> None:
-        """What is written down with the pid: a start is under way, and nothing of the last run holds."""
+        """What is written down with the pid: a start is under way, and nothing of the last run
+        holds.
+        """
         self.state.update(
             {
                 "status": "starting",
@@ -218,7 +224,9 @@ class Worker:
         return restored.Start(self.checkpoint, bundle, self._announce, self.limits, self.stdin)
 
     def _announce(self, facts: dict[str, Any]) -> None:
-        """Write the pid down: from now on a killed monitor leaves something to adopt or to clean up."""
+        """Write the pid down: from now on a killed monitor leaves something to adopt or to clean
+        up.
+        """
         self.state.update(facts)  # type: ignore[typeddict-item]
         self.state["pid_start"] = procfs.start_time(facts["pid"]) or 0
         self._save()
@@ -246,7 +254,9 @@ class Worker:
         return failure
 
     def _has_monitor(self) -> bool:
-        """Tell whether the process that forked this one lives; else nobody would watch the container."""
+        """Tell whether the process that forked this one lives; else nobody would watch the
+        container.
+        """
         try:
             return self.channel.recv(1, _socket.MSG_PEEK | _socket.MSG_DONTWAIT) != b""
         except BlockingIOError:
@@ -268,14 +278,16 @@ class Worker:
         ]
 
     def _open_ports(self, run: RunFile) -> None:
-        """Have the monitor open the ports, before anything is made: one that is taken is a clean error."""
+        """Have the monitor open the ports, before anything is made: one that is taken is a clean
+        error.
+        """
         if run["network"].get("ports") and run["network"].get("attachments"):
             self._say(PORTS)
             answer = self.channel.recv(LONGEST_ANSWER)
             if answer:
                 raise ContainerFailed(answer.decode())
 
-    # --------------------------------------------------------------------------------------- adopt
+    # ---------------------------------------------------------------------------------------- adopt
 
     def _adopt(self, held: list[int]) -> messages.Answer:
         """Hand a container whose monitor was killed over to this one's, as it is found."""
@@ -301,7 +313,7 @@ class Worker:
             self._open_ports(run)
         self._hand_over(held, process, self._open_outputs(run, self.state["pid"]), run)
 
-    # ----------------------------------------------------------------------------------- hand over
+    # ------------------------------------------------------------------------------------ hand over
 
     def _hand_over(self, held: list[int], process: int, outputs: list[int], run: RunFile) -> None:
         checked = run.get("health")

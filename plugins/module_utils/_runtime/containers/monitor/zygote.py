@@ -1,6 +1,7 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The zygote: a lean warm process from which monitors and exec workers are forked. It holds no state and may die at any time.
+"""The zygote: a lean warm process from which monitors and exec workers are forked. It holds no
+state and may die at any time.
 
 client/zygote_client.py starts it. It imports what a monitor needs, freezes it (gc.freeze, so that
 the pages stay shared with the forks) and waits. For each request on its socket (client/messages.py)
@@ -42,7 +43,9 @@ SOON, CALM = 0.05, 10.0
 
 
 def raise_limits() -> Limits:
-    """Allow as many open files as may be, for the monitors' relays; returns what it was, for containers."""
+    """Allow as many open files as may be, for the monitors' relays; returns what it was, for
+    containers.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -101,7 +104,9 @@ def _listen(paths: Paths, name: str) -> tuple[socket.socket, int]:
 def _in_place(
     paths: Paths, name: str, server: socket.socket, mine: int
 ) -> tuple[socket.socket, int] | None:
-    """Return both as of ``_listen``, anew where the directory was emptied; None when the zygote is not wanted any more."""
+    """Return both as of ``_listen``, anew where the directory was emptied; None when the zygote is
+    not wanted any more.
+    """
     try:
         others = [
             entry

@@ -1,6 +1,7 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A container's state.json, written by its monitor alone and read by all; and the lock that says that it has a monitor.
+"""A container's state.json, written by its monitor alone and read by all; and the lock that says
+that it has a monitor.
 
 Lock and control socket lie beside it rather than in the directory of this boot, which others may
 empty: a container would get a second monitor then. They mean nothing after a reboot: nobody holds
@@ -202,7 +203,9 @@ def monitored(paths: Paths, ident: str) -> bool:
 
 
 def take_lock(paths: Paths, ident: str) -> int | None:
-    """Become the container's monitor; returns the open lock, to be kept. None: there is one already."""
+    """Become the container's monitor; returns the open lock, to be kept. None: there is one
+    already.
+    """
     fd = os.open(
         os.path.join(paths.container(ident), LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
     )

@@ -1,8 +1,9 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A definition and an image's config become an OCI runtime-spec document (config.json) and run.json.
+"""Make config.json, an OCI runtime-spec document, of a definition and an image's config.
 
-Pure functions: what they need of the host is handed in as ``host``, so that every line of the result can be tested.
+Pure functions: what they need of the host is handed in as ``host``, so that every line of the
+result can be tested.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import platform
 from ...errors import InvalidInput
 from ...kernel.processes import procfs
 from ..options import network
-from . import confinement, container_mounts, limits, own_annotations
+from . import confinement, container_mounts, device_nodes, limits, own_annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,14 +27,19 @@ DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class Surroundings:
-    """What of host and store goes into a container's documents.
+    """What of host and store goes into a container's config.json.
 
-    :param directory: the container's directory in the data store. :param run: its directory of this boot.
-    :param mounts: the user's mounts in normal form, each with ``source`` resolved to a path of the host.
+    :param directory: the container's directory in the data store.
+    :param run: its directory of this boot.
+    :param mounts: the user's mounts in normal form, each with ``source`` resolved to a path of the
+        host.
     :param joins: ``{"network" | "pid" | "ipc" | "user": id of another container}``.
-    :param swap: whether this host accounts for swap. :param kernel: (major, minor).
-    :param maps: ``(uid extents, gid extents)`` of its user namespace (kernel/mounts/userns.py), None where that is the host's.
-    :param apparmor: the profile that containers have by default, None where there is none. :param architecture: the image's.
+    :param swap: whether this host accounts for swap.
+    :param kernel: (major, minor); None: this host's.
+    :param machine: as uname(2) names it; None: this host's.
+    :param maps: of its user namespace; None where that is the host's.
+    :param apparmor: the profile that containers have by default, None where there is none.
+    :param architecture: the image's, in OCI's words.
     """
 
     def __init__(
@@ -56,7 +62,7 @@ class Surroundings:
         self.maps, self.apparmor, self.architecture = maps, apparmor, architecture
 
     def highest_gid(self) -> int | None:
-        """The last of the gids that the container has from 0 on; None when it has no 0."""
+        """Return the last of the gids that the container has from 0 on; None when it has no 0."""
         if self.maps is None:
             return 2**31 - 1
         return next((size - 1 for inside, _outside, size in self.maps[1] if inside == 0), None)
@@ -65,17 +71,17 @@ class Surroundings:
 def config(
     ident: str, definition: Definition, image: dict[str, Any], host: Surroundings
 ) -> dict[str, Any]:
-    """The OCI runtime-spec document.
+    """Make the OCI runtime-spec document.
 
     :param image: the ``config`` object of the image's config (Env, Cmd, Entrypoint, User ...).
-    :raises InvalidInput: when neither task nor image says what to run.
+    :raises InvalidInput: neither task nor image says what to run.
     """
     capabilities = confinement.capabilities(definition)
     linux: dict[str, Any] = {
         "namespaces": namespaces(definition),
         "cgroupsPath": f"{definition.get('cgroup_parent') or '/pycontainer'}/{ident}",
         "resources": limits.resources(definition, host.swap),
-        "devices": limits.devices(definition),
+        "devices": device_nodes.devices(definition),
         "sysctl": confinement.sysctls(definition, host.highest_gid()),
         "maskedPaths": confinement.masked(definition),
         "readonlyPaths": confinement.read_only(definition),
@@ -110,6 +116,7 @@ def config(
 
 
 def hostname(ident: str, definition: Definition) -> str:
+    """Return a container's host name: by default the beginning of its id, as in Docker."""
     return definition.get("hostname") or ident[:12]
 
 
@@ -120,6 +127,7 @@ def process(
     capabilities: list[str],
     profile: str | None = None,
 ) -> dict[str, Any]:
+    """Make the document's ``process``."""
     sets = dict.fromkeys(("bounding", "effective", "permitted"), capabilities)
     sets.update(
         inheritable=[], ambient=[]
@@ -139,7 +147,9 @@ def process(
 
 
 def user(definition: Definition) -> dict[str, Any]:
-    """Return root, until the name in the annotations is looked up in the container's root at its start."""
+    """Return root, until the name in the annotations is looked up in the container's root at its
+    start.
+    """
     found: dict[str, Any] = {"uid": 0, "gid": 0, "additionalGids": [0]}
     if "umask" in definition:
         found["umask"] = int(definition["umask"], 8)
@@ -147,7 +157,10 @@ def user(definition: Definition) -> dict[str, Any]:
 
 
 def arguments(definition: Definition, image: dict[str, Any]) -> list[str]:
-    """Entrypoint and command; naming an entrypoint drops the image's command, as in Docker."""
+    """Return entrypoint and command; naming an entrypoint drops the image's command, as in Docker.
+
+    :raises InvalidInput: there is none.
+    """
     entrypoint, command = definition.get("entrypoint"), definition.get("command")
     if command is None:
         command = image.get("Cmd") or [] if entrypoint is None else []
@@ -162,7 +175,10 @@ def arguments(definition: Definition, image: dict[str, Any]) -> list[str]:
 
 
 def environment(ident: str, definition: Definition, image: dict[str, Any]) -> list[str]:
-    """The image's variables, then the task's; PATH, HOSTNAME and TERM where neither has them (HOME follows from the user at the start)."""
+    """Return the image's variables, and the task's over them, as ``NAME=value``.
+
+    PATH, HOSTNAME and TERM are set where neither has them; HOME follows from the user at the start.
+    """
     found = {"PATH": DEFAULT_PATH, "HOSTNAME": hostname(ident, definition)}
     if definition.get("tty"):
         found["TERM"] = "xterm"
@@ -175,7 +191,7 @@ def environment(ident: str, definition: Definition, image: dict[str, Any]) -> li
 
 
 def namespaces(definition: Definition) -> list[dict[str, str]]:
-    """The namespaces to make or join; none in the list for what is shared with the host."""
+    """Return the namespaces to make or join; what is shared with the host is not in the list."""
     kinds = [
         ("mount", None),
         ("network", network.mode_of(definition)),

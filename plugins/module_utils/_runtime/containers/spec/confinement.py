@@ -1,6 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""config.json's isolation: capabilities, seccomp, masked and read-only paths, kernel parameters. Docker's defaults."""
+"""config.json's isolation, with Docker's defaults: capabilities, seccomp, AppArmor, masked and
+read-only paths, kernel parameters.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,7 @@ READ_ONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-tri
 
 
 def capabilities(definition: Definition) -> list[str]:
-    """The names of the capabilities that the container has, in the kernel's order."""
+    """Return the names of the capabilities that the container has, in the kernel's order."""
     from ...kernel.isolation import capabilities as kernel
 
     added, dropped = set(definition.get("capabilities", ())), set(definition.get("cap_drop", ()))
@@ -52,7 +54,7 @@ def capabilities(definition: Definition) -> list[str]:
 
 
 def available() -> set[str]:
-    """The capabilities that this process could hand on: its bounding set."""
+    """Return the capabilities that this process could hand on: its bounding set."""
     from ...kernel.isolation import capabilities as kernel
 
     with open("/proc/self/status") as file:
@@ -61,6 +63,7 @@ def available() -> set[str]:
 
 
 def no_new_privileges(definition: Definition) -> bool:
+    """Tell whether its processes may gain no rights by executing a file (prctl(2))."""
     return security.settings(definition).get("no-new-privileges") == "true"
 
 
@@ -72,6 +75,7 @@ def _paths_open(definition: Definition) -> bool:
 
 
 def masked(definition: Definition) -> list[str]:
+    """Return the paths that nothing can be read of."""
     return (
         []
         if _paths_open(definition)
@@ -80,11 +84,17 @@ def masked(definition: Definition) -> list[str]:
 
 
 def read_only(definition: Definition) -> list[str]:
+    """Return the paths that nothing can be written to."""
     return [] if _paths_open(definition) else list(READ_ONLY)
 
 
 def sysctls(definition: Definition, highest_gid: int | None = 2**31 - 1) -> dict[str, str]:
-    """The task's, and Docker's two for a network namespace of its own: low ports and ping need no capability there."""
+    """Return the task's kernel parameters, and Docker's two for a network namespace of its own.
+
+    With these, low ports and ping need no capability there.
+
+    :raises InvalidInput: a net.* one without such a namespace.
+    """
     found = {}
     mode = network.mode_of(definition)
     if mode in ("bridge", "none"):
@@ -107,7 +117,10 @@ def seccomp(
     machine: str,
     architecture: str = "",
 ) -> dict[str, Any] | None:
-    """linux.seccomp, or None for no filter. :param architecture: the image's."""
+    """Return linux.seccomp, or None for no filter.
+
+    :param kernel: (major, minor). :param architecture: the image's.
+    """
     from ...kernel.seccomp import default_profile
 
     profile = security.settings(definition).get(
@@ -121,7 +134,10 @@ def seccomp(
 
 
 def apparmor(definition: Definition, default: str | None) -> str | None:
-    """``process.apparmorProfile``, or None. :param default: the engine's own profile, None where the host can't have it."""
+    """Return ``process.apparmorProfile``, or None.
+
+    :param default: the engine's own profile, None where the host can't have it.
+    """
     profile = security.settings(definition).get(
         "apparmor", "unconfined" if definition.get("privileged") else "default"
     )
@@ -129,5 +145,7 @@ def apparmor(definition: Definition, default: str | None) -> str | None:
 
 
 def missing_capabilities(definition: Definition) -> list[str]:
-    """Capabilities that the task names and this host can't give (they are not in the engine's bounding set)."""
+    """Return the capabilities that the task names and this host can't give: they are not in its
+    bounding set.
+    """
     return sorted(set(definition.get("capabilities", ())) - {"ALL"} - available())

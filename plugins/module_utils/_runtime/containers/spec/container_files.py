@@ -1,6 +1,9 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A container's files in the data store: config.json, run.json, hosts, hostname, resolv.conf. Written whole, each by one rename."""
+"""A container's files in the data store: config.json, run.json, hosts, hostname, resolv.conf.
+
+Each is written whole, by one rename.
+"""
 
 from __future__ import annotations
 
@@ -51,8 +54,8 @@ def write(
 ) -> None:
     """Write everything about a container anew from its record.
 
-    :param record: see catalog. :param reserved: ``{"attachments", "ports"}``, what networks/ reserved for it.
-    :param volume_names: ``{target: volume}`` for its volumes without a name.
+    :param reserved: its addresses and ports. :param volume_names: ``{target: volume}`` for its
+        volumes without a name.
     """
     directory, definition = engine.paths.container(record["id"]), record["definition"]
     image = images.config(engine, record["image"])
@@ -136,11 +139,13 @@ def _stop_signal(definition: Definition, image: dict[str, Any]) -> str:
 
 
 def confine(engine: Engine, record: Record) -> None:
-    """See that a container has the AppArmor profile, the SELinux labels and the seccomp filter that it would get if it were made now.
+    """Give a container the confinement that it would get if it were made now.
 
-    Another boot may be without, or it was made by an older version or on an older kernel.
+    That is the AppArmor profile, the SELinux labels and the seccomp filter. This boot may be
+    another, or the container was made by an older version or on an older kernel. The profile is
+    loaded, and what the container is to use is labelled for it.
 
-    The profile is loaded, and what the container is to use is labelled for it. :raises HostError:
+    :raises HostError: a profile or label can't be had.
     """
     config = read_config(engine, record["id"])
     if "process" not in config:
@@ -189,16 +194,17 @@ def read_config(engine: Engine, ident: str) -> dict[str, Any]:
 
 
 def with_terminal(engine: Engine, ident: str) -> bool:
+    """Tell whether a container has a terminal."""
     return bool(read_run(engine, ident).get("tty"))
 
 
 def swap() -> bool:
-    """Whether this host accounts for swap, so that Docker's default limit on it can be set."""
+    """Tell whether this host accounts for swap, so that Docker's default limit on it can be set."""
     return not cgroups.check({"memory": {"limit": 1 << 30, "swap": 1 << 31}})
 
 
 def wanted_volumes(definition: Definition, image: dict[str, Any]) -> list[dict[str, Any]]:
-    """The volumes of a container, the image's VOLUMEs included: ``[mount in normal form]``."""
+    """Return the mounts of a container in normal form, the image's VOLUMEs included."""
     mounts = storage.mounts_of(definition)
     taken = {entry["target"] for entry in mounts} | {
         entry.partition(":")[0] for entry in definition.get("tmpfs", ())
@@ -224,7 +230,7 @@ def _mounts(
 
 
 def reserved(engine: Engine, ident: str) -> Reserved:
-    """``{"attachments", "ports"}`` of run.json: what networks/ reserved for a container."""
+    """Return what networks/ reserved for a container, by its run.json."""
     network_part = read_run(engine, ident).get("network", {})
     return {
         "attachments": network_part.get("attachments", []),
@@ -233,12 +239,14 @@ def reserved(engine: Engine, ident: str) -> Reserved:
 
 
 def rename(engine: Engine, ident: str, name: str) -> None:
-    """The name in run.json, which messages of the monitor use."""
+    """Change the name in run.json, which messages of the monitor use."""
     run_file.write(engine.paths, ident, {**read_run(engine, ident), "name": name})
 
 
 def mounted_volumes(engine: Engine, ident: str) -> dict[str, str]:
-    """``{target: volume}`` of the volumes that a container has, named ones too, by its documents."""
+    """Return the volumes that a container has by its documents, named ones too: ``{target:
+    volume}``.
+    """
     below = engine.paths.volumes + "/"
     return {
         entry["destination"]: entry["source"][len(below) :].partition("/")[0]
@@ -248,7 +256,7 @@ def mounted_volumes(engine: Engine, ident: str) -> dict[str, str]:
 
 
 def known_volumes(engine: Engine, ident: str) -> list[str]:
-    """Names of the volumes that a container has, sorted, as far as its documents can be read."""
+    """Return the names of a container's volumes, sorted, as far as its documents can be read."""
     try:
         return sorted(mounted_volumes(engine, ident).values())
     except (Damaged, AttributeError, KeyError, TypeError):
@@ -284,7 +292,9 @@ def _write_names(directory: str, ident: str, definition: Definition, reserved: R
 
 
 def _put(path: str, text: str) -> None:
-    """Write into the file that is there: it is bind-mounted into the container, which would go on seeing a replaced one."""
+    """Write into the file that is there: the container, into which it is bind-mounted, would not
+    see another.
+    """
     if os.path.exists(path):
         with open(path, "r+") as file:
             file.write(text)

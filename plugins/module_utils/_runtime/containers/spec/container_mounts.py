@@ -20,7 +20,10 @@ FILES = {"/etc/hostname": "hostname", "/etc/hosts": "hosts", "/etc/resolv.conf":
 
 
 def mounts(definition: Definition, host: Surroundings) -> list[Mount]:
-    """All mounts in the order in which they are made: a path's parents before it, the user's over the engine's."""
+    """Return all mounts in the order in which they are made.
+
+    A path's parents come before it, and the user's mounts over the engine's.
+    """
     user = [_user(entry, host) for entry in host.mounts] + [
         _tmpfs(entry) for entry in definition.get("tmpfs", ())
     ]
@@ -70,13 +73,16 @@ def _defaults(definition: Definition, host: Surroundings) -> list[Mount]:
 
 def _sys(definition: Definition, read_only: str) -> Mount:
     if (definition.get("network_mode") or "").startswith("host"):
-        # sysfs shows the network namespace it is mounted in, and only that namespace's owner may mount it: show the host's
+        # sysfs shows the network namespace that it is mounted in, and only the owner of that may
+        # mount it: show the host's.
         return _mount("/sys", "bind", "/sys", "rbind", read_only, "nosuid", "noexec", "nodev")
     return _mount("/sys", "sysfs", "sysfs", read_only, "nosuid", "noexec", "nodev")
 
 
 def _ipc(definition: Definition, host: Surroundings) -> list[Mount]:
-    """/dev/shm and /dev/mqueue by ipc_mode: a container's own, the host's, another container's, or none."""
+    """Make /dev/shm and /dev/mqueue by ipc_mode: a container's own, the host's, another
+    container's, or none.
+    """
     mode = definition.get("ipc_mode", "private")
     if mode == "none":
         return []
@@ -129,12 +135,17 @@ def _ipc(definition: Definition, host: Surroundings) -> list[Mount]:
 
 
 def shared_memory(other: str, run: str) -> str:
-    """Where the shareable /dev/shm of container ``other`` lies; ``run`` is any container's directory of this boot."""
+    """Return where the shareable /dev/shm of container ``other`` lies.
+
+    :param run: any container's directory of this boot.
+    """
     return os.path.join(os.path.dirname(run), other, "shm")
 
 
 def _files(host: Surroundings) -> list[Mount]:
-    """hosts, hostname and resolv.conf, those of the other container where its network is joined."""
+    """Mount hosts, hostname and resolv.conf; those of the other container where its network is
+    joined.
+    """
     found = []
     for destination, name in sorted(FILES.items()):
         directory = host.directory
@@ -186,6 +197,9 @@ def _tmpfs(entry: str) -> Mount:
 
 
 def root_propagation(user_mounts: Iterable[dict[str, Any]]) -> str:
-    """What the root must be for the user's mounts to propagate: shared below shared ones, slave below slave ones."""
+    """Return what the root must be for the user's mounts to propagate.
+
+    It is shared above shared ones, slave above slave ones (mount_namespaces(7)).
+    """
     asked = {entry.get("propagation", "").lstrip("r") for entry in user_mounts}
     return "rshared" if "shared" in asked else "rslave" if "slave" in asked else "rprivate"

@@ -1,9 +1,11 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ids that a directory service (SSSD, FreeIPA, Winbind, LDAP) gives to users and groups of this host, as far as that can be told cheaply.
+"""Ids that a directory service gives to users and groups of this host (SSSD, FreeIPA, Winbind,
+LDAP), as far as that can be told cheaply.
 
-A directory may have 100,000 users, so nobody is listed: what SSSD's settings reserve is read, and of a range that a container is to have a few
-ids are looked up. Hosts whose NSS has local sources alone are not asked anything.
+A directory may have 100,000 users, so nobody is listed. What SSSD's settings reserve is read, and
+of a range that a container is to have a few ids are looked up. Hosts whose NSS has local sources
+alone are not asked anything.
 """
 
 from __future__ import annotations
@@ -21,19 +23,16 @@ if TYPE_CHECKING:
 
 NSSWITCH, SSSD = "/etc/nsswitch.conf", ("/etc/sssd/sssd.conf", "/etc/sssd/conf.d/*.conf")
 LOCAL = {"files", "compat", "db", "systemd", "altfiles", "cache", "extrausers", "mymachines"}
-MAPPED = (
-    200000,
-    2000200000,
-)  # sssd-ldap(5): the defaults of ldap_idmap_range_min and ldap_idmap_range_max, from which FreeIPA takes its ranges, too
-SAMPLES, PATIENCE = (
-    16,
-    5.0,
-)  # ids of a range that are looked up, and seconds that a directory may take for them
+# sssd-ldap(5): the defaults of ldap_idmap_range_min and ldap_idmap_range_max, from which FreeIPA
+# takes its ranges, too.
+MAPPED = (200000, 2000200000)
+SAMPLES = 16  # ids of a range that are looked up
+PATIENCE = 5.0  # seconds that a directory may take for them
 LARGEST = 1 << 20
 
 
 def is_used() -> bool:
-    """Whether users or groups of this host may come from elsewhere than its own files."""
+    """Tell whether users or groups of this host may come from elsewhere than its own files."""
     for line in _text(NSSWITCH).splitlines():
         database, _colon, sources = line.partition("#")[0].partition(":")
         if (
@@ -45,7 +44,7 @@ def is_used() -> bool:
 
 
 def reserved() -> list[Range]:
-    """``[(first, end)]`` of the ids that SSSD's domains take from."""
+    """Return the ids that SSSD's domains take from."""
     found = []
     for path in (path for pattern in SSSD for path in glob.glob(pattern)):
         parser = configparser.ConfigParser(strict=False, interpolation=None)
@@ -65,7 +64,8 @@ def reserved() -> list[Range]:
 
 
 def somebody(first: int, size: int) -> str:
-    """Whom the directory has among the ids from ``first`` on, as a sentence's part: ``the user alice (id 1879048200)``; "" where it names nobody.
+    """Name whom the directory has among the ids from ``first`` on, as ``the user alice (id
+    1879048200)``; "" for nobody.
 
     A sample is looked up: the first, the last and some between.
     """

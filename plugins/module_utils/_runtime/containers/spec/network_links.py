@@ -1,6 +1,7 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a container holds of the kernel's network beside its namespace: links to bridges, published ports.
+"""What a container holds of the kernel's network beside its namespace: links to bridges, published
+ports.
 
 The monitors import this file: it needs nothing but networks/attach.py and networks/publish.py.
 """

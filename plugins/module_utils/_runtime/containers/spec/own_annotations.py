@@ -1,6 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The annotations of a config.json that this engine itself reads: what only the moment of a start can tell."""
+"""The annotations of a config.json that this engine itself reads: what only the moment of a start
+can tell.
+"""
 
 from __future__ import annotations
 

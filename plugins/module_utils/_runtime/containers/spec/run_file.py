@@ -1,6 +1,7 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""run.json, what a monitor needs beside config.json; and a created container as its monitor sees it.
+"""run.json, what a monitor needs beside config.json; and a created container as its monitor sees
+it.
 
 The monitors import this file: it needs no database.
 """
@@ -141,7 +142,10 @@ class Bundle(Document):
         return found
 
     def namespace_path(self, kind: str, path: str) -> str:  # type: ignore[override]
-        """Return the path of a namespace to join. :raises ContainerFailed: its container does not run."""
+        """Return the path of a namespace to join.
+
+        :raises ContainerFailed: its container does not run.
+        """
         if not path.startswith("container:"):
             return path
         other = path[len("container:") :]

@@ -1,10 +1,12 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SELinux labels of containers, as Docker's with ``selinux-enabled``: those of the process and of its files, and what is relabelled for it.
+"""SELinux labels of containers, as Docker's with ``selinux-enabled``: of the process, of its files,
+and of what is relabelled for it.
 
-The host's policy names a context for processes and one for files of containers. Each container has them at a level of its own, two of
-the 1,024 categories (MCS), so that one can't reach another's files. Its root and all file systems that are made for it are mounted
-with the label of its files; volumes have that label at no level in particular, for several containers may use them.
+The host's policy names a context for processes and one for files of containers. Each container has
+them at a level of its own, two of the 1,024 categories (MCS), so that one can't reach another's
+files. Its root and all file systems that are made for it are mounted with the label of its files.
+Volumes have that label at no level in particular, for several containers may use them.
 """
 
 from __future__ import annotations
@@ -32,7 +34,8 @@ if TYPE_CHECKING:
 
     Labels = tuple[str, str]  # of a container's process, of its files
 
-# Relabelling one of these would take the host's own services what is theirs; Docker refuses most of them, too.
+# Relabelling one of these would take the host's own services what is theirs; Docker refuses most of
+# them, too.
 _OF_THE_HOST = (
     "/",
     "/bin",
@@ -66,7 +69,9 @@ _FILES = ("hostname", "hosts", "resolv.conf")
 
 
 def wanted(engine: Engine, definition: Definition) -> bool:
-    """Whether a container is to have labels: because its options say so, or the host's setting ``selinux``."""
+    """Tell whether a container is to have labels: by its options, or by the host's setting
+    ``selinux``.
+    """
     options = security.labels(definition)
     if options:
         return "disable" not in options
@@ -74,12 +79,15 @@ def wanted(engine: Engine, definition: Definition) -> bool:
 
 
 def is_default(engine: Engine) -> bool:
-    """Whether this host's containers have labels that name none."""
+    """Tell whether this host's containers have labels where their options name none."""
     return selinux.enabled() and settings.read(engine.paths.config)["selinux"]
 
 
 def _powerful(definition: Definition) -> bool:
-    """Docker's: one that is privileged, or sees the host's processes or its memory, has none unless its options name one."""
+    """Tell whether a container has no label unless its options name one, as in Docker.
+
+    That is one that is privileged, or sees the host's processes or its memory.
+    """
     return (
         definition.get("privileged")
         or definition.get("pid_mode") == "host"
@@ -88,9 +96,10 @@ def _powerful(definition: Definition) -> bool:
 
 
 def of(engine: Engine, record: Record, joins: dict[str, str]) -> Labels | None:
-    """``(label of its process, label of its files)`` of a container; None where it is to have none.
+    """Return a container's labels; None where it is to have none.
 
-    :param joins: as of sharing.resolve: who shares a namespace has the other's level. :raises HostError:
+    :param joins: ``{kind: id}``: who shares a namespace has the other's level.
+    :raises HostError: it is to have some, and the host has no policy for them.
     """
     if not wanted(engine, record["definition"]):
         return None
@@ -114,17 +123,19 @@ def _text(*parts: str | None) -> str:
 
 
 def level_of(context: str) -> str:
-    """The level of a context, '' where it has none; a level may hold colons itself."""
+    """Return the level of a context, "" where it has none; a level may hold colons itself."""
     return "".join(context.split(":", 3)[3:])
 
 
 def at_level(context: str, level: str | None) -> str:
-    """A context at another level; None for none."""
+    """Return a context at another level; None for none."""
     return _text(*context.split(":", 3)[:3], level)
 
 
 def _level(engine: Engine, ident: str, joins: dict[str, str]) -> str:
-    """The one that it has already, or of the container whose processes or memory it shares, or one that no other has."""
+    """Choose a level: the one that it has, that of the container whose processes or memory it
+    shares, or a new one.
+    """
     for other in [ident] + [joins[kind] for kind in ("pid", "ipc") if kind in joins]:
         level = _of_document(engine, other)
         if level:
@@ -149,7 +160,7 @@ def _of_document(engine: Engine, ident: str) -> str:
 
 
 def put_into(config: dict[str, Any], labels: Labels | None) -> bool:
-    """Write a container's labels into its document; whether that changed it."""
+    """Write a container's labels into its document; returns whether that changed it."""
     before = config["process"].pop("selinuxLabel", None), config["linux"].pop("mountLabel", None)
     if labels is not None:
         config["process"]["selinuxLabel"], config["linux"]["mountLabel"] = labels
@@ -157,13 +168,16 @@ def put_into(config: dict[str, Any], labels: Labels | None) -> bool:
 
 
 def relabel(engine: Engine, record: Record, labels: Labels, mounted: dict[str, str]) -> None:
-    """Give a container what it is to use: the files that the engine makes for it, its volumes, what modes z and Z name.
+    """Label what a container is to use: the files that the engine makes for it, its volumes, what
+    modes z and Z name.
 
-    :param labels: as of ``of``; :param mounted: ``{target: name}`` of its volumes. :raises HostError:
+    :param mounted: ``{target: name}`` of its volumes.
+    :raises HostError: a path is the host's own, or can't be labelled.
     """
     process, label = labels
     shared = at_level(label, "s0" if level_of(label) else None)
-    # A policy may give a new file the level of who makes it, as the reference policy does, and not that of its directory: a later container can't read it.
+    # A policy may give a new file the level of who makes it, as the reference policy does, and not
+    # that of its directory: a later container can't read it.
     each_time = selinux.of_new_file(process, shared) != shared
     found = [
         (os.path.join(engine.paths.container(record["id"]), name), shared) for name in _FILES
@@ -209,7 +223,7 @@ def relabel(engine: Engine, record: Record, labels: Labels, mounted: dict[str, s
 
 
 def is_the_hosts(path: str) -> bool:
-    """Whether a path is, or a volume shows, a directory that services of the host use."""
+    """Tell whether a path is, or a volume shows, a directory that services of the host use."""
     there = os.stat(path)
     return any(
         os.path.samestat(there, os.stat(other)) for other in _OF_THE_HOST if os.path.exists(other)
@@ -217,7 +231,11 @@ def is_the_hosts(path: str) -> bool:
 
 
 def check(engine: Engine, definition: Definition) -> None:
-    """What of a definition the host's policy has not. :raises Unsupported: InvalidInput:"""
+    """Refuse what the host's policy has not.
+
+    :raises Unsupported: there is none. :raises InvalidInput: it does not know a label, or a path is
+        the host's own.
+    """
     options = security.labels(definition)
     for key, value in options.items():
         if key != "disable":

@@ -1,6 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Namespaces that a container has in common with another one: ``network_mode``, ``pid_mode``, ``ipc_mode`` container:<name>."""
+"""Namespaces that a container has in common with another one: ``network_mode``, ``pid_mode``,
+``ipc_mode`` container:<name>.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,7 @@ OPTIONS = {"network": "network_mode", "pid": "pid_mode", "ipc": "ipc_mode"}
 
 
 def names(engine: Engine, definition: Definition) -> list[str]:
-    """The containers that a definition names to join, by their names; as the definition has them where there is none yet."""
+    """Return the names of the containers that a definition joins; what is not there as it is said."""
     modes = [definition.get(option) or "" for option in OPTIONS.values()]
     return [
         _name(engine, mode.partition(":")[2]) for mode in modes if mode.startswith("container:")
@@ -32,7 +34,7 @@ def names(engine: Engine, definition: Definition) -> list[str]:
 
 
 def _name(engine: Engine, said: str) -> str:
-    """The name of a container that was said by its name, its id or the beginning of it."""
+    """Return the name of a container that was said by its name, its id or the beginning of it."""
     found = _find(engine, said)
     return said if found is None else found["name"]
 
@@ -45,7 +47,9 @@ def _find(engine: Engine, said: str) -> Record | None:
 
 
 def respelled(engine: Engine, now: Definition, wanted: Definition) -> Definition:
-    """``now`` with each container that it joins named as in ``wanted``: by name or by id is no difference."""
+    """Return ``now`` with each container that it joins named as in ``wanted``: by name or by id is
+    no difference.
+    """
     result = dict(now)
     for option in OPTIONS.values():
         has, mode = result.get(option) or "", wanted.get(option) or ""
@@ -62,10 +66,12 @@ def resolve(
     own_name: str | None = None,
     coming: Collection[str] = (),
 ) -> dict[str, str]:
-    """``{"network" | "pid" | "ipc": id}`` of the containers that a definition joins.
+    """Return the containers that a definition joins: ``{"network" | "pid" | "ipc": id}``.
 
+    :param own_name: of the container itself.
     :param coming: names of containers that are about to be made: left out of the result.
-    :raises NotFound: the other container does not exist. :raises InvalidInput: it is the container itself.
+    :raises NotFound: the other container does not exist.
+    :raises InvalidInput: it is the container itself.
     :raises Conflict: what is to be joined is not its own to share.
     """
     found = {}
@@ -101,7 +107,7 @@ def _check_shared(option: str, kind: str, other: Record) -> None:
 
 
 def users(engine: Engine, record: Record) -> list[tuple[str, str]]:
-    """``[(name, option)]`` of the containers that have a namespace of this one."""
+    """Return the containers that have a namespace of this one: ``[(name, option)]``."""
     found = []
     for other in catalog.every(engine):
         if names(engine, other["definition"]):
@@ -114,7 +120,7 @@ def users(engine: Engine, record: Record) -> list[tuple[str, str]]:
 
 
 def recorded(engine: Engine, ident: str) -> dict[str, str]:
-    """What the container's documents say: the joins as they were resolved when it was made."""
+    """Return the joins as they were resolved when the container was made, by its documents."""
     config = {}
     with contextlib.suppress(Damaged):
         config = read_json(os.path.join(engine.paths.container(ident), "config.json"), {})

@@ -1,13 +1,16 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which user namespace a container has: one of its own with ids that no other has, another container's, or the host's.
+"""Which user namespace a container has: one of its own with ids that no other has, another
+container's, or the host's.
 
-A container that asks for nothing gets 65,536 ids of its own, if all that it wants works so (``why_host``). The ids are
-entered in the store when it is made, stay its own as long as it is there, and are freed with it. A container without an entry,
-as those made by an older version, has the host's namespace: what a container has never changes while it is there.
+A container that asks for nothing gets 65,536 ids of its own, if all that it wants works so
+(``why_host``). The ids are entered in the store when it is made, stay its own as long as it is
+there, and are freed with it. A container without an entry, as those made by an older version, has
+the host's namespace: what a container has never changes while it is there.
 
-On disk nothing has these ids. Layers, volumes and bind mounts are shown with their owners mapped, so that files belong to
-whom they belong to inside; a volume can be shared by containers with different ids, and go from one to the next.
+On disk nothing has these ids. Layers, volumes and bind mounts are shown with their owners mapped,
+so that files belong to whom they belong to inside. A volume can be shared by containers with
+different ids, and go from one to the next.
 """
 
 from __future__ import annotations
@@ -39,12 +42,14 @@ if TYPE_CHECKING:
     Extents = list[tuple[int, int, int]]  # [(first inside, first outside, size)]
     Maps = tuple[Extents, Extents]  # of uids, of gids
 
-# Ids that no distribution gives to users, above those that systemd's containers take (0x6FFFFFFF is their last) and that directories
-# give by default (2,000,200,000), and below 2^31, which some programs take for a sign. When these are all taken, those from LOWEST on.
+# Ids that no distribution gives to users, above those that systemd's containers take (0x6FFFFFFF is
+# their last) and that directories give by default (2,000,200,000), and below 2^31, which some
+# programs take for a sign. When these are all taken, those from LOWEST on.
 FIRST, END = 0x78000000, 0x80000000
 LOWEST = 0x70000000
 TRIES = 8  # ranges that a directory is asked about before it is said that it has ids everywhere
-OWNER = "pycontainer"  # whose lines in /etc/subuid and /etc/subgid, where there are any, are the ids to take instead
+# Whose lines in /etc/subuid and /etc/subgid, where there are any, are the ids to take instead.
+OWNER = "pycontainer"
 SUBORDINATE = ("/etc/subuid", "/etc/subgid")
 
 # Capabilities that mean something in a user namespace: over the container's own namespaces and files.
@@ -58,13 +63,15 @@ CONFINED = {
 }
 
 
-# ------------------------------------------------------------------------------------------------------- what a container has
+# ----------------------------------------------------------------------------- what a container has
 
 
 def maps(engine: Engine, record: Record, joined: dict[str, str]) -> tuple[Maps | None, str | None]:
-    """``((uid extents, gid extents) or None, id of the container whose namespace it is or None)`` of a container that is there.
+    """Return the maps of a container that is there, and the id of the container whose namespace it
+    is.
 
-    :param record: see catalog. :param joined: ``{kind: id}`` of the containers whose namespaces it enters (sharing.resolve).
+    :param joined: ``{kind: id}`` of the containers whose namespaces it enters.
+    :returns: no maps for the host's namespace; no id for one of its own.
     """
     definition = record["definition"]
     if definition.get("userns_mode") == "host":
@@ -83,7 +90,7 @@ def maps(engine: Engine, record: Record, joined: dict[str, str]) -> tuple[Maps |
 
 
 def of_documents(config: dict[str, Any]) -> Maps | None:
-    """``(uid extents, gid extents)`` by a container's config.json, None where it has the host's namespace."""
+    """Return the maps by a container's config.json; None where it has the host's namespace."""
     linux = config.get("linux", {})
     if not linux.get("uidMappings"):
         return None
@@ -95,7 +102,8 @@ def of_documents(config: dict[str, Any]) -> Maps | None:
 
 
 def of_others(engine: Engine, joined: dict[str, str]) -> tuple[str | None, Maps | None]:
-    """``(id, extents)`` of the container whose user namespace is joined with its others; (None, None) where all have the host's.
+    """Return ``(id, maps)`` of the container whose user namespace is joined; (None, None) where all
+    have the host's.
 
     :raises Conflict: two of them have different ones.
     """
@@ -121,7 +129,7 @@ def of_others(engine: Engine, joined: dict[str, str]) -> tuple[str | None, Maps 
 
 
 def host_root(engine: Engine, record: Record) -> tuple[int, int]:
-    """The host's ``(uid, gid)`` of a container's root."""
+    """Return the host's ``(uid, gid)`` of a container's root."""
     from ...oci.spec.id_maps import Maps
 
     config = read_json(os.path.join(engine.paths.container(record["id"]), "config.json"), {})
@@ -129,13 +137,13 @@ def host_root(engine: Engine, record: Record) -> tuple[int, int]:
     return Maps(*extents).host_root() if extents else (0, 0)
 
 
-# -------------------------------------------------------------------------------------------------------- what it is to have
+# ------------------------------------------------------------------------------- what it is to have
 
 
 def why_host(
     engine: Engine, definition: Definition, image: dict[str, Any], joined: dict[str, str]
 ) -> str:
-    """Why a container that asks for no user namespace gets the host's, as a sentence; "" when it gets its own.
+    """Say why a container that asks for no user namespace gets the host's; "" when it gets its own.
 
     :param image: its image's config. :param joined: see :func:`maps`.
     """
@@ -150,7 +158,10 @@ def why_host(
 
 
 def check(engine: Engine, definition: Definition, joined: dict[str, str]) -> None:
-    """What a task asks for by ``userns_mode`` or ``uidmap`` must work. :raises InvalidInput, Unsupported:"""
+    """Refuse what a task asks for by ``userns_mode`` or ``uidmap`` and can't work.
+
+    :raises InvalidInput: it joins another container. :raises Unsupported: the host can't do it.
+    """
     mode, given = definition.get("userns_mode"), security.maps(definition)
     if mode == "host" or (mode is None and given is None):
         return
@@ -178,7 +189,7 @@ def check(engine: Engine, definition: Definition, joined: dict[str, str]) -> Non
 def planned(
     engine: Engine, definition: Definition, image: dict[str, Any], joined: dict[str, str]
 ) -> tuple[bool, str]:
-    """``(whether it is the host's, why)`` of a container that is not there yet."""
+    """Foretell for a container that is not there yet: ``(whether it gets the host's, why)``."""
     mode = definition.get("userns_mode")
     if mode == "host":
         return True, ""
@@ -191,7 +202,7 @@ def planned(
 def assign(engine: Engine, record: Record, image: dict[str, Any], joined: dict[str, str]) -> None:
     """Enter the ids of a new container in the store, where it gets a namespace of its own.
 
-    :raises Conflict: when none are free.
+    :raises Conflict: none are free.
     """
     definition, mode = record["definition"], record["definition"].get("userns_mode")
     if (
@@ -240,7 +251,7 @@ def release(engine: Engine, ident: str) -> None:
 
 
 def by_option(definition: Definition) -> str:
-    """Why a definition alone leads to the host's namespace, "" where it does not."""
+    """Say why a definition alone leads to the host's namespace; "" where it does not."""
     if definition.get("privileged"):
         return "privileged"
     if network.mode_of(definition) == "host":
@@ -280,7 +291,9 @@ def _by_user(definition: Definition, image: dict[str, Any]) -> str:
 
 
 def _by_mounts(engine: Engine, definition: Definition) -> str:
-    """Whether the owners of all that is bind-mounted can be mapped: asked of the kernel, on copies that nobody sees."""
+    """Say what of the bind mounts can't have its owners mapped; the kernel is asked, on copies that
+    nobody sees.
+    """
     wanted = [
         (entry["source"], entry["source"])
         for entry in storage.mounts_of(definition)
@@ -325,11 +338,13 @@ def _can_map(path: str, userns_fd: int) -> bool:
         os.close(fd)
 
 
-# ------------------------------------------------------------------------------------------------------------- what there is
+# ------------------------------------------------------------------------------------ what there is
 
 
 def supported(engine: Engine) -> str:
-    """Why this host's kernel can't show layers with mapped owners, as a sentence; "" when it can. Tried once for each boot."""
+    """Say why this host's kernel can't show layers with mapped owners; "" when it can. Tried once
+    for each boot.
+    """
     path = os.path.join(engine.paths.run, "userns.json")
     known = read_json(path)
     if known is None:
@@ -374,7 +389,9 @@ def _try(engine: Engine) -> str:
 
 
 def taken(engine: Engine) -> list[Range]:
-    """``[(first, end)]`` of ids that are somebody's: of other containers, of lines in /etc/subuid and /etc/subgid, of users."""
+    """Return the ids that are somebody's: other containers', of lines in /etc/subuid and
+    /etc/subgid, of users.
+    """
     ranges = [
         (row["first"], row["first"] + row["size"])
         for row in engine.db.all("SELECT first, size FROM id_ranges")
@@ -398,7 +415,7 @@ def taken(engine: Engine) -> list[Range]:
 
 
 def subordinate(path: str) -> list[tuple[str, int, int]]:
-    """The lines of subuid(5) or subgid(5): ``[(name, first, size)]``."""
+    """Read subuid(5) or subgid(5): ``[(name, first, size)]``."""
     return [
         (words[0], int(words[1]), int(words[2]))
         for words in _lines(path)
@@ -407,9 +424,10 @@ def subordinate(path: str) -> list[tuple[str, int, int]]:
 
 
 def pool(engine: Engine) -> tuple[list[Range], bool]:
-    """``([(first, end)] of the ids that containers may get, whether the administrator has named them)``.
+    """Return the ids that containers may get, and whether the administrator has named them.
 
-    Those of the setting ``container_ids``, else of the user ``pycontainer`` in both files, else the engine's own.
+    These are those of the setting ``container_ids``, else of the user ``pycontainer`` in both
+    files, else the engine's own.
     """
     chosen = settings.read(engine.paths.config)["container_ids"]
     if chosen:
@@ -427,7 +445,9 @@ def pool(engine: Engine) -> tuple[list[Range], bool]:
 
 
 def free(ranges: Iterable[Range], places: Iterable[Range], size: int) -> int | None:
-    """The lowest first id of ``size`` that are in none of ``ranges``, in one of ``places``; None when there are none."""
+    """Return the lowest first id of ``size`` that are in none of ``ranges``, in one of ``places``;
+    None for none.
+    """
     for low, high in places:
         first = low
         for start, end in sorted(ranges):

@@ -1,6 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What gives a container more of the host than usual, so that an auditor can search a fleet for it: the ``Security`` of a container."""
+"""The ``Security`` of a container: what gives it more of the host than usual, so that an auditor
+can search a fleet for it.
+"""
 
 from __future__ import annotations
 
@@ -106,9 +108,10 @@ _SOCKETS = ("docker.sock", "containerd.sock", "podman.sock", "crio.sock", "contr
 def describe(
     engine: Engine, definition: Definition, host_user: bool, reason: str = ""
 ) -> dict[str, Any]:
-    """The ``Security`` of a container, in the module's documentation.
+    """Describe a definition's ``Security``, as the module's documentation has it.
 
-    :param host_user: whether its root is the host's. :param reason: why, where that is not by ``userns_mode``.
+    :param host_user: whether its root is the host's.
+    :param reason: why, where that is not by ``userns_mode``.
     """
     settings = security.settings(definition)
     privileged = bool(definition.get("privileged"))
@@ -210,9 +213,11 @@ def describe(
 
 
 def _beyond_default(definition: Definition, profile: str) -> tuple[list[str], bool]:
-    """``(system calls that a profile allows and the default refuses, whether it refuses any that the default refuses)``.
+    """Compare a seccomp profile with the default.
 
-    One that the default allows with some arguments, and the profile with all, counts.
+    :returns: ``(system calls that it allows and the default refuses, whether it refuses any that
+        the default refuses)``. One that the default allows with some arguments, and the profile
+        with all, counts.
     """
     if profile in ("default", "unconfined"):
         return [], True
@@ -232,7 +237,10 @@ def _beyond_default(definition: Definition, profile: str) -> tuple[list[str], bo
 
 
 def _allowed(profile: dict[str, Any], every: Iterable[str]) -> set[str]:
-    """The system calls that a profile lets pass with whatever arguments. :param every: those that ``defaultAction`` is for."""
+    """Return the system calls that a profile lets pass with whatever arguments.
+
+    :param every: those that ``defaultAction`` is for.
+    """
     passed = {
         name
         for entry in profile["syscalls"]
@@ -252,7 +260,10 @@ def _allowed(profile: dict[str, Any], every: Iterable[str]) -> set[str]:
 def of_container(
     engine: Engine, record: Record, definition: Definition | None = None
 ) -> dict[str, Any]:
-    """The same of a container that is there. :param definition: what it is to become, its own where None."""
+    """Describe the ``Security`` of a container that is there.
+
+    :param definition: what it is to become; None: its own.
+    """
     definition = record["definition"] if definition is None else definition
     config = container_files.read_config(engine, record["id"])
     host_user = user_namespaces.of_documents(config) is None and not own_annotations.joins(
@@ -266,7 +277,7 @@ def _mode(definition: Definition, option: str) -> str | None:
 
 
 def _sources(engine: Engine, definition: Definition) -> list[tuple[str, bool]]:
-    """``(path of the host, read-only)`` of all that is bind-mounted, by volumes too."""
+    """List ``(path of the host, read-only)`` of all that is bind-mounted, by volumes too."""
     found = []
     for entry in storage.mounts_of(definition):
         if entry["type"] == "bind":
@@ -284,7 +295,7 @@ def _sources(engine: Engine, definition: Definition) -> list[tuple[str, bool]]:
 
 
 def is_sensitive(paths: Paths, source: str) -> bool:
-    """Whether a path of the host leads to more of it than what lies there."""
+    """Tell whether a path of the host leads to more of it than what lies there."""
     below = _BELOW + (paths.data, paths.run)
     for path in (os.path.normpath(source), os.path.realpath(source)):
         if (

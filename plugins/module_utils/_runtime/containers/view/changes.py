@@ -1,9 +1,11 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A container's files, looked at from the host, whether it runs or not: all of them, or what it has changed of its image's.
+"""``diff``, ``export``, ``ps -s``: a container's files, looked at from the host, whether it runs or
+not.
 
-What is looked at are mounts of our own, read-only and without device nodes that could be opened: a container that exchanges a file for a
-link, a FIFO or a device while it is read leads nowhere. Owners are as the container sees them. Volumes are not in there.
+What is looked at are mounts of our own, read-only and without device nodes that could be opened: a
+container that exchanges a file for a link, a FIFO or a device while it is read leads nowhere.
+Owners are as the container sees them. Volumes are not in there.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ _OPTIONS = c.MOUNT_ATTR_RDONLY | c.MOUNT_ATTR_NODEV | c.MOUNT_ATTR_NOSUID | c.MO
 
 @contextlib.contextmanager
 def root(engine: Engine, record: Record) -> Iterator[int]:
-    """A descriptor of the container's root file system."""
+    """In the block, have a descriptor of the container's root file system."""
     with _guarded(
         overlay.overlay([_upper(engine, record)] + image.layers(engine, record["image"]))
     ) as fd:
@@ -42,7 +44,7 @@ def root(engine: Engine, record: Record) -> Iterator[int]:
 
 
 def sizes(engine: Engine, record: Record) -> tuple[int, int]:
-    """Bytes of the files that a container has written, and of those with its image's."""
+    """Return the bytes of the files that a container has written, and of those with its image's."""
     written, seen = 0, set()
     for entry in trees.walk(_upper(engine, record)):
         facts = entry.status
@@ -56,7 +58,9 @@ def sizes(engine: Engine, record: Record) -> tuple[int, int]:
 
 @contextlib.contextmanager
 def changes(engine: Engine, record: Record) -> Iterator[tuple[int, difference.Changes]]:
-    """``(descriptor of the writable layer, difference.Changes)``: what the container changed of its image."""
+    """In the block, have ``(descriptor of the writable layer, what the container changed of its
+    image)``.
+    """
     layers = image.layers(engine, record["image"])
     with contextlib.ExitStack() as stack:
         upper = stack.enter_context(_guarded(mounts.bind(_upper(engine, record), recursive=False)))
@@ -70,7 +74,7 @@ def _upper(engine: Engine, record: Record) -> str:
 
 @contextlib.contextmanager
 def _guarded(fd: int) -> Iterator[int]:
-    """A directory of a detached mount, opened to be read; the mount ends with the block."""
+    """Open a directory of a detached mount to be read; the mount ends with the block."""
     try:
         with contextlib.suppress(
             Unsupported
@@ -86,7 +90,9 @@ def _guarded(fd: int) -> Iterator[int]:
 
 
 def _made_by_engine(engine: Engine, record: Record) -> frozenset[bytes]:
-    """Paths of the places that a start makes for the engine's own mounts: /proc, /etc/hosts and their like."""
+    """Return the paths that a start makes for the engine's own mounts: /proc, /etc/hosts and their
+    like.
+    """
     own = {
         volume["target"]
         for volume in container_files.wanted_volumes(
@@ -101,15 +107,19 @@ def _made_by_engine(engine: Engine, record: Record) -> frozenset[bytes]:
 
 
 def diff(engine: Engine, record: Record) -> list[dict[str, str]]:
-    """What a container has changed of its image: ``[{"Path", "Kind": "A" added, "C" changed, "D" deleted}]``, by path, as ``docker diff`` tells it."""
+    """List what a container has changed of its image, by path, as ``docker diff`` tells it.
+
+    :returns: ``[{"Path", "Kind": "A" added, "C" changed, "D" deleted}]``.
+    """
     with changes(engine, record) as (_upper_fd, found):
         return found.names()
 
 
 def plan_export(engine: Engine, record: Record, path: str, force: bool = False) -> Plan:
-    """Have the tar archive at ``path`` hold the container's root file system. Facts: ``path``.
+    """Plan a tar archive at ``path`` of the container's root file system. Facts: ``path``.
 
-    :param force: write it also where it is the same already.
+    :param force: write it also where it is the same already. :raises InvalidInput: ``path`` can't
+        be a file.
     """
     parent = os.path.dirname(path) or "."
     if os.path.isdir(path) or not os.path.isdir(parent):

@@ -1,9 +1,11 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Places of the host from which it executes programs or takes commands: who can write there gets them executed, by root or by a user of the host.
+"""Places of the host from which it executes programs or takes commands: who can write there gets
+them executed.
 
-Asked of the host where it says so itself: the directories that commands and libraries are looked for in, homes, the programs that units and
-cron tables name, executable files below /etc. The rest are names that have a fixed meaning (``FIXED``).
+The host is asked where it says so itself: the directories that commands and libraries are looked
+for in, homes, the programs that units and cron tables name, executable files below /etc. The rest
+are names that have a fixed meaning (``FIXED``).
 """
 
 from __future__ import annotations
@@ -15,10 +17,10 @@ import re
 import stat
 
 from ...untrusted import files
+from ..spec import config_json
 
-COMMANDS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# Libraries, units, hooks and modules of the kernel come with the system; service managers, cron and at, shells, the loader, PAM, sudo and package managers
-# read what to execute from these.
+# Libraries, units, hooks and modules of the kernel come with the system; service managers, cron and
+# at, shells, the loader, PAM, sudo and package managers read what to execute from these.
 FIXED = (
     "/lib /lib32 /lib64 /libx32 /usr/lib /usr/lib32 /usr/lib64 /usr/libexec /usr/local/lib "
     "/usr/local/lib64 /usr/local/libexec /usr/share /usr/local/share "
@@ -57,7 +59,9 @@ UNITS = (
 
 
 def leads_to(path: str) -> bool:
-    """Whether who writes at ``path`` of the host, or below, gets something executed on the host."""
+    """Tell whether who writes at ``path`` of the host, or below, gets something executed on the
+    host.
+    """
     for way in (os.path.normpath(path), os.path.realpath(path)):
         if _within(way, INERT):
             continue
@@ -75,14 +79,19 @@ def _within(path: str, top: str) -> bool:
 
 
 def _in_home(path: str, home: str) -> bool:
-    """Whether a path below a home is one whose name begins with a dot: the files of shells, SSH, services, desktops and programs of the user's own."""
+    """Tell whether a path below a home is one whose name begins with a dot.
+
+    Those are files of shells, SSH, services, desktops and programs of the user's own.
+    """
     return _within(path, home) and path != home and path[len(home) :].lstrip("/").startswith(".")
 
 
 @functools.lru_cache(maxsize=1)
 def places() -> frozenset[str]:
-    """Paths, each as it is written and as the kernel finds it. Looked up once in a process."""
-    found = set(COMMANDS.split(":")) | set(os.environ.get("PATH", "").split(":"))
+    """Return the paths, each as it is written and as the kernel finds it. Looked up once in a
+    process.
+    """
+    found = set(config_json.DEFAULT_PATH.split(":")) | set(os.environ.get("PATH", "").split(":"))
     for file, pattern in (
         ("/etc/environment", r"^PATH=[\"']?([^\"'\s]+)"),
         ("/etc/login.defs", r"^ENV_(?:SU)?PATH\s+(?:PATH=)?(\S+)"),
@@ -115,7 +124,9 @@ def places() -> frozenset[str]:
 
 @functools.lru_cache(maxsize=1)
 def _homes() -> frozenset[str]:
-    """Homes of root and of the people in /etc/passwd, whose ids are not those of services."""
+    """Return the homes of root and of the people in /etc/passwd, whose ids are not those of
+    services.
+    """
     found = {"/root"}
     for line in _text("/etc/passwd").splitlines():
         words = line.split(":")
@@ -131,7 +142,9 @@ def _homes() -> frozenset[str]:
 
 
 def _holds_executables(path: str) -> bool:
-    """Whether a file is a program or an executable script, or one of the first below a directory is."""
+    """Tell whether a file is a program or an executable script, or one of the first below a
+    directory is.
+    """
     todo, seen = [path], 0
     while todo and seen < MOST:
         path = todo.pop()

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The list of containers and Docker's filters of it."""
+"""``ps``: the list of containers, and Docker's filters of it."""
 
 from __future__ import annotations
 
@@ -49,10 +49,13 @@ _PORTS = re.compile(r"(\d+)(?:-(\d+))?(?:/(tcp|udp))?")
 def listing(
     engine: Engine, everything: bool = True, filters: Mapping[str, Any] | None = None
 ) -> list[Record]:
-    """The records of the containers that ``filters`` select, youngest first.
+    """List the containers that ``filters`` select, youngest first.
 
-    :param everything: also those that don't run (naming a ``status`` or ``exited`` filter asks for them, too).
-    :param filters: ``{name: value or list of values}``; several values of one filter are alternatives, but for ``label``.
+    :param everything: also those that don't run; naming a ``status`` or ``exited`` filter asks for
+        them, too.
+    :param filters: ``{name: value or list of values}``; several values of one filter are
+        alternatives, but for ``label``.
+    :raises InvalidInput: there is no such filter, or no such value of it.
     """
     wanted = {
         key: [str(item) for item in (value if isinstance(value, (list, tuple)) else [value])]
@@ -79,7 +82,7 @@ def _fits(record: Record, state: Status, tests: dict[str, list[Test]]) -> bool:
 
 
 def _test(engine: Engine, key: str, value: str) -> Test:
-    """One value of a filter as a function of a container's record and state. :raises InvalidInput: for a filter or value that there can't be."""
+    """Make one value of a filter a test of a container. :raises InvalidInput: it can't be one."""
     if key not in FILTERS:
         raise InvalidInput("filters", key, ", ".join(FILTERS))
     if key in ("before", "since"):
@@ -125,7 +128,7 @@ def _test(engine: Engine, key: str, value: str) -> Test:
 
 
 def _ports(key: str, text: str) -> set[tuple[int, str]]:
-    """``80``, ``53/udp`` or ``8000-8010/tcp`` as a set of ``(number, protocol)``."""
+    """Parse ``80``, ``53/udp`` or ``8000-8010/tcp`` as a set of ``(number, protocol)``."""
     match = _PORTS.fullmatch(text)
     if match is None or not 1 <= int(match[1]) <= int(match[2] or match[1]) <= 65535:
         raise InvalidInput(
@@ -165,10 +168,12 @@ def _labelled(labels: dict[str, str], value: str) -> bool:
 
 
 def _image(engine: Engine, value: str) -> str | None:
-    """The id of the image that has this name or id now; None where there is none."""
+    """Return the id of the image that has this name or id now; None where there is none."""
     try:
         return (store.find(engine, value) or {}).get("id")
-    except EngineError:  # not a name at all, or its documents are damaged: then what the container was made of is compared as it is written
+    except EngineError:
+        # No name at all, or its documents are damaged: what the container was made of is compared as
+        # it is written.
         return None
 
 

@@ -1,6 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A container in the form of ``docker inspect``, from the store's record, its documents and the state of its run."""
+"""``inspect``: a container in Docker's form, from its record, its documents and the state of its
+run.
+"""
 
 from __future__ import annotations
 
@@ -34,9 +36,9 @@ ZERO = "0001-01-01T00:00:00Z"  # Docker's "never"
 
 
 def inspect(engine: Engine, record: Record) -> dict[str, Any]:
-    """Everything about one container (``record``: see catalog), JSON-able.
+    """Return everything about one container, JSON-able.
 
-    :raises HostError: where its documents are damaged. :raises NotFound: it has been removed meanwhile.
+    :raises HostError: its documents are damaged. :raises NotFound: it has been removed meanwhile.
     """
     with catalog.reading(engine, record):
         return _inspected(engine, record)
@@ -63,7 +65,10 @@ def _inspected(engine: Engine, record: Record) -> dict[str, Any]:
 
 
 def inspect_even_damaged(engine: Engine, record: Record) -> dict[str, Any]:
-    """As :func:`inspect`, for a list of containers: of one that is damaged what is known all the same, and the sentence as ``Damaged``."""
+    """As :func:`inspect`, for a list of containers.
+
+    Of one that is damaged, return what is known all the same, and the sentence as ``Damaged``.
+    """
     try:
         return inspect(engine, record)
     except NotFound:
@@ -124,7 +129,9 @@ def _inspect(engine: Engine, record: Record) -> dict[str, Any]:
 
 
 def _options(definition: Definition) -> dict[str, Any]:
-    """Return ``{"Config", "HostConfig"}`` with what the rows of the options show as it was asked for."""
+    """Return ``{"Config", "HostConfig"}`` with what the rows of the options show as it was asked
+    for.
+    """
     found: dict[str, Any] = {}
     for option in options.OPTIONS.values():
         option.show(definition, found)
@@ -132,7 +139,7 @@ def _options(definition: Definition) -> dict[str, Any]:
 
 
 def moment(seconds: float | None) -> str:
-    """Seconds since the epoch in RFC 3339, UTC; Docker's zero time for None."""
+    """Write seconds since the epoch in RFC 3339, UTC; Docker's zero time for None."""
     if not seconds:
         return ZERO
     return (
@@ -199,12 +206,12 @@ def _config(
 
 
 def labels(record: Record, image: dict[str, Any]) -> dict[str, str]:
-    """The image's, with the task's over them."""
+    """Return the image's labels, with the task's over them."""
     return dict(image.get("Labels") or {}, **record["definition"].get("labels", {}))
 
 
 def exposed(definition: Definition, image: dict[str, Any]) -> list[str]:
-    """``80/tcp`` ... of the image, the task, and what is published."""
+    """Return the exposed ports of the image and the task, and what is published, as ``80/tcp``."""
     ports = {
         port if "/" in port else port + "/tcp" for port in image.get("ExposedPorts") or ()
     } | set(definition.get("exposed_ports", ()))
@@ -242,7 +249,7 @@ def _host_config(definition: Definition, config: dict[str, Any], run: RunFile) -
 
 
 def _user_namespace(definition: Definition, config: dict[str, Any]) -> dict[str, Any]:
-    """``UsernsMode`` as it is in force, and the maps in podman's form."""
+    """Return ``UsernsMode`` as it is in force, and the maps in podman's form."""
     other, linux = own_annotations.joins(config).get("user"), config["linux"]
     if other:
         return {"UsernsMode": "container:" + other}
@@ -266,7 +273,7 @@ def _user_namespace(definition: Definition, config: dict[str, Any]) -> dict[str,
 
 
 def bindings(ports: Iterable[Port]) -> dict[str, list[dict[str, str]]]:
-    """Published ports as Docker's ``{"80/tcp": [{"HostIp", "HostPort"}]}``."""
+    """Return published ports as Docker's ``{"80/tcp": [{"HostIp", "HostPort"}]}``."""
     found: dict[str, list[dict[str, str]]] = {}
     for port in ports:
         found.setdefault("%d/%s" % (port["container_port"], port["protocol"]), []).append(
@@ -307,7 +314,9 @@ def _mounts(engine: Engine, config: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _engines_own(engine: Engine, entry: dict[str, Any]) -> bool:
-    """Whether a bind mount is the engine's (names and resolver, shared memory, the host's /proc and /sys), not the user's."""
+    """Tell whether a bind mount is the engine's, not the user's: names and resolver, shared memory,
+    the host's /proc and /sys.
+    """
     place, source = entry["destination"], entry["source"]
     if place in ("/etc/hostname", "/etc/hosts", "/etc/resolv.conf"):
         return source.startswith(engine.paths.containers + "/")

@@ -1,6 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``logs``: read a container's log, json-file lines as Docker writes them (monitor/log_writer.py does)."""
+"""``logs``: read a container's log, json-file lines as Docker writes them (monitor/log_writer.py
+does).
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What many containers use, again and again: everything that a steady reading needs stays open in between."""
+"""``stats``: what many containers use, again and again. Everything that a steady reading needs
+stays open in between.
+"""
 
 from __future__ import annotations
 
@@ -22,12 +24,12 @@ SPARE = 64  # for everything else in this process
 
 
 def room(limit: int) -> int:
-    """How many containers' files fit below a limit of open files."""
+    """Return how many containers' files fit below a limit of open files."""
     return max(limit - SPARE, 0) // FILES if limit != resource.RLIM_INFINITY else 1 << 30
 
 
 def more_room() -> int:
-    """The same, after this process's limit was raised as far as it may be."""
+    """Raise this process's limit as far as it may be; returns as :func:`room`."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return room(hard)
@@ -36,8 +38,9 @@ def more_room() -> int:
 class Meter:
     """Figures of an engine's containers. ``close`` it.
 
-    A container costs about 16 reads each time, and its state file is read only when it was started anew. Those for which the
-    process may not have more files open (RLIMIT_NOFILE) are opened each time.
+    A container costs about 16 reads each time, and its state file is read only when it was started
+    anew. Those for which the process may not have more files open (RLIMIT_NOFILE) are opened each
+    time.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -46,7 +49,8 @@ class Meter:
         self.most = room(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
     def read(self, ident: str) -> dict[str, Any] | None:
-        """Read what a container uses (kernel/cgroups/usage), with ``network``; None when it does not run.
+        """Read what a container uses (kernel/cgroups/usage), with ``network``; None when it does
+        not run.
 
         ``network`` is ``{"received", "sent"}`` in bytes.
         """
@@ -66,11 +70,13 @@ class Meter:
         return found
 
     def forget(self, ident: str) -> None:
+        """Close what is open for a container."""
         entry = self.open.pop(ident, None)
         if entry:
             entry.close()
 
     def close(self) -> None:
+        """Close all that is open."""
         for ident in list(self.open):
             self.forget(ident)
 
@@ -86,7 +92,9 @@ class _Open:
             self.links = -1  # it ended meanwhile
 
     def read(self) -> dict[str, Any] | None:
-        """None when the group has no process any more, or is not the one that was opened."""
+        """Read the figures; None when the group has no process any more, or is not the one that was
+        opened.
+        """
         found = self.reader.read()
         if self.reader.gone or not found.get("pids", {"current": 1})["current"]:
             return None
@@ -103,7 +111,10 @@ class _Open:
 
 
 def traffic(text: str) -> dict[str, int]:
-    """``{"received", "sent"}``: bytes over all links but loopback, of /proc/PID/net/dev's text (proc_pid_net(5))."""
+    """Sum the bytes over all links but loopback: ``{"received", "sent"}``.
+
+    :param text: of /proc/PID/net/dev (proc_pid_net(5)).
+    """
     received = sent = 0
     for line in text.splitlines()[2:]:
         name, dummy, numbers = line.partition(":")

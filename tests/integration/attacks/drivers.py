@@ -21,7 +21,7 @@ from support import laid_down
 
 def default_config(ident, directory, args):
     """The config.json that the engine writes for a container without any option, and the files that it binds."""
-    from pycontainer.containers.spec import config_json
+    from pycontainer.containers.spec import config_json, surroundings
 
     for name in ("hostname", "hosts", "resolv.conf"):
         with open(os.path.join(directory, name), "w") as file:
@@ -30,7 +30,7 @@ def default_config(ident, directory, args):
         ident,
         {"network_mode": "none"},
         {"Cmd": list(args), "Env": ["A=1"]},
-        config_json.Surroundings(directory, directory),
+        surroundings.Surroundings(directory, directory),
     )
     config["hostname"] = "box"
     return config

@@ -165,7 +165,8 @@ def test_start_that_is_killed_anywhere(boxes, eventually):
     zygote_client.connect(boxes.paths).close()
     chance = random.Random(5)
     for _attempt in range(scaled(25)):
-        box = boxes.shell("echo run; sleep 100")
+        # Again and again: what a monitor has read when it is killed is lost.
+        box = boxes.shell("while echo run; do sleep 0.1; done")
         box.write()
         connection = zygote_client.connect(boxes.paths)
         from pycontainer.containers.client import messages

@@ -10,7 +10,13 @@ import os
 import pytest
 from pycontainer.containers import options
 from pycontainer.containers.spec import config_json as spec
-from pycontainer.containers.spec import confinement, container_files, container_mounts, limits
+from pycontainer.containers.spec import (
+    confinement,
+    container_files,
+    container_mounts,
+    limits,
+    surroundings,
+)
 from pycontainer.errors import InvalidInput
 
 IDENT = "0123456789abcdef" * 4
@@ -26,11 +32,11 @@ IMAGE = {
 
 def config(params=None, image=None, **host):
     host.setdefault("kernel", (6, 1))
-    surroundings = spec.Surroundings(
+    around = surroundings.Surroundings(
         "/data/containers/" + IDENT, "/run/x/containers/" + IDENT, machine="x86_64", **host
     )
     return spec.config(
-        IDENT, options.definition(params or {}), IMAGE if image is None else image, surroundings
+        IDENT, options.definition(params or {}), IMAGE if image is None else image, around
     )
 
 

@@ -40,7 +40,7 @@ _HOMES = {
     "remove": "lifecycle.remove",
     "rename": "lifecycle.live_changes",
     "definition": "options",
-    "Surroundings": "spec.config_json",
+    "Surroundings": "spec.surroundings",
     "oci_document": "spec.config_json:config",
     "signal_number": "client.signals:number",
 }

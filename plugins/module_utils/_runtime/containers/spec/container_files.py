@@ -22,6 +22,7 @@ from . import (
     run_file,
     selinux_labels,
     shared_namespaces,
+    surroundings,
     user_namespaces,
 )
 
@@ -62,7 +63,7 @@ def write(
     resolved = shared_namespaces.resolve(engine, definition, record["name"])
     maps, other = user_namespaces.maps(engine, record, resolved)
     joins = dict(resolved, user=other) if other else resolved
-    host = config_json.Surroundings(
+    host = surroundings.Surroundings(
         directory,
         engine.paths.container_run(record["id"]),
         _mounts(engine, definition, image, volume_names),
@@ -172,7 +173,9 @@ def confine(engine: Engine, record: Record) -> None:
 def _filter(engine: Engine, record: Record) -> dict[str, Any] | None:
     definition, host = (
         record["definition"],
-        config_json.Surroundings("", "", architecture=images.architecture(engine, record["image"])),
+        surroundings.Surroundings(
+            "", "", architecture=images.architecture(engine, record["image"])
+        ),
     )
     return confinement.seccomp(
         definition,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..options.table import Definition
-    from .config_json import Surroundings
+    from .surroundings import Surroundings
 
     Mount = dict[str, Any]  # OCI runtime-spec, config.md#mounts
 

@@ -13,11 +13,11 @@ from ...kernel.isolation import capabilities
 from ...store.database import decode
 from ..options import network, security, storage
 from ..spec import (
-    config_json,
     confinement,
     container_files,
     own_annotations,
     selinux_labels,
+    surroundings,
     user_namespaces,
 )
 from . import executed_places
@@ -223,7 +223,7 @@ def _beyond_default(definition: Definition, profile: str) -> tuple[list[str], bo
         return [], True
     from ...kernel.seccomp import default_profile, syscall_numbers
 
-    host, caps = config_json.Surroundings("", ""), confinement.capabilities(definition)
+    host, caps = surroundings.Surroundings("", ""), confinement.capabilities(definition)
     try:
         given = confinement.seccomp(definition, caps, host.kernel, host.machine)
         usual = default_profile.default_profile(caps, host.kernel, host.machine)

@@ -37,9 +37,8 @@ if TYPE_CHECKING:
     from ..records.catalog import Record
     from ..spec.run_file import HealthCheck
 
-EMPTY = (
-    "sha256:" + hashlib.sha256(b"\0" * 1024).hexdigest()
-)  # the DiffID of a layer without entries
+# The DiffID of a layer without entries.
+EMPTY = "sha256:" + hashlib.sha256(b"\0" * 1024).hexdigest()
 
 
 def plan_commit(
@@ -68,11 +67,8 @@ def plan_commit(
         comment,
         _command(engine, record),
     )
-    plan = images.ImagePlan(
-        engine,
-        "image %s"
-        % (images.familiar(references[0]) if references else "of container %s" % record["name"]),
-    )
+    subject = images.familiar(references[0]) if references else f"of container {record['name']}"
+    plan = images.ImagePlan(engine, f"image {subject}")
     lost = images.lost(engine, base["id"])
     if lost:
         return _when_whole(
@@ -82,8 +78,7 @@ def plan_commit(
             record,
             lambda: plan_commit(engine, record, names, author, comment, change, pause),
         )
-    diff_id = _diff_id(engine, record)
-    data = _with_layer(document, diff_id)
+    data = _with_layer(document, _diff_id(engine, record))
     same = _same(engine, references, data)
     if same is not None:
         plan.is_there(same)
@@ -91,41 +86,36 @@ def plan_commit(
             images.name_image(plan, same["id"], full)
         return plan
     parsed = manifest.parse_config(data, record["name"])
-    layers = parsed["rootfs"]["diff_ids"]
-    plan.brings(
-        {
-            "id": manifest.digest_of(data),
-            "manifest": "",
-            "config": parsed,
-            "layers": layers,
-            "size": 0,
-            "added": None,
-        },
-        references,
-    )
+    coming = {
+        "id": manifest.digest_of(data),
+        "manifest": "",
+        "config": parsed,
+        "layers": parsed["rootfs"]["diff_ids"],
+        "size": 0,
+        "added": None,
+    }
+    plan.brings(coming, references)
 
     def take() -> None:
         with frozen(engine, record) if pause else contextlib.nullcontext():
             ident = _take(engine, record, base, document, references)
-        plan.is_there(
-            images.get(engine, ident)
-        ).coming = None  # it may have gone on since it was looked at
+        plan.is_there(images.get(engine, ident))
+        plan.coming = None  # it may have gone on since it was looked at
 
-    plan.unknown = True
-    row = (
-        engine.db.one("SELECT image FROM tags WHERE reference = ?", references[0])
-        if references
-        else None
-    )
-    plan.add(
-        "image",
-        row and row["image"],
-        "committed",
-        f"commit container {record['name']}"
-        + (f" as image {images.familiar(references[0])}" if references else ""),
-        take,
-    )
+    _add_commit(plan, record, references, take)
     return plan
+
+
+def _add_commit(
+    plan: ImagePlan, record: Record, references: list[str], take: Callable[[], None]
+) -> None:
+    plan.unknown = True
+    query = "SELECT image FROM tags WHERE reference = ?"
+    row = plan.engine.db.one(query, references[0]) if references else None
+    name = f" as image {images.familiar(references[0])}" if references else ""
+    plan.add(
+        "image", row and row["image"], "committed", f"commit container {record['name']}{name}", take
+    )
 
 
 def _when_whole(

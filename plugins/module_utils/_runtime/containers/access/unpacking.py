@@ -1,7 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A tar archive into a directory that others may be changing at the same time: every name is reached through its directory's descriptor,
-one component at a time, and no link below the directory is followed (CVE-2018-15664, CVE-2019-18466)."""
+"""Unpack a tar archive into a directory that others may be changing at the same time.
+
+Every name is reached through its directory's descriptor, one component at a time, and no link below
+the directory is followed (CVE-2018-15664, CVE-2019-18466).
+"""
 
 from __future__ import annotations
 
@@ -28,8 +31,12 @@ DEEPEST = 250
 
 
 class Unpacker:
-    """:param fd: of the directory. :param owner: ``owner(uid, gid)``: whom an entry's file belongs to, in this process's ids.
-    :param trusted: whether set-id bits, file capabilities and device nodes are taken; without it they are left out.
+    """Unpacks one archive.
+
+    :param fd: of the directory.
+    :param owner: turns the ids that the archive says into this process's.
+    :param trusted: whether set-id bits, file capabilities and device nodes are taken; without it
+        they are left out.
     :ivar left_out: names of device nodes that were left out.
     """
 
@@ -40,7 +47,13 @@ class Unpacker:
         self._times: list[tuple[list[bytes], int]] = []
 
     def take(self, pieces: Iterable[bytes], what: str) -> None:
-        """Make what the archive holds. :raises InvalidInput: for an entry that leads out of the directory. :raises Conflict, HostError:"""
+        """Make what the archive holds.
+
+        :param pieces: of the archive, uncompressed. :param what: it is, for sentences.
+        :raises InvalidInput: an entry leads out of the directory.
+        :raises Conflict: something of another type is in the way. :raises HostError: the disk says
+            no.
+        """
         stream = reader.Stream(pieces, what)
         for entry in reader.entries(stream):
             parts = [part for part in entry.name.split(b"/") if part not in (b"", b".")]
@@ -70,7 +83,7 @@ class Unpacker:
 
     @contextlib.contextmanager
     def _parent(self, parts: list[bytes]) -> Iterator[int]:
-        """A descriptor of the directory that ``parts[:-1]`` lead to, made where it is missing."""
+        """Open the directory that ``parts[:-1]`` lead to, which is made where it is missing."""
         fd = os.dup(self.fd)
         try:
             for part in parts[:-1]:
@@ -151,7 +164,9 @@ class Unpacker:
             os.close(file)
 
     def _open(self, fd: int, name: bytes, there: os.stat_result | None) -> int:
-        """A new file in the place of what is there; one on which something is mounted is written into."""
+        """Make a new file in the place of what is there; one on which something is mounted is
+        written into.
+        """
         try:
             if there is not None:
                 os.unlink(name, dir_fd=fd)
@@ -195,19 +210,19 @@ class Unpacker:
         os.utime(name, ns=(entry.mtime, entry.mtime), dir_fd=fd, follow_symlinks=False)
 
     def _attributes(self, fd: int, entry: reader.Entry) -> None:
-        """Owner before mode, since chown(2) takes set-id bits away."""
+        """Set owner before mode, since chown(2) takes set-id bits away."""
         os.fchown(fd, *self.owner(entry.uid, entry.gid))
         os.fchmod(fd, self._mode(entry))
         name = os.path.basename(entry.name)
         hard_links.put(fd, self._kept(entry), name, os.fsdecode(name), lenient=True)
 
-    def _mode(self, entry):
-        """The mode that an entry's file gets."""
+    def _mode(self, entry: reader.Entry) -> int:
+        """Return the mode that an entry's file gets."""
         whole = self.trusted or entry.kind == reader.DIRECTORY
         return entry.mode & (0o7777 if whole else 0o1777)
 
-    def _kept(self, entry):
-        """The attributes that an entry's file gets."""
+    def _kept(self, entry: reader.Entry) -> dict[bytes, bytes]:
+        """Return the attributes that an entry's file gets."""
         return {
             name: value
             for name, value in hard_links.kept(entry.xattrs).items()

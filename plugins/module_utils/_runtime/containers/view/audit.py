@@ -113,88 +113,34 @@ def describe(
     :param host_user: whether its root is the host's.
     :param reason: why, where that is not by ``userns_mode``.
     """
-    settings = security.settings(definition)
     privileged = bool(definition.get("privileged"))
     shared = sorted(
         [kind for kind, option in NAMESPACES.items() if _mode(definition, option) == "host"]
         + ["user"] * host_user
     )
-    sources = _sources(engine, definition)
-    leading = {
-        source
-        for source, read_only in sources
-        if not read_only
-        and not is_sensitive(engine.paths, source)
-        and executed_places.leads_to(source)
-    }
-    sensitive = sorted(
-        (source, read_only)
-        for source, read_only in sources
-        if source in leading and not read_only or is_sensitive(engine.paths, source)
-    )
+    sensitive = _sensitive_mounts(engine, definition)
     added = [
         name
         for name in definition.get("capabilities", ())
         if name not in capabilities.DOCKER_DEFAULT
     ]
-    filtered = settings.get("seccomp", "unconfined" if privileged else "default")
+    filtered = security.settings(definition).get(
+        "seccomp", "unconfined" if privileged else "default"
+    )
     allowed, refuses = _beyond_default(definition, filtered)
-    seccomp = filtered == "unconfined" or not refuses
-    profile = settings.get("apparmor") == "unconfined"
-    bare = "disable" in security.labels(definition) and selinux_labels.is_default(engine)
-    paths = privileged or settings.get("systempaths") == "unconfined"
-    devices = (
-        ["all"]
-        if privileged
-        else [entry.partition(":")[0] for entry in definition.get("devices", ())]
-    )
-    rules = [] if privileged else list(definition.get("device_cgroup_rules", ()))
-    findings = (
-        ["privileged: every capability and device of the host, no seccomp filter"]
-        if privileged
-        else []
-    )
-    findings += [
-        f"{NAMESPACES[kind]}: host: the host's {kind} namespace"
-        for kind in shared
-        if kind != "user"
-    ]
-    if host_user:
-        why = (
-            "userns_mode: host"
-            if definition.get("userns_mode") == "host"
-            else f"userns_mode: host, because of {reason}"
-            if reason
-            else "userns_mode: host"
-        )
-        findings.append(f"{why}: root in it is root of the host, with its capabilities")
-    findings += [
-        "bind mount of the host's "
-        f"{source}{' (read-only)' if read_only else ''}{EXECUTED if source in leading else ''}"
-        for source, read_only in sensitive
-    ]
+    unfiltered = filtered == "unconfined" or not refuses
+    paths = privileged or security.settings(definition).get("systempaths") == "unconfined"
+    devices = [entry.partition(":")[0] for entry in definition.get("devices", ())]
+    rules = list(definition.get("device_cgroup_rules", ()))
+    findings = _namespace_findings(definition, shared, reason)
+    findings += [f"bind mount of the host's {words}" for _source, words in sensitive]
     findings += [f"capability {name}" for name in added]
-    if not privileged:
-        if allowed and seccomp:
-            findings.append(
-                "security_opts: seccomp: a profile that refuses no system call that the default "
-                "refuses"
-            )
-        elif seccomp:
-            findings.append("security_opts: seccomp=unconfined: no seccomp filter")
-        elif allowed:
-            more = ", ".join(allowed[:SHOWN]) + (
-                " and %d more" % (len(allowed) - SHOWN) if len(allowed) > SHOWN else ""
-            )
-            findings.append(
-                "security_opts: seccomp: a profile that allows system calls that the default "
-                f"refuses: {more}"
-            )
-        findings += ["security_opts: apparmor=unconfined: no AppArmor profile"] * profile
-        findings += [
-            "security_opts: label=disable: no SELinux label, which this host's containers have"
-        ] * bare
-        findings += ["security_opts: systempaths=unconfined: no masked or read-only paths"] * paths
+    if privileged:
+        devices, rules = ["all"], []
+        findings.insert(0, "privileged: every capability and device of the host, no seccomp filter")
+    else:
+        findings += _seccomp_findings(allowed, unfiltered)
+        findings += _other_findings(engine, definition)
         findings += [f"device {path}" for path in devices]
         findings += [
             f"device_cgroup_rules: {rule}: every device of these numbers" for rule in rules
@@ -204,12 +150,68 @@ def describe(
         "Privileged": privileged,
         "HostNamespaces": shared,
         "HostUser": bool(host_user),
-        "SensitiveMounts": [source for source, _read_only in sensitive],
+        "SensitiveMounts": [source for source, _words in sensitive],
         "AddedCapabilities": added,
-        "SeccompUnconfined": seccomp,
+        "SeccompUnconfined": unfiltered,
         "PathsUnconfined": bool(paths),
         "Devices": devices + rules,
     }
+
+
+def _namespace_findings(definition: Definition, shared: list[str], reason: str) -> list[str]:
+    found = [
+        f"{NAMESPACES[kind]}: host: the host's {kind} namespace"
+        for kind in shared
+        if kind != "user"
+    ]
+    if "user" in shared:
+        asked = definition.get("userns_mode") == "host" or not reason
+        why = "" if asked else f", because of {reason}"
+        found.append(
+            f"userns_mode: host{why}: root in it is root of the host, with its capabilities"
+        )
+    return found
+
+
+def _sensitive_mounts(engine: Engine, definition: Definition) -> list[tuple[str, str]]:
+    """Return the mounts that lead to more of the host: ``[(path, words about it)]``, sorted."""
+    found = []
+    for source, read_only in sorted(_sources(engine, definition)):
+        if is_sensitive(engine.paths, source):
+            found.append((source, source + (" (read-only)" if read_only else "")))
+        elif not read_only and executed_places.leads_to(source):
+            found.append((source, source + EXECUTED))
+    return found
+
+
+def _seccomp_findings(allowed: list[str], unfiltered: bool) -> list[str]:
+    """Say what a profile lacks. :param allowed: system calls that the default refuses."""
+    if unfiltered and allowed:
+        return [
+            "security_opts: seccomp: a profile that refuses no system call that the default refuses"
+        ]
+    if unfiltered:
+        return ["security_opts: seccomp=unconfined: no seccomp filter"]
+    if not allowed:
+        return []
+    more = f" and {len(allowed) - SHOWN} more" if len(allowed) > SHOWN else ""
+    return [
+        "security_opts: seccomp: a profile that allows system calls that the default refuses: "
+        f"{', '.join(allowed[:SHOWN])}{more}"
+    ]
+
+
+def _other_findings(engine: Engine, definition: Definition) -> list[str]:
+    settings, found = security.settings(definition), []
+    if settings.get("apparmor") == "unconfined":
+        found.append("security_opts: apparmor=unconfined: no AppArmor profile")
+    if "disable" in security.labels(definition) and selinux_labels.is_default(engine):
+        found.append(
+            "security_opts: label=disable: no SELinux label, which this host's containers have"
+        )
+    if settings.get("systempaths") == "unconfined":
+        found.append("security_opts: systempaths=unconfined: no masked or read-only paths")
+    return found
 
 
 def _beyond_default(definition: Definition, profile: str) -> tuple[list[str], bool]:

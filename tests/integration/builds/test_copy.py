@@ -356,6 +356,34 @@ def test_an_archive_stays_in_its_directory(builder, canary, members):
     assert not {"escape", "in/escape", "abs"} & set(builder.tree(record))
 
 
+def test_several_archives_in_one_add(builder):
+    """They are unpacked in their order, each with its own owners, a file between them is copied."""
+
+    def archive(uid, **files):
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w") as tar:
+            for name, content in files.items():
+                info = tarfile.TarInfo(name)
+                info.uid, info.size = uid, len(content)
+                tar.addfile(info, io.BytesIO(content))
+        return buffer.getvalue()
+
+    files = {"1.tar": archive(7, one=b"1", both=b"1"), "2.tar": archive(8, two=b"2", both=b"2")}
+    for words in ("1.tar a.txt 2.tar", "?.tar a.txt"):
+        record = builder(f"FROM box:1\nADD {words} /new/", {**files, "a.txt": "text"})
+        found = {
+            name[4:]: (facts[1], facts[3])
+            for name, facts in builder.tree(record).items()
+            if name.startswith("new/")
+        }
+        assert found == {
+            "one": (7, b"1"),
+            "two": (8, b"2"),
+            "both": (8, b"2"),
+            "a.txt": (0, b"text"),
+        }
+
+
 def test_context_must_be_there(builder, tmp_path):
     with pytest.raises(
         errors.EngineError, match="path: .* is not valid; accepted: an existing directory"

@@ -38,7 +38,7 @@ def read(argv: list[str]) -> tuple[Command, Given]:
         rest = [word for word in argv[1:] if not word.startswith("-")]
         return read(rest + ["--help"]) if rest else _help(command_table.overview())
     if argv[0] in ("--version", "-v"):
-        from ..deploy import fingerprint
+        from ..deploy import fingerprint  # for this alone
 
         return _help("pycontainer version %s, build %s" % tuple(fingerprint.name().rsplit("-", 1)))
     found = grammar.find(command_table.COMMANDS, argv)

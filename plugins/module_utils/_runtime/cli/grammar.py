@@ -248,7 +248,7 @@ def _known(command: Command, by_name: dict[str, Flag], name: str) -> Flag:
             % (
                 name,
                 command.names[0],
-                nearest(name, accepted, "pycontainer %s --help" % command.names[0]),
+                nearest(name, accepted, f"pycontainer {command.names[0]} --help"),
             )
         )
     return by_name[name]

@@ -133,7 +133,7 @@ class _Bars(_Out):
         self.left += gone
         kept = [text for text, _stays in found[gone:]]
         if len(kept) > max(1, rows - 1):
-            kept = kept[: max(0, rows - 2)] + ["%d more" % (len(kept) - max(0, rows - 2))]
+            kept = kept[: max(0, rows - 2)] + [f"{len(kept) - max(0, rows - 2)} more"]
         left, before, self.kept = (
             [text for text, _stays in found[:gone]],
             self.kept,

@@ -102,15 +102,15 @@ def ago(seconds: float, now: float | None = None) -> str:
     if age < 60:
         return "%d second%s" % (age, "" if age == 1 else "s")
     if age < 3600:
-        return "About a minute" if age < 120 else "%d minutes" % (age // 60)
+        return "About a minute" if age < 120 else f"{age // 60} minutes"
     hours = (age + 1800) // 3600
     if hours < 48:
-        return "About an hour" if hours == 1 else "%d hours" % hours
+        return "About an hour" if hours == 1 else f"{hours} hours"
     for limit, unit, name in (
         (24 * 14, 24, "days"),
         (24 * 60, 24 * 7, "weeks"),
         (24 * 730, 24 * 30, "months"),
     ):
         if hours < limit:
-            return "%d %s" % (hours // unit, name)
-    return "%d years" % (hours // (24 * 365))
+            return f"{hours // unit} {name}"
+    return f"{hours // (24 * 365)} years"

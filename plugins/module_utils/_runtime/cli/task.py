@@ -65,5 +65,5 @@ def pycontainer(engine: Engine, params: dict[str, Any]) -> dict[str, Any]:
         "rc": session.rc,
     }
     if session.rc:
-        result.update(failed=True, msg=stderr or "the command ended with exit code %d" % session.rc)
+        result.update(failed=True, msg=stderr or f"the command ended with exit code {session.rc}")
     return result

@@ -239,7 +239,7 @@ def _command(words: list[Word], dot: Any, variables: dict[str, Any], piped: Any)
             return arguments[0](*arguments[1:], *([] if piped is _MISSING else [piped]))
         except TypeError:
             raise UsageError(
-                "--format: %s does not take %d argument(s)" % (words[0][1], len(arguments) - 1)
+                f"--format: {words[0][1]} does not take {len(arguments) - 1} argument(s)"
             ) from None
     if len(arguments) != 1 or piped is not _MISSING:
         raise UsageError(
@@ -309,9 +309,7 @@ def _shown(value: Any) -> str:
 
 def _printed(value: Any) -> str:
     if isinstance(value, dict):
-        return "map[%s]" % " ".join(
-            "%s:%s" % (_safe(key), _printed(value[key])) for key in sorted(value)
-        )
+        return "map[%s]" % " ".join(f"{_safe(key)}:{_printed(value[key])}" for key in sorted(value))
     if isinstance(value, list):
         return f"[{' '.join(map(_printed, value))}]"
     if isinstance(value, bool):

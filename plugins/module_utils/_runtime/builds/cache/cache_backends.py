@@ -221,7 +221,7 @@ class Export:
 
 def _write(engine: Engine, directory: str, made: Made) -> None:
     """Write an OCI layout, whole or not at all (OCI image-spec, image-layout.md)."""
-    new = directory + ".new-%d" % os.getpid()
+    new = directory + f".new-{os.getpid()}"
     os.makedirs(os.path.join(new, "blobs", "sha256"))
     try:
         data = built.manifest_of(engine, made)

@@ -105,7 +105,7 @@ def different(
 
 def _first(names: list[str]) -> str:
     return ", ".join(printable(name, 100) for name in names[:SHOWN]) + (
-        " and %d more" % (len(names) - SHOWN) if len(names) > SHOWN else ""
+        f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     )
 
 
@@ -116,7 +116,7 @@ def _is_privileged(entry: Entry) -> bool:
         return True
     try:
         return "security.capability" in os.listxattr(
-            "/proc/self/fd/%d/%s" % (entry.parent, entry.name), follow_symlinks=False
+            f"/proc/self/fd/{entry.parent}/{entry.name}", follow_symlinks=False
         )
     except OSError:
         return False

@@ -166,7 +166,7 @@ class Output:
                 after = dict.fromkeys(list(found)[:SHOWN], "as in the image")
                 before = {name: found[name] for name in after}
                 if len(found) > SHOWN:
-                    before["..."] = after["..."] = "%d more" % (len(found) - SHOWN)
+                    before["..."] = after["..."] = f"{len(found) - SHOWN} more"
                 plan.add(
                     "output " + self.dest,
                     before,
@@ -267,4 +267,4 @@ class View:
 
     def archive(self) -> Iterable[bytes]:
         """Return the pieces of a tar archive of all files."""
-        return difference.archive("/proc/self/fd/%d/." % self.fd)
+        return difference.archive(f"/proc/self/fd/{self.fd}/.")

@@ -242,5 +242,5 @@ def _read(path: str) -> bytes:
         return files.read(path, LARGEST, links=True)
     except files.Unacceptable as error:
         raise InvalidInput(
-            "secrets", path, "a regular file of at most %d bytes (%s)" % (LARGEST, error)
+            "secrets", path, f"a regular file of at most {LARGEST} bytes ({error})"
         ) from None

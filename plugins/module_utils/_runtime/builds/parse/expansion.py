@@ -224,11 +224,13 @@ class _Scan:
         self.added += len(value)
         self.lexer.added += len(value)
         if self.added > MAX_WORD:
-            raise Trouble("the variables in it make a text of more than %d characters" % MAX_WORD)
+            raise Trouble(f"the variables in it make a text of more than {MAX_WORD} characters")
         if self.lexer.added > MAX_WORDS:
             raise Trouble(
-                "the variables of this file have added more than %d characters to its instructions"
-                % MAX_WORDS
+                (
+                    f"the variables of this file have added more than {MAX_WORDS} characters to its "
+                    "instructions"
+                )
             )
         return value
 
@@ -251,7 +253,7 @@ class _Scan:
         saved, self.words = self.words, _Words()
         self.depth += 1
         if self.depth > MAX_DEPTH:
-            raise Trouble("syntax error: substitutions are nested deeper than %d" % MAX_DEPTH)
+            raise Trouble(f"syntax error: substitutions are nested deeper than {MAX_DEPTH}")
         result = self.braces(self.name())
         self.depth -= 1
         self.words = saved

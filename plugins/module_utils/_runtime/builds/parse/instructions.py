@@ -125,7 +125,7 @@ class Instruction:
         addresses.
         """
         flags = "".join(
-            " --%s%s" % (name, "" if value is True else "=%s" % value)
+            " --%s%s" % (name, "" if value is True else f"={value}")
             for name, values in self.flags.items()
             if values is not False
             for value in (values if isinstance(values, list) else [values])

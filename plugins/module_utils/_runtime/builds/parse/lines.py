@@ -40,7 +40,7 @@ class BadFile(EngineError):
     message: str
 
     def __init__(self, line: int, message: str, name: str = "Containerfile") -> None:
-        super().__init__("%s:%d: %s" % (name, line, message))
+        super().__init__(f"{name}:{line}: {message}")
         self.line, self.message = line, message
 
 
@@ -112,7 +112,7 @@ def read(data: bytes, name: str = "Containerfile") -> File:
     :raises BadFile: for one that is too long, not UTF-8, or no Containerfile.
     """
     if len(data) > MAX_SIZE:
-        raise BadFile(1, "it has %d bytes; at most %d are accepted" % (len(data), MAX_SIZE), name)
+        raise BadFile(1, f"it has {len(data)} bytes; at most {MAX_SIZE} are accepted", name)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

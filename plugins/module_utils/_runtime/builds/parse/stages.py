@@ -54,7 +54,7 @@ class Stage:
 
     @property
     def title(self) -> str:
-        return self.name or "stage-%d" % self.index
+        return self.name or f"stage-{self.index}"
 
 
 class Containerfile:

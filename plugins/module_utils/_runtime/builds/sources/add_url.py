@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from urllib import parse
 
 from ...errors import reason
 from ...untrusted.text import printable
@@ -36,8 +37,6 @@ def headers_of(url: str, secrets: Mapping[str, Secret]) -> dict[str, str]:
     """Return the Authorization header for an address, by the secrets HTTP_AUTH_HEADER_HOST or
     HTTP_AUTH_TOKEN_HOST.
     """
-    from urllib import parse
-
     host = parse.urlsplit(url).hostname or ""
     for name, prefix in (("HTTP_AUTH_HEADER_" + host, ""), ("HTTP_AUTH_TOKEN_" + host, "Bearer ")):
         if name in secrets:
@@ -66,8 +65,6 @@ def name_of(url: str) -> str:
     An encoded slash (%2F) parts names like any other: what is left never leads to another
     directory.
     """
-    from urllib import parse
-
     name = parse.unquote(parse.urlsplit(url).path).rpartition("/")[2]
     return "" if name in (".", "..") or "\0" in name else name
 
@@ -78,11 +75,8 @@ def _open(url: str, method: str, headers: Mapping[str, str]) -> HTTPResponse | N
     :returns: None where HEAD is answered with an error.
     :raises Trouble: where GET is, or it can't be reached.
     """
-    from http import (
-        # all this only where something is asked of the web: it takes as long to load as a cached
-        # build
-        client,
-    )
+    # here: they take as long to load as a cached build, and few builds ask the web
+    from http import client
     from urllib import error as errors
     from urllib import request as requests
 
@@ -96,23 +90,20 @@ def _open(url: str, method: str, headers: Mapping[str, str]) -> HTTPResponse | N
     except errors.HTTPError as error:
         if method == "HEAD":
             return None
-        raise Trouble(
-            "ADD %s: the server answers %d %s" % (url, error.code, error.reason)
-        ) from None
+        raise Trouble(f"ADD {url}: the server answers {error.code} {error.reason}") from None
     except (OSError, client.HTTPException, ValueError) as error:
         raise Trouble(f"ADD {url}: {_why(url, getattr(error, 'reason', error))}") from None
 
 
 def _why(url: str, error: BaseException | str) -> str:
     """Return a sentence with the host in it."""
-    import socket
-    from urllib import parse
+    import socket  # loaded by then
 
     host = printable(parse.urlsplit(url).netloc.rpartition("@")[2], 200)
     if isinstance(error, socket.gaierror):
         return f"the name of {host} can't be resolved: {(error.strerror or 'unknown').lower()}"
     if isinstance(error, socket.timeout):
-        return "%s does not answer within %d seconds" % (host, TIMEOUT)
+        return f"{host} does not answer within {TIMEOUT} seconds"
     return (
         f"{host} can't be reached: {printable(getattr(error, 'strerror', None) or str(error), 300)}"
     )
@@ -135,8 +126,8 @@ def fetch(url: str, path: str, headers: Mapping[str, str]) -> Fetched:
 
     :raises Trouble: where it can't be fetched whole.
     """
-    import email.utils
-    from http import client
+    import email.utils  # loaded with http.client
+    from http import client  # as in _open
 
     checksum, count = hashlib.sha256(), 0
     opened = _open(url, "GET", headers)
@@ -154,7 +145,7 @@ def fetch(url: str, path: str, headers: Mapping[str, str]) -> Fetched:
             raise Trouble(f"ADD {url}: {reason(error) or type(error).__name__}") from None
         expected = answer.headers.get("Content-Length")
         if expected and expected.isdigit() and int(expected) != count:
-            raise Trouble("ADD %s: %d bytes came where %s were promised" % (url, count, expected))
+            raise Trouble(f"ADD {url}: {count} bytes came where {expected} were promised")
         stamp = answer.headers.get("Last-Modified")
     mtime = None
     if stamp:

@@ -129,8 +129,7 @@ def _take(found: Located, engine: Engine, fetch: Callable[[str], object], what: 
             found.data = files.read(path, lines.MAX_SIZE)
         except files.Unacceptable:
             raise Trouble(
-                "%s is no archive, and a Containerfile has at most %d bytes"
-                % (what, lines.MAX_SIZE)
+                f"{what} is no archive, and a Containerfile has at most {lines.MAX_SIZE} bytes"
             ) from None
         return
     found.path = directory(engine, found)

@@ -150,7 +150,7 @@ class Contexts:
         )
         for name in candidates + list(IGNORE_FILES):
             if name.startswith("../"):  # beside a Containerfile that the user has elsewhere
-                path = "/proc/self/fd/%d/%s" % (fd, name)
+                path = f"/proc/self/fd/{fd}/{name}"
                 if os.path.lexists(path):
                     return _patterns(_read(path, name), name)
                 continue
@@ -165,7 +165,7 @@ class Contexts:
                     name, None, f"a file in the context ({error.strerror})"
                 ) from None
             try:
-                return _patterns(_read("/proc/self/fd/%d" % found, name), name)
+                return _patterns(_read(f"/proc/self/fd/{found}", name), name)
             finally:
                 os.close(found)
         return None
@@ -198,7 +198,7 @@ def _read(path: str, name: str | None = None) -> bytes:
         return files.read(path, LARGEST, links=True)
     except files.Unacceptable as error:
         raise InvalidInput(
-            name or path, None, "a regular file of at most %d bytes (%s)" % (LARGEST, error)
+            name or path, None, f"a regular file of at most {LARGEST} bytes ({error})"
         ) from None
 
 

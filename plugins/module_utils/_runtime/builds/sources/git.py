@@ -59,7 +59,7 @@ _SAFE = [
         "init.defaultBranch=main",
         "http.emptyAuth=false",
         "http.lowSpeedLimit=1",
-        "http.lowSpeedTime=%d" % QUIET,
+        f"http.lowSpeedTime={QUIET}",
     )
     for word in ("-c", setting)
 ]
@@ -69,7 +69,7 @@ _SSH = [
     "-F",
     "/dev/null",
     "-oBatchMode=yes",
-    "-oConnectTimeout=%d" % QUIET,
+    f"-oConnectTimeout={QUIET}",
     "-oIdentityFile=/dev/null",
     "-oGSSAPIAuthentication=no",
     "-oHostbasedAuthentication=no",
@@ -296,13 +296,12 @@ class Git:
                 raise
         if found is None:
             raise Trouble(
-                "%s: git %s says more than %d bytes"
-                % (printable(repository.shown), words[0], MAX_OUTPUT)
+                f"{printable(repository.shown)}: git {words[0]} says more than {MAX_OUTPUT} bytes"
             )
         if process.returncode:
             said = [
                 line for line in complaint.decode("utf-8", "replace").splitlines() if line.strip()
-            ] or ["it ended with exit code %d" % process.returncode]
+            ] or [f"it ended with exit code {process.returncode}"]
             raise Trouble(
                 f"{printable(repository.shown)}: git {words[0]}: "
                 f"{printable(without_userinfo(said[-1]))}"
@@ -364,7 +363,7 @@ def _heard(process: Popen[bytes]) -> tuple[bytes | bytearray | None, bytes | byt
     :returns: its output, and the last bytes of its errors; the output is None where it was too
         long, and the process killed.
     """
-    import selectors
+    import selectors  # loaded with subprocess
 
     output, complaint = bytearray(), bytearray()
     assert process.stdout is not None and process.stderr is not None  # both are pipes
@@ -399,7 +398,7 @@ def _below(directory: str, repository: Repository) -> str:
     try:
         found = rootfs.open_in_root(top, wanted, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            return os.readlink("/proc/self/fd/%d" % found)
+            return os.readlink(f"/proc/self/fd/{found}")
         finally:
             os.close(found)
     except OSError:

@@ -34,10 +34,7 @@ def relay(
     top = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     server = socket.socket(socket.AF_UNIX)
     try:
-        place = "/proc/self/fd/%d/%s" % (
-            top,
-            name,
-        )  # a socket's path has at most 107 bytes (unix(7))
+        place = f"/proc/self/fd/{top}/{name}"  # a socket's path has at most 107 bytes (unix(7))
         server.bind(place)
         os.chown(place, *owner)
         os.chmod(place, mode)

@@ -93,7 +93,7 @@ class Finding:
 
     @property
     def text(self) -> str:
-        return "%s:%d: %s: %s" % (self.name, self.line, self.rule, self.message)
+        return f"{self.name}:{self.line}: {self.rule}: {self.message}"
 
     def facts(self) -> dict[str, Any]:
         """Return it as a task's result has it: ``rule``, ``line``, ``message``."""
@@ -408,8 +408,7 @@ class _Checks:
                     self.say(
                         "MultipleInstructionsDisallowed",
                         once[name],
-                        "a later %s of this stage takes its place (line %d)"
-                        % (name, instruction.line),
+                        f"a later {name} of this stage takes its place (line {instruction.line})",
                     )
                 once[name] = instruction
             if name in ("CMD", "ENTRYPOINT") and not instruction.exec_form and not state.shell:

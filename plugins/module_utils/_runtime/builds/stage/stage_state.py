@@ -17,7 +17,7 @@ import re
 
 from ...images.model import manifest
 from ...kernel.processes import signal_names
-from ..parse import lines
+from ..parse import instructions, lines
 from ..parse.expansion import Trouble
 
 TYPE_CHECKING = False
@@ -224,8 +224,10 @@ class State:
         )
         if len(data) > manifest.MAX_CONFIG:
             raise Trouble(
-                "the image's configuration would have %d bytes; accepted: %d with its "
-                "environment, labels and history" % (len(data), manifest.MAX_CONFIG)
+                (
+                    f"the image's configuration would have {len(data)} bytes; accepted: "
+                    f"{manifest.MAX_CONFIG} with its environment, labels and history"
+                )
             )
         return data
 
@@ -437,8 +439,6 @@ def triggers(state: State, escape: str, line: int) -> list[Instruction]:
     :param line: of the FROM, which is where an error in one is.
     :raises BadFile: for one that can't be read.
     """
-    from ..parse import instructions
-
     found = []
     for text in state.config.pop("OnBuild", None) or ():
         try:

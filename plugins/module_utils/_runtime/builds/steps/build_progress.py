@@ -42,9 +42,9 @@ class Plain(Progress):
     def step(self, title: str, cached: bool | None) -> None:
         self.number += 1
         self.began = time.monotonic()
-        self.write("#%d %s" % (self.number, title))
+        self.write(f"#{self.number} {title}")
         if cached:
-            self.write("#%d CACHED" % self.number)
+            self.write(f"#{self.number} CACHED")
 
     def output(self, line: str) -> None:
         self.write("#%d %.3f %s" % (self.number, time.monotonic() - self.began, line))

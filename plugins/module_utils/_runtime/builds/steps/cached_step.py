@@ -91,7 +91,7 @@ class Steps:
     # --------------------------------------------------------------------------------- what is said
 
     def title(self, instruction: Instruction) -> str:
-        return "[%d/%d] %s" % (self.number, self.total, instruction.title)
+        return f"[{self.number}/{self.total}] {instruction.title}"
 
     def where(self, instruction: Instruction) -> str:
         """Return where an instruction is, for errors."""

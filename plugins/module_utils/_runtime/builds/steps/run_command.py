@@ -114,10 +114,12 @@ def run(
     :param mounts: all that is shown to it.
     :param network: default, none or host.
     :param heard: called with pieces of its output.
-    :returns: its exit code. :raises ContainerFailed: when it could not be started.
+    :returns: its exit code.
+    :raises ContainerFailed: when it could not be started.
     """
+    # here: a build that is all in the cache has no use for them
     from ...kernel import cgroups
-    from . import run_container  # a build that is all in the cache has no use for it
+    from . import run_container
 
     engine, ident = workspace.engine, secrets.token_hex(16)
     parent = (request.limits.get("cgroup_parent") or "").strip("/") or None
@@ -160,6 +162,7 @@ def _document(
     scratch: str,
 ) -> dict[str, Any]:
     """Return the OCI document of the command's container."""
+    # here: as in run
     from ...containers import Surroundings, oci_document
     from ...kernel.isolation import apparmor
 

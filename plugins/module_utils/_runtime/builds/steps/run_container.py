@@ -132,7 +132,7 @@ class Step(Launch):
     def connect(self) -> None:
         if not self.document.private("network"):
             return
-        netns = os.open("/proc/%d/ns/net" % self.pid, os.O_RDONLY | os.O_CLOEXEC)
+        netns = os.open(f"/proc/{self.pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         try:
             if self.job.attachment:
                 attach.connect(netns, self.job.attachment, 0)

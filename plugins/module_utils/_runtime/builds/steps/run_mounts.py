@@ -89,7 +89,7 @@ class RunMounts:
         """Return the context's directory; a copy of what ``source`` names in it where its ignore
         file leaves something out.
         """
-        path = os.readlink("/proc/self/fd/%d" % tree.fd)
+        path = os.readlink(f"/proc/self/fd/{tree.fd}")
         if not tree.ignore:
             return path
         chosen = tree.find(source or "/")[0]
@@ -132,9 +132,9 @@ class RunMounts:
         ident = self.request.cache_namespace + (mount.id or target or "")
         sharing, number = mount.sharing or "shared", 0
         if sharing == "private":
-            while not engine.locks.is_free("build-cache", "%s %d" % (ident, number)):
+            while not engine.locks.is_free("build-cache", f"{ident} {number}"):
                 number += 1
-        name = "%s %d" % (ident, number)
+        name = f"{ident} {number}"
         stack.enter_context(engine.locks.hold("build-cache", name, shared=sharing == "shared"))
         directory = cache_mounts.directory(engine, name)
         with engine.locks.hold("build-cache-making"):
@@ -205,12 +205,12 @@ class RunMounts:
                 self._agents += 1
                 self.env.setdefault("SSH_AUTH_SOCK", target)
                 if (mount.uid, mount.gid, mount.mode) != (None, None, None):
-                    from ..sources import ssh_agent
+                    from ..sources import ssh_agent  # few commands are shown an agent
 
                     mode = 0o600 if mount.mode is None else mount.mode
                     path = ssh_agent.relay(
                         self.place,
-                        "a%d" % self._agents,
+                        f"a{self._agents}",
                         path,
                         (mount.uid or 0, mount.gid or 0),
                         mode,

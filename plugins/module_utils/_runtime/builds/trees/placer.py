@@ -109,7 +109,7 @@ class Placer:
                 name = rest.pop()
                 if len(rest) + len(real) > MAX_DEPTH:
                     raise Trouble(
-                        "/%s: directories are nested deeper than %d" % (printable(path), MAX_DEPTH)
+                        f"/{printable(path)}: directories are nested deeper than {MAX_DEPTH}"
                     )
                 made = False
                 try:
@@ -251,10 +251,7 @@ class Placer:
 
         Descriptors are not kept: a tree may have any number of hard links.
         """
-        top, path = (
-            os.readlink("/proc/self/fd/%d" % self.root),
-            os.readlink("/proc/self/fd/%d" % fd),
-        )
+        top, path = (os.readlink(f"/proc/self/fd/{self.root}"), os.readlink(f"/proc/self/fd/{fd}"))
         return path[len(top.rstrip("/")) :].strip("/")
 
     def _link_again(self, key: tuple[int, int], parent: int, name: str) -> None:
@@ -281,7 +278,7 @@ class Placer:
             pass
         except (IsADirectoryError, PermissionError):
             if whole:
-                trees.remove("/proc/self/fd/%d/%s" % (parent, name))
+                trees.remove(f"/proc/self/fd/{parent}/{name}")
                 return
             raise Trouble(
                 f"{name}: a file can't be copied onto the directory that is there"

@@ -178,7 +178,7 @@ class Tree:
         return Chosen(real, path, status)
 
     def _real(self, fd: int) -> str:
-        top, path = os.readlink("/proc/self/fd/%d" % self.fd), os.readlink("/proc/self/fd/%d" % fd)
+        top, path = os.readlink(f"/proc/self/fd/{self.fd}"), os.readlink(f"/proc/self/fd/{fd}")
         return path[len(top.rstrip("/")) :].strip("/")
 
     # -------------------------------------------------------------------------------------- walking
@@ -279,7 +279,7 @@ class Tree:
 
     def _hash(self, checksum: hashlib._Hash, name: str, entry: Entry) -> None:
         status = entry.status
-        owner = "%d:%d" % (status.st_uid, status.st_gid) if self.keeps_owners else ""
+        owner = f"{status.st_uid}:{status.st_gid}" if self.keeps_owners else ""
         kind = stat.S_IFMT(status.st_mode)
         if kind == stat.S_IFREG:
             content = self.content(entry)

@@ -55,7 +55,7 @@ def _row(engine: Engine, record: Record, whole_text: bool, size: bool) -> dict[s
         filter(
             None,
             [document["Path"]]
-            + ["'%s'" % word if " " in word else word for word in document["Args"]],
+            + [f"'{word}'" if " " in word else word for word in document["Args"]],
         )
     )
     labels = document["Config"]["Labels"]
@@ -84,7 +84,7 @@ def _row(engine: Engine, record: Record, whole_text: bool, size: bool) -> dict[s
         row["Size"] = "unknown"
     elif size:
         written, whole = containers.sizes(engine, record)
-        row["Size"] = "%s (virtual %s)" % (tables.size(written, 3), tables.size(whole, 3))
+        row["Size"] = f"{tables.size(written, 3)} (virtual {tables.size(whole, 3)})"
     return row
 
 
@@ -119,8 +119,7 @@ def _ports(document: dict[str, Any]) -> list[str]:
         document["NetworkSettings"]["Ports"].items(), key=_port_order
     ):
         found += [
-            "%s:%s->%s" % (binding["HostIp"], binding["HostPort"], port_name)
-            for binding in bindings or ()
+            f"{binding['HostIp']}:{binding['HostPort']}->{port_name}" for binding in bindings or ()
         ] or [port_name]
     return found
 
@@ -131,17 +130,12 @@ def port(session: Session, given: Given) -> None:
     if len(given.words) > 1:
         wanted = given.words[1] if "/" in given.words[1] else given.words[1] + "/tcp"
         if not ports.get(wanted):
-            raise NotFound("container %s publishes no port %s" % (record["name"], wanted))
-        session.say(
-            *["%s:%s" % (binding["HostIp"], binding["HostPort"]) for binding in ports[wanted]]
-        )
+            raise NotFound(f"container {record['name']} publishes no port {wanted}")
+        session.say(*[f"{binding['HostIp']}:{binding['HostPort']}" for binding in ports[wanted]])
         return
     for name, bindings in sorted(ports.items(), key=_port_order):
         session.say(
-            *[
-                "%s -> %s:%s" % (name, binding["HostIp"], binding["HostPort"])
-                for binding in bindings or ()
-            ]
+            *[f"{name} -> {binding['HostIp']}:{binding['HostPort']}" for binding in bindings or ()]
         )
 
 

@@ -120,21 +120,14 @@ def _stats_row(
         )
     if memory:
         limit = memory.get("limit") or _memory_of_host()
-        row["MemUsage"] = "%s / %s" % (
-            tables.binary_size(memory["working_set"]),
-            tables.binary_size(limit),
+        row["MemUsage"] = (
+            f"{tables.binary_size(memory['working_set'])} / {tables.binary_size(limit)}"
         )
         row["MemPerc"] = "%.2f%%" % (100.0 * memory["working_set"] / limit)
     if network:
-        row["NetIO"] = "%s / %s" % (
-            tables.size(network["received"], 3),
-            tables.size(network["sent"], 3),
-        )
+        row["NetIO"] = f"{tables.size(network['received'], 3)} / {tables.size(network['sent'], 3)}"
     if io:
-        row["BlockIO"] = "%s / %s" % (
-            tables.size(io["read_bytes"], 3),
-            tables.size(io["write_bytes"], 3),
-        )
+        row["BlockIO"] = f"{tables.size(io['read_bytes'], 3)} / {tables.size(io['write_bytes'], 3)}"
     if pids:
         row["PIDs"] = pids["current"]
     for name, resource in (("CPUPressure", "cpu"), ("MemPressure", "memory"), ("IOPressure", "io")):
@@ -149,7 +142,7 @@ def top(session: Session, given: Given) -> None:
     record = containers.find(session.engine, given.words[0])
     state = containers.status(session.engine.paths, record["id"])["status"]
     if state not in ("running", "paused"):
-        raise Conflict("container %s is not running (it is %s)" % (record["name"], state))
+        raise Conflict(f"container {record['name']} is not running (it is {state})")
     columns = ["UID", "PID", "PPID", "STIME", "TIME", "CMD"]
     session.listing(
         tables.table(

@@ -95,7 +95,7 @@ def _from_stdin(session: Session, command: str, instead: str) -> Iterator[str]:
         engine.operations.record("unpack", name="standard input")
         if not engine.check
         else contextlib.nullcontext(),
-        tempfile.NamedTemporaryFile(dir=engine.paths.tmp, prefix="stdin-%d-" % os.getpid()) as file,
+        tempfile.NamedTemporaryFile(dir=engine.paths.tmp, prefix=f"stdin-{os.getpid()}-") as file,
     ):
         with images.explained(engine, "what comes at standard input"):
             shutil.copyfileobj(sys.stdin.buffer, file, 1 << 20)

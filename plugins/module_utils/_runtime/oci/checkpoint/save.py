@@ -134,7 +134,8 @@ def _note_what_is_outside(subject: Subject, images: str) -> list[str]:
     mounted, files = _mounts(subject), _files(subject)
     names = list(dict.fromkeys(key for _point, key in mounted))
     write(images, STREAMS, subject.streams)
-    write(images, RECORD, {"mounts": names, "files": files})
+    record: Record = {"mounts": names, "files": files}
+    write(images, RECORD, record)
     return [f"mnt[{point}]:{key}" for point, key in mounted] + [key for key, _number in files]
 
 

@@ -325,10 +325,10 @@ def open_in(root: str, ident: str, *statuses: str) -> Container:
     return container
 
 
-def every(root: str, unreadable: list[str] | None = None) -> list[Container]:
+def every(root: str, unreadable: list[str]) -> list[Container]:
     """Return all containers of a root, in the order of their ids.
 
-    :param unreadable: gets the sentences about those that can't be read; None: they are raised.
+    :param unreadable: gets the sentences about those that can't be read.
     """
     try:
         names = sorted(
@@ -343,7 +343,5 @@ def every(root: str, unreadable: list[str] | None = None) -> list[Container]:
         except (InvalidInput, NotFound):
             continue
         except Unreadable as error:
-            if unreadable is None:
-                raise
             unreadable.append(str(error))
     return found

@@ -54,12 +54,11 @@ BLKIO_V2 = {
 }
 
 
-def collect(group: GroupDirectories, page_sizes: Iterable[str] | None = None) -> dict[str, Any]:
+def collect(group: GroupDirectories) -> dict[str, Any]:
     """Return the "data" of a "stats" event for a Group.
 
     ``intel_rdt`` and ``network_interfaces`` are the caller's to fill: they aren't the group's.
 
-    :param page_sizes: of huge pages, by default those of this machine: "2MB".
     :returns: ``{"cpu", "cpuset", "memory", "pids", "blkio", "hugetlb", "intel_rdt",
         "network_interfaces"}``; with ``"rdma"`` where there is such hardware, and a ``"psi"`` in
         the parts that have one.
@@ -79,9 +78,7 @@ def collect(group: GroupDirectories, page_sizes: Iterable[str] | None = None) ->
             ).items()
         },
         "blkio": blkio_v1(v1["blkio"]) if "blkio" in v1 else blkio_v2(unified),
-        "hugetlb": hugetlb(
-            v1.get("hugetlb"), unified, huge_page_sizes() if page_sizes is None else page_sizes
-        ),
+        "hugetlb": hugetlb(v1.get("hugetlb"), unified, huge_page_sizes()),
         "intel_rdt": {},
         "network_interfaces": None,
     }
@@ -92,10 +89,10 @@ def collect(group: GroupDirectories, page_sizes: Iterable[str] | None = None) ->
     return dict(data, rdma=rdma) if rdma else data
 
 
-def value(path: str, default: int = 0) -> int:
-    """Return a file's number; ``default`` for none, UNLIMITED for "max"."""
+def value(path: str) -> int:
+    """Return a file's number; 0 for none, UNLIMITED for "max"."""
     text = cgroup_files.read_or(path)
-    return UNLIMITED if text == "max" else int(text) if text.lstrip("-").isdigit() else default
+    return UNLIMITED if text == "max" else int(text) if text.lstrip("-").isdigit() else 0
 
 
 # ---------------------------------------------------------------------------------------------- CPU

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from ansible import context
 from ansible.errors import AnsibleActionFail
+from ansible_collections.pycontainer.engine.plugins.plugin_utils import _foretold
 from ansible_collections.pycontainer.engine.plugins.plugin_utils._engine_action import EngineAction
 
 MODULE = "pycontainer.engine.pycontainer"
@@ -20,6 +21,11 @@ OPTIONS = ("cmd", "argv")
 class ActionModule(EngineAction):
     module = "pycontainer"
     supports_raw_params = True
+    foretold = True
+
+    def checked(self, result, task_vars):
+        for entry in result.pop("foretold", ()):
+            _foretold.keep(self, entry["names"], entry["image"], task_vars)
 
     def carry_out(self, arguments, task_vars):
         typed = arguments.pop("_raw_params", None)

@@ -54,20 +54,25 @@ def remember(action, arguments, result, task_vars):
     """Keep what a checked task of the module ``image`` said."""
     if result.get("failed") or not result.get("changed"):
         return
-    image = {key: value for key, value in (result.get("image") or {}).items() if key in KEPT}
-    found, names = (
-        images_for(action, task_vars),
-        set(_names(arguments)) | set(image.get("RepoTags") or ()),
-    )
-    if (
-        arguments.get("state") != "absent"
-    ):  # a name that it has already is the earlier task's: this one gives it others
-        names = names.difference(
+    image = result.get("image") or {}
+    names = set(_names(arguments)) | set(image.get("RepoTags") or ())
+    keep(action, names, image, task_vars, arguments.get("state") == "absent")
+
+
+def keep(action, names, image, task_vars, gone=False):
+    """Keep that a checked task would give an image these names.
+
+    :param image: what is known of it, {} where nothing is. :param gone: the names would be removed.
+    """
+    image = {key: value for key, value in image.items() if key in KEPT}
+    found = images_for(action, task_vars)
+    if not gone:  # a name that it has already is the earlier task's: this one gives it others
+        names = set(names).difference(
             *(entry["names"] for entry in found if entry["image"].get("Id") == image.get("Id"))
         )
     for entry in found:
         entry["names"] = [name for name in entry["names"] if name not in names]
-    if arguments.get("state") != "absent" and names:
+    if not gone and names:
         found.append(
             {
                 "names": sorted(names),

@@ -108,3 +108,50 @@ def test_images_of_earlier_tasks(check, docker, tmp_path):
             f"create container {name} from the image that the task {by} would bring",
             f"start container {name}",
         ]
+
+
+def test_builds_and_commands_on_images_of_earlier_tasks(check, docker, tmp_path):
+    archive = str(tmp_path / "web.tar")
+    docker("tag", "box:1", NAME)
+    docker("save", "-o", archive, NAME)
+    (tmp_path / "Containerfile").write_text(f'FROM {NAME}\nENV A=1\nCMD ["/x"]\n')
+    (tmp_path / "copying").write_text(f"FROM scratch\nCOPY --from={NAME} /bin /bin\n")
+    found = check(
+        task("deliver", "image", name=NAME, source="controller", path=archive),
+        task(
+            "build",
+            "image",
+            name="pct-foretold/built:1",
+            source="build",
+            build={"path": str(tmp_path)},
+        ),
+        task("adhoc build", "pycontainer", cmd=f"build -t pct-foretold/adhoc:1 {tmp_path}"),
+        task(
+            "adhoc copy",
+            "pycontainer",
+            cmd=f"build -t pct-foretold/copied:1 -f {tmp_path}/copying {tmp_path}",
+        ),
+        task("adhoc tag", "pycontainer", cmd=f"tag {NAME} pct-foretold/tagged:1"),
+        task("adhoc load", "pycontainer", cmd=f"load -i {archive}"),
+        task(
+            "run",
+            "container",
+            containers=[
+                {"name": name, "image": image, "network_mode": "none"}
+                for name, image in (
+                    ("pct-one", "pct-foretold/adhoc:1"),
+                    ("pct-two", "pct-foretold/tagged:1"),
+                    ("pct-three", "pct-foretold/copied:1"),
+                )
+            ],
+        ),
+        task("adhoc run", "pycontainer", cmd="run -d --network none pct-foretold/built:1"),
+    )
+    waits = "use the image that the task deliver would bring"
+    for name, tag in (("build", "built"), ("adhoc build", "adhoc"), ("adhoc copy", "copied")):
+        assert found[name]["actions"] == [f"build image pct-foretold/{tag}:1: {waits}"]
+    assert not [name for name, result in found.items() if result.get("foretold")]
+    assert "results" in found["run"], found
+    for result, by in zip(found["run"]["results"], ("adhoc build", "adhoc tag", "adhoc copy")):
+        assert f"from the image that the task {by} would bring" in result["actions"][0]
+    assert "from the image that the task build would bring" in found["adhoc run"]["actions"][0]

@@ -53,12 +53,13 @@ class Session:
     rc: int
     lines: list[str]
     errors: list[str]
+    foretold: list[dict[str, Any]]  # what checked commands would bring
     refused: int
 
     def __init__(self, engine: Engine, check: bool = False, terminal: bool = False) -> None:
         self.engine, self.check, self.terminal = engine, check, terminal
         self.changed, self.actions, self.diffs, self.warnings, self.rc = False, [], [], [], 0
-        self.lines, self.errors = [], []
+        self.lines, self.errors, self.foretold = [], [], []
         self.refused = 1  # the exit code when the engine refuses what was asked for
 
     def say(self, *lines: str) -> None:
@@ -163,7 +164,18 @@ class Session:
         self.warnings += warnings
         for warning in warnings:
             self.warn(warning)
-        return plan.facts()
+        facts = plan.facts()
+        if self.check and plan.changed and isinstance(facts.get("image"), dict):
+            self.foretell(facts["image"].get("RepoTags") or (), facts["image"])
+        return facts
+
+    def foretell(self, names: Iterable[str], image: dict[str, Any]) -> None:
+        """Keep what a checked command would bring, for the tasks after it (``plugin_utils/_foretold.py``).
+
+        :param image: what is known of it, {} where nothing is.
+        """
+        if names:
+            self.foretold.append({"names": sorted(names), "image": image})
 
     def _live(self) -> AbstractContextManager[None]:
         from . import progress as live  # here: most commands have nothing to show

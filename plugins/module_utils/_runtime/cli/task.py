@@ -64,6 +64,8 @@ def pycontainer(engine: Engine, params: dict[str, Any]) -> dict[str, Any]:
         "stderr": stderr,
         "rc": session.rc,
     }
+    if session.foretold:
+        result["foretold"] = session.foretold  # the controller's half takes it out
     if session.rc:
         result.update(failed=True, msg=stderr or f"the command ended with exit code {session.rc}")
     return result

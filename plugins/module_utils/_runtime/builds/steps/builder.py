@@ -307,6 +307,9 @@ class Build:
         name = self.contexts.image(name)
         key = (name, platform)
         if key not in self._pulled:
+            foretold = images.plan_foretold(self.engine, name) if self.steps.dry else None
+            if foretold is not None:
+                raise CacheMiss(f"use the image that the task {foretold.task} would bring")
             plan = images.plan_present(
                 self.engine,
                 name,

@@ -75,6 +75,8 @@ def build(session: Session, given: Given) -> None:
     )
     session.carry_out(plan, live=drawn)
     if session.check:
+        if plan.unknown:
+            session.foretell(wish.names, {})
         session.say(*(session.actions or [plan.image]))
         return
     _give_out(session, given, plan, wish)

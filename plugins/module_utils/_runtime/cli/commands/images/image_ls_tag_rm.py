@@ -84,9 +84,12 @@ def _rows(engine: Engine, image: dict[str, Any], whole: bool) -> list[dict[str, 
 
 
 def tag(session: Session, given: Given) -> None:
-    plan = images.plan_local(session.engine, given.words[0])
+    name = given.words[0]
+    plan = images.plan_foretold(session.engine, name) or images.plan_local(session.engine, name)
     images.plan_tags(plan, [given.words[1]], option="TARGET")
-    session.carry_out(plan)
+    facts = session.carry_out(plan)
+    if session.check and plan.changed:
+        session.foretell([given.words[1]], facts["image"])
 
 
 def rm(session: Session, given: Given) -> None:

@@ -14,27 +14,40 @@ import sys
 import zlib
 
 from ..errors import Unsupported
-from .calls import call_numbers, syscalls
+from .calls import call_numbers, ffi, syscalls
 from .calls import constants as c
 from .isolation import apparmor, capabilities, namespaces, selinux
 from .processes import procfs
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any, TypedDict, Union
+
+    class Feature(TypedDict):
+        """What is said of one feature."""
+
+        found: bool
+        reason: str  # why it is not found, or that the kernel does not tell; "" else
+        needed_for: str
+        detail: Union[str, None]
+
+
 MINIMUM = (5, 4)
 
 
-def detect():
-    """``{feature: {"found": bool, "reason": sentence or "", "needed_for": text, "detail": value}}``.
+def detect() -> dict[str, Feature]:
+    """All features by name.
 
-    ``reason`` says why a feature is not found, or where the kernel does not tell. A few milliseconds, most of them for the
-    kernel's configuration where there is no list of modules.
+    It takes a few milliseconds, most of them for the kernel's configuration where there is no list of modules.
     """
-    found = {}
+    found: dict[str, Feature] = {}
     for part in (_host, _system_calls, _kernel_parts, _namespaces, _security):
         found.update(part())
     return found
 
 
-def missing(names):
+def missing(names: Iterable[str]) -> list[str]:
     """Sentences for those of the named features that this host lacks."""
     found = detect()
     return [
@@ -44,7 +57,9 @@ def missing(names):
     ]
 
 
-def _feature(found, needed_for, reason="", detail=None):
+def _feature(
+    found: object, needed_for: str, reason: str = "", detail: str | None = None
+) -> Feature:
     return {
         "found": bool(found),
         "reason": reason if not found or found is UNKNOWN else "",
@@ -53,7 +68,7 @@ def _feature(found, needed_for, reason="", detail=None):
     }
 
 
-def _host():
+def _host() -> dict[str, Feature]:
     version, known = procfs.kernel_version(), bool(call_numbers.NUMBERS)
     text = "%d.%d" % version
     return {
@@ -73,7 +88,7 @@ def _host():
             "%d.%d.%d" % sys.version_info[:3],
         ),
         "cffi": _feature(
-            syscalls.ffi is not None, "containers", "the package python3-cffi is not installed"
+            ffi.ffi is not None, "containers", "the package python3-cffi is not installed"
         ),
     }
 
@@ -81,7 +96,7 @@ def _host():
 # ----------------------------------------------------------------------------------------------------------- system calls
 
 # feature -> (system call, arguments that it must refuse, first version, what needs it)
-_PROBES = {
+_PROBES: dict[str, tuple[str, tuple[Any, ...], str, str]] = {
     "clone3": ("clone3", (0, 0), "5.3", "starting containers"),
     "new_mount_api": ("move_mount", (-1, b"\0", -1, b"\0", 2**31), "5.2", "containers"),
     "pidfd": ("pidfd_open", (-1, 0), "5.3", "supervising containers"),
@@ -104,13 +119,13 @@ _PROBES = {
 }
 
 
-def _system_calls():
+def _system_calls() -> dict[str, Feature]:
     found = {}
     for feature, (name, arguments, since, needed_for) in _PROBES.items():
         reason = f"the kernel or a filter above this process has no {name} (since Linux {since})"
         found[feature] = _feature(_has_call(name, arguments), needed_for, reason)
     version = procfs.kernel_version()
-    for feature, since, needed_for in (
+    for feature, oldest, needed_for in (
         (
             "overlay_lowerdir_plus",
             (6, 7),
@@ -121,11 +136,11 @@ def _system_calls():
         ("clone_into_cgroup", (5, 7), "quicker starts on cgroup v2 (there is a slower way)"),
         ("setns_pidfd", (5, 8), "quicker exec (there is a slower way)"),
     ):
-        found[feature] = _feature(version >= since, needed_for, "needs Linux %d.%d" % since)
+        found[feature] = _feature(version >= oldest, needed_for, "needs Linux %d.%d" % oldest)
     return found
 
 
-def _has_call(name, arguments):
+def _has_call(name: str, arguments: tuple[Any, ...]) -> bool:
     """Whether the kernel knows a system call: it must refuse the arguments with any error but ENOSYS."""
     try:
         return syscalls.probe(name, *arguments) != errno.ENOSYS
@@ -153,7 +168,7 @@ _PARTS = {
 }
 
 
-def _kernel_parts():
+def _kernel_parts() -> dict[str, Feature]:
     lookup = _Modules()
     found = {}
     for feature, (module, symbol, needed_for) in _PARTS.items():
@@ -168,7 +183,7 @@ def _kernel_parts():
 class _Modules:
     """Which parts the running kernel has; files are read once."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         release = os.uname().release
         self.filesystems = _text("/proc/filesystems").split()
         directories = [f"{prefix}/lib/modules/{release}/" for prefix in ("", "/usr")]
@@ -182,7 +197,7 @@ class _Modules:
             self.listed.add(line.split(":")[0].rpartition("/")[2].split(".ko")[0].replace("-", "_"))
         self.config = None if self.listed else _kernel_config(release)
 
-    def has(self, module, symbol):
+    def has(self, module: str, symbol: str) -> bool | str:
         """True, False or UNKNOWN."""
         if (
             module in self.filesystems
@@ -197,7 +212,7 @@ class _Modules:
         return UNKNOWN
 
 
-def _kernel_config(release):
+def _kernel_config(release: str) -> str:
     """The kernel's configuration as text, "" when it is nowhere to be read."""
     try:
         with open("/proc/config.gz", "rb") as stream:
@@ -206,7 +221,7 @@ def _kernel_config(release):
         return _text("/boot/config-" + release)
 
 
-def _text(path, limit=1 << 20):
+def _text(path: str, limit: int = 1 << 20) -> str:
     try:
         return procfs.read(path, limit)
     except OSError:
@@ -216,7 +231,7 @@ def _text(path, limit=1 << 20):
 # ----------------------------------------------------------------------------------- namespaces, cgroups, rights, filters
 
 
-def _namespaces():
+def _namespaces() -> dict[str, Feature]:
     found = {}
     for name in namespaces.TYPES:
         reason = f"this kernel has no {name} namespaces"
@@ -250,7 +265,7 @@ _RIGHTS = {
 }
 
 
-def _security():
+def _security() -> dict[str, Feature]:
     found = {}
     try:
         effective = syscalls.capget()[0]
@@ -276,12 +291,12 @@ def _security():
         contexts,
         "SELinux labels of the engine's containers (selinux: true, security_opts: label=...)",
         reason,
-        contexts and contexts["process"],
+        contexts["process"] if contexts else None,
     )
     return found
 
 
-def _has_action(action):
+def _has_action(action: int) -> bool:
     try:
         return (
             syscalls.probe("seccomp", c.SECCOMP_GET_ACTION_AVAIL, 0, action.to_bytes(4, "little"))

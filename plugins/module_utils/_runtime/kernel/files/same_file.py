@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What makes two files the same beside their status: extended attributes that are a file's own (xattr(7)), and content."""
+"""Compare two files by what is theirs beside their status: extended attributes (xattr(7)) and content."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import os
 PIECE = 1 << 18  # bytes
 
 
-def xattrs(fd, capabilities=True):
-    """A file's capabilities, unless they are not wanted, and users' attributes, ``{name: value}`` in bytes; none where the file system has no such thing."""
+def xattrs(fd: int, capabilities: bool = True) -> dict[bytes, bytes]:
+    """A file's capabilities, if wanted, and users' attributes: ``{name: value}``, {} where the file system has no such thing."""
     try:
         names = os.listxattr(fd)
     except OSError:
@@ -23,8 +23,8 @@ def xattrs(fd, capabilities=True):
     }
 
 
-def same(ours, theirs, capabilities=True):
-    """Whether two regular files, by descriptors at their beginnings, have the same attributes and content."""
+def same(ours: int, theirs: int, capabilities: bool = True) -> bool:
+    """Whether two regular files have the same attributes and content. Both descriptors are at the beginning."""
     if xattrs(ours, capabilities) != xattrs(theirs):
         return False
     while True:

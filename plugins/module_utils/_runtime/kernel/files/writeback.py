@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Large files on their way to the disk while they still grow, so that the sync at the end finds little left to do."""
+"""Write large files out while they still grow, so that the sync at the end finds little left to do."""
 
 from __future__ import annotations
 
@@ -9,14 +9,19 @@ import os
 
 from ..calls import syscalls
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
 STEP = 8 << 20  # bytes
 
 
 @contextlib.contextmanager
-def durable(path):
-    """A function that makes all files of the file system that ``path`` is on durable: one call for any number of them.
+def durable(path: str) -> Iterator[Callable[[], None]]:
+    """Give a function that makes all files of the file system of ``path`` durable: one call for any number of them.
 
-    The file system is open from the beginning, so that an error of writing something out in the meantime is raised, too (syncfs(2), Linux 5.8).
+    The file system is open from the beginning, so that an error of writing something out in the meantime is raised too
+    (syncfs(2), Linux 5.8).
     """
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -26,13 +31,16 @@ def durable(path):
 
 
 class Writeback:
-    """:param fd: of a file that is written from its beginning to its end. :param step: bytes after which more of it is begun to be written out."""
+    """Begins to write out a file that grows.
 
-    def __init__(self, fd, step=STEP):
+    :param fd: of a file that is written from its beginning to its end. :param step: bytes after which more of it is written out.
+    """
+
+    def __init__(self, fd: int, step: int = STEP) -> None:
         self._fd, self._step, self._begun = fd, step, 0
 
-    def grown(self, size):
-        """The file has ``size`` bytes now. A hint: where it can't be followed, the sync at the end does everything."""
+    def grown(self, size: int) -> None:
+        """Hear that the file has ``size`` bytes now. It is a hint: where it can't be followed, the sync at the end does everything."""
         if size - self._begun >= self._step:
             with contextlib.suppress(OSError):
                 syscalls.sync_file_range(self._fd, self._begun, size - self._begun)

@@ -1,11 +1,11 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""AppArmor (apparmor(7)): whether the kernel confines by it, the profiles that are loaded, and the one that containers have by default.
+"""AppArmor (apparmor(7)): whether the kernel confines by it, the profiles that are loaded, and the default one for containers.
 
-What the default profile refuses is refused to containers by other means already, capabilities, seccomp, read-only and masked
-paths; it still holds where one of those is opened: a container with CAP_SYS_ADMIN can't mount, one with open system paths
-can't write to the kernel's settings, and none can trace or signal a process that is not of a container. And by whatever system call,
-none opens a socket of AF_ALG or AF_VSOCK: i386's socketcall(2) has its arguments where no seccomp filter can look.
+What the default profile refuses is refused by other means already: capabilities, seccomp, read-only and masked paths. It holds
+where one of those is opened: a container with CAP_SYS_ADMIN can't mount, one with open system paths can't write to the kernel's
+settings, and none can trace or signal a process outside a container. None opens a socket of AF_ALG or AF_VSOCK, by whatever
+system call: i386's socketcall(2) has its arguments where no seccomp filter can look.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ profile %(name)s flags=(attach_disconnected, mediate_deleted) {
 """
 
 
-def enabled():
+def enabled() -> bool:
     """Whether processes can be confined: the module is on, and its files can be seen from here."""
     try:
         return procfs.read(MODULE).startswith("Y") and os.path.exists(PROFILES)
@@ -71,7 +71,7 @@ def enabled():
         return False
 
 
-def loaded():
+def loaded() -> set[str] | None:
     """The names of all profiles that the kernel has; None where it does not tell, as without CAP_MAC_ADMIN or in a user namespace."""
     try:
         return {line.rpartition(" (")[0] for line in procfs.read(PROFILES, 1 << 24).splitlines()}
@@ -79,7 +79,7 @@ def loaded():
         return None
 
 
-def default():
+def default() -> tuple[str | None, str]:
     """``(DEFAULT, "")``, or ``(None, why this host can't have it)``."""
     if not enabled():
         return None, "AppArmor is not enabled"
@@ -87,7 +87,7 @@ def default():
     if names is None:
         return None, "the engine may not manage AppArmor profiles"
     own = procfs.read(next(path for path in OWN if os.path.exists(path))).strip("\0\n")
-    # in a container of LXC's, say: its profiles are the host's, and what may follow on which is theirs to say
+    # as in a container of LXC's: its profiles are the host's, which decides what may follow on which
     if own != "unconfined" and not own.endswith(" (unconfined)"):
         return None, f"the engine is confined by AppArmor itself ({own})"
     if DEFAULT not in names and not _parser():
@@ -95,8 +95,8 @@ def default():
     return DEFAULT, ""
 
 
-def ensure(profile):
-    """Load the default profile if it is the one and is not there yet, as after a boot. :raises HostError:"""
+def ensure(profile: str) -> None:
+    """Load ``profile`` if it is the default one and is not loaded yet, as after a boot. :raises HostError: it can't be loaded."""
     if profile != DEFAULT or DEFAULT in (loaded() or ()):
         return
     parser = _parser()
@@ -120,5 +120,5 @@ def ensure(profile):
         )
 
 
-def _parser():
+def _parser() -> str | None:
     return shutil.which("apparmor_parser", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Capabilities: names, bit masks, and giving up what a container's process is not to have. capabilities(7)."""
+"""Capabilities: names, bit masks, and giving up those that a container's process must not have. capabilities(7)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ import os
 from ...errors import InvalidInput
 from ..calls import constants as c
 from ..calls import syscalls
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
 
 # In the order of their numbers.
 NAMES = tuple(
@@ -35,12 +39,13 @@ DOCKER_DEFAULT = tuple(
 )
 
 
-def parse(names, option="capabilities"):
-    """Full names (``CAP_NET_ADMIN``), sorted, of names with or without ``CAP_`` in any case; ``ALL``: all that this host can give.
+def parse(names: Iterable[str | None], option: str = "capabilities") -> tuple[str, ...]:
+    """Full names (``CAP_NET_ADMIN``), sorted.
 
+    :param names: with or without ``CAP_``, in any case; ``ALL`` stands for all that this host can give.
     :param option: the option's name, for the error. :raises InvalidInput: a name that is none.
     """
-    found = set()
+    found: set[str] = set()
     for name in names:
         full = "CAP_" + str(name).upper().replace("CAP_", "", 1) if name is not None else ""
         if full == "CAP_ALL":
@@ -56,20 +61,20 @@ def parse(names, option="capabilities"):
     return tuple(sorted(found))
 
 
-def mask(names):
+def mask(names: Iterable[str]) -> int:
     """The bit mask of full names."""
     return sum(1 << NUMBERS[name] for name in set(names))
 
 
-def of_mask(bits):
+def of_mask(bits: int) -> tuple[str, ...]:
     """The full names in a bit mask; bits of capabilities that have no name here are left out."""
     return tuple(name for number, name in enumerate(NAMES) if bits >> number & 1)
 
 
-_last = []
+_last: list[int] = []
 
 
-def last_cap():
+def last_cap() -> int:
     """The number of the kernel's highest capability; asked without /proc, which may be a container's."""
     if not _last:
         number = len(NAMES) - 1
@@ -81,7 +86,7 @@ def last_cap():
     return _last[0]
 
 
-def _known(number):
+def _known(number: int) -> bool:
     try:
         syscalls.prctl(c.PR_CAPBSET_READ, number)
     except OSError:
@@ -89,8 +94,8 @@ def _known(number):
     return True
 
 
-def available(asked=-1):
-    """The bit mask of what this process could give, its bounding set; with ``asked``, a bit mask, what of that."""
+def available(asked: int = -1) -> int:
+    """The bit mask of this process's bounding set, which is what it could give. :param asked: a bit mask, to ask for these alone."""
     return sum(
         1 << number
         for number in range(last_cap() + 1)
@@ -98,14 +103,14 @@ def available(asked=-1):
     )
 
 
-def drop_bounding(keep):
+def drop_bounding(keep: int) -> None:
     """Take all capabilities but those in the bit mask ``keep`` out of the bounding set; needs CAP_SETPCAP in effect."""
     for number in range(last_cap() + 1):
         if not keep >> number & 1:
             syscalls.prctl(c.PR_CAPBSET_DROP, number)
 
 
-def apply(effective, permitted, inheritable, bounding, ambient):
+def apply(effective: int, permitted: int, inheritable: int, bounding: int, ambient: int) -> None:
     """Give this process exactly these capability sets, all bit masks.
 
     Ambient ones hold only where they are permitted and inheritable too: others raise EPERM.
@@ -114,7 +119,7 @@ def apply(effective, permitted, inheritable, bounding, ambient):
     _set(effective, permitted, inheritable, ambient)
 
 
-def _set(effective, permitted, inheritable, ambient):
+def _set(effective: int, permitted: int, inheritable: int, ambient: int) -> None:
     syscalls.capset(effective, permitted, inheritable)
     syscalls.prctl(c.PR_CAP_AMBIENT, c.PR_CAP_AMBIENT_CLEAR_ALL)
     for number in range(last_cap() + 1):
@@ -122,8 +127,11 @@ def _set(effective, permitted, inheritable, ambient):
             syscalls.prctl(c.PR_CAP_AMBIENT, c.PR_CAP_AMBIENT_RAISE, number)
 
 
-def set_groups(groups):
-    """Have these additional groups; none at all is what a user namespace may forbid whose maker may drop none (user_namespaces(7), "setgroups")."""
+def set_groups(groups: Collection[int]) -> None:
+    """Have these additional groups.
+
+    A user namespace whose maker may drop none forbids to have none (user_namespaces(7), "setgroups"): that is no error.
+    """
     try:
         os.setgroups(list(groups))
     except PermissionError:
@@ -133,7 +141,16 @@ def set_groups(groups):
             raise
 
 
-def switch_user_and_apply(uid, gid, groups, effective, permitted, inheritable, bounding, ambient):
+def switch_user_and_apply(
+    uid: int,
+    gid: int,
+    groups: Collection[int] | None,
+    effective: int,
+    permitted: int,
+    inheritable: int,
+    bounding: int,
+    ambient: int,
+) -> None:
     """Become the user and give up what it may not have, in the one order that works.
 
     The bounding set first, while CAP_SETPCAP is still there; then groups and ids, which need CAP_SETGID and CAP_SETUID. The change

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SELinux (selinux(8)): whether it labels on this host, the contexts that its policy has for containers, the labels of files.
+"""SELinux (selinux(8)): whether this host has it, the contexts that its policy has for containers, the labels of files.
 
 A context is ``user:role:type``, with a policy of levels ``user:role:type:level``.
 """
@@ -11,6 +11,21 @@ import os
 
 from ..processes import procfs
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Protocol
+
+    class Entry(Protocol):
+        """What is in a directory."""
+
+        @property
+        def directory(self) -> int: ...  # a descriptor
+
+        @property
+        def name(self) -> str: ...
+
+
 FILES = "/sys/fs/selinux"  # selinuxfs
 ATTRIBUTE = "security.selinux"
 CONFIG = "/etc/selinux/config"
@@ -18,12 +33,12 @@ CONFIG = "/etc/selinux/config"
 PLACES = ("/usr/share/containers/selinux/contexts", "/etc/selinux/%s/contexts/lxc_contexts")
 
 
-def enabled():
+def enabled() -> bool:
     """Whether processes and files have labels; whether what they say is enforced is another question."""
     return os.path.exists(FILES + "/enforce")
 
 
-def known(context):
+def known(context: str) -> bool:
     """Whether the policy that is loaded has a context."""
     try:
         with open(FILES + "/context", "wb", 0) as file:
@@ -33,8 +48,8 @@ def known(context):
     return bool(context)
 
 
-def of_new_file(process, directory):
-    """The context that a file gets which a process of one context makes in a directory of another (selinuxfs ``create``); '' where it is not told."""
+def of_new_file(process: str, directory: str) -> str:
+    """The context of a file that a process of one context makes in a directory of another (selinuxfs ``create``); '' where it is not told."""
     try:
         number = procfs.read(FILES + "/class/file/index").strip()
         with open(FILES + "/create", "r+b", 0) as file:
@@ -44,7 +59,7 @@ def of_new_file(process, directory):
         return ""
 
 
-def defaults():
+def defaults() -> tuple[dict[str, str] | None, str]:
     """``({"process": context, "file": context}, "")`` for containers, or ``(None, why this host has none)``."""
     if not enabled():
         return None, "SELinux is not enabled"
@@ -65,7 +80,7 @@ def defaults():
     return None, "SELinux's policy names no contexts for containers (package container-selinux)"
 
 
-def _settings(path):
+def _settings(path: str) -> dict[str, str]:
     """A file of ``key = "value"``; {} where it can't be read."""
     try:
         lines = procfs.read(path, 1 << 16).splitlines()
@@ -75,7 +90,7 @@ def _settings(path):
     return {key.strip(): value.strip().strip("\"'") for key, equals, value in pairs if equals}
 
 
-def label_of(path):
+def label_of(path: str) -> str:
     """The context of a file, not of what a link leads to; '' where it has none."""
     try:
         return os.fsdecode(os.getxattr(path, ATTRIBUTE, follow_symlinks=False)).rstrip("\0")
@@ -83,15 +98,15 @@ def label_of(path):
         return ""
 
 
-def set_label(target, context):
+def set_label(target: str | int, context: str) -> None:
     """Label a file: a path, whose last part is no link, or a descriptor. :raises OSError:"""
     os.setxattr(target, ATTRIBUTE, os.fsencode(context))
 
 
-def relabel(top, context, walk):
-    """Label a file or a directory with all below it. No link is followed, whoever changes the tree meanwhile. :raises OSError:
+def relabel(top: str, context: str, walk: Callable[[int], Iterable[Entry]]) -> None:
+    """Label a file, or a directory with all below it. No link is followed, whoever changes the tree meanwhile. :raises OSError:
 
-    :param walk: ``walk(descriptor)`` gives all that is below a directory, each with ``directory`` (a descriptor) and ``name``.
+    :param walk: ``walk(descriptor)`` gives all that is below a directory.
     """
     fd = os.open(top, os.O_PATH | os.O_CLOEXEC)
     try:
@@ -117,7 +132,7 @@ def relabel(top, context, walk):
         os.close(directory)
 
 
-def _relabel_one(fd, context):
+def _relabel_one(fd: int, context: str) -> None:
     path = "/proc/self/fd/%d" % fd  # of a link opened with O_PATH, this is the link
     try:
         before = os.fsdecode(os.getxattr(path, ATTRIBUTE)).rstrip("\0")

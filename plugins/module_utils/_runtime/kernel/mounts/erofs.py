@@ -14,7 +14,7 @@ from . import mounts
 MAX_VALUE = 255  # bytes of a parameter, fsconfig(2)
 
 
-def mount(path, attributes=c.MOUNT_ATTR_RDONLY):
+def mount(path: str, attributes: int = c.MOUNT_ATTR_RDONLY) -> int:
     """A detached mount of the EROFS image in the file ``path``. :raises OSError: with the kernel's explanation."""
     with contextlib.ExitStack() as stack:
         source = path
@@ -25,7 +25,7 @@ def mount(path, attributes=c.MOUNT_ATTR_RDONLY):
         return mounts.new_fs("erofs", None, attributes, source)
 
 
-def why_not(directory):
+def why_not(directory: str) -> str:
     """Why EROFS can't be mounted from a file in ``directory``, tried with one that has no name; "" where it can."""
     try:
         fd = os.open(directory, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
@@ -47,7 +47,7 @@ def why_not(directory):
         os.close(fd)
 
 
-def _smallest():
+def _smallest() -> bytes:
     """An image with blocks of 512 bytes whose root directory has the one entry ``works``, which is the root again."""
     names = b"...works"
     entries = struct.pack("<QHBBQHBBQHBB", 2, 36, 2, 0, 2, 37, 2, 0, 2, 39, 2, 0) + names

@@ -24,6 +24,13 @@ from ..calls import syscalls
 from ..processes import procfs
 from . import rootfs
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Union
+
+    Option = Union[str, int, None, list[Union[str, int, None]], list[str]]
+
 FORCE_OLD = False  # tests: behave as a kernel without mount_setattr
 
 # Mount options by name: (MOUNT_ATTR_* to set, MOUNT_ATTR_* to clear). With a leading "r" ("rro") they are recursive.
@@ -76,7 +83,7 @@ _HARDENED = c.MOUNT_ATTR_NOSUID | c.MOUNT_ATTR_NODEV | c.MOUNT_ATTR_NOEXEC
 # ---------------------------------------------------------------------------------------------------------------- making
 
 
-def bind(source, recursive=True, follow=True):
+def bind(source: str | bytes | int, recursive: bool = True, follow: bool = True) -> int:
     """A detached copy of the mount at ``source`` (a path or a descriptor), by default with all below it.
 
     :param follow: whether the path's last name may be a link; else it is the link that is shown.
@@ -91,12 +98,17 @@ def bind(source, recursive=True, follow=True):
     return syscalls.open_tree(c.AT_FDCWD, source, flags)
 
 
-def place(source, follow=True):
-    """A descriptor of what ``bind`` would copy, to be given to it; an automounter's directory is mounted by this."""
+def place(source: str | bytes, follow: bool = True) -> int:
+    """A descriptor of what ``bind`` copies, to be given to it; an automounter's directory is mounted by this."""
     return syscalls.open_tree(c.AT_FDCWD, source, 0 if follow else c.AT_SYMLINK_NOFOLLOW)
 
 
-def new_fs(fstype, options=None, attributes=0, source=None):
+def new_fs(
+    fstype: str,
+    options: Mapping[str, Option] | None = None,
+    attributes: int = 0,
+    source: str | None = None,
+) -> int:
     """A detached mount of a new file system.
 
     proc, sysfs, mqueue and cgroup show the namespaces of the process that calls this.
@@ -124,14 +136,14 @@ def new_fs(fstype, options=None, attributes=0, source=None):
     except OSError as error:
         raise OSError(
             error.errno,
-            f"mount {fstype}: {os.strerror(error.errno)}{_explained(context)}",
+            f"mount {fstype}: {os.strerror(error.errno or 0)}{_explained(context)}",
             error.filename,
         ) from error
     finally:
         os.close(context)
 
 
-def _explained(context):
+def _explained(context: int) -> str:
     """The messages that wait in a file system context, as " (first; second)"."""
     messages = []
     while True:
@@ -146,7 +158,15 @@ def _explained(context):
 # ------------------------------------------------------------------------------------------------------------ attributes
 
 
-def set_attributes(fd, attributes=0, clear=0, *, recursive=False, propagation=0, userns_fd=None):
+def set_attributes(
+    fd: int,
+    attributes: int = 0,
+    clear: int = 0,
+    *,
+    recursive: bool = False,
+    propagation: int = 0,
+    userns_fd: int | None = None,
+) -> None:
     """Set and clear MOUNT_ATTR_* and the propagation (MS_PRIVATE, ...) of the mount that ``fd`` is open on.
 
     ``userns_fd``: map its file owners by that user namespace (detached mounts only).
@@ -158,9 +178,8 @@ def set_attributes(fd, attributes=0, clear=0, *, recursive=False, propagation=0,
     if not FORCE_OLD:
         flags = c.AT_EMPTY_PATH | (c.AT_RECURSIVE if recursive else 0)
         try:
-            return syscalls.mount_setattr(
-                fd, "", flags, attributes, clear, propagation, userns_fd or 0
-            )
+            syscalls.mount_setattr(fd, "", flags, attributes, clear, propagation, userns_fd or 0)
+            return
         except OSError as error:
             if error.errno != errno.ENOSYS:
                 raise
@@ -170,10 +189,10 @@ def set_attributes(fd, attributes=0, clear=0, *, recursive=False, propagation=0,
         )
     if userns_fd is not None:
         raise Unsupported("mounts with mapped ids need Linux 5.12 (mount_setattr)")
-    return _remount(fd, attributes, clear, propagation, recursive)
+    _remount(fd, attributes, clear, propagation, recursive)
 
 
-def _remount(fd, attributes, clear, propagation, recursive):
+def _remount(fd: int, attributes: int, clear: int, propagation: int, recursive: bool) -> None:
     """set_attributes by mount(2); the mount must be attached in this mount namespace."""
     path = "/proc/self/fd/%d" % fd
     if attributes or clear:
@@ -192,7 +211,7 @@ def _remount(fd, attributes, clear, propagation, recursive):
         syscalls.mount(None, path, None, propagation | (c.MS_REC if recursive else 0))
 
 
-def reconfigure(fd, flags):
+def reconfigure(fd: int, flags: int) -> None:
     """Set flags (MS_*) of the file system itself that only mount(2) knows, keeping those of the mount; it must be attached."""
     have = os.fstatvfs(fd).f_flag
     flags |= sum(ms for st, ms, dummy in OLD_FLAGS if have & st) | (
@@ -201,7 +220,7 @@ def reconfigure(fd, flags):
     syscalls.mount(None, "/proc/self/fd/%d" % fd, None, c.MS_REMOUNT | flags)
 
 
-def change_parameters(fd, options):
+def change_parameters(fd: int, options: Mapping[str, str | int | None]) -> None:
     """Change parameters of a mounted file system (a dict as for new_fs). :raises OSError: with the kernel's own explanation."""
     context = syscalls.fspick(fd, "")
     try:
@@ -213,16 +232,18 @@ def change_parameters(fd, options):
         syscalls.fsconfig_reconfigure(context)
     except OSError as error:
         raise OSError(
-            error.errno, f"remount: {os.strerror(error.errno)}{_explained(context)}", error.filename
+            error.errno,
+            f"remount: {os.strerror(error.errno or 0)}{_explained(context)}",
+            error.filename,
         ) from error
     finally:
         os.close(context)
 
 
-_has = []  # whether the kernel has mount_setattr, once it was asked
+_has: list[bool] = []  # whether the kernel has mount_setattr, once it was asked
 
 
-def _has_mount_setattr():
+def _has_mount_setattr() -> bool:
     """Whether attributes can be set before a mount is attached."""
     if FORCE_OLD:
         return False
@@ -235,17 +256,17 @@ def _has_mount_setattr():
 
 
 def attach(
-    fd,
-    root_fd,
-    destination,
+    fd: int,
+    root_fd: int,
+    destination: str,
     *,
-    attributes=0,
-    clear=0,
-    recursive=False,
-    propagation=0,
-    follow=True,
-    anew=False,
-):
+    attributes: int = 0,
+    clear: int = 0,
+    recursive: bool = False,
+    propagation: int = 0,
+    follow: bool = True,
+    anew: bool = False,
+) -> None:
     """Attach a detached mount at ``destination`` inside the root file system, and make the mount point when missing.
 
     Attributes are set before the mount can be seen. The descriptor then is open on the attached mount.
@@ -253,8 +274,8 @@ def attach(
     On the root directory itself it is attached above what is there, and ``root_fd`` then is a descriptor of it.
 
     :param destination: path as the container sees it. :param follow: whether its last name may be a link.
-    :param anew: whether a copy takes its place then, which is younger than all that was made until now. Only what is attached in
-        this mount namespace can be copied in it. On the root directory it stays what it is.
+    :param anew: a copy takes the mount's place, which is younger than all that was made until now. Only what is attached in
+        this mount namespace can be copied in it. A mount on the root directory is not copied.
     :raises OSError: ENOTDIR and EISDIR when file and directory don't match.
     """
     directory = stat.S_ISDIR(os.fstat(fd).st_mode)
@@ -276,7 +297,7 @@ def attach(
         os.close(target)
 
 
-def _renew(fd, target):
+def _renew(fd: int, target: int) -> None:
     copy = bind(fd)
     try:
         set_attributes(
@@ -289,7 +310,7 @@ def _renew(fd, target):
         os.close(copy)
 
 
-def _mount_id(fd):
+def _mount_id(fd: int) -> str:
     """The mount that a descriptor is on (proc_pid_fdinfo(5)); by the host's /proc."""
     return next(
         line
@@ -298,12 +319,22 @@ def _mount_id(fd):
     )
 
 
-def attach_made(fd, parent_fd, name, *, attributes=0, propagation=0):
+def attach_made(
+    fd: int, parent_fd: int, name: str, *, attributes: int = 0, propagation: int = 0
+) -> None:
     """Attach a detached mount at a directory that the caller has just made in a file system of its own: nothing else can stand there."""
     _attach_to(fd, parent_fd, attributes, propagation=propagation, name=name)
 
 
-def _attach_to(fd, target_fd, attributes=0, clear=0, recursive=False, propagation=0, name=""):
+def _attach_to(
+    fd: int,
+    target_fd: int,
+    attributes: int = 0,
+    clear: int = 0,
+    recursive: bool = False,
+    propagation: int = 0,
+    name: str = "",
+) -> None:
     change = attributes or clear or propagation
     early = change and _has_mount_setattr()
     if early:
@@ -319,7 +350,7 @@ def _attach_to(fd, target_fd, attributes=0, clear=0, recursive=False, propagatio
         set_attributes(fd, attributes, clear, recursive=recursive, propagation=propagation)
 
 
-def attach_root(fd, directory):
+def attach_root(fd: int, directory: str) -> None:
     """Attach a detached mount at a host directory (a path), in this mount namespace; ``fd`` then is the root's descriptor."""
     syscalls.move_mount(fd, "", c.AT_FDCWD, directory, c.MOVE_MOUNT_F_EMPTY_PATH)
 
@@ -327,12 +358,12 @@ def attach_root(fd, directory):
 # -------------------------------------------------------------------------------------------- what a container's root needs
 
 
-def leave_host():
+def leave_host() -> None:
     """Keep this mount namespace's changes from the host: its mounts become slaves of the host's."""
     syscalls.mount(None, "/", None, c.MS_SLAVE | c.MS_REC)
 
 
-def open_null():
+def open_null() -> int:
     """A descriptor of the host's /dev/null, checked to be the character device 1:3 (CVE-2025-31133: a mask made from a fake)."""
     fd = os.open("/dev/null", os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
     status = os.fstat(fd)
@@ -342,7 +373,7 @@ def open_null():
     return fd
 
 
-def mask(root_fd, paths, null_fd):
+def mask(root_fd: int, paths: Iterable[str], null_fd: int) -> None:
     """Hide paths inside the root: files below /dev/null, directories below one empty read-only tmpfs. Missing ones are left.
 
     :param null_fd: from open_null(), opened in this mount namespace.
@@ -375,7 +406,7 @@ def mask(root_fd, paths, null_fd):
             os.close(empty)
 
 
-def make_read_only(root_fd, paths):
+def make_read_only(root_fd: int, paths: Iterable[str]) -> None:
     """Make paths inside the root read-only, by a bind of each over itself. Missing ones are left."""
     for path in paths:
         target = existing(root_fd, path)
@@ -391,7 +422,7 @@ def make_read_only(root_fd, paths):
             os.close(target)
 
 
-def existing(root_fd, path):
+def existing(root_fd: int, path: str) -> int | None:
     """A handle on a path inside the root, None when there is none."""
     try:
         return rootfs.open_in_root(root_fd, path, os.O_PATH)
@@ -401,7 +432,7 @@ def existing(root_fd, path):
         raise
 
 
-def pivot(root_fd):
+def pivot(root_fd: int) -> None:
     """Make the attached root this mount namespace's root and drop the host's whole tree from it.
 
     pivot_root(".", "."): the old root lands on top of the new one and is detached there, so that no directory for it is needed.
@@ -419,18 +450,18 @@ def pivot(root_fd):
     os.chdir("/")
 
 
-def change_root(root_fd):
-    """The same in a mount namespace that is shared with others: chroot(2), which a process with CAP_SYS_CHROOT can leave."""
+def change_root(root_fd: int) -> None:
+    """As :func:`pivot`, in a mount namespace that is shared with others: chroot(2), which a process with CAP_SYS_CHROOT can leave."""
     os.fchdir(root_fd)
     os.chroot(".")
     os.chdir("/")
 
 
-def move_root(root_fd):
-    """The same where the host's root can't be pivoted, as an initramfs: the new root is moved on top of it.
+def move_root(root_fd: int) -> None:
+    """As :func:`pivot`, where the host's root can't be pivoted, as an initramfs: the new root is moved on top of it.
 
     What is below stays mounted, so a process that could leave its root would be on the host; pivot() is the better way. Every proc
-    and sysfs outside goes: while one is fully visible, the kernel lets a user namespace inside mount another, with nothing masked.
+    and sysfs outside is unmounted: while one is fully visible, the kernel lets a user namespace inside mount another, unmasked.
     """
     os.fchdir(root_fd)
     inside = os.getcwd() + "/"

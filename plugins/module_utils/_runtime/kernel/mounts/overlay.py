@@ -28,6 +28,13 @@ from . import erofs, mounts, userns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
+    from typing import Union
+
+    Options = dict[str, Union[str, None]]  # of overlayfs; None for a flag
+    Owner = Union[tuple[int, int], tuple[()]]  # the host's ids of the container's root
+    Names = tuple[Union[str, None], Union[str, None]]  # of upper and work
     from collections.abc import Callable
 
 
@@ -42,16 +49,16 @@ _OPTIONS = {"index": "off", "metacopy": "off", "redirect_dir": "nofollow"}
 
 
 def overlay(
-    layers,
-    upper=None,
-    work=None,
+    layers: Sequence[str],
+    upper: str | None = None,
+    work: str | None = None,
     *,
-    read_only=False,
-    volatile=False,
-    mapped=None,
-    spent=None,
-    label=None,
-):
+    read_only: bool = False,
+    volatile: bool = False,
+    mapped: tuple[int, int, int] | None = None,
+    spent: list[int] | None = None,
+    label: str | None = None,
+) -> int:
     """A detached mount of ``layers`` below a writable directory.
 
     :param layers: directories or EROFS images (absolute paths), topmost first, 1 to 500. Of one that is named several times the topmost counts:
@@ -65,35 +72,37 @@ def overlay(
     :param label: the SELinux context that all files have in it.
     :raises Unsupported: too many layers, or an old kernel. :raises OSError: with the kernel's explanation.
     """
-    layers = list(dict.fromkeys(layers))
-    if not layers or len(layers) > MAX_LAYERS:
+    stacked = list(dict.fromkeys(layers))
+    if not stacked or len(stacked) > MAX_LAYERS:
         raise Unsupported(
             "an image with %d layers can't be mounted: overlayfs stacks 1 to %d"
-            % (len(layers), MAX_LAYERS)
+            % (len(stacked), MAX_LAYERS)
         )
     if volatile and procfs.kernel_version() < (5, 10):
         raise Unsupported("a volatile upper layer needs Linux 5.10")
     attributes = c.MOUNT_ATTR_RDONLY if read_only or upper is None else 0
-    options = dict(_OPTIONS, volatile=None) if volatile else dict(_OPTIONS)
+    options: Options = dict(_OPTIONS)
+    if volatile:
+        options["volatile"] = None
     if label is not None:
         options["context"] = label
-    if mapped is not None or any(is_image(layer) for layer in layers):
-        return _mount_handles(layers, upper, work, options, attributes, mapped, spent)
+    if mapped is not None or any(is_image(layer) for layer in stacked):
+        return _mount_handles(stacked, upper, work, options, attributes, mapped, spent)
     if FORCE_OLD or procfs.kernel_version() < (6, 7):
-        return _in_own_namespace(lambda: _mount_old(layers, upper, work, options, attributes))
-    if upper is None and len(layers) == 1:  # overlayfs refuses a single directory
-        return _read_only(layers[0])
-    return _mount_new(layers, upper, work, options, attributes)
+        return _in_own_namespace(lambda: _mount_old(stacked, upper, work, options, attributes))
+    if upper is None and len(stacked) == 1:  # overlayfs refuses a single directory
+        return _read_only(stacked[0])
+    return _mount_new(stacked, upper, work, options, attributes)
 
 
-def is_image(layer):
+def is_image(layer: str) -> bool:
     """Whether a layer is an EROFS image: a file. :raises OSError: when there is nothing."""
     return stat.S_ISREG(os.stat(layer).st_mode)
 
 
 @contextlib.contextmanager
-def opened(layer):
-    """A descriptor of one layer's root directory, for who reads a layer alone."""
+def opened(layer: str) -> Iterator[int]:
+    """Give a descriptor of one layer's root directory, to read a layer alone."""
     with contextlib.ExitStack() as stack:
         if is_image(layer):
             handle = erofs.mount(layer)
@@ -104,13 +113,13 @@ def opened(layer):
         yield fd
 
 
-def root_status(layer):
+def root_status(layer: str) -> os.stat_result:
     """stat(2) of a layer's root directory."""
     with opened(layer) as fd:
         return os.fstat(fd)
 
 
-def _read_only(layer):
+def _read_only(layer: str) -> int:
     fd = mounts.bind(layer, recursive=False)
     mounts.set_attributes(fd, c.MOUNT_ATTR_RDONLY)
     return fd
@@ -119,19 +128,23 @@ def _read_only(layer):
 # ---------------------------------------------------------------------------------------------------- Linux 6.7 and later
 
 
-def _mount_new(layers, upper, work, options, attributes):
-    handles = []
+def _mount_new(
+    layers: list[str], upper: str | None, work: str | None, options: Options, attributes: int
+) -> int:
+    handles: list[int] = []
     try:
-        parameters = {"lowerdir+": [_value(layer, handles) for layer in layers]}
-        if upper is not None:
+        parameters: dict[str, mounts.Option] = {
+            "lowerdir+": [_value(layer, handles) for layer in layers]
+        }
+        if upper is not None and work is not None:
             parameters.update(upperdir=_value(upper, handles), workdir=_value(work, handles))
-        return mounts.new_fs("overlay", dict(parameters, **options), attributes)
+        return mounts.new_fs("overlay", {**parameters, **options}, attributes)
     finally:
         for fd in handles:
             os.close(fd)
 
 
-def _value(directory, handles):
+def _value(directory: str, handles: list[int]) -> str:
     """A directory as a parameter: its path, or a descriptor's where that is too long or has a character that overlayfs splits at."""
     if len(os.fsencode(directory)) <= MAX_VALUE and not set(directory) & set(":,\\"):
         return directory
@@ -142,19 +155,32 @@ def _value(directory, handles):
 # ------------------------------------------------------------------------------- of mounts: with mapped owners, EROFS images
 
 
-def _mount_handles(layers, upper, work, options, attributes, mapped, spent):
-    """With mapped owners by a process with the container's root for the owner of its files: overlayfs makes its own in ``work`` as
-    who mounts it."""
-    userns_fd, *owner = mapped or (None,)
+def _mount_handles(
+    layers: list[str],
+    upper: str | None,
+    work: str | None,
+    options: Options,
+    attributes: int,
+    mapped: tuple[int, int, int] | None,
+    spent: list[int] | None,
+) -> int:
+    """Mount layers that are mounts themselves.
+
+    With mapped owners the process has the container's root for the owner of its files: overlayfs makes files of its own in
+    ``work``, as the process that mounts it.
+    """
+    userns_fd = mapped[0] if mapped else None
+    owner: Owner = mapped[1:] if mapped else ()
     if mapped is not None and procfs.kernel_version() < (5, 19):
         raise Unsupported("layers with mapped owners need Linux 5.19")
-    handles = []
+    handles: list[int] = []
+    names: Names = (None, None)
     try:
         for layer in layers:
             handles.append(_handle(layer, userns_fd))
-        if upper is not None:
+        if upper is not None and work is not None:
             handles.append(_handle(os.path.dirname(upper), userns_fd))
-        names = [None if upper is None else os.path.basename(path) for path in (upper, work)]
+            names = os.path.basename(upper), os.path.basename(work)
         if FORCE_OLD or procfs.kernel_version() < (6, 15):
             return _in_own_namespace(
                 lambda: _mount_attached(handles, names, options, attributes, owner)
@@ -167,7 +193,7 @@ def _mount_handles(layers, upper, work, options, attributes, mapped, spent):
             os.close(fd)
 
 
-def _handle(layer, userns_fd):
+def _handle(layer: str, userns_fd: int | None) -> int:
     fd = erofs.mount(layer) if is_image(layer) else mounts.bind(layer, recursive=False)
     try:
         if userns_fd is not None:
@@ -178,18 +204,23 @@ def _handle(layer, userns_fd):
     return fd
 
 
-def _as(owner):
+def _as(owner: Owner) -> AbstractContextManager[None]:
     return userns.as_owner(*owner) if owner else contextlib.nullcontext()
 
 
-def _mount_detached(handles, names, options, attributes, owner):
+def _mount_detached(
+    handles: list[int], names: Names, options: Options, attributes: int, owner: Owner
+) -> int:
     upper, work = names
-    layers, below = (handles, []) if upper is None else (handles[:-1], [])
+    layers = handles if upper is None else handles[:-1]
+    below: list[int] = []
     if upper is None and len(layers) == 1:
         mounts.set_attributes(layers[0], c.MOUNT_ATTR_RDONLY)
         return os.dup(layers[0])
     try:
-        parameters = {"lowerdir+": ["/proc/self/fd/%d" % fd for fd in layers]}
+        parameters: dict[str, mounts.Option] = {
+            "lowerdir+": ["/proc/self/fd/%d" % fd for fd in layers]
+        }
         for key, name in (("upperdir", upper), ("workdir", work)):
             if name is not None:
                 below.append(
@@ -197,14 +228,16 @@ def _mount_detached(handles, names, options, attributes, owner):
                 )
                 parameters[key] = "/proc/self/fd/%d" % below[-1]
         with _as(owner):
-            return mounts.new_fs("overlay", dict(parameters, **options), attributes)
+            return mounts.new_fs("overlay", {**parameters, **options}, attributes)
     finally:
         for fd in below:
             os.close(fd)
 
 
-def _mount_attached(handles, names, options, attributes, owner):
-    """By mount(2), the directories being attached in a small file system of their own; runs in a mount namespace of its own."""
+def _mount_attached(
+    handles: list[int], names: Names, options: Options, attributes: int, owner: Owner
+) -> int:
+    """Mount by mount(2), the directories being attached in a small file system of their own; runs in a mount namespace of its own."""
     upper, work = names
     place = mounts.new_fs("tmpfs", {"mode": "700"})
     mounts.attach_root(place, "/")
@@ -215,27 +248,24 @@ def _mount_attached(handles, names, options, attributes, owner):
     if upper is None and len(handles) == 1:
         mounts.set_attributes(handles[0], c.MOUNT_ATTR_RDONLY)
         return mounts.bind("0", recursive=False)
-    last = len(handles) - 1
-    layers = [str(number) for number in range(len(handles) if upper is None else last)]
-    directories = (
-        ("%d/%s" % (last, upper), "%d/%s" % (last, work)) if upper is not None else (None, None)
-    )
+    layers = [str(number) for number in range(len(handles))]
+    if upper is not None:
+        last = layers.pop()
+        upper, work = f"{last}/{upper}", f"{last}/{work}"
     os.mkdir("all", 0o700)
     with _as(owner):
-        syscalls.mount(
-            "overlay",
-            "all",
-            "overlay",
-            c.MS_RDONLY if attributes else 0,
-            _option_string(layers, *directories, options),
-        )
+        flags = c.MS_RDONLY if attributes else 0
+        text = _option_string(layers, upper, work, options)
+        syscalls.mount("overlay", "all", "overlay", flags, text)
     return mounts.bind("all", recursive=False)
 
 
 # -------------------------------------------------------------------------------------------------------- before Linux 6.7
 
 
-def _mount_old(layers, upper, work, options, attributes):
+def _mount_old(
+    layers: list[str], upper: str | None, work: str | None, options: Options, attributes: int
+) -> int:
     """Mount by mount(2) over one of the directories and take a detached copy; runs in a mount namespace of its own."""
     flags = c.MS_RDONLY if attributes else 0
     if upper is None and len(layers) == 1:
@@ -243,7 +273,7 @@ def _mount_old(layers, upper, work, options, attributes):
         syscalls.mount(target, target, None, c.MS_BIND)
         syscalls.mount(None, target, None, c.MS_REMOUNT | c.MS_BIND | c.MS_RDONLY)
     else:
-        target = work if upper is not None else layers[0]
+        target = layers[0] if work is None else work
         os.chdir(os.path.dirname(layers[0]))
         syscalls.mount(
             "overlay", target, "overlay", flags, _option_string(layers, upper, work, options)
@@ -251,14 +281,14 @@ def _mount_old(layers, upper, work, options, attributes):
     return mounts.bind(target, recursive=False)
 
 
-def _option_string(layers, upper, work, options):
+def _option_string(layers: list[str], upper: str | None, work: str | None, options: Options) -> str:
     """mount(2)'s options, with names relative to the first layer's parent where they are below it."""
     parent = os.path.dirname(layers[0])
     names = [
         os.path.basename(layer) if os.path.dirname(layer) == parent else layer for layer in layers
     ]
     parts = ["lowerdir=" + ":".join(_escaped(name, ":,\\") for name in names)]
-    if upper is not None:
+    if upper is not None and work is not None:
         parts += ["upperdir=" + _escaped(upper, ",\\"), "workdir=" + _escaped(work, ",\\")]
     parts += [
         key
@@ -277,11 +307,11 @@ def _option_string(layers, upper, work, options):
     return text
 
 
-def _escaped(name, special):
+def _escaped(name: str, special: str) -> str:
     return "".join("\\" + character if character in special else character for character in name)
 
 
-def _in_own_namespace(make):
+def _in_own_namespace(make: Callable[[], int]) -> int:
     """Run ``make() -> descriptor`` in a child with a mount namespace of its own, so that the host never sees the mount.
 
     The child is made by os.fork and sends the descriptor: syscalls.clone3 is not for processes with threads, which a task with a

@@ -15,13 +15,19 @@ import stat
 from ..calls import constants as c
 from ..calls import syscalls
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Union
+
+    Path = Union[str, bytes]
+
 FORCE_WALK = False  # tests: behave as a kernel without openat2
 MAX_LINKS = 40  # as path_resolution(7)
 _RETRIES = 128  # openat2 answers EAGAIN whenever anything on the host is renamed or mounted while it meets a ".."
 _HANDLE = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def open_in_root(root_fd, path, flags, mode=0):
+def open_in_root(root_fd: int, path: Path, flags: int, mode: int = 0) -> int:
     """Open ``path`` as a process with ``root_fd`` as its root directory would. Returns a close-on-exec descriptor.
 
     Links that are no paths (/proc/self/fd/1) are refused with ELOOP by openat2, and read as text by the walk.
@@ -41,7 +47,7 @@ def open_in_root(root_fd, path, flags, mode=0):
     return _walk(root_fd, path, flags, mode)
 
 
-def make_in_root(root_fd, path, directory, follow=True):
+def make_in_root(root_fd: int, path: Path, directory: bool, follow: bool = True) -> int:
     """Open ``path`` inside the root with O_PATH and make it when missing: a directory, else an empty file, 0755 and 0644 less the umask.
 
     Directories above it and the targets of dangling links on the way are made as well. Without ``follow`` the last name may be
@@ -55,11 +61,11 @@ def make_in_root(root_fd, path, directory, follow=True):
     return _Walk(root_fd, "directory" if directory else "file").handle(path, follow)
 
 
-def _walk(root_fd, path, flags, mode):
+def _walk(root_fd: int, path: Path, flags: int, mode: int) -> int:
     """What openat2 does, by hand: a handle on the file, opened again with the flags that are wanted."""
     walk = _Walk(root_fd, None)
     if flags & os.O_CREAT:
-        parent, _slash, name = os.fspath(path).rstrip("/").rpartition("/")
+        parent, _slash, name = os.fsdecode(path).rstrip("/").rpartition("/")
         directory = walk.handle(parent or "/")
         try:
             return os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, mode, dir_fd=directory)
@@ -79,14 +85,14 @@ def _walk(root_fd, path, flags, mode):
 class _Walk:
     """One walk below ``root_fd``. ``make``: what to make where the last name is missing, "directory", "file" or None."""
 
-    def __init__(self, root_fd, make):
+    def __init__(self, root_fd: int, make: str | None) -> None:
         self.make = make
         self.links = 0
         self.above = [
             os.dup(root_fd)
         ]  # descriptors from the root down to where the walk is: ".." goes back, never up
 
-    def handle(self, path, follow=True):
+    def handle(self, path: Path, follow: bool = True) -> int:
         """An O_PATH descriptor on what ``path`` names."""
         try:
             self._enter(path, follow)
@@ -95,7 +101,7 @@ class _Walk:
             for fd in self.above:
                 os.close(fd)
 
-    def _enter(self, path, follow):
+    def _enter(self, path: Path, follow: bool) -> None:
         names = [name for name in os.fsdecode(path).split("/") if name not in ("", ".")]
         while names:
             name = names.pop(0)
@@ -113,7 +119,7 @@ class _Walk:
                     os.close(self.above.pop())
             names[:0] = [part for part in target.split("/") if part not in ("", ".")]
 
-    def _target(self, fd, path):
+    def _target(self, fd: int, path: Path) -> str:
         """The text of the link that ``fd`` is open on; closes it."""
         self.links += 1
         try:
@@ -123,7 +129,7 @@ class _Walk:
         finally:
             os.close(fd)
 
-    def _open(self, name, last):
+    def _open(self, name: str, last: bool) -> int:
         directory = self.above[-1]
         try:
             return os.open(name, _HANDLE, dir_fd=directory)

@@ -18,7 +18,10 @@ from . import mounts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+
+    Extent = tuple[int, int, int]  # inside, outside, size
+    Extents = Iterable[Extent]
 
 
 MAX_EXTENTS = 340  # UID_GID_MAP_MAX_EXTENTS, Linux 4.15
@@ -26,29 +29,28 @@ MAX_TEXT = 4095  # a map is written at once and is less than a page
 MAX_ID = 2**32 - 2  # 2^32-1 means "no id"
 
 
-def text(extents):
+def text(extents: Extents) -> str:
     """The form of /proc/PID/uid_map."""
     return "".join("%d %d %d\n" % extent for extent in extents)
 
 
-def write(pid, uids, gids):
-    """Give the user namespace of ``pid`` its maps; once only, by a process with CAP_SETUID and CAP_SETGID in its parent."""
+def write(pid: int, uids: Extents, gids: Extents) -> None:
+    """Give the user namespace of ``pid`` its maps. It can be done once, by a process with CAP_SETUID and CAP_SETGID in its parent."""
     procfs.write("/proc/%d/gid_map" % pid, text(gids))
     procfs.write("/proc/%d/uid_map" % pid, text(uids))
 
 
-def read(pid):
+def read(pid: int | str) -> tuple[list[Extent], list[Extent]]:
     """``(uid extents, gid extents)`` of the user namespace of a process, as this process's namespace counts."""
-    return tuple(
-        [
-            tuple(int(word) for word in line.split())
-            for line in procfs.read(f"/proc/{pid}/{name}").splitlines()
-        ]
-        for name in ("uid_map", "gid_map")
-    )
+    return _extents(f"/proc/{pid}/uid_map"), _extents(f"/proc/{pid}/gid_map")
 
 
-def open_of(pid):
+def _extents(path: str) -> list[Extent]:
+    lines = (map(int, line.split()) for line in procfs.read(path).splitlines())
+    return [(inside, outside, size) for inside, outside, size in lines]
+
+
+def open_of(pid: int) -> int:
     """A descriptor of a process's user namespace; it keeps the namespace alive."""
     return os.open("/proc/%d/ns/user" % pid, os.O_RDONLY | os.O_CLOEXEC)
 
@@ -59,7 +61,7 @@ class _WaitingChild:
     Made by os.fork: syscalls.clone3 is not for processes with threads, which a task with a list of containers has.
     """
 
-    def __init__(self, namespace=None):
+    def __init__(self, namespace: int | None = None) -> None:
         reader, self.writer = os.pipe2(os.O_CLOEXEC)
         self.ready, done = os.pipe2(os.O_CLOEXEC)
         self.pid = fork.child(lambda: self._wait(namespace, reader, done))
@@ -81,7 +83,7 @@ class _WaitingChild:
             os.write(done, b".")
             os.read(reader, 1)
 
-    def __enter__(self):
+    def __enter__(self) -> int:
         answer = os.read(self.ready, 16)
         if answer != b".":
             self.__exit__()
@@ -89,20 +91,20 @@ class _WaitingChild:
             raise OSError(number, os.strerror(number), "user namespace")
         return self.pid
 
-    def __exit__(self, *_error):
+    def __exit__(self, *_error: object) -> None:
         os.close(self.writer)
         os.close(self.ready)
         os.waitpid(self.pid, 0)
 
 
-def namespace(uids, gids):
-    """A descriptor of a new user namespace with these maps in which nobody is."""
+def namespace(uids: Extents, gids: Extents) -> int:
+    """A descriptor of a new user namespace with these maps; no process is in it."""
     with _WaitingChild() as pid:
         write(pid, uids, gids)
         return open_of(pid)
 
 
-def maps_of(fd):
+def maps_of(fd: int) -> tuple[list[Extent], list[Extent]]:
     """``(uid extents, gid extents)`` of the user namespace that ``fd`` is open on.
 
     :raises OSError: when it is none, or one that this process has no rights over.
@@ -111,7 +113,7 @@ def maps_of(fd):
         return read(pid)
 
 
-def can_mount(fstypes, uids, gids):
+def can_mount(fstypes: Sequence[str], uids: Extents, gids: Extents) -> str | None:
     """The first of these file systems that a process with all its namespaces new can't mount, None where it can mount all.
 
     The kernel lets it have proc and sysfs only where this mount namespace shows them whole: with nothing mounted over their
@@ -158,10 +160,10 @@ class as_owner:  # pylint: disable=invalid-name # read as a verb: with as_owner(
     On a mount with mapped ids a file can be made only by an owner that its map has, which the host's root is not.
     """
 
-    def __init__(self, uid, gid):
+    def __init__(self, uid: int, gid: int) -> None:
         self.uid, self.gid = uid, gid
 
-    def __enter__(self):
+    def __enter__(self) -> None:
         self.rights = syscalls.capget()
         syscalls.setfsgid(self.gid)
         syscalls.setfsuid(self.uid)
@@ -169,7 +171,7 @@ class as_owner:  # pylint: disable=invalid-name # read as a verb: with as_owner(
             *self.rights
         )  # leaving root by setfsuid(2) takes the rights over files (capabilities(7))
 
-    def __exit__(self, *_error):
+    def __exit__(self, *_error: object) -> None:
         syscalls.setfsuid(0)
         syscalls.setfsgid(0)
         syscalls.capset(*self.rights)

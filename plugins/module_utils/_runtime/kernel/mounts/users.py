@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who ``user[:group]`` is inside a root file system, by its own /etc/passwd and /etc/group and nothing of the host.
+"""Resolve ``user[:group]`` inside a root file system, by its own /etc/passwd and /etc/group and nothing of the host.
 
 Python's pwd and grp ask the C library, which would load the container's name service code; they are never used. Runs with the
 host's /proc in place: before a container's root is entered.
@@ -15,6 +15,20 @@ import stat
 from ...errors import InvalidInput
 from . import rootfs
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import TypedDict
+
+    class PasswdEntry(TypedDict):
+        """A user of /etc/passwd (passwd(5)); ``name`` is "" for a number that has no line there."""
+
+        name: str
+        uid: int
+        gid: int
+        home: str
+
+
 MAX_ID = (
     2**31 - 1
 )  # as Docker: what a signed 32-bit number holds; 2^32-1 means "unchanged" to setuid(2)
@@ -22,7 +36,9 @@ MAX_FILE = 1 << 20  # bytes of passwd or group that are read (CVE-2024-9676)
 _ACCEPTED = "user, uid, user:group, uid:gid; numbers from 0 to %d" % MAX_ID
 
 
-def resolve(root_fd, user, groups=()):
+def resolve(
+    root_fd: int, user: str, groups: Iterable[str | int] = ()
+) -> tuple[int, int, list[int], str]:
     """Resolve a user string inside the root that ``root_fd`` is open on.
 
     A number is always an id, never a name (CVE-2016-3697); it needs no line in passwd. Without a group in the string the
@@ -52,7 +68,7 @@ def resolve(root_fd, user, groups=()):
     return entry["uid"], gid, sorted(additional | {gid}), entry["home"]
 
 
-def _find_user(table, name, value):
+def _find_user(table: list[list[str]], name: str, value: str) -> PasswdEntry:
     number = _number(name, "user", value)
     for line in table:
         if _is_id(line[2]) and (line[0] == name if number is None else int(line[2]) == number):
@@ -70,7 +86,7 @@ def _find_user(table, name, value):
     return {"name": "", "uid": number, "gid": 0, "home": "/"}
 
 
-def _find_group(table, name, option, value):
+def _find_group(table: list[list[str]], name: str, option: str, value: str | int) -> int:
     number = _number(name, option, value)
     if number is not None:
         return number
@@ -82,7 +98,7 @@ def _find_group(table, name, option, value):
     )
 
 
-def _number(text, option, value):
+def _number(text: str, option: str, value: str | int) -> int | None:
     """``text`` as an id, or None when it is a name. What looks like a number but is none is refused, not taken for a name."""
     if text.isascii() and text.lstrip("+-").isdigit():
         if not text.isdigit() or len(text) > 10 or int(text) > MAX_ID:
@@ -91,11 +107,11 @@ def _number(text, option, value):
     return None
 
 
-def _is_id(text):
+def _is_id(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= 10 and int(text) <= MAX_ID
 
 
-def _lines(root_fd, path, fields):
+def _lines(root_fd: int, path: str, fields: int) -> list[list[str]]:
     """The lines of a colon-separated file inside the root that have all fields; none when the file is missing."""
     try:
         handle = rootfs.open_in_root(root_fd, path, os.O_PATH)
@@ -124,7 +140,7 @@ def _lines(root_fd, path, fields):
     ]
 
 
-def _read(fd):
+def _read(fd: int) -> bytes:
     data = b""
     while len(data) < MAX_FILE:
         chunk = os.read(fd, MAX_FILE - len(data))

@@ -1,3 +1,3 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Network interfaces, firewall rules and connection tracking, by netlink."""
+"""Network interfaces, firewall rules and connection tracking, by netlink. It uses nothing else of ``kernel``."""

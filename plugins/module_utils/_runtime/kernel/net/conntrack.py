@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Connection tracking: forget the UDP flows to a port, so that the next datagram is translated anew.
 
-A flow keeps the translation that its first datagram met for as long as datagrams come: a client that goes on sending
-from one port would talk to a container that is gone for ever. Sources: linux/netfilter/nfnetlink_conntrack.h.
+A flow keeps the translation of its first datagram for as long as datagrams come. Without this, a client that goes on sending
+from one port would never reach the new container. Source: linux/netfilter/nfnetlink_conntrack.h.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ FILTER_ORIGINAL, FILTER_BY_PROTOCOL, FILTER_BY_DESTINATION_PORT = 1, 1 << 3, 1 <
 HEADER = struct.pack("!BBH", socket.AF_INET, 0, 0)
 
 
-def forget_udp(port, keep):
+def forget_udp(port: int, keep: str) -> None:
     """Forget the UDP flows to ``port`` of this host's addresses that do not end at address ``keep``.
 
     :raises OSError: when the kernel refuses; without connection tracking there are no flows.
@@ -44,8 +44,10 @@ def forget_udp(port, keep):
             raise
 
 
-def _flows(sock, port, here, keep):
-    """``(packed original tuple, id)`` of each flow; the kernel filters from 5.8 on, before that all flows are looked through."""
+def _flows(
+    sock: netlink.Socket, port: int, here: set[bytes], keep: bytes
+) -> list[tuple[bytes, bytes]]:
+    """``(packed original tuple, id)`` of each flow. The kernel filters from 5.8 on; before it, all flows are looked through."""
     packed = struct.pack("!H", port)
     wanted = nested(
         TUPLE_PROTOCOL,

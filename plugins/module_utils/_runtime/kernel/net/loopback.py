@@ -12,7 +12,7 @@ _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
 _IFREQ = "16sH22x"  # struct ifreq: the name, here its flags
 
 
-def up():
+def up() -> None:
     """Switch ``lo`` on, which also gives it its addresses."""
     any_socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM)
     try:

@@ -14,6 +14,43 @@ import os
 import socket
 import struct
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+    from typing import Self, TypedDict, Union
+
+    Message = tuple[int, int, bytes]  # type, flags, body
+
+    class Link(TypedDict):
+        """A network interface."""
+
+        index: int
+        name: str
+        up: bool
+        mtu: int
+        mac: str  # "02:42:..", "" where it has none
+        master: int  # index of its bridge, or 0
+        kind: str  # "bridge", "veth" ..., "" for hardware
+        alias: str  # "" where it has none
+
+    class Address(TypedDict):
+        """An IPv4 address of an interface."""
+
+        index: int  # the interface's
+        address: str
+        prefix: int
+
+    class Route(TypedDict):
+        """An IPv4 route."""
+
+        destination: str  # "10.0.0.0"
+        prefix: int
+        link: int  # index, or 0
+        gateway: Union[str, None]
+        table: int
+        priority: int
+
+
 NETLINK_ROUTE, NETLINK_NETFILTER = 0, 12
 NLM_F_REQUEST, NLM_F_MULTI, NLM_F_ACK, NLM_F_DUMP_INTR = 0x1, 0x2, 0x4, 0x10
 NLM_F_DUMP, NLM_F_REPLACE, NLM_F_EXCL, NLM_F_CREATE, NLM_F_APPEND = (
@@ -62,7 +99,7 @@ LARGEST_DATAGRAM = (
 )  # the kernel fills 32 KiB at most; a larger buffer costs an mmap(2) for each
 
 
-def attribute(kind, payload):
+def attribute(kind: int, payload: bytes) -> bytes:
     """One netlink attribute (struct nlattr), padded to 4 bytes. :raises ValueError: when it does not fit in 16 bits."""
     if len(payload) > LARGEST_PAYLOAD:
         raise ValueError(
@@ -72,26 +109,26 @@ def attribute(kind, payload):
     return struct.pack("=HH", len(payload) + 4, kind) + payload + b"\0" * (-len(payload) % 4)
 
 
-def nested(kind, *attributes):
+def nested(kind: int, *attributes: bytes) -> bytes:
     """An attribute that holds others."""
     return attribute(kind | NLA_F_NESTED, b"".join(attributes))
 
 
-def text(kind, value):
+def text(kind: int, value: str) -> bytes:
     """An attribute with a NUL-terminated string."""
     return attribute(kind, value.encode() + b"\0")
 
 
-def u32(kind, value):
+def u32(kind: int, value: int) -> bytes:
     return attribute(kind, struct.pack("=I", value))
 
 
-def attributes(data):
+def attributes(data: bytes) -> dict[int, bytes]:
     """The attributes in ``data`` as a dictionary kind -> payload (the last one of a kind)."""
     return dict(attribute_list(data))
 
 
-def attribute_list(data):
+def attribute_list(data: bytes) -> list[tuple[int, bytes]]:
     """The attributes in ``data`` in order: ``[(kind, payload), ...]``."""
     found, offset = [], 0
     while offset + 4 <= len(data):
@@ -103,7 +140,7 @@ def attribute_list(data):
     return found
 
 
-def message(kind, flags, body, sequence):
+def message(kind: int, flags: int, body: bytes, sequence: int) -> bytes:
     """A whole message: struct nlmsghdr and ``body``."""
     return struct.pack("=IHHII", len(body) + 16, kind, flags, sequence, 0) + body
 
@@ -111,7 +148,7 @@ def message(kind, flags, body, sequence):
 class Refused(OSError):
     """The kernel refused one message of a request; ``position`` says which (from 0), ``detail`` is its own explanation or ""."""
 
-    def __init__(self, number, detail, position):
+    def __init__(self, number: int, detail: str, position: int) -> None:
         super().__init__(number, "%s%s" % (os.strerror(number), " (%s)" % detail if detail else ""))
         self.detail, self.position = detail, position
 
@@ -122,7 +159,7 @@ class Socket:
     :raises OSError: EPROTONOSUPPORT where the kernel does not have the family.
     """
 
-    def __init__(self, family=NETLINK_ROUTE):
+    def __init__(self, family: int = NETLINK_ROUTE) -> None:
         self.socket = socket.socket(
             socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, family
         )
@@ -140,16 +177,16 @@ class Socket:
             pass  # older kernel: no explanation, unfiltered dumps
         self.socket.bind((0, 0))
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_exception):
+    def __exit__(self, *_exception: object) -> None:
         self.close()
 
-    def close(self):
+    def close(self) -> None:
         self.socket.close()
 
-    def _frames(self):
+    def _frames(self) -> Iterator[tuple[int, int, int, bytes]]:
         """The messages of one datagram: ``(kind, flags, sequence, body)``."""
         data = self.socket.recv(LARGEST_DATAGRAM)
         offset = 0
@@ -158,7 +195,7 @@ class Socket:
             yield kind, flags, sequence, data[offset + 16 : offset + length]
             offset += (length + 3) & ~3
 
-    def request(self, messages, tolerate=()):
+    def request(self, messages: Sequence[Message], tolerate: Collection[int] = ()) -> list[int]:
         """Send messages ``(kind, flags, body)`` in one go and wait for every acknowledgement.
 
         The kernel works through them in order and does not stop at one that fails.
@@ -174,7 +211,8 @@ class Socket:
                 for position, (kind, flags, body) in enumerate(messages)
             )
         )
-        results, failure, missing = [0] * len(messages), None, set(range(len(messages)))
+        results, missing = [0] * len(messages), set(range(len(messages)))
+        failure: Refused | None = None
         while missing:
             for kind, flags, sequence, body in self._frames():
                 position = sequence - first
@@ -189,7 +227,7 @@ class Socket:
             raise failure
         return results
 
-    def get(self, kind, body):
+    def get(self, kind: int, body: bytes) -> bytes:
         """The one answer to a question: its body. :raises Refused: when there is none."""
         sequence, self.sequence = self.sequence, self.sequence + 1
         self.socket.send(message(kind, NLM_F_REQUEST, body, sequence))
@@ -201,17 +239,18 @@ class Socket:
                     raise Refused(*acknowledgement(flags, content), position=0)
                 return content
 
-    def dump(self, kind, body):
+    def dump(self, kind: int, body: bytes) -> list[bytes]:
         """All objects of a kind: the bodies of the answers. Asks again when the list changed meanwhile."""
         while True:
             bodies, interrupted = self._dump(kind, body)
             if not interrupted:
                 return bodies
 
-    def _dump(self, kind, body):
+    def _dump(self, kind: int, body: bytes) -> tuple[list[bytes], bool]:
         sequence, self.sequence = self.sequence, self.sequence + 1
         self.socket.send(message(kind, NLM_F_REQUEST | NLM_F_DUMP, body, sequence))
-        bodies, interrupted = [], False
+        bodies: list[bytes] = []
+        interrupted = False
         while True:
             for answer, flags, number, content in self._frames():
                 if number != sequence:
@@ -229,9 +268,9 @@ class Socket:
                 bodies.append(content)
 
 
-def acknowledgement(flags, body):
+def acknowledgement(flags: int, body: bytes) -> tuple[int, str]:
     """``(errno, explanation)`` of an NLMSG_ERROR body; errno 0 is success (netlink extended ack, kernel 4.12)."""
-    number = -struct.unpack_from("=i", body)[0]
+    number: int = -struct.unpack_from("=i", body)[0]
     if not number or not flags & NLM_F_ACK_TLVS:
         return number, ""
     offset = 20 if flags & NLM_F_CAPPED else 4 + ((struct.unpack_from("=I", body, 4)[0] + 3) & ~3)
@@ -240,26 +279,25 @@ def acknowledgement(flags, body):
     )
 
 
-def packed(address):
+def packed(address: str) -> bytes:
     """An IPv4 address in its 4 bytes. :raises OSError: when it is none."""
     return socket.inet_pton(socket.AF_INET, address)
 
 
-def hardware(mac):
+def hardware(mac: str) -> bytes:
     """A MAC address ``02:42:..`` in its 6 bytes."""
     return bytes.fromhex(mac.replace(":", ""))
 
 
-def link_message(index=0, flags=0, change=0, family=socket.AF_UNSPEC):
+def link_message(
+    index: int = 0, flags: int = 0, change: int = 0, family: int = socket.AF_UNSPEC
+) -> bytes:
     """struct ifinfomsg."""
     return struct.pack("=BxHiII", family, 0, index, flags, change)
 
 
-def link(sock, name=None, index=0):
-    """A link by name or index, or None when there is no such one.
-
-    :returns: ``{"index", "name", "up", "mtu", "mac", "master": index or 0, "kind": "bridge" | "veth" | ... | "", "alias"}``.
-    """
+def link(sock: Socket, name: str | None = None, index: int = 0) -> Link | None:
+    """A link by name or index, or None when there is no such one."""
     try:
         content = sock.get(
             RTM_GETLINK, link_message(index) + (text(IFLA_IFNAME, name) if name else b"")
@@ -271,12 +309,12 @@ def link(sock, name=None, index=0):
     return _parse_link(content)
 
 
-def links(sock):
-    """All links of the namespace, in the form of :func:`link`."""
+def links(sock: Socket) -> list[Link]:
+    """All links of the namespace."""
     return [_parse_link(content) for content in sock.dump(RTM_GETLINK, link_message())]
 
 
-def _parse_link(content):
+def _parse_link(content: bytes) -> Link:
     _family, _type, index, flags, _change = struct.unpack_from("=BxHiII", content)
     found = attributes(content[16:])
     info = attributes(found.get(IFLA_LINKINFO, b""))
@@ -292,9 +330,9 @@ def _parse_link(content):
     }
 
 
-def addresses(sock, index=0):
-    """IPv4 addresses of one link, or of all: ``[{"index", "address", "prefix"}]``."""
-    found = []
+def addresses(sock: Socket, index: int = 0) -> list[Address]:
+    """The IPv4 addresses of one link, or with index 0 of all."""
+    found: list[Address] = []
     for content in sock.dump(RTM_GETADDR, struct.pack("=BBBBi", socket.AF_INET, 0, 0, 0, index)):
         _family, prefix, _flags, _scope, owner = struct.unpack_from("=BBBBi", content)
         local = attributes(content[8:]).get(IFA_LOCAL)
@@ -303,12 +341,9 @@ def addresses(sock, index=0):
     return found
 
 
-def routes(sock):
-    """IPv4 routes of every table.
-
-    :returns: ``[{"destination": "10.0.0.0", "prefix": 8, "link": index or 0, "gateway": address or None, "table", "priority"}]``.
-    """
-    found = []
+def routes(sock: Socket) -> list[Route]:
+    """The IPv4 routes of every table."""
+    found: list[Route] = []
     for content in sock.dump(RTM_GETROUTE, route_message(0, table=0, protocol=0, scope=0, kind=0)):
         _family, prefix, _source, _tos, table, _protocol, _scope, _kind, _flags = (
             struct.unpack_from("=BBBBBBBBI", content)
@@ -333,12 +368,18 @@ def routes(sock):
     return found
 
 
-def route_message(prefix, table=RT_TABLE_MAIN, protocol=RTPROT_STATIC, scope=0, kind=RTN_UNICAST):
+def route_message(
+    prefix: int,
+    table: int = RT_TABLE_MAIN,
+    protocol: int = RTPROT_STATIC,
+    scope: int = 0,
+    kind: int = RTN_UNICAST,
+) -> bytes:
     """struct rtmsg for IPv4."""
     return struct.pack("=BBBBBBBBI", socket.AF_INET, prefix, 0, 0, table, protocol, scope, kind, 0)
 
 
-def new_veth(name, peer_name, peer_namespace, mtu, peer_mac):
+def new_veth(name: str, peer_name: str, peer_namespace: int, mtu: int, peer_mac: str) -> Message:
     """Message: a veth pair, one end here and one, ready-named, in the namespace of an open fd."""
     peer = (
         link_message()
@@ -359,7 +400,7 @@ def new_veth(name, peer_name, peer_namespace, mtu, peer_mac):
     )
 
 
-def no_ipv6_address(name):
+def no_ipv6_address(name: str) -> Message:
     """Message: the kernel is not to give the link an IPv6 link-local address when it comes up."""
     settings = nested(
         IFLA_AF_SPEC,
@@ -371,7 +412,9 @@ def no_ipv6_address(name):
     return RTM_NEWLINK, 0, link_message() + text(IFLA_IFNAME, name) + settings
 
 
-def set_link(name, up=None, master=None, mtu=None):
+def set_link(
+    name: str, up: bool | None = None, master: int | None = None, mtu: int | None = None
+) -> Message:
     """Message: bring a link up or down, put it on a bridge (index), set its MTU."""
     body = link_message(0, IFF_UP if up else 0, 0 if up is None else IFF_UP) + text(
         IFLA_IFNAME, name
@@ -383,12 +426,12 @@ def set_link(name, up=None, master=None, mtu=None):
     return RTM_NEWLINK, 0, body
 
 
-def delete_link(name):
+def delete_link(name: str) -> Message:
     """Message: remove a link; a veth's other end goes with it."""
     return RTM_DELLINK, 0, link_message() + text(IFLA_IFNAME, name)
 
 
-def new_address(index, address, prefix):
+def new_address(index: int, address: str, prefix: int) -> Message:
     """Message: give a link an IPv4 address."""
     raw = packed(address)
     host_bits = (1 << (32 - prefix)) - 1
@@ -401,7 +444,7 @@ def new_address(index, address, prefix):
     return RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, body + attribute(IFA_BROADCAST, broadcast)
 
 
-def delete_address(index, address, prefix):
+def delete_address(index: int, address: str, prefix: int) -> Message:
     """Message: take an IPv4 address from a link."""
     return (
         RTM_DELADDR,
@@ -411,7 +454,7 @@ def delete_address(index, address, prefix):
     )
 
 
-def default_route(gateway, replace=False):
+def default_route(gateway: str, replace: bool = False) -> Message:
     """Message: the namespace's default route; EEXIST when there is one, unless ``replace``."""
     flags = NLM_F_CREATE | (NLM_F_REPLACE if replace else NLM_F_EXCL)
     return RTM_NEWROUTE, flags, route_message(0) + attribute(RTA_GATEWAY, packed(gateway))

@@ -16,6 +16,23 @@ import struct
 from . import netlink
 from .netlink import NLM_F_ACK, NLM_F_CREATE, NLM_F_REQUEST, attribute, nested, text
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import TypedDict
+
+    class Chain(TypedDict):
+        """A chain that is hooked in."""
+
+        family: int  # FAMILY_INET or FAMILY_IPV4
+        table: str
+        name: str
+        hook: int  # enum nf_inet_hooks
+        priority: int
+        policy: int  # DROP or ACCEPT
+
+    from .netlink import Message
+
 SUBSYSTEM = 10  # NFNL_SUBSYS_NFTABLES
 BATCH_BEGIN, BATCH_END = 16, 17
 NEWTABLE, GETTABLE, DELTABLE, NEWCHAIN, GETCHAIN = 0, 1, 2, 3, 4
@@ -51,30 +68,32 @@ FAMILIES = {FAMILY_INET: "inet", FAMILY_IPV4: "ip"}
 IPV4_ADDRESS, INET_PROTOCOL, INET_SERVICE, INTERFACE_NAME = 7, 12, 13, 41
 
 
-def concatenation(*kinds):
+def concatenation(*kinds: int) -> int:
     number = 0
     for kind in kinds:
         number = number << 6 | kind
     return number
 
 
-def be32(kind, value):
+def be32(kind: int, value: int) -> bytes:
     return attribute(kind, struct.pack("!i" if value < 0 else "!I", value))
 
 
-def _message(kind, flags, *attributes, family=FAMILY_IPV4):
+def _message(kind: int, flags: int, *attributes: bytes, family: int = FAMILY_IPV4) -> Message:
     return SUBSYSTEM << 8 | kind, flags, struct.pack("!BBH", family, 0, 0) + b"".join(attributes)
 
 
-def new_table(name):
+def new_table(name: str) -> Message:
     return _message(NEWTABLE, NLM_F_CREATE, text(TABLE_NAME, name))
 
 
-def delete_table(name):
+def delete_table(name: str) -> Message:
     return _message(DELTABLE, 0, text(TABLE_NAME, name))
 
 
-def new_chain(table, name, kind=None, hook=None, priority=0):
+def new_chain(
+    table: str, name: str, kind: str | None = None, hook: int = 0, priority: int = 0
+) -> Message:
     """A chain; with ``kind`` (``filter``, ``nat``) one that is hooked in, its policy accept."""
     body = text(CHAIN_TABLE, table) + text(CHAIN_NAME, name)
     if kind is not None:
@@ -83,8 +102,8 @@ def new_chain(table, name, kind=None, hook=None, priority=0):
     return _message(NEWCHAIN, NLM_F_CREATE, body)
 
 
-def new_rule(table, chain, expressions):
-    """A rule at the chain's end, of the expressions that ``nftables_rules`` makes."""
+def new_rule(table: str, chain: str, expressions: Iterable[bytes]) -> Message:
+    """A rule at the chain's end, of expressions that ``rules.py`` makes."""
     listed = nested(
         RULE_EXPRESSIONS,
         *[attribute(LIST_ELEMENT | netlink.NLA_F_NESTED, expression) for expression in expressions],
@@ -99,8 +118,15 @@ def new_rule(table, chain, expressions):
 
 
 def new_set(
-    table, name, number, key_types, key_length, data_types=(), data_length=0, interval=False
-):
+    table: str,
+    name: str,
+    number: int,
+    key_types: tuple[int, ...],
+    key_length: int,
+    data_types: tuple[int, ...] = (),
+    data_length: int = 0,
+    interval: bool = False,
+) -> Message:
     """A set, or with ``data_types`` a map. ``number`` is any that no other set of the batch has; lengths are in bytes."""
     flags = (SET_INTERVAL if interval else 0) | (SET_MAP if data_types else 0)
     body = (
@@ -119,7 +145,7 @@ def new_set(
     return _message(NEWSET, NLM_F_CREATE, body)
 
 
-def element(key, data=None, flags=0):
+def element(key: bytes, data: bytes | None = None, flags: int = 0) -> bytes:
     """One element of a set (``key``) or map (``key`` -> ``data``), both bytes."""
     body = nested(ELEMENT_KEY, attribute(DATA_VALUE, key))
     if data is not None:
@@ -129,52 +155,38 @@ def element(key, data=None, flags=0):
     return attribute(LIST_ELEMENT | netlink.NLA_F_NESTED, body)
 
 
-def _elements(kind, flags, table, name, listed):
+def _elements(
+    kind: int, flags: int, table: str, name: str, listed: Iterable[bytes]
+) -> list[Message]:
     """As many messages as the elements need: one attribute holds 64 KiB."""
-    messages, chunk, size = [], [], 0
+    chunks: list[list[bytes]] = []
+    size = 0
     for one in listed:
-        if size + len(one) > 60000:
-            messages.append(
-                _message(
-                    kind,
-                    flags,
-                    text(ELEMENTS_TABLE, table),
-                    text(ELEMENTS_SET, name),
-                    nested(ELEMENTS, *chunk),
-                )
-            )
-            chunk, size = [], 0
-        chunk.append(one)
+        if not chunks or size + len(one) > 60000:
+            chunks.append([])
+            size = 0
+        chunks[-1].append(one)
         size += len(one)
-    if chunk:
-        messages.append(
-            _message(
-                kind,
-                flags,
-                text(ELEMENTS_TABLE, table),
-                text(ELEMENTS_SET, name),
-                nested(ELEMENTS, *chunk),
-            )
-        )
-    return messages
+    place = text(ELEMENTS_TABLE, table) + text(ELEMENTS_SET, name)
+    return [_message(kind, flags, place, nested(ELEMENTS, *chunk)) for chunk in chunks]
 
 
-def add_elements(table, name, listed):
+def add_elements(table: str, name: str, listed: Iterable[bytes]) -> list[Message]:
     """Messages that add elements; one that is there already is no error (with other data it is: EBUSY or EEXIST)."""
     return _elements(NEWSETELEM, NLM_F_CREATE, table, name, listed)
 
 
-def delete_elements(table, name, listed):
+def delete_elements(table: str, name: str, listed: Iterable[bytes]) -> list[Message]:
     """Messages that remove elements; ENOENT when one is not there."""
     return _elements(DELSETELEM, 0, table, name, listed)
 
 
-def flush_elements(table, name):
+def flush_elements(table: str, name: str) -> Message:
     """Message: empty a set."""
     return _message(DELSETELEM, 0, text(ELEMENTS_TABLE, table), text(ELEMENTS_SET, name))
 
 
-def interval(first, end):
+def interval(first: bytes, end: bytes) -> list[bytes]:
     """The two elements that stand for the addresses from ``first`` up to but without ``end`` (each 4 bytes)."""
     return [element(first), element(end, flags=ELEMENT_INTERVAL_END)]
 
@@ -182,10 +194,10 @@ def interval(first, end):
 class Connection(netlink.Socket):
     """A connection to nf_tables in the caller's network namespace."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(netlink.NETLINK_NETFILTER)
 
-    def commit(self, messages):
+    def commit(self, messages: Sequence[Message]) -> None:
         """Carry out all of ``messages`` or none.
 
         :raises netlink.Refused: for the first that was refused (``position`` among ``messages``); nothing is changed then.
@@ -202,8 +214,9 @@ class Connection(netlink.Socket):
         self.socket.send(b"".join(data))
         self._acknowledged(begin, len(messages))
 
-    def _acknowledged(self, begin, count):
-        missing, failure = set(range(begin + 1, begin + 1 + count)), None
+    def _acknowledged(self, begin: int, count: int) -> None:
+        missing = set(range(begin + 1, begin + 1 + count))
+        failure: netlink.Refused | None = None
         while missing:
             for kind, flags, sequence, body in self._frames():
                 if kind != netlink.NLMSG_ERROR or not begin <= sequence <= begin + count + 1:
@@ -220,7 +233,7 @@ class Connection(netlink.Socket):
         if failure is not None:
             raise failure
 
-    def available(self):
+    def available(self) -> bool:
         """Whether the kernel has nf_tables."""
         try:
             self.get(*_question(GETGEN, socket.AF_UNSPEC))
@@ -228,7 +241,7 @@ class Connection(netlink.Socket):
             return False
         return True
 
-    def has_chain(self, table, name):
+    def has_chain(self, table: str, name: str) -> bool:
         try:
             self.get(
                 *_question(GETCHAIN, FAMILY_IPV4, text(CHAIN_TABLE, table), text(CHAIN_NAME, name))
@@ -239,9 +252,9 @@ class Connection(netlink.Socket):
             raise
         return True
 
-    def chains(self):
-        """Hooked chains of the families ip and inet: ``[{"family": number, "table", "name", "hook", "priority", "policy"}]``."""
-        found = []
+    def chains(self) -> list[Chain]:
+        """The hooked chains of the families ip and inet."""
+        found: list[Chain] = []
         for family in FAMILIES:
             for content in self.dump(*_question(GETCHAIN, family)):
                 details = netlink.attributes(content[4:])
@@ -262,15 +275,15 @@ class Connection(netlink.Socket):
                 )
         return found
 
-    def count_rules(self, table):
+    def count_rules(self, table: str) -> dict[str, int]:
         """How many rules each chain of the ip table has: ``{"forward": 6}``; chains without rules are left out."""
-        counts = {}
+        counts: dict[str, int] = {}
         for content in self.rules(FAMILY_IPV4, table):
             chain = _string(netlink.attributes(content)[RULE_CHAIN])
             counts[chain] = counts.get(chain, 0) + 1
         return counts
 
-    def rules(self, family, table):
+    def rules(self, family: int, table: str) -> list[bytes]:
         """The rules of a table as the kernel packs them, e.g. to look for a name in them."""
         found = [
             content[4:]
@@ -282,18 +295,18 @@ class Connection(netlink.Socket):
             if _string(netlink.attributes(content)[RULE_TABLE]) == table
         ]
 
-    def elements(self, table, name):
+    def elements(self, table: str, name: str) -> dict[bytes, bytes | None]:
         """The elements of a set or map: ``{key bytes: data bytes or None}``; not for sets of intervals.
 
         :raises netlink.Refused: ENOENT when there is no such set.
         """
         return {key: data for key, data, _flags in self._elements(table, name)}
 
-    def packed_elements(self, table, name):
+    def packed_elements(self, table: str, name: str) -> set[bytes]:
         """The elements of a set, as :func:`element` packs them: for comparing with what should be there."""
         return {element(key, flags=flags) for key, _data, flags in self._elements(table, name)}
 
-    def _elements(self, table, name):
+    def _elements(self, table: str, name: str) -> Iterator[tuple[bytes, bytes | None, int]]:
         for content in self.dump(
             *_question(
                 GETSETELEM, FAMILY_IPV4, text(ELEMENTS_TABLE, table), text(ELEMENTS_SET, name)
@@ -311,13 +324,14 @@ class Connection(netlink.Socket):
                 )
 
 
-def _question(kind, family, *attributes):
+def _question(kind: int, family: int, *attributes: bytes) -> tuple[int, bytes]:
     return SUBSYSTEM << 8 | kind, struct.pack("!BBH", family, 0, 0) + b"".join(attributes)
 
 
-def _string(payload):
+def _string(payload: bytes) -> str:
     return payload.rstrip(b"\0").decode()
 
 
-def _number(payload):
-    return struct.unpack("!I", payload)[0]
+def _number(payload: bytes) -> int:
+    number: int = struct.unpack("!I", payload)[0]
+    return number

@@ -34,38 +34,38 @@ LOOKUP_INVERT = 1
 NAT_DESTINATION, AF_INET = 1, 2
 
 
-def rule(*parts):
+def rule(*parts: list[bytes]) -> list[bytes]:
     """The expressions of one rule, from the lists that the functions below return."""
     return [expression for part in parts for expression in part]
 
 
-def _expression(name, *attributes):
+def _expression(name: str, *attributes: bytes) -> bytes:
     return text(1, name) + nested(2, *attributes)
 
 
-def _value(kind, data):
+def _value(kind: int, data: bytes) -> bytes:
     return nested(kind, attribute(DATA_VALUE, data))
 
 
-def _meta(key, register=REGISTER_1):
+def _meta(key: int, register: int = REGISTER_1) -> bytes:
     return _expression("meta", be32(1, register), be32(2, key))
 
 
-def _payload(base, offset, length, register=REGISTER_1):
+def _payload(base: int, offset: int, length: int, register: int = REGISTER_1) -> bytes:
     return _expression(
         "payload", be32(1, register), be32(2, base), be32(3, offset), be32(4, length)
     )
 
 
-def _compare(operation, data):
+def _compare(operation: int, data: bytes) -> bytes:
     return _expression("cmp", be32(1, REGISTER_1), be32(2, operation), _value(3, data))
 
 
-def _fib(result, flags):
+def _fib(result: int, flags: int) -> bytes:
     return _expression("fib", be32(1, REGISTER_1), be32(2, result), be32(3, flags))
 
 
-def _lookup(name, invert=False, into=None):
+def _lookup(name: str, invert: bool = False, into: int | None = None) -> bytes:
     attributes = [text(1, name), be32(2, REGISTER_1)]
     if into is not None:
         attributes.append(be32(3, into))
@@ -74,47 +74,47 @@ def _lookup(name, invert=False, into=None):
     return _expression("lookup", *attributes)
 
 
-def interface_name(name):
+def interface_name(name: str) -> bytes:
     """An interface's name as nf_tables compares it: 16 bytes, padded with NUL."""
     return name.encode().ljust(16, b"\0")
 
 
-def incoming_not(name):
+def incoming_not(name: str) -> list[bytes]:
     """``iifname != "name"``"""
     return [_meta(META_IIFNAME), _compare(CMP_NEQ, interface_name(name))]
 
 
-def incoming_in(name):
+def incoming_in(name: str) -> list[bytes]:
     """``iifname @set``"""
     return [_meta(META_IIFNAME), _lookup(name)]
 
 
-def outgoing_in(name, invert=False):
+def outgoing_in(name: str, invert: bool = False) -> list[bytes]:
     """``oifname @set``, or ``oifname != @set``"""
     return [_meta(META_OIFNAME), _lookup(name, invert)]
 
 
-def both_in(name):
+def both_in(name: str) -> list[bytes]:
     """``iifname . oifname @set``"""
     return [_meta(META_IIFNAME, REGISTER_1), _meta(META_OIFNAME, REGISTER_2), _lookup(name)]
 
 
-def source_in(name):
+def source_in(name: str) -> list[bytes]:
     """``ip saddr @set``"""
     return [_payload(NETWORK_HEADER, SOURCE_ADDRESS, 4), _lookup(name)]
 
 
-def to_loopback():
+def to_loopback() -> list[bytes]:
     """``ip daddr 127.0.0.0/8``"""
     return [_payload(NETWORK_HEADER, DESTINATION_ADDRESS, 1), _compare(CMP_EQ, b"\x7f")]
 
 
-def to_this_host():
+def to_this_host() -> list[bytes]:
     """``fib daddr type local``"""
     return [_fib(FIB_ADDRTYPE, FIB_DADDR), _compare(CMP_EQ, struct.pack("=I", RTN_LOCAL))]
 
 
-def source_from_elsewhere():
+def source_from_elsewhere() -> list[bytes]:
     """``fib saddr . iif oif missing``: the way back to the sender does not lead to where the packet came in."""
     return [
         _fib(FIB_OIF, FIB_SADDR | FIB_IIF | FIB_PRESENT),
@@ -122,7 +122,7 @@ def source_from_elsewhere():
     ]
 
 
-def _tracked(key, bits):
+def _tracked(key: int, bits: int) -> list[bytes]:
     masked = _expression(
         "bitwise",
         be32(1, REGISTER_1),
@@ -138,17 +138,17 @@ def _tracked(key, bits):
     ]
 
 
-def established():
+def established() -> list[bytes]:
     """``ct state established,related``"""
     return _tracked(CT_STATE, ESTABLISHED | RELATED)
 
 
-def redirected():
+def redirected() -> list[bytes]:
     """``ct status dnat``"""
     return _tracked(CT_STATUS, STATUS_DNAT)
 
 
-def _address_and_port(offset):
+def _address_and_port(offset: int | None) -> list[bytes]:
     """Load an address of the IPv4 header (or none), the protocol and the destination port as the words of a key."""
     words = iter(WORDS)
     key = [_payload(NETWORK_HEADER, offset, 4, next(words))] if offset is not None else []
@@ -158,12 +158,12 @@ def _address_and_port(offset):
     ]
 
 
-def source_and_port_in(name):
+def source_and_port_in(name: str) -> list[bytes]:
     """``ip saddr . meta l4proto . th dport @set``"""
     return _address_and_port(SOURCE_ADDRESS) + [_lookup(name)]
 
 
-def destination_from(name, with_address=False):
+def destination_from(name: str, with_address: bool = False) -> list[bytes]:
     """``dnat ip to [ip daddr .] meta l4proto . th dport map @map``; the map's data are address and port."""
     key = _address_and_port(DESTINATION_ADDRESS if with_address else None)
     translate = _expression(
@@ -172,12 +172,12 @@ def destination_from(name, with_address=False):
     return key + [_lookup(name, into=REGISTER_1), translate]
 
 
-def masquerade():
+def masquerade() -> list[bytes]:
     """``masquerade``"""
     return [_expression("masq")]
 
 
-def verdict(code):
+def verdict(code: int) -> list[bytes]:
     """``drop``, ``accept``, ``return``: a code of nftables.py."""
     return [
         _expression(

@@ -10,7 +10,7 @@ from ..calls import syscalls
 from . import procfs
 
 
-def open_process(pid, start):
+def open_process(pid: int, start: int | None) -> int | None:
     """A pidfd of the process ``pid`` that started at ``start`` (procfs.start_time), or None when that one is gone."""
     if pid <= 0:
         return None
@@ -26,7 +26,7 @@ def open_process(pid, start):
     return fd
 
 
-def ended(fd, timeout=0.0):
+def ended(fd: int, timeout: float | None = 0.0) -> bool:
     """Whether the process has ended, waiting for that at most ``timeout`` seconds (None: without end). It need not be a child."""
     import select  # here: most starts do without
 
@@ -35,7 +35,7 @@ def ended(fd, timeout=0.0):
     return bool(poll.poll(None if timeout is None else int(timeout * 1000)))
 
 
-def send(fd, signal):
+def send(fd: int, signal: int) -> bool:
     """Send a signal number; False when the process is gone."""
     try:
         syscalls.pidfd_send_signal(fd, signal)
@@ -44,10 +44,11 @@ def send(fd, signal):
     return True
 
 
-def reap(fd):
+def reap(fd: int) -> tuple[int | None, int | None]:
     """Wait for a child's end: ``(exit code, signal)`` of which one is None.
 
     A pidfd says that before the child can be reaped where somebody traces it (CRIU, a debugger), who lets go of it first.
     """
     result = os.waitid(os.P_PIDFD, fd, os.WEXITED)
+    assert result is not None  # it is with WNOHANG only
     return (result.si_status, None) if result.si_code == os.CLD_EXITED else (None, result.si_status)

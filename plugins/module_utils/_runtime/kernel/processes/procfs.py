@@ -6,10 +6,39 @@ from __future__ import annotations
 
 import os
 
-_version = []
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypedDict
+
+    class Stat(TypedDict):
+        """A process, as /proc/PID/stat tells it (proc_pid_stat(5))."""
+
+        name: str
+        state: str  # "R", "S", "Z" ...
+        parent: int
+        group: int
+        session: int
+        start: int  # clock ticks since boot: with the pid it names one process of a boot
+
+    class Mount(TypedDict):
+        """A mount, as /proc/PID/mountinfo tells it (proc_pid_mountinfo(5))."""
+
+        id: int
+        parent: int
+        device: str  # "major:minor"
+        root: str  # of the mount, in its file system
+        point: str
+        options: set[str]  # of the mount
+        propagation: list[str]  # "shared:2", "master:1" ...
+        type: str
+        source: str
+        fs_options: set[str]  # of the file system
 
 
-def kernel_version():
+_version: list[tuple[int, int]] = []
+
+
+def kernel_version() -> tuple[int, int]:
     """The running kernel's ``(major, minor)``."""
     if not _version:
         major, minor = os.uname().release.split("-")[0].split("+")[0].split(".")[:2]
@@ -17,7 +46,7 @@ def kernel_version():
     return _version[0]
 
 
-def read(path, limit=1 << 20):
+def read(path: str, limit: int = 1 << 20) -> str:
     """A file's first ``limit`` bytes as text; bytes that are not UTF-8 are kept as surrogates."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -33,7 +62,7 @@ def read(path, limit=1 << 20):
     return os.fsdecode(b"".join(chunks))
 
 
-def write(path, text):
+def write(path: str, text: str | bytes) -> None:
     """Write ``text`` in one write(2), as the files of /proc and /sys want it; never makes a file."""
     fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
     try:
@@ -42,18 +71,15 @@ def write(path, text):
         os.close(fd)
 
 
-def boot_id():
+def boot_id() -> str:
     """The random name of this boot."""
     return read("/proc/sys/kernel/random/boot_id").strip()
 
 
-def stat(pid):
-    """``{"name", "state", "parent", "group", "session", "start"}`` of a process, or None when there is none.
-
-    ``start``: when it started, in clock ticks since boot (proc_pid_stat(5) field 22): with the pid it names one process of a boot.
-    """
+def stat(pid: int | str) -> Stat | None:
+    """What the kernel says of a process, or None when there is none."""
     try:
-        text = read("/proc/%d/stat" % pid)
+        text = read(f"/proc/{pid}/stat")
     except (FileNotFoundError, ProcessLookupError):
         return None
     name, _bracket, rest = text.partition("(")[2].rpartition(
@@ -70,25 +96,25 @@ def stat(pid):
     }
 
 
-def start_time(pid):
-    """A process's start time (as in ``stat``), or None when there is none or it is dead and waited for by nobody yet."""
+def start_time(pid: int | str) -> int | None:
+    """A process's start time (see :class:`Stat`), or None when there is none or it is dead and waited for by nobody yet."""
     status = stat(pid)
     return status["start"] if status is not None and status["state"] not in ("Z", "X") else None
 
 
-def status(pid):
+def status(pid: int | str) -> dict[str, str]:
     """/proc/PID/status as a dict of strings."""
-    lines = read("/proc/%d/status" % pid).splitlines()
+    lines = read(f"/proc/{pid}/status").splitlines()
     return {key: value.strip() for key, _colon, value in (line.partition(":") for line in lines)}
 
 
-def in_user_namespace():
+def in_user_namespace() -> bool:
     """Whether this process is in another user namespace than the host's own, which maps every id to itself."""
     return read("/proc/self/uid_map").split() != ["0", "0", "4294967295"]
 
 
-def user_outside():
-    """This process's effective user, as the user namespace around its own numbers it: whom services of the host take it for."""
+def user_outside() -> int:
+    """This process's effective user, as the user namespace around its own numbers it: services of the host take it for that one."""
     user = os.geteuid()
     for line in read("/proc/self/uid_map").splitlines():
         inside, outside, count = map(int, line.split())
@@ -97,8 +123,8 @@ def user_outside():
     return user
 
 
-def cgroups(pid="self"):
-    """The cgroups of a process: hierarchy's controllers as the kernel lists them ("memory", "cpu,cpuacct", "" for v2) -> path."""
+def cgroups(pid: int | str = "self") -> dict[str, str]:
+    """The cgroups of a process: ``{controllers: path}``, the controllers as the kernel lists them: "memory", "cpu,cpuacct", "" for v2."""
     groups = {}
     for line in read(f"/proc/{pid}/cgroup").splitlines():
         _number, controllers, path = line.split(":", 2)
@@ -106,12 +132,9 @@ def cgroups(pid="self"):
     return groups
 
 
-def mounts(pid="self"):
-    """The mounts of a process's namespace, in order, proc_pid_mountinfo(5).
-
-    Dicts with id, parent, device ("major:minor"), root, point, options (set), propagation (list), type, source, fs_options (set).
-    """
-    found = []
+def mounts(pid: int | str = "self") -> list[Mount]:
+    """The mounts of a process's namespace, in the kernel's order."""
+    found: list[Mount] = []
     for line in read(f"/proc/{pid}/mountinfo", 1 << 26).splitlines():
         first, _dash, last = line.partition(" - ")
         fields, (fstype, source, fs_options) = first.split(" "), last.split(" ", 2)
@@ -132,13 +155,13 @@ def mounts(pid="self"):
     return found
 
 
-def _unescape(text):
+def _unescape(text: str) -> str:
     """mountinfo writes blanks and backslashes as three octal digits."""
     for code, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
         text = text.replace(code, character)
     return text
 
 
-def set_oom_score_adj(score, pid="self"):
-    """How readily the kernel kills a process for want of memory: -1000 to 1000. Lowering it needs CAP_SYS_RESOURCE."""
+def set_oom_score_adj(score: int, pid: int | str = "self") -> None:
+    """Say how readily the kernel kills a process for want of memory: -1000 to 1000. Lowering it needs CAP_SYS_RESOURCE."""
     write(f"/proc/{pid}/oom_score_adj", str(score))

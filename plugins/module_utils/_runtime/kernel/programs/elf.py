@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Static programs of some hundred bytes, made in memory: machine code in an ELF file (elf(5)) that nobody can change.
 
-What has to run where no Python may be (process 1 of a container) or where none should be (a monitor that only waits).
+They run where no Python may be (process 1 of a container) or where none should be (a monitor that only waits).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _MACHINES = {"x86_64": 62, "aarch64": 183}  # e_machine
 _ADDRESS, _HEADERS = 0x400000, 64 + 56
 
 
-def image(code, machine):
+def image(code: bytes, machine: str) -> bytes:
     """The ELF file of position-independent ``code``: one segment, read and execute, entered at its first byte."""
     size = _HEADERS + len(code)
     header = struct.pack(
@@ -39,8 +39,8 @@ def image(code, machine):
     return header + segment + code
 
 
-def descriptor(name, data):
-    """A sealed file in memory to execute it by. :raises OSError: where the host forbids executable ones (vm.memfd_noexec=2)."""
+def descriptor(name: str, data: bytes) -> int:
+    """A descriptor of a sealed file in memory with ``data``, to be executed. :raises OSError: the host forbids such (vm.memfd_noexec=2)."""
     flags = os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING
     try:
         fd = os.memfd_create(name, flags | 0x10)  # MFD_EXEC, Linux 6.3

@@ -33,13 +33,13 @@ _CODE = {  # hexadecimal
 }
 
 
-def image(machine=MACHINE):
-    """The program as an ELF file: one segment, read and execute. :raises Unsupported: on a machine it is not written for."""
+def image(machine: str = MACHINE) -> bytes:
+    """The program as an ELF file. :raises Unsupported: it is not written for the machine."""
     if machine not in _CODE:
         raise Unsupported(f"init: not available on {machine}; it is on {', '.join(sorted(_CODE))}")
     return elf.image(bytes.fromhex(_CODE[machine]), machine)
 
 
-def descriptor():
-    """A descriptor to execute it by. :raises OSError: where the host forbids executable files in memory (vm.memfd_noexec=2)."""
+def descriptor() -> int:
+    """A descriptor to execute it by. :raises OSError: the host forbids executable files in memory (vm.memfd_noexec=2)."""
     return elf.descriptor("init", image())

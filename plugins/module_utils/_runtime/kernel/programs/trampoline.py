@@ -2,19 +2,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A small program between this interpreter and a container's program, so that the container never sees the interpreter's file.
 
-A program ``#!/proc/self/exe``, or a link to that, is executed from the file that runs at that moment; a container could so get
-hold of the host's Python, and overwrite it later (CVE-2019-5736). Executing the interpreter again from a read-only view of its file
-(oci/launch/sealed_interpreter.py) costs as long as all else of a start. Instead the last step is made from another file: the container's process first
-executes this one, some hundred bytes in a sealed file in memory, with the rights, user and limits of the program; it takes the
-channel from the program and executes the program. What /proc/self/exe is then can't be written to.
+A program ``#!/proc/self/exe``, or a link to that, is executed from the file that runs at that moment. A container could so get
+hold of the host's Python, and overwrite it later (CVE-2019-5736). To execute the interpreter again from a read-only view of its
+file (oci/launch/sealed_interpreter.py) takes as long as the rest of a start. So the last step is made from another file: the
+container's process first executes this one, some hundred bytes in a sealed file in memory, with the rights, user and limits of
+the program. It takes the channel from the program and executes the program; what /proc/self/exe is then can't be written to.
 
-That leaves the time before, in which the process is the interpreter. It is the first in its process namespace and not dumpable, so
-nobody of the container can look then. Only CAP_SYS_PTRACE could, of a process that is in its namespace already (one given by its path, or the
-host's), or that comes to a created container by exec, unless it has a user namespace: there the interpreter is sealed all the same.
-``possible`` says where this and the rest holds.
+Before that the process is the interpreter. It is the first in its process namespace and not dumpable, so nobody of the container
+can look into it. A process with CAP_SYS_PTRACE could, if it is in that namespace already (one given by its path, or the host's) or
+comes to a created container by exec, unless the container has a user namespace: there the interpreter is sealed.
+``possible`` says where the step serves.
 
-The small program itself is dumpable, and whoever has the same user and rights may trace it. So it holds nothing that the program does not
-have, and the seccomp filter is there before it, also where no_new_privs would let it be installed last.
+The small program itself is dumpable, and whoever has the same user and rights may trace it. So it holds nothing that the program
+does not have, and the seccomp filter is installed before it, also where no_new_privs would let it be installed last.
 
 Assembled from devel/machine_code/trampoline-<machine>.s (a test compares them).
 """
@@ -28,6 +28,23 @@ import os
 from ..calls.constants import MACHINE
 from . import elf
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Program(Protocol):
+        """What is asked of a container's program, and what is written into it."""
+
+        arguments: list[bytes]
+        environment: dict[bytes, bytes]
+        filter: bytes | None  # compiled seccomp filter
+        kept: set[int | None]  # descriptors that are not closed
+        label: object
+        listener: object
+        step_channel: int | None
+        step_fd: int | None
+
+
 NAME = "runc_cloned:/proc/self/exe"  # runc's: what watches a host for programs executed from memory, or for descriptors left open, knows that one
 _CODE = {  # hexadecimal
     "x86_64": (
@@ -39,7 +56,8 @@ _CODE = {  # hexadecimal
         "010000d4e003004b005c18530040152a030b80520000032ae00f1ff8e1030091600240b9620080d2080880d2010000d4001080d2c80b80d2010000d400000000"
     ),
 }
-# What a filter must let through, with the arguments that are known: the channel handed on, the step executed, the channel closed, the program executed.
+# What a filter must let through, with the arguments that are known: the channel is handed on, the step executed, the channel closed,
+# the program executed.
 _CALLS = (
     ("fcntl", (3, fcntl.F_SETFD, 0)),
     ("execveat", ()),
@@ -48,21 +66,21 @@ _CALLS = (
 )
 
 
-def image(machine=MACHINE, channel=0):
+def image(machine: str = MACHINE, channel: int = 0) -> bytes:
     """The program as an ELF file. :param channel: descriptor."""
     data = struct.pack("=I", channel) if channel else b""
     return elf.image(bytes.fromhex(_CODE[machine]) + data, machine)
 
 
-def possible(program, seen=False):
-    """Whether the step serves for a program.Program; else the interpreter has to be sealed.
+def possible(program: Program, seen: bool = False) -> bool:
+    """Whether the step serves for a program; else the interpreter has to be sealed.
 
     :param seen: others may look into its process, being in the same process namespace.
     """
     if MACHINE not in _CODE or program.label or program.listener or seen:
         return False  # a label holds for the next execve(2) only; a listener would be asked about the step's calls
     if program.filter:
-        from ..seccomp import compiler
+        from ..seccomp import compiler  # here: most starts find the answer without it
 
         return all(
             compiler.decide(program.filter, name, arguments) == compiler.ALLOW
@@ -71,15 +89,16 @@ def possible(program, seen=False):
     return True
 
 
-def prepare(program, channel):
+def prepare(program: Program, channel: int) -> None:
     """Make the file; called before the container's root is entered. :param channel: the descriptor that the process reports by."""
     program.step_fd = elf.descriptor(NAME, image(MACHINE, channel))
     program.step_channel = channel
     program.kept.add(program.step_fd)
 
 
-def go(program, path):
+def go(program: Program, path: bytes) -> None:
     """Execute the program at ``path`` by it. :raises OSError: the step itself can't be executed."""
+    assert program.step_channel is not None and program.step_fd is not None  # prepared
     fcntl.fcntl(
         program.step_channel, fcntl.F_SETFD, 0
     )  # os.set_inheritable() takes ioctl(2), which a filter may refuse

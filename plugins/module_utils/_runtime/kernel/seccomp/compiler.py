@@ -22,6 +22,19 @@ from ..calls import constants as c
 from ..calls import syscalls
 from . import syscall_numbers
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import builtins
+    from collections.abc import Sequence
+    from typing import Any, Union
+
+    Profile = dict[str, Any]  # OCI's linux.seccomp, of others
+    Comparison = tuple[int, str, int, int]  # index of the argument, operator, value, valueTwo
+    Rule = tuple[list[str], int, list[Comparison]]  # names of calls, action, all of which must hold
+    Conditional = tuple[int, list[Comparison]]  # action, comparisons
+    Outcome = Union[int, list[Conditional]]  # of a call: an action, or rules to be tried
+    Section = tuple[int, int]  # label of an architecture's tree, AUDIT_ARCH_*
+
 MAX_INSTRUCTIONS = 4096  # BPF_MAXINSNS
 
 # OCI architecture -> (table of call numbers, AUDIT_ARCH_*, whether registers have 64 bits)
@@ -56,10 +69,8 @@ _ACTIONS = {
     "SCMP_ACT_ALLOW": 0x7FFF0000,
 }
 ALLOW = _ACTIONS["SCMP_ACT_ALLOW"]
-_WITH_DATA = (
-    "SCMP_ACT_ERRNO",
-    "SCMP_ACT_TRACE",
-)  # errnoRet is in their low 16 bits; EPERM when it is not given
+# errnoRet is in their low 16 bits; EPERM when it is not given
+_WITH_DATA = ("SCMP_ACT_ERRNO", "SCMP_ACT_TRACE")
 _ENOSYS = _ACTIONS["SCMP_ACT_ERRNO"] | errno.ENOSYS
 _FLAGS = {
     "SECCOMP_FILTER_FLAG_TSYNC": c.SECCOMP_FILTER_FLAG_TSYNC,
@@ -68,12 +79,13 @@ _FLAGS = {
     "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV": c.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
 }
 _OPERATORS = {"SCMP_CMP_" + name for name in ("NE", "LT", "LE", "EQ", "GE", "GT", "MASKED_EQ")}
+# What a profile may say, for `pycontainer-oci features`.
 WORDS = {
     "actions": sorted(_ACTIONS),
     "operators": sorted(_OPERATORS),
     "archs": sorted(_ARCHITECTURES),
     "flags": sorted(_FLAGS),
-}  # of a profile
+}
 
 # BPF instruction codes, linux/bpf_common.h
 _LOAD, _AND, _RETURN, _JUMP = 0x20, 0x54, 0x06, 0x05
@@ -81,7 +93,7 @@ _JEQ, _JGT, _JGE = 0x15, 0x25, 0x35
 _NUMBER, _ARCH, _ARGUMENTS = 0, 4, 16  # offsets in struct seccomp_data
 
 
-def compile(profile, arch=c.MACHINE):  # pylint: disable=redefined-builtin
+def compile(profile: Profile, arch: str = c.MACHINE) -> bytes:  # pylint: disable=redefined-builtin
     """The BPF program (bytes, 8 an instruction) for an OCI ``linux.seccomp`` dict, on "x86_64" or "aarch64".
 
     :raises InvalidInput: an action, operator, architecture, argument or errno that there isn't, or too many rules for the kernel.
@@ -94,33 +106,16 @@ def compile(profile, arch=c.MACHINE):  # pylint: disable=redefined-builtin
             "an action that needs no answer: SCMP_ACT_NOTIFY cannot be used as default action",
         )
     rules = [rule for entry in profile.get("syscalls") or [] for rule in _rules(entry, default)]
-    permissive = profile.get("defaultAction") in (
-        "SCMP_ACT_ALLOW",
-        "SCMP_ACT_LOG",
-        "SCMP_ACT_TRACE",
-    )
-    named = (
-        set()
-        if permissive
-        else {name for entry in profile.get("syscalls") or [] for name in entry.get("names") or []}
-    )
+    named = _restricted_names(profile)
     code = _Code()
-    sections = {}
+    sections: dict[str, Section] = {}
     for name in _architectures(profile, arch):
         table, audit, wide = _ARCHITECTURES[name]
         numbers = syscall_numbers.numbers(table)
         last = max((numbers[one] for one in named if one in numbers), default=None)
-        sections[name] = (
-            _section(
-                code,
-                _by_number(rules, numbers),
-                default,
-                wide,
-                last,
-                X32_BIT if table == "x32" else 0,
-            ),
-            audit,
-        )
+        bit = X32_BIT if table == "x32" else 0
+        tree = _section(code, _by_number(rules, numbers), default, wide, last, bit)
+        sections[name] = tree, audit
     _dispatch(code, sections, default)
     if len(code.reversed) > MAX_INSTRUCTIONS:
         raise InvalidInput(
@@ -131,7 +126,14 @@ def compile(profile, arch=c.MACHINE):  # pylint: disable=redefined-builtin
     return code.bytes()
 
 
-def flags(profile):
+def _restricted_names(profile: Profile) -> set[str]:
+    """The calls that a profile names which refuses by default: those with higher numbers get ENOSYS."""
+    if profile.get("defaultAction") in ("SCMP_ACT_ALLOW", "SCMP_ACT_LOG", "SCMP_ACT_TRACE"):
+        return set()
+    return {name for entry in profile.get("syscalls") or [] for name in entry.get("names") or []}
+
+
+def flags(profile: Profile) -> int:
     """The SECCOMP_FILTER_FLAG_* of an OCI ``linux.seccomp`` dict. Without a list: no slow speculation mitigations, as runc."""
     names = profile.get("flags")
     if names is None:
@@ -142,9 +144,9 @@ def flags(profile):
     return sum(_FLAGS[name] for name in set(names))
 
 
-def refuse_unknown(profile, arch=c.MACHINE):
+def refuse_unknown(profile: Profile, arch: str = c.MACHINE) -> None:
     """:raises InvalidInput: for a call that no architecture of the profile has; compile() leaves such out."""
-    known = set()
+    known: set[str] = set()
     for name in _architectures(profile, arch):
         known.update(syscall_numbers.numbers(_ARCHITECTURES[name][0]))
     for entry in profile.get("syscalls") or []:
@@ -153,20 +155,20 @@ def refuse_unknown(profile, arch=c.MACHINE):
                 raise InvalidInput("seccomp names", name, f"a system call of {arch}")
 
 
-def notifies(profile):
+def notifies(profile: Profile) -> bool:
     """Whether a rule hands calls to a listener, so that install() must be given SECCOMP_FILTER_FLAG_NEW_LISTENER."""
     return any(entry.get("action") == "SCMP_ACT_NOTIFY" for entry in profile.get("syscalls") or [])
 
 
-def install(program, filter_flags=0):
-    """Put this thread below the filter, for ever. Needs no_new_privs or CAP_SYS_ADMIN.
+def install(program: bytes, filter_flags: int = 0) -> int:
+    """Put this thread below the filter, for ever. It needs no_new_privs or CAP_SYS_ADMIN.
 
-    Returns the listener's descriptor when the flags ask for one, else 0.
+    :returns: the listener's descriptor when the flags ask for one, else 0.
     """
     return syscalls.seccomp(c.SECCOMP_SET_MODE_FILTER, filter_flags, program)
 
 
-def decide(program, name, arguments=(), arch=c.MACHINE):
+def decide(program: bytes, name: str, arguments: Sequence[int] = (), arch: str = c.MACHINE) -> int:
     """What a filter answers to a system call (by its name) of the native architecture: SECCOMP_RET_*; ALLOW lets it through."""
     words = {_NUMBER: syscall_numbers.numbers(arch)[name], _ARCH: _ARCHITECTURES[_NATIVE[arch]][1]}
     for index, value in enumerate(arguments):
@@ -179,7 +181,8 @@ def decide(program, name, arguments=(), arch=c.MACHINE):
         code, if_true, if_false, value = struct.unpack_from("=HBBI", program, 8 * place)
         place += 1
         if code == _RETURN:
-            return value
+            answer: int = value
+            return answer
         if code == _LOAD:
             held = words.get(value, 0)
         elif code == _AND:
@@ -197,7 +200,7 @@ def decide(program, name, arguments=(), arch=c.MACHINE):
 # ------------------------------------------------------------------------------------------------------- reading a profile
 
 
-def _architectures(profile, arch):
+def _architectures(profile: Profile, arch: str) -> list[str]:
     """OCI names of the architectures to tell apart, the native one first."""
     if arch not in _NATIVE:
         raise InvalidInput("seccomp", arch, "an architecture among " + ", ".join(_NATIVE))
@@ -213,7 +216,7 @@ def _architectures(profile, arch):
     return names
 
 
-def _action(name, errno_ret, option):
+def _action(name: Any, errno_ret: Any, option: str) -> int:
     if name not in _ACTIONS:
         raise InvalidInput(f"seccomp {option}", name, ", ".join(_ACTIONS))
     if name not in _WITH_DATA:
@@ -228,7 +231,7 @@ def _action(name, errno_ret, option):
     return _ACTIONS[name] | code
 
 
-def _rules(entry, default):
+def _rules(entry: dict[str, Any], default: int) -> list[Rule]:
     """The rules of one entry of ``syscalls``, as ``(names, action, comparisons)``."""
     action = _action(entry.get("action"), entry.get("errnoRet"), "action")
     names = entry.get("names")
@@ -242,7 +245,7 @@ def _rules(entry, default):
     return [(names, action, comparisons)]
 
 
-def _comparison(argument):
+def _comparison(argument: dict[str, Any]) -> Comparison:
     index, value, value_two, operator = (
         argument.get(key, 0) for key in ("index", "value", "valueTwo", "op")
     )
@@ -256,18 +259,18 @@ def _comparison(argument):
     return index, operator[len("SCMP_CMP_") :], value, value_two
 
 
-def _by_number(rules, numbers):
+def _by_number(rules: list[Rule], numbers: dict[str, int]) -> dict[int, Outcome]:
     """``{number: action, or list of (action, comparisons)}`` for one architecture."""
-    found = {}
+    found: dict[int, Outcome] = {}
     for names, action, comparisons in rules:
         for name in names:
             number = numbers.get(name)
-            if number is None or isinstance(found.get(number), int):
+            if number is None:
                 continue
-            if comparisons:
-                found.setdefault(number, []).append((action, comparisons))
-            else:
-                found[number] = action
+            before = found.get(number, [])
+            if isinstance(before, int):
+                continue
+            found[number] = [*before, (action, comparisons)] if comparisons else action
     return found
 
 
@@ -277,29 +280,29 @@ def _by_number(rules, numbers):
 class _Code:
     """A program written from its end, because BPF jumps forward only: a label is the number of instructions that come after it."""
 
-    def __init__(self):
-        self.reversed = []
-        self.returns = {}
+    def __init__(self) -> None:
+        self.reversed: list[tuple[int, int, int, int]] = []  # code, jump if true, if false, value
+        self.returns: dict[int, int] = {}  # action -> label
 
-    def bytes(self):
+    def bytes(self) -> builtins.bytes:
         """The program in the kernel's form."""
         return b"".join(
             struct.pack("=HBBI", *instruction) for instruction in reversed(self.reversed)
         )
 
-    def emit(self, code, value, if_true=0, if_false=0):
+    def emit(self, code: int, value: int, if_true: int = 0, if_false: int = 0) -> int:
         """Put one instruction in front; returns its label."""
         self.reversed.append((code, if_true, if_false, value))
         return len(self.reversed)
 
-    def ret(self, action):
+    def ret(self, action: int) -> int:
         """The label of a return, near enough to be jumped to."""
         label = self.returns.get(action)
         if label is None or len(self.reversed) - label > 250:
             label = self.returns[action] = self.emit(_RETURN, action)
         return label
 
-    def _near(self, label):
+    def _near(self, label: int) -> int:
         """``label`` or a jump to it that two more instructions can reach with eight bits."""
         return (
             label
@@ -307,36 +310,38 @@ class _Code:
             else self.emit(_JUMP, len(self.reversed) - label)
         )
 
-    def branch(self, code, value, if_true, if_false):
+    def branch(self, code: int, value: int, if_true: int, if_false: int) -> int:
         """A conditional jump to two labels."""
         if_true = self._near(if_true)
         if_false = self._near(if_false)
         here = len(self.reversed)
         return self.emit(code, value, here - if_true, here - if_false)
 
-    def then(self, label):
+    def then(self, label: int) -> None:
         """Make sure that what is emitted next falls through to ``label``."""
         if label != len(self.reversed):
             self.emit(_JUMP, len(self.reversed) - label)
 
 
-def _section(code, outcomes, default, wide, last, bit):
+def _section(
+    code: _Code, outcomes: dict[int, Outcome], default: int, wide: bool, last: int | None, bit: int
+) -> int:
     """The tree over all call numbers of one architecture; A holds the number. Returns its label."""
-    ranges = [(bit, default)]  # (first number, outcome)
+    ranges: list[tuple[int, Outcome]] = [(bit, default)]  # (first number, outcome)
     for number in sorted(outcomes):
         if ranges[-1][0] == number:
             ranges.pop()
         ranges += [(number, outcomes[number]), (number + 1, default)]
     if last is not None:
         ranges = [entry for entry in ranges if entry[0] <= last] + [(last + 1, _ENOSYS)]
-    merged = []
+    merged: list[tuple[int, Outcome]] = []
     for first, outcome in ranges:
         if not merged or merged[-1][1] != outcome:
             merged.append((first, outcome))
     return _tree(code, merged, default, wide)
 
 
-def _tree(code, ranges, default, wide):
+def _tree(code: _Code, ranges: list[tuple[int, Outcome]], default: int, wide: bool) -> int:
     if len(ranges) == 1:
         outcome = ranges[0][1]
         return (
@@ -350,7 +355,7 @@ def _tree(code, ranges, default, wide):
     return code.branch(_JGE, ranges[middle][0], above, below)
 
 
-def _conditions(code, rules, default, wide):
+def _conditions(code: _Code, rules: list[Conditional], default: int, wide: bool) -> int:
     """Rules with arguments, tried in order."""
     label = code.ret(default)
     for action, comparisons in reversed(rules):
@@ -360,7 +365,7 @@ def _conditions(code, rules, default, wide):
     return label
 
 
-def _compare(code, comparison, wide, passed, failed):
+def _compare(code: _Code, comparison: Comparison, wide: bool, passed: int, failed: int) -> int:
     """One comparison of an argument, in halves of 32 bits; with 32-bit registers of the lower half alone."""
     index, operator, value, value_two = comparison
     if operator in ("NE", "LT", "LE"):
@@ -381,7 +386,7 @@ def _compare(code, comparison, wide, passed, failed):
     return _load(code, offset + 4, mask >> 32, label)
 
 
-def _load(code, offset, mask, label):
+def _load(code: _Code, offset: int, mask: int, label: int) -> int:
     """Load half an argument, cut by a mask, and go on at ``label``."""
     code.then(label)
     if mask != 0xFFFFFFFF:
@@ -389,7 +394,7 @@ def _load(code, offset, mask, label):
     return code.emit(_LOAD, offset)
 
 
-def _dispatch(code, sections, default):
+def _dispatch(code: _Code, sections: dict[str, Section], default: int) -> None:
     """The program's head: which architecture's tree. A call of one that is not listed kills the process."""
     label = code.ret(KILL_PROCESS)
     for name, (tree, audit) in reversed(list(sections.items())):
@@ -401,9 +406,8 @@ def _dispatch(code, sections, default):
                 if "SCMP_ARCH_X32" in sections
                 else code.ret(KILL_PROCESS)
             )
-            above = code.branch(
-                _JEQ, 0xFFFFFFFF, code.ret(default), x32
-            )  # -1 is what a tracer sets to skip a call
+            # -1 is what a tracer sets to skip a call
+            above = code.branch(_JEQ, 0xFFFFFFFF, code.ret(default), x32)
             tree = code.branch(_JGE, X32_BIT, above, tree)
         other = label
         code.then(tree)

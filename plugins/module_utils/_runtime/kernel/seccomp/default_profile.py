@@ -17,6 +17,11 @@ from __future__ import annotations
 from ...errors import InvalidInput
 from ..calls import constants as c
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from typing import Any
+
 _NATIVE = {"x86_64": ("SCMP_ARCH_X86_64", "amd64"), "aarch64": ("SCMP_ARCH_AARCH64", "arm64")}
 _ARCHITECTURES = {
     "x86_64": ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"],
@@ -141,7 +146,12 @@ _FAMILIES = (
 )
 
 
-def default_profile(capabilities, kernel_version, arch=c.MACHINE, image=""):
+def default_profile(
+    capabilities: Collection[str],
+    kernel_version: tuple[int, int],
+    arch: str = c.MACHINE,
+    image: str = "",
+) -> dict[str, Any]:
     """Docker's default as an OCI ``linux.seccomp`` dict.
 
     :param capabilities: full names of those in the container's bounding set. :param kernel_version: ``(major, minor)``.
@@ -156,7 +166,7 @@ def default_profile(capabilities, kernel_version, arch=c.MACHINE, image=""):
         names += _OF_CAPABILITY.get(capability, "").split()
     if image == "386":
         names.append("socketcall")
-    rules = [{"names": sorted(set(names)), "action": "SCMP_ACT_ALLOW"}]
+    rules: list[dict[str, Any]] = [{"names": sorted(set(names)), "action": "SCMP_ACT_ALLOW"}]
     if image != "386" and "SCMP_ARCH_X86" in _ARCHITECTURES[arch]:
         rules.append({"names": ["socketcall"], "action": "SCMP_ACT_ERRNO", "errnoRet": 38})
     rules += [_allow("personality", 0, "SCMP_CMP_EQ", value) for value in _PERSONALITIES]
@@ -173,12 +183,17 @@ def default_profile(capabilities, kernel_version, arch=c.MACHINE, image=""):
     }
 
 
-def _allow(name, index, operator, value, value_two=0):
+def _allow(name: str, index: int, operator: str, value: int, value_two: int = 0) -> dict[str, Any]:
     argument = {"index": index, "value": value, "valueTwo": value_two, "op": operator}
     return {"names": [name], "action": "SCMP_ACT_ALLOW", "args": [argument]}
 
 
-def from_docker(document, capabilities, kernel_version, arch=c.MACHINE):
+def from_docker(
+    document: Any,
+    capabilities: Collection[str],
+    kernel_version: tuple[int, int],
+    arch: str = c.MACHINE,
+) -> dict[str, Any]:
     """A profile in Docker's form, or already in OCI's, as an OCI ``linux.seccomp`` dict for one container on this host.
 
     :raises InvalidInput: it is neither.
@@ -217,7 +232,13 @@ def from_docker(document, capabilities, kernel_version, arch=c.MACHINE):
     return profile
 
 
-def _applies(includes, excludes, capabilities, kernel_version, arch):
+def _applies(
+    includes: dict[str, Any],
+    excludes: dict[str, Any],
+    capabilities: set[str],
+    kernel_version: tuple[int, int],
+    arch: str,
+) -> bool:
     """Whether an entry holds: everything of ``includes`` must be so, nothing of ``excludes`` may be."""
     if includes.get("arches") and arch not in includes["arches"]:
         return False
@@ -232,7 +253,7 @@ def _applies(includes, excludes, capabilities, kernel_version, arch):
     return not (excludes.get("minKernel") and kernel_version >= _version(excludes["minKernel"]))
 
 
-def _version(text):
+def _version(text: Any) -> tuple[int, int]:
     parts = str(text).split(".")
     if len(parts) != 2 or not all(part.isdigit() for part in parts):
         raise InvalidInput("seccomp minKernel", text, "major.minor")

@@ -1,3 +1,3 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""systemd over D-Bus."""
+"""systemd's units, over D-Bus. It uses ``calls`` and ``processes``."""

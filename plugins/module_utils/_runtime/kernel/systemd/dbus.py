@@ -12,6 +12,11 @@ import struct
 
 from ...errors import HostError, NotFound, Unsupported
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
 FIXED = {
     "y": "<B",
     "b": "<I",
@@ -46,7 +51,7 @@ PATH, INTERFACE, MEMBER, ERROR_NAME, REPLY_SERIAL, DESTINATION, SIGNATURE = 1, 2
 PATIENCE = 30.0  # seconds that an answer may take
 
 
-def split(signature):
+def split(signature: str) -> list[str]:
     """A signature's complete types: "sa(ss)u" -> ["s", "a(ss)", "u"]."""
     parts, start, depth = [], 0, 0
     for at, char in enumerate(signature):
@@ -57,11 +62,11 @@ def split(signature):
     return parts
 
 
-def pad(data, to):
+def pad(data: bytearray, to: int) -> None:
     data.extend(bytes(-len(data) % to))
 
 
-def write(data, kind, value):
+def write(data: bytearray, kind: str, value: Any) -> None:
     """Append ``value`` of the one complete type ``kind`` to ``data`` (bytearray)."""
     pad(data, ALIGN[kind[0]])
     if kind[0] in FIXED:
@@ -90,22 +95,22 @@ def write(data, kind, value):
 class Reader:
     """Values out of a message, one after another."""
 
-    def __init__(self, data, order):
+    def __init__(self, data: bytes, order: str) -> None:
         self.data, self.order, self.at = data, order, 0
 
-    def fixed(self, code):
+    def fixed(self, code: str) -> Any:
         size = struct.calcsize(code[1:])
         self.at += -self.at % size
         value = struct.unpack_from(self.order + code[1:], self.data, self.at)[0]
         self.at += size
         return value
 
-    def text(self, length):
+    def text(self, length: int) -> str:
         value = self.data[self.at : self.at + length].decode("utf-8", "replace")
         self.at += length + 1
         return value
 
-    def read(self, kind):
+    def read(self, kind: str) -> Any:
         self.at += -self.at % ALIGN[kind[0]]
         if kind == "b":
             return bool(self.fixed("<I"))
@@ -134,7 +139,7 @@ class Connection:
     :raises Unsupported: nobody listens there, or this user isn't let in.
     """
 
-    def __init__(self, address, destination, bus, user):
+    def __init__(self, address: str, destination: str, bus: bool, user: int) -> None:
         import _socket  # here: only runtimes that are told to use systemd come by
 
         self.destination, self.serial, self.buffer = destination, 0, b""
@@ -165,10 +170,18 @@ class Connection:
             self.close()
             raise
 
-    def close(self):
+    def close(self) -> None:
         self.socket.close()
 
-    def call(self, path, interface, member, signature="", arguments=(), destination=None):
+    def call(
+        self,
+        path: str,
+        interface: str,
+        member: str,
+        signature: str = "",
+        arguments: Iterable[Any] = (),
+        destination: str | None = None,
+    ) -> list[Any]:
         """Call a method; returns the list of what it answers.
 
         :raises NotFound: no such object or unit. :raises HostError: another error, or no answer within 30 s.
@@ -195,7 +208,7 @@ class Connection:
             wrong = NotFound if name.endswith((".NoSuchUnit", ".UnknownObject")) else HostError
             raise wrong(f"systemd: {member} failed: {said} ({name.rpartition('.')[2]})")
 
-    def receive(self):
+    def receive(self) -> tuple[int, dict[int, Any], list[Any]]:
         """The next message: ``(type, fields, values)``."""
         head = self.take(16)
         order = "<" if head[:1] == b"l" else ">"
@@ -210,7 +223,7 @@ class Connection:
         body = Reader(rest[fields_length + -fields_length % 8 :], order)
         return head[1], fields, [body.read(kind) for kind in split(fields.get(SIGNATURE, ""))]
 
-    def line(self):
+    def line(self) -> bytes:
         """The next line, b"" where none comes. What comes with it, as a service's first signal may, is the first message."""
         while b"\n" not in self.buffer and len(self.buffer) < 4096:
             more = self.socket.recv(4096)
@@ -220,7 +233,7 @@ class Connection:
         line, _end, self.buffer = self.buffer.partition(b"\n")
         return line
 
-    def take(self, count):
+    def take(self, count: int) -> bytes:
         while len(self.buffer) < count:
             try:
                 more = self.socket.recv(65536)
@@ -233,7 +246,15 @@ class Connection:
         return data
 
 
-def message(serial, path, interface, member, signature, arguments, destination):
+def message(
+    serial: int,
+    path: str,
+    interface: str,
+    member: str,
+    signature: str,
+    arguments: Iterable[Any],
+    destination: str,
+) -> bytes:
     """A method call as bytes, little-endian."""
     body = bytearray()
     for kind, value in zip(split(signature), arguments):

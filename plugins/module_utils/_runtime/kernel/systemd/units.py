@@ -14,6 +14,11 @@ from ...errors import HostError, NotFound, Unsupported
 from ..processes import procfs
 from . import dbus
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
 SERVICE, ROOT, MANAGER = (
     "org.freedesktop.systemd1",
     "/org/freedesktop/systemd1",
@@ -23,15 +28,15 @@ PRIVATE = "/run/systemd/private"
 PATIENCE = 30.0  # seconds that a job of systemd's may take
 
 
-def booted():
+def booted() -> bool:
     """sd_booted(3): whether systemd is process 1."""
     return os.path.isdir("/run/systemd/system")
 
 
-def user():
-    """Whose manager this process's units are: a user by the number that it has for him, 0 for the system's.
+def user() -> int:
+    """The user whose manager has this process's units, as that manager numbers it; 0 for the system's.
 
-    The root of a user namespace is a user outside, unless systemd is in there with him, as in a system container.
+    The root of a user namespace is a user outside, unless systemd is inside as well, as in a system container.
     """
     ident = os.geteuid()
     if ident or not procfs.in_user_namespace():
@@ -44,7 +49,7 @@ def user():
     return procfs.user_outside()
 
 
-def connect():
+def connect() -> dbus.Connection:
     """A connection to the manager of this user's units: the system's for root.
 
     :raises Unsupported: no systemd here.
@@ -56,16 +61,16 @@ def connect():
         places = [(own + "/systemd/private", False), (own + "/bus", True)]
     elif not booted():
         raise Unsupported("--systemd-cgroup: this host wasn't booted with systemd")
-    problem = None
+    problems = []
     for address, bus in places:
         try:
             return dbus.Connection(address, SERVICE, bus, ident)
         except Unsupported as error:
-            problem = problem or error
-    raise problem
+            problems.append(error)
+    raise problems[0]
 
 
-def unit_path(unit):
+def unit_path(unit: str) -> str:
     """The object of a unit: bytes other than letters and digits are written as _xx."""
     escaped = "".join(
         chr(byte)
@@ -76,35 +81,38 @@ def unit_path(unit):
     return f"{ROOT}/unit/{escaped}"
 
 
-def get(connection, path, interface, name):
+def get(connection: dbus.Connection, path: str, interface: str, name: str) -> Any:
     """A property's value. :raises NotFound: no such unit."""
     return connection.call(
         path, "org.freedesktop.DBus.Properties", "Get", "ss", (SERVICE + "." + interface, name)
     )[0]
 
 
-def version(connection):
+def version(connection: dbus.Connection) -> int:
     """systemd's version, a number; 0 where it can't be told."""
-    text = get(connection, ROOT, "Manager", "Version").lstrip("v")
+    text: str = get(connection, ROOT, "Manager", "Version").lstrip("v")
     digits = text[: next((at for at, char in enumerate(text) if not char.isdigit()), len(text))]
     return int(digits or 0)
 
 
-def state(connection, unit):
+def state(connection: dbus.Connection, unit: str) -> str:
     """A unit's ActiveState; "inactive" where there is none of this name."""
     try:
-        return get(connection, unit_path(unit), "Unit", "ActiveState")
+        found: str = get(connection, unit_path(unit), "Unit", "ActiveState")
+        return found
     except NotFound:
         return "inactive"
 
 
-def start_scope(connection, unit, properties):
+def start_scope(
+    connection: dbus.Connection, unit: str, properties: Sequence[tuple[str, str, Any]]
+) -> None:
     """Start a transient scope; returns when it has taken in its processes.
 
     :param properties: ``[(name, signature, value)]``, among them PIDs.
     :raises HostError: systemd refuses, or has a unit of this name.
     """
-    arguments = (
+    arguments: tuple[Any, ...] = (
         unit,
         "replace",
         [(name, (signature, value)) for name, signature, value in properties],
@@ -123,7 +131,7 @@ def start_scope(connection, unit, properties):
         raise HostError(f"systemd: the unit {unit} was not started: it is {found}")
 
 
-def wait(connection, unit, states):
+def wait(connection: dbus.Connection, unit: str, states: tuple[str, ...]) -> str:
     """Ask until the unit is in one of ``states`` and no job for it is under way; returns its state."""
     end, pause = time.monotonic() + PATIENCE, 0.0005
     while True:
@@ -140,7 +148,7 @@ def wait(connection, unit, states):
         pause = min(pause * 1.5, 0.05)
 
 
-def stop(connection, unit):
+def stop(connection: dbus.Connection, unit: str) -> None:
     """Stop a unit and wait for it, and let systemd forget it; one that isn't there is no error."""
     try:
         connection.call(ROOT, MANAGER, "StopUnit", "ss", (unit, "replace"))
@@ -150,24 +158,26 @@ def stop(connection, unit):
     reset(connection, unit)
 
 
-def reset(connection, unit):
+def reset(connection: dbus.Connection, unit: str) -> None:
     try:
         connection.call(ROOT, MANAGER, "ResetFailedUnit", "s", (unit,))
     except NotFound:
         pass
 
 
-def attach(connection, unit, below, pid):
-    """Have a process moved into a unit's cgroup, or into the group ``below`` it ("" or a path that begins with a slash). systemd 238.
+def attach(connection: dbus.Connection, unit: str, below: str, pid: int) -> None:
+    """Ask for a process to be moved into a unit's cgroup, or into the group ``below`` it. systemd 238.
 
-    For who may not move it: a user's manager asks the system's where the kernel has to be asked by root (systemd's src/core/cgroup.c).
+    It serves a process that may not move it: a user's manager asks the system's (systemd's src/core/cgroup.c).
 
-    :raises HostError: it is refused.
+    :param below: "", or a path that begins with a slash. :raises HostError: it is refused.
     """
     connection.call(ROOT, MANAGER, "AttachProcessesToUnit", "ssau", (unit, below, [pid]))
 
 
-def set_properties(connection, unit, properties):
+def set_properties(
+    connection: dbus.Connection, unit: str, properties: Sequence[tuple[str, str, Any]]
+) -> None:
     """Change a unit's properties until the next boot. :raises HostError: systemd refuses one."""
     if properties:
         connection.call(

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Every error that a user can be shown: a small tree, one plain sentence in each.
 
-Only ``frontend.py`` and ``cli`` turn these into output. A message names the option or object, the value and what
+Only ``_frontend.py`` and ``cli`` turn these into output. A message names the option or object, the value and what
 would be accepted, and is complete on its own: it is often all that the user reads.
 """
 
@@ -10,20 +10,24 @@ from __future__ import annotations
 
 from .untrusted.text import printable, without_userinfo
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 LONGEST = 4000  # characters of a sentence, with the last lines of a program in it
 
 
 class EngineError(Exception):
     """Base of all errors with a sentence for the user in them (``str(error)``).
 
-    Whatever is in the sentence, it can be shown: control characters, line feeds and direction marks in it are escaped, and addresses
-    name no user and no password. ``lines``: a class whose sentences go on in further lines, such as a program's last ones, leaves line feeds.
+    The sentence can be shown whatever is in it: control characters, line feeds and direction marks are escaped, and addresses
+    name no user and no password. A class with ``lines`` keeps line feeds: its sentences go on with a program's last lines.
     """
 
     lines = False
 
-    def __init__(self, message=""):
-        super().__init__(printable(without_userinfo(message), LONGEST, lines=self.lines))
+    def __init__(self, message: object = "") -> None:
+        super().__init__(printable(without_userinfo(str(message)), LONGEST, lines=self.lines))
 
 
 class InvalidInput(EngineError):
@@ -32,7 +36,7 @@ class InvalidInput(EngineError):
     ``option`` is the option's name as the user wrote it, ``value`` what was given, ``accepted`` what would do.
     """
 
-    def __init__(self, option, value, accepted):
+    def __init__(self, option: str, value: Any, accepted: str) -> None:
         said = (
             "%.1000r is not valid; accepted: " % (value,)
             if value is not None
@@ -65,7 +69,7 @@ class NoSpace(HostError):
 class StoreDamaged(HostError):
     """The store's database is lost, broken, or not this engine's."""
 
-    def __init__(self, message):
+    def __init__(self, message: str) -> None:
         super().__init__(
             message
             + (
@@ -80,7 +84,7 @@ class RegistryError(EngineError):
 
 
 class Interrupted(RegistryError):
-    """A transfer that broke off for good; what has come may be kept, and gone on from another time."""
+    """A transfer that broke off for good; what has come may be kept and continued another time."""
 
 
 class Untrusted(EngineError):
@@ -90,7 +94,7 @@ class Untrusted(EngineError):
 class ContainerFailed(EngineError):
     """A container did not start, or ended at once. ``logs`` has its last lines, ``exit_code`` what it ended with."""
 
-    def __init__(self, message, exit_code=None, logs=""):
+    def __init__(self, message: str, exit_code: int | None = None, logs: str = "") -> None:
         super().__init__(message)
         self.exit_code, self.logs = exit_code, logs
 
@@ -124,7 +128,7 @@ def reason(error: BaseException) -> str:
     return os.strerror(number).lower() + (": " + " and ".join(names) if names else "")
 
 
-def unexpected(error, where):
+def unexpected(error: BaseException, where: str) -> str:
     """One sentence for an exception that is not an :class:`EngineError`, at the end of a front end.
 
     :param where: how to see the traceback: "-vvv shows the traceback".

@@ -1,15 +1,24 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""JSON by the C functions that the standard library's ``json`` stands on: importing that costs 3 ms, for ``re`` above all.
+"""JSON by the C functions below the standard library's ``json``, whose import costs 3 ms, most of it for ``re``.
 
-``load`` and ``dump`` do what json.loads and json.dumps do (in one line: without spaces); where an interpreter lacks those functions, they are these.
-``read`` is for documents of others.
+``load`` and ``dump`` do what json.loads and json.dumps do (in one line: without spaces); where an interpreter lacks those
+functions, the standard library does it. ``read`` is for documents of others.
 """
 
 from __future__ import annotations
 
 import os
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import types
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+encode_basestring_ascii: Any
+make_encoder: Any
+make_scanner: Any
 try:
     from _json import encode_basestring_ascii, make_encoder, make_scanner
 except ImportError:
@@ -23,6 +32,7 @@ class _Context:
     """The options of a scanner, as json.JSONDecoder has them."""
 
     strict, object_hook, object_pairs_hook, parse_float, parse_int = True, None, None, float, int
+    memo: dict[str, str]
     parse_constant = {
         "NaN": float("nan"),
         "Infinity": float("inf"),
@@ -30,7 +40,7 @@ class _Context:
     }.__getitem__
 
 
-def load(text):
+def load(text: str) -> Any:
     """The value of a JSON text. :raises ValueError: saying what is wrong where."""
     if make_scanner is None:
         return _json().loads(text)
@@ -50,18 +60,21 @@ def load(text):
     return value
 
 
-def read(path, error, limit=LARGEST):
-    """``(text, value)`` of somebody's document: of a regular file, bounded in size, depth and values. A link to one is followed.
+def read(
+    path: str | bytes, error: Callable[[str], Exception], limit: int = LARGEST
+) -> tuple[str, Any]:
+    """``(text, value)`` of a document of others: a regular file, bounded in size, depth and values. A link to one is followed.
 
-    :param error: called with a sentence for what is raised. :raises EngineError: as ``error`` makes it; files.Unacceptable: it can't be opened.
+    :param error: called with a sentence, makes what is raised. :raises EngineError: as ``error`` makes it, or files.Unacceptable:
+        it can't be opened.
     """
     from .untrusted import files  # here, as below: this file serves without its package too
 
     return parse(files.read(path, limit, links=True), os.fsdecode(path), error)
 
 
-def parse(data, what, error):
-    """The same for bytes; ``what`` they are begins the sentence. Bytes that are not UTF-8 are kept as surrogates, as in names of files."""
+def parse(data: bytes, what: str, error: Callable[[str], Exception]) -> tuple[str, Any]:
+    """As :func:`read`, for bytes; ``what`` begins the sentence. Bytes that are not UTF-8 are kept as surrogates, as in names of files."""
     from .untrusted.json_bounds import unfit
 
     text = os.fsdecode(data)
@@ -82,44 +95,36 @@ def parse(data, what, error):
     return text, value
 
 
-def _judged(data, what, error):
+def _judged(data: bytes, what: str, error: Callable[[str], Exception]) -> Any:
     """By the reader that has the words for what is wrong."""
     from .untrusted import json_reader
 
     return json_reader.load(data, what, None, error, LARGEST)
 
 
-def _with_nul(value, where):
+def _with_nul(value: Any, where: str) -> str | None:
     """The place of the first text with a NUL character, such as ``process.args[1]``."""
     if isinstance(value, str):
         return where if "\0" in value else None
-    entries = (
-        enumerate(value)
-        if isinstance(value, list)
-        else value.items()
-        if isinstance(value, dict)
-        else ()
-    )
-    for key, entry in entries:
-        if isinstance(key, str) and "\0" in key:
+    entries: list[tuple[str, Any]] = []
+    if isinstance(value, list):
+        entries = [(f"{where}[{number}]", entry) for number, entry in enumerate(value)]
+    elif isinstance(value, dict):
+        if any("\0" in key for key in value):
             return "a name in " + (where or "it")
-        found = _with_nul(
-            entry,
-            "%s[%d]" % (where, key)
-            if isinstance(value, list)
-            else f"{where}.{key}"
-            if where
-            else key,
-        )
+        entries = [(f"{where}.{key}" if where else key, entry) for key, entry in value.items()]
+    for place, entry in entries:
+        found = _with_nul(entry, place)
         if found:
             return found
     return None
 
 
-def dump(value, indent=None):
+def dump(value: Any, indent: int | None = None) -> str:
     """JSON of a value, in one line or with ``indent`` spaces for each level."""
     if make_scanner is None:
-        return _json().dumps(value, indent=indent, separators=(",", ": " if indent else ":"))
+        text: str = _json().dumps(value, indent=indent, separators=(",", ": " if indent else ":"))
+        return text
     if indent is not None:
         return "".join(_lines(value, " " * indent, "\n"))
     return "".join(_encoder()(value, 0))
@@ -148,7 +153,7 @@ def write_whole(path: str, data: bytes, mode: int, temporary: str | None = None)
         raise OSError(error.errno, os.strerror(error.errno or 0), path) from None
 
 
-def _lines(value, step, line):
+def _lines(value: Any, step: str, line: str) -> Iterator[str]:
     if isinstance(value, (dict, list)) and value:
         brackets, inner = "{}" if isinstance(value, dict) else "[]", line + step
         yield brackets[0]
@@ -163,15 +168,18 @@ def _lines(value, step, line):
         yield from _encoder()(value, 0)
 
 
-def _encoder():
-    return make_encoder(None, _refuse, encode_basestring_ascii, None, ":", ",", False, False, True)
+def _encoder() -> Callable[[Any, int], Iterator[str]]:
+    encoder: Callable[[Any, int], Iterator[str]] = make_encoder(
+        None, _refuse, encode_basestring_ascii, None, ":", ",", False, False, True
+    )
+    return encoder
 
 
-def _refuse(value):
+def _refuse(value: object) -> None:
     raise TypeError(f"{type(value).__name__} can't be written as JSON")
 
 
-def _json():
+def _json() -> types.ModuleType:
     import json
 
     return json

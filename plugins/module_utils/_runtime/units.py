@@ -12,6 +12,10 @@ import re
 from .errors import InvalidInput
 from .untrusted.text import printable
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 SIZES = {"b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40, "p": 1 << 50}
 TRUTH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 TIMES = {"us": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}
@@ -24,7 +28,7 @@ _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d:\d\d)(?:\.(\d+))?)?(Z|
 _TIME = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s|m|h)")
 
 
-def size(value, option):
+def size(value: Any, option: str) -> int:
     """Bytes of ``value``: a number of bytes, or a number with B, K, M, G, T or P (also KB, KiB ...; powers of 1024).
 
     :raises InvalidInput: naming ``option`` when it is neither, or negative.
@@ -46,7 +50,7 @@ def size(value, option):
     )
 
 
-def duration(value, option):
+def duration(value: Any, option: str) -> int | float:
     """Seconds of ``value``: a number of seconds, or numbers with us, ms, s, m or h, such as ``1m30s``.
 
     :returns: an int where it is whole, else a float. :raises InvalidInput: naming ``option``.
@@ -69,8 +73,8 @@ def duration(value, option):
     return int(seconds) if seconds == int(seconds) else seconds
 
 
-def show_size(count):
-    """``count`` bytes for people: the largest unit of 1024 that it fills, at most one decimal (``1.5GiB``)."""
+def show_size(count: int) -> str:
+    """``count`` bytes in the largest unit of 1024 that they fill, with one decimal at most (``1.5GiB``)."""
     for unit in ("TiB", "GiB", "MiB", "KiB"):
         factor = SIZES[unit[0].lower()]
         if count >= factor:
@@ -78,24 +82,30 @@ def show_size(count):
     return "%dB" % count
 
 
-def show_decimal(number, digits=4, units=("B", "kB", "MB", "GB", "TB", "PB"), base=1000.0):
+def show_decimal(
+    number: float,
+    digits: int = 4,
+    units: tuple[str, ...] = ("B", "kB", "MB", "GB", "TB", "PB"),
+    base: float = 1000.0,
+) -> str:
     """Bytes as Docker prints them: ``12.34MB``; in listings with three ``digits``."""
     number = float(number)
-    for unit in units:
-        if number < base or unit == units[-1]:
-            return "%.*g%s" % (digits, number, unit) if number < 999.5 else f"{number:.0f}{unit}"
+    left = list(units)
+    while number >= base and len(left) > 1:
         number /= base
+        left.pop(0)
+    return "%.*g%s" % (digits, number, left[0]) if number < 999.5 else f"{number:.0f}{left[0]}"
 
 
-def truth(value, option):
+def truth(value: object, option: str) -> bool:
     """Whether a filter's value, from YAML or a command line, means yes. :raises InvalidInput: naming ``option``."""
     if str(value).lower() not in TRUTH:
         raise InvalidInput(option, value, "true or false")
     return TRUTH[str(value).lower()]
 
 
-def pattern(value, option):
-    """A compiled regular expression that is searched for in names, as Docker's filters ``name`` have it. :raises InvalidInput: for none."""
+def pattern(value: object, option: str) -> re.Pattern[str]:
+    """A compiled regular expression that is searched for in names, as by Docker's filter ``name``. :raises InvalidInput: it is none."""
     try:
         return re.compile(str(value))
     except re.error as error:
@@ -104,12 +114,12 @@ def pattern(value, option):
         ) from None
 
 
-def moment(value, option, now=None):
+def moment(value: object, option: str, now: float | None = None) -> float:
     """Seconds since the epoch of a time: RFC 3339 (without a zone: the host's), seconds since the epoch, or how long ago (``24h``).
 
     :raises InvalidInput: naming ``option``.
     """
-    import datetime  # not everybody who reads a size needs them
+    import datetime  # here: few who read a size need them
     import time
 
     text = str(value).strip()

@@ -41,7 +41,15 @@ def trees():
 def test_sqlite_is_imported_by_the_database_alone():
     found = set()
     for path, tree in trees():
+        hints = {
+            id(inner)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+            for inner in ast.walk(node)
+        }
         for node in ast.walk(tree):
+            if id(node) in hints:  # never run
+                continue
             names = (
                 [name.name for name in node.names]
                 if isinstance(node, ast.Import)

@@ -57,7 +57,7 @@ def test_the_same_as_an_expression(kind):
         expected = same.fullmatch(text) is not None
         assert compiled.fits(text) == expected, (pattern, text)
         ways += bool(compiled._expression)
-        compiled._expression = False  # not by an expression
+        compiled._expression = None  # not by an expression
         assert compiled.fits(text) == expected, (pattern, text)
         hits += expected
         ends = [end for end in range(len(text) + 1) if same.fullmatch(text, 0, end)]
@@ -95,7 +95,7 @@ def test_the_same_as_an_expression(kind):
 def test_classes_and_escapes(pattern, text, hit):
     compiled = patterns.path(pattern)
     assert compiled.fits(text) is hit
-    compiled._expression = False
+    compiled._expression = None  # not by an expression
     assert compiled.fits(text) is hit
 
 

@@ -86,19 +86,21 @@ class _Out:
 class _Lines(_Out):
     """Writes a line for each thing that begins or ends."""
 
-    phases: list[int]
+    phases: list[str]
 
     def __init__(self, out: int) -> None:
         super().__init__(out)
-        self.subjects, self.phases = 0, []
+        self.subjects = 0
+        self.phases = []
 
     def show(self, look: board.Look, last: bool = False) -> None:
         """Show what is new. :param last: nothing comes after it."""
-        lines, subjects = [], 0
+        lines: list[str] = []
+        subjects = 0
         for number, item in bars.in_order(look):
-            if number is None:
+            if isinstance(item, str) or number is None:
                 subjects += 1
-                lines += [item][: subjects > self.subjects]
+                lines += [str(item)][: subjects > self.subjects]
                 continue
             phase, _done, _total, name = item
             known = self.phases[number] if number < len(self.phases) else board.WAITING

@@ -1,11 +1,11 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Starting a process that outlives the task, its SSH session and its control group.
+"""Start a process that outlives the task, its SSH session and its control group.
 
-Where systemd is process 1 it starts the process as a transient service (systemd-run(1)), so that nothing of the session clings to
-it: limits, keyring, audit and security context, environment. Elsewhere it is forked twice, in a session of its own (daemon(7)).
-Either way it then moves to the cgroup ``pycontainer/engine`` in every hierarchy. Left in the unit's own, its children would keep
-a dead unit loaded, and systemd would refuse to start another by its name; and a session's would be killed with the session.
+Where systemd is process 1 it starts the process as a transient service (systemd-run(1)), so that it has nothing of the session:
+limits, keyring, audit and security context, environment. Elsewhere it is forked twice, in a session of its own (daemon(7)).
+Either way it then moves to the cgroup ``pycontainer/engine`` in every hierarchy. In the unit's own, its children would keep
+a dead unit loaded, and systemd would refuse to start another by its name; in a session's they would be killed with the session.
 """
 
 from __future__ import annotations
@@ -17,6 +17,10 @@ from ..errors import HostError, reason
 from ..kernel import cgroups
 from ..kernel.calls import fds, fork
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 SIGNALS_IGNORED_BY_PYTHON = (13, 25)  # SIGPIPE, SIGXFSZ: execve(2) keeps "ignored"
 SIGHUP = 1
@@ -24,7 +28,13 @@ SIGHUP = 1
 MOVE = 'count=$1; shift; while [ $count -gt 0 ]; do echo $$ >"$1/cgroup.procs" || exit 125; shift; count=$((count - 1)); done; exec "$@"'
 
 
-def start(name, argv, *, env=None, stdout_path=None):
+def start(
+    name: str,
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str] | None = None,
+    stdout_path: str | None = None,
+) -> int:
     """Start ``argv`` as the host process ``name``; returns its process id once the program has been executed.
 
     :param argv: program with an absolute path, and arguments.
@@ -42,7 +52,7 @@ def start(name, argv, *, env=None, stdout_path=None):
     return start_forked(argv, environment, stdout_path)
 
 
-def settle(pid=0):
+def settle(pid: int = 0) -> None:
     """Move a process of the engine (0: this one) out of its session's or unit's cgroup into the engine's own."""
     cgroups.engine().attach(pid)
 
@@ -50,14 +60,14 @@ def settle(pid=0):
 # ---------------------------------------------------------------------------------------------------------- with systemd
 
 
-def booted_by_systemd():
+def booted_by_systemd() -> bool:
     """sd_booted(3), and its client is here."""
     return os.path.isdir("/run/systemd/system") and any(
         os.path.exists(directory + "/systemd-run") for directory in PATH.split(":")
     )
 
 
-def run(*command):
+def run(*command: str) -> str:
     """Run a command of systemd's; returns what it printed.
 
     :raises HostError: with what it said.
@@ -83,12 +93,14 @@ def run(*command):
     return done.stdout.decode("utf-8", "replace").strip()
 
 
-def main_pid(unit):
+def main_pid(unit: str) -> int:
     """The unit's main process, 0 for none."""
     return int(run("systemctl", "show", "--property=MainPID", "--value", unit) or 0)
 
 
-def service_command(unit, argv, env, stdout_path):
+def service_command(
+    unit: str, argv: Sequence[str], env: Mapping[str, str], stdout_path: str | None
+) -> list[str]:
     """The systemd-run call. ``$`` is doubled, since systemd expands variables in a service's arguments."""
     output = f"append:{stdout_path}" if stdout_path else "null"
     properties = {
@@ -110,8 +122,10 @@ def service_command(unit, argv, env, stdout_path):
     return command + ["--"] + [argument.replace("$", "$$") for argument in arguments]
 
 
-def start_service(unit, argv, env, stdout_path):
-    """Start a transient service. Its name is its own: a task that was killed may have started one for the same purpose a moment ago."""
+def start_service(
+    unit: str, argv: Sequence[str], env: Mapping[str, str], stdout_path: str | None
+) -> int:
+    """Start a transient service; return its main process's id."""
     run(*service_command(unit, argv, env, stdout_path))
     pid = main_pid(unit)
     if not pid:
@@ -124,11 +138,11 @@ def start_service(unit, argv, env, stdout_path):
 # ------------------------------------------------------------------------------------------------------- without systemd
 
 
-def start_forked(argv, env, stdout_path):
+def start_forked(argv: Sequence[str], env: Mapping[str, str], stdout_path: str | None) -> int:
     """Fork twice, so that process 1 (or the next subreaper) gets the new process and the caller's session can't reach it."""
     reader, writer = os.pipe()
 
-    def lead():
+    def lead() -> None:  # process 1, or the next subreaper, gets the child of this one
         os.setsid()
         fork.child(lambda: become(argv, env, stdout_path, reader, writer))
 
@@ -145,7 +159,9 @@ def start_forked(argv, env, stdout_path):
     return int(pid)
 
 
-def become(argv, env, stdout_path, other, report):
+def become(
+    argv: Sequence[str], env: Mapping[str, str], stdout_path: str | None, other: int, report: int
+) -> None:
     """The new process: cut off from all of the caller's, then the program.
 
     ``report`` gets its process id in a line, and a second line if anything fails; it is closed by execve(2). ``other``
@@ -156,13 +172,13 @@ def become(argv, env, stdout_path, other, report):
         os.write(report, b"%d\n" % os.getpid())
         detach(stdout_path, report)
         settle()
-        os.execve(argv[0], argv, env)
+        os.execve(argv[0], list(argv), env)
     except BaseException as error:  # pylint: disable=broad-except
         text = reason(error) or type(error).__name__
         os.write(report, text.encode("utf-8", "replace"))
 
 
-def detach(stdout_path, keep):
+def detach(stdout_path: str | None, keep: int) -> None:
     """Standard descriptors, working directory, umask, signals and OOM score as a service has them; of the rest only ``keep`` stays open."""
     null = os.open("/dev/null", os.O_RDWR)
     output = (
@@ -185,7 +201,7 @@ def detach(stdout_path, keep):
             raise
 
 
-def reset_signals():
+def reset_signals() -> None:
     """Default actions and an empty mask, whatever nohup or the interpreter set."""
     import signal  # here: not needed where systemd starts the process
 

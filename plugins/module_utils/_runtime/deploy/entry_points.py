@@ -9,10 +9,13 @@ functions too). tests/unit/test_arrows.py says which file is missing.
 from __future__ import annotations
 
 
-def everything():
+def builds() -> None:
     from ..builds import recovery, task  # noqa: F401
-    from ..cli import tables, task  # noqa: F401,F811
-    from ..cli.commands.containers import (  # noqa: F401,F811
+
+
+def cli() -> None:
+    from ..cli import tables, task  # noqa: F401
+    from ..cli.commands.containers import (  # noqa: F401
         container_checkpoint,
         cp,
         diff_commit_export,
@@ -24,7 +27,7 @@ def everything():
         start_stop_kill,
         stats_top,
     )
-    from ..cli.commands.images import (  # noqa: F401,F811
+    from ..cli.commands.images import (  # noqa: F401
         build,
         history_waste_squash,
         image_ls_tag_rm,
@@ -32,7 +35,7 @@ def everything():
         pull_push,
         save_load_import,
     )
-    from ..cli.commands.system import (  # noqa: F401,F811
+    from ..cli.commands.system import (  # noqa: F401
         boot_shutdown,
         info_df_version,
         inspect_objects,
@@ -42,18 +45,36 @@ def everything():
         system_check,
         volumes,
     )
-    from ..containers import task  # noqa: F401,F811
-    from ..containers.access import commit, copy  # noqa: F401,F811
-    from ..containers.lifecycle import recovery  # noqa: F401,F811
-    from ..containers.monitor import zygote, zygote_main  # noqa: F401,F811
-    from ..delivery import host  # noqa: F401,F811
-    from ..host import info, prune, task  # noqa: F401,F811
-    from ..images import task  # noqa: F401,F811
-    from ..images.archives import archive_writer  # noqa: F401,F811
-    from ..images.configuration import login  # noqa: F401,F811
-    from ..images.library import compare, recovery  # noqa: F401,F811
-    from ..images.plans import squash  # noqa: F401,F811
-    from ..networks import ports, recovery, resolv, task  # noqa: F401,F811
+
+
+def containers() -> None:
+    from ..containers import task  # noqa: F401
+    from ..containers.access import commit, copy  # noqa: F401
+    from ..containers.lifecycle import recovery  # noqa: F401
+    from ..containers.monitor import zygote, zygote_main  # noqa: F401
+
+
+def delivery() -> None:
+    from ..delivery import host  # noqa: F401
+
+
+def host() -> None:
+    from ..host import info, prune, task  # noqa: F401
+
+
+def images() -> None:
+    from ..images import task  # noqa: F401
+    from ..images.archives import archive_writer  # noqa: F401
+    from ..images.configuration import login  # noqa: F401
+    from ..images.library import compare, recovery  # noqa: F401
+    from ..images.plans import squash  # noqa: F401
+
+
+def networks() -> None:
+    from ..networks import ports, recovery, resolv, task  # noqa: F401
+
+
+def oci() -> None:
     from ..oci.command import loader, main, module_archive  # noqa: F401
     from ..oci.command.commands import (  # noqa: F401
         checkpoint,
@@ -70,8 +91,17 @@ def everything():
     )
     from ..oci.command.queries import events, features, list, ps, spec, state  # noqa: F401
     from ..oci.launch import sealed_interpreter  # noqa: F401
-    from ..registry import task  # noqa: F401,F811
-    from ..registry.http import server  # noqa: F401,F811
-    from ..registry.service import recovery, supervisor  # noqa: F401,F811
+
+
+def registry() -> None:
+    from ..registry import task  # noqa: F401
+    from ..registry.http import server  # noqa: F401
+    from ..registry.service import recovery, supervisor  # noqa: F401
+
+
+def untrusted() -> None:
     from ..untrusted import files, json_reader, owners, patterns, text, trees  # noqa: F401
-    from ..volumes import recovery, task  # noqa: F401,F811
+
+
+def volumes() -> None:
+    from ..volumes import recovery, task  # noqa: F401

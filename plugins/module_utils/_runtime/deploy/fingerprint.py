@@ -13,40 +13,47 @@ import hashlib
 import os
 import zlib
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 VERSION = "0.1.0"  # galaxy.yml has the same
 
 PACKAGE = "pycontainer"  # the name of the package in a laid-down copy
-_name = []  # what name() found: a process has one engine
+_name: list[str] = []  # what name() found: a process has one engine
+_spec: Any = __spec__
 
 
-def directory():
+def directory() -> str:
     """Where the runtime's files are: a path, which may lead into a zip archive."""
-    return os.path.dirname(os.path.dirname(__spec__.origin))
+    origin: str = _spec.origin
+    return os.path.dirname(os.path.dirname(origin))
 
 
-def archive():
+def archive() -> str | None:
     """The zip archive that the runtime is in, or None when it lies in a directory."""
-    return getattr(__spec__.loader, "archive", None)
+    return getattr(_spec.loader, "archive", None)
 
 
-def sources():
+def sources() -> dict[str, tuple[int, int]]:
     """``{path relative to the runtime, with slashes: (size in bytes, CRC-32)}`` of every file of the runtime."""
-    return _sources_of_archive() if archive() else _sources_of_directory(directory())
+    place = archive()
+    return _sources_of_directory(directory()) if place is None else _sources_of_archive(place)
 
 
-def _sources_of_archive():
-    prefix = os.path.relpath(directory(), archive()).replace(os.sep, "/") + "/"
-    listing = _table(__spec__.loader)
+def _sources_of_archive(place: str) -> dict[str, tuple[int, int]]:
+    prefix = os.path.relpath(directory(), place).replace(os.sep, "/") + "/"
+    listing = _table(_spec.loader)
     if listing:
-        entries = (
+        entries = [
             (path.replace(os.sep, "/"), entry[3], entry[7])
             for path, entry in listing.items()
             if entry
-        )
+        ]
     else:
-        import zipfile
+        import zipfile  # here: zipimport has the table, as a rule
 
-        with zipfile.ZipFile(archive()) as file:
+        with zipfile.ZipFile(place) as file:
             entries = [(info.filename, info.file_size, info.CRC) for info in file.infolist()]
     return {
         path[len(prefix) :]: (size, crc)
@@ -55,15 +62,16 @@ def _sources_of_archive():
     }
 
 
-def _table(loader):
+def _table(loader: Any) -> dict[str, Any] | None:
     """zipimport's own table: path -> (..., size at 3, ..., CRC at 7), None for a directory that the archive does not name; or None."""
     if hasattr(loader, "_get_files"):  # Python 3.13
-        return loader._get_files()  # pylint: disable=protected-access
+        found: dict[str, Any] = loader._get_files()  # pylint: disable=protected-access
+        return found
     return getattr(loader, "_files", None)
 
 
-def _sources_of_directory(top, inner=""):
-    found = {}
+def _sources_of_directory(top: str, inner: str = "") -> dict[str, tuple[int, int]]:
+    found: dict[str, tuple[int, int]] = {}
     for entry in os.scandir(os.path.join(top, inner)):
         path = inner + entry.name
         if entry.is_dir() and entry.name != "__pycache__":
@@ -75,12 +83,13 @@ def _sources_of_directory(top, inner=""):
     return found
 
 
-def read(path):
+def read(path: str) -> bytes:
     """One of the runtime's files, named as in :func:`sources`, as bytes."""
-    return __spec__.loader.get_data(os.path.join(directory(), *path.split("/")))
+    data: bytes = _spec.loader.get_data(os.path.join(directory(), *path.split("/")))
+    return data
 
 
-def name():
+def name() -> str:
     """The name of this engine: its version and a fingerprint of its files, ``0.1.0-1f2e3d4c5b6a``."""
     if _name:
         return _name[0]
@@ -96,7 +105,7 @@ def name():
     return _name[0]
 
 
-def laid_down(runtime, copy=None):
+def laid_down(runtime: str, copy: str | None = None) -> str | None:
     """The directory with a whole copy of an engine, or None.
 
     :param runtime: where the copies are (``paths.Paths.runtime``). :param copy: a name as of :func:`name`, or an absolute path;

@@ -27,6 +27,22 @@ from ..store.paths import DATA, PASSABLE, RUN
 from ..untrusted import owners
 from . import fingerprint
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypedDict, Union
+
+    class Python(TypedDict):
+        """What a Python of this host has."""
+
+        interpreter: str
+        version: list[int]  # [3, 11]
+        tag: str  # sys.implementation.cache_tag
+        home: str  # the directory of its standard library
+        libraries: dict[str, Union[str, None]]  # LIBRARIES: where they are
+
+    from ..engine import Engine
+    from ..store.paths import Paths
+
 SYSTEM_PYTHON = "/usr/bin/python3"
 
 # What a Python on the host must be able to import: the library and what is lost without it.
@@ -76,11 +92,8 @@ WRITABLE = (
 )
 
 
-def probe(interpreter):
-    """What a Python of this host has: ``{"interpreter", "version": [3, 11], "tag", "home", "libraries": {name: directory or None}}``.
-
-    ``home``: the directory of its standard library. None when it does not run. Neither the environment nor a user's own libraries count.
-    """
+def probe(interpreter: str) -> Python | None:
+    """What a Python of this host has; None when it does not run. Neither the environment nor a user's own libraries count."""
     done = (
         subprocess.run(
             [interpreter, "-I", "-c", PROBE, *LIBRARIES],
@@ -95,11 +108,13 @@ def probe(interpreter):
     )
     if done is None or done.returncode:
         return None
-    return dict(json.loads(done.stdout), interpreter=interpreter)
+    found: Python = json.loads(done.stdout)
+    found["interpreter"] = interpreter
+    return found
 
 
-def choose(interpreter=None):
-    """The Python to run the engine with between tasks, as :func:`probe` gives it.
+def choose(interpreter: str | None = None) -> Python:
+    """The Python to run the engine with between tasks.
 
     The system's own where it will do, for that stays when a virtual environment is removed; else the one that runs this.
     """
@@ -120,13 +135,11 @@ def choose(interpreter=None):
     return (fit or candidates)[0]
 
 
-def unfit(found):
+def unfit(found: Python) -> str:
     """Why a Python (see :func:`probe`) can't run the engine, as a sentence, or ''."""
     if tuple(found["version"]) < (3, 9):
-        return "%s is Python %d.%d; Python 3.9 or newer is needed" % (
-            found["interpreter"],
-            *found["version"],
-        )
+        version = ".".join(map(str, found["version"]))
+        return f"{found['interpreter']} is Python {version}; Python 3.9 or newer is needed"
     if found["libraries"]["_cffi_backend"] is None:
         return f"{found['interpreter']} can't import _cffi_backend, which everything needs: install python3-cffi"
     for path in [found["interpreter"], found.get("home")] + list(found["libraries"].values()):
@@ -136,7 +149,7 @@ def unfit(found):
     return ""
 
 
-def refuse_unfit(interpreter=None):
+def refuse_unfit(interpreter: str | None = None) -> None:
     """:raises Unsupported: where the engine can't run on this host: before anything is made on it."""
     problem = unfit(choose(interpreter))
     if problem:
@@ -149,35 +162,36 @@ class Copy:
     :param runtime: the directory of all copies (``paths.Paths.runtime``); :param name: see ``fingerprint.name``.
     """
 
-    def __init__(self, runtime, name):
+    def __init__(self, runtime: str, name: str) -> None:
         self.runtime, self.name = runtime, name
         self.path = os.path.join(runtime, name)
         self.start = os.path.join(self.path, "start.py")
 
     @property
-    def exists(self):
+    def exists(self) -> bool:
         return os.path.isdir(self.path)
 
     @property
-    def host(self):
+    def host(self) -> dict[str, Any]:
         """What was recorded about the host: ``{"interpreter", "libraries": {name: directory or None}}``; {} without a copy."""
-        return read_json(os.path.join(self.path, "host.json"), {})
+        found: dict[str, Any] = read_json(os.path.join(self.path, "host.json"), {})
+        return found
 
     @property
-    def is_current(self):
+    def is_current(self) -> bool:
         return current(self.runtime) == self.name
 
     @property
-    def package(self):
+    def package(self) -> str:
         """The directory of the package ``pycontainer``."""
         return os.path.join(self.path, fingerprint.PACKAGE)
 
-    def command(self):
+    def command(self) -> list[str]:
         """The argv to which the engine's commands (``ps``, ``boot``, ``zygote`` ...) are added."""
         return [self.host["interpreter"], "-I", "-S", self.start]
 
 
-def current(runtime):
+def current(runtime: str) -> str | None:
     """The name of the copy that the on-host command runs, or None."""
     try:
         return os.readlink(os.path.join(runtime, "current"))
@@ -185,16 +199,16 @@ def current(runtime):
         return None
 
 
-def own_copy(engine):
+def own_copy(engine: Engine) -> Copy:
     return Copy(engine.paths.runtime, fingerprint.name())
 
 
-def command(engine):
+def command(engine: Engine) -> list[str]:
     """The argv that runs this engine outside of a task; :func:`ensure` must have been called once before."""
     return own_copy(engine).command()
 
 
-def command_line(engine):
+def command_line(engine: Engine) -> list[str]:
     """:func:`command` for the command line: with the place of the store, where it is not the usual one."""
     place = (engine.paths.data, engine.paths.run)
     return command(engine) + (
@@ -202,7 +216,7 @@ def command_line(engine):
     )
 
 
-def ensure(engine, interpreter=None):
+def ensure(engine: Engine, interpreter: str | None = None) -> Copy:
     """Lay this engine down where it is not yet, make it the current one, and return its :class:`Copy`.
 
     Called before anything is started that outlives a task; two system calls when there is nothing to do.
@@ -210,7 +224,7 @@ def ensure(engine, interpreter=None):
     return ensure_at(engine.paths, interpreter)
 
 
-def ensure_at(paths, interpreter=None):
+def ensure_at(paths: Paths, interpreter: str | None = None) -> Copy:
     """:func:`ensure` for those who have no engine, but its ``paths.Paths``."""
     copy = Copy(paths.runtime, fingerprint.name())
     if copy.exists and copy.is_current and interpreter is None:
@@ -226,7 +240,7 @@ def ensure_at(paths, interpreter=None):
     return copy
 
 
-def lay_down(paths, copy, python):
+def lay_down(paths: Paths, copy: Copy, python: Python) -> None:
     """Write a copy of this engine for the Python ``python`` (see :func:`probe`); the caller holds the lock ``runtime``."""
     reason = unfit(python)
     if reason:
@@ -246,7 +260,7 @@ def lay_down(paths, copy, python):
     sync_directory(copy.runtime)
 
 
-def open_way(paths):
+def open_way(paths: Paths) -> None:
     """Let every user come to the copies, in a data root that an older version has shut, and then had its database readable there."""
     for suffix in ("", "-wal", "-shm"):
         with contextlib.suppress(FileNotFoundError):
@@ -255,7 +269,7 @@ def open_way(paths):
         os.chmod(place, os.stat(place).st_mode & 0o7777 | PASSABLE)
 
 
-def write_sources(directory):
+def write_sources(directory: str) -> None:
     """Write the package and the lock file of a copy into ``directory``."""
     for path in sorted(fingerprint.sources()):
         target = os.path.join(directory, fingerprint.PACKAGE, path)
@@ -265,7 +279,7 @@ def write_sources(directory):
     write_whole(os.path.join(directory, "lock"), b"", durable=False)
 
 
-def bring(engine, params):
+def bring(engine: Engine, params: dict[str, Any]) -> dict[str, Any]:
     """What the module ``host_engine`` does: this engine on the host, for good or, for a task that may change nothing, in ``directory``."""
     if params["directory"] is None:
         return {"engine_copy": own_copy(engine).path if engine.check else ensure(engine).path}
@@ -274,7 +288,7 @@ def bring(engine, params):
     return {"engine_copy": params["directory"]}
 
 
-def sync_file(path):
+def sync_file(path: str) -> None:
     """See that a file of a copy lasts, and that every user can read it where it is of the OCI command."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -285,7 +299,7 @@ def sync_file(path):
         os.close(fd)
 
 
-def compile_all(partial, copy, python):
+def compile_all(partial: str, copy: Copy, python: Python) -> None:
     """Bytecode that is taken without a look at the source: a copy's files never change."""
     if python["tag"] != sys.implementation.cache_tag:
         subprocess.run(
@@ -319,7 +333,7 @@ def compile_all(partial, copy, python):
             )
 
 
-def record_host(directory, copy, python):
+def record_host(directory: str, copy: Copy, python: Python) -> None:
     """Write what of a copy depends on the host's Python. :param directory: the copy's, or where it is being made."""
     directories = list(dict.fromkeys(path for path in python["libraries"].values() if path))
     write_whole(
@@ -351,7 +365,7 @@ def record_host(directory, copy, python):
     )
 
 
-def point_to(copy):
+def point_to(copy: Copy) -> None:
     """Make ``copy`` the current one."""
     temporary = os.path.join(copy.runtime, "current.tmp")
     with contextlib.suppress(FileNotFoundError):
@@ -361,7 +375,7 @@ def point_to(copy):
     sync_directory(copy.runtime)
 
 
-def sweep(paths, keep=None):
+def sweep(paths: Paths, keep: Copy | None = None) -> None:
     """Remove the copies but ``keep`` that nothing was started from, and what a killed task left half-written."""
     for entry in os.scandir(paths.tmp):
         if entry.name.startswith("runtime-"):
@@ -377,12 +391,12 @@ def sweep(paths, keep=None):
             shutil.rmtree(doomed)
 
 
-def unused(path):
+def unused(path: str) -> bool:
     """Whether no process that was started from the copy at ``path`` lives."""
     return not locks.held(os.path.join(path, "lock"), fcntl.LOCK_EX)
 
 
-def remove(paths):
+def remove(paths: Paths) -> None:
     """Remove every copy, in use or not: what runs from one has loaded what it needs."""
     sweep(paths)
     for entry in list(os.scandir(paths.runtime)):

@@ -35,7 +35,7 @@ def info(engine: Engine, _params: Any = None) -> dict[str, Any]:
     Every feature is ``{"found", "reason", "needed_for", "detail"}``: ``reason`` says why it is
     missing.
     """
-    found = features.detect()
+    found: dict[str, Any] = dict(features.detect())
     found.update(_libraries())
     reason = layer_store.why_no_erofs(engine)
     found["erofs_layers"] = {

@@ -150,13 +150,13 @@ def plan_deletion(found: Plan, engine: Engine) -> None:
             f"remove container {row['name']}",
             functools.partial(remove_container, engine, row["name"]),
         )
-    for row in service.rows(engine):
+    for served in service.rows(engine):
         found.add(
-            f"registry {row['name']}",
+            f"registry {served['name']}",
             "present",
             None,
-            f"remove registry {row['name']}",
-            registry_plan(engine, row["name"], "absent").apply,
+            f"remove registry {served['name']}",
+            registry_plan(engine, served["name"], "absent").apply,
         )
     for config in catalog.listing(engine):
         found.add(

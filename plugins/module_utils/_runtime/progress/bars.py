@@ -1,8 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How far long work is, as lines of text for a terminal of a given width: a line for each layer or step, or one line for a whole host.
+"""Draw how far long work is, for a terminal of a given width: a line for each layer or step, or one line for a whole host.
 
-Nothing but ASCII is drawn around what is named, and no line is ever wider than asked for.
+Nothing but ASCII is drawn around names, and no line is wider than asked for.
 """
 
 from __future__ import annotations
@@ -12,25 +12,29 @@ import unicodedata
 from ..units import show_decimal
 from . import board
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 BAR, LEAST = 50, 10  # columns of a bar: Docker's, and what is too narrow to be one
 HOSTS = 20  # columns of hosts' names, at most
 HOST_BAR = 20
 
 
-def width_of(text):
+def width_of(text: str) -> int:
     """Columns that a terminal needs for ``text``."""
     if text.isascii():
         return len(text)
     return sum(_columns(character) for character in text)
 
 
-def _columns(character):
+def _columns(character: str) -> int:
     if unicodedata.category(character) in ("Mn", "Me", "Cf"):
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
-def clip(text, width):
+def clip(text: str, width: int) -> str:
     """``text``, its end replaced by ".." where it is wider than ``width`` columns."""
     if width_of(text) <= width:
         return text
@@ -44,32 +48,32 @@ def clip(text, width):
     return "".join(kept) + mark
 
 
-def redrawn(lines_left, lines_kept):
-    """What a terminal is sent to have lines drawn from the cursor on, over what is there, with the cursor put back above those that are kept.
+def redrawn(lines_left: list[str], lines_kept: list[str]) -> str:
+    """The text that draws lines from the cursor on, over what is there, and puts the cursor back above those that are kept.
 
-    There it is right in a terminal that has become narrower meanwhile, too. Each line's rest is erased after the line, and all below at
-    the end, so that nothing flickers.
+    There it is right in a terminal that has become narrower meanwhile, too. Each line's rest is erased after the line, and all
+    below at the end, so that nothing flickers.
     """
     text = "".join(line + "\x1b[K\n" for line in lines_left + lines_kept)
     return "\r" + text + "\x1b[J" + (f"\x1b[{len(lines_kept)}A" if lines_kept else "")
 
 
-def draw_bar(done, total, width):
+def draw_bar(done: int, total: int, width: int) -> str:
     """``[====>    ]`` in ``width`` columns."""
     inner = width - 2
     filled = min(inner, inner * done // total) if total else 0
     return "[%s]" % (("=" * (filled - 1) + ">") if filled else "").ljust(inner)
 
 
-def amount(done, total):
+def amount(done: int, total: int) -> str:
     """``12.3MB/45.6MB``, or what there is of it."""
     return (
         f"{show_decimal(min(done, total))}/{show_decimal(total)}" if total else show_decimal(done)
     )
 
 
-def lines(look, width, now):
-    """The lines of everything that a ``progress.Look`` knows, in order: ``[(text, whether it stays as it is)]``.
+def lines(look: board.Look, width: int, now: int) -> list[tuple[str, bool]]:
+    """The lines of everything that a ``board.Look`` knows, in order: ``[(text, whether it stays as it is)]``.
 
     :param now: CLOCK_MONOTONIC in milliseconds, for how long a step has been running.
     """
@@ -87,9 +91,10 @@ def lines(look, width, now):
     return found
 
 
-def in_order(look):
-    """``[(its number, item)]`` of a ``progress.Look``, and ``(None, subject)`` where one came between."""
-    found, heads = [], list(look.subjects)
+def in_order(look: board.Look) -> list[tuple[int, board.Report] | tuple[None, str]]:
+    """``[(its number, item)]`` of a ``board.Look``, and ``(None, subject)`` where one came between."""
+    found: list[tuple[int, board.Report] | tuple[None, str]] = []
+    heads = list(look.subjects)
     for number, item in enumerate(look.items):
         while heads and heads[0][0] <= number:
             found.append((None, heads.pop(0)[1]))
@@ -97,7 +102,7 @@ def in_order(look):
     return found + [(None, text) for _number, text in heads]
 
 
-def _layer(item, width):
+def _layer(item: board.Report, width: int) -> str:
     phase, done, total, name = item
     text = f"{name}: {board.WORDS[phase]}"
     if phase in board.MOVING:
@@ -111,7 +116,7 @@ def _layer(item, width):
     return clip(text, width)
 
 
-def _step(item, width, now):
+def _step(item: board.Report, width: int, now: int) -> str:
     phase, began, length, name = item
     seconds = f"{(now - began if phase == board.RUNNING else length) / 1000:.1f}s"
     room = width - len(seconds) - 1
@@ -125,12 +130,14 @@ class Summary:
     :ivar text: what is done there. :ivar done, total: bytes. :ivar ended, count: layers.
     """
 
-    def __init__(self, text, done=0, total=0, ended=0, count=0):
+    def __init__(
+        self, text: str, done: int = 0, total: int = 0, ended: int = 0, count: int = 0
+    ) -> None:
         self.text, self.done, self.total, self.ended, self.count = text, done, total, ended, count
 
 
-def summary(look):
-    """A :class:`Summary` of a ``progress.Look``: the running step, and the bytes of the layers that are under way with it."""
+def summary(look: board.Look) -> Summary:
+    """A :class:`Summary` of a ``board.Look``: the running step, and the bytes of its layers."""
     items = look.items[look.since :]
     steps = [number for number, item in enumerate(items) if item[0] in board.STEPS]
     text = look.subject
@@ -147,7 +154,7 @@ def summary(look):
     return Summary(text, done, total, ended, len(items))
 
 
-def numbers(found):
+def numbers(found: Summary) -> str:
     """What of a :class:`Summary` is numbers: ``45.2MB/120.3MB  3/6 layers``."""
     parts = [amount(found.done, found.total)] if found.done or found.total else []
     if found.count:
@@ -155,7 +162,7 @@ def numbers(found):
     return "  ".join(parts)
 
 
-def host_line(host, found, width, hosts=HOSTS):
+def host_line(host: str, found: Summary, width: int, hosts: int = HOSTS) -> str:
     """One line for a host. :param found: its :class:`Summary`. :param hosts: columns for the name, the same in every line."""
     head = clip(host, hosts)
     head = f"  {head}{' ' * (hosts - width_of(head))}  "
@@ -169,7 +176,7 @@ def host_line(host, found, width, hosts=HOSTS):
     return clip(f"{head}{text}{' ' * (room - width_of(text))}  {tail}", width)
 
 
-def host_lines(rows, width, height):
+def host_lines(rows: Iterable[tuple[str, Summary]], width: int, height: int) -> list[str]:
     """The lines of several hosts, no more than ``height``. :param rows: ``[(host, Summary)]``."""
     rows = sorted(rows, key=lambda row: row[0])
     hosts = min(HOSTS, max([width_of(host) for host, _found in rows], default=0))
@@ -180,6 +187,6 @@ def host_lines(rows, width, height):
     return found
 
 
-def sentence(found):
+def sentence(found: Summary) -> str:
     """A :class:`Summary` as a plain line without its host: ``Pulling web:1: 45.2MB/120.3MB, 3/6 layers``."""
     return ": ".join(part for part in (found.text, numbers(found).replace("  ", ", ")) if part)

@@ -1,10 +1,11 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How far long work is: what pulls, pushes, loads and builds report to, ``engine.progress``, and how others read it.
+"""Report how far long work is: pulls, pushes, loads and builds report to ``engine.progress``, and others read it.
 
-Nobody listens as a rule: then a report is the call of an empty method, and the pieces of a layer are not counted at all. Where somebody
-does, the reports lie in one small file (:class:`Board`) that forked processes write with one pwrite(2) each quarter of a megabyte: a
-memfd for the command on the host, ``/run/pycontainer/progress/<name>`` for a module, where the action plugin on the controller looks.
+Nobody listens as a rule: then a report is the call of an empty method, and the pieces of a layer are not counted. Where somebody
+does, the reports lie in one small file (:class:`Board`) that forked processes write with one pwrite(2) each quarter of a
+megabyte: a memfd for the command on the host, ``/run/pycontainer/progress/<name>`` for a module, where the action plugin on the
+controller looks.
 
 The file has one line for each thing; the numbers have a fixed width and are written over in place:
 
@@ -23,26 +24,21 @@ import re
 from ..store import locks
 from ..untrusted.text import printable
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    Report = tuple[str, int, int, str]  # phase, done, total, name
+
 # The phases of a thing: the letter in the file, and what Docker calls it.
-WAITING, DOWNLOADING, EXTRACTING, PULLED, PRESENT = (
-    "w",
-    "d",
-    "x",
-    "p",
-    "e",
-)  # layers that are pulled
-LOADING, LOADED = "l", "L"  # layers of an archive
-SENDING, SENT, MOUNTED, THERE = (
-    "u",
-    "U",
-    "m",
-    "E",
-)  # blobs on their way to a registry, or images to a host
-RUNNING, CACHED, DONE = (
-    "r",
-    "c",
-    "D",
-)  # steps of a build; ``done`` and ``total`` are milliseconds: of its begin (CLOCK_MONOTONIC), its length
+# Layers that are pulled:
+WAITING, DOWNLOADING, EXTRACTING, PULLED, PRESENT = "w", "d", "x", "p", "e"
+# Layers of an archive:
+LOADING, LOADED = "l", "L"
+# Blobs on their way to a registry, or images to a host:
+SENDING, SENT, MOUNTED, THERE = "u", "U", "m", "E"
+# Steps of a build; ``done`` and ``total`` are milliseconds: its beginning (CLOCK_MONOTONIC) and its length.
+RUNNING, CACHED, DONE = "r", "c", "D"
 WORDS = {
     WAITING: "Waiting",
     DOWNLOADING: "Downloading",
@@ -70,36 +66,38 @@ OUTPUT = 200  # bytes of a line of output
 
 
 class Item:
-    """One thing on its way, such as a layer. This one is not shown."""
+    """One thing on its way, such as a layer. Nobody looks at this one."""
 
-    def phase(self, phase):
-        """It is in another phase."""
+    def phase(self, phase: str) -> None:
+        """Say that it is in another phase."""
 
-    def advance(self, count):
-        """So many bytes more have gone through."""
+    def advance(self, count: int) -> None:
+        """Say that ``count`` more bytes have gone through."""
 
-    def counted(self, pieces, then=None, at=None):
-        """``pieces`` themselves, counted, the first beginning at byte ``at``; at their end the phase is ``then``."""
+    def counted(
+        self, pieces: Iterable[bytes], then: str | None = None, at: int | None = None
+    ) -> Iterable[bytes]:
+        """Hand ``pieces`` on and count them, the first beginning at byte ``at``; at their end the phase is ``then``."""
         return pieces
 
-    def finish(self, phase, milliseconds):
-        """A step has ended."""
+    def finish(self, phase: str, milliseconds: int) -> None:
+        """Say that a step has ended."""
 
 
 class Progress:
-    """Nobody listens."""
+    """What long work reports to. Nobody listens to this one."""
 
     listens = False
 
-    def subject(self, text):
-        """What is being done from here on, as a short text: "Pulling web:1"."""
+    def subject(self, text: str) -> None:
+        """Say what is done from here on, as a short text: "Pulling web:1"."""
 
-    def item(self, name, total=0, phase=WAITING, done=0):
-        """A thing to report about. :param total: bytes; 0 where nobody knows. :returns: an :class:`Item`, which forked processes may use."""
+    def item(self, name: str, total: int = 0, phase: str = WAITING, done: int = 0) -> Item:
+        """Begin a thing to report about; forked processes may use it too. :param total: bytes; 0 where nobody knows."""
         return UNSEEN
 
-    def output(self, line):
-        """A line that the running step has written."""
+    def output(self, line: str) -> None:
+        """Show a line that the running step has written."""
 
 
 UNSEEN = Item()
@@ -111,17 +109,18 @@ class Board(Progress):
 
     listens = True
 
-    def __init__(self, fd):
-        self.fd, self._output = fd, None
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self._output: int | None = None  # where the line of output begins
 
-    def subject(self, text):
+    def subject(self, text: str) -> None:
         self._append(f"S{text}")
 
-    def item(self, name, total=0, phase=WAITING, done=0):
+    def item(self, name: str, total: int = 0, phase: str = WAITING, done: int = 0) -> Item:
         start = self._append("%s%*d%*d%s" % (phase, WIDTH, done, WIDTH, total or 0, name))
         return UNSEEN if start is None else _Shown(self.fd, start, done)
 
-    def output(self, line):
+    def output(self, line: str) -> None:
         data = b"O" + _line(line.rstrip("\r\n").rpartition("\r")[2]).encode("utf-8", "replace")[
             :OUTPUT
         ].ljust(OUTPUT)
@@ -130,7 +129,7 @@ class Board(Progress):
         else:
             os.pwrite(self.fd, data, self._output)
 
-    def _append(self, line):
+    def _append(self, line: str | bytes) -> int | None:
         """Add a line; where it begins, or None where there is no room."""
         data = (line if isinstance(line, bytes) else _line(line).encode("utf-8", "replace")) + b"\n"
         fcntl.lockf(
@@ -148,19 +147,21 @@ class Board(Progress):
 
 
 class _Shown(Item):
-    def __init__(self, fd, start, done):
+    def __init__(self, fd: int, start: int, done: int) -> None:
         self._fd, self._start, self._done, self._next = fd, start, done, done + EACH
 
-    def phase(self, phase):
+    def phase(self, phase: str) -> None:
         os.pwrite(self._fd, phase.encode(), self._start)
 
-    def advance(self, count):
+    def advance(self, count: int) -> None:
         self._done += count
         if self._done >= self._next:
             self._next = self._done + EACH
             os.pwrite(self._fd, b"%*d" % (WIDTH, self._done), self._start + 1)
 
-    def counted(self, pieces, then=None, at=None):
+    def counted(
+        self, pieces: Iterable[bytes], then: str | None = None, at: int | None = None
+    ) -> Iterator[bytes]:
         if at is not None:
             self._done, self._next = at, at + EACH
         for piece in pieces:
@@ -170,7 +171,7 @@ class _Shown(Item):
         if then is not None:
             self.phase(then)
 
-    def finish(self, phase, milliseconds):
+    def finish(self, phase: str, milliseconds: int) -> None:
         os.pwrite(
             self._fd,
             b"%s%*d%*d" % (phase.encode(), WIDTH, self._done, WIDTH, milliseconds),
@@ -178,7 +179,7 @@ class _Shown(Item):
         )
 
 
-def _line(text):
+def _line(text: str) -> str:
     return printable(text.replace("\t", " "), None)
 
 
@@ -192,9 +193,11 @@ class Look:
         text)]``. :ivar output: the last line of output.
     """
 
-    def __init__(self, data):
+    def __init__(self, data: bytes) -> None:
         """:param data: a board's bytes, which may come from a host that is not to be trusted: what is no report is passed over."""
-        self.subjects, self.items, self.output = [], [], ""
+        self.subjects: list[tuple[int, str]] = []
+        self.items: list[Report] = []
+        self.output = ""
         for line in data[:LIMIT].decode("utf-8", "replace").split("\n"):
             kind, rest = (
                 line[:1],
@@ -215,17 +218,17 @@ class Look:
                 )
 
     @property
-    def since(self):
+    def since(self) -> int:
         """How many items there were before the latest subject."""
         return self.subjects[-1][0] if self.subjects else 0
 
     @property
-    def subject(self):
+    def subject(self) -> str:
         """The latest."""
         return self.subjects[-1][1] if self.subjects else ""
 
 
-def _number(text):
+def _number(text: str) -> bool:
     return len(text) == WIDTH and text.strip().isascii() and text.strip().isdigit()
 
 
@@ -235,8 +238,8 @@ NAME = re.compile(r"[0-9a-f]{32}")
 
 
 @contextlib.contextmanager
-def board(directory, name):
-    """A :class:`Board` that others find by ``name`` in ``directory`` (``paths.Paths.progress``) while the block runs.
+def board(directory: str, name: str) -> Iterator[Progress]:
+    """Give a :class:`Board` that others find by ``name`` in ``directory`` (``paths.Paths.progress``) while the block runs.
 
     Where none can be made, the work goes on without.
     """
@@ -256,7 +259,7 @@ def board(directory, name):
         os.close(fd)
 
 
-def sweep(directory):
+def sweep(directory: str) -> None:
     """Remove the boards whose tasks were killed."""
     try:
         names = os.listdir(directory)

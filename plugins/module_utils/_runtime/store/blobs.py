@@ -19,6 +19,15 @@ from ..errors import HostError, Interrupted, NotFound
 from .files import make_private, sync_directory
 from .partials import Partials, name_of
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import BinaryIO, Union
+
+    from .paths import Paths
+
+    Data = Union[bytes, bytearray, memoryview]
+
 PIECE = 1 << 18  # bytes that are read at once
 LENGTHS = {
     "sha256": 64,
@@ -26,18 +35,20 @@ LENGTHS = {
 }  # hexadecimal digits by algorithm (image-spec, descriptor.md#digests)
 
 
-def valid_digest(digest):
+def valid_digest(digest: str) -> bool:
     """Whether ``digest`` is ``algorithm:hex`` of an algorithm and form that the store takes."""
     algorithm, dummy, encoded = digest.partition(":")
     return LENGTHS.get(algorithm) == len(encoded) and re.fullmatch("[0-9a-f]+", encoded) is not None
 
 
 class Blobs:
-    def __init__(self, paths):
+    """The blobs of one store."""
+
+    def __init__(self, paths: Paths) -> None:
         self.paths = paths
         self.partials = Partials(paths)
 
-    def has(self, digest, size=None):
+    def has(self, digest: str, size: int | None = None) -> bool:
         """Whether a blob is there, of ``size`` bytes where that is known: one that a power cut has shortened counts as none."""
         if not valid_digest(digest):
             return False
@@ -47,21 +58,21 @@ class Blobs:
             return False
         return size is None or found == size
 
-    def size(self, digest):
+    def size(self, digest: str) -> int:
         """Bytes of a blob. :raises NotFound: when it is not there."""
         try:
             return os.stat(self.paths.blob(digest)).st_size
         except FileNotFoundError:
             raise NotFound(f"blob {digest} is not in the store") from None
 
-    def open(self, digest):
+    def open(self, digest: str) -> BinaryIO:
         """A blob as a binary file. :raises NotFound: when it is not there."""
         try:
             return open(self.paths.blob(digest), "rb")
         except FileNotFoundError:
             raise NotFound(f"blob {digest} is not in the store") from None
 
-    def read(self, digest):
+    def read(self, digest: str) -> bytes:
         """A small blob (a manifest, a config) as bytes, its digest checked."""
         with self.open(digest) as file:
             data = file.read()
@@ -72,7 +83,7 @@ class Blobs:
             )
         return data
 
-    def pieces(self, digest):
+    def pieces(self, digest: str) -> Iterator[bytes]:
         """A blob's content, piece by piece; when it ends, its digest was right. :raises HostError: when it was not."""
         algorithm, dummy, encoded = digest.partition(":")
         checksum = hashlib.new(algorithm)
@@ -88,15 +99,15 @@ class Blobs:
                 f"blob {digest} in the store is damaged: its content has another digest"
             )
 
-    def put(self, data, durable=True):
+    def put(self, data: bytes, durable: bool = True) -> str:
         """Store ``data`` (bytes) and return its sha256 digest."""
         with self.writer(durable=durable) as writer:
             writer.write(data)
             return writer.commit()
 
     @contextlib.contextmanager
-    def writer(self, algorithm="sha256", durable=True):
-        """A :class:`Writer`; what was not committed when the block ends is gone."""
+    def writer(self, algorithm: str = "sha256", durable: bool = True) -> Iterator[Writer]:
+        """Give a :class:`Writer`; what was not committed when the block ends is removed."""
         writer = Writer(self.paths, algorithm, durable)
         try:
             yield writer
@@ -104,10 +115,10 @@ class Blobs:
             writer.close()
 
     @contextlib.contextmanager
-    def arrival(self, digest, size):
-        """A :class:`Writer` of a blob that is on its way from elsewhere, not durable yet. Its :meth:`Writer.replay` has what came before.
+    def arrival(self, digest: str, size: int) -> Iterator[Writer]:
+        """Give a :class:`Writer` of a blob that comes from elsewhere, not durable yet. Its :meth:`Writer.replay` has what came before.
 
-        What was written stays for another time where the block ends with Interrupted, or not by an error at all (SIGTERM, SIGINT).
+        What was written is kept for another time where the block ends with Interrupted, or by a signal (SIGTERM, SIGINT).
         """
         writer = Writer(
             self.paths,
@@ -125,7 +136,7 @@ class Blobs:
         finally:
             writer.close()
 
-    def remove(self, digest):
+    def remove(self, digest: str) -> None:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.paths.blob(digest))
 
@@ -137,7 +148,14 @@ class Writer:
     :ivar resumed: bytes of that, which :meth:`replay` has to go through before anything is written.
     """
 
-    def __init__(self, paths, algorithm, durable, mark="", resume=None):
+    def __init__(
+        self,
+        paths: Paths,
+        algorithm: str,
+        durable: bool,
+        mark: str = "",
+        resume: Callable[[str], bool] | None = None,
+    ) -> None:
         self._paths, self._durable, self._algorithm = paths, durable, algorithm
         fd, self.path = tempfile.mkstemp(prefix="blob-%d-%s" % (os.getpid(), mark), dir=paths.tmp)
         self._hash = hashlib.new(algorithm)
@@ -148,7 +166,7 @@ class Writer:
             self.resumed = os.fstat(fd).st_size
         self.file = os.fdopen(fd, "r+b", buffering=0)
 
-    def replay(self):
+    def replay(self) -> Iterator[bytes]:
         """The pieces that are there already, hashed again; the next ``write`` goes behind them."""
         while self.size < self.resumed:
             piece = self.file.read(min(PIECE, self.resumed - self.size))
@@ -158,7 +176,7 @@ class Writer:
             self.size += len(piece)
             yield piece
 
-    def write(self, data):
+    def write(self, data: Data) -> None:
         view = memoryview(data)
         self._hash.update(view)
         self.size += len(view)
@@ -166,10 +184,10 @@ class Writer:
             view = view[self.file.write(view) :]
 
     @property
-    def digest(self):
+    def digest(self) -> str:
         return f"{self._algorithm}:{self._hash.hexdigest()}"
 
-    def commit(self, expected=None):
+    def commit(self, expected: str | None = None) -> str:
         """Give the blob its name and return its digest.
 
         :param expected: the digest it must have. :raises HostError: when it has another; nothing is kept then.
@@ -186,7 +204,7 @@ class Writer:
             sync_directory(os.path.dirname(final))
         return digest
 
-    def close(self):
+    def close(self) -> None:
         self.file.close()
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.path)

@@ -5,10 +5,10 @@
 What runs at this moment is not in here but in each container's ``state.json``, which its monitor owns, so that a
 monitor needs no database. Kernel objects are derived from both and can be made anew.
 
-``Database`` is the only way to the file in a process. Nothing else may open state.db, state.db-wal or state.db-shm, not even to read
-them: when a process closes any descriptor of a file, it loses all its POSIX locks on that file (fcntl(2)), here those that SQLite holds. Other
-processes then take the write-ahead log for unused and delete it, with committed work in it. Use stat(2), rename(2), and the connection's
-``backup`` for a copy. tests/unit/store/test_one_way.py looks for other ways.
+``Database`` is the only way to the file in a process. Nothing else may open state.db, state.db-wal or state.db-shm, not even
+to read them: when a process closes any descriptor of a file, it loses all its POSIX locks on that file (fcntl(2)), here those
+that SQLite holds. Other processes then take the write-ahead log for unused and delete it, with committed work in it. Use
+stat(2), rename(2), and the connection's ``backup`` for a copy. tests/unit/store/test_one_way.py looks for other ways.
 """
 
 from __future__ import annotations
@@ -26,6 +26,14 @@ import weakref
 from ..errors import HostError, NoSpace, StoreDamaged
 from . import reserve, rowfiles
 from .files import make_private
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import Any, Union
+
+    Row = dict[str, Any]  # column -> value
+    Transaction = Union[sqlite3.Connection, rowfiles.RowFiles]  # has ``execute``
 
 # JSON columns hold documents whose form their noun's package defines; times are seconds since the epoch.
 SCHEMA = """
@@ -112,9 +120,8 @@ DELETE FROM digests WHERE repository IN ('docker.io/library/sha256', 'docker.io/
 
 PATIENCE = 60  # seconds that a task waits for others' transactions
 ROOM = 1 << 20  # bytes that are enough for any transaction that removes something
-LITTLE = (
-    1 << 17
-)  # bytes: less is too little for the files that SQLite keeps beside the database while it is open
+# Bytes: less is too little for the files that SQLite keeps beside the database while it is open.
+LITTLE = 1 << 17
 BACKUPS = 3  # copies of the database that are kept
 PARTS = (SCHEMA, BUILDS, IDS, NAMES)  # a store of version n has the first n
 VERSION = len(PARTS)
@@ -123,25 +130,32 @@ VERSION = len(PARTS)
 class Database:
     """A connection to state.db; made when first used.
 
-    Every thread needs an object of its own. A forked child can't use the file while its parent had it open: SQLite's knowledge of the locks
-    comes with the fork, the locks do not.
+    Every thread needs an object of its own. A forked child can't use the file while its parent had it open: SQLite's knowledge
+    of the locks comes with the fork, the locks do not.
 
-    On a full disk SQLite can't make the files that it keeps beside a database that nobody else has open. What is read comes from a copy in memory then, and
-    what makes room (``freeing``) has the reserve for it.
+    On a full disk SQLite can't make the files that it keeps beside a database that nobody else has open. Then reads come from
+    a copy in memory, and what makes room (``freeing``) gets the reserve.
 
-    :param beside: directories that are empty while a store is new; something in them with no database beside it is a lost database.
-    :param records: the directory of the copies of its rows (``rowfiles``), or None for none.
-    :param spare: the reserve.Reserve that is given up for what makes room.
+    :param path: the file, or ":memory:". :param beside: directories that are empty while a store is new: where something is in
+        them and there is no database, it is lost. :param records: the directory of the copies of its rows (``rowfiles``), or
+        None. :param spare: what is given up to make room.
     """
 
-    def __init__(self, path, beside=(), records=None, spare=None):
+    def __init__(
+        self,
+        path: str,
+        beside: Sequence[str] = (),
+        records: str | None = None,
+        spare: reserve.Reserve | None = None,
+    ) -> None:
         self.path, self.beside, self.records, self.spare = path, beside, records, spare
-        self._connection = self._rows = None
+        self._connection: sqlite3.Connection | None = None
+        self._rows: rowfiles.RowFiles | None = None
         self._copied, self._freeing = False, 0  # _copied: whether the connection is to a copy
         _databases.add(self)
 
     @property
-    def connection(self):
+    def connection(self) -> sqlite3.Connection:
         """The open connection.
 
         :raises StoreDamaged: when the file is not this engine's database, or a broken one. :raises HostError: when it can't be opened.
@@ -155,7 +169,7 @@ class Database:
                     self._copy(until)
         return self._connection
 
-    def _connect(self):
+    def _connect(self) -> None:
         if self.path in _inherited:
             raise RuntimeError(
                 f"{self.path} was open when this process was forked, and can't be used in it"
@@ -168,17 +182,18 @@ class Database:
             self._raise_sentence(error)
             raise
 
-    def _copy(self, until):
-        """Have a copy of the database in memory; not while somebody else has it open, and so has the files beside it that SQLite needs.
+    def _copy(self, until: float) -> None:
+        """Copy the database into memory. Where somebody else has it open, SQLite's files beside it are there, and it can be read.
 
         To read a database that it has locked as a whole, SQLite needs an empty log at most, which takes no room.
         """
         source = sqlite3.connect(self.path, timeout=1, isolation_level=None)
-        self._connection, self._copied = sqlite3.connect(":memory:", isolation_level=None), True
-        self._connection.row_factory = sqlite3.Row
+        copy = sqlite3.connect(":memory:", isolation_level=None)
+        copy.row_factory = sqlite3.Row
+        self._connection, self._copied = copy, True
         try:
             source.execute("PRAGMA locking_mode=EXCLUSIVE")
-            source.backup(self._connection)
+            source.backup(copy)
             if self._version() != VERSION or not self._ours():
                 raise NoSpace(f"no space left for {self.path}")
         except BaseException as error:
@@ -194,14 +209,14 @@ class Database:
         finally:
             source.close()
 
-    def refresh(self):
-        """What is read next is what is there now, also on a full disk."""
+    def refresh(self) -> None:
+        """Read what is there now from here on, also on a full disk."""
         if self._copied:
             self.close()
 
     @contextlib.contextmanager
-    def freeing(self):
-        """The block makes room: on a full disk its transactions get the reserve, which is made again when there is room for it."""
+    def freeing(self) -> Iterator[None]:
+        """Let the block's transactions have the reserve on a full disk, for it makes room; the reserve is made again afterwards."""
         self._freeing += 1
         try:
             yield
@@ -210,11 +225,11 @@ class Database:
             if not self._freeing and self.spare is not None:
                 self.spare.make()
 
-    def is_tight(self, room=ROOM):
+    def is_tight(self, room: int = ROOM) -> bool:
         """Whether the disk is so full that a transaction may fail for it."""
         return self.path != ":memory:" and reserve.free(os.path.dirname(self.path)) < room
 
-    def _open(self):
+    def _open(self) -> sqlite3.Connection:
         if self.path != ":memory:" and not os.path.exists(self.path):
             self._refuse_loss("is missing")
             self._make()
@@ -228,7 +243,7 @@ class Database:
         return connection
 
     @staticmethod
-    def _prepare(connection):
+    def _prepare(connection: sqlite3.Connection) -> None:
         connection.row_factory = sqlite3.Row
         until = time.monotonic() + PATIENCE
         while True:
@@ -243,7 +258,7 @@ class Database:
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA temp_store=MEMORY")
 
-    def _make(self):
+    def _make(self) -> None:
         """Make the file, for root alone, without opening it. SQLite gives its other files the mode of this one."""
         try:
             os.mknod(self.path, stat.S_IFREG | 0o600)
@@ -251,10 +266,10 @@ class Database:
             pass
         except OSError as error:
             raise (NoSpace if error.errno == errno.ENOSPC else HostError)(
-                f"{self.path} can't be made: {os.strerror(error.errno).lower()}"
+                f"{self.path} can't be made: {os.strerror(error.errno or 0).lower()}"
             ) from None
 
-    def _refuse_loss(self, what):
+    def _refuse_loss(self, what: str) -> None:
         for directory in self.beside:
             if os.path.isdir(directory) and os.listdir(directory):
                 raise StoreDamaged(
@@ -266,7 +281,7 @@ class Database:
                     )
                 )
 
-    def _migrate(self):
+    def _migrate(self) -> None:
         found = self._version()
         if found == VERSION and self._ours():
             return
@@ -290,17 +305,20 @@ class Database:
         if self.records is not None:
             rowfiles.unmark(self.records)
 
-    def _version(self):
-        return self._connection.execute("PRAGMA user_version").fetchone()[0]
+    def _version(self) -> int:
+        assert self._connection is not None
+        version: int = self._connection.execute("PRAGMA user_version").fetchone()[0]
+        return version
 
-    def _ours(self):
+    def _ours(self) -> bool:
+        assert self._connection is not None
         rows = self._connection.execute(
             "SELECT name FROM sqlite_master WHERE type = 'table' AND name IN ('containers', "
             "'operations')"
         )
         return len(rows.fetchall()) == 2
 
-    def _raise_sentence(self, error):
+    def _raise_sentence(self, error: BaseException) -> None:
         """:raises HostError: for an error of SQLite's that comes of the file or the disk, with a sentence."""
         if not isinstance(error, sqlite3.DatabaseError):
             return
@@ -328,10 +346,10 @@ class Database:
             raise HostError(f"{self.path} can't be used: {text}") from None
 
     @contextlib.contextmanager
-    def transaction(self, durable=True):
-        """All of the block's statements or none; the block's reads see no other writer's later changes.
+    def transaction(self, durable: bool = True) -> Iterator[Transaction]:
+        """Carry out all of the block's statements or none; the block's reads see no other writer's later changes.
 
-        :param durable: False for what matters only together with a later transaction: on disk with that one at the latest, not waited for.
+        :param durable: False for what matters only together with a later transaction, with which it is on disk at the latest.
         """
         if self._freeing and self.spare is not None and self.is_tight():
             self.spare.give_up()
@@ -339,6 +357,7 @@ class Database:
         if self._connection is None:
             self._connect()
         connection = self._connection
+        assert connection is not None
         if not durable:
             connection.execute("PRAGMA synchronous=NORMAL")
         try:
@@ -360,14 +379,14 @@ class Database:
             if not durable:
                 connection.execute("PRAGMA synchronous=FULL")
 
-    def _watched(self, connection):
-        """What keeps the copies of the rows; None where there are none, or the tables are not made yet."""
+    def _watched(self, connection: sqlite3.Connection) -> rowfiles.RowFiles | None:
+        """The object that keeps the copies of the rows; None where there are none, or the tables are not made yet."""
         if self._rows is None and self.records is not None and self._version() == VERSION:
             self._rows = rowfiles.RowFiles(self.records, connection)
         return self._rows
 
-    def secure(self, mark, backup, again=False):
-        """Write all copies of rows anew, and one of the database as the file ``backup``, where it has not been done for ``mark``, or ``again``.
+    def secure(self, mark: str, backup: str, again: bool = False) -> None:
+        """Write all copies of rows anew, and one of the database to the file ``backup``, once for each ``mark``, or ``again``.
 
         Nothing to do is the usual case. What fails for want of space is done another time.
         """
@@ -375,7 +394,8 @@ class Database:
             return
         with contextlib.suppress(OSError, sqlite3.OperationalError):
             with self.transaction() as connection:
-                self._rows.refresh(mark)
+                if isinstance(connection, rowfiles.RowFiles):
+                    connection.refresh(mark)
                 empty = not any(
                     connection.execute(f"SELECT 1 FROM main.{table} LIMIT 1").fetchone()
                     for table in rowfiles.KEYS
@@ -383,7 +403,7 @@ class Database:
             if not empty:
                 self._back_up(backup)
 
-    def fill(self, rows):
+    def fill(self, rows: dict[str, list[Row]]) -> list[tuple[str, Row, str]]:
         """Enter ``{table: [row]}`` of another database. :returns: ``[(table, row, why)]`` of those that don't fit in with the others."""
         left_out = []
         with self.transaction() as connection:
@@ -406,7 +426,7 @@ class Database:
                         left_out.append((table, row, str(error)))
         return left_out
 
-    def _back_up(self, path):
+    def _back_up(self, path: str) -> None:
         make_private(os.path.dirname(path))
         partial = path + ".partial"
         with contextlib.suppress(FileNotFoundError):
@@ -425,7 +445,7 @@ class Database:
             os.unlink(os.path.join(os.path.dirname(path), name))
 
     @contextlib.contextmanager
-    def _reading(self, statement, parameters):
+    def _reading(self, statement: str, parameters: Sequence[Any]) -> Iterator[sqlite3.Cursor]:
         connection = self.connection
         try:
             yield connection.execute(statement, parameters)
@@ -433,23 +453,24 @@ class Database:
             self._raise_sentence(error)
             raise
 
-    def all(self, statement, *parameters):
+    def all(self, statement: str, *parameters: Any) -> list[Row]:
         """The rows of a SELECT as a list of dictionaries."""
         with self._reading(statement, parameters) as rows:
             return [dict(row) for row in rows]
 
-    def one(self, statement, *parameters):
+    def one(self, statement: str, *parameters: Any) -> Row | None:
         """The first row of a SELECT as a dictionary, or None."""
         with self._reading(statement, parameters) as rows:
             row = rows.fetchone()
         return dict(row) if row is not None else None
 
-    def run(self, statement, *parameters):
+    def run(self, statement: str, *parameters: Any) -> sqlite3.Cursor:
         """One changing statement in a transaction of its own. Inside ``transaction()`` use its connection."""
         with self.transaction() as connection:
-            return connection.execute(statement, parameters)
+            cursor: sqlite3.Cursor = connection.execute(statement, parameters)
+            return cursor
 
-    def close(self):
+    def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
         self._connection = self._rows = None
@@ -457,7 +478,7 @@ class Database:
 
 
 @contextlib.contextmanager
-def _alone(directory):
+def _alone(directory: str) -> Iterator[None]:
     """One process at a time in the block: several that want SQLite's lock of a whole file hinder each other."""
     fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -467,12 +488,13 @@ def _alone(directory):
         os.close(fd)
 
 
-_databases = weakref.WeakSet()  # of this process
-_inherited = {}  # in a forked child: path -> connections of its parent's, kept so that they are never closed here
+_databases: weakref.WeakSet[Database] = weakref.WeakSet()  # of this process
+# In a forked child: path -> connections of its parent's, kept so that they are never closed here.
+_inherited: dict[str, list[sqlite3.Connection]] = {}
 
 
-def _disown():
-    """In a forked child: let nobody use, or close, a connection of the parent's. SQLite would believe in locks that the child does not have."""
+def _disown() -> None:
+    """In a forked child: let nobody use or close a connection of the parent's. SQLite would believe in locks that the child lacks."""
     for database in list(_databases):
         connection = database._connection  # pylint: disable=protected-access
         if connection is not None and database.path != ":memory:":
@@ -483,11 +505,11 @@ def _disown():
 os.register_at_fork(after_in_child=_disown)
 
 
-def now():
+def now() -> float:
     return time.time()
 
 
-def encode(value):
+def encode(value: Any) -> str:
     """JSON for a column: one text for one value, so that texts can be compared."""
     return json.dumps(value, separators=(",", ":"), sort_keys=True)
 

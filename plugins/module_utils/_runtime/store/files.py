@@ -12,12 +12,17 @@ import os
 
 from ..errors import HostError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any, BinaryIO
+
 
 class Damaged(HostError, ValueError):
     """A file of the engine's own can't be read; the others can."""
 
 
-def sync_directory(path):
+def sync_directory(path: str) -> None:
     """Make the names in ``path`` durable: fsync(2) of a file does not sync the directory entry that leads to it."""
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -26,7 +31,7 @@ def sync_directory(path):
         os.close(fd)
 
 
-def make_private(path):
+def make_private(path: str) -> None:
     """Make a directory for root alone, and those above it that are missing, whatever the umask."""
     missing = []
     while not os.path.isdir(path):
@@ -38,7 +43,7 @@ def make_private(path):
         os.chmod(directory, 0o700)
 
 
-def write_whole(path, data, mode=0o600, durable=True):
+def write_whole(path: str, data: bytes | str, mode: int = 0o600, durable: bool = True) -> None:
     """Replace the file at ``path`` by ``data`` (bytes or text) so that a reader or a crash sees the old or the new.
 
     :param durable: sync the data and its name; without it the replacement is atomic but may be lost with the power.
@@ -70,33 +75,33 @@ def write_whole(path, data, mode=0o600, durable=True):
         sync_directory(os.path.dirname(path))
 
 
-def write_over(path, data, durable=True):
-    """Write text over what is in the file at ``path``, in its place. :raises FileNotFoundError: it is not there."""
+def write_over(path: str, data: str, durable: bool = True) -> None:
+    """Overwrite the file at ``path`` in its place. :raises FileNotFoundError: it is not there."""
     fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
-        data = data.encode("utf-8", "surrogateescape")
+        content = data.encode("utf-8", "surrogateescape")
         written = 0
-        while written < len(data):
-            written += os.pwrite(fd, data[written:], written)
-        os.ftruncate(fd, len(data))
+        while written < len(content):
+            written += os.pwrite(fd, content[written:], written)
+        os.ftruncate(fd, len(content))
         if durable:
             os.fsync(fd)
     finally:
         os.close(fd)
 
 
-def as_json(value):
+def as_json(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), sort_keys=True)
 
 
-def write_json(path, value, durable=True):
+def write_json(path: str, value: Any, durable: bool = True) -> None:
     write_whole(path, as_json(value), durable=durable)
 
 
-def read_json(path, default=None):
-    """The JSON document at ``path``, or ``default`` where there is no such file, or an empty one: a power cut may leave a name without content.
+def read_json(path: str, default: Any = None) -> Any:
+    """The JSON document at ``path``, or ``default`` where there is no file, or an empty one, as a power cut may leave it.
 
-    :raises Damaged: for what is no JSON.
+    :raises Damaged: it is no JSON.
     """
     try:
         with open(path, "rb") as file:
@@ -110,10 +115,10 @@ def read_json(path, default=None):
 
 
 @contextlib.contextmanager
-def appearing(path, mode=0o600):
-    """A binary file to write in the block, which is at ``path`` when the block ends well, whole and synced, and nowhere when it does not.
+def appearing(path: str, mode: int = 0o600) -> Iterator[BinaryIO]:
+    """Give a binary file to write, which is at ``path``, whole and synced, when the block ends well, and nowhere when it does not.
 
-    It has no name before that, so that nothing is left of it whoever is killed, where the file system can do that (O_TMPFILE, open(2)).
+    Where the file system can do it (O_TMPFILE, open(2)), it has no name before that, so that a killed process leaves nothing.
     """
     directory, partial = os.path.dirname(path) or ".", path + ".partial"
     try:
@@ -148,7 +153,7 @@ def appearing(path, mode=0o600):
                 os.unlink(partial)
 
 
-def _link(fd, path, directory):
+def _link(fd: int, path: str, directory: str) -> None:
     """Give an unnamed file its name. With a directory's descriptor Python calls linkat(2), which can follow the link in /proc."""
     home = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -15,11 +15,15 @@ import hashlib
 import os
 import re
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
-def held(path, against=fcntl.LOCK_SH):
-    """Whether somebody holds a lock (flock(2)) of the file or directory at ``path`` that bars ``against``; not where it is missing.
 
-    Who asks with LOCK_SH is no obstacle to others who ask.
+def held(path: str, against: int = fcntl.LOCK_SH) -> bool:
+    """Whether somebody holds a lock (flock(2)) on the file or directory at ``path`` that bars ``against``; False where it is missing.
+
+    Asking with LOCK_SH does not hinder others who ask.
     """
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -35,10 +39,12 @@ def held(path, against=fcntl.LOCK_SH):
 
 
 class Locks:
-    def __init__(self, directory):
+    """The locks whose files are in ``directory``."""
+
+    def __init__(self, directory: str) -> None:
         self.directory = directory
 
-    def _path(self, kind, name):
+    def _path(self, kind: str, name: str) -> str:
         safe = (
             name
             if re.fullmatch(r"[A-Za-z0-9_.-]{1,100}", name)
@@ -47,7 +53,9 @@ class Locks:
         return os.path.join(self.directory, f"{kind}-{safe}")
 
     @contextlib.contextmanager
-    def hold(self, kind, name="all", shared=False, wait=True):
+    def hold(
+        self, kind: str, name: str = "all", shared: bool = False, wait: bool = True
+    ) -> Iterator[None]:
         """Hold the lock of object ``name`` of ``kind`` (container, image, layer, network, volume ...) in the block.
 
         :raises BlockingIOError: without ``wait``, where somebody else holds it.
@@ -61,10 +69,10 @@ class Locks:
         finally:
             os.close(fd)
 
-    def exists(self, kind, name):
+    def exists(self, kind: str, name: str) -> bool:
         """Whether anybody has held the lock since the host was started."""
         return os.path.exists(self._path(kind, name))
 
-    def is_free(self, kind, name):
+    def is_free(self, kind: str, name: str) -> bool:
         """Whether nobody holds the lock at this moment."""
         return not held(self._path(kind, name), fcntl.LOCK_EX)

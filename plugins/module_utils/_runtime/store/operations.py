@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The intent log: a step that spans database, disk and kernel is entered before it begins.
 
-When a task is killed in the middle, its row stays behind; the next call of any kind finds that the row's process is
-gone and has the noun that owns ``kind`` finish or undo it (see ``engine.RECOVERY``).
+When a task is killed in the middle, its row stays behind. The next call of any kind finds that the row's process is
+gone, and the noun that has registered ``kind`` finishes or undoes it (``Engine.recover``).
 """
 
 from __future__ import annotations
@@ -13,13 +13,27 @@ import os
 
 from .database import decode, encode, now
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any, TypedDict
 
-def boot_id():
+    class Operation(TypedDict):
+        """An operation whose process is gone."""
+
+        id: int
+        kind: str  # "pull", "create-container" ...
+        detail: dict[str, Any]  # what record() was given
+
+    from .database import Database
+
+
+def boot_id() -> str:
     with open("/proc/sys/kernel/random/boot_id") as file:
         return file.read().strip()
 
 
-def start_time(pid):
+def start_time(pid: int) -> int | None:
     """When a process began, in clock ticks since boot (proc_pid_stat(5), field 22); None when there is none, or only a zombie.
 
     With the pid it names one process for good: a later one with the same pid has another start time.
@@ -33,11 +47,11 @@ def start_time(pid):
 
 
 class Operations:
-    def __init__(self, database):
+    def __init__(self, database: Database) -> None:
         self.database = database
 
     @contextlib.contextmanager
-    def record(self, kind, **detail):
+    def record(self, kind: str, **detail: Any) -> Iterator[int]:
         """Enter the operation, run the block (with the entry's id), remove the entry; an exception removes it too.
 
         So the block must leave nothing half-made when it raises; only a killed process leaves its entry behind.
@@ -45,8 +59,8 @@ class Operations:
         with self.database.freeing() if kind.startswith("remove-") else contextlib.nullcontext():
             yield from self._recorded(kind, detail)
 
-    def _recorded(self, kind, detail):
-        row = self.database.run(
+    def _recorded(self, kind: str, detail: dict[str, Any]) -> Iterator[int]:
+        inserted = self.database.run(
             "INSERT INTO operations (kind, detail, pid, started, boot, at) VALUES (?, ?, ?, ?, ?, "
             "?)",
             kind,
@@ -55,24 +69,25 @@ class Operations:
             start_time(os.getpid()),
             boot_id(),
             now(),
-        ).lastrowid
+        )
+        assert inserted.lastrowid is not None  # it was an INSERT
         try:
-            yield row
+            yield inserted.lastrowid
         finally:
-            self.forget(row)
+            self.forget(inserted.lastrowid)
 
-    def abandoned(self):
-        """Entries whose process is gone, oldest first: ``[{"id", "kind", "detail": {...}}]``."""
+    def abandoned(self) -> list[Operation]:
+        """The entries whose process is gone, oldest first."""
         rows = self.database.all("SELECT * FROM operations ORDER BY id")
         if not rows:
             return []
         boot = boot_id()
         return [
-            dict(id=row["id"], kind=row["kind"], detail=decode(row["detail"]))
+            {"id": row["id"], "kind": row["kind"], "detail": decode(row["detail"])}
             for row in rows
             if row["boot"] != boot or start_time(row["pid"]) != row["started"]
         ]
 
-    def forget(self, ident):
+    def forget(self, ident: int) -> None:
         with self.database.freeing():
             self.database.run("DELETE FROM operations WHERE id = ?", ident)

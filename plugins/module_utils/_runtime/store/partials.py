@@ -15,22 +15,26 @@ import time
 
 from .files import make_private
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .paths import Paths
+
 LEAST = 1 << 20  # bytes: less is fetched again sooner than it is looked after
 AGE = 24 * 3600.0  # seconds that one is kept
 
 
-def name_of(digest):
+def name_of(digest: str) -> str:
     return digest.replace(":", "_")
 
 
 class Partials:
-    def __init__(self, paths):
+    def __init__(self, paths: Paths) -> None:
         self.directory = paths.partial
 
-    def _path(self, name):
+    def _path(self, name: str) -> str:
         return os.path.join(self.directory, name)
 
-    def take(self, digest, size, target):
+    def take(self, digest: str, size: int, target: str) -> bool:
         """Move the beginning of a blob to the path ``target``; False where there is none that could be one of ``size`` bytes."""
         path = self._path(name_of(digest))
         try:
@@ -44,11 +48,11 @@ class Partials:
         self._close()
         return fits
 
-    def keep(self, path, digest):
+    def keep(self, path: str, digest: str) -> None:
         """Put the file ``path`` aside as the beginning of a blob, unless it is too little."""
         self._keep(path, name_of(digest))
 
-    def keep_left(self, path):
+    def keep_left(self, path: str) -> bool:
         """As :meth:`keep`, for the file of a process that was killed. False: it was no blob's on its way from elsewhere."""
         match = re.fullmatch(
             r"blob-[0-9]+-((?:sha256|sha512)_[0-9a-f]+)-.*", os.path.basename(path)
@@ -58,7 +62,7 @@ class Partials:
         self._keep(path, match.group(1))
         return True
 
-    def _keep(self, path, name):
+    def _keep(self, path: str, name: str) -> None:
         with contextlib.suppress(FileNotFoundError):
             if os.stat(path).st_size < LEAST:
                 os.unlink(path)
@@ -66,7 +70,7 @@ class Partials:
             make_private(self.directory)
             os.rename(path, self._path(name))
 
-    def size(self):
+    def size(self) -> int:
         """Bytes of all of them."""
         found = 0
         with contextlib.suppress(FileNotFoundError):
@@ -75,7 +79,7 @@ class Partials:
                     found += os.stat(self._path(name)).st_size
         return found
 
-    def sweep(self, age=AGE):
+    def sweep(self, age: float = AGE) -> int:
         """Remove those that nobody has gone on with in ``age`` seconds. :returns: bytes that were freed."""
         freed, limit = 0, time.time() - age
         try:
@@ -91,7 +95,7 @@ class Partials:
         self._close()
         return freed
 
-    def _close(self):
+    def _close(self) -> None:
         """The directory is there as long as there is something in it."""
         with contextlib.suppress(OSError):
             os.rmdir(self.directory)

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where everything of the engine lies on a host. No other file spells these names."""
+"""Paths of all that the engine has on a host. No other file spells these names."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ import os
 
 DATA = "/var/lib/pycontainer"  # survives a reboot
 RUN = "/run/pycontainer"  # per boot
-ETC = (
-    "/etc/pycontainer"  # of the host's administrator: settings, policy, how registries are reached
-)
+ETC = "/etc/pycontainer"  # the administrator's: settings, policy, how registries are reached
 PASSABLE = 0o711
 
 
@@ -21,7 +19,7 @@ class Paths:
     :param run: what is of this boot (locks, sockets, pids, network namespaces).
     """
 
-    def __init__(self, data=DATA, run=RUN):
+    def __init__(self, data: str = DATA, run: str = RUN) -> None:
         self.data, self.run = data, run
         self.config = os.path.join(ETC if data == DATA else data, "config.json")  # settings.py
         self.database = os.path.join(data, "state.db")
@@ -49,33 +47,33 @@ class Paths:
         self.policy = os.path.join(ETC, "policy.json")  # which images are accepted
         self.registries_conf = os.path.join(ETC, "registries.conf")  # how registries are reached
 
-    def blob(self, digest):
+    def blob(self, digest: str) -> str:
         """The path of a blob, whether it is there or not; ``digest`` is ``algorithm:hex``, already validated."""
         algorithm, dummy, encoded = digest.partition(":")
         return os.path.join(self.blobs, algorithm, encoded)
 
-    def container(self, ident):
-        """What of a container survives a reboot: config.json, run.json, state.json, upper, work, the log. And its monitor's lock and control socket."""
+    def container(self, ident: str) -> str:
+        """The directory of what of a container survives a reboot (docs/architecture.md), and of its monitor's lock and control socket."""
         return os.path.join(self.containers, ident)
 
-    def container_run(self, ident):
-        """What of a container is of this boot: stdio pipes, mount point. Its monitor makes it again where it is missing."""
+    def container_run(self, ident: str) -> str:
+        """The directory of what of a container is of this boot: stdio pipes, mount point. Its monitor makes it again where it is missing."""
         return os.path.join(self.running, ident)
 
-    def registry_run(self, name):
-        """What of a registry service is of this boot: its lock, what it was started with, its log."""
+    def registry_run(self, name: str) -> str:
+        """The directory of what of a registry service is of this boot: its lock, what it was started with, its log."""
         return os.path.join(self.run, "registries", name)
 
-    def volume(self, name):
+    def volume(self, name: str) -> str:
         """The directory whose ``_data`` a named volume's mounts show."""
         return os.path.join(self.volumes, name)
 
-    def make(self):
-        """Make the directories, for root alone (CVE-2021-41091: a data root whose containers everybody came to).
+    def make(self) -> bool:
+        """Make the directories, for root alone (CVE-2021-41091: a data root whose containers everybody could reach).
 
-        Everybody may pass through the data root to the engine's code in ``runtime``, for users run the OCI command too, and list neither.
+        Everybody may pass through the data root to the engine's code in ``runtime``, as users run the OCI command too, and list neither.
 
-        :returns: whether those of this boot were not there: nobody has called the engine since it began.
+        :returns: whether this is the first call of the engine since the boot: the directories of this boot were not there.
         """
         first = not os.path.isdir(self.locks)
         for path in (

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Room that is kept for what makes room: a file in the data root that is given up first when the disk is full."""
+"""Disk space kept in reserve: a file in the data root that is given up when the disk is full, for what makes room."""
 
 from __future__ import annotations
 
@@ -8,25 +8,23 @@ import contextlib
 import errno
 import os
 
-SIZE = (
-    4 << 20
-)  # bytes: the database's write-ahead log, its index, and the states of some hundred containers
+SIZE = 4 << 20  # bytes: the write-ahead log, its index, and the states of some hundred containers
 PLENTY = 8 * SIZE  # free bytes from which on it is made (again)
 
 
 class Reserve:
-    """The file at ``path``. It is allocated, and holds nothing."""
+    """The file at ``path``, which is allocated and holds nothing."""
 
-    def __init__(self, path):
+    def __init__(self, path: str) -> None:
         self.path = path
 
-    def make(self):
-        """Have it where there is plenty of room. A call that finds it costs one stat(2). Never an error: without it a full disk is only less handy."""
+    def make(self) -> None:
+        """Make it where there is plenty of room; one stat(2) where it is there. Nothing is raised: the engine works without it."""
         with contextlib.suppress(OSError):
             if not os.path.exists(self.path) and free(os.path.dirname(self.path)) >= PLENTY:
                 self._allocate()
 
-    def _allocate(self):
+    def _allocate(self) -> None:
         partial = self.path + ".new"
         fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
@@ -44,8 +42,8 @@ class Reserve:
         finally:
             os.close(fd)
 
-    def give_up(self):
-        """Give its room to whoever needs it now. Returns whether there was any."""
+    def give_up(self) -> bool:
+        """Remove it, so that its room is free. :returns: whether it was there."""
         try:
             os.unlink(self.path)
             return True
@@ -53,7 +51,7 @@ class Reserve:
             return False
 
 
-def free(directory):
-    """Bytes that are free on a directory's file system, for who has no special rights."""
+def free(directory: str) -> int:
+    """Bytes that are free on a directory's file system for a process without special rights."""
     status = os.statvfs(directory)
     return status.f_bavail * status.f_frsize

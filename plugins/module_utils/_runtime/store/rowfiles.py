@@ -1,10 +1,11 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A copy of every row of state.db in a file of its own, ``records/<table>/<digest of its key>``: from these a lost database is built again.
+"""Copy every row of state.db to a file of its own, ``records/<table>/<digest of its key>``: a lost database is built again from these.
 
-``Database.transaction`` writes them: triggers tell which rows a transaction has touched, whatever statement did it, and their files are written
-before its end, while it bars other writers. They are not synced, for they are of use only together with the loss of the database; each boot
-and each version writes what differs again, synced (``refresh``). Entries of ``operations`` have no files: they are void without their task.
+``Database.transaction`` writes them: triggers tell which rows a transaction has touched, whatever statement did it, and their
+files are written before its end, while it bars other writers. They are not synced, for they serve only when the database is
+lost; each boot and each version writes what differs again, synced (``refresh``). Entries of ``operations`` have no files: they
+are void without their task.
 """
 
 from __future__ import annotations
@@ -19,6 +20,18 @@ from ..errors import EngineError
 from ..untrusted import files as foreign_files
 from ..untrusted import json_reader
 from .files import make_private, write_whole
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, Protocol
+
+    class Connection(Protocol):
+        """SQLite's connection."""
+
+        def execute(self, statement: str, parameters: Sequence[Any] = ..., /) -> Any:
+            """Carry out a statement; return its cursor."""
+
 
 KEYS = {  # the columns of each table's primary key; a table comes after those that it refers to
     "images": ("id",),
@@ -55,8 +68,9 @@ class RowFiles:
     :param directory: ``records`` of the store. :param connection: SQLite's, on which rows are changed.
     """
 
-    def __init__(self, directory, connection):
-        self.directory, self.connection, self.watched = directory, connection, set()
+    def __init__(self, directory: str, connection: Connection) -> None:
+        self.directory, self.connection = directory, connection
+        self.watched: set[str] = set()
         connection.execute(
             "PRAGMA temp_store=MEMORY"
         )  # a full disk must not keep anybody from removing
@@ -65,14 +79,14 @@ class RowFiles:
             % ", ".join("k%d" % number for number in range(_WIDTH))
         )
 
-    def execute(self, statement, parameters=()):
+    def execute(self, statement: str, parameters: Sequence[Any] = ()) -> Any:
         match = _CHANGE.match(statement)
         if match is not None and match[1] not in self.watched:
             for table in (match[1],) + CASCADES.get(match[1], ()):
                 self._watch(table)
         return self.connection.execute(statement, parameters)
 
-    def _watch(self, table):
+    def _watch(self, table: str) -> None:
         self.watched.add(table)
         for event, row in (
             (("INSERT", "NEW"), ("UPDATE", "NEW"), ("DELETE", "OLD")) if table in KEYS else ()
@@ -87,11 +101,11 @@ class RowFiles:
                 f"ON main.{table} BEGIN INSERT INTO touched VALUES ({values}); END"
             )
 
-    def undone(self):
-        """The transaction was rolled back, and with it the triggers that it had made."""
+    def undone(self) -> None:
+        """Hear that the transaction was rolled back, and with it the triggers that it had made."""
         self.watched.clear()
 
-    def write_touched(self):
+    def write_touched(self) -> None:
         """Inside a transaction, as its last step: bring the files of the rows that it has changed up to date.
 
         Where that fails, on a full disk, the mark goes, and the next command that can writes all files anew.
@@ -107,7 +121,7 @@ class RowFiles:
         except OSError:
             unmark(self.directory)
 
-    def _write(self, table, key):
+    def _write(self, table: str, key: tuple[Any, ...]) -> None:
         row = self.connection.execute(
             "SELECT * FROM main.%s WHERE %s"
             % (table, " AND ".join("%s = ?" % name for name in KEYS[table])),
@@ -125,7 +139,7 @@ class RowFiles:
             make_private(os.path.dirname(path))
             write_whole(path, text, durable=False)
 
-    def refresh(self, mark):
+    def refresh(self, mark: str) -> None:
         """Inside a transaction: write the files of all rows that differ, remove the others, sync, and set the mark. :raises OSError:"""
         written = 0
         for table, keys in KEYS.items():
@@ -149,18 +163,18 @@ class RowFiles:
         write_whole(os.path.join(self.directory, MARK), mark, durable=bool(written))
 
 
-def name_of(key):
+def name_of(key: tuple[Any, ...]) -> str:
     return hashlib.sha256(json.dumps(key).encode("utf-8", "surrogatepass")).hexdigest()[:40]
 
 
-def unmark(directory):
-    """Have the next command write all copies anew."""
+def unmark(directory: str) -> None:
+    """Make the next command write all copies anew."""
     with contextlib.suppress(OSError):
         os.unlink(os.path.join(directory, MARK))
 
 
-def mark_of(directory):
-    """For what the files were last written as a whole, or ''."""
+def mark_of(directory: str) -> str:
+    """The mark for which the files were last written as a whole, or ''."""
     try:
         with open(os.path.join(directory, MARK), encoding="utf-8", errors="replace") as file:
             return file.read(1000)
@@ -168,9 +182,10 @@ def mark_of(directory):
         return ""
 
 
-def load(directory):
-    """``({table: [row]}, [sentences about files that can't be used])`` of all files."""
-    found, broken = {table: [] for table in KEYS}, []
+def load(directory: str) -> tuple[dict[str, list[dict[str, Any]]], list[str]]:
+    """Read all files: ``({table: [row]}, [sentences about files that can't be used])``."""
+    found: dict[str, list[dict[str, Any]]] = {table: [] for table in KEYS}
+    broken = []
     for table in KEYS:
         for name in sorted(_names(os.path.join(directory, table))):
             if "." in name:
@@ -183,16 +198,17 @@ def load(directory):
     return found, broken
 
 
-def _read(path, table):
+def _read(path: str, table: str) -> dict[str, Any] | None:
     """The row of a file; None for one that is missing or broken."""
     try:
-        row = json_reader.load(foreign_files.read(path, LARGEST), path, size=LARGEST)
+        data = foreign_files.read(path, LARGEST)
+        row: dict[str, Any] = json_reader.load(data, path, size=LARGEST)
     except (EngineError, OSError):
         return None
     return row if all(row.get(key) is not None for key in KEYS[table]) else None
 
 
-def _names(directory):
+def _names(directory: str) -> list[str]:
     try:
         return os.listdir(directory)
     except (FileNotFoundError, NotADirectoryError):

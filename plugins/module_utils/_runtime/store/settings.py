@@ -11,6 +11,10 @@ from ..errors import HostError, InvalidInput
 from ..untrusted import json_reader
 from .files import write_whole
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 CHOICES = {
     "layers": (
         "directory",
@@ -25,8 +29,8 @@ CHOICES = {
 IDS_FIRST, IDS_LAST, IDS_LEAST = 65536, 2**32 - 2, 65536
 
 
-def check_ids(value, name="container_ids"):
-    """The text of a range of ids. :raises InvalidInput:"""
+def check_ids(value: Any, name: str = "container_ids") -> str:
+    """The normal form of a range of ids, ``FIRST-LAST``. :raises InvalidInput: it is none, or too small."""
     first, dash, last = (value if isinstance(value, str) else "").partition("-")
     if (
         dash
@@ -50,13 +54,13 @@ def check_ids(value, name="container_ids"):
     )
 
 
-def read(path):
-    """``{setting: value}`` of all settings. :param path: of the file, which may be missing. :raises HostError: for one that can't be used."""
+def read(path: str) -> dict[str, Any]:
+    """All settings: ``{setting: value}``. :param path: of the file, which may be missing. :raises HostError: it can't be used."""
     found = given(path)
     return {key: found.get(key, choices[0]) for key, choices in CHOICES.items()}
 
 
-def given(path):
+def given(path: str) -> dict[str, Any]:
     """The settings that the file has."""
     try:
         with open(path, "rb") as file:
@@ -65,7 +69,7 @@ def given(path):
         return {}
     except OSError as error:
         raise HostError(f"{path} can't be read: {error.strerror}") from None
-    found = json_reader.load(data, path, error=HostError)
+    found: dict[str, Any] = json_reader.load(data, path, error=HostError)
     for key, value in found.items():
         if key not in CHOICES:
             raise HostError(
@@ -86,8 +90,8 @@ def given(path):
     return found
 
 
-def write(path, settings):
-    """Replace the file; without any setting it goes."""
+def write(path: str, settings: dict[str, Any]) -> None:
+    """Replace the file; without any setting, remove it."""
     if settings:
         os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
         write_whole(path, json.dumps(settings, indent=4, sort_keys=True) + "\n", mode=0o644)

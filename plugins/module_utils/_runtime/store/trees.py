@@ -12,7 +12,7 @@ DEEPEST = 200  # directories held open at once; what lies deeper is moved up fir
 _FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def remove(path):
+def remove(path: str) -> None:
     """Remove what is at ``path``, a tree or a file; nothing there is no error.
 
     :raises HostError: where the kernel refuses, e.g. because something is mounted in it.
@@ -38,10 +38,10 @@ def remove(path):
         raise HostError(f"can't remove {path}: {error.strerror}") from None
 
 
-def _empty(top, turn):
+def _empty(top: int, turn: int) -> bool:
     """Remove what is in the directory ``top``; returns whether something was moved up and is left for another round."""
     moved = 0
-    stack = [(top, None, os.listdir(top))]
+    stack = [(top, "", os.listdir(top))]
     try:
         while stack:
             fd, name, left = stack[-1]

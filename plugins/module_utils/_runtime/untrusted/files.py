@@ -1,8 +1,9 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Open files that others put there: regular ones only, beneath a directory and through no link, and read no more than is expected.
+"""Open files that others put there: regular ones only, beneath a directory and through no link, and read no more than expected.
 
-A link leads out, a FIFO waits for ever, a device has no end. Works on controllers too, so it needs no system call that Linux alone has.
+A link leads out, a FIFO waits for ever, a device has no end. It runs on controllers too, so it makes no system call that only
+Linux has.
 """
 
 from __future__ import annotations
@@ -14,22 +15,29 @@ import stat
 from ..errors import EngineError
 from .text import printable
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Union
+
+    Name = Union[str, bytes]
+
 _LOOK = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 class Unacceptable(EngineError):
     """A file is not what may be opened here. ``missing``: whether there is none."""
 
-    def __init__(self, message, missing=False):
+    def __init__(self, message: str, missing: bool = False) -> None:
         super().__init__(message)
         self.missing = missing
 
 
-def open_regular(name, beneath=None, links=False):
+def open_regular(name: Name, beneath: Name | int | None = None, links: bool = False) -> int:
     """Open a regular file to read and return its descriptor.
 
     :param name: a path; relative to ``beneath`` where that is given, and then without ``..``.
-    :param beneath: a directory, by path or descriptor: no part of ``name`` may be a link. None: the path is the user's own, only its last part is looked at.
+    :param beneath: a directory, by path or descriptor: no part of ``name`` may be a link. None: the path is the user's own, and
+        only its last part is looked at.
     :param links: with ``beneath`` None: the last part may be a link to a regular file.
     :raises Unacceptable: where it is missing, a link, no regular file, or can't be opened.
     """
@@ -61,7 +69,7 @@ def open_regular(name, beneath=None, links=False):
             raise Unacceptable(f"{shown} is not a regular file") from None
         missing = error.errno == errno.ENOENT
         raise Unacceptable(
-            f"{shown} can't be opened: {os.strerror(error.errno).lower()}", missing
+            f"{shown} can't be opened: {os.strerror(error.errno or 0).lower()}", missing
         ) from None
     except ValueError:  # a NUL
         raise Unacceptable(f"{shown} is no file's name") from None
@@ -75,22 +83,22 @@ def open_regular(name, beneath=None, links=False):
     return fd
 
 
-def read(name, limit, beneath=None, links=False):
-    """The bytes of a regular file, opened as :func:`open_regular` does. :raises Unacceptable: also where it has more than ``limit`` bytes."""
+def read(name: Name, limit: int, beneath: Name | int | None = None, links: bool = False) -> bytes:
+    """The bytes of a regular file; see :func:`open_regular`. :raises Unacceptable: also where it has more than ``limit`` bytes."""
     with os.fdopen(open_regular(name, beneath, links), "rb") as file:
         return _whole(file.read(limit + 1), name, limit)
 
 
-def read_given(name, limit):
-    """The bytes of what a user names as a small document; also of a pipe or terminal, as in ``--env-file <(command)`` and ``/dev/stdin``.
+def read_given(name: Name, limit: int) -> bytes:
+    """The bytes of a small document that a user names; it may be a pipe or terminal, as in ``--env-file <(command)``.
 
-    :raises OSError: :raises Unacceptable: where it has more than ``limit`` bytes, as a device without an end has.
+    :raises OSError: it can't be read. :raises Unacceptable: it has more than ``limit`` bytes, as a device without an end has.
     """
     with open(name, "rb") as file:
         return _whole(file.read(limit + 1), name, limit)
 
 
-def _whole(data, name, limit):
+def _whole(data: bytes, name: Name, limit: int) -> bytes:
     if len(data) > limit:
         raise Unacceptable("%s is larger than %d bytes" % (printable(os.fsdecode(name)), limit))
     return data

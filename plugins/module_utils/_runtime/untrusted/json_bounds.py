@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How deep JSON of others may be, and how many values it may have: looked at without a parser, and without importing one (json_text.py)."""
+"""Bounds of JSON of others, its depth and number of values, checked without importing a parser (json_text.py)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ MOST = 250_000  # values in all
 _STRUCTURE = bytes(byte for byte in range(256) if byte not in b"[]{},")
 
 
-def unfit(data):
-    """Why a parser had better not be given these bytes (too deep, too many values), or None. Linear, and needs no parser."""
+def unfit(data: bytes) -> str | None:
+    """Why these bytes are not to be parsed (too deep, too many values), or None. It takes linear time."""
     if data.count(b"[") + data.count(b"{") <= DEEPEST and data.count(b",") < MOST:
         return None
     outside = b"".join(data.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')[::2]).translate(

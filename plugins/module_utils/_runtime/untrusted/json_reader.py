@@ -13,15 +13,28 @@ from ..errors import EngineError
 from .json_bounds import DEEPEST, MOST, unfit  # noqa: F401 # pylint: disable=unused-import # the reader's bounds
 from .text import printable
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
 LARGEST = (
     4 << 20
 )  # bytes: what registries take of a manifest (distribution-spec, "Pushing Manifests")
 _DIGITS = 20  # of a whole number: 64 bits
 _PLACES = 400  # characters of a fraction; no double has more that count
-_KINDS = {dict: "an object", list: "an array", str: "a string"}
+_KINDS: dict[type, str] = {dict: "an object", list: "an array", str: "a string"}
 
 
-def load(data, what, kind=dict, error=EngineError, size=LARGEST, once=False, more=False):
+def load(
+    data: bytes | bytearray | memoryview | str,
+    what: str,
+    kind: type | tuple[type, ...] | None = dict,
+    error: Callable[[str], Exception] = EngineError,
+    size: int = LARGEST,
+    once: bool = False,
+    more: bool = False,
+) -> Any:
     """The value of a JSON document.
 
     :param data: bytes in UTF-8, or str. :param what: what the document is, in the error's sentence: "the manifest of web:1".
@@ -61,13 +74,13 @@ def load(data, what, kind=dict, error=EngineError, size=LARGEST, once=False, mor
     return value
 
 
-def _whole(text):
+def _whole(text: str) -> int:
     if len(text) > _DIGITS:
         raise ValueError(f"a number of {len(text)} digits")
     return int(text)
 
 
-def _fraction(text):
+def _fraction(text: str) -> float:
     if len(text) > _PLACES:
         raise ValueError(f"a number of {len(text)} characters")
     value = float(text)
@@ -76,11 +89,11 @@ def _fraction(text):
     return value
 
 
-def _constant(name):
+def _constant(name: str) -> None:
     raise ValueError(f"{name} is no number")
 
 
-def _once(pairs):
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         names = [name for name, _value in pairs]

@@ -10,7 +10,7 @@ import stat
 HOPS = 40  # of symbolic links on one way, as the kernel has it
 
 
-def writable(path):
+def writable(path: str) -> str:
     """The first part of the way to ``path`` that others than root can write to or put another in the place of; "" where there is none.
 
     Every directory above counts, and every link with the way that it leads. A sticky directory, as /tmp, may be on the way, but not be
@@ -41,12 +41,12 @@ def writable(path):
     return reason
 
 
-def _parts(path):
+def _parts(path: str) -> list[str]:
     """The parts of a path, the last first."""
     return [part for part in path.split("/") if part not in ("", ".")][::-1]
 
 
-def _weak(path, last):
+def _weak(path: str, last: bool) -> str:
     status = os.lstat(path)
     if status.st_uid != 0:
         return path
@@ -57,7 +57,7 @@ def _weak(path, last):
     return path if others or group else ""
 
 
-def _has_list(path):
+def _has_list(path: str) -> bool:
     """Whether a file has an access control list: its group's bits are then what any entry of the list may have."""
     try:
         return "system.posix_acl_access" in os.listxattr(path)

@@ -13,6 +13,14 @@ import re
 from ..errors import EngineError
 from .text import printable
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Union
+
+    Token = tuple[str, Union[str, re.Pattern[str], None]]
+    Fault = Callable[[str], Exception]
+
 # kinds of tokens: one character; any number of them but slashes; any number of them; nothing, or any number of them up to a slash
 _ONE, _STAR, _ALL, _DEEP = "one", "star", "all", "deep"
 _EXPRESSIONS = {_STAR: "[^/]*", _ALL: ".*", _DEEP: "(?:.*/)?"}
@@ -29,44 +37,52 @@ class Pattern:
     :param tokens: ``[(kind, value)]``; a value of ``_ONE`` is the character, or the compiled expression of those that fit.
     """
 
-    def __init__(self, tokens):
-        self.tokens = []
+    def __init__(self, tokens: list[Token]) -> None:
+        self.tokens: list[Token] = []
         for token in tokens:
             if token[0] == _ONE or self.tokens[-1:] != [token]:  # two stars are one
                 self.tokens.append(token)
         self._least = sum(kind == _ONE for kind, _value in self.tokens)
-        self._expression = self._masks = None
+        self._expression: re.Pattern[str] | None = None
+        self._judged = self._prepared = False  # whether an expression may be used; see _prepare
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         return isinstance(other, Pattern) and self.tokens == other.tokens
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return hash(tuple(self.tokens))
 
-    def fits(self, text):
+    def fits(self, text: str) -> bool:
         """Whether the whole text fits."""
         if len(text) < self._least:
             return False
-        if self._expression is None:
-            self._expression = self._compiled() if self._has_one_way() else False
-        if self._expression:
+        if not self._judged:
+            self._judged = True
+            self._expression = self._compiled() if self._has_one_way() else None
+        if self._expression is not None:
             return self._expression.fullmatch(text) is not None
         reached = 0
         for reached, _at in self._reached(text, 0):
             pass
         return bool(reached & self._end)
 
-    def ends(self, text, start=0):
+    def ends(self, text: str, start: int = 0) -> tuple[int, int] | None:
         """Where a match that begins at ``start`` can end: ``(first, last)``; None where nothing fits."""
         found = [at for reached, at in self._reached(text, start) if reached & self._end]
         return (found[0], found[-1]) if found else None
 
-    def suffixes(self, text):
+    def suffixes(self, text: str) -> tuple[int, int] | None:
         """Where a match that ends at the end of ``text`` can begin: ``(first, last)``; None where nothing fits."""
         found = Pattern(self.tokens[::-1]).ends(text[::-1])
         return (len(text) - found[1], len(text) - found[0]) if found else None
 
-    def replace(self, text, replacement, everywhere=False, counted=None):
+    def replace(
+        self,
+        text: str,
+        replacement: str,
+        everywhere: bool = False,
+        counted: Callable[[str], object] | None = None,
+    ) -> str:
         """``text`` with what matches replaced: the first, or every one; each as long as it can be. Nothing right behind a match is not a match.
 
         :param counted: called with each text that is put in, to raise an exception where it becomes too much.
@@ -81,7 +97,10 @@ class Pattern:
         for start in reversed(starts):
             if start < done:
                 continue
-            end = self.ends(text, start)[1]
+            found = self.ends(text, start)
+            if found is None:  # it begins a match backwards, so that can't be
+                continue
+            end = found[1]
             if start == end == done:
                 continue
             if counted is not None:
@@ -92,7 +111,7 @@ class Pattern:
                 break
         return "".join(out) + text[max(done, 0) :]
 
-    def _has_one_way(self):
+    def _has_one_way(self) -> bool:
         """Whether there is no more than one place for each star to end, so that an expression does not go back and forth."""
         tokens = self.tokens[:-1] if self.tokens[-1:] == [(_ALL, None)] else self.tokens
         if sum(kind != _ONE for kind, _value in tokens) < 2:
@@ -105,7 +124,7 @@ class Pattern:
                 return False
         return True
 
-    def _compiled(self):
+    def _compiled(self) -> re.Pattern[str]:
         return re.compile(
             "".join(
                 _EXPRESSIONS[kind]
@@ -113,17 +132,19 @@ class Pattern:
                 else re.escape(value)
                 if isinstance(value, str)
                 else value.pattern
+                if value is not None
+                else ""
                 for kind, value in self.tokens
             ),
             re.DOTALL,
         )
 
-    def _reached(self, text, start, anywhere=False):
+    def _reached(self, text: str, start: int, anywhere: bool = False) -> Iterator[tuple[int, int]]:
         """``(places in the pattern that are reached, place in the text)``, from ``start`` on, until nothing can fit any more.
 
         :param anywhere: a match may begin at each place of the text.
         """
-        if self._masks is None:
+        if not self._prepared:
             self._prepare()
         first = reached = self._closed(1)
         deep = reached & self._of[_DEEP]
@@ -141,24 +162,28 @@ class Pattern:
             return
         yield 0, len(text)
 
-    def _closed(self, reached):
+    def _closed(self, reached: int) -> int:
         """With what is reached where stars stand for nothing: an addition carries over all stars in a row."""
         return reached | ((self._empty + (reached & self._empty)) ^ self._empty)
 
-    def _prepare(self):
+    def _prepare(self) -> None:
+        """Note the pattern's places as bits: those of each character, class and kind of star."""
+        self._prepared = True
         self._end = 1 << len(self.tokens)
-        self._masks, self._classes, self._of = {}, {}, {_STAR: 0, _ALL: 0, _DEEP: 0}
+        self._masks: dict[str, int] = {}
+        self._classes: dict[re.Pattern[str], int] = {}
+        self._of = {_STAR: 0, _ALL: 0, _DEEP: 0}
         for at, (kind, value) in enumerate(self.tokens):
-            masks, key = (
-                (self._of, kind)
-                if kind != _ONE
-                else (self._masks if isinstance(value, str) else self._classes, value)
-            )
-            masks[key] = masks.get(key, 0) | 1 << at
+            if kind != _ONE:
+                self._of[kind] |= 1 << at
+            elif isinstance(value, str):
+                self._masks[value] = self._masks.get(value, 0) | 1 << at
+            elif value is not None:
+                self._classes[value] = self._classes.get(value, 0) | 1 << at
         self._empty = self._of[_STAR] | self._of[_ALL] | self._of[_DEEP]
-        self._known = {}
+        self._known: dict[str, int] = {}
 
-    def _fitting(self, character):
+    def _fitting(self, character: str) -> int:
         """The places of the pattern that this character fits."""
         known = self._known.get(character)
         if known is None:
@@ -171,13 +196,16 @@ class Pattern:
         return known
 
 
-def path(pattern, deep=False, error=Malformed, closing=True):
+def path(
+    pattern: str, deep: bool = False, error: Fault = Malformed, closing: bool = True
+) -> Pattern:
     """A pattern of file names as Go's filepath.Match has it: ``*``, ``?``, ``[a-z]``, ``[^a-z]``, none of which is a slash; ``\\`` keeps the next character.
 
     :param deep: ``**`` is any number of directories, as in .dockerignore. :param error: the class to raise.
     :param closing: take a ``]`` right after its ``[`` as a member; else refuse it, as filepath.Match does. :raises Malformed:
     """
-    tokens, at = [], 0
+    tokens: list[Token] = []
+    at = 0
     while at < len(pattern):
         character = pattern[at]
         at += 1
@@ -202,9 +230,10 @@ def path(pattern, deep=False, error=Malformed, closing=True):
     return Pattern(tokens)
 
 
-def shell(pattern, error=Malformed):
+def shell(pattern: str, error: Fault = Malformed) -> Pattern:
     """A pattern of a shell's substitution: ``*`` and ``?`` are anything, ``\\`` keeps the next character. :raises Malformed:"""
-    tokens, at = [], 0
+    tokens: list[Token] = []
+    at = 0
     while at < len(pattern):
         character = pattern[at]
         at += 1
@@ -219,14 +248,15 @@ def shell(pattern, error=Malformed):
             tokens.append((_ONE, pattern[at]))
             at += 1
         else:
-            tokens.append({"*": (_ALL, None), "?": (_ONE, _ANY)}.get(character, (_ONE, character)))
+            tokens.append(_WILD.get(character, (_ONE, character)))
     return Pattern(tokens)
 
 
 _NO_SLASH, _ANY = re.compile("[^/]"), re.compile(".", re.DOTALL)
+_WILD: dict[str, Token] = {"*": (_ALL, None), "?": (_ONE, _ANY)}  # of a shell
 
 
-def _class(pattern, at, error, closing):
+def _class(pattern: str, at: int, error: Fault, closing: bool) -> tuple[re.Pattern[str], int]:
     """``[...]`` from after its bracket: ``(compiled expression, where it ends)``."""
     negated = pattern[at : at + 1] == "^"
     start = at = at + negated
@@ -250,7 +280,7 @@ def _class(pattern, at, error, closing):
     return re.compile(f"(?!/)[{'^' if negated else ''}{''.join(out)}]"), at + 1
 
 
-def _member(pattern, at, error):
+def _member(pattern: str, at: int, error: Fault) -> tuple[str, int]:
     if pattern[at] == "\\":
         at += 1
     if at >= len(pattern):

@@ -7,7 +7,7 @@ from __future__ import annotations
 LONGEST = 1000  # characters: what a sentence can hold
 
 
-def printable(text, limit=LONGEST, lines=False):
+def printable(text: object, limit: int | None = LONGEST, lines: bool = False) -> str:
     r"""Make foreign text safe for a terminal, a log or a message.
 
     Escape what str.isprintable() refuses, as Python writes it: ``\x1b``, ``\u202e``, ``\n``. That covers control characters, surrogates,
@@ -34,7 +34,7 @@ def printable(text, limit=LONGEST, lines=False):
 _USERINFO = r"((?:https?|git|ssh|ftp|socks[45][ah]?)://)[^/?#\s'\"]*@"  # up to the last @ before the path: what comes behind it is the host
 
 
-def without_userinfo(text):
+def without_userinfo(text: str) -> str:
     """Text whose addresses name no user and no password: ``https://user:password@host/`` becomes ``https://host/`` (RFC 3986, 3.2.1)."""
     if not isinstance(text, str) or "://" not in text or "@" not in text:
         return text
@@ -43,12 +43,12 @@ def without_userinfo(text):
     return re.sub(_USERINFO, r"\1", text)
 
 
-def entry(text, limit=4000):
+def entry(text: object, limit: int | None = 4000) -> str:
     """An entry of a log: its further lines are indented, so that none looks like an entry."""
     return printable(text, limit, lines=True).rstrip().replace("\n", "\n  ")
 
 
-def _escaped(character):
+def _escaped(character: str) -> str:
     if character == "\xa0":  # a space that does not break
         return " "
     return character.encode("unicode_escape", "surrogatepass").decode("ascii")

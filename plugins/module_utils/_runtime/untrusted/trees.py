@@ -10,6 +10,10 @@ import stat
 from ..errors import HostError
 from .text import printable
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
 OPEN = 100  # directories held open at once: what lies higher is opened again by ".." on the way back, and seen to be the same
 _FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -23,7 +27,9 @@ class Entry:
 
     __slots__ = ("directory", "name", "status", "depth", "_above")
 
-    def __init__(self, directory, name, status, above):
+    def __init__(
+        self, directory: int, name: str, status: os.stat_result, above: list[_Frame]
+    ) -> None:
         self.directory, self.name, self.status, self.depth, self._above = (
             directory,
             name,
@@ -33,28 +39,30 @@ class Entry:
         )
 
     @property
-    def path(self):
+    def path(self) -> str:
         """From the top, ``a/b/c``; made when asked for, since it may be longer than any system call takes."""
         return "/".join([frame.name for frame in self._above[1:]] + [self.name])
 
-    def is_directory(self):
+    def is_directory(self) -> bool:
         return stat.S_ISDIR(self.status.st_mode)
 
 
 class _Frame:
     __slots__ = ("fd", "name", "identity", "left")
 
-    def __init__(self, fd, name):
+    def __init__(self, fd: int, name: str) -> None:
         status = os.fstat(fd)
-        self.fd, self.name, self.identity, self.left = (
-            fd,
-            name,
-            (status.st_dev, status.st_ino),
-            sorted(os.listdir(fd), key=os.fsencode, reverse=True),
-        )
+        self.fd: int | None = fd  # None where it was closed on the way down
+        self.name, self.identity = name, (status.st_dev, status.st_ino)
+        self.left = sorted(os.listdir(fd), key=os.fsencode, reverse=True)
+
+    def close(self) -> None:
+        if self.fd is not None:
+            os.close(self.fd)
+            self.fd = None
 
 
-def walk(top, enter=None):
+def walk(top: str | int, enter: Callable[[Entry], bool] | None = None) -> Iterator[Entry]:
     """The entries of a tree, a directory before what is in it, each directory's in order of their names' bytes.
 
     :param top: a directory, by path or by descriptor (which stays the caller's).
@@ -62,7 +70,7 @@ def walk(top, enter=None):
     :raises HostError: where a directory is moved out of its place meanwhile. What vanishes while it is looked at is left out.
     """
     own = not isinstance(top, int)
-    frames = [_Frame(os.open(top, _FLAGS) if own else top, "")]
+    frames = [_Frame(top if isinstance(top, int) else os.open(top, _FLAGS), "")]
     try:
         while frames[-1].left or len(frames) > 1:
             frame = frames[-1]
@@ -74,6 +82,7 @@ def walk(top, enter=None):
                 status = os.stat(name, dir_fd=frame.fd, follow_symlinks=False)
             except FileNotFoundError:
                 continue
+            assert frame.fd is not None  # the innermost is open
             entry = Entry(frame.fd, name, status, frames)
             yield entry
             if entry.is_directory() and (enter is None or enter(entry)):
@@ -82,15 +91,13 @@ def walk(top, enter=None):
                 except (FileNotFoundError, NotADirectoryError):
                     continue
                 if len(frames) > OPEN + 1:  # the top stays open: it may be the caller's
-                    os.close(frames[-OPEN].fd)
-                    frames[-OPEN].fd = None
+                    frames[-OPEN].close()
     finally:
         for frame in frames[0 if own else 1 :]:
-            if frame.fd is not None:
-                os.close(frame.fd)
+            frame.close()
 
 
-def _leave(frames):
+def _leave(frames: list[_Frame]) -> None:
     """Go back to the directory above, which is opened anew where it was closed."""
     done = frames.pop()
     try:
@@ -104,4 +111,4 @@ def _leave(frames):
                 )
             frames[-1].fd = above
     finally:
-        os.close(done.fd)
+        done.close()

@@ -6,6 +6,7 @@ digests of contexts' files.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 
@@ -69,7 +70,7 @@ def plan_prune(engine: Engine) -> Plan:
                 "present",
                 "absent",
                 f"remove the build cache {name.rpartition(' ')[0]}",
-                lambda name=name, path=path: remove(name, path),
+                functools.partial(remove, name, path),
             )
     stat = os.path.join(engine.paths.data, "build", "stat")
     if os.path.isdir(stat):

@@ -222,6 +222,7 @@ def _attend(job: Job, output: int) -> int:
             os.close(step.tree)
         raise
     os.close(output)
+    assert step.pidfd is not None  # it was started
     pidfd.ended(step.pidfd, None)
     code, signal = pidfd.reap(step.pidfd)
     # its children end with its pid namespace; here for what is left when there is none
@@ -229,7 +230,7 @@ def _attend(job: Job, output: int) -> int:
     assert step.tree is not None  # it was opened for the start
     stubs.remove(step.tree)
     os.close(step.tree)
-    return code if signal is None else 128 + signal
+    return code if code is not None else 128 + (signal or 0)
 
 
 # ------------------------------------------------------------------------------------ what is shown
@@ -243,6 +244,7 @@ def _prepare(job: Job, prepared: Prepared) -> None:
     elif prepared.layers is not None:
         fd = mounts.new_fs("tmpfs", {"mode": "755"})
     else:
+        assert prepared.directory is not None  # what has no layers
         fd = mounts.bind(prepared.directory, recursive=False)
     mounts.attach_root(fd, place + ".tree")
     try:

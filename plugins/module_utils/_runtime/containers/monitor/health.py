@@ -223,7 +223,7 @@ def work(
         _tell(writer, -1, f"Health check exceeded timeout ({timeout:g}s): {text}")
         return
     code, signal = pidfd.reap(process.pidfd)
-    _tell(writer, code if signal is None else 128 + signal, text)
+    _tell(writer, code if code is not None else 128 + (signal or 0), text)
 
 
 def _collect(reader: int, process: int, timeout: float) -> tuple[str, bool]:

@@ -340,12 +340,12 @@ class Monitor(loop.Loop):
         """Return ``(exit code, signal, error)`` of process 1, which has ended."""
         assert self.pidfd is not None
         try:
-            result = pidfd.reap(self.pidfd)
+            code, signal = pidfd.reap(self.pidfd)
         except ChildProcessError:  # adopted: somebody else's child
             result = signals.exit_of(self.pidfd, self.state["pid"], self.state["pid_start"])
             if result is None:
                 return None, None, workers.UNSEEN
-        code, signal = result
+            code, signal = result
         return (code, None, "") if signal is None else (128 + signal, signal, "")
 
     def finish(self, code: int | None, signal: int | None, error: str = "") -> None:

@@ -68,7 +68,9 @@ class Bed:
 
     def __init__(self, command: list[str], interpreter: int | None = None) -> None:
         self.command = command
-        self.program = elf.descriptor("pyc-monitor", image())
+        program = image()
+        assert program is not None  # see make()
+        self.program = elf.descriptor("pyc-monitor", program)
         # The sealed view of it (oci/launch/sealed_interpreter.py): what is forked from a monitor
         # enters containers.
         self.interpreter = (

@@ -104,8 +104,10 @@ class Worker:
     @staticmethod
     def _retire() -> int:
         """End the zygote, which is the monitor's parent unless it has ended already; its pid, or 0."""
-        zygote: int = procfs.stat(os.getppid())["parent"]
-        if (procfs.stat(zygote) or {"name": ""})["name"] != "pyc-zygote":
+        monitor = procfs.stat(os.getppid())
+        zygote = monitor["parent"] if monitor is not None else 0
+        found = procfs.stat(zygote)
+        if found is None or found["name"] != "pyc-zygote":
             return 0
         os.kill(zygote, constants.SIGKILL)
         return zygote

@@ -106,7 +106,9 @@ def of(engine: Engine, record: Record, joins: dict[str, str]) -> Labels | None:
     contexts, reason = selinux.defaults()
     if contexts is None:
         raise HostError(f"container {record['name']} can't have an SELinux label: {reason}")
-    parts = dict(zip(("user", "role", "type"), contexts["process"].split(":")))
+    parts: dict[str, str | None] = dict(
+        zip(("user", "role", "type"), contexts["process"].split(":"))
+    )
     level = None
     if level_of(contexts["process"]):  # a policy with levels
         level = security.labels(record["definition"]).get("level") or _level(
@@ -242,7 +244,9 @@ def check(engine: Engine, definition: Definition) -> None:
             contexts, reason = selinux.defaults()
             if contexts is None:
                 raise Unsupported(f"security_opts: label={key}:{value}: {reason} on this host")
-            parts = dict(zip(("user", "role", "type", "level"), contexts["process"].split(":", 3)))
+            parts: dict[str, str | None] = dict(
+                zip(("user", "role", "type", "level"), contexts["process"].split(":", 3))
+            )
             context = _text(*dict(parts, **{key: value}).values())
             if not selinux.known(context):
                 raise InvalidInput(

@@ -95,7 +95,7 @@ def default() -> tuple[str | None, str]:
     return DEFAULT, ""
 
 
-def ensure(profile: str) -> None:
+def ensure(profile: str | None) -> None:
     """Load ``profile`` if it is the default one and is not loaded yet, as after a boot. :raises HostError: it can't be loaded."""
     if profile != DEFAULT or DEFAULT in (loaded() or ()):
         return

@@ -30,7 +30,7 @@ sys.path.insert(0, str(TESTS))
 from support import leaks  # noqa: E402  # pylint: disable=wrong-import-position
 
 WITH_NETWORK = ("sanity", "hosts")  # one file a process: they wait more than they work
-LINES = 1200  # of test files that a process gets at most: a few seconds to a minute
+LINES = 2400  # of test files that a process gets at most: some seconds to two minutes
 SLOWEST = 20
 APART = [
     "unshare",

@@ -13,7 +13,6 @@ import shutil
 import subprocess
 import time
 
-import pytest
 from integration.process import conftest as process
 from pycontainer.errors import ContainerFailed, EngineError
 from support import laid_down
@@ -204,8 +203,6 @@ class OciBox:
 
     def execute(self, *argv, user=None, cwd=None, env=None, stdin=None):
         """As the engine's exec: its exit code and output. :raises ContainerFailed: when it can't be started."""
-        if not oci_has("further"):
-            pytest.skip("the OCI command has no exec yet")
         words = ["--log", os.path.join(self.directory, "exec-errors"), "exec"]
         words += ["--user", user] if user else []
         words += ["--cwd", cwd] if cwd else []
@@ -271,13 +268,6 @@ class ConsoleSocket:
 def oci_command():
     """argv of the OCI command, as it is laid down on a host."""
     return [laid_down.oci_command()]
-
-
-def oci_has(part):
-    """Whether the OCI command has this part of it, e.g. ``further`` (exec)."""
-    from pycontainer import oci
-
-    return os.path.exists(os.path.join(os.path.dirname(oci.__file__), part + ".py"))
 
 
 class Boxes(process.Boxes):

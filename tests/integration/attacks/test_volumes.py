@@ -81,7 +81,7 @@ def test_image_volumes_bring_nothing_of_the_host_in(
     ident = images.get(store, "evil:1")["id"]
     # past what import would refuse, as an image from a registry may have it
     monkeypatch.setitem(
-        configurations._configs,
+        configurations._documents,
         ident,
         {"config": {"Cmd": ["sleep", "1000"], "Volumes": {target: {}}}},
     )

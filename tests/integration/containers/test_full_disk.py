@@ -110,7 +110,7 @@ def full(disk, scratch, rootfs):
     from pycontainer.containers.client import zygote_client
 
     with contextlib.suppress(Exception):
-        zygote_client.request(engine.paths, {"op": "retire"})
+        zygote_client.retire(engine.paths)
 
 
 def test_what_looks_and_what_makes_room_work_on_a_full_disk(full):

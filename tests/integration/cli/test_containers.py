@@ -95,7 +95,8 @@ def test_a_container_whose_caller_is_killed_goes_when_it_ends(docker):
     caller.wait()
     caller.stdout.close()
     assert json.loads(docker("inspect", "brief"))[0]["HostConfig"]["AutoRemove"] is True
-    docker("exec", "brief", "touch", "/anonymous/end")
+    # Its end may come before that of this command, and takes it along.
+    assert docker.task("exec", "brief", "touch", "/anonymous/end")["rc"] in (0, 137)
     for _attempt in range(100):
         if not docker("ps", "-aq") and not docker("volume", "ls", "-q"):
             break

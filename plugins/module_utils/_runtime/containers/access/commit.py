@@ -161,7 +161,7 @@ def _configuration(
         config["Entrypoint"] = definition["entrypoint"]
     if definition.get("env"):
         env = dict(entry.partition("=")[::2] for entry in config.get("Env") or ())
-        config["Env"] = ["%s=%s" % item for item in dict(env, **definition["env"]).items()]
+        config["Env"] = [f"{key}={value}" for key, value in {**env, **definition["env"]}.items()]
     if definition.get("labels"):
         config["Labels"] = dict(config.get("Labels") or {}, **definition["labels"])
     for option, key in (
@@ -172,7 +172,7 @@ def _configuration(
         if definition.get(option):
             config[key] = definition[option]
     ports = set(definition.get("exposed_ports", ())) | {
-        "%d/%s" % (port["container_port"], port["protocol"])
+        f"{port['container_port']}/{port['protocol']}"
         for port in definition.get("published_ports", ())
     }
     _add(config, "ExposedPorts", ports)
@@ -263,10 +263,11 @@ def _with_layer(document: dict[str, Any], diff_id: str) -> bytes:
         document["history"][-1]["empty_layer"] = True
     else:
         document["rootfs"]["diff_ids"].append(diff_id)
-    if len(document["rootfs"]["diff_ids"]) > manifest.MAX_LAYERS:
+    count = len(document["rootfs"]["diff_ids"])
+    if count > manifest.MAX_LAYERS:
         raise Unsupported(
-            "the image would have %d layers; overlayfs takes at most %d (pycontainer image squash "
-            "merges some)" % (len(document["rootfs"]["diff_ids"]), manifest.MAX_LAYERS)
+            f"the image would have {count} layers; overlayfs takes at most {manifest.MAX_LAYERS} "
+            "(pycontainer image squash merges some)"
         )
     return json.dumps(document, separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode(
         "utf-8", "surrogateescape"

@@ -125,7 +125,7 @@ def _running(engine: Engine, record: Record) -> Iterator[Side]:
     gone = Conflict(f"container {record['name']} has just ended; try again")
     state = status.now(engine.paths, record["id"])
     try:
-        root = os.open("/proc/%d/root" % state["pid"], os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        root = os.open(f"/proc/{state['pid']}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError:
         raise gone from None
     try:
@@ -142,7 +142,7 @@ def _running(engine: Engine, record: Record) -> Iterator[Side]:
 
 def _map_of(pid: int, name: str) -> Extents:
     """Read /proc/PID/uid_map or gid_map (user_namespaces(7))."""
-    with open("/proc/%d/%s" % (pid, name)) as file:
+    with open(f"/proc/{pid}/{name}") as file:
         rows = [line.split() for line in file]
     return [(int(inside), int(outside), int(size)) for inside, outside, size in rows]
 
@@ -166,9 +166,7 @@ def _through(extents: Extents, ident: int, source: int, target: int, what: str |
             return extent[target] + ident - extent[source]
     if what is None:
         return 65534  # as the container sees it
-    raise HostError(
-        "%s has no user or group %d: its user namespace does not map it" % (what, ident)
-    )
+    raise HostError(f"{what} has no user or group {ident}: its user namespace does not map it")
 
 
 @contextlib.contextmanager

@@ -200,7 +200,7 @@ class Unpacker:
         handle = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd)
         try:
             if stat.S_IFMT(os.fstat(handle).st_mode) == kind:
-                os.chmod("/proc/self/fd/%d" % handle, entry.mode & 0o7777)
+                os.chmod(f"/proc/self/fd/{handle}", entry.mode & 0o7777)
         finally:
             os.close(handle)
         self._own(fd, name, entry)

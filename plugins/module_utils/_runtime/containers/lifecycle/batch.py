@@ -81,7 +81,7 @@ def _task(number: int, item: dict[str, Any]) -> Task:
     try:
         return Task(item)
     except EngineError as error:
-        error.args = ("containers[%d] (%s): %s" % (number, item.get("name"), error),)
+        error.args = (f"containers[{number}] ({item.get('name')}): {error}",)
         raise
 
 
@@ -259,7 +259,7 @@ def _outcome(results: list[dict[str, Any]]) -> dict[str, Any]:
             % (
                 len(bad),
                 len(results),
-                "; ".join("%s: %s" % (result["name"], result["msg"]) for result in bad),
+                "; ".join(f"{result['name']}: {result['msg']}" for result in bad),
             ),
             results,
         )

@@ -97,10 +97,8 @@ def find(engine: Engine, record: Record, name: str, directory: str | None = None
     check_name(name)
     path = os.path.join(place(engine, record, directory), name)
     if not os.path.isfile(os.path.join(path, "inventory.img")):
-        raise NotFound(
-            "checkpoint %s of container %s does not exist%s"
-            % (name, record["name"], " in %s" % directory if directory else "")
-        )
+        where = f" in {directory}" if directory else ""
+        raise NotFound(f"checkpoint {name} of container {record['name']} does not exist{where}")
     return path
 
 
@@ -235,7 +233,7 @@ def _streams(bundle: run_file.Bundle, pid: int) -> list[str]:
     """
     if bundle.run.get("tty"):
         return ["", "", ""]
-    first = os.readlink("/proc/%d/fd/0" % pid) if os.path.lexists("/proc/%d/fd/0" % pid) else ""
+    first = os.readlink(f"/proc/{pid}/fd/0") if os.path.lexists(f"/proc/{pid}/fd/0") else ""
     if not first.startswith("pipe:"):
         first = os.path.join(bundle.run_directory, "stdin") if bundle.run.get("interactive") else ""
     return [first] + [os.path.join(bundle.run_directory, name) for name in stdio.OUTPUTS]

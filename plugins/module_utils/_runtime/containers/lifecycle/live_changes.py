@@ -92,7 +92,7 @@ def _connect(engine: Engine, ident: str, state: Status, wanted: Reserved) -> Non
     networks.ensure_links(engine, [entry["network"] for entry in new])
     if republish and old and ports:
         networks.publish.unpublish(ident, old[0]["address"], ports)
-    netns = os.open("/proc/%d/ns/net" % state["pid"], os.O_RDONLY | os.O_CLOEXEC)
+    netns = os.open(f"/proc/{state['pid']}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
         kept = [entry for entry in old if entry in new]
         for entry in old:
@@ -109,10 +109,10 @@ def _connect(engine: Engine, ident: str, state: Status, wanted: Reserved) -> Non
 
 def _free_index(pid: int) -> int:
     """Return the first number whose ``eth<number>`` the container does not have."""
-    with open("/proc/%d/net/dev" % pid) as file:
+    with open(f"/proc/{pid}/net/dev") as file:
         taken = {line.partition(":")[0].strip() for line in file}
     index = 0
-    while "eth%d" % index in taken:
+    while f"eth{index}" in taken:
         index += 1
     return index
 

@@ -141,7 +141,7 @@ def environment(ident: str, definition: Definition, image: dict[str, Any]) -> li
         if equals and key:  # an entry without "=" must not let a variable of the host in
             found[key] = value
     found.update(definition.get("env", {}))
-    return ["%s=%s" % item for item in found.items()]
+    return [f"{key}={value}" for key, value in found.items()]
 
 
 def namespaces(definition: Definition) -> list[dict[str, str]]:

@@ -100,7 +100,7 @@ def sysctls(definition: Definition, highest_gid: int | None = 2**31 - 1) -> dict
     if mode in ("bridge", "none"):
         found = {"net.ipv4.ip_unprivileged_port_start": "0"}
         if highest_gid is not None:
-            found["net.ipv4.ping_group_range"] = "0 %d" % highest_gid
+            found["net.ipv4.ping_group_range"] = f"0 {highest_gid}"
     found.update(definition.get("sysctls", {}))
     for key in found:
         if key.startswith("net.") and mode not in ("bridge", "none"):

@@ -129,7 +129,7 @@ def _ipc(definition: Definition, host: Surroundings) -> list[Mount]:
             "noexec",
             "nodev",
             "mode=1777",
-            "size=%d" % definition.get("shm_size", 64 << 20),
+            f"size={definition.get('shm_size', 64 << 20)}",
         ),
     ]
 
@@ -174,8 +174,8 @@ def _user(entry: dict[str, Any], host: Surroundings) -> Mount:
             "nosuid",
             "nodev",
             entry["read_only"] and "ro",
-            entry["tmpfs_size"] and "size=%d" % entry["tmpfs_size"],
-            "mode=%s" % (entry["tmpfs_mode"] or "1777"),
+            entry["tmpfs_size"] and f"size={entry['tmpfs_size']}",
+            f"mode={entry['tmpfs_mode'] or '1777'}",
         )
     return _mount(
         entry["target"],

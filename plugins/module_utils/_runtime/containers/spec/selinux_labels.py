@@ -144,7 +144,8 @@ def _level(engine: Engine, ident: str, joins: dict[str, str]) -> str:
             return level
     taken = {_of_document(engine, other) for other in os.listdir(engine.paths.containers)}
     while True:
-        level = "s0:c%d,c%d" % tuple(sorted(random.sample(range(1024), 2)))
+        low, high = sorted(random.sample(range(1024), 2))
+        level = f"s0:c{low},c{high}"
         if level not in taken:
             return level
 

@@ -27,7 +27,7 @@ from ...store.database import decode
 from ...store.files import read_json, write_whole
 from ..options import network, security, storage
 from . import directory_ids as directory
-from . import own_annotations
+from . import own_annotations, shared_namespaces
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -171,15 +171,12 @@ def check(engine: Engine, definition: Definition, joined: dict[str, str]) -> Non
         else ("uidmap" if definition.get("uidmap") else "gidmap", "...")
     )
     if joined:
+        options = [f"{shared_namespaces.OPTIONS[kind]} container:..." for kind in sorted(joined)]
         raise InvalidInput(
             option,
             value,
-            "nothing, with %s: the user namespace is that of the other container"
-            % " and ".join(
-                "%s container:..."
-                % {"network": "network_mode", "pid": "pid_mode", "ipc": "ipc_mode"}[kind]
-                for kind in sorted(joined)
-            ),
+            f"nothing, with {' and '.join(options)}: the user namespace is that of the other "
+            "container",
         )
     reason = supported(engine) or _by_mounts(engine, definition)
     if reason:
@@ -227,7 +224,7 @@ def assign(engine: Engine, record: Record, image: dict[str, Any], joined: dict[s
                     "needs none%s"
                     % (
                         size,
-                        ", as %s has one of them" % met if met else "",
+                        f", as {met} has one of them" if met else "",
                         ", and container_ids of the module host names others" if met else "",
                     )
                 )
@@ -284,7 +281,7 @@ def _by_user(definition: Definition, image: dict[str, Any]) -> str:
         if word.isascii() and word.isdigit() and int(word) >= security.AUTO_SIZE
     ]
     return (
-        "user or groups: id %s, and another one has 0 to %d" % (high[0], security.AUTO_SIZE - 1)
+        f"user or groups: id {high[0]}, and another one has 0 to {security.AUTO_SIZE - 1}"
         if high
         else ""
     )
@@ -364,7 +361,7 @@ def _try(engine: Engine) -> str:
     if procfs.kernel_version() < (5, 19):
         return "layers with mapped owners need Linux 5.19"
     parent = engine.paths.tmp if os.path.isdir(engine.paths.tmp) else "/var/tmp"
-    with tempfile.TemporaryDirectory(dir=parent, prefix="userns-%d-" % os.getpid()) as directory:
+    with tempfile.TemporaryDirectory(dir=parent, prefix=f"userns-{os.getpid()}-") as directory:
         for name in ("layer", "upper", "work"):
             os.mkdir(os.path.join(directory, name))
         lacking = userns.can_mount(("proc", "sysfs", "mqueue"), [(0, FIRST, 1)], [(0, FIRST, 1)])

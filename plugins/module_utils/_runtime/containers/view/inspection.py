@@ -218,7 +218,7 @@ def exposed(definition: Definition, image: dict[str, Any]) -> list[str]:
     return sorted(
         ports
         | {
-            "%d/%s" % (port["container_port"], port["protocol"])
+            f"{port['container_port']}/{port['protocol']}"
             for port in definition.get("published_ports", ())
         }
     )
@@ -264,8 +264,7 @@ def _user_namespace(definition: Definition, config: dict[str, Any]) -> dict[str,
         "UsernsMode": mode,
         "IDMappings": {
             key: [
-                "%d:%d:%d" % (entry["containerID"], entry["hostID"], entry["size"])
-                for entry in linux[name]
+                f"{entry['containerID']}:{entry['hostID']}:{entry['size']}" for entry in linux[name]
             ]
             for key, name in (("UidMap", "uidMappings"), ("GidMap", "gidMappings"))
         },
@@ -276,7 +275,7 @@ def bindings(ports: Iterable[Port]) -> dict[str, list[dict[str, str]]]:
     """Return published ports as Docker's ``{"80/tcp": [{"HostIp", "HostPort"}]}``."""
     found: dict[str, list[dict[str, str]]] = {}
     for port in ports:
-        found.setdefault("%d/%s" % (port["container_port"], port["protocol"]), []).append(
+        found.setdefault(f"{port['container_port']}/{port['protocol']}", []).append(
             {"HostIp": port["host_ip"], "HostPort": str(port["host_port"])}
         )
     return found
@@ -343,7 +342,7 @@ def _network(
         "Gateway": first["Gateway"],
         "MacAddress": first["MacAddress"],
         "IPPrefixLen": first["IPPrefixLen"],
-        "SandboxKey": "/proc/%d/ns/net" % state["pid"] if living and state.get("pid") else "",
+        "SandboxKey": f"/proc/{state['pid']}/ns/net" if living and state.get("pid") else "",
     }
 
 

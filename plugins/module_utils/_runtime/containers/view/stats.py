@@ -87,7 +87,7 @@ class _Open:
     def __init__(self, state: RunState) -> None:
         self.reader = cgroups.Group.open(state["cgroup"]).reader()
         try:
-            self.links = os.open("/proc/%d/net/dev" % state["pid"], os.O_RDONLY | os.O_CLOEXEC)
+            self.links = os.open(f"/proc/{state['pid']}/net/dev", os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
             self.links = -1  # it ended meanwhile
 

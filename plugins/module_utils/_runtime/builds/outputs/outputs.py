@@ -12,11 +12,10 @@ import os
 
 from ... import images
 from ...errors import InvalidInput
-from ...kernel.mounts import mounts, overlay
-from ...layers import difference
 from ...reconcile import Plan
 from ...untrusted import files
 from . import local_output
+from .image_view import ImageView
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -159,7 +158,7 @@ class Output:
         self.check()
         plan = Plan(f"output {self.dest}")
         if self.kind == "local":
-            with View(engine, record) as seen:
+            with ImageView(engine, record) as seen:
                 found, lost = local_output.different(seen.fd, self.dest, self.privileged)
             if found:
                 plan.warnings.extend(lost)
@@ -208,7 +207,7 @@ class Output:
         if self.kind == "local":
             self._local(engine, record)
         elif self.kind == "tar":
-            with View(engine, record) as seen:
+            with ImageView(engine, record) as seen:
                 self._put(stdout, seen.archive())
         elif self.dest == "-":
             self._put(stdout, images.save_pieces(engine, self._chosen(record, names), self.form))
@@ -219,7 +218,7 @@ class Output:
 
     def _local(self, engine: Engine, record: dict[str, Any]) -> None:
         os.makedirs(self.dest, exist_ok=True)
-        with View(engine, record) as seen:
+        with ImageView(engine, record) as seen:
             # raises where a file can't take the place of what is there, before anything is written
             local_output.different(seen.fd, self.dest, self.privileged)
             local_output.write(seen.fd, self.dest, self.privileged)
@@ -229,7 +228,7 @@ class Output:
         if not os.path.isfile(self.dest):
             return False
         with (
-            View(engine, record) as seen,
+            ImageView(engine, record) as seen,
             os.fdopen(files.open_regular(self.dest, links=True), "rb") as file,
         ):
             return all(
@@ -250,21 +249,3 @@ class Output:
         for piece in pieces:
             stdout.write(piece)
         stdout.flush()
-
-
-class View:
-    """An image's files, read-only: ``fd`` is open on them in a ``with`` block."""
-
-    def __init__(self, engine: Engine, record: dict[str, Any]) -> None:
-        paths = images.layer_paths(engine, record["id"])
-        self.fd = overlay.overlay(paths) if paths else mounts.new_fs("tmpfs", {"mode": "755"})
-
-    def __enter__(self) -> View:
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        os.close(self.fd)
-
-    def archive(self) -> Iterable[bytes]:
-        """Return the pieces of a tar archive of all files."""
-        return difference.archive(f"/proc/self/fd/{self.fd}/.")

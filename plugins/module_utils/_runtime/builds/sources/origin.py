@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import contextlib
 
-from ...kernel.mounts import mounts, overlay
 from ..trees import source_tree
+from ..trees.layers_view import open_layers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,9 +40,7 @@ class Origin:
         if self.tree is not None:
             yield self.tree
             return
-        fd = (
-            overlay.overlay(self.layers) if self.layers else mounts.new_fs("tmpfs", {"mode": "755"})
-        )
+        fd = open_layers(self.layers or ())
         tree = source_tree.Tree(fd, "the stage or image that --from names")
         try:
             yield tree

@@ -25,6 +25,8 @@ from ...networks import attach
 from ...oci.launch.launch import Launch
 from ...oci.spec.document import Document, read_error
 from ...oci.spec.process import Program
+from ..trees.layers_view import open_layers
+from ..trees.placer import write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -239,10 +241,8 @@ def _attend(job: Job, output: int) -> int:
 def _prepare(job: Job, prepared: Prepared) -> None:
     place = os.path.join(job.place, prepared.name)
     os.mkdir(place + ".tree", 0o700)
-    if prepared.layers:
-        fd = overlay.overlay(prepared.layers)
-    elif prepared.layers is not None:
-        fd = mounts.new_fs("tmpfs", {"mode": "755"})
+    if prepared.layers is not None:
+        fd = open_layers(prepared.layers)
     else:
         assert prepared.directory is not None  # what has no layers
         fd = mounts.bind(prepared.directory, recursive=False)
@@ -289,9 +289,7 @@ def _write_secrets(job: Job) -> None:
     for secret in job.secrets:
         path = os.path.join(place, secret.name)
         fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-        view = memoryview(secret.data)
-        while view:
-            view = view[os.write(fd, view) :]
+        write_all(fd, secret.data)
         os.fchown(fd, secret.uid, secret.gid)
         os.fchmod(fd, secret.mode)
         os.close(fd)

@@ -19,11 +19,12 @@ import stat
 from ...errors import HostError, reason
 from ...images.library import built, layer_store
 from ...kernel.calls import fork
-from ...kernel.mounts import mounts, overlay
+from ...kernel.mounts import overlay
 from ...layers import difference
 from ...layers.compression import compressed_streams
 from ...store import trees
 from ..parse.expansion import Trouble
+from ..trees.layers_view import open_layers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ class Workspace:
     @contextlib.contextmanager
     def view(self, paths: Sequence[str]) -> Iterator[int]:
         """Open the layers read-only, as a descriptor for a ``with`` block."""
-        fd = overlay.overlay(paths) if paths else mounts.new_fs("tmpfs", {"mode": "755"})
+        fd = open_layers(paths)
         try:
             yield fd
         finally:

@@ -18,12 +18,11 @@ from ...layers.tar import reader
 from ...untrusted.text import printable
 from ..parse import dockerignore
 from ..parse.expansion import Trouble
-from .placer import Placer, joined
+from .placer import Placer, joined, write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
     Opener = Callable[[], int]  # opens a file; its descriptor
 
@@ -80,7 +79,9 @@ def extract(top: int, opener: Opener, name: str) -> None:
         os.close(fd)
 
 
-def _extract_entry(placer: Placer, entry: Any, times: list[tuple[str, int]], what: str) -> None:
+def _extract_entry(
+    placer: Placer, entry: reader.Entry, times: list[tuple[str, int]], what: str
+) -> None:
     path = os.fsdecode(entry.name)
     if "\0" in path:
         raise Trouble(f"{what}: the entry {path[:200]!r} has a NUL in its name")
@@ -104,7 +105,7 @@ def _extract_entry(placer: Placer, entry: Any, times: list[tuple[str, int]], wha
     try:
         placer.clear(parent, name, True)
         if entry.kind == reader.REGULAR:
-            _extract_file(placer, entry, parent, name, owner)
+            _extract_file(entry, parent, name, owner)
         elif entry.kind == reader.SYMLINK:
             placer.link(os.fsdecode(entry.link), parent, name, owner, entry.mtime)
         elif entry.kind == reader.LINK:
@@ -136,7 +137,7 @@ def _directory(placer: Placer, path: str) -> int:
     return placer.directory(path)
 
 
-def _extract_link(placer: Placer, entry: Any, parent: int, name: str, what: str) -> None:
+def _extract_link(placer: Placer, entry: reader.Entry, parent: int, name: str, what: str) -> None:
     target = os.fsdecode(entry.link)
     first, dummy, last = dockerignore.clean("/" + target).rpartition("/")
     try:
@@ -151,9 +152,7 @@ def _extract_link(placer: Placer, entry: Any, parent: int, name: str, what: str)
         ) from None
 
 
-def _extract_file(
-    placer: Placer, entry: Any, parent: int, name: str, owner: tuple[int, int]
-) -> None:
+def _extract_file(entry: reader.Entry, parent: int, name: str, owner: tuple[int, int]) -> None:
     fd = os.open(
         name,
         os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC,
@@ -162,8 +161,7 @@ def _extract_file(
     )
 
     def write(view: memoryview) -> None:
-        while view:
-            view = view[os.write(fd, view) :]
+        write_all(fd, view)
 
     try:
         if entry.sparse is None:

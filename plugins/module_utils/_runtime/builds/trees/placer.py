@@ -334,9 +334,7 @@ class Placer:
         fd = os.open(name, _CREATE, 0o600, dir_fd=parent)
         try:
             for chunk in chunks:
-                view = memoryview(chunk)
-                while view:
-                    view = view[os.write(fd, view) :]
+                write_all(fd, chunk)
             os.fchown(fd, *(self.owner or (0, 0)))
             os.fchmod(fd, self.changed_mode(mode))
             if mtime is not None:
@@ -354,6 +352,13 @@ def harmless(mode: int, directory: bool = False) -> int:
     inherited.
     """
     return mode if directory else mode & 0o1777
+
+
+def write_all(fd: int, data: bytes | memoryview) -> None:
+    """Write all of ``data``, however little the kernel takes at once."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
 
 
 def copy_content(source: int, target: int) -> None:

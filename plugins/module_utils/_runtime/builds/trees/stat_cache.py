@@ -14,13 +14,16 @@ from ...store.files import read_json, write_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Protocol
 
-    from .source_tree import Entry
+    class File(Protocol):
+        """A file of the tree, see source_tree.Entry."""
+
+        path: str
+        status: os.stat_result
 
 
-# nanoseconds: a file changed so recently could change again within the clock's grain, and is not
-# remembered
+# nanoseconds: a file that changed so recently could change again within the clock's grain
 FRESH = 50_000_000
 AGE = 30 * 24 * 3600.0  # seconds
 FEW = 1000  # files
@@ -59,7 +62,7 @@ class StatCache:
             status.st_mode,
         ]
 
-    def get(self, entry: Entry) -> str | None:
+    def get(self, entry: File) -> str | None:
         """Return the digest of an entry's file, or None where it is not known or the file is
         another by now.
         """
@@ -69,7 +72,7 @@ class StatCache:
         self.used[entry.path] = known
         return known[5]
 
-    def put(self, entry: Entry, digest: str) -> None:
+    def put(self, entry: File, digest: str) -> None:
         """Remember a digest, unless the file changed a moment ago."""
         status = entry.status
         if time.time_ns() - max(status.st_ctime_ns, status.st_mtime_ns) > FRESH:

@@ -94,6 +94,8 @@ class Untrusted(EngineError):
 class ContainerFailed(EngineError):
     """A container did not start, or ended at once. ``logs`` has its last lines, ``exit_code`` what it ended with."""
 
+    of_program = False  # whether execve(2) refused its program
+
     def __init__(self, message: str, exit_code: int | None = None, logs: str = "") -> None:
         super().__init__(message)
         self.exit_code, self.logs = exit_code, logs

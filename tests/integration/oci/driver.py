@@ -21,35 +21,35 @@ from pycontainer.kernel import cgroups  # noqa: E402  # pylint: disable=wrong-im
 from pycontainer.kernel.mounts import mounts  # noqa: E402  # pylint: disable=wrong-import-position
 from pycontainer.kernel.processes import pidfd, procfs  # noqa: E402  # pylint: disable=wrong-import-position
 from pycontainer.oci.features import hooks  # noqa: E402  # pylint: disable=wrong-import-position
-from pycontainer.oci.launch import join, launch  # noqa: E402  # pylint: disable=wrong-import-position
+from pycontainer.oci.launch import join, launch, site, steps  # noqa: E402  # pylint: disable=wrong-import-position
 from pycontainer.oci.spec import document  # noqa: E402  # pylint: disable=wrong-import-position
 from pycontainer.oci.spec import process as program
 
 
-class Start(launch.Launch):
-    def __init__(self, bundle, ident, config):
-        self.bundle, self.ident = bundle, ident
-        parsed = document.Document(config)
-        super().__init__(parsed, program.Program(parsed.process, parsed.linux))
+class Directory(site.Site):
+    """A bundle as it lies there, without a command around it."""
 
-    def make_group(self):
+    def __init__(self, bundle, ident):
+        super().__init__(ident, bundle, os.path.join(bundle, "rootfs"))
+
+    def make_group(self, _launch):
         return cgroups.create(self.ident)
 
-    def root_place(self):
-        return os.path.join(self.bundle, "rootfs")
+    def open_root(self, _launch):
+        return mounts.bind(self.root_place)
 
-    def open_root(self):
-        return mounts.bind(self.root_place())
 
-    def state(self, status):
-        return self.document.state(self.ident, self.bundle, self.pid, status)
+def prepared(bundle, ident, config):
+    parsed = document.Document(config)
+    made = program.Program(parsed.process, parsed.linux)
+    return launch.Launch(parsed, made, Directory(bundle, ident), trace=steps.trace())
 
 
 def further(start, process):
     """Execute a process in the container; returns its exit code."""
     parsed = program.Program(process, start.document.linux)
     extra = join.Process(
-        start.ident, (start.pid, procfs.start_time(start.pid)), start.group, parsed, (0, 1, 2)
+        start.site.ident, (start.pid, procfs.start_time(start.pid)), start.group, parsed, (0, 1, 2)
     )
     extra.start()
     return ended(extra)
@@ -69,11 +69,11 @@ def main(bundle, ident):
         config = json.load(file)
     start = None
     try:
-        start = Start(bundle, ident, config)
+        start = prepared(bundle, ident, config)
         start.run()
         code = None
         try:
-            hooks.run(start.document, "poststart", start.state("running"))
+            hooks.run(start.optional.hooks, "poststart", start.state("running"))
             if "EXEC" in os.environ:
                 code = further(start, json.loads(os.environ["EXEC"]))
                 pidfd.send(start.pidfd, 9)
@@ -84,9 +84,7 @@ def main(bundle, ident):
             first = ended(start)
             start.group.kill()
             start.group.remove()
-            for sentence in hooks.run(
-                start.document, "poststop", dict(start.state("stopped"), pid=0)
-            ):
+            for sentence in hooks.run(start.optional.hooks, "poststop", start.state("stopped", 0)):
                 print("warning: " + sentence, file=sys.stderr)
         return first if code is None else code
     except EngineError as error:

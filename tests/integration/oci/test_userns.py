@@ -17,7 +17,7 @@ from pycontainer.kernel import cgroups
 from pycontainer.kernel.calls import constants as c
 from pycontainer.kernel.mounts import mounts, userns
 from pycontainer.kernel.processes import pidfd, procfs
-from pycontainer.oci.launch import join, launch
+from pycontainer.oci.launch import join, launch, site
 from pycontainer.oci.spec.document import Document
 from pycontainer.oci.spec.process import Program
 
@@ -79,24 +79,20 @@ MOUNTS = [
 ]
 
 
-class Start(launch.Launch):
-    """A start from a directory, whose process writes to a FIFO of the host's root."""
+class Place(site.Site):
+    """A directory; the process writes to a FIFO of the host's root."""
 
-    def __init__(self, config, root, stdout):
-        document = Document(config)
-        super().__init__(document, Program(document.process, document.linux))
-        self.root, self.stdout = root, stdout
+    def __init__(self, root, stdout):
+        super().__init__("userns-" + secrets.token_hex(6), os.path.dirname(root), root)
+        self.stdout = stdout
 
-    def make_group(self):
-        return cgroups.create("userns-" + secrets.token_hex(6))
+    def make_group(self, _launch):
+        return cgroups.create(self.ident)
 
-    def open_root(self):
-        return mounts.bind(self.root)
+    def open_root(self, _launch):
+        return mounts.bind(self.root_place)
 
-    def root_place(self):
-        return self.root
-
-    def open_streams(self):
+    def open_streams(self, _launch):
         out = os.open(self.stdout, os.O_WRONLY)
         return None, out, out
 
@@ -158,7 +154,9 @@ class Box:
         fifo = os.path.join(self.place, "out-" + secrets.token_hex(4))
         os.mkfifo(fifo, 0o600)
         self.reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
-        self.started = Start(self.config, self.root, fifo)
+        document = Document(self.config)
+        program = Program(document.process, document.linux)
+        self.started = launch.Launch(document, program, Place(self.root, fifo))
         self.started.run()
         return self.started.pid
 

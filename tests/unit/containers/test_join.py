@@ -10,7 +10,8 @@ from types import SimpleNamespace
 
 import pytest
 from pycontainer.containers.monitor import exec_worker
-from pycontainer.oci.launch import child
+from pycontainer.oci.features import seccomp_listener
+from pycontainer.oci.launch import executing
 from pycontainer.oci.spec.document import Document
 
 
@@ -45,6 +46,7 @@ def test_the_agent_of_its_filter_can_be_told_of_it(bundle):
         "pid": 7,
         "bundle": "/bundle",
     }
-    child.prepare_listener(process.program, process.state, None)
+    words = seccomp_listener.words(process.program.listener, process.state)
+    executing.prepare_listener(process.program, words, None)
     for fd in process.program.kept:
         os.close(fd)

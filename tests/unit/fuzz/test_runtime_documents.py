@@ -165,8 +165,9 @@ def read(data):
     """All that is looked at before the host is."""
     dummy_text, config = json_text.parse(data, "/bundle/config.json", bundle_launch.Unsupported)
     schema.check(config)
-    made = bundle_launch.Create(Container("/nowhere", "c"), "/bundle", config, OPTIONS, True)
-    made._read_maps()  # pylint: disable=protected-access
+    site = bundle_launch.BundleSite(Container("/nowhere", "c"), "/bundle", config, OPTIONS, True)
+    made = bundle_launch.prepare(site, config, OPTIONS)
+    made.read_rights()
     if made.mounts:
         made.document.private("mount")
     from pycontainer.kernel import cgroups

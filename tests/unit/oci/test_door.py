@@ -10,7 +10,8 @@ import pytest
 from pycontainer.errors import ContainerFailed
 from pycontainer.kernel.calls import syscalls
 from pycontainer.oci.launch import join
-from pycontainer.oci.launch.launch import Launch
+from pycontainer.oci.launch.clone import Clone
+from pycontainer.oci.launch.site import Site
 
 
 class Door:
@@ -21,9 +22,9 @@ class Door:
         self.closed = True
 
 
-def launch(door):
-    made = Launch.__new__(Launch)
-    made.door = door
+def clone(door):
+    made = Clone()
+    made.door, made.launch = door, type("Launch", (), {"site": Site})
     return made
 
 
@@ -35,10 +36,10 @@ def test_without_clone_into_cgroup(monkeypatch, code):
         return 7, 8
 
     monkeypatch.setattr(syscalls, "clone3", clone3)
-    made = launch(Door(5))
+    made = clone(Door(5))
     door = made.door
     assert made.clone3(0) == (7, 8) and made.door is None and door.closed
-    made = launch(Door(None))
+    made = clone(Door(None))
     assert made.clone3(0) == (7, 8) and made.door is not None and not made.door.closed
 
 
@@ -49,7 +50,7 @@ def test_what_has_another_cause(monkeypatch, unified, code):
 
     monkeypatch.setattr(syscalls, "clone3", clone3)
     with pytest.raises(ContainerFailed, match="namespaces can't be made"):
-        launch(Door(unified)).clone3(0)
+        clone(Door(unified)).clone3(0)
 
 
 @pytest.mark.parametrize("closed", (False, True))

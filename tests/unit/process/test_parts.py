@@ -21,6 +21,7 @@ from pycontainer.containers.spec import run_file
 from pycontainer.errors import InvalidInput, NotFound, Unsupported
 from pycontainer.kernel.calls import constants as c
 from pycontainer.kernel.programs import init, trampoline
+from pycontainer.oci.features.optional_fields import OptionalFields
 from pycontainer.oci.spec import devices, mounts
 from pycontainer.oci.spec import process as program
 from pycontainer.store.paths import Paths
@@ -215,7 +216,6 @@ def test_bundle(created):
     "config, words",
     [
         ({"ociVersion": "2.0.0"}, "ociVersion"),
-        ({"hooks": {"poststop": [{"path": "x"}]}}, "hooks"),
         ({"vm": {"kernel": {"path": "/x"}}}, "vm is not"),
         ({"linux": {"namespaces": [{"type": "mount"}, {"type": "mount"}]}}, "mount is there twice"),
         ({"linux": {"namespaces": [{"type": "mount"}, {"type": "hall"}]}}, "type hall"),
@@ -255,18 +255,26 @@ def test_bundle_that_is_refused(created, config, words):
     ],
 )
 def test_sysctls_that_are_refused(created, name, value, words):
+    document = created(linux={"namespaces": [{"type": "mount"}], "sysctl": {name: value}})
     with pytest.raises(Unsupported, match=words):
-        created(linux={"namespaces": [{"type": "mount"}], "sysctl": {name: value}})
+        OptionalFields(document)
+
+
+def test_hooks_that_are_refused(created):
+    document = created(hooks={"poststop": [{"path": "x"}]})
+    with pytest.raises(Unsupported, match="hooks"):
+        OptionalFields(document)
 
 
 def test_sysctl_value_with_control_characters(created):
+    document = created(
+        linux={
+            "namespaces": [{"type": "mount"}, {"type": "network"}],
+            "sysctl": {"net.ipv4.ip_forward": "1\n2"},
+        }
+    )
     with pytest.raises(Unsupported, match="accepted: one line of text"):
-        created(
-            linux={
-                "namespaces": [{"type": "mount"}, {"type": "network"}],
-                "sysctl": {"net.ipv4.ip_forward": "1\n2"},
-            }
-        )
+        OptionalFields(document)
 
 
 def test_program():

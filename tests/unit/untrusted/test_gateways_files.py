@@ -63,7 +63,7 @@ OWN = {  # "file:function": of the store, of /run/pycontainer or of the controll
 }
 ON_PURPOSE = {  # what a user names and what may be a pipe, or a file of the host that no container and no image has put there
     RUNTIME + "containers/lifecycle/preconditions.py:_read": "/sys",
-    RUNTIME + "containers/monitor/restored.py:Start.given_streams": "/dev/null",
+    RUNTIME + "containers/monitor/restored.py:open_streams": "/dev/null",
     RUNTIME + "containers/client/signals.py:_become": "/dev/null",
     RUNTIME + "containers/spec/user_namespaces.py:_lines": "/etc/subuid and /etc/subgid",
     RUNTIME + "host/boot.py:read": "units of the host's init system",

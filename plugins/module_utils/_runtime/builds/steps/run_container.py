@@ -22,7 +22,9 @@ from ...kernel.calls import fork, syscalls
 from ...kernel.mounts import mounts, overlay, rootfs
 from ...kernel.processes import pidfd
 from ...networks import attach
+from ...oci.launch import steps
 from ...oci.launch.launch import Launch
+from ...oci.launch.site import Site
 from ...oci.spec.document import Document, read_error
 from ...oci.spec.process import Program
 from ..trees.layers_view import open_layers
@@ -107,34 +109,37 @@ class Prepared:
         )
 
 
-class Step(Launch):
-    """The container of one RUN, made in the runner."""
+class StepSite(Site):
+    """Where the container of one RUN is launched, in the runner.
 
-    tree: int | None
+    :param output: the descriptor of its standard output and error.
+    :ivar tree: a descriptor of its root, once that is open.
+    :ivar missing: mount points that the root does not have, with the directories above them.
+    """
 
     def __init__(self, job: Job, output: int) -> None:
-        document = Document(job.config)
-        super().__init__(document, Program(document.process, document.linux, job.user))
-        self.job, self.output, self.tree = job, output, None
+        super().__init__("", job.place, os.path.join(job.place, "root"))
+        self.job, self.output = job, output
+        self.tree: int | None = None
+        self.missing: list[str] = []
 
-    def make_group(self) -> Group:
+    def make_group(self, _launch: Launch) -> Group:
         return self.job.group
 
-    def open_root(self) -> int:
-        fd = overlay.overlay(self.job.layers, self.job.upper, self.job.work)
+    def open_root(self, _launch: Launch) -> int:
+        fd: int = overlay.overlay(self.job.layers, self.job.upper, self.job.work)
         self.tree = os.dup(fd)
+        wanted = [*ALWAYS, *(entry["destination"] for entry in self.job.config["mounts"])]
+        self.missing = [path for path in _with_parents(wanted) if not _there(fd, path)]
         return fd
 
-    def root_place(self) -> str:
-        return os.path.join(self.job.place, "root")
-
-    def open_streams(self) -> tuple[None, int, int]:
+    def open_streams(self, _launch: Launch) -> tuple[None, int, int]:
         return None, self.output, self.output
 
-    def connect(self) -> None:
-        if not self.document.private("network"):
+    def connect(self, launch: Launch) -> None:
+        if not launch.document.private("network"):
             return
-        netns = os.open(f"/proc/{self.pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        netns = os.open(f"/proc/{launch.pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         try:
             if self.job.attachment:
                 attach.connect(netns, self.job.attachment, 0)
@@ -215,23 +220,23 @@ def _attend(job: Job, output: int) -> int:
         _prepare(job, prepared)
     if job.secrets:
         _write_secrets(job)
-    step = Step(job, output)
-    stubs = Stubs(job, step)
+    site, document = StepSite(job, output), Document(job.config)
+    program = Program(document.process, document.linux, job.user)
+    launch = Launch(document, program, site, trace=steps.trace())
     try:
-        step.run()
+        launch.run()
     except BaseException:
-        if step.tree is not None:
-            os.close(step.tree)
+        if site.tree is not None:
+            os.close(site.tree)
         raise
     os.close(output)
-    assert step.pidfd is not None  # it was started
-    pidfd.ended(step.pidfd, None)
-    code, signal = pidfd.reap(step.pidfd)
+    assert launch.pidfd is not None and site.tree is not None  # it was started
+    pidfd.ended(launch.pidfd, None)
+    code, signal = pidfd.reap(launch.pidfd)
     # its children end with its pid namespace; here for what is left when there is none
     job.group.kill()
-    assert step.tree is not None  # it was opened for the start
-    stubs.remove(step.tree)
-    os.close(step.tree)
+    _remove_stubs(site.tree, site.missing)
+    os.close(site.tree)
     return code if code is not None else 128 + (signal or 0)
 
 
@@ -295,51 +300,37 @@ def _write_secrets(job: Job) -> None:
         os.close(fd)
 
 
-class Stubs:
-    """Mount points that are made for the container and not for the image: they go when it ends, if
-    nothing came into them.
+def _with_parents(paths: Iterable[str]) -> list[str]:
+    """Return paths without the first slash, each after the directories above it."""
+    found: dict[str, None] = {}
+    for path in paths:
+        parts = [part for part in path.split("/") if part]
+        for count in range(1, len(parts) + 1):
+            found["/".join(parts[:count])] = None
+    return list(found)
+
+
+def _remove_stubs(root: int, missing: Iterable[str]) -> None:
+    """Remove mount points that were made for the container and not for the image, if nothing came
+    into them.
     """
-
-    missing: list[str]
-
-    def __init__(self, job: Job, step: Step) -> None:
-        self.wanted = list(ALWAYS) + [entry["destination"] for entry in job.config["mounts"]]
-        self.missing = []
-        opened = step.open_root
-
-        def open_root() -> int:
-            fd = opened()
-            self.missing = [path for path in self._with_parents() if not _there(fd, path)]
-            return fd
-
-        step.open_root = open_root  # type: ignore[method-assign]
-
-    def _with_parents(self) -> list[str]:
-        found: dict[str, None] = {}
-        for path in self.wanted:
-            parts = [part for part in path.split("/") if part]
-            for count in range(1, len(parts) + 1):
-                found["/".join(parts[:count])] = None
-        return list(found)
-
-    def remove(self, root: int) -> None:
-        for path in sorted(self.missing, key=lambda each: each.count("/"), reverse=True):
-            parent, dummy, name = path.rpartition("/")
-            try:
-                fd = rootfs.open_in_root(root, parent or ".", os.O_RDONLY | os.O_DIRECTORY)
-            except OSError:
-                continue
-            try:
-                status = os.lstat(name, dir_fd=fd)
-                if stat.S_ISDIR(status.st_mode):
-                    os.rmdir(name, dir_fd=fd)
-                elif stat.S_ISREG(status.st_mode) and status.st_size == 0:
-                    os.unlink(name, dir_fd=fd)
-            except OSError as error:
-                if error.errno not in (errno.ENOENT, errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY):
-                    raise
-            finally:
-                os.close(fd)
+    for path in sorted(missing, key=lambda each: each.count("/"), reverse=True):
+        parent, dummy, name = path.rpartition("/")
+        try:
+            fd = rootfs.open_in_root(root, parent or ".", os.O_RDONLY | os.O_DIRECTORY)
+        except OSError:
+            continue
+        try:
+            status = os.lstat(name, dir_fd=fd)
+            if stat.S_ISDIR(status.st_mode):
+                os.rmdir(name, dir_fd=fd)
+            elif stat.S_ISREG(status.st_mode) and status.st_size == 0:
+                os.unlink(name, dir_fd=fd)
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY):
+                raise
+        finally:
+            os.close(fd)
 
 
 def _there(root: int, path: str) -> bool:

@@ -40,13 +40,15 @@ if TYPE_CHECKING:
     class StartRequest(TypedDict):
         """Start a container. A descriptor that comes along is its standard input.
 
-        ``command``: argv of the host's ``pycontainer``. Answered by a StartAnswer.
+        ``command``: argv of the host's ``pycontainer``. ``trace``: whether the steps of the start are
+        written to the zygote's log. Answered by a StartAnswer.
         """
 
         op: Literal["start"]
         id: str
         command: list[str] | None
         checkpoint: Checkpoint | None
+        trace: bool
 
     class StartAnswer(TypedDict, total=False):
         """What became of a start: ``pid`` and ``warnings`` (sentences), or ``error``.

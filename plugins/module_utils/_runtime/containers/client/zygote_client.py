@@ -16,6 +16,7 @@ import zlib
 
 from ...deploy import daemon, fingerprint
 from ...errors import HostError, reason
+from ...oci.launch import steps
 from ...store.paths import RUN
 from ..records import state
 from . import messages
@@ -56,6 +57,7 @@ def start(
     wanted = list(idents)
     answers: dict[str, messages.StartAnswer] = {}
     todo, descriptors = wanted, () if stdin is None else (stdin,)
+    traced = os.environ.get(steps.VARIABLE) == "1"
     for pause in PAUSES:
         asked: list[messages.Message] = [
             {
@@ -63,6 +65,7 @@ def start(
                 "id": ident,
                 "command": None if command is None else list(command),
                 "checkpoint": checkpoint,
+                "trace": traced,
             }
             for ident in todo
         ]

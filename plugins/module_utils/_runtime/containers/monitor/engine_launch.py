@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The start of an engine's container: its layers, its network, its FIFOs, around what oci/launch/launch.py does.
+"""The start of an engine's container: its layers, its network, its FIFOs, for oci/launch/launch.py.
 
 It is done by a worker that the monitor forks (worker.py); process 1 is the monitor's child all the same (CLONE_PARENT).
 """
@@ -17,102 +17,119 @@ from ...kernel.mounts import overlay
 from ...kernel.programs import init  # noqa: F401 # pylint: disable=unused-import
 from ...networks import attach, publish
 from ...oci.features import hooks, sysctls  # noqa: F401 # pylint: disable=unused-import
-from ...oci.launch import userns_inside, userns_outside  # noqa: F401 # pylint: disable=unused-import
+from ...oci.launch import steps, userns_inside, userns_outside  # noqa: F401 # pylint: disable=unused-import
 from ...oci.launch.launch import Launch
+from ...oci.launch.site import Site
 from ...oci.spec.process import Program
 from ..client import stdio
 from ..spec import network_links
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
-class Start(Launch):
-    """One attempt to start a container, in a worker. After ``run()`` as Launch, and ``network``: what was set up.
+    from ...oci.launch.launch import Origin
+    from ..spec.run_file import Bundle, Network
 
-    :param bundle: the runfile.Bundle. :param announce: called with ``facts()`` as soon as there is a pid.
-    :param original_limits: rlimits to give back, ``{number: (soft, hard)}``.
+CLONE_PARENT = 0x8000  # clone(2)
+
+
+class EngineSite(Site):
+    """Where the engine's containers are launched, by a worker.
+
+    :param document: the run_file.Bundle. :param announce: called with ``facts`` as soon as there is a pid.
     :param stdin: the descriptor that becomes its standard input, in place of its FIFO.
+    :ivar network: state.json's ``network``: what was set up; None until something is.
     """
 
-    clone_flags = 0x8000  # CLONE_PARENT, clone(2)
+    clone_flags = CLONE_PARENT
 
-    def __init__(self, bundle, announce, original_limits=None, stdin=None):
-        process = dict(
-            bundle.process, terminal=bundle.run.get("tty") or bundle.process.get("terminal")
-        )
+    def __init__(
+        self, document: Bundle, announce: Callable[[dict[str, Any]], None], stdin: int | None = None
+    ):
         super().__init__(
-            bundle,
-            Program(
-                process,
-                bundle.linux,
-                bundle.user,
-                bundle.groups,
-                bundle.run.get("init"),
-                original_limits,
-            ),
+            document.ident, document.directory, os.path.join(document.run_directory, "rootfs")
         )
-        self.bundle, self._announce, self.stdin, self.network = bundle, announce, stdin, None
+        self.document, self.told, self.stdin = document, announce, stdin
+        self.network: Network | None = None
 
-    def facts(self):
-        """What state.json says of the running container."""
+    def facts(self, launch: Launch) -> dict[str, Any]:
+        """Return what state.json says of the running container."""
         return {
-            "pid": self.pid,
-            "cgroup": self.group.paths,
-            "network": self.network or self.bundle.run["network"],
+            "pid": launch.pid,
+            "cgroup": launch.group.paths,
+            "network": self.network or self.document.run["network"],
         }
 
-    def make_group(self):
-        return cgroups.create(self.bundle.ident, self.bundle.cgroup_parent())
+    def make_group(self, _launch: Launch) -> cgroups.Group:
+        return cgroups.create(self.ident, self.document.cgroup_parent())
 
-    def root_place(self):
-        return os.path.join(self.bundle.run_directory, "rootfs")
-
-    def open_root(self):
-        os.makedirs(self.root_place(), 0o700, exist_ok=True)
-        directory = self.bundle.directory
-        mapped = (self.userns_fd, *self.maps.host_root()) if self.maps is not None else None
+    def open_root(self, launch: Launch) -> int:
+        os.makedirs(self.root_place, 0o700, exist_ok=True)
+        directory = self.document.directory
         return overlay.overlay(
-            self.bundle.run["layers"],
+            self.document.run["layers"],
             os.path.join(directory, "upper"),
             os.path.join(directory, "work"),
-            mapped=mapped,
-            spent=self.spent,
-            label=stdio.label(self.bundle.linux),
+            mapped=launch.rights.owners(),
+            spent=launch.spent,
+            label=stdio.label(self.document.linux),
         )
 
-    def announce(self):
-        self._announce(self.facts())
+    def announce(self, launch: Launch) -> None:
+        self.told(self.facts(launch))
 
-    def state(self, status):
-        return self.bundle.state(self.bundle.ident, self.bundle.directory, self.pid, status)
-
-    def open_streams(self):
-        context = stdio.label(self.bundle.linux)
-        outputs = [
-            stdio.open_inside(self.bundle.run_directory, name, context) for name in stdio.OUTPUTS
-        ]
+    def open_streams(self, _launch: Launch) -> tuple[int | None, int | None, int | None]:
+        directory, context = self.document.run_directory, stdio.label(self.document.linux)
+        stdout, stderr = (stdio.open_inside(directory, name, context) for name in stdio.OUTPUTS)
         stdin = self.stdin
-        if stdin is None and self.bundle.run.get("interactive"):
-            stdin = stdio.open_inside(self.bundle.run_directory, "stdin", context)
-        return stdin, *outputs
+        if stdin is None and self.document.run.get("interactive"):
+            stdin = stdio.open_inside(directory, "stdin", context)
+        return stdin, stdout, stderr
 
-    def connect(self):
-        wanted = self.bundle.run["network"]
-        self.network = dict(wanted, attachments=[], ports=[])
-        if not self.bundle.private("network"):
+    def connect(self, launch: Launch) -> None:
+        wanted = self.document.run["network"]
+        self.network = now = wanted.copy()
+        now["attachments"], now["ports"] = [], []
+        if not self.document.private("network"):
             return
-        netns = os.open("/proc/%d/ns/net" % self.pid, os.O_RDONLY | os.O_CLOEXEC)
+        netns = os.open("/proc/%d/ns/net" % launch.pid, os.O_RDONLY | os.O_CLOEXEC)
         try:
             if not wanted.get("attachments"):
                 attach.loopback(netns)
             for index, attachment in enumerate(wanted.get("attachments") or ()):
                 attach.connect(netns, attachment, index)
-                self.network["attachments"].append(attachment)
+                now["attachments"].append(attachment)
         finally:
             os.close(netns)
-        if wanted.get("ports") and self.network["attachments"]:
-            publish.publish(
-                self.bundle.ident, self.network["attachments"][0]["address"], wanted["ports"]
-            )
-            self.network["ports"] = wanted["ports"]
+        if wanted.get("ports") and now["attachments"]:
+            publish.publish(self.ident, now["attachments"][0]["address"], wanted["ports"])
+            now["ports"] = wanted["ports"]
 
-    def disconnect(self):
-        network_links.disconnect(self.bundle.ident, self.network)
+    def disconnect(self, _launch: Launch) -> None:
+        network_links.disconnect(self.ident, self.network)
+
+
+def prepare(
+    site: EngineSite,
+    original_limits: dict[int, tuple[int, int]] | None = None,
+    origin: Origin | None = None,
+    traced: bool = False,
+) -> Launch:
+    """Put the launch of an engine's container together.
+
+    :param original_limits: rlimits to give back, ``{number: (soft, hard)}``. :param origin: how its process comes to be.
+    :param traced: whether its steps are written to standard error. :raises Unsupported: naming what of the document can't be done.
+    """
+    document = site.document
+    terminal = document.run.get("tty") or document.process.get("terminal")
+    program = Program(
+        dict(document.process, terminal=terminal),
+        document.linux,
+        document.user,
+        document.groups,
+        document.run.get("init"),
+        original_limits,
+    )
+    return Launch(document, program, site, origin, steps.trace(traced))

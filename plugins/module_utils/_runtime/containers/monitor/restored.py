@@ -7,26 +7,35 @@ from __future__ import annotations
 import os
 
 from ...oci.checkpoint import criu
-from ...oci.checkpoint.restore import Restoring
+from ...oci.checkpoint.restore import Restore
 from ..client import stdio
-from . import engine_launch
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..client.messages import Checkpoint
+    from .engine_launch import EngineSite
 
 
-class Start(Restoring, engine_launch.Start):
-    """One attempt, in a worker; see launch.Start. :param checkpoint: of checkpoints.ready."""
+def origin(checkpoint: Checkpoint, site: EngineSite) -> Restore:
+    """Return how process 1 comes to be. :param checkpoint: of checkpoints.ready."""
+    return Restore(
+        checkpoint["images"],
+        site.document.run_directory,
+        criu.Criu(checkpoint["criu"]),
+        {"tcp_established": True},
+        lambda launch: open_streams(site, launch.spent),
+    )
 
-    def __init__(self, checkpoint, *arguments):
-        super().__init__(*arguments)
-        self.images, self.work = checkpoint["images"], self.bundle.run_directory
-        self.engine, self.wanted = criu.Criu(checkpoint["criu"]), {"tcp_established": True}
 
-    def given_streams(self):
-        stdin = self.stdin
-        if stdin is None and self.bundle.run.get("interactive") and not self.bundle.run.get("tty"):
-            stdin = stdio.open_inside(self.bundle.run_directory, "stdin")
-        if stdin is None:
-            stdin = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
-        self.spent.append(stdin)
-        outputs = [stdio.open_inside(self.bundle.run_directory, name) for name in stdio.OUTPUTS]
-        self.spent += outputs
-        return stdin, *outputs
+def open_streams(site: EngineSite, spent: list[int]) -> tuple[int, int, int]:
+    """Open what the restored process gets for the streams that it had; adds the descriptors to ``spent``."""
+    run, directory = site.document.run, site.document.run_directory
+    stdin = site.stdin
+    if stdin is None and run.get("interactive") and not run.get("tty"):
+        stdin = stdio.open_inside(directory, "stdin")
+    if stdin is None:
+        stdin = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+    spent.append(stdin)
+    stdout, stderr = (stdio.open_inside(directory, name) for name in stdio.OUTPUTS)
+    spent += [stdout, stderr]
+    return stdin, stdout, stderr

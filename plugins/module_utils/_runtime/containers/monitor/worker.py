@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
+    from ...oci.launch.launch import Launch
     from ...store.paths import Paths
     from ..records.state import RunState
     from ..spec.run_file import RunFile
@@ -81,6 +82,7 @@ class Worker:
         self.command: list[str] | None = None
         self.stdin: int | None = None
         self.checkpoint: messages.Checkpoint | None = None
+        self.traced = False  # whether the steps of a start are written to the zygote's log
 
     # ------------------------------------------------------------------------------------- requests
 
@@ -116,6 +118,7 @@ class Worker:
         """Start or adopt the container of a request; returns the answer, never raises."""
         self.ident = request["id"]
         self.command, self.checkpoint = request.get("command"), request.get("checkpoint")
+        self.traced = bool(request.get("trace"))
         try:
             return self._become_its_worker(request["op"] == "start")
         except EngineError as error:
@@ -178,7 +181,8 @@ class Worker:
         try:
             bundle = run_file.Bundle(self.paths, self.ident)
             self._open_ports(bundle.run)
-            launch = self._launch(bundle)
+            site = engine_launch.EngineSite(bundle, self._announce, self.stdin)
+            launch = self._launch(site)
             # Before it runs: what is in a FIFO that nobody has open is lost.
             outputs = self._open_outputs(bundle.run)
             launch.run()
@@ -187,7 +191,7 @@ class Worker:
                 raise ContainerFailed(INTERRUPTED)
         except Exception as error:  # pylint: disable=broad-except # a defect, or documents that somebody has written over
             raise self._failed(error) from None
-        self.state.update(launch.facts())
+        self.state.update(site.facts(launch))  # type: ignore[typeddict-item]
         self.state.update(
             {"status": "running", "started_at": time.time(), "warnings": launch.warnings}
         )
@@ -217,13 +221,14 @@ class Worker:
             }
         )
 
-    def _launch(self, bundle: run_file.Bundle) -> engine_launch.Start:
-        if self.checkpoint is None:
-            return engine_launch.Start(bundle, self._announce, self.limits, self.stdin)
-        # Not at the top: few starts are from a checkpoint, and a monitor's memory is the zygote's.
-        from . import restored
+    def _launch(self, site: engine_launch.EngineSite) -> Launch:
+        origin = None
+        if self.checkpoint is not None:
+            # Not at the top: few starts are from a checkpoint, and a monitor's memory is the zygote's.
+            from . import restored
 
-        return restored.Start(self.checkpoint, bundle, self._announce, self.limits, self.stdin)
+            origin = restored.origin(self.checkpoint, site)
+        return engine_launch.prepare(site, self.limits, origin, self.traced)
 
     def _announce(self, facts: dict[str, Any]) -> None:
         """Write the pid down: from now on a killed monitor leaves something to adopt or to clean

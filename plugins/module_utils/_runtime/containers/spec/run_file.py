@@ -132,16 +132,16 @@ class Bundle(Document):
         ]
 
     @property
-    def namespaces(self) -> dict[str, str]:
+    def namespaces(self) -> dict[str, str | None]:
         """As Document's, where a path may also be ``container:<id>``."""
-        found: dict[str, str] = super().namespaces
+        found = super().namespaces
         joins = own_annotations.joins(self.config)
         for kind in NAMESPACES:
             if kind in joins:
                 found[kind] = "container:" + joins[kind]
         return found
 
-    def namespace_path(self, kind: str, path: str) -> str:  # type: ignore[override]
+    def namespace_path(self, kind: str, path: str) -> str:
         """Return the path of a namespace to join.
 
         :raises ContainerFailed: its container does not run.

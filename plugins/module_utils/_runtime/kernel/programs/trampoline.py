@@ -38,11 +38,15 @@ if TYPE_CHECKING:
         arguments: list[bytes]
         environment: dict[bytes, bytes]
         filter: bytes | None  # compiled seccomp filter
-        kept: set[int | None]  # descriptors that are not closed
-        label: object
-        listener: object
+        kept: set[int]  # descriptors that are not closed
         step_channel: int | None
         step_fd: int | None
+
+        @property
+        def label(self) -> object: ...
+
+        @property
+        def listener(self) -> object: ...
 
 
 NAME = "runc_cloned:/proc/self/exe"  # runc's: what watches a host for programs executed from memory, or for descriptors left open, knows that one

@@ -225,9 +225,9 @@ class Criu:
         before: Callable[[], object] | None,
     ) -> None:
         """In CRIU's process: execute it."""
-        from ..launch import child  # here: the other processes of this file do without
+        from ..launch import executing  # here: the other processes of this file do without
 
-        child.default_signals()
+        executing.default_signals()
         if before is not None:
             before()
         null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)

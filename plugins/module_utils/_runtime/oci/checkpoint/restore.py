@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A container's process 1 made by CRIU from what save.py has written, in place of oci/launch/launch.py's: cgroup, limits, root and what of the host it
+"""A container's process 1 made by CRIU from what save.py has written, in place of oci/launch/clone.py's: cgroup, limits, root and what of the host it
 uses are made as at a start, CRIU makes namespaces, mounts and processes.
 
 What CRIU is to mount lies in a mount namespace of its process's own, so that nothing of it is left on the host, whoever is killed. Its
@@ -20,14 +20,21 @@ from ...errors import ContainerFailed, InvalidInput, Unsupported
 from ...kernel.calls import constants as c
 from ...kernel.calls import syscalls
 from ...kernel.isolation import namespaces
-from ...kernel.mounts import mounts, rootfs, userns
+from ...kernel.mounts import mounts, rootfs
 from ...kernel.net import loopback
 from ...kernel.processes import pidfd, procfs
-from ..features import hooks
-from ..launch import bind_sources, userns_outside
+from ..launch import bind_sources
+from ..launch.steps import perform
 from ..spec import devices
 from ..spec import mounts as mounting
 from . import criu, save
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
+
+    from ..launch.launch import Launch
 
 LOG = "restore.log"
 # A directory that everybody comes to, processes in the container's user namespace too; it is covered in CRIU's mount namespace.
@@ -37,36 +44,45 @@ PLACE = next(
 )
 
 
-class Restoring:
-    """What a launch.Launch does where it restores. Set before ``run``: ``images``; ``work``: the directory for CRIU's log, None for that
-    of the images; ``program``, the criu.Criu in ``engine``; ``wanted``: further options for it; ``cgroups_mode``."""
+class Restore:
+    """The origin (oci/launch) of a process 1 that CRIU makes.
 
-    images = work = engine = None
-    cgroups_mode = ""
-    abreast = False  # CRIU is told of the groups
+    :param images: the directory of what was saved. :param work: the directory for CRIU's log, None for that of the images.
+    :param engine: the criu.Criu. :param wanted: further options for it.
+    :param streams: called with the Launch for what the restored process gets for the standard streams that it had: three descriptors of this process's.
+    :param cgroups_mode: one of criu.MODES.
+    """
 
-    def given_streams(self):
-        """What the restored process gets for the standard streams that it had: three descriptors of this process's."""
-        return 0, 1, 2
+    groups_later = False  # CRIU is told of the groups
+    launch: Launch
 
-    def _open_files(self):
-        if self.maps is not None:
-            self.userns_fd = (
-                os.open(self.maps.path, os.O_RDONLY | os.O_CLOEXEC)
-                if self.maps.path
-                else userns.namespace(self.maps.uids, self.maps.gids)
-            )
-            userns_outside.prepare(self)
-        self.root_fd = self.open_root()
-        self._open_sources(self.userns_fd)
+    def __init__(
+        self,
+        images: str,
+        work: str | None,
+        engine: criu.Criu,
+        wanted: Mapping[str, Any],
+        streams: Callable[[Launch], tuple[int, int, int]] = lambda _launch: (0, 1, 2),
+        cgroups_mode: str = "",
+    ):
+        self.images, self.work, self.engine, self.wanted = images, work, engine, wanted
+        self.streams, self.cgroups_mode = streams, cgroups_mode
 
-    def _clone(self):
+    def open_files(self, launch: Launch) -> None:
+        """Open the root and what is bind-mounted, in a user namespace that is made before the process."""
+        launch.rights.exist(launch)
+        launch.root_fd = launch.site.open_root(launch)
+        bind_sources.find_all(launch)
+
+    def make(self, launch: Launch) -> None:
+        """Have CRIU make the processes. Set the launch's pid and pidfd. :raises EngineError: with the sentence why not."""
+        self.launch = launch
         record = save.read(self.images, save.RECORD)
         if record is None:  # of runc
             record = {
                 "mounts": [
                     mount.destination
-                    for mount in self.mounts
+                    for mount in launch.mounts
                     if mount.bind and not isinstance(mount, mounting.CgroupMount)
                 ]
                 + [save.NULL],
@@ -83,10 +99,10 @@ class Restoring:
             evasive_devices=True,
             orphan_pts_master=True,
             manage_cgroups=True,
-            config_file=save.config_file(self.document),
+            config_file=save.config_file(launch.document),
             empty_ns=c.CLONE_NEWNET,
             manage_cgroups_mode=criu.MODES[self.cgroups_mode]
-            if self.group.paths
+            if launch.group.paths
             else criu.MODES["ignore"],
             external=[
                 "mnt[%s]:%s/m/%d" % (key, PLACE, number)
@@ -98,6 +114,8 @@ class Restoring:
             ],
             join_ns=self._joins(),
         )
+        if launch.trace is not None:
+            launch.trace.tell("have CRIU make the processes")
         notices = {
             "setup-namespaces": self._set_up,
             "post-restore": self._restored,
@@ -115,11 +133,12 @@ class Restoring:
                 )
         except criu.Refused as error:
             raise save.told("it can't be restored", error, self.work or self.images, LOG) from None
-        if self.pidfd is None:
+        if launch.pidfd is None:
             raise ContainerFailed("it can't be restored: its process has ended")
 
-    def _joins(self):
-        kinds = [kind for kind in self.joined if kind not in save.EXTERNAL]
+    def _joins(self) -> list[dict[str, str]]:
+        document = self.launch.document
+        kinds = [kind for kind in self.launch.joined if kind not in save.EXTERNAL]
         if "cgroup" in kinds:
             raise InvalidInput(
                 "linux.namespaces", "cgroup", "no path of a cgroup namespace: CRIU can't join one"
@@ -127,21 +146,23 @@ class Restoring:
         return [
             {
                 "ns": namespaces.TYPES[kind][1],
-                "ns_file": self.document.namespace_path(kind, self.document.namespaces[kind]),
+                "ns_file": document.namespace_path(kind, document.namespaces[kind] or ""),
             }
             for kind in kinds
         ]
 
-    def _inherited(self, record):
+    def _inherited(self, record: Mapping[str, Any]) -> list[tuple[str, int]]:
         """``[(what CRIU calls it, descriptor)]``: namespaces that are joined, and where the streams that the container was given lead now.
 
         CRIU drops a path's first letter, so by the second name of a file it finds the descriptor first of all and takes it as it is; by the
         whole name it would open the file again, and refuse a log that has become longer.
         """
         found = {
-            save.EXTERNAL[kind]: fd for kind, fd in self.joined.items() if kind in save.EXTERNAL
+            save.EXTERNAL[kind]: fd
+            for kind, fd in self.launch.joined.items()
+            if kind in save.EXTERNAL
         }
-        streams = self.given_streams()
+        streams = self.streams(self.launch)
         for key, number in record["files"]:
             found[key] = found[key[1:]] = streams[number]
         for number, text in enumerate(save.read(self.images, save.STREAMS) or ()):
@@ -149,11 +170,11 @@ class Restoring:
                 found.setdefault(text, streams[number])
         return list(found.items())
 
-    def _enter_group(self, pid):
-        """CRIU's process goes into the container's cgroup, and so do those that it makes."""
-        if not self.group.paths:
+    def _enter_group(self, pid: int) -> dict[str, Any]:
+        """Move CRIU's process into the container's cgroup, where those that it makes are then too."""
+        if not self.launch.group.paths:
             return {}
-        self.group.attach(pid)
+        self.launch.group.attach(pid)
         return {
             "cg_root": [
                 {"ctrl": name, "path": path}
@@ -164,55 +185,60 @@ class Restoring:
 
     # ----------------------------------------------------------------------------------------------------- CRIU's notices
 
-    def _set_up(self, pid, _descriptors):
-        """The namespaces are there, and empty."""
-        self.pid = pid
-        self.announce()
-        if self.document.private("network"):
+    def _set_up(self, pid: int, _descriptors: Sequence[int]) -> None:
+        """Connect the namespaces, which are there, and empty."""
+        launch = self.launch
+        launch.pid = pid
+        launch.site.announce(launch)
+        if launch.document.private("network"):
             with _Inside(pid, "network"):
                 loopback.up()
-        self.connect()
-        self._hand_over()
-        for kind in hooks.RUNTIME_CREATE:
-            hooks.run(self.document, kind, self.state("created"))
+        launch.site.connect(launch)
+        perform(launch.hand_over(), launch.trace)
+        launch.run_runtime_hooks()
 
-    def _restored(self, pid, _descriptors):
-        """All is there; the processes don't run yet."""
-        self.pid = pid
-        self.pidfd = pidfd.open_process(pid, procfs.start_time(pid))
-        self.announce()
+    def _restored(self, pid: int, _descriptors: Sequence[int]) -> None:
+        """Take the process, of which all is there; it does not run yet."""
+        launch, start = self.launch, procfs.start_time(pid)
+        launch.pid = pid
+        if start is not None:
+            launch.pidfd = pidfd.open_process(pid, start)
+        launch.site.announce(launch)
 
-    def _take_terminal(self, _pid, descriptors):
-        self.terminal = os.dup(descriptors[0])
+    def _take_terminal(self, _pid: int, descriptors: Sequence[int]) -> None:
+        self.launch.terminal = os.dup(descriptors[0])
 
 
 class _Inside:  # pylint: disable=too-few-public-methods
     """``with _Inside(pid, kind)``: this process is in that process's namespace."""
 
-    def __init__(self, pid, kind):
-        self.pid, self.kind, self.home = pid, kind, None
+    home: int
 
-    def __enter__(self):
+    def __init__(self, pid: int, kind: str):
+        self.pid, self.kind = pid, kind
+
+    def __enter__(self) -> None:
         self.home = namespaces.open_namespace("self", self.kind)
         other = namespaces.open_namespace(self.pid, self.kind)
         namespaces.join(other, self.kind)
         os.close(other)
 
-    def __exit__(self, *_error):
+    def __exit__(self, *_error: object) -> None:
         namespaces.join(self.home, self.kind)
         os.close(self.home)
 
 
 class _Stage:
-    """``with _Stage(launch, keys) as stage``: there is a mount namespace with what CRIU is to find. ``directories``: the
+    """``with _Stage(restore, keys) as stage``: there is a mount namespace with what CRIU is to find. ``directories``: the
     saving.Directories of the images and of its log, opened there. ``enter``: for CRIU's process, before it is executed."""
 
-    def __init__(self, launch, keys):
-        self.launch, self.keys = launch, keys
-        self.directories = save.Directories(launch.images, launch.work or launch.images)
-        self.namespace = None
+    namespace: int
 
-    def __enter__(self):
+    def __init__(self, restore: Restore, keys: Sequence[str]):
+        self.launch, self.images, self.keys = restore.launch, restore.images, keys
+        self.directories = save.Directories(restore.images, restore.work or restore.images)
+
+    def __enter__(self) -> _Stage:
         home, directory = (
             namespaces.open_namespace("self", "mount"),
             os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC),
@@ -230,18 +256,19 @@ class _Stage:
             os.close(home)
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         self.directories.__exit__(*error)
         os.close(self.namespace)
 
-    def enter(self):
+    def enter(self) -> None:
+        """Join that namespace."""
         namespaces.join(self.namespace, "mount")
 
-    def _make(self):
+    def _make(self) -> None:
         launch, place = self.launch, PLACE
         images = (
             None
-            if launch.maps is None
+            if launch.rights.fd is None
             else mounts.bind(self.directories.options["images_dir_fd"], recursive=False)
         )
         mounts.attach_root(mounts.new_fs("tmpfs", {"mode": "755"}), place)
@@ -261,18 +288,18 @@ class _Stage:
         if (launch.document.config.get("root") or {}).get("readonly"):
             mounts.set_attributes(launch.root_fd, c.MOUNT_ATTR_RDONLY)
 
-    def _show_images(self, fd):
-        """With the container's ids as the owners, since it is the restored processes that read them.
+    def _show_images(self, fd: int) -> None:
+        """Show the images with the container's ids as the owners, since it is the restored processes that read them.
 
         The first of them reads the offsets of its clocks, and may do so before CRIU has given it ids: anybody may read these.
         """
         self._open_up("", 0o001)
         self._open_up("timens-0.img", 0o004)
         try:
-            mounts.set_attributes(fd, userns_fd=self.launch.userns_fd)
+            mounts.set_attributes(fd, userns_fd=self.launch.rights.fd)
         except OSError:
             raise Unsupported(
-                f"the file system of {self.launch.images} can't map owners: move the checkpoint "
+                f"the file system of {self.images} can't map owners: move the checkpoint "
                 "to one that can, or the container has to have the host's user namespace"
             ) from None
         os.mkdir(PLACE + "/images")
@@ -280,12 +307,12 @@ class _Stage:
         os.dup2(fd, self.directories.options["images_dir_fd"], inheritable=False)
         os.close(fd)
 
-    def _open_up(self, name, mode):
-        path = os.path.join(self.launch.images, name)
+    def _open_up(self, name: str, mode: int) -> None:
+        path = os.path.join(self.images, name)
         with contextlib.suppress(FileNotFoundError):
             os.chmod(path, stat.S_IMODE(os.stat(path).st_mode) | mode)
 
-    def _try(self, root_fd):
+    def _try(self, root_fd: int) -> None:
         """Mount all as at a start, something empty where CRIU mounts itself: all mount points of the root are there then."""
         for mount in self.launch.mounts:
             if isinstance(mount, mounting.CgroupMount) and not self.launch.document.private(
@@ -294,7 +321,7 @@ class _Stage:
                 mount.make(root_fd)
                 mount.finish()
             elif isinstance(mount, mounting.CgroupMount) or not mount.bind and mount.fd is None:
-                if not isinstance(mount, mounting.CgroupMount) and "remount" in mount.words:
+                if isinstance(mount, mounting.Mount) and "remount" in mount.words:
                     continue
                 fd = mounts.new_fs("tmpfs", {"mode": "755"})
                 mounts.attach(fd, root_fd, mount.destination)
@@ -303,12 +330,13 @@ class _Stage:
                 if mount.bind and mount.within:
                     bind_sources.copy_within(mount, root_fd)
                 mount.make(root_fd)
-                if save.made_outside(mount, self.launch.maps is not None):
+                if save.made_outside(mount, self.launch.rights.fd is not None):
                     devices.make_links(root_fd)
         for path, fd in self.launch.nodes:
             mounts.attach(fd, root_fd, path, attributes=c.MOUNT_ATTR_NOSUID | c.MOUNT_ATTR_NOEXEC)
 
-    def _put(self, root_fd, key, place):
+    def _put(self, root_fd: int, key: str, place: str) -> None:
+        """Show a mount of the host's at ``place``."""
         try:
             found = (
                 mounts.open_null()
@@ -319,7 +347,7 @@ class _Stage:
         except OSError as error:
             raise ContainerFailed(
                 f"mount {key}: the checkpoint has files of the host's there, and now there are "
-                f"none ({os.strerror(error.errno).lower()})"
+                f"none ({os.strerror(error.errno or 0).lower()})"
             ) from None
         if stat.S_ISDIR(os.fstat(found).st_mode):
             os.mkdir(place)

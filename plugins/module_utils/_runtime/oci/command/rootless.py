@@ -46,7 +46,7 @@ def usual_maps() -> id_maps.Maps:
     # One kind alone is of no use, and would need the helpers.
     if len(found[0]) == 1 or len(found[1]) == 1:
         found = [extents[:1] for extents in found]
-    return id_maps.Maps(*found)
+    return id_maps.Maps(found[0], found[1])
 
 
 def _subordinate(path: str, names: list[str]) -> list[tuple[int, int]]:

@@ -56,11 +56,11 @@ def remove(container: Container, log: Log, config: dict[str, Any] | None = None)
         return
     from ..features import hooks  # here: few documents have hooks
 
-    document = Document(config)
+    document, wanted = Document(config), hooks.read(config)
     # Without the bundle where its status is lost.
     state = document.state(container.ident, container.data.get("bundle", ""), 0, "stopped")
     container.remove()
-    for text in hooks.run(document, "poststop", state):
+    for text in hooks.run(wanted, "poststop", state):
         log.warning(text)
 
 

@@ -24,6 +24,16 @@ from ... import json_text
 from ...errors import ContainerFailed, Unsupported, reason
 from ...kernel.calls import fork
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from ..spec.document import State
+
+    Hooks = dict[str, list["Hook"]]
+    Environment = Mapping[bytes, bytes]
+
 KINDS = ("prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop")
 RUNTIME_CREATE = ("prestart", "createRuntime")  # those that need the mounts made, from outside
 OUTPUTS = ("run.oci.hooks.stdout", "run.oci.hooks.stderr")  # annotations
@@ -32,15 +42,18 @@ _KILL = 9
 
 
 class Hook:
-    """One program. All texts are bytes; ``environment`` None: that of who runs it; ``timeout``: seconds or None.
+    """One program. All texts are bytes.
 
-    ``outputs``: where its output and errors go, two paths or None; ``opened``: descriptors of them, where they were opened before.
+    :ivar environment: None: that of who runs it. :ivar timeout: seconds or None.
+    :ivar outputs: where its output and errors go, two paths or None. :ivar opened: descriptors of them, where they were opened before.
+    :raises Unsupported: naming what is wrong.
     """
 
-    opened = None
-
-    def __init__(self, kind, entry, outputs=(None, None)):
+    def __init__(
+        self, kind: str, entry: Mapping[str, Any], outputs: Sequence[str | None] = (None, None)
+    ):
         self.outputs = outputs
+        self.opened: list[int | None] | None = None
         path = entry.get("path")
         if not path or not os.path.isabs(path):
             raise Unsupported(
@@ -48,11 +61,11 @@ class Hook:
             )
         self.path = _bytes(path, kind)
         self.arguments = [_bytes(word, kind) for word in entry.get("args") or ()] or [self.path]
-        self.environment, self.timeout = None, entry.get("timeout")
+        self.environment: Environment | None = None
+        self.timeout: float | None = entry.get("timeout")
         if entry.get("env") is not None:
-            self.environment = dict(
-                _bytes(variable, kind).partition(b"=")[::2] for variable in entry["env"]
-            )
+            parts = [_bytes(variable, kind).partition(b"=") for variable in entry["env"]]
+            self.environment = {name: value for name, _equals, value in parts}
         if self.timeout is not None and (
             not isinstance(self.timeout, (int, float)) or self.timeout <= 0
         ):
@@ -61,9 +74,9 @@ class Hook:
                 "number of seconds above 0"
             )
 
-    def open_outputs(self):
-        """Descriptors of ``outputs``, None for what is not given. :raises ContainerFailed: naming the annotation."""
-        found = []
+    def open_outputs(self) -> list[int | None]:
+        """Open the ``outputs``: their descriptors, None for what is not given. :raises ContainerFailed: naming the annotation."""
+        found: list[int | None] = []
         for annotation, path in zip(OUTPUTS, self.outputs):
             try:
                 found.append(
@@ -74,20 +87,20 @@ class Hook:
             except OSError as error:
                 raise ContainerFailed(
                     f"annotation {annotation}: {path} can't be written: "
-                    f"{os.strerror(error.errno).lower()}"
+                    f"{os.strerror(error.errno or 0).lower()}"
                 ) from None
         return found
 
 
-def _bytes(text, kind):
+def _bytes(text: str, kind: str) -> bytes:
     data = os.fsencode(text)
     if b"\0" in data:
         raise Unsupported(f"config.json: hooks.{kind}: {text!r} holds a NUL byte")
     return data
 
 
-def read(config):
-    """``{kind: [Hook]}`` of a config.json, the kinds that are there. :raises Unsupported: naming what is wrong."""
+def read(config: Mapping[str, Any]) -> Hooks:
+    """Read ``{kind: [Hook]}`` of a config.json, the kinds that are there. :raises Unsupported: naming what is wrong."""
     wanted = config.get("hooks") or {}
     outputs = [(config.get("annotations") or {}).get(annotation) for annotation in OUTPUTS]
     return {
@@ -97,20 +110,22 @@ def read(config):
     }
 
 
-def text(a_state):
-    """A state as the hooks read it."""
-    return json_text.dump(a_state).encode()
+def text(state: State) -> bytes:
+    """Return a state as the hooks read it."""
+    found: str = json_text.dump(state)
+    return found.encode()
 
 
-def run(document, kind, a_state):
+def run(hooks: Hooks, kind: str, state: State) -> list[str]:
     """Run all hooks of a kind in the namespaces of this process. Returns sentences about what failed and does not matter (poststop).
 
-    :param document: the document.Document. :raises ContainerFailed: when one fails.
+    :param hooks: of ``read``. :raises ContainerFailed: when one fails.
     """
-    warnings, about = [], text(a_state)
-    for number, hook in enumerate(document.hooks.get(kind) or ()):
+    warnings: list[str] = []
+    about = text(state)
+    for number, hook in enumerate(hooks.get(kind) or ()):
         try:
-            run_one(kind, number, hook, about, [a_state["bundle"], "/"])
+            run_one(kind, number, hook, about, [state["bundle"], "/"])
         except ContainerFailed as error:
             if kind != "poststop":
                 raise
@@ -122,15 +137,29 @@ def run(document, kind, a_state):
     return warnings
 
 
-def run_all(hooks, kind, about, directories=(), environment=None):
-    """The same for a process on its way into a container: nothing is looked up or imported. :param hooks: list of Hook."""
+def run_all(
+    hooks: Sequence[Hook],
+    kind: str,
+    about: bytes,
+    directories: Sequence[str] = (),
+    environment: Environment | None = None,
+) -> None:
+    """Run hooks in a process on its way into a container: nothing is looked up or imported. The parameters are those of ``run_one``."""
     for number, hook in enumerate(hooks):
         run_one(kind, number, hook, about, directories, environment)
 
 
-def run_one(kind, number, hook, about, directories=(), environment=None):
+def run_one(
+    kind: str,
+    number: int,
+    hook: Hook,
+    about: bytes,
+    directories: Sequence[str] = (),
+    environment: Environment | None = None,
+) -> None:
     """Run one hook and wait for it.
 
+    :param kind, number: its kind, and which of that kind it is, for sentences.
     :param about: the state, bytes of JSON. :param directories: the first of them that is there is its working directory.
     :param environment: what it has when it does not name its own; None: this process's.
     :raises ContainerFailed: when it does not end with 0 in its time.
@@ -138,19 +167,25 @@ def run_one(kind, number, hook, about, directories=(), environment=None):
     files = hook.opened or hook.open_outputs()
     given = os.memfd_create("state", os.MFD_CLOEXEC)
     output, its_output = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    streams = [given] + [its_output if fd is None else fd for fd in files]
     try:
-        os.set_blocking(its_output, True)
-        os.write(given, about)
-        os.lseek(given, 0, os.SEEK_SET)
-        streams = [given] + [its_output if fd is None else fd for fd in files]
-        pid = fork.child(lambda: _become(hook, streams, directories, environment))
-        os.close(its_output)
-        its_output = None
+        try:
+            os.set_blocking(its_output, True)
+            os.write(given, about)
+            os.lseek(given, 0, os.SEEK_SET)
+            pid = fork.child(lambda: _become(hook, streams, directories, environment))
+        finally:
+            os.close(its_output)
         ended, said = _follow(pid, output, hook.timeout)
     finally:
-        for fd in [given, output, its_output] + ([] if hook.opened else files):
+        for fd in [given, output] + ([] if hook.opened else files):
             if fd is not None:
                 os.close(fd)
+    _judge(kind, number, hook, ended, said.decode("utf-8", "replace").strip())
+
+
+def _judge(kind: str, number: int, hook: Hook, ended: int | None, said: str) -> None:
+    """:raises ContainerFailed: a hook has not ended with 0 in its time. :param ended: of ``_follow``. :param said: its output's end."""
     if ended is None:
         what = f"it did not end in {hook.timeout} s"
     elif ended == 0:
@@ -161,7 +196,6 @@ def run_one(kind, number, hook, about, directories=(), environment=None):
             if ended < 0
             else "exit status %d" % ended
         )
-    said = said.decode("utf-8", "replace").strip()
     raise ContainerFailed(
         "error running hooks: error running %s hook #%d: %s: %s%s"
         % (kind, number, os.fsdecode(hook.path), what, said and ", output: " + said),
@@ -169,17 +203,18 @@ def run_one(kind, number, hook, about, directories=(), environment=None):
     )
 
 
-def _follow(pid, output, timeout):
+def _follow(pid: int, output: int, timeout: float | None) -> tuple[int | None, bytes]:
     """Wait for a hook's process: ``(exit code, -signal or None when its time was over, the end of its output)``.
 
     Not by the end of its output: a process that it left behind may hold that open.
     """
-    end, said, poll, open_ = timeout and time.monotonic() + timeout, b"", select.poll(), True
+    end = None if timeout is None else time.monotonic() + timeout
+    said, poll, open_ = b"", select.poll(), True
     poll.register(output, select.POLLIN)
     pause = 1
     while True:
         if open_ and poll.poll(pause):
-            data = _read(output)
+            data = _read(output) or b""
             said, open_ = (said + data)[-SHOWN:], data != b""
             pause = 1
             if not open_:
@@ -189,7 +224,7 @@ def _follow(pid, output, timeout):
         found, status = os.waitpid(pid, os.WNOHANG)
         if found:
             return _code(status), (said + (_read(output) or b""))[-SHOWN:] if open_ else said
-        if end and time.monotonic() > end:
+        if end is not None and time.monotonic() > end:
             os.kill(pid, _KILL)
             try:
                 os.killpg(pid, _KILL)
@@ -200,18 +235,20 @@ def _follow(pid, output, timeout):
         pause = min(pause * 2, 20)
 
 
-def _read(fd):
+def _read(fd: int) -> bytes | None:
     try:
         return os.read(fd, 65536)
     except BlockingIOError:
         return None
 
 
-def _code(status):
+def _code(status: int) -> int:
     return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 
 
-def _become(hook, streams, directories, environment):
+def _become(
+    hook: Hook, streams: Sequence[int], directories: Sequence[str], environment: Environment | None
+) -> int:
     """In the hook's process: execute it. Its own session, so that what it starts ends with it when its time is over."""
     try:
         os.setsid()

@@ -15,6 +15,12 @@ from ...errors import ContainerFailed, Unsupported
 from ...kernel.isolation import namespaces
 from ...kernel.net import netlink
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..spec.document import Document
+
 _IFA_FLAGS, _PERMANENT = 8, 0x80  # linux/if_addr.h
 _KEPT = (netlink.IFA_ADDRESS, netlink.IFA_LOCAL, netlink.IFA_BROADCAST)
 _GIVEN_FLAGS = (
@@ -22,9 +28,9 @@ _GIVEN_FLAGS = (
 )  # NODAD, MANAGETEMPADDR, NOPREFIXROUTE, MCAUTOJOIN: what a user sets
 
 
-def read(document):
-    """``{name on the host: name in the container}``. :raises Unsupported: naming what can't be."""
-    found = {}
+def read(document: Document) -> dict[str, str]:
+    """Read ``{name on the host: name in the container}``. :raises Unsupported: naming what can't be."""
+    found: dict[str, str] = {}
     for name, entry in (document.linux.get("netDevices") or {}).items():
         found[name] = (entry or {}).get("name") or name
         for one in (name, found[name]):
@@ -43,7 +49,7 @@ def read(document):
     return found
 
 
-def move(devices, pid, joined=None):
+def move(devices: Mapping[str, str], pid: int, joined: int | None = None) -> None:
     """Move links into the network namespace of a process. :raises ContainerFailed: naming the one that can't be moved.
 
     :param joined: a descriptor of that namespace where it is one that the process joins: it may not have come to that yet.
@@ -63,7 +69,7 @@ def move(devices, pid, joined=None):
         os.close(target)
 
 
-def _socket_in(target):
+def _socket_in(target: int) -> netlink.Socket:
     home = namespaces.open_namespace("self", "network")
     try:
         namespaces.join(target, "network")
@@ -75,7 +81,7 @@ def _socket_in(target):
         os.close(home)
 
 
-def _move(here, there, target, name, new):
+def _move(here: netlink.Socket, there: netlink.Socket, target: int, name: str, new: str) -> None:
     link = netlink.link(here, name)
     if link is None:
         raise OSError(19, "there is no such device on the host")
@@ -109,9 +115,9 @@ def _move(here, there, target, name, new):
     )
 
 
-def _addresses(sock, index):
-    """The addresses to keep of a link: the parts of their messages before and after the link's index (struct ifaddrmsg)."""
-    found = []
+def _addresses(sock: netlink.Socket, index: int) -> list[tuple[bytes, bytes]]:
+    """Return the addresses to keep of a link: the parts of their messages before and after the link's index (struct ifaddrmsg)."""
+    found: list[tuple[bytes, bytes]] = []
     for content in sock.dump(netlink.RTM_GETADDR, struct.pack("=BBBBi", 0, 0, 0, 0, index)):
         family, prefix, flags, scope, owner = struct.unpack_from("=BBBBi", content)
         details = netlink.attributes(content[8:])

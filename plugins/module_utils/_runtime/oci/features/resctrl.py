@@ -9,9 +9,16 @@ import os
 from ...errors import ContainerFailed, Unsupported
 from ...kernel.processes import procfs
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
 
-def check(entry):
-    """:raises Unsupported: naming what can't be, or that no resctrl is mounted."""
+    Rdt = Mapping[str, Any]  # linux.intelRdt
+
+
+def check(entry: Rdt) -> None:
+    """Check linux.intelRdt. :raises Unsupported: naming what can't be, or that no resctrl is mounted."""
     clos = entry.get("closID")
     if (
         clos is not None
@@ -42,12 +49,15 @@ def check(entry):
         raise Unsupported("config.json: linux.intelRdt: no resctrl file system is mounted")
 
 
-def place():
-    """Where resctrl is mounted, or None."""
-    return next((mount["point"] for mount in procfs.mounts() if mount["type"] == "resctrl"), None)
+def place() -> str | None:
+    """Return where resctrl is mounted, or None."""
+    for mount in procfs.mounts():
+        if mount["type"] == "resctrl":
+            return str(mount["point"])
+    return None
 
 
-def apply(entry, ident, pid, root):
+def apply(entry: Rdt, ident: str, pid: int, root: str) -> None:
     """Put a process into its class, which is made where it has to be. :raises ContainerFailed: naming what the kernel refuses."""
     clos = entry.get("closID")
     directory = _directory(clos, ident, root)
@@ -77,18 +87,18 @@ def apply(entry, ident, pid, root):
         ) from None
 
 
-def update(entry, given, ident, pids, root):
+def update(
+    entry: Rdt | None, given: Mapping[str, str], ident: str, pids: Iterable[int], root: str
+) -> dict[str, Any]:
     """Change the schemas of a container's class as it runs, or give it one of its own. Returns the document's section as it is now.
 
     :param entry: linux.intelRdt, or None. :param given: ``{"l3CacheSchema", "memBwSchema": one line}``. :param pids: of its processes.
     :raises Unsupported, ContainerFailed:
     """
-    entry = dict(entry or {}, **given)
-    check(entry)
-    directory, lines = (
-        _directory(entry.get("closID"), ident, root),
-        [given[name] for name in ("l3CacheSchema", "memBwSchema") if name in given],
-    )
+    changed = dict(entry or {}, **given)
+    check(changed)
+    directory = _directory(changed.get("closID"), ident, root)
+    lines = [given[name] for name in ("l3CacheSchema", "memBwSchema") if name in given]
     try:
         made = not os.path.isdir(directory)
         if made:
@@ -101,10 +111,10 @@ def update(entry, given, ident, pids, root):
         raise ContainerFailed(
             f"linux.intelRdt: {os.fsdecode(error.filename or directory)}: {error.strerror}"
         ) from None
-    return entry
+    return changed
 
 
-def remove(entry, ident, root):
+def remove(entry: Rdt, ident: str, root: str) -> None:
     """Take away what was made for this container alone."""
     directory = _directory(entry.get("closID"), ident, root)
     places = [_monitor(directory, ident)] if entry.get("enableMonitoring") else []
@@ -115,16 +125,16 @@ def remove(entry, ident, root):
             pass
 
 
-def _directory(clos, ident, root):
+def _directory(clos: str | None, ident: str, root: str) -> str:
     return root if clos == "/" else os.path.join(root, clos or ident)
 
 
-def _monitor(directory, ident):
+def _monitor(directory: str, ident: str) -> str:
     return os.path.join(directory, "mon_groups", ident)
 
 
-def _compare(directory, lines):
-    """A class that is there already must have these schemas."""
+def _compare(directory: str, lines: Sequence[str]) -> None:
+    """See that a class that is there already has these schemas. :raises ContainerFailed: it has others."""
     have = dict(map(_parsed, procfs.read(directory + "/schemata").splitlines()))
     for line in lines:
         resource, wanted = _parsed(line)
@@ -134,8 +144,8 @@ def _compare(directory, lines):
             )
 
 
-def _parsed(line):
-    """``L3:0=7f0;1=1f`` as ``("L3", {"0": value, "1": value})``; values of caches are hexadecimal (resctrl.rst)."""
+def _parsed(line: str) -> tuple[str, dict[str, str]]:
+    """Return ``L3:0=7f0;1=1f`` as ``("L3", {"0": value, "1": value})``; values of caches are hexadecimal (resctrl.rst)."""
     resource, dummy, rest = line.strip().partition(":")
     values = {}
     for part in filter(None, rest.split(";")):

@@ -11,12 +11,16 @@ from __future__ import annotations
 from ...kernel.calls import syscalls
 from ..spec.process import RLIMITS
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..spec.process import Limits, Program, Warn
+
 UNLIMITED = -1
 NOFILE = RLIMITS.index("NOFILE")
 ROOM = 1024  # descriptors that a start may need for itself
 
 
-def raise_own():
+def raise_own() -> Limits:
     """Let this process have some more files open than its caller may have left open. Returns what to give back to a program."""
     soft, hard = syscalls.prlimit(0, NOFILE)
     enough = soft + ROOM if hard == UNLIMITED else min(soft + ROOM, hard)
@@ -26,7 +30,7 @@ def raise_own():
     return {NOFILE: (soft, hard)}
 
 
-def allow(program, warn):
+def allow(program: Program, warn: Warn) -> None:
     """Raise the hard limits that are below those asked for; what ``set_all`` sets needs no rights afterwards.
 
     Raising needs CAP_SYS_RESOURCE; without it the highest that is allowed is taken, and said.
@@ -53,6 +57,7 @@ def allow(program, warn):
     program.final_limits = wanted
 
 
-def set_all(program):
+def set_all(program: Program) -> None:
+    """Set what ``allow`` has made possible."""
     for resource, (soft, hard) in program.final_limits.items():
         syscalls.prlimit(0, resource, soft, hard)

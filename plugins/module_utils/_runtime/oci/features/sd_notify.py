@@ -15,6 +15,17 @@ import select
 from ...kernel.calls import fds
 from ...kernel.processes import pidfd as pidfds
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Protocol
+
+    class Container(Protocol):
+        """What is asked of a container's state (oci/command/states.py)."""
+
+        path: str  # of its directory
+        directory: int | None  # a descriptor of that, held while it is locked
+
+
 DIRECTORY, NAME = "notify", "notify.sock"  # in the container's directory
 PLACE = "/run/notify"
 BARRIER = (
@@ -22,13 +33,13 @@ BARRIER = (
 )
 
 
-def host():
-    """The address that the caller was given; None without one."""
+def host() -> str | None:
+    """Return the address that the caller was given; None without one."""
     path = os.environ.get("NOTIFY_SOCKET")
     return None if not path else "\0" + path[1:] if path[0] == "@" else path
 
 
-def add(config, container):
+def add(config: dict[str, Any], container: Container) -> None:
     """Give the program its socket's place, in its document."""
     config.setdefault("mounts", []).append(
         {
@@ -46,21 +57,18 @@ def add(config, container):
 class Relay:
     """What listens for one container. ``fd``: to be polled for reading, None when there is nothing more to hear."""
 
-    def __init__(self, container):
-        self.fd = None
+    def __init__(self, container: Container):
+        self.fd: int | None = None
         if host() is None or not os.path.isdir(os.path.join(container.path, DIRECTORY)):
             return
         self.socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM)
-        path = "/proc/self/fd/%d/%s/%s" % (
-            container.directory,
-            DIRECTORY,
-            NAME,
-        )  # an address has at most 107 bytes
+        # An address has at most 107 bytes.
+        path = f"/proc/self/fd/{container.directory}/{DIRECTORY}/{NAME}"
         self.socket.bind(path)
         os.chmod(path, 0o777)
         self.fd = self.socket.fileno()
 
-    def take(self, pid):
+    def take(self, pid: int) -> None:
         """Read one message; READY goes on to systemd. :param pid: the one that is to be its main process."""
         for line in self.socket.recv(4096).split(b"\n"):
             if line.startswith(b"READY="):
@@ -68,8 +76,8 @@ class Relay:
                 _tell(line, pid)
                 return
 
-    def wait(self, pid, pidfd):
-        """Until it is ready, or has ended."""
+    def wait(self, pid: int, pidfd: int) -> None:
+        """Wait until it is ready, or has ended."""
         while self.fd is not None:
             poll = select.poll()
             poll.register(self.fd, select.POLLIN)
@@ -79,16 +87,17 @@ class Relay:
             elif pidfds.ended(pidfd):
                 self.close()
 
-    def close(self):
+    def close(self) -> None:
+        """Listen no more."""
         if self.fd is not None:
             self.socket.close()
             self.fd = None
 
 
-def _tell(ready, pid):
+def _tell(ready: bytes, pid: int) -> None:
     client = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM)
     try:
-        client.connect(host())
+        client.connect(host() or "")
         client.send(ready + b"\n")
         client.send(b"MAINPID=%d\n" % pid)
         reading, writing = os.pipe2(os.O_CLOEXEC)

@@ -5,60 +5,34 @@
 The process that installs the filter gets the listener's descriptor. It hands that to who makes it, with a file of what is to
 be said, and who makes it sends both to the agent's socket, ``linux.seccomp.listenerPath``. From the filter's installation on
 each of its own calls may be one that waits for the agent, so sendmsg(2), which it needs first, can't be among them; nor
-write(2), as with runc.
+write(2), as with runc (spec/process.NOT_ASKED).
 """
 
 from __future__ import annotations
 
+import _socket
 import os
 
 from ... import json_text
-from ...errors import ContainerFailed, Unsupported
+from ...errors import ContainerFailed
 from ...kernel.calls import fds
 
-FORBIDDEN = ("write", "sendmsg")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..spec.document import State
+    from ..spec.process import Listener
+
 VERSION = "0.2.0"  # of the container process state, as the specification's example has it
 
 
-def read(profile):
-    """``(path, metadata, whether the agent must be there)`` of a linux.seccomp, None when nobody is asked or told.
+def words(listener: Listener, state: State) -> int:
+    """Return a file (descriptor) with the agent's address and what it is told; written before a root is entered, while /proc is the runtime's.
 
-    An agent is given the listener of a filter that asks it nothing as well, as with crun; its absence is no error then, as with runc.
-
-    :raises Unsupported: naming what can't be.
-    """
-    path, metadata = profile.get("listenerPath"), profile.get("listenerMetadata")
-    if metadata and not path:
-        raise Unsupported(
-            "config.json: linux.seccomp.listenerMetadata is of no use without listenerPath"
-        )
-    from ...kernel.seccomp import compiler
-
-    if not compiler.notifies(profile):
-        return (path, metadata, False) if path else None
-    if not path:
-        return (
-            "",
-            metadata,
-            False,
-        )  # its calls fail with ENOSYS, as the kernel has it when nobody listens
-    for entry in profile["syscalls"]:
-        for name in (
-            set(entry["names"]) & set(FORBIDDEN) if entry["action"] == "SCMP_ACT_NOTIFY" else ()
-        ):
-            raise Unsupported(
-                f"config.json: linux.seccomp: SCMP_ACT_NOTIFY cannot be used for the {name} "
-                "syscall: the runtime needs it itself"
-            )
-    return path, metadata, True
-
-
-def words(listener, state):
-    """A file (descriptor) with the agent's address and what it is told; written before a root is entered.
-
-    :param listener: from read(). :param state: the container's (Document.state), its pid as the runtime sees it.
+    :param listener: of the Program. :param state: the container's (Document.state); its pid becomes that of this process.
     """
     path, metadata, needed = listener
+    state = state.copy()
+    state["pid"] = int(os.readlink("/proc/self"))  # as the runtime sees it
     told = {"ociVersion": VERSION, "fds": ["seccompFd"], "pid": state["pid"], "state": state}
     if metadata:
         told["metadata"] = metadata
@@ -69,15 +43,8 @@ def words(listener, state):
     return fd
 
 
-def own_pid():
-    """The id of this process as the runtime sees it; while /proc is still the runtime's."""
-    return int(os.readlink("/proc/self"))
-
-
-def forward(listener_fd, words_fd):
+def forward(listener_fd: int, words_fd: int) -> None:
     """Send a listener to its agent; both descriptors are closed. :raises ContainerFailed: when the agent does not take it."""
-    import _socket
-
     path, dummy, told = os.pread(words_fd, os.fstat(words_fd).st_size, 0).partition(b"\0")
     needed, path = path[:1] == b"1", path[1:]
     connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
@@ -85,9 +52,8 @@ def forward(listener_fd, words_fd):
         if path:
             connection.connect(b"\0" + path[1:] if path[:1] == b"@" else path)
             sent = fds.send(connection, told, [listener_fd])
-            if told[
-                sent:
-            ]:  # sending nothing is an error as well once the agent, having what it wanted, has closed
+            # Sending nothing is an error as well once the agent, having what it wanted, has closed.
+            if told[sent:]:
                 connection.sendall(told[sent:])
     except OSError as error:
         if not needed:

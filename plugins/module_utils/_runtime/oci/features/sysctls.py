@@ -16,15 +16,23 @@ from ...kernel.isolation import namespaces
 from ...kernel.mounts import mounts
 from ...kernel.processes import procfs
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..spec.document import Document
+
+    Sysctl = tuple[str, str, str]  # the name as given, the path below /proc/sys, the value
+
 _IPC = tuple(
     "kernel/" + name
     for name in "msgmax msgmnb msgmni sem shmall shmmax shmmni shm_rmid_forced".split()
 )
 
 
-def read(document):
-    """``[(name as given, path below /proc/sys, value)]``. :raises Unsupported: naming one that can't be set for a container."""
-    found = []
+def read(document: Document) -> list[Sysctl]:
+    """Read linux.sysctl. :raises Unsupported: naming one that can't be set for a container."""
+    found: list[Sysctl] = []
     for name, value in (document.linux.get("sysctl") or {}).items():
         path = _path(name)
         kind = _kind(name, path)
@@ -52,7 +60,7 @@ def read(document):
     return found
 
 
-def _path(name):
+def _path(name: str) -> str:
     first = (
         min((name.index(sign), sign) for sign in "./" if sign in name)[1]
         if "." in name or "/" in name
@@ -61,8 +69,8 @@ def _path(name):
     return name if first == "/" else name.replace("/", "\0").replace(".", "/").replace("\0", ".")
 
 
-def _kind(name, path):
-    """The type of namespace that a parameter belongs to."""
+def _kind(name: str, path: str) -> str:
+    """Return the type of namespace that a parameter belongs to."""
     if not {"", ".", ".."} & set(path.split("/")):
         if path in _IPC or path.startswith("fs/mqueue/"):
             return "ipc"
@@ -80,19 +88,19 @@ def _kind(name, path):
     )
 
 
-def _is_ours(path, kind):
+def _is_ours(path: str, kind: str) -> bool:
     """Whether a namespace to be joined is the one that this process is in."""
     try:
         status = os.stat(path)
     except OSError:
         return False  # joining it says what is wrong
-    return (status.st_dev, status.st_ino) == namespaces.identity("self", kind)
+    return bool((status.st_dev, status.st_ino) == namespaces.identity("self", kind))
 
 
 PING = "net/ipv4/ping_group_range"
 
 
-def apply(entries):
+def apply(entries: Iterable[Sysctl]) -> None:
     """Set them, in the namespaces of this process, by the host's /proc: before the container's root is entered.
 
     Where that is read-only, as in a container, by a procfs of this process's own. :raises OSError: naming the parameter.
@@ -112,11 +120,11 @@ def apply(entries):
                 else ""
             )
             raise OSError(
-                error.errno, f"sysctl {name}={value}: {os.strerror(error.errno)}{why}"
+                error.errno, f"sysctl {name}={value}: {os.strerror(error.errno or 0)}{why}"
             ) from None
 
 
-def _write_privately(path, value):
+def _write_privately(path: str, value: str) -> None:
     place = mounts.new_fs("proc")
     try:
         fd = os.open("sys/" + path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=place)

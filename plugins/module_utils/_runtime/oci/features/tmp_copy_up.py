@@ -7,11 +7,15 @@ from __future__ import annotations
 import os
 import stat
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _MOST = 1 << 24
 
 
-def copy_into(source, handle):
+def copy_into(source: int, handle: int) -> None:
     """Fill a new file system (an O_PATH descriptor) with a directory's content; closes the directory's descriptor."""
     target = os.open(".", DIRECTORY, dir_fd=handle)
     try:
@@ -21,7 +25,7 @@ def copy_into(source, handle):
         os.close(source)
 
 
-def copy(source, target):
+def copy(source: int, target: int) -> None:
     """Copy the content and the attributes of one directory (a descriptor) to another; the umask must be 0."""
     names = os.listdir(source)
     for name in names:
@@ -29,7 +33,7 @@ def copy(source, target):
     _attributes(os.fstat(source), source, target)
 
 
-def _entry(name, source, target):
+def _entry(name: str, source: int, target: int) -> None:
     status = os.stat(name, dir_fd=source, follow_symlinks=False)
     kind = stat.S_IFMT(status.st_mode)
     if kind == stat.S_IFLNK:
@@ -52,7 +56,14 @@ def _entry(name, source, target):
         os.chown(name, status.st_uid, status.st_gid, dir_fd=target, follow_symlinks=False)
 
 
-def _opened(name, source, target, source_flags, target_flags, action):
+def _opened(
+    name: str,
+    source: int,
+    target: int,
+    source_flags: int,
+    target_flags: int,
+    action: Callable[[int, int], None],
+) -> None:
     one = os.open(name, source_flags, dir_fd=source)
     try:
         other = os.open(name, target_flags, 0o600, dir_fd=target)
@@ -64,13 +75,13 @@ def _opened(name, source, target, source_flags, target_flags, action):
         os.close(one)
 
 
-def _file(source, target):
+def _file(source: int, target: int) -> None:
     while os.sendfile(target, source, None, _MOST):
         pass
     _attributes(os.fstat(source), source, target)
 
 
-def _attributes(status, source, target):
+def _attributes(status: os.stat_result, source: int, target: int) -> None:
     os.fchown(target, status.st_uid, status.st_gid)
     os.fchmod(target, stat.S_IMODE(status.st_mode))
     for name in os.listxattr(source):

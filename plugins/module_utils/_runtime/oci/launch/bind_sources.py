@@ -15,22 +15,81 @@ import errno
 import os
 
 from ...errors import ContainerFailed, Unsupported
+from ...kernel import cgroups
+from ...kernel.calls import constants as c
 from ...kernel.calls import syscalls
 from ...kernel.isolation import capabilities, namespaces
 from ...kernel.mounts import mounts, rootfs
 from ...kernel.processes import procfs
+from ..spec.mounts import CgroupMount, Mount
+from . import channel
 from .channel import Failure
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..spec.id_maps import Namespaces
+    from ..spec.mounts import AnyMount
+    from .launch import Launch
 
 ORDER_SHOWS = (6, 8)  # Linux: mountinfo in the order of making
 
 
-def find(mount, spaces, later=False):
+def find_all(launch: Launch, later: bool = False) -> None:
+    """Find what the bind mounts of a launch show, but for what comes later: its groups, and what its user namespace maps.
+
+    :param later: see ``find``.
+    """
+    spaces = None
+    if any(isinstance(mount, Mount) and mount.mapped for mount in launch.mounts):
+        from ..spec import id_maps  # few mounts map owners
+
+        spaces = id_maps.Namespaces(launch.rights.maps, launch.rights.fd)
+    try:
+        for mount in launch.mounts:
+            if isinstance(mount, CgroupMount):
+                _find_groups(mount, launch, later)
+            elif mount.bind:
+                _find_one(mount, launch, spaces, later)
+        if any(
+            mount.waits() or (isinstance(mount, CgroupMount) and launch.group.later)
+            for mount in launch.mounts
+        ):
+            launch.host_mounts = namespaces.open_namespace("self", "mount")
+    finally:
+        if spaces is not None:
+            spaces.close()
+
+
+def _find_groups(mount: CgroupMount, launch: Launch, later: bool) -> None:
+    if launch.group.later:  # the process takes it from its maker
+        return
+    if not launch.group.paths:  # shown are its maker's
+        mount.mount.attributes |= c.MOUNT_ATTR_RDONLY
+    mount.find(launch.group.shown(), cgroups.mode() == "v2", later)
+
+
+def _find_one(mount: Mount, launch: Launch, spaces: Namespaces | None, later: bool) -> None:
+    assert mount.source is not None
+    if not os.path.isabs(mount.source):
+        mount.source = os.path.join(launch.site.bundle, mount.source)
+    if launch.rights.looks_within(mount):
+        mount.within = launch.site.within(mount.source)
+    if mount.within and mount.mapped:
+        mount.owners = os.dup(owners(mount, spaces))
+    if not mount.within and not launch.rights.maps_afterwards(mount):
+        find(mount, spaces, later)
+
+
+def find(mount: Mount, spaces: Namespaces | None, later: bool = False) -> None:
     """Open what a bind shows, with its owners mapped where that is asked for.
 
-    :param mount: a mounting.Mount. :param spaces: the start's idmaps.Namespaces.
+    :param spaces: the start's id_maps.Namespaces, for a mount whose owners are mapped.
     :param later: only find it, ``copy`` follows in the container's process; ``mount.place`` then is open on it, else ``mount.fd`` on a copy.
     :raises ContainerFailed: when it is not there, or its ids can't be mapped.
     """
+    assert mount.source is not None
     follow = "src-nofollow" not in mount.words
     try:
         if "copy-symlink" in mount.words and os.path.islink(mount.source):
@@ -45,13 +104,15 @@ def find(mount, spaces, later=False):
         _map_ids(mount, owners(mount, spaces))
 
 
-def _sentence(mount, error):
-    return f"mount {mount.destination}: can't bind {mount.source} of the host: {os.strerror(error.errno)}"
+def _sentence(mount: AnyMount, error: OSError) -> str:
+    return (
+        f"mount {mount.destination}: can't bind {mount.source} of the host: {channel.reason(error)}"
+    )
 
 
-def owners(mount, spaces):
-    """The user namespace that is to map a mount's files, a descriptor of ``spaces``'. :raises Unsupported: there is none."""
-    found = spaces.fd(mount.map)
+def owners(mount: Mount, spaces: Namespaces | None) -> int:
+    """Return a descriptor, of ``spaces``, of the user namespace that is to map a mount's files. :raises Unsupported: there is none."""
+    found = spaces.fd(mount.map) if spaces is not None else None
     if found is None:
         raise Unsupported(
             f"mount {mount.destination}: idmap needs uidMappings and gidMappings, because the "
@@ -60,7 +121,8 @@ def owners(mount, spaces):
     return found
 
 
-def _map_ids(mount, userns_fd):
+def _map_ids(mount: Mount, userns_fd: int) -> None:
+    assert mount.fd is not None
     try:
         mounts.set_attributes(mount.fd, recursive=mount.recursive_map, userns_fd=userns_fd)
     except OSError as error:
@@ -70,12 +132,13 @@ def _map_ids(mount, userns_fd):
         }
         raise ContainerFailed(
             f"mount {mount.destination}: the ids of {mount.source} of the host can't be mapped: "
-            f"{reasons.get(error.errno) or os.strerror(error.errno)}"
+            f"{reasons.get(error.errno or 0) or channel.reason(error)}"
         ) from None
 
 
-def copy_within(mount, root_fd):
+def copy_within(mount: Mount, root_fd: int) -> None:
     """Make the copy of what a mount shows of the container's own root (``mount.within``), as that is by now, with its owners mapped by ``mount.owners``."""
+    assert mount.within is not None
     place = rootfs.open_in_root(
         root_fd, mount.within, os.O_PATH | (os.O_NOFOLLOW if "src-nofollow" in mount.words else 0)
     )
@@ -83,30 +146,32 @@ def copy_within(mount, root_fd):
         mount.fd = mounts.bind(place, mount.recursive_bind)
     finally:
         os.close(place)
-    if mount.mapped:
+    if mount.owners is not None:
         _map_ids(mount, mount.owners)
 
 
-def can_be_copied_later():
+def can_be_copied_later() -> bool:
     """Whether the container's process will be able to go to this one's mount namespace (setns(2))."""
     return bool(syscalls.capget()[0] & capabilities.mask(("CAP_SYS_CHROOT",)))
 
 
 class Order:
-    """In the container's process: the mounts of ``launch`` as they come, each to be made at its turn."""
+    """In the container's process: the mounts of ``launch`` as they come, each to be made at its turn.
 
-    def __init__(self, launch):
+    :ivar early: whether each was made before its turn. :ivar passed: whether the order is not asked for any more, or not seen.
+    :ivar inside: whether one was made in this process.
+    """
+
+    def __init__(self, launch: Launch):
         self.launch = launch
         self.early = [mount.given() for mount in launch.mounts]
-        self.passed = (
-            not launch.in_order or procfs.kernel_version() < ORDER_SHOWS
-        )  # nothing is asked, or nothing is seen
-        self.inside = False  # whether one was made in this process
+        self.passed = not launch.site.in_order or procfs.kernel_version() < ORDER_SHOWS
+        self.inside = False
 
-    def come(self, number):
+    def come(self, number: int) -> bool:
         """Have ready what mount ``number`` shows. Returns whether it has to be made anew when it is attached."""
         mount = self.launch.mounts[number]
-        if mount.bind and mount.within:
+        if isinstance(mount, Mount) and mount.bind and mount.within:
             copy_within(mount, self.launch.root_fd)
         if mount.waits():
             following = self.launch.mounts[number:]
@@ -123,8 +188,9 @@ class Order:
         return anew
 
 
-def _copy(run, launch):
+def _copy(run: Sequence[AnyMount], launch: Launch) -> None:
     """Make the copies that these mounts wait for. Root and working directory, which a change of the mount namespace moves, are put back."""
+    assert launch.host_mounts is not None
     home = launch.joined.get("mount")
     own = namespaces.open_namespace("self", "mount") if home is None else home
     root, directory = (os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) for path in "/.")

@@ -4,6 +4,7 @@
 
 "T" + descriptor      the master of its terminal
 "W" sentence          a warning
+"L" line              a step that it begins (steps.py), to be shown
 "S" + 2 descriptors   its seccomp listener, and what is to be told of it (oci/features/seccomp_listener.py); it goes on when it hears "s"
 "X" errno stage       the program can't be executed; said by kernel/programs/trampoline.py's small program, in two bytes
 "E" code " " sentence it can't become the container's process; ``code`` is the exit code that Docker would give
@@ -22,24 +23,44 @@ import os
 from ... import json_text
 from ...errors import ContainerFailed, EngineError
 from ...kernel.calls import fds
+from . import steps
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+    from typing import Any
+
+    Own = Callable[[list[int], int, int], None]
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 FAILED = 128  # exit code of a container that never came to its program, as Docker's
-
-
 LONGEST = 400  # characters of a name in a sentence: an argument may have 128 KiB
+_MOST = 1 << 16  # bytes of a message
+_SAID = 60000  # bytes of a sentence
+_HANDED = 200  # descriptors that a word of the maker's has at most
 
 
 class Failure(Exception):
-    """The process can't become the container's; ``code`` is the exit code that Docker would give."""
+    """The process can't become the container's.
 
-    def __init__(self, message, code=FAILED):
+    :ivar code: the exit code that Docker would give.
+    """
+
+    def __init__(self, message: str, code: int = FAILED):
         super().__init__(message)
         self.code = code
 
 
-def not_executed(name, number):
-    """The Failure of a program that execve(2) refuses. :param name: as the container's user named it; :param number: the errno."""
+def reason(error: OSError) -> str:
+    """Return the kernel's word for an error."""
+    return os.strerror(error.errno) if error.errno else str(error)
+
+
+def not_executed(name: str, number: int | None) -> Failure:
+    """Return the Failure of a program that execve(2) refuses.
+
+    :param name: as the container's user named it. :param number: the errno.
+    """
     name = short(name)
     if number == errno.E2BIG:
         return Failure(
@@ -53,24 +74,30 @@ def not_executed(name, number):
         return Failure(
             f"exec {name}: not a program of this machine (exec format error)", NOT_EXECUTABLE
         )
-    return Failure(f"exec {name}: {os.strerror(number).lower()}", NOT_EXECUTABLE)
+    return Failure(f"exec {name}: {os.strerror(number or 0).lower()}", NOT_EXECUTABLE)
 
 
-def short(name):
+def short(name: str) -> str:
+    """Return a name that fits into a sentence."""
     return name if len(name) <= LONGEST else name[:LONGEST] + "..."
 
 
-def defect(error):
-    """The sentence about an exception that nobody expected."""
+def defect(error: BaseException) -> str:
+    """Return the sentence about an exception that nobody expected."""
     return f"unexpected error, which is a fault of this runtime: {type(error).__name__}: {error}"
 
 
-def pair():
-    """``(outside, inside)``, two connected sockets."""
+def pair() -> tuple[_socket.socket, _socket.socket]:
+    """Return two connected sockets, ``(outside, inside)``."""
     return _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
 
 
-def listen(channel, warnings, own=None, name=""):
+# ---------------------------------------------------------------------------------------------------------------- outside
+
+
+def listen(
+    channel: _socket.socket, warnings: list[str], own: Own | None = None, name: str = ""
+) -> tuple[bytes, int | None]:
     """Take the words of the process until it executes its program or waits.
 
     Returns ``(word, terminal)``: the word it waits after, b"" when it executes its program; the terminal's descriptor or None.
@@ -82,34 +109,43 @@ def listen(channel, warnings, own=None, name=""):
     terminal = None
     while True:
         try:
-            data, sent = fds.receive(channel, 1 << 16, 4)
-        except (
-            ConnectionResetError
-        ):  # it ended with a word to it unread; its own words come after this, the end of file last
+            data, sent = fds.receive(channel, _MOST, 3)
+        except ConnectionResetError:
+            # It ended with a word to it unread; its own words come after this, the end of file last.
             continue
         if data in (b"", b"R", b"M"):
             return data, terminal
-        if data[:1] == b"O":
-            own(sent, *map(int, data[1:].split()))
-        elif data[:1] == b"T":
+        word, said = data[:1], data[1:]
+        if word == b"L":
+            steps.show(said)
+        elif word == b"O":
+            assert own is not None
+            uid, gid = said.split()
+            own(sent, int(uid), int(gid))
+        elif word == b"T":
             terminal = sent[0]
-        elif data[:1] == b"S":
-            from ..features import seccomp_listener  # here: few containers have one
+        elif word == b"S":
+            from ..features import seccomp_listener  # few containers have one
 
-            seccomp_listener.forward(*sent[:2])
+            seccomp_listener.forward(sent[0], sent[1])
             channel.send(b"s")
-        elif data[:1] == b"W":
-            warnings.append(data[1:].decode("utf-8", "replace"))
-        elif data[:1] in (b"E", b"X"):
+        elif word == b"W":
+            warnings.append(said.decode("utf-8", "replace"))
+        elif word in (b"E", b"X"):
             if terminal is not None:
                 os.close(terminal)
-            code, text = _reason(data, name)
-            error = ContainerFailed(text, exit_code=code)
-            error.of_program = data[:1] == b"X" and data[2] == 1
-            raise error
+            raise _failed(data, name)
 
 
-def _reason(data, name):
+def _failed(data: bytes, name: str) -> ContainerFailed:
+    """Return the error that a word about a failure tells of."""
+    code, text = _reason(data, name)
+    error = ContainerFailed(text, exit_code=code)
+    error.of_program = data[:1] == b"X" and data[2] == 1
+    return error
+
+
+def _reason(data: bytes, name: str) -> tuple[int, str]:
     """``(exit code, sentence)`` of a word about a failure."""
     if data[:1] == b"E":
         code, _space, text = data[1:].decode("utf-8", "replace").partition(" ")
@@ -121,46 +157,59 @@ def _reason(data, name):
     return FAILED, f"the channel can't be closed: {os.strerror(number).lower()}"
 
 
-def hand(channel, word, value, descriptors):
+def hand(channel: _socket.socket, word: bytes, value: Any, descriptors: Collection[int]) -> None:
     """Say a word to the process, with a value (of JSON) and descriptors."""
     fds.send(channel, word + json_text.dump(value).encode(), descriptors)
 
 
-def take(channel, word):
-    """In the process: wait for that. Returns ``(value, descriptors)``; the maker's end is this process's as well."""
-    data, sent = fds.receive(channel, 1 << 16, 200)
+# ----------------------------------------------------------------------------------------------------------------- inside
+
+
+def take(channel: _socket.socket, word: bytes) -> tuple[Any, list[int]]:
+    """Wait for a word of ``hand``. Returns ``(value, descriptors)``; the maker's end is this process's as well."""
+    data, sent = fds.receive(channel, _MOST, _HANDED)
     if data[:1] != word:
         os._exit(FAILED)
     return json_text.load(data[1:].decode()), sent
 
 
-def warn(channel, text):
-    channel.send(b"W" + text.encode("utf-8", "replace")[:60000])
+def trace(outer: steps.Trace | None, channel: _socket.socket) -> steps.Trace | None:
+    """Return what tells the steps of this process over the channel, None where nothing is traced."""
+
+    def tell(line: bytes) -> None:
+        try:
+            channel.send(b"L" + line)
+        except OSError:  # whoever made this process has ended
+            pass
+
+    return None if outer is None else outer.inside(tell)
 
 
-def send_terminal(channel, master):
+def warn(channel: _socket.socket, text: str) -> None:
+    """Have a warning told to the user."""
+    channel.send(b"W" + text.encode("utf-8", "replace")[:_SAID])
+
+
+def send_terminal(channel: _socket.socket, master: int) -> None:
+    """Hand the terminal's master over."""
     fds.send(channel, b"T", [master])
 
 
-def send_listener(channel, listener_fd, words_fd):
+def send_listener(channel: _socket.socket, listener_fd: int, words_fd: int) -> None:
     """Hand over a seccomp listener and wait until it is where it belongs. Nothing but sendmsg(2) is called before."""
     fds.send(channel, b"S", [listener_fd, words_fd])
     if channel.recv(1) != b"s":
         os._exit(FAILED)
 
 
-def report(channel, error):
-    """Tell why it fails."""
+def report(channel: _socket.socket, error: BaseException) -> None:
+    """Tell why the process fails."""
+    code, text = FAILED, str(error)
     if isinstance(error, Failure):
-        code, text = error.code, str(error)
-    elif isinstance(error, EngineError):
-        code, text = FAILED, str(error)
-    elif isinstance(error, OSError) and error.errno:
-        named = error.filename if isinstance(error.filename, str) else ""
-        code, text = (
-            FAILED,
-            "%s%s" % (error.strerror or os.strerror(error.errno), named and " (%s)" % named),
-        )
-    else:
-        code, text = FAILED, defect(error)
-    channel.send(("E%d %s" % (code, text)).encode("utf-8", "replace")[:60000])
+        code = error.code
+    elif isinstance(error, OSError) and error.errno and not isinstance(error, EngineError):
+        named = f" ({error.filename})" if error.filename and isinstance(error.filename, str) else ""
+        text = f"{error.strerror or os.strerror(error.errno)}{named}"
+    elif not isinstance(error, EngineError):
+        text = defect(error)
+    channel.send(f"E{code} {text}".encode("utf-8", "replace")[:_SAID])

@@ -8,215 +8,49 @@ traceback is printed (that would open source files), and every failure leaves as
 
 Everything that is written to /proc is written before the root is entered, to the host's own /proc, where no file of the
 image can stand in for it (CVE-2025-52881).
+
+The order is that of ``FirstProcess.steps``; how a program is executed in the end (executing.py) is the same for a further process (join.py).
 """
 
 from __future__ import annotations
 
-import _signal
 import errno
 import os
-import sys
 
 from ...kernel import cgroups
 from ...kernel.calls import constants as c
-from ...kernel.calls import fds, syscalls
-from ...kernel.isolation import capabilities, namespaces
+from ...kernel.calls import syscalls
+from ...kernel.isolation import namespaces
 from ...kernel.mounts import mounts, rootfs
-from ...kernel.processes import procfs
 from ...kernel.programs import trampoline
 from ..features import rlimits
-from ..features.scheduling import reset_affinity
 from ..spec import devices
 from ..spec import mounts as mounting
-from . import bind_sources, channel, terminal
-from .channel import FAILED, NOT_EXECUTABLE, NOT_FOUND, Failure
+from ..spec.scheduling import reset_affinity
+from . import bind_sources, channel, executing, terminal
+from .channel import FAILED, Failure
+from .executing import Execution
+from .steps import perform
 
-DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import _socket
+    from collections.abc import Callable
+    from typing import NoReturn
 
-
-_frozen = []  # finders that are not asked any more: to free them would copy the pages that they share with the maker
-
-# --------------------------------------------------------------------------------------------------------- shared with exec
-
-
-def freeze():
-    """From here on no file can become code of this process."""
-    sys.path[:] = []
-    _frozen.extend(sys.meta_path)
-    sys.meta_path.clear()
-    sys.path_hooks.clear()
-    sys.path_importer_cache.clear()
+    from ...kernel.cgroups.entry import Door
+    from .launch import Launch
+    from .steps import Steps
 
 
-def default_signals():
-    """Every signal as a new program expects it, whatever this process and those before it ignored or blocked."""
-    for number in range(1, 65):
-        if (
-            number not in (9, 19, 32, 33) and _signal.getsignal(number) != _signal.SIG_DFL
-        ):  # KILL, STOP; 32 and 33 are the C library's own
-            _signal.signal(number, _signal.SIG_DFL)
-    _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
+def main(launch: Launch, inside: _socket.socket, door: Door | None) -> NoReturn:
+    """Become the container's first process.
 
-
-def let_end():
-    """Have the signals that ask a program to end do so, which the kernel spares a first process without handlers (pid_namespaces(7)).
-
-    Executing the program takes the handlers away.
+    :param inside: its end of the channel. :param door: by which it goes into its control group, None where it is moved there.
     """
-    for number in (_signal.SIGHUP, _signal.SIGINT, _signal.SIGQUIT, _signal.SIGTERM):
-        _signal.signal(number, lambda asked, dummy_frame: os._exit(128 + asked))
-
-
-def set_oom_score(program, warn, pid="self"):
-    if program.oom_score_adj is not None:
-        try:
-            procfs.set_oom_score_adj(program.oom_score_adj, pid)
-        except OSError as error:
-            warn(
-                "oom_score_adj %d can't be set: %s"
-                % (program.oom_score_adj, os.strerror(error.errno))
-            )
-
-
-def set_label(program):
-    """The label that the program gets when it is executed, and with SELinux the one of the keyring that is made until then."""
-    if program.label:
-        name, text = program.label
-        try:
-            procfs.write("/proc/self/attr/" + name, text)
-            if program.labels_keys:
-                procfs.write("/proc/self/attr/keycreate", text)
-        except OSError as error:
-            raise Failure(
-                f"security label {text!r} can't be set: {os.strerror(error.errno)}"
-            ) from None
-
-
-def enter_directory(cwd):
-    """Change to the working directory, as root and else as the user, and see that it is inside (CVE-2024-21626)."""
     try:
-        os.chdir(cwd)
-        inside = os.getcwdb().startswith(b"/")
-    except OSError as error:
-        raise Failure(
-            f"working directory {channel.short(os.fsdecode(cwd))}: {os.strerror(error.errno)}",
-            NOT_EXECUTABLE,
-        ) from None
-    if not inside:
-        raise Failure(
-            f"working directory {channel.short(os.fsdecode(cwd))} is outside of the container",
-            NOT_EXECUTABLE,
-        )
-
-
-def execute(program, before=None):
-    """Become the user, give up what it may not have and execute the program. Never returns; raises Failure.
-
-    :param before: called just before that, with the program's rights.
-    """
-    if program.owns_streams:
-        terminal.own(program.uid, program.gid)
-    capabilities.last_cap()
-    rlimits.set_all(program)
-    if program.filter and not program.no_new_privileges:
-        _install(program)  # needs CAP_SYS_ADMIN, which is gone below
-    sets = program.capabilities
-    capabilities.switch_user_and_apply(
-        program.uid,
-        program.gid,
-        program.additional,
-        sets["effective"],
-        sets["permitted"],
-        sets["inheritable"],
-        sets["bounding"],
-        sets["ambient"],
-    )
-    os.umask(program.umask)
-    path, arguments = find(program), program.arguments
-    if program.init_fd is not None:
-        arguments = [b"init", path] + program.arguments
-        path = program.init_fd
-    if program.no_new_privileges:
-        syscalls.prctl(c.PR_SET_NO_NEW_PRIVS, 1)
-        if program.filter:
-            _install(program)
-    if before is not None:
-        before()
-    try:
-        if program.step_fd is not None:
-            trampoline.go(program, path)
-        os.execve(path, arguments, program.environment)
-    except OSError as error:
-        raise channel.not_executed(os.fsdecode(program.arguments[0]), error.errno) from None
-
-
-def _install(program):
-    try:
-        fd = syscalls.seccomp(c.SECCOMP_SET_MODE_FILTER, program.filter_flags, program.filter)
-    except OSError as error:
-        raise Failure(
-            f"the seccomp filter can't be installed: {os.strerror(error.errno)}"
-        ) from None
-    if program.hand_listener is not None:
-        program.hand_listener(fd)
-
-
-def prepare_listener(program, state, speak_to):
-    """Write down what the agent of a seccomp listener is told. :param speak_to: returns the channel over which it is handed on."""
-    from ..features import (
-        seccomp_listener,  # it is here since the document was read, as what is imported below
-    )
-
-    words = seccomp_listener.words(program.listener, dict(state, pid=seccomp_listener.own_pid()))
-    program.kept.add(words)
-    program.hand_listener = lambda fd: channel.send_listener(speak_to(), fd, words)
-
-
-def find(program):
-    """The program's file: as named when there is a slash in it, else by the container's own PATH."""
-    name = program.arguments[0]
-    if b"/" in name:
-        if not _may_execute(name) or not _is_file(name):
-            raise channel.not_executed(
-                os.fsdecode(name), errno.EACCES if os.access(name, os.F_OK) else errno.ENOENT
-            )
-        return name
-    for directory in program.environment.get(b"PATH", DEFAULT_PATH.encode()).split(b":"):
-        path = (directory or b".") + b"/" + name
-        if _may_execute(path) and _is_file(path):
-            return path
-    raise Failure(
-        f"exec {channel.short(os.fsdecode(name))}: executable file not found in $PATH of the "
-        f"container ({channel.short(os.fsdecode(program.environment.get(b'PATH', b'')))})",
-        NOT_FOUND,
-    )
-
-
-def _may_execute(path):
-    """As execve(2) judges it: with the capabilities that the process has, which access(2) leaves out for a user other than root.
-
-    faccessat2 by hand, for C libraries before glibc 2.33 only compare owners. Where the call is unknown, to the kernel (before Linux 5.8)
-    or to a seccomp profile, execve itself has to say.
-    """
-    return os.access(path, os.X_OK) or syscalls.faccessat2(
-        c.AT_FDCWD, path, os.X_OK, c.AT_EACCESS
-    ) in (0, errno.ENOSYS, errno.EPERM)
-
-
-def _is_file(path):
-    try:
-        return os.stat(path).st_mode & 0o170000 == 0o100000
-    except OSError:
-        return False
-
-
-# --------------------------------------------------------------------------------------------------------- process 1
-
-
-def main(launch, inside):
-    """The container's first process. ``launch``: a launch.Launch; ``inside``: its end of the channel. Never returns."""
-    try:
-        _run(launch, inside)
+        process = FirstProcess(launch, inside, door)
+        perform(process.steps(), process.trace)
     except BaseException as error:  # pylint: disable=broad-except # it must not return into the maker's code
         try:
             channel.report(inside, error)
@@ -226,228 +60,301 @@ def main(launch, inside):
         os._exit(FAILED)
 
 
-def _wait(inside, word):
-    """Wait for the maker's word; its death before the last one is the end of this process as well."""
-    if inside.recv(1) != word:
-        os._exit(FAILED)
+class FirstProcess:
+    """The container's process 1, and what its steps share.
 
+    :ivar streams: descriptors of its standard input, output and error. :ivar null_fd: of the container's /dev/null, as a place.
+    :ivar start_hooks: runs the hooks startContainer, None where there are none.
+    """
 
-def _run(launch, inside):
-    program, document, maps = launch.program, launch.document, launch.maps
+    null_fd: int
 
-    def warn(text):
-        channel.warn(inside, text)
+    def __init__(self, launch: Launch, inside: _socket.socket, door: Door | None):
+        self.launch, self.inside, self.door = launch, inside, door
+        self.trace = channel.trace(launch.trace, inside)
+        self.program, self.document = launch.program, launch.document
+        self.site, self.rights, self.hooks = launch.site, launch.rights, launch.optional.hooks
+        self.given: tuple[int | None, int | None, int | None] = (None, None, None)
+        self.streams: list[int] = []
+        self.start_hooks: Callable[[], None] | None = None
+        self.groups_shown = False
 
-    if launch.door is not None:
-        launch.door.enter()
-    default_signals()
-    syscalls.prctl(c.PR_SET_DUMPABLE, 0)
-    os.umask(0)
-    os.setsid()
-    if document.private("mount"):
-        mounts.leave_host()
-    elif "mount" in launch.joined:
-        namespaces.join(launch.joined["mount"], "mount")
-    if maps is not None:
-        launch.settle.receive(launch, inside)
-    root_fd = launch.root_fd
-    _attach_root(launch, root_fd)
-    mounting.separate_root(root_fd, document.linux.get("rootfsPropagation"))
-    late = bool(
-        document.hooks.get("createContainer")
-    )  # they are the host's, and what they execute would have the label
-    if not late:
-        set_label(program)
-    if maps is None:
-        set_oom_score(program, warn)
-        for kind, fd in launch.joined.items():
-            if kind not in ("pid", "mount"):  # the first is joined by the maker before clone3
-                namespaces.join(fd, kind)
-    launch.inside(root_fd)
-    streams = () if program.terminal else launch.open_streams()
-    if program.init:
-        from ...kernel.programs import init
+    def warn(self, text: str) -> None:
+        """Have a sentence told to the user."""
+        channel.warn(self.inside, text)
 
-        program.init_fd = init.descriptor()
-    if maps is not None:
-        launch.settle.become_root(maps, program.additional is None)
-    null_fd = _fill(launch, root_fd, inside)
-    if program.terminal:
-        streams = [_make_terminal(program, inside, root_fd)] * 3
-    elif None in streams:
-        null = devices.open_null(root_fd, os.O_RDWR)
-        streams = [null if fd is None else fd for fd in streams]
-    program.resolve_user(root_fd)
-    if maps is not None:
-        maps.check_user(program.uid, program.gid, program.additional)
-        launch.settle.hand_streams(inside, program, streams)
-    _make_directory(root_fd, program)
-    cgroups.enter(channel.take(inside, b"c")[1])
-    reset_affinity()
-    if document.private("cgroup"):
-        syscalls.unshare(c.CLONE_NEWCGROUP)
-    if launch.pauses():
-        inside.send(b"M")
-    _wait(inside, b"g")  # its network is there, and its pid is written down
-    _run_hooks(launch, "createContainer")
-    if late:
-        set_label(program)
-    if document.sysctls:
-        from ..features import sysctls
+    def steps(self) -> Steps:
+        """All that it does, in this order."""
+        yield from self._arrive()
+        yield from self._build()
+        yield from self._come_to_its_user()
+        yield from self._be_admitted()
+        yield from self._restrict()
+        yield from self._enter()
+        yield from Execution(self.program, self.start_hooks, self.trace).steps()
 
-        sysctls.apply(document.sysctls)
-    for mount in launch.mounts:
-        mount.finish()
-    mounts.mask(root_fd, document.linux.get("maskedPaths") or (), null_fd)
-    mounts.make_read_only(root_fd, document.linux.get("readonlyPaths") or ())
-    if document.config.get("root", {}).get("readonly"):
-        mounts.set_attributes(root_fd, c.MOUNT_ATTR_RDONLY)
-    if document.config.get("hostname"):
-        syscalls.sethostname(document.config["hostname"])
-    if document.config.get("domainname"):
-        syscalls.setdomainname(document.config["domainname"])
-    if launch.new_keyring:
-        _join_keyring()
-    rlimits.allow(program, warn)
-    if maps is None:
-        program.scheduling.apply()
-    program.scheduling.apply_own()
-    program.fit_capabilities(warn)
-    terminal.take_over(*streams, terminal=program.terminal)
-    before = _start_hooks(launch)
-    if program.listener:
-        prepare_listener(program, launch.state("creating"), lambda: inside)
-    if program.steps:
-        trampoline.prepare(program, inside.fileno())
-    launch.leave()
-    freeze()
-    if not document.private("mount"):
-        mounts.change_root(root_fd)
-    else:
-        (mounts.pivot if launch.use_pivot else mounts.move_root)(root_fd)
-        mounting.propagate_root(document.linux.get("rootfsPropagation"))
-    close_others(inside.fileno(), program)
-    enter_directory(program.cwd)
-    launch.wait_for_start(inside)
-    execute(program, before)
+    def _arrive(self) -> Steps:
+        """Be a process of its own, in its namespaces, with the root attached and empty."""
+        document, launch = self.document, self.launch
+        if self.door is not None:
+            yield "go into its control group", self.door.enter
+        yield "take every signal as a new program expects it", executing.default_signals
+        yield "let nobody look into its memory", lambda: syscalls.prctl(c.PR_SET_DUMPABLE, 0)
+        yield "have files made with the modes that are asked for", lambda: os.umask(0)
+        yield "begin a session", os.setsid
+        if document.private("mount"):
+            yield "part its mounts from the host's", mounts.leave_host
+        elif "mount" in launch.joined:
+            fd = launch.joined["mount"]
+            yield "join the mount namespace", lambda: namespaces.join(fd, "mount")
+        yield from self.rights.receive(self)
+        yield "attach its root where the host has it", self._attach_root
+        if not self._label_is_late():
+            yield "set the security label that its program gets", self._set_label
+        yield from self.rights.join(self)
+        if self.site.set_up_loopback is not None and document.private("network"):
+            yield "set up its loopback link", self.site.set_up_loopback
 
+    def _build(self) -> Steps:
+        """Have the streams of the host's file system, and make the root's mounts and devices."""
+        if not self.program.terminal:
+            yield "open its streams", self._open_streams
+        if self.program.init:
+            yield "make the file of the small process 1", self._make_init
+        yield from self.rights.become_root(self)
+        yield "make its mounts and devices", self._fill
+        if self.program.terminal:
+            yield "make its terminal", self._make_terminal
+        else:
+            yield "take its own /dev/null for streams that are not given", self._complete_streams
 
-def _run_hooks(launch, kind):
-    """Hooks in the container's namespaces, by paths of the host; the pid is that of the container's namespace."""
-    wanted = launch.document.hooks.get(kind)
-    if wanted:
-        from ..features import hooks
+    def _come_to_its_user(self) -> Steps:
+        """Know who the program's user is by the root's own files."""
+        yield "find its user and groups", lambda: self.program.resolve_user(self.launch.root_fd)
+        yield from self.rights.hand_streams(self)
+        yield "make its working directory", self._make_directory
+
+    def _be_admitted(self) -> Steps:
+        """Wait for what is made outside: control group and network."""
+        yield "go into its control group when that has its limits", self._enter_groups
+        yield "run on every processor of its control group", reset_affinity
+        if self.document.private("cgroup"):
+            yield "make its cgroup namespace", lambda: syscalls.unshare(c.CLONE_NEWCGROUP)
+        if self.launch.pauses():
+            yield "say that its mounts are made", lambda: self.inside.send(b"M")
+        yield "wait until its network is there, and its pid is written down", self._wait_for_word
+
+    def _restrict(self) -> Steps:
+        """Set what is left of the document, all of it with the rights that it still has."""
+        document, linux, launch = self.document, self.document.linux, self.launch
+        root_fd = launch.root_fd
+        if self._label_is_late():
+            yield "run the hooks createContainer", self._run_create_hooks
+            yield "set the security label that its program gets", self._set_label
+        if launch.optional.sysctls:
+            yield "set linux.sysctl", self._set_sysctls
+        yield "make read-only what may be written until here", self._finish_mounts
+        masked, read_only = linux.get("maskedPaths") or (), linux.get("readonlyPaths") or ()
+        yield "hide linux.maskedPaths", lambda: mounts.mask(root_fd, masked, self.null_fd)
+        yield (
+            "make linux.readonlyPaths read-only",
+            lambda: mounts.make_read_only(root_fd, read_only),
+        )
+        if document.config.get("root", {}).get("readonly"):
+            yield (
+                "make the root read-only",
+                lambda: mounts.set_attributes(root_fd, c.MOUNT_ATTR_RDONLY),
+            )
+        config = document.config
+        if config.get("hostname"):
+            yield "set its hostname", lambda: syscalls.sethostname(config["hostname"])
+        if config.get("domainname"):
+            yield "set its domainname", lambda: syscalls.setdomainname(config["domainname"])
+        if self.site.new_keyring:
+            yield "join a new session keyring", _join_keyring
+        yield "raise the hard limits that are below those asked for", self._allow_limits
+        yield from self.rights.schedule(self)
+        yield "set its personality and memory policy", self.program.scheduling.apply_own
+        yield "leave out capabilities that it can't give", self._fit_capabilities
+
+    def _enter(self) -> Steps:
+        """Have at hand what the last steps need, and enter the root: nothing of the host can be opened afterwards."""
+        program, site, root_fd = self.program, self.site, self.launch.root_fd
+        yield "make its streams the standard ones", self._take_over_streams
+        if self.hooks.get("startContainer"):
+            yield "prepare the hooks startContainer", self._prepare_start_hooks
+        if program.listener:
+            yield "write down what the seccomp agent is told", self._prepare_listener
+        if program.steps:
+            yield (
+                "make the small program that executes the container's",
+                lambda: trampoline.prepare(program, self.inside.fileno()),
+            )
+        yield "open what is needed when it is started", lambda: site.leave(self.launch)
+        yield "let no file become code of this process", executing.freeze
+        if not self.document.private("mount"):
+            yield (
+                "enter the root, in mounts that others have too",
+                lambda: mounts.change_root(root_fd),
+            )
+        else:
+            yield "enter the root", self._enter_root
+        yield (
+            "close all other descriptors",
+            lambda: executing.close_others(self.inside.fileno(), program),
+        )
+        yield "enter the working directory", lambda: executing.enter_directory(program.cwd)
+        yield "be ready to start", lambda: site.wait_for_start(self.launch, self.inside)
+
+    # ---------------------------------------------------------------------------------------------------- single steps
+
+    def _label_is_late(self) -> bool:
+        """Whether the label waits for the hooks createContainer: they are the host's, and what they execute would have it."""
+        return bool(self.hooks.get("createContainer"))
+
+    def _set_label(self) -> None:
+        executing.set_label(self.program)
+
+    def _attach_root(self) -> None:
+        self.rights.attach_root(self.launch.root_fd, self.site.root_place)
+        mounting.separate_root(self.launch.root_fd, self.document.linux.get("rootfsPropagation"))
+
+    def _open_streams(self) -> None:
+        self.given = self.site.open_streams(self.launch)
+
+    def _make_init(self) -> None:
+        from ...kernel.programs import init  # it is here: the engine has it before it forks
+
+        self.program.init_fd = init.descriptor()
+
+    def _complete_streams(self) -> None:
+        null = devices.open_null(self.launch.root_fd, os.O_RDWR) if None in self.given else -1
+        self.streams = [null if fd is None else fd for fd in self.given]
+
+    def _make_terminal(self) -> None:
+        """Make a new terminal: the master to the maker, the slave to /dev/console."""
+        root_fd = self.launch.root_fd
+        slave = terminal.make(self.program, self.inside, root_fd)
+        fd = mounts.bind(slave, recursive=False)
+        mounts.attach(fd, root_fd, "/dev/console")
+        os.close(fd)
+        self.streams = [slave] * 3
+
+    def _make_directory(self) -> None:
+        """Make the working directory where the image does not have it: as root, as Docker does."""
+        try:
+            os.close(rootfs.make_in_root(self.launch.root_fd, self.program.cwd, True))
+        except OSError as error:
+            # A link that is no path, procfs, and what chdir will say.
+            if error.errno not in (errno.ELOOP, errno.EROFS, errno.ENOTDIR, errno.ENOENT):
+                raise
+
+    def _enter_groups(self) -> None:
+        cgroups.enter(channel.take(self.inside, b"c")[1])
+
+    def _wait_for_word(self) -> None:
+        """Wait for the maker's word; its death before that is the end of this process as well."""
+        if self.inside.recv(1) != b"g":
+            os._exit(FAILED)
+
+    def _run_create_hooks(self) -> None:
+        """Run hooks in the container's namespaces, by paths of the host; the pid is that of the container's namespace."""
+        from ..features import hooks  # it is here since the document was read
 
         # The root as the working directory is runc's way, which its hooks' users rely on; crun's is the bundle.
-        hooks.run_all(
-            wanted,
-            kind,
-            hooks.text(dict(launch.state("created"), pid=os.getpid())),
-            [launch.root_place()],
+        kind = "createContainer"
+        about = hooks.text(self.launch.state("created", os.getpid()))
+        hooks.run_all(self.hooks[kind], kind, about, [self.site.root_place])
+
+    def _prepare_start_hooks(self) -> None:
+        """Have ready what runs the hooks inside, while anything can still be looked up."""
+        from ..features import hooks  # it is here since the document was read
+
+        kind, program = "startContainer", self.program
+        about, wanted = hooks.text(self.launch.state("created", os.getpid())), self.hooks[kind]
+        for hook in wanted:
+            hook.opened = hook.open_outputs()
+            program.kept.update(fd for fd in hook.opened if fd is not None)
+        self.start_hooks = lambda: hooks.run_all(
+            wanted, kind, about, environment=program.environment
         )
 
+    def _set_sysctls(self) -> None:
+        from ..features import sysctls  # it is here since the document was read
 
-def _start_hooks(launch):
-    """What runs the hooks inside, made while anything can still be looked up; None when there are none."""
-    wanted = launch.document.hooks.get("startContainer")
-    if not wanted:
-        return None
-    from ..features import hooks
+        sysctls.apply(self.launch.optional.sysctls)
 
-    about, program = hooks.text(dict(launch.state("created"), pid=os.getpid())), launch.program
-    for hook in wanted:
-        hook.opened = hook.open_outputs()
-        program.kept.update(fd for fd in hook.opened if fd is not None)
-    return lambda: hooks.run_all(wanted, "startContainer", about, environment=program.environment)
+    def _finish_mounts(self) -> None:
+        for mount in self.launch.mounts:
+            mount.finish()
+
+    def _allow_limits(self) -> None:
+        rlimits.allow(self.program, self.warn)
+
+    def _fit_capabilities(self) -> None:
+        self.program.fit_capabilities(self.warn)
+
+    def _take_over_streams(self) -> None:
+        terminal.take_over(self.streams, self.program.terminal)
+
+    def _prepare_listener(self) -> None:
+        agent_words, listener = self.launch.agent_words, self.program.listener
+        assert agent_words is not None and listener is not None
+        words = agent_words(listener, self.launch.state("creating"))
+        executing.prepare_listener(self.program, words, self.inside)
+
+    def _enter_root(self) -> None:
+        enter = mounts.pivot if self.site.use_pivot else mounts.move_root
+        enter(self.launch.root_fd)
+        mounting.propagate_root(self.document.linux.get("rootfsPropagation"))
+
+    # ------------------------------------------------------------------------------------------------ mounts and devices
+
+    def _fill(self) -> None:
+        """Make all mounts, and below /dev the nodes and links; open the container's /dev/null."""
+        launch, made = self.launch, False
+        order = bind_sources.Order(launch)
+        for number, mount in enumerate(launch.mounts):
+            if (
+                isinstance(mount, mounting.CgroupMount)
+                and launch.group.later
+                and not self.groups_shown
+            ):
+                self._take_groups()
+            try:
+                mount.make(launch.root_fd, order.come(number))
+            except OSError as error:
+                raise Failure(f"mount {mount.destination}: {error.strerror}") from None
+            if mount.destination.rstrip("/") == "/dev":
+                made = True
+                if (
+                    not mount.bind
+                ):  # a /dev of the host's has what it needs, and nothing is made in it
+                    self._fill_dev()
+        if not made:
+            self._fill_dev()
+        self.null_fd = devices.open_null(launch.root_fd, os.O_PATH)
+
+    def _take_groups(self) -> None:
+        """Wait until the groups of cgroup v1 are there, to be shown."""
+        (own, names), places = channel.take(self.inside, b"p")
+        for mount in self.launch.mounts:
+            if isinstance(mount, mounting.CgroupMount):
+                mount.take(own, names, places)
+        self.groups_shown = True
+
+    def _fill_dev(self) -> None:
+        root_fd = self.launch.root_fd
+        self.rights.make_nodes(self.launch, root_fd)
+        for path, fd in self.launch.nodes:
+            mounts.attach(fd, root_fd, path, attributes=c.MOUNT_ATTR_NOSUID | c.MOUNT_ATTR_NOEXEC)
+        devices.make_links(root_fd)
 
 
-def _join_keyring():
-    """A session keyring of its own: else the container would see the keys of whoever started the engine."""
+def _join_keyring() -> None:
+    """Join a session keyring of its own: else the container would see the keys of whoever started the engine."""
     try:
         syscalls.keyctl_join_session()
     except OSError as error:
         if error.errno not in (errno.ENOSYS, errno.EPERM, errno.EDQUOT):
-            raise
-
-
-def _attach_root(launch, root_fd):
-    """Attach the root where the host has it, so that hooks find it there.
-
-    A process in a user namespace may not come that far; on top of the host's root directory is as good for itself.
-    """
-    try:
-        mounts.attach_root(root_fd, launch.root_place())
-    except PermissionError:
-        if launch.maps is None:
-            raise
-        mounts.attach_root(root_fd, "/")
-
-
-def close_others(kept_fd, program):
-    """Close all but standard streams, the channel's and what is executed, so that no path leads to the host through one of them."""
-    fds.close_all_but(program.kept.union((kept_fd, program.init_fd)) - {None})
-
-
-def _take_groups(launch, inside):
-    """Wait until the groups of cgroup v1 are there, to be shown."""
-    (own, names), places = channel.take(inside, b"p")
-    for mount in launch.mounts:
-        if isinstance(mount, mounting.CgroupMount):
-            mount.take(own, names, places)
-    launch.shown = True
-
-
-def _fill(launch, root_fd, inside):
-    """All mounts, and below /dev the nodes and links. Returns the container's /dev/null."""
-    made, order = False, bind_sources.Order(launch)
-    for number, mount in enumerate(launch.mounts):
-        if isinstance(mount, mounting.CgroupMount) and launch.group.later and not launch.shown:
-            _take_groups(launch, inside)
-        try:
-            mount.make(root_fd, order.come(number))
-        except OSError as error:
-            raise Failure(f"mount {mount.destination}: {error.strerror}") from None
-        if mount.destination.rstrip("/") == "/dev":
-            made = True
-            if not mount.bind:  # a /dev of the host's has what it needs, and nothing is made in it
-                _fill_dev(launch, root_fd)
-    if not made:
-        _fill_dev(launch, root_fd)
-    return devices.open_null(root_fd, os.O_PATH)
-
-
-def _fill_dev(launch, root_fd):
-    if launch.maps is None:
-        launch.nodes = [
-            (node[0], devices.of_host(node)) for node in devices.make(root_fd, launch.devices)
-        ]
-    for path, fd in launch.nodes:
-        mounts.attach(fd, root_fd, path, attributes=c.MOUNT_ATTR_NOSUID | c.MOUNT_ATTR_NOEXEC)
-    devices.make_links(root_fd)
-
-
-def _make_terminal(program, inside, root_fd):
-    """A new terminal: the master to the maker, the slave to /dev/console. Returns the slave."""
-    master, slave = terminal.open_inside(root_fd, program.plain)
-    if program.size:
-        terminal.set_size(slave, program.size.get("height", 0), program.size.get("width", 0))
-    channel.send_terminal(inside, master)
-    os.close(master)
-    fd = mounts.bind(slave, recursive=False)
-    mounts.attach(fd, root_fd, "/dev/console")
-    os.close(fd)
-    return slave
-
-
-def _make_directory(root_fd, program):
-    """The working directory, where the image does not have it: made as root, as Docker does."""
-    try:
-        os.close(rootfs.make_in_root(root_fd, program.cwd, True))
-    except OSError as error:
-        if error.errno not in (
-            errno.ELOOP,
-            errno.EROFS,
-            errno.ENOTDIR,
-            errno.ENOENT,
-        ):  # a link that is no path, procfs, and what chdir will say
             raise

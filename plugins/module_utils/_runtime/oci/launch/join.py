@@ -20,42 +20,65 @@ from ...kernel.isolation import namespaces
 from ...kernel.mounts import userns
 from ...kernel.processes import pidfd
 from ..features import rlimits
-from ..features.scheduling import affinity, reset_affinity
 from ..spec import devices, id_maps
 from ..spec.document import read_error
-from . import channel, child, terminal, userns_inside
+from ..spec.scheduling import affinity, reset_affinity
+from . import channel, executing, terminal, userns_inside
+from .executing import Execution
+from .steps import perform
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import _socket
+    from collections.abc import Mapping, Sequence
+    from typing import NoReturn
+
+    from ...kernel.cgroups import Group
+    from ...kernel.cgroups.entry import Door
+    from ..spec.document import State
+    from ..spec.process import Program
+    from .steps import Steps, Trace
 
 
 class Process:
-    """One process to start in a running container; ``start()``, then ``pid``, ``pidfd``, ``terminal`` (fd or None), ``warnings``.
+    """One process to start in a running container.
 
     :param name: the container's, for sentences. :param first: ``(pid, start time)`` of its process 1 (procfs.start_time).
-    :param group: its cgroups.Group. :param program: the program.Program that is executed.
-    :param state: the container's (Document.state), for the agent of a seccomp listener.
+    :param group: its cgroups.Group. :param program: the process.Program that is executed.
     :param stdio: three descriptors; None stands for the container's /dev/null. Not used with a terminal.
+    :param state: the container's (Document.state), for the agent of a seccomp listener.
+    :param trace: is told of each step (steps.trace).
+
+    :ivar pid, pidfd, terminal, warnings: after ``start``: the process, its terminal's master (a descriptor or None), sentences for the user.
+    :ivar below: a group below the container's to go into (Group.attach). :ivar paused_too: whether a frozen container is no obstacle.
+    :ivar last: as of site.Site. :ivar spaces: descriptors of the container's namespaces and root, where they can't be opened by its
+        process (start_socket.ask). :ivar maps: of the container's user namespace. :ivar door: in the process: by which it goes into its
+        group (cgroups.fork).
     """
 
-    def __init__(self, name, first, group, program, stdio=(None, None, None), state=None):
-        self.name, self.first, self.group, self.program, self.stdio, self.state = (
-            name,
-            first,
-            group,
-            program,
-            stdio,
-            state,
-        )
-        self.pid, self.pidfd, self.terminal, self.warnings = 0, None, None, list(program.warnings)
-        self.below, self.paused_too = (
-            None,
-            False,
-        )  # a group below its cgroup (Group.attach); whether a frozen container is no obstacle
-        self.last = False  # as of launch.Launch
-        self.spaces = None  # descriptors of the container's namespaces and root, where they can't be opened by its process (waiting.ask)
-        self.maps = self.door = (
-            None  # of its user namespace; in the process: its cgroup's (cgroups.fork)
-        )
+    def __init__(
+        self,
+        name: str,
+        first: tuple[int, int | None],
+        group: Group,
+        program: Program,
+        stdio: Sequence[int | None] = (None, None, None),
+        state: State | None = None,
+        trace: Trace | None = None,
+    ):
+        self.name, self.first, self.group, self.program = name, first, group, program
+        self.stdio, self.state, self.trace = stdio, state, trace
+        self.pid = 0
+        self.pidfd: int | None = None
+        self.terminal: int | None = None
+        self.warnings = list(program.warnings)
+        self.below: str | Mapping[str, str] | None = None
+        self.paused_too = self.last = False
+        self.spaces: Mapping[str, int] | None = None
+        self.maps: id_maps.Maps | None = None
+        self.door: Door | None = None
 
-    def start(self):
+    def start(self) -> None:
         """Start it: when this returns, its program is being executed. :raises ContainerFailed: with the sentence why not."""
         target = pidfd.open_process(*self.first)
         if target is None:
@@ -69,28 +92,19 @@ class Process:
         finally:
             os.close(target)
 
-    def _start(self, target):
-        first = self.first[0]
-        types = [
-            name
-            for name in namespaces.TYPES
-            if namespaces.supported(name)
-            and namespaces.identity("self", name)
-            != (
-                namespaces.identity(first, name)
-                if self.spaces is None
-                else namespaces.identity_of(self.spaces[name])
-            )
-        ]
+    def _start(self, target: int) -> None:
+        types = self._other_namespaces()
         if "user" in types:
-            self.maps = id_maps.Maps(*userns.read(first))
+            self.maps = id_maps.Maps(*userns.read(self.first[0]))
         root_fd = (
-            os.open("/proc/%d/root" % first, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            os.open("/proc/%d/root" % self.first[0], os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
             if self.spaces is None
             else self.spaces["root"]
         )
         outside, inside = channel.pair()
         try:
+            if self.trace is not None:
+                self.trace.tell("make the process in the container's process namespace (clone3)")
             self.pid, self.pidfd = self._fork(target, types)
             if self.pid == 0:
                 outside.close()  # or it would never see the worker's end
@@ -106,7 +120,21 @@ class Process:
             outside.close()
             inside.close()
 
-    def _fork(self, target, types):
+    def _other_namespaces(self) -> list[str]:
+        """Return the types of the namespaces in which the container's process 1 is and this process is not."""
+        found = []
+        for name in namespaces.TYPES:
+            if namespaces.supported(name):
+                its = (
+                    namespaces.identity(self.first[0], name)
+                    if self.spaces is None
+                    else namespaces.identity_of(self.spaces[name])
+                )
+                if namespaces.identity("self", name) != its:
+                    found.append(name)
+        return found
+
+    def _fork(self, target: int, types: Sequence[str]) -> tuple[int, int]:
         """Fork into the container's process namespace and cgroup; this process itself joins neither."""
         first = self.first[0]
         door = self.group.door() if self.below is None else None
@@ -132,14 +160,15 @@ class Process:
                 self.group.attach(pid, first if self.below is None else None, self.below or "")
         return pid, descriptor
 
-    def _enter(self, target, types):
+    def _enter(self, target: int, types: Sequence[str]) -> None:
         if self.spaces is None:
             namespaces.join_process(target, self.first[0], types)
         else:
             for name in types:  # in the order of namespaces.TYPES
                 namespaces.join(self.spaces[name], name)
 
-    def undo(self):
+    def undo(self) -> None:
+        """End the process."""
         if self.pidfd is not None and self.pid:
             pidfd.send(self.pidfd, c.SIGKILL)
             os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED)
@@ -148,9 +177,12 @@ class Process:
 
     # ------------------------------------------------------------------------------------------------------- in the child
 
-    def _become(self, target, types, root_fd, inside):
+    def _become(
+        self, target: int, types: Sequence[str], root_fd: int, inside: _socket.socket
+    ) -> NoReturn:
         try:
-            self._run(target, types, root_fd, inside)
+            self.trace = channel.trace(self.trace, inside)
+            perform(self._steps(target, types, root_fd, inside), self.trace)
         except BaseException as error:  # pylint: disable=broad-except # it must not return into the caller's code
             try:
                 channel.report(inside, error)
@@ -159,64 +191,99 @@ class Process:
         finally:
             os._exit(channel.FAILED)
 
-    def _run(self, target, types, root_fd, inside):
+    def _steps(
+        self, target: int, types: Sequence[str], root_fd: int, inside: _socket.socket
+    ) -> Steps:
+        """All that the process does, in this order."""
         program = self.program
 
-        def warn(text):
+        def warn(text: str) -> None:
             channel.warn(inside, text)
 
         if self.door is not None:
-            self.door.enter()
-        child.default_signals()
-        syscalls.prctl(c.PR_SET_DUMPABLE, 0)
-        if inside.recv(1) != b"c":
-            return
-        os.setsid()
-        child.set_oom_score(program, warn)
-        child.set_label(program)
-        program.resolve_user(root_fd)
+            yield "go into the container's control group", self.door.enter
+        yield "take every signal as a new program expects it", executing.default_signals
+        yield "let nobody look into its memory", lambda: syscalls.prctl(c.PR_SET_DUMPABLE, 0)
+        yield "wait until it is in its control group", lambda: _wait(inside)
+        yield "begin a session", os.setsid
+        yield "set its oom_score_adj", lambda: program.set_oom_score(warn)
+        yield ("set the security label that its program gets", lambda: executing.set_label(program))
+        yield "find its user and groups", lambda: program.resolve_user(root_fd)
+        streams: list[int] = []
+        yield "have its streams", lambda: streams.extend(self._make_streams(root_fd, inside))
+        if self.maps is not None:
+            maps = self.maps
+            yield "give its streams to its user", lambda: self._own(maps, streams)
+        yield (
+            "raise the hard limits that are below those asked for",
+            lambda: rlimits.allow(program, warn),
+        )
+        yield "choose its processors", self._choose_processors
+        yield "set its scheduler and I/O priority", program.scheduling.apply
+        yield "set its personality and memory policy", program.scheduling.apply_own
+        if program.listener is not None:
+            yield (
+                "write down what the seccomp agent is told",
+                lambda: self._prepare_listener(inside),
+            )
+        yield "let no file become code of this process", executing.freeze
+        yield "join a new session keyring", _join_keyring
+        yield "join the container's namespaces", lambda: self._enter(target, types)
+        if self.maps is not None:
+            yield ("become the root of its user namespace", lambda: userns_inside.become_root(maps))
+        yield ("leave out capabilities that it can't give", lambda: program.fit_capabilities(warn))
+        yield (
+            "make its streams the standard ones",
+            lambda: terminal.take_over(streams, program.terminal),
+        )
+        yield (
+            "close all other descriptors",
+            lambda: executing.close_others(inside.fileno(), program),
+        )
+        yield "enter the working directory", lambda: executing.enter_directory(program.cwd)
+        yield from Execution(program, None, self.trace).steps()
+
+    def _make_streams(self, root_fd: int, inside: _socket.socket) -> list[int]:
+        program = self.program
         if program.terminal:
             program.environment.setdefault(b"TERM", b"xterm")
-            master, slave = terminal.open_inside(root_fd, program.plain)
-            if program.size:
-                terminal.set_size(
-                    slave, program.size.get("height", 0), program.size.get("width", 0)
-                )
-            channel.send_terminal(inside, master)
-            os.close(master)
-            streams = [slave] * 3
-        else:
-            null = devices.open_null(root_fd, os.O_RDWR) if None in self.stdio else None
-            streams = [null if fd is None else fd for fd in self.stdio]
-        if self.maps is not None:
-            self._own(streams)
-        rlimits.allow(program, warn)
-        if not program.scheduling.initial and not program.scheduling.final:
-            reset_affinity()
-        affinity("process.execCPUAffinity.final", program.scheduling.final)
-        program.scheduling.apply()
-        program.scheduling.apply_own()
-        if program.listener:
-            child.prepare_listener(program, self.state, lambda: inside)
-        child.freeze()
-        try:
-            syscalls.keyctl_join_session()
-        except OSError:
-            pass
-        self._enter(target, types)
-        if self.maps is not None:
-            userns_inside.become_root(self.maps)
-        program.fit_capabilities(warn)
-        terminal.take_over(*streams, terminal=program.terminal)
-        child.close_others(inside.fileno(), program)
-        child.enter_directory(program.cwd)
-        child.execute(program)
+            return [terminal.make(program, inside, root_fd)] * 3
+        null = devices.open_null(root_fd, os.O_RDWR) if None in self.stdio else -1
+        return [null if fd is None else fd for fd in self.stdio]
 
-    def _own(self, streams):
+    def _own(self, maps: id_maps.Maps, streams: Sequence[int]) -> None:
         """Give the streams to the program's user while this process has the host's rights."""
         program = self.program
-        self.maps.check_user(program.uid, program.gid, program.additional)
+        maps.check_user(program.uid, program.gid, program.additional)
         for fd in set(streams):
             if terminal.is_owned(fd):
-                terminal.own_one(fd, self.maps.uid(program.uid), self.maps.gid(program.gid))
+                terminal.own_one(fd, maps.uid(program.uid), maps.gid(program.gid))
         program.owns_streams = False
+
+    def _choose_processors(self) -> None:
+        scheduling = self.program.scheduling
+        if not scheduling.initial and not scheduling.final:
+            reset_affinity()
+        affinity("process.execCPUAffinity.final", scheduling.final)
+
+    def _prepare_listener(self, inside: _socket.socket) -> None:
+        from ..features import (
+            seccomp_listener,
+        )  # few containers have one; the host's files are still this process's
+
+        assert self.program.listener is not None and self.state is not None
+        words = seccomp_listener.words(self.program.listener, self.state)
+        executing.prepare_listener(self.program, words, inside)
+
+
+def _wait(inside: _socket.socket) -> None:
+    """Wait for the maker's word; its death before that is the end of this process as well."""
+    if inside.recv(1) != b"c":
+        os._exit(channel.FAILED)
+
+
+def _join_keyring() -> None:
+    try:
+        syscalls.keyctl_join_session()
+    except OSError:
+        pass

@@ -1,134 +1,131 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The start of a container's process 1, from outside: cgroup, root file system and namespaces made, then its process let go.
+"""The start of a container: control group, root file system and namespaces made from outside, then its process let go.
 
 What can be refused is refused before the process exists (limits of cgroup v1 before it is in its group); what fails later undoes
-everything. Who makes the process says where its root file system and its cgroup come from, by a class of his own: the engine's is
-containers/monitor/engine_launch.py, the OCI command's oci/command/bundle_launch.py. The two sides speak over a socket (channel.py); the outer one says
-    "p"    what of its cgroup can be shown, where that is made meanwhile
-    "u"    what a process in a user namespace can't make itself (userns_outside.py)
-    "c"    its cgroup is there and limited, and the process is in it, or is handed what it goes in by
-           (it answers "M" when its mounts are made, if something is to be done then)
-    "g"    all that is made from outside is there (network, hooks): go on
+everything. A Launch is put together of
+    a document and a program     what is asked for (oci/spec)
+    a site                       where group, root, network and streams come from (site.py)
+    an origin                    how process 1 comes to be: clone.Clone, or checkpoint/restore.py's
+    rights                       with which rights it makes what it needs (rights.py), by the document
 """
 
 from __future__ import annotations
 
 import os
 
-from ...errors import ContainerFailed, EngineError, NotFound
-from ...kernel import cgroups
+from ...errors import ContainerFailed, EngineError
 from ...kernel.calls import constants as c
 from ...kernel.calls import syscalls
-from ...kernel.isolation import namespaces
 from ...kernel.processes import pidfd
+from ..features.optional_fields import OptionalFields
 from ..spec import devices, mounts
 from ..spec.document import read_error
-from . import bind_sources, channel, child
+from .clone import Clone
+from .rights import Direct
+from .steps import perform
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Protocol
+
+    from ...kernel.cgroups import Group
+    from ..spec.document import Document, State
+    from ..spec.process import Listener, Program
+    from .rights import Rights
+    from .site import Site
+    from .steps import Steps, Trace
+
+    class Origin(Protocol):
+        """How a container's process 1 comes to be; see clone.Clone."""
+
+        groups_later: bool
+
+        def open_files(self, launch: Launch) -> None: ...
+
+        def make(self, launch: Launch) -> None: ...
 
 
 class Launch:
-    """One attempt. After ``run()``: ``pid``, ``pidfd``, ``group``, ``terminal`` (fd or None), ``warnings``.
+    """One attempt to start a container.
 
-    :param document: the document.Document. :param program: the program.Program that is executed.
+    :param document: the document.Document. :param program: the process.Program that is executed. :param site: the site.Site.
+    :param origin: how process 1 comes to be, clone.Clone by default. :param trace: is told of each step (steps.trace).
+    :raises Unsupported: naming what can't be done.
+
+    :ivar pid, pidfd, group, terminal, warnings: after ``run``: its process, the cgroups.Group, the terminal's master (a descriptor, or
+        None), sentences for the user.
+    :ivar joined: ``{type: descriptor}`` of the namespaces that are joined.
+    :ivar nodes: device nodes to attach, ``[(path, descriptor)]``. :ivar spent: descriptors that are not needed any more.
+    :ivar host_mounts: a descriptor of the mount namespace that copies of the host's places are made in (bind_sources.py), or None.
     """
 
-    clone_flags = 0  # added to clone3's
-    new_keyring = use_pivot = True
-    last = False  # whether this process is a command's, with one thread, and makes no other one afterwards
-    in_order = False  # whether mountinfo is to show the document's order also in a user namespace, where that costs time (bind_sources.py)
-    last_word = b""  # of the process: that its program is being executed, or b"R" when it is to wait before that
+    root_fd: int
+    group: Group
 
-    def __init__(self, document, program):
-        self.document, self.program = document, program
+    def __init__(
+        self,
+        document: Document,
+        program: Program,
+        site: Site,
+        origin: Origin | None = None,
+        trace: Trace | None = None,
+    ):
+        self.document, self.program, self.site = document, program, site
+        self.origin: Origin = origin or Clone()
+        self.trace = trace
+        self.rights: Rights = Direct()
+        self.optional = OptionalFields(document)
         mounts.check_propagation(document.linux.get("rootfsPropagation"))
         self.mounts, self.devices = mounts.read(document.config), devices.read(document.config)
-        self.joined, self.warnings, self.door = {}, list(program.warnings), None
-        if document.linux.get("mountLabel"):
-            from ...kernel.isolation import selinux
+        for mount in self.mounts:
+            if isinstance(mount, mounts.Mount) and mount.copies_up():
+                from ..features.tmp_copy_up import copy_into  # few containers have such a mount
+
+                mount.fill = copy_into
+        self.agent_words: Callable[[Listener, State], int] | None = None
+        if program.listener is not None:
+            # Here, as all that only some need: the process may be in another mount namespace when it needs it.
+            from ..features.seccomp_listener import words
+
+            self.agent_words = words
+        self.warnings = list(program.warnings)
+        self._check_label()
+        self.joined: dict[str, int] = {}
+        self.nodes: list[tuple[str, int]] = []
+        self.spent: list[int] = []
+        self.host_mounts: int | None = None
+        self.pid = 0
+        self.pidfd: int | None = None
+        self.terminal: int | None = None
+
+    def _check_label(self) -> None:
+        label = self.document.linux.get("mountLabel")
+        if label:
+            from ...kernel.isolation import selinux  # few containers have one
 
             if not selinux.enabled():
                 self.warnings.append(
-                    f"linux.mountLabel {document.linux['mountLabel']}: SELinux is not enabled on "
-                    "this host, so there is nothing to label"
+                    f"linux.mountLabel {label}: SELinux is not enabled on this host, so there is "
+                    "nothing to label"
                 )
-        self.maps = self.userns_fd = self.furnish = self.settle = (
-            None  # of the container's user namespace: idmaps.Maps, a descriptor of it, the modules
-        )
-        self.nodes, self.spent = (
-            [],
-            [],
-        )  # device nodes to attach: [(path, fd)]; descriptors that are not needed any more
-        self.root_fd = self.group = self.pidfd = self.terminal = None
-        self.host_mounts = None  # a descriptor of the mount namespace that copies of the host's places are made in (bind_sources.py)
-        self.pid = 0
-        self.shown = (
-            False  # in the process: whether it was told of groups that were completed meanwhile
+
+    def state(self, status: str, pid: int | None = None) -> State:
+        """Return the container's state as hooks are given it. :param pid: another one than it has here."""
+        site = self.site
+        return self.document.state(
+            site.ident, site.bundle, self.pid if pid is None else pid, status
         )
 
-    # ------------------------------------------------------------------------------------- what the makers differ in
-
-    def make_group(self):
-        """The cgroups.Group of the container, made and empty; maybe to be completed when there is a process."""
-        raise NotImplementedError
-
-    def resources(self):
-        """OCI linux.resources, to be the limits of the group."""
-        return self.document.linux.get("resources") or {}
-
-    def open_root(self):
-        """A detached mount (fd) of the root file system."""
-        raise NotImplementedError
-
-    def root_place(self):
-        """A directory of the host, as a path, at which the container's mount namespace has its root until it is entered."""
-        raise NotImplementedError
-
-    def announce(self):
-        """There is a pid: called before anything else is done with it, so that whatever happens later, somebody has written it down."""
-
-    def connect(self):
-        """What is made from outside while the process waits: its network."""
-
-    def disconnect(self):
-        """Take back what ``connect`` made."""
-
-    def meanwhile(self):
-        """What this process will need later, while the other one comes to its program: time that nobody waits for."""
-
-    def within(self, _source):
-        """The path in the container of a bind mount's source that lies below its root, so that earlier mounts are seen in it; else None."""
-
-    def state(self, status):
-        """The container's state for its hooks (Document.state), with that status and ``pid`` as it is."""
-        raise NotImplementedError
-
-    def inside(self, root_fd):
-        """In the process, in its namespaces and with its root attached, empty still."""
-
-    def open_streams(self):
-        """In the process, in the host's file system: ``(stdin, stdout, stderr)``, descriptors; None stands for the container's /dev/null."""
-        return 0, 1, 2
-
-    def leave(self):
-        """In the process, in its namespaces, before it enters its root: nothing of the host's file system can be opened afterwards."""
-
-    def wait_for_start(self, inside):
-        """In the process, inside its root, all being ready but its user and rights.
-
-        :param inside: its end of the channel, by whose descriptor (its number) it reports afterwards too.
-        """
-
-    # ------------------------------------------------------------------------------------------------------- the start
-
-    def run(self):
+    def run(self) -> None:
         """Start it: when this returns, its program is being executed, or it waits for its start.
 
         :raises EngineError: with one sentence; nothing is left then.
         """
         try:
-            self._prepare()
-            self._clone()
+            perform(self._preparation(), self.trace)
+            self.origin.make(self)
         except OSError as error:
             self.undo()
             raise ContainerFailed(read_error(error)) from None
@@ -138,280 +135,132 @@ class Launch:
         finally:
             self._close()
 
-    def _prepare(self):
-        self._read_maps()
-        self.joined = self.document.joined()
-        self.group = self.make_group()
+    # ----------------------------------------------------------------------------------------------- before there is a process
+
+    def _preparation(self) -> Steps:
+        """What is made before there is a process."""
+        yield "read the maps of its user namespace", self.read_rights
+        yield "open the namespaces that it joins", self._open_joined
+        yield "make its control group", self._make_group
         if not self.group.later:
-            self._limit()
-        self._open_files()
+            yield "write the control group's limits", self.write_limits
+        yield "look over its mounts and rights", lambda: self.site.prepare(self)
+        yield (
+            "open its root file system and the sources of its bind mounts",
+            lambda: self.origin.open_files(self),
+        )
 
-    def _limit(self):
-        self.warnings += [sentence for _key, sentence in self.group.apply(self.resources())]
-
-    def _read_maps(self):
+    def read_rights(self) -> None:
+        """Find with which rights the process makes what it needs. :raises Unsupported, ContainerFailed: its maps of ids are none."""
         found = {
             kind: path and self.document.namespace_path(kind, path)
             for kind, path in self.document.namespaces.items()
         }
-        if (
-            "user" in found
-            or self.document.linux.get("uidMappings")
-            or self.document.linux.get("gidMappings")
-        ):
-            from ..spec import (
-                id_maps,  # here: they are a fifteenth of all that a start without them loads
-            )
-            from . import (  # here: they are a fifteenth of all that a start without them loads
-                userns_inside,
-                userns_outside,
-            )
-
-            self.furnish, self.settle, self.maps = (
-                userns_outside,
-                userns_inside,
-                id_maps.of_container(self.document.linux, found),
-            )
-        if self.maps is not None and self.program.user is None and not self.program.groups:
-            self.maps.check_user(self.program.uid, self.program.gid, self.program.additional)
-
-    def _open_files(self):
-        """The root file system and what is bind-mounted, as detached mounts; what the container's user namespace maps comes later."""
-        if self.maps is None:
-            self.root_fd = self.open_root()
-        self._open_sources(later=self.maps is None and bind_sources.can_be_copied_later())
-        if self.maps is not None:
-            self.furnish.prepare(self)
-
-    def _open_sources(self, own=None, later=False):
-        """:param own: a descriptor of the container's user namespace, where it is there already. :param later: see sources.find."""
-        spaces = None
-        if self.maps is not None or any(mount.mapped for mount in self.mounts):
+        linux = self.document.linux
+        if "user" in found or linux.get("uidMappings") or linux.get("gidMappings"):
+            # Here: they are a fifteenth of all that a start without them loads.
             from ..spec import id_maps
+            from .userns_outside import UserNamespace
 
-            spaces = id_maps.Namespaces(self.maps, own)
-        try:
-            for mount in self.mounts:
-                if isinstance(mount, mounts.CgroupMount):
-                    if self.group.later:  # the process takes it from _complete
-                        continue
-                    if not self.group.paths:  # shown are its maker's
-                        mount.mount.attributes |= c.MOUNT_ATTR_RDONLY
-                    mount.find(self.group.shown(), cgroups.mode() == "v2", later)
-                elif mount.bind:
-                    if not os.path.isabs(mount.source):
-                        mount.source = os.path.join(self.state("creating")["bundle"], mount.source)
-                    # A process in a user namespace may not map owners: such a source is the host's there, without what is mounted in the root.
-                    mount.within = (
-                        None
-                        if mount.mapped and self.maps is not None
-                        else self.within(mount.source)
-                    )
-                    if mount.within and mount.mapped:
-                        mount.owners = os.dup(bind_sources.owners(mount, spaces))
-                    if mount.within or (
-                        self.maps is not None and spaces.own is None and mount.mapped_by_container()
-                    ):
-                        continue
-                    bind_sources.find(mount, spaces, later)
-            if any(
-                mount.waits() or self.group.later and isinstance(mount, mounts.CgroupMount)
-                for mount in self.mounts
-            ):
-                self.host_mounts = namespaces.open_namespace("self", "mount")
-        finally:
-            if spaces is not None:
-                spaces.close()
+            maps = id_maps.of_container(linux, found)
+            if maps is not None:
+                self.rights = UserNamespace(maps)
+        self.rights.check(self.program)
 
-    def _clone(self):
-        outside, inside = channel.pair()
-        self.door = None if "user" in self.joined else self.group.door()
-        try:
-            self.pid, self.pidfd = self._fork_in_time()
-            if self.pid == 0:
-                outside.close()  # or it would never see the end of who makes it
-                child.main(self, inside)
-            inside.close()
-            late = bool(self.group.later)
-            if late:
-                self._complete(outside)
-            self.announce()
-            if self.maps is not None:
-                self.furnish.furnish(self, outside)
-            if self.door is None:
-                self.group.attach(self.pid)
-            self._admit(outside, late)
-            self.connect()
-            self._hand_over()
-            if self.pauses():
-                if not self._listen(outside):
-                    raise ContainerFailed("the container's process was killed while it started")
-                if self.runtime_hooks():
-                    self._run_hooks()
-                if self.maps is not None:
-                    self.furnish.grant(self)
-            outside.send(b"g")
-            self.meanwhile()
-            if self._listen(outside) != self.last_word:
-                raise ContainerFailed("the container's process was killed while it started")
-        except (
-            OSError,
-            NotFound,
-        ) as error:  # NotFound is the cgroup's word for a process that has ended
-            if (
-                isinstance(error, OSError)
-                and not isinstance(error, (BrokenPipeError, ConnectionResetError))
-                and not self._ended()
-            ):
-                raise
-            channel.listen(outside, self.warnings)  # raises what it had to say
-            raise ContainerFailed("the container's process was killed while it started") from None
-        finally:
-            outside.close()
-            inside.close()
-            if self.door is not None:
-                self.door.close()
+    def _open_joined(self) -> None:
+        self.joined = self.document.joined()
 
-    def _complete(self, outside):
-        """Make what of the group was left until there is a process, tell that what to show of it, and write the limits.
+    def _make_group(self) -> None:
+        self.group = self.site.make_group(self)
 
-        The process is not in there yet, so that it meets no device rules that are half written.
-        """
-        self.group.complete()
-        for mount in [mount for mount in self.mounts if isinstance(mount, mounts.CgroupMount)][:1]:
-            mount.find(self.group.shown(), cgroups.mode() == "v2", True)
-            channel.hand(
-                outside,
-                b"p",
-                [bool(self.group.paths), [name for name, _place in mount.parts]],
-                [place for _name, place in mount.parts],
-            )
-        self._limit()
+    def write_limits(self) -> None:
+        """Write ``linux.resources`` into the control group."""
+        self.warnings += [
+            sentence for _key, sentence in self.group.apply(self.site.resources(self))
+        ]
 
-    def _admit(self, outside, late):
-        """Let the process go on in its cgroup. :param late: whether that has been completed, so that it has to go into v1's by itself."""
-        tasks = cgroups.tasks(self.group) if late and self.door is not None else []
-        try:
-            channel.hand(outside, b"c", None, tasks)
-        finally:
-            for fd in tasks:
-                os.close(fd)
+    # ------------------------------------------------------------------------------------------------ while the process waits
 
-    def _ended(self):
-        """Whether the process has ended, or is about to: its namespaces go some time before that is told."""
-        return self.pidfd is not None and pidfd.ended(self.pidfd, 0.2)
+    def hand_over(self) -> Steps:
+        """Give the container's process what of the host it is to have: links, a class of resctrl."""
+        if self.optional.net_devices:
+            yield "move network devices to it", self._move_net_devices
+        if self.document.linux.get("intelRdt"):
+            yield "put it into its class of resctrl", self._enter_class
 
-    def _listen(self, outside):
-        """The word that the process waits after; b"" when its program is being executed."""
-        word, terminal = channel.listen(
-            outside,
-            self.warnings,
-            lambda fds, uid, gid: self.furnish.own_streams(self.maps, fds, uid, gid),
-            os.fsdecode(self.program.arguments[0]),
+    def _move_net_devices(self) -> None:
+        from ..features import net_devices  # few containers have them
+
+        net_devices.move(self.optional.net_devices, self.pid, self.joined.get("network"))
+
+    def _enter_class(self) -> None:
+        from ..features import resctrl  # few containers have one
+
+        resctrl.apply(
+            self.document.linux["intelRdt"], self.site.ident, self.pid, resctrl.place() or ""
         )
-        self.terminal = self.terminal if terminal is None else terminal
-        return word
 
-    def pauses(self):
+    def pauses(self) -> bool:
         """Whether the process says that its mounts are made, because something is to be done outside then."""
-        return self.maps is not None or self.runtime_hooks()
+        return self.rights.attended or self.has_runtime_hooks()
 
-    def runtime_hooks(self):
+    def has_runtime_hooks(self) -> bool:
         """Whether hooks are run from outside while the process waits with its mounts made."""
-        return bool(self.document.hooks.get("prestart") or self.document.hooks.get("createRuntime"))
+        hooks = self.optional.hooks
+        return bool(hooks.get("prestart") or hooks.get("createRuntime"))
 
-    def _run_hooks(self):
-        from ..features import hooks
+    def run_runtime_hooks(self) -> None:
+        """Run the hooks of that time."""
+        from ..features import hooks  # few containers have any
 
         for kind in hooks.RUNTIME_CREATE:
-            hooks.run(self.document, kind, self.state("created"))
-
-    def _hand_over(self):
-        """What of the host is given to the container's process: links, a class of resctrl."""
-        if self.document.net_devices:
-            from ..features import net_devices
-
-            net_devices.move(self.document.net_devices, self.pid, self.joined.get("network"))
-        if self.document.linux.get("intelRdt"):
-            from ..features import resctrl
-
-            resctrl.apply(
-                self.document.linux["intelRdt"],
-                self.state("creating")["id"],
-                self.pid,
-                resctrl.place(),
-            )
-
-    def _fork_in_time(self):
-        """Fork into a new time namespace with offsets: it is this process's children's before there is one."""
-        before, pid = None, -1
-        try:
-            if self.document.time_offsets:
-                before = namespaces.new_time(self.document.time_offsets)
-            pid, descriptor = self._fork()
-            return pid, descriptor
-        finally:
-            if before is not None and pid != 0:
-                namespaces.restore_time(before, self.last)
-
-    def _fork(self):
-        flags = self.document.new_namespaces()
-        if self.maps is not None:
-            return self.furnish.fork(self, flags)
-        if "pid" not in self.joined:
-            return self.clone3(flags)
-        home, pid = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC), -1
-        try:
-            namespaces.join(self.joined["pid"], "pid")
-            pid, descriptor = self.clone3(flags)
-            return pid, descriptor
-        finally:
-            if pid != 0:
-                namespaces.return_to_pid(home, self.last)
-            os.close(home)
-
-    def clone3(self, flags):
-        """The container's process, as whose child and in which cgroup it is to be.
-
-        Its parent hears of its end and can wait for it from the first: with CLONE_PARENT as of this process's, which then is not to be said.
-        """
-        flags |= self.clone_flags
-        try:
-            pid, descriptor, self.door = cgroups.fork(
-                flags, self.door, 0 if flags & c.CLONE_PARENT else c.SIGCHLD, self.last
-            )
-            return pid, descriptor
-        except OSError as error:
-            raise ContainerFailed(
-                f"the container's namespaces can't be made: {error.strerror}"
-            ) from None
+            hooks.run(self.optional.hooks, kind, self.state("created"))
 
     # --------------------------------------------------------------------------------------------------------- the end
 
-    def _close(self):
-        fds = list(self.joined.values())
+    def _close(self) -> None:
+        fds: list[int | None] = [*self.joined.values(), *self.spent, self.host_mounts]
         for mount in self.mounts:
-            fds += (
-                [fd for _name, fd in mount.parts]
-                if isinstance(mount, mounts.CgroupMount)
-                else [mount.place, mount.fd, mount.substitute, mount.owners]
-            )
-        for fd in (
-            fds
-            + [fd for _path, fd in self.nodes]
-            + self.spent
-            + [self.root_fd, self.userns_fd, self.host_mounts]
-        ):
+            fds += mount.descriptors()
+        fds += [fd for _path, fd in self.nodes]
+        fds.append(getattr(self, "root_fd", None))
+        for fd in fds:
             if fd is not None:
                 try:
                     os.close(fd)
                 except OSError:
                     pass
-        self.joined, self.root_fd, self.userns_fd, self.host_mounts = {}, None, None, None
+        self.rights.close()
+        self.joined, self.host_mounts = {}, None
 
-    def undo(self):
+    def undo(self) -> None:
         """Take back what was made; what can't be taken back now is found by the next clean-up."""
         pid = self.pid
+        self._end_process()
+        if hasattr(self, "group"):
+            try:
+                self.group.remove()
+            except (EngineError, OSError):
+                pass
+        self.site.disconnect(self)
+        if not pid:
+            return
+        if self.document.linux.get("intelRdt"):
+            from ..features import resctrl  # few containers have a class of it
+
+            resctrl.remove(self.document.linux["intelRdt"], self.site.ident, resctrl.place() or "")
+        if not self.document.private("mount"):
+            try:
+                syscalls.umount2(self.site.root_place, c.MNT_DETACH | c.UMOUNT_NOFOLLOW)
+            except OSError:
+                pass
+        if self.optional.hooks.get("poststop"):
+            # A failed start ends as a container does (runtime.md, "Lifecycle", 3 to 5).
+            from ..features import hooks  # few containers have any
+
+            self.warnings += hooks.run(self.optional.hooks, "poststop", self.state("stopped", 0))
+
+    def _end_process(self) -> None:
         if self.pidfd is not None:
             pidfd.send(self.pidfd, c.SIGKILL)
             if pidfd.ended(self.pidfd, 10.0):
@@ -423,28 +272,3 @@ class Launch:
         if self.terminal is not None:
             os.close(self.terminal)
         self.pidfd, self.pid, self.terminal = None, 0, None
-        if self.group is not None:
-            try:
-                self.group.remove()
-            except (EngineError, OSError):
-                pass
-        self.disconnect()
-        if pid and self.document.linux.get("intelRdt"):
-            from ..features import resctrl
-
-            resctrl.remove(
-                self.document.linux["intelRdt"], self.state("stopped")["id"], resctrl.place() or ""
-            )
-        if pid and not self.document.private("mount"):
-            try:
-                syscalls.umount2(self.root_place(), c.MNT_DETACH | c.UMOUNT_NOFOLLOW)
-            except OSError:
-                pass
-        if (
-            self.document.hooks.get("poststop") and pid
-        ):  # a failed start ends as a container does (runtime.md, "Lifecycle", 3 to 5)
-            from ..features import hooks
-
-            self.warnings += hooks.run(
-                self.document, "poststop", dict(self.state("stopped"), pid=0)
-            )

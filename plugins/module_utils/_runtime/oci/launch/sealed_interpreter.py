@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The interpreter's own file, made unwritable for whoever comes by it.
+"""The interpreter's own file, shown so that nobody who finds it in a container can write to it.
 
 A process on its way into a container still has the host's Python as its executable, and the image may name that as its
 program (#!/proc/self/exe). So the zygote executes itself again from a read-only view of the file: a container that opens
@@ -20,7 +20,7 @@ from ...kernel.mounts import mounts
 SEALED = "PYCONTAINER_SEALED"
 
 
-def seal(argv):
+def seal(argv: list[str]) -> None:
     """Execute this interpreter again from a file that can't be written to, unless that is done."""
     if SEALED in os.environ:
         del os.environ[SEALED]
@@ -34,8 +34,8 @@ def seal(argv):
     os.execve(fd, argv, dict(os.environ, **{SEALED: "1"}))
 
 
-def _sealed_copy():
-    import fcntl
+def _sealed_copy() -> int:
+    import fcntl  # an older kernel alone needs it
 
     fd = os.memfd_create("pycontainer", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     with open("/proc/self/exe", "rb") as program:
@@ -49,13 +49,13 @@ def _sealed_copy():
     return fd
 
 
-def sealed(pid):
+def sealed(pid: int) -> bool:
     """Whether a process's executable is none that could be written to."""
     return bool(os.statvfs("/proc/%d/exe" % pid).f_flag & os.ST_RDONLY) or os.readlink(
         "/proc/%d/exe" % pid
     ).startswith("/memfd:")
 
 
-def seal_command():
-    """The same for a command of this process: it is begun anew. What was done until now must be nothing that is seen outside."""
+def seal_command() -> None:
+    """Do the same for a command of this process: it is begun anew. What was done until now must be nothing that is seen outside."""
     seal([sys.executable, "-I", "-S"] + sys.argv)

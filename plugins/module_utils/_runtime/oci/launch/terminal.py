@@ -11,6 +11,14 @@ import os
 import stat
 
 from ...kernel.mounts import rootfs
+from . import channel
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import _socket
+    from collections.abc import Sequence
+
+    from ..spec.process import Program
 
 # ioctl_tty(2); GPTPEER is of Linux 4.13
 TIOCSCTTY, TIOCGWINSZ, TIOCSWINSZ, TIOCSPTLCK, TIOCGPTPEER, TIOCGPTN = (
@@ -23,11 +31,22 @@ TIOCSCTTY, TIOCGWINSZ, TIOCSWINSZ, TIOCSPTLCK, TIOCGPTPEER, TIOCGPTN = (
 )
 
 
-def open_inside(root_fd, plain=False):
-    """A new terminal of the container's own devpts: ``(master, slave)``.
+def make(program: Program, inside: _socket.socket, root_fd: int) -> int:
+    """Make the program's terminal and hand its master over. Returns the slave's descriptor. :param inside: the channel to the maker."""
+    master, slave = open_inside(root_fd, program.plain)
+    if program.size:
+        set_size(slave, program.size.get("height", 0), program.size.get("width", 0))
+    channel.send_terminal(inside, master)
+    os.close(master)
+    return slave
+
+
+def open_inside(root_fd: int, plain: bool = False) -> tuple[int, int]:
+    """Open a new terminal of the container's own devpts: ``(master, slave)``.
+
+    The slave comes from the master (TIOCGPTPEER), not from a path that the image could have prepared (CVE-2025-52565).
 
     :param plain: lines end as they are written; whose terminal it is copied to, that adds its carriage returns.
-    The slave comes from the master (TIOCGPTPEER), not from a path that the image could have prepared (CVE-2025-52565).
     """
     master = rootfs.open_in_root(root_fd, "/dev/pts/ptmx", os.O_RDWR | os.O_NOCTTY)
     status = os.fstat(master)
@@ -44,12 +63,13 @@ def open_inside(root_fd, plain=False):
     return master, fcntl.ioctl(master, TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
 
 
-def set_size(fd, rows, columns):
+def set_size(fd: int, rows: int, columns: int) -> None:
+    """Set a terminal's size, in characters."""
     fcntl.ioctl(fd, TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
 
-def size_of_own():
-    """The size of this process's terminal as config.json's consoleSize; None where standard input is none.
+def size_of_own() -> dict[str, int] | None:
+    """Return the size of this process's terminal as config.json's consoleSize; None where standard input is none.
 
     A program that asks for its size at once must have it: copying it (oci/command/console.py) begins when the program runs already.
     """
@@ -59,15 +79,15 @@ def size_of_own():
     return {"height": rows, "width": columns}
 
 
-def take_over(stdin, stdout, stderr, terminal=False):
+def take_over(streams: Sequence[int], terminal: bool = False) -> None:
     """Make three descriptors this process's standard ones; a terminal also becomes the controlling one of a new session."""
-    for number, fd in enumerate((stdin, stdout, stderr)):
+    for number, fd in enumerate(streams):
         os.dup2(fd, number, inheritable=True)
     if terminal:
         fcntl.ioctl(0, TIOCSCTTY, 0)
 
 
-def own(uid, gid):
+def own(uid: int, gid: int) -> None:
     """Give the standard FIFOs and terminal to the container's user, so that it can open /dev/stdout; nothing else is touched.
 
     A device such as /dev/null is left alone: it may be shared with the host.
@@ -77,17 +97,19 @@ def own(uid, gid):
             own_one(number, uid, gid)
 
 
-def is_owned(fd):
+def is_owned(fd: int) -> bool:
     """Whether a stream is the container's to own: a FIFO or a terminal."""
     return stat.S_ISFIFO(os.fstat(fd).st_mode) or os.isatty(fd)
 
 
-def own_one(fd, uid, gid):
-    """Give a FIFO, or a terminal, which keeps its group.
+def own_one(fd: int, uid: int | None, gid: int | None) -> None:
+    """Give a FIFO, or a terminal, which keeps its group. :param uid, gid: None leaves it as it is.
 
     Where that is refused, as by SELinux of a pipe that another service made, it stays whose it is: the stream works all the same.
     """
+    if os.isatty(fd):
+        gid = None
     try:
-        os.fchown(fd, uid, -1 if os.isatty(fd) else gid)
+        os.fchown(fd, -1 if uid is None else uid, -1 if gid is None else gid)
     except PermissionError:
         pass

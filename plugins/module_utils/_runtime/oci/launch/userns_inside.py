@@ -10,14 +10,24 @@ import os
 from ...kernel.calls import constants as c
 from ...kernel.calls import fds, syscalls
 from ...kernel.isolation import capabilities
+from ..spec.mounts import Mount
 from . import channel, terminal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import _socket
+    from collections.abc import Iterable
+
+    from ..spec.id_maps import Maps
+    from ..spec.process import Program
+    from .launch import Launch
 
 AT_ONCE = 200  # descriptors in a message; the kernel takes 253 (SCM_MAX_FD)
 ROOT = -1  # the root's number among the mounts
 
 
-def receive(launch, inside):
-    """Take what ``furnish`` sent: the root's descriptor, and those of mounts, each with its number."""
+def receive(launch: Launch, inside: _socket.socket) -> None:
+    """Take what UserNamespace.furnish sent: the root's descriptor, and those of mounts, each with its number."""
     more = True
     while more:
         data, sent = fds.receive(inside, 4096, AT_ONCE)
@@ -27,12 +37,14 @@ def receive(launch, inside):
         for number, fd in zip(numbers, sent):
             if number == ROOT:
                 launch.root_fd = fd
-            else:
-                launch.mounts[number].fd = fd
+                continue
+            mount = launch.mounts[number]
+            assert isinstance(mount, Mount)
+            mount.fd = fd
 
 
-def become_root(maps, keep_groups=False):
-    """Be the namespace's root, whose files these are from now on; one without a root gets the first user that it has."""
+def become_root(maps: Maps, keep_groups: bool = False) -> None:
+    """Become the namespace's root, whose files these are from now on; one without a root gets the first user that it has."""
     uid, gid = maps.root()
     if not keep_groups:
         capabilities.set_groups([])
@@ -41,7 +53,7 @@ def become_root(maps, keep_groups=False):
     syscalls.prctl(c.PR_SET_DUMPABLE, 0)  # a change of ids takes it back
 
 
-def hand_streams(inside, program, streams):
+def hand_streams(inside: _socket.socket, program: Program, streams: Iterable[int]) -> None:
     """Have the maker give the streams to the program's user."""
     owned = [fd for fd in set(streams) if terminal.is_owned(fd)]
     fds.send(inside, b"O%d %d" % (program.uid, program.gid), owned)

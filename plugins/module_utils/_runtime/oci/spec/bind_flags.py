@@ -14,6 +14,12 @@ import os
 from ...kernel.calls import constants as c
 from ...kernel.mounts import mounts
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .mounts import Mount
+
 LOCKED = (
     c.MOUNT_ATTR_RDONLY | c.MOUNT_ATTR_NOSUID | c.MOUNT_ATTR_NODEV | c.MOUNT_ATTR_NOEXEC
 )  # in a user namespace: mount_namespaces(7)
@@ -21,8 +27,8 @@ ATIME = c.MOUNT_ATTR__ATIME | c.MOUNT_ATTR_NODIRATIME
 SETTING_ATIME = {"noatime", "relatime", "strictatime", "nodiratime"}
 
 
-def complete(mount, options, userns):
-    """Clear what the options of a mounting.Mount do not name. :param options: config.json's. :param userns: whether it is made in a user namespace."""
+def complete(mount: Mount, options: Sequence[str] | None, userns: bool) -> None:
+    """Clear what the options of a mount do not name. :param options: config.json's. :param userns: whether it is made in a user namespace."""
     named = [option for option in options or () if option in mounts.ATTRIBUTES]
     if not mount.bind or not named:
         return
@@ -33,8 +39,8 @@ def complete(mount, options, userns):
         mount.attributes, mount.clear = mount.attributes & ~ATIME, mount.clear & ~ATIME
 
 
-def below(path, rootfs):
-    """``path`` as the container has it, where it lies below its root file system's place on the host; else None."""
+def below(path: str, rootfs: str) -> str | None:
+    """Return ``path`` as the container has it, where it lies below its root file system's place on the host; else None."""
     path, rootfs = os.path.normpath(path), os.path.normpath(rootfs)
     return (
         path[len(rootfs) :] or "/"

@@ -14,6 +14,14 @@ import stat
 from ...errors import ContainerFailed, Unsupported
 from ...kernel.mounts import mounts, rootfs
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    # path, kind (a letter of KINDS), major, minor, mode, uid, gid
+    Node = tuple[str, str, int, int, int, int, int]
+
 DEVICES = tuple(
     ("/dev/" + name, "c", major, minor, 0o666, 0, 0)
     for name, major, minor in (
@@ -35,9 +43,9 @@ LINKS = (
 KINDS = {"c": stat.S_IFCHR, "u": stat.S_IFCHR, "b": stat.S_IFBLK, "p": stat.S_IFIFO}
 
 
-def read(config):
-    """The device nodes to make: what every container has, and linux.devices. ``[(path, kind, major, minor, mode, uid, gid)]``."""
-    found = {node[0]: node for node in DEVICES}
+def read(config: Mapping[str, Any]) -> list[Node]:
+    """Read the device nodes to make: what every container has, and linux.devices. :raises Unsupported: naming what is wrong."""
+    found: dict[str, Node] = {node[0]: node for node in DEVICES}
     for node in config.get("linux", {}).get("devices") or ():
         path, kind = node.get("path") or "", node.get("type")
         if not os.path.isabs(path):
@@ -51,10 +59,8 @@ def read(config):
                 raise Unsupported(
                     f"device {path}: {name}: {node[name]!r} is not valid; needed: a number"
                 )
-        if (
-            path.rstrip("/") == "/dev/ptmx"
-        ):  # a link to that of the container's own devpts: the host's leads to none there
-            continue
+        if path.rstrip("/") == "/dev/ptmx":
+            continue  # a link to that of the container's own devpts: the host's leads to none there
         found[path] = (
             path.rstrip("/"),
             kind,
@@ -67,14 +73,19 @@ def read(config):
     return list(found.values())
 
 
-def make(root_fd, nodes):
-    """Make device nodes inside the root; the umask must be 0. Returns those that this process may not make."""
-    refused, opened, parent = [], None, None
+def make(root_fd: int, nodes: Sequence[Node]) -> list[Node]:
+    """Make device nodes inside the root; the umask must be 0. Returns those that this process may not make.
+
+    :raises OSError: naming the device.
+    """
+    refused: list[Node] = []
+    opened: str | None = None
+    parent: int | None = None
     try:
         for node in nodes:
             path, kind, major, minor, mode, uid, gid = node
             directory, _slash, name = path.rpartition("/")
-            if directory != opened:  # nearly all are in /dev
+            if parent is None or directory != opened:  # nearly all are in /dev
                 if parent is not None:
                     os.close(parent)
                 opened = parent = None
@@ -91,8 +102,8 @@ def make(root_fd, nodes):
     return refused
 
 
-def _make_one(parent, name, mode, number):
-    """Returns whether this process may."""
+def _make_one(parent: int, name: str, mode: int, number: int) -> bool:
+    """Make one; returns whether this process may."""
     try:
         os.mknod(name, mode, number, dir_fd=parent)
     except PermissionError:
@@ -108,8 +119,8 @@ def _make_one(parent, name, mode, number):
     return True
 
 
-def of_host(node):
-    """A mount of the host's device node at the same path. :raises ContainerFailed: it is not that very device (CVE-2025-31133: a mount of a fake)."""
+def of_host(node: Node) -> int:
+    """Return a mount of the host's device node at the same path. :raises ContainerFailed: it is not that very device (CVE-2025-31133: a mount of a fake)."""
     path, kind, major, minor = node[:4]
     try:
         fd = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -119,7 +130,8 @@ def of_host(node):
                 major, minor
             ):
                 raise OSError(errno.ENODEV, "")
-            return mounts.bind(fd, recursive=False)
+            copy: int = mounts.bind(fd, recursive=False)
+            return copy
         finally:
             os.close(fd)
     except OSError:
@@ -129,8 +141,8 @@ def of_host(node):
         ) from None
 
 
-def make_links(root_fd):
-    """The symbolic links that programs expect in /dev."""
+def make_links(root_fd: int) -> None:
+    """Make the symbolic links that programs expect in /dev."""
     parent = rootfs.make_in_root(root_fd, "/dev", True)
     try:
         for name, target in LINKS + (
@@ -145,7 +157,7 @@ def make_links(root_fd):
         os.close(parent)
 
 
-def _replace(parent, name, target):
+def _replace(parent: int, name: str, target: str) -> None:
     try:
         os.unlink(name, dir_fd=parent)
         os.symlink(target, name, dir_fd=parent)
@@ -153,9 +165,9 @@ def _replace(parent, name, target):
         pass
 
 
-def open_null(root_fd, flags):
-    """The container's own /dev/null, checked to be the null device: never the host's, which a container's root could chown."""
-    fd = rootfs.open_in_root(root_fd, "/dev/null", flags)
+def open_null(root_fd: int, flags: int) -> int:
+    """Open the container's own /dev/null, checked to be the null device: never the host's, which a container's root could chown."""
+    fd: int = rootfs.open_in_root(root_fd, "/dev/null", flags)
     status = os.fstat(fd)
     if not stat.S_ISCHR(status.st_mode) or status.st_rdev != os.makedev(1, 3):
         os.close(fd)

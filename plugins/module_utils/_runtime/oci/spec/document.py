@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A config.json of the OCI runtime specification, checked: what this runtime can't do is refused here by its name in the
-specification, before anything is made."""
+"""A config.json of the OCI runtime specification, checked: what this runtime can't do is refused by its name in the specification,
+before anything is made. Fields that only some documents have are read by oci/features/optional_fields.py."""
 
 from __future__ import annotations
 
@@ -10,6 +10,21 @@ import os
 from ...errors import ContainerFailed, HostError, Unsupported
 from ...kernel.calls import constants as c
 from ...kernel.isolation import namespaces
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypedDict
+
+    class State(TypedDict, total=False):
+        """A container's state, as hooks and seccomp agents are given it (runtime-spec runtime.md, "State")."""
+
+        ociVersion: str
+        id: str
+        status: str
+        pid: int
+        bundle: str
+        annotations: dict[str, str]
+
 
 NAMESPACES = {
     "mount": ("mnt", c.CLONE_NEWNS),
@@ -26,27 +41,25 @@ REFUSED = ("vm", "solaris", "windows", "zos", "freebsd")  # sections of other pl
 
 
 class Document:
-    """``config``: the whole of it; ``process``, ``linux``: its sections; ``hooks``: ``{kind: [hooks.Hook]}``.
+    """A config.json.
 
+    :ivar config: the whole of it. :ivar process, linux: its sections. :ivar time_offsets: ``{clock: (seconds, nanoseconds)}``, to be set
+        before the process is made.
     :raises Unsupported: naming what can't be done.
     """
 
-    def __init__(self, config):
+    def __init__(self, config: dict[str, Any]):
         self.config = config
         if not config.get("process"):
             raise Unsupported("config.json: process is missing; needed: what is to be executed")
-        self.process, self.linux = config["process"], config.get("linux") or {}
-        self.hooks = self._hooks()
+        self.process: dict[str, Any] = config["process"]
+        self.linux: dict[str, Any] = config.get("linux") or {}
         self._check()
-        self.sysctls = self._sysctls()
+        self._check_namespaces()
+        self._check_paths()
         self.time_offsets = self._time_offsets()
-        self.net_devices = self._net_devices()
-        if self.linux.get("intelRdt"):
-            from ..features import resctrl
 
-            resctrl.check(self.linux["intelRdt"])
-
-    def _check(self):
+    def _check(self) -> None:
         version = str(self.config.get("ociVersion", ""))
         if not version.startswith("1."):
             raise Unsupported(
@@ -55,6 +68,8 @@ class Document:
         for name in REFUSED:
             if self.config.get(name):
                 raise Unsupported(f"config.json: {name} is not supported")
+
+    def _check_namespaces(self) -> None:
         kinds = [namespace["type"] for namespace in self.linux.get("namespaces") or ()]
         for kind in kinds:
             if kinds.count(kind) > 1:
@@ -76,6 +91,8 @@ class Document:
                 raise Unsupported(
                     f"config.json: unable to set {name} without a private UTS namespace"
                 )
+
+    def _check_paths(self) -> None:
         for name in ("maskedPaths", "readonlyPaths"):
             for path in self.linux.get(name) or ():
                 if not os.path.isabs(path):
@@ -88,31 +105,7 @@ class Document:
                     "MNT namespace"
                 )
 
-    # What follows is read by files of its own, which a document that does not ask for it does without.
-
-    def _hooks(self):
-        if not self.config.get("hooks"):
-            return {}
-        from ..features import hooks
-
-        return hooks.read(self.config)
-
-    def _sysctls(self):
-        if not self.linux.get("sysctl"):
-            return {}
-        from ..features import sysctls
-
-        return sysctls.read(self)
-
-    def _net_devices(self):
-        if not self.linux.get("netDevices"):
-            return {}
-        from ..features import net_devices
-
-        return net_devices.read(self)
-
-    def _time_offsets(self):
-        """``{clock: (seconds, nanoseconds)}``, to be set before the process is made."""
+    def _time_offsets(self) -> dict[str, tuple[int, int]]:
         offsets = self.linux.get("timeOffsets") or {}
         if offsets and not self.private("time"):
             raise Unsupported(
@@ -134,9 +127,9 @@ class Document:
             for clock, offset in offsets.items()
         }
 
-    def state(self, ident, bundle, pid, status):
-        """A container's state as hooks are given it (runtime-spec runtime.md, "State")."""
-        found = {
+    def state(self, ident: str, bundle: str, pid: int, status: str) -> State:
+        """Return a container's state as hooks are given it (runtime-spec runtime.md, "State")."""
+        found: State = {
             "ociVersion": self.config["ociVersion"],
             "id": ident,
             "status": status,
@@ -148,22 +141,24 @@ class Document:
         return found
 
     @property
-    def annotations(self):
-        return self.config.get("annotations") or {}
+    def annotations(self) -> dict[str, str]:
+        """The document's annotations."""
+        found: dict[str, str] = self.config.get("annotations") or {}
+        return found
 
     @property
-    def namespaces(self):
+    def namespaces(self) -> dict[str, str | None]:
         """``{type: path or None}`` of the namespaces that are made (None) or joined (a path)."""
         return {
             entry["type"]: entry.get("path") or None for entry in self.linux.get("namespaces") or ()
         }
 
-    def private(self, kind):
+    def private(self, kind: str) -> bool:
         """Whether the container has a namespace of this type of its own."""
         return kind in self.namespaces and self.namespaces[kind] is None
 
-    def new_namespaces(self):
-        """CLONE_NEW* flags of what clone3 makes; the cgroup namespace comes later, when the process is in its cgroup."""
+    def new_namespaces(self) -> int:
+        """Return CLONE_NEW* flags of what clone3 makes; the cgroup namespace comes later, when the process is in its cgroup."""
         flags = 0
         for kind, path in self.namespaces.items():
             if (
@@ -172,9 +167,9 @@ class Document:
                 flags |= NAMESPACES[kind][1]
         return flags
 
-    def joined(self):
+    def joined(self) -> dict[str, int]:
         """Open the namespaces to join: ``{type: fd}``. :raises ContainerFailed: when one is not there."""
-        found = {}
+        found: dict[str, int] = {}
         for kind, path in self.namespaces.items():
             if path is None:
                 continue
@@ -193,14 +188,13 @@ class Document:
                 raise ContainerFailed(f"can't join the {kind} namespace {path}: {problem}")
         return found
 
-    @staticmethod
-    def namespace_path(_kind, path):
-        """Where a namespace to join is found."""
+    def namespace_path(self, _kind: str, path: str) -> str:
+        """Return where a namespace to join is found."""
         return path
 
 
-def read_error(error):
-    """An exception as one sentence."""
+def read_error(error: BaseException) -> str:
+    """Return an exception as one sentence."""
     if isinstance(error, OSError):
         what = f": {os.fsdecode(error.filename)}" if error.filename else ""
         return str(HostError(f"{error.strerror or error}{what}"))

@@ -1,7 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Maps of ids: linux.uidMappings and gidMappings of a container's user namespace, and those of mounts. All is checked before
-anything is made: the kernel answers a wrong map with EINVAL and no word why (user_namespaces(7))."""
+anything is made: the kernel answers a wrong map with EINVAL and no word why (user_namespaces(7)).
+
+An extent is ``(inside, outside, size)``: as many ids from ``inside`` on are those from ``outside`` on.
+"""
 
 from __future__ import annotations
 
@@ -10,36 +13,42 @@ import os
 from ...errors import ContainerFailed, Unsupported
 from ...kernel.mounts import userns
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+    Extent = tuple[int, int, int]
+    Extents = list[Extent]
+    Relative = list[tuple[bool, Extent]]  # whether it counts in the container's own ids
+
 KINDS = (("uidMappings", "uid"), ("gidMappings", "gid"))
 
 
 class Maps:
-    """A user namespace's two maps, extents as kernel/mounts/userns.py has them. ``path``: of the namespace that is joined, or None."""
+    """A user namespace's two maps. ``path``: of the namespace that is joined, or None."""
 
-    def __init__(self, uids, gids, path=None):
+    def __init__(self, uids: Extents, gids: Extents, path: str | None = None):
         self.uids, self.gids, self.path = uids, gids, path
 
-    def uid(self, ident):
-        """The host's uid of a container's, None where it has none."""
+    def uid(self, ident: int) -> int | None:
+        """Return the host's uid of a container's, None where it has none."""
         return translate(self.uids, ident)
 
-    def gid(self, ident):
+    def gid(self, ident: int) -> int | None:
+        """Return the host's gid of a container's, None where it has none."""
         return translate(self.gids, ident)
 
-    def root(self):
-        """``(uid, gid)`` of the container that its files are made as: 0 where it is mapped, else the first that is."""
-        return tuple(
-            0 if translate(extents, 0) is not None else extents[0][0]
-            for extents in (self.uids, self.gids)
-        )
+    def root(self) -> tuple[int, int]:
+        """Return ``(uid, gid)`` of the container that its files are made as: 0 where it is mapped, else the first that is."""
+        return _first(self.uids)[0], _first(self.gids)[0]
 
-    def host_root(self):
-        """The host's ids of :meth:`root`."""
-        uid, gid = self.root()
-        return self.uid(uid), self.gid(gid)
+    def host_root(self) -> tuple[int, int]:
+        """Return the host's ids of :meth:`root`."""
+        return _first(self.uids)[1], _first(self.gids)[1]
 
-    def check_user(self, uid, gid, additional):
-        """:raises ContainerFailed: for ids that the namespace does not have."""
+    def check_user(self, uid: int, gid: int, additional: Iterable[int] | None) -> None:
+        """Check that a user's ids are there. :raises ContainerFailed: for ids that the namespace does not have."""
         for kind, ident, extents in [("uid", uid, self.uids)] + [
             ("gid", group, self.gids) for group in [gid] + list(additional or ())
         ]:
@@ -50,23 +59,30 @@ class Maps:
                 )
 
 
-def translate(extents, ident):
-    """What ``ident`` is outside, None where no extent has it."""
+def _first(extents: Extents) -> tuple[int, int]:
+    """Return the id that files are made as, inside and outside: 0 where it is mapped, else the first that is."""
+    outside = translate(extents, 0)
+    return extents[0][:2] if outside is None else (0, outside)
+
+
+def translate(extents: Extents, ident: int) -> int | None:
+    """Return what ``ident`` is outside, None where no extent has it."""
     for inside, outside, size in extents:
         if inside <= ident < inside + size:
             return outside + ident - inside
     return None
 
 
-def spoken(extents):
+def spoken(extents: Extents) -> str:
+    """Return extents for a sentence."""
     return ", ".join(
         "%d to %d" % (inside, inside + size - 1) if size > 1 else str(inside)
         for inside, _outside, size in extents
     )
 
 
-def of_container(linux, namespaces):
-    """The Maps of a container, None where it has no user namespace of its own.
+def of_container(linux: Mapping[str, Any], namespaces: Mapping[str, str | None]) -> Maps | None:
+    """Return the Maps of a container, None where it has no user namespace of its own.
 
     :param linux: config.json's section. :param namespaces: ``{type: path or None}``. :raises Unsupported, ContainerFailed:
     """
@@ -86,7 +102,7 @@ def of_container(linux, namespaces):
         for name, _kind in KINDS:
             if name not in given:
                 raise Unsupported(f"config.json: a namespace of type user needs linux.{name}")
-        return Maps(*extents)
+        return Maps(extents[0], extents[1])
     found = _joined(path)
     for (name, _kind), wanted, has in zip(KINDS, extents, found):
         if wanted and sorted(wanted) != sorted(has):
@@ -96,29 +112,31 @@ def of_container(linux, namespaces):
             )
         if not has:
             raise ContainerFailed(f"can't join the user namespace {path}: it has no {name}")
-    return Maps(*found, path=path)
+    return Maps(found[0], found[1], path)
 
 
-def _joined(path):
+def _joined(path: str) -> tuple[Extents, Extents]:
+    """Read the maps of the namespace at a path."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
         raise ContainerFailed(
-            f"can't join the user namespace {path}: {os.strerror(error.errno)}"
+            f"can't join the user namespace {path}: {os.strerror(error.errno or 0)}"
         ) from None
     try:
-        return userns.maps_of(fd)
+        maps: tuple[Extents, Extents] = userns.maps_of(fd)
+        return maps
     except OSError as error:
         raise ContainerFailed(f"can't join the user namespace {path}: {error.strerror}") from None
     finally:
         os.close(fd)
 
 
-def checked(mappings, where):
-    """config.json's mappings as extents. :raises Unsupported: naming what the kernel would refuse."""
-    extents = []
+def checked(mappings: Iterable[Mapping[str, Any]], where: str) -> Extents:
+    """Read config.json's mappings as extents. :raises Unsupported: naming what the kernel would refuse."""
+    extents: Extents = []
     for entry in mappings:
-        numbers = tuple(entry.get(key) for key in ("containerID", "hostID", "size"))
+        numbers: list[Any] = [entry.get(key) for key in ("containerID", "hostID", "size")]
         for key, number in zip(("containerID", "hostID", "size"), numbers):
             if (
                 not isinstance(number, int)
@@ -135,7 +153,7 @@ def checked(mappings, where):
                 "config.json: %s: size %d from %d: accepted are 1 to as many as end at id %d"
                 % (where, size, max(inside, outside), userns.MAX_ID)
             )
-        extents.append(numbers)
+        extents.append((inside, outside, size))
     if len(extents) > userns.MAX_EXTENTS or len(userns.text(extents)) > userns.MAX_TEXT:
         raise Unsupported(
             "config.json: %s: %d entries: the kernel takes %d, of at most %d bytes as text"
@@ -143,7 +161,7 @@ def checked(mappings, where):
         )
     for side, key in ((0, "containerID"), (1, "hostID")):
         ranges = sorted((extent[side], extent[side] + extent[2]) for extent in extents)
-        for (_first, end), (start, _end) in zip(ranges, ranges[1:]):
+        for (_start, end), (start, _end) in zip(ranges, ranges[1:]):
             if start < end:
                 raise Unsupported("config.json: %s: two entries have %s %d" % (where, key, start))
     return extents
@@ -152,8 +170,8 @@ def checked(mappings, where):
 # ---------------------------------------------------------------------------------------------------------------- of mounts
 
 
-def of_mount(entry, option):
-    """The ``(uid extents, gid extents)`` that a mount asks for; None: those of the container's user namespace.
+def of_mount(entry: Mapping[str, Any], option: str) -> Inline | None:
+    """Read the ``(uid extents, gid extents)`` that a mount asks for; None: those of the container's user namespace.
 
     :param entry: of config.json's ``mounts``. :param option: what follows ``idmap=`` or ``ridmap=``, as crun knows it:
         ``uids=INSIDE-OUTSIDE-SIZE#...;gids=...``, with @ before an extent that counts from within the container.
@@ -170,18 +188,18 @@ def of_mount(entry, option):
         return None
     import re  # here: it costs as much as a tenth of a start, and few mounts are written so
 
-    found = {}
+    found: dict[str, Relative] = {}
     for part in option.split(";"):
         kind, equals, words = part.partition("=")
-        matches = [re.fullmatch(r"(@?)(\d+)-(\d+)-(\d+)", word) for word in words.split("#")]
-        if kind not in ("uids", "gids") or not equals or not all(matches):
+        found_here = [re.fullmatch(r"(@?)(\d+)-(\d+)-(\d+)", word) for word in words.split("#")]
+        matches = [match for match in found_here if match is not None]
+        if kind not in ("uids", "gids") or not equals or len(matches) < len(found_here):
             raise Unsupported(
                 f"mount {entry['destination']}: the option idmap={option} is not "
                 "uids=INSIDE-OUTSIDE-SIZE#...;gids=..."
             )
         found[kind] = [
-            (bool(match.group(1)), tuple(int(number) for number in match.groups()[1:]))
-            for match in matches
+            (bool(match[1]), (int(match[2]), int(match[3]), int(match[4]))) for match in matches
         ]
     if len(found) != 2:
         raise Unsupported(
@@ -201,18 +219,22 @@ def of_mount(entry, option):
 class Inline:
     """Extents of a mount, some of which count in the container's own ids: ``[(relative, extent)]`` for each kind."""
 
-    def __init__(self, uids, gids):
+    def __init__(self, uids: Relative, gids: Relative):
         self.uids, self.gids = uids, gids
 
-    def resolve(self, maps):
-        """``(uid extents, gid extents)`` on the host. :param maps: the container's, or None."""
-        return tuple(
-            [_absolute(extent, own) if relative else extent for relative, extent in extents]
-            for extents, own in ((self.uids, maps and maps.uids), (self.gids, maps and maps.gids))
+    def resolve(self, maps: Maps | None) -> tuple[Extents, Extents]:
+        """Return ``(uid extents, gid extents)`` on the host. :param maps: the container's, or None."""
+        return (
+            _resolved(self.uids, None if maps is None else maps.uids),
+            _resolved(self.gids, None if maps is None else maps.gids),
         )
 
 
-def _absolute(extent, own):
+def _resolved(extents: Relative, own: Extents | None) -> Extents:
+    return [_absolute(extent, own) if relative else extent for relative, extent in extents]
+
+
+def _absolute(extent: Extent, own: Extents | None) -> Extent:
     inside, outside, size = extent
     found = translate(own, outside) if own else None
     if found is None:
@@ -225,11 +247,12 @@ def _absolute(extent, own):
 class Namespaces:
     """User namespaces for the mounts of one start: each map has one, made when it is first needed."""
 
-    def __init__(self, maps, own=None):
-        self.maps, self.own, self.made = maps, own, {}
+    def __init__(self, maps: Maps | None, own: int | None = None):
+        self.maps, self.own = maps, own
+        self.made: dict[str, int] = {}
 
-    def fd(self, wanted):
-        """The descriptor of a namespace with the maps of ``wanted`` (Inline, None for the container's own)."""
+    def fd(self, wanted: Inline | None) -> int | None:
+        """Return the descriptor of a namespace with the maps of ``wanted`` (Inline, None for the container's own)."""
         if wanted is None:
             return self.own
         key = repr(wanted.resolve(self.maps))
@@ -237,6 +260,7 @@ class Namespaces:
             self.made[key] = userns.namespace(*wanted.resolve(self.maps))
         return self.made[key]
 
-    def close(self):
+    def close(self) -> None:
+        """Close those that were made."""
         for fd in self.made.values():
             os.close(fd)

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""config.json's mounts as steps: read and refused outside of the container, made inside it.
+"""config.json's mounts: read and refused outside of the container, made inside it.
 
 A bind's source is the host's: see oci/launch/bind_sources.py; every other file system is made by the container's process, because proc, sysfs
 and mqueue show the namespaces of their maker.
@@ -18,6 +18,15 @@ from ...errors import ContainerFailed, Unsupported
 from ...kernel.calls import constants as c
 from ...kernel.calls import syscalls
 from ...kernel.mounts import mounts, rootfs
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any, Union
+
+    from .id_maps import Inline
+
+    AnyMount = Union["Mount", "CgroupMount"]
 
 # Options of other meaning than a file system parameter, and nothing to do: what they say holds anyway.
 _VOID = frozenset(
@@ -41,8 +50,8 @@ _WITHOUT_LABEL = (
 )  # the policy says which labels files have in these
 
 
-def options():
-    """All mount options by name that are no parameters of a file system."""
+def options() -> list[str]:
+    """Return all mount options by name that are no parameters of a file system."""
     flags = list(mounts.ATTRIBUTES) + list(mounts.PROPAGATION)
     return sorted(
         _VOID
@@ -58,28 +67,40 @@ def options():
 class Mount:
     """One entry of config.json's ``mounts``.
 
-    ``bind``: whether it shows a place of the host; ``place``: a descriptor of that, once found; ``fd``: a detached mount, of a copy of it
-    or new (oci/launch/bind_sources.py). ``substitute``: a detached mount of the host's file system of that type, for a process that may not make one
-    (oci/launch/userns_outside.py). ``words``: options that are no flags.
+    :ivar bind: whether it shows a place of the host, ``source``. :ivar data: parameters of its file system; None for one without a value.
+    :ivar attributes, clear: MOUNT_ATTR_* that it gets, and that are taken from it. :ivar all_attributes, all_clear: of all mounts below it, too.
+    :ivar late: attributes that it gets once all that is to lie in it is there.
+    :ivar propagations: ``[(MS_*, recursive)]``, one after the other. :ivar words: options that are no flags.
+    :ivar place: a descriptor of what a bind shows, once found. :ivar fd: a detached mount, of a copy of that or new (oci/launch/bind_sources.py).
+    :ivar substitute: a detached mount of the host's file system of that type, for a process that may not make one (oci/launch/userns_outside.py).
+    :ivar link: the text of a link that is made instead. :ivar within: a source below the container's own root, by its path there.
+    :ivar label: of its root, for what takes none as a parameter. :ivar fill: copies a directory into a tmpfs that starts with what is there.
+    :ivar mapped, recursive_map: whether its files' owners are mapped, and those of the mounts below it. :ivar map: by which ids; None: by the
+        container's. :ivar owners: a descriptor of the user namespace that maps them, of a mount that is made at its turn.
     :raises Unsupported: naming the option that can't be done.
     """
 
-    def __init__(self, entry):
-        options = entry.get("options") or []
-        self.destination, self.source = "/" + entry["destination"].lstrip("/"), entry.get("source")
-        self.type = entry.get("type") or "bind"
+    def __init__(self, entry: Mapping[str, Any]):
+        options: Sequence[str] = entry.get("options") or []
+        self.destination: str = "/" + entry["destination"].lstrip("/")
+        self.source: str | None = entry.get("source")
+        self.type: str = entry.get("type") or "bind"
         self.bind = self.type in ("bind", "none") or "bind" in options or "rbind" in options
         self.recursive_bind = "rbind" in options or self.type == "rbind"
-        self.attributes = self.clear = self.all_attributes = self.all_clear = 0
-        self.propagations = []  # [(MS_*, recursive)], one after the other
-        self.data, self.place, self.fd, self.substitute, self.words = {}, None, None, None, set()
-        self.link = self.within = (
-            None  # the text of a link that is made instead; a source below the container's own root, by its path there
-        )
-        self.label = None  # of its root, for what takes none as a parameter
-        self.fill = None  # copyup.copy_into, for a tmpfs that starts with what is there
-        self.mapped = self.recursive_map = False  # its files' owners
-        self.owners = None  # a descriptor of the user namespace that maps those, of one that is made at its turn
+        self.attributes = self.clear = self.all_attributes = self.all_clear = self.late = 0
+        self.propagations: list[tuple[int, bool]] = []
+        self.data: dict[str, str | None] = {}
+        self.words: set[str] = set()
+        self.place: int | None = None
+        self.fd: int | None = None
+        self.substitute: int | None = None
+        self.owners: int | None = None
+        self.link: str | None = None
+        self.within: str | None = None
+        self.label: str | None = None
+        self.fill: Callable[[int, int], None] | None = None
+        self.mapped = self.recursive_map = False
+        self.map: Inline | None = None
         inline = ""
         for option in options:
             key, _equals, value = option.partition("=")
@@ -87,32 +108,30 @@ class Mount:
                 self.mapped, self.recursive_map, inline = True, key == "ridmap", value
             else:
                 self._take(option)
-        self.late = 0  # attributes that it gets once all that is to lie in it is there
         if self.type == "tmpfs" and not self.bind:
             self.late = self.attributes & c.MOUNT_ATTR_RDONLY
             self.attributes &= ~self.late
-        self.map = None
         if inline or entry.get("uidMappings") or entry.get("gidMappings"):
-            from . import id_maps
+            from . import id_maps  # few mounts map owners
 
             self.map = id_maps.of_mount(entry, inline)
         self.mapped = self.mapped or self.map is not None
+        self._check()
+
+    def _check(self) -> None:
         if self.mapped and not self.bind:
             raise Unsupported(f"mount {self.destination}: ids can be mapped for a bind mount only")
-        if "tmpcopyup" in self.words and (self.type != "tmpfs" or not self.destination.strip("/")):
+        if self.copies_up() and (self.type != "tmpfs" or not self.destination.strip("/")):
             raise Unsupported(
                 f"mount {self.destination}: tmpcopyup is for a tmpfs below the root only"
             )
-        if "tmpcopyup" in self.words:
-            from ..features.tmp_copy_up import copy_into
-
-            self.fill = copy_into
         if "remount" in self.words:
             self.bind = False
         if self.bind and not self.source:
             raise Unsupported(f"mount {self.destination}: a bind mount needs a source")
 
-    def _take(self, option):
+    def _take(self, option: str) -> None:
+        """Take one option."""
         if option in mounts.ATTRIBUTES:
             on, off = mounts.ATTRIBUTES[option]
             self.attributes, self.clear = self.attributes & ~off | on, self.clear & ~on | off
@@ -142,71 +161,90 @@ class Mount:
             key, equals, value = option.partition("=")
             self.data[key] = value if equals else None
 
-    def mapped_by_container(self):
+    def copies_up(self) -> bool:
+        """Whether it starts with what the image has at its place (``fill``)."""
+        return "tmpcopyup" in self.words
+
+    def mapped_by_container(self) -> bool:
         """Whether it is the container's own user namespace that maps its owners."""
         return self.mapped and self.map is None
 
-    def waits(self):
+    def waits(self) -> bool:
         """Whether the copy of what it shows is yet to be made, by ``copy``."""
         return self.place is not None and self.fd is None
 
-    def copy(self):
+    def copy(self) -> None:
+        """Make that copy, in the host's mount namespace."""
+        assert self.place is not None
         self.fd = mounts.bind(self.place, self.recursive_bind)
 
-    def given(self):
+    def given(self) -> bool:
         """Whether it was made before its turn, by another process."""
         return self.fd is not None
 
-    def shared(self):
+    def shared(self) -> bool:
         """Whether what is mounted in it later is so elsewhere, too."""
         return any(kind == c.MS_SHARED for kind, _recursive in self.propagations)
 
-    def make(self, root_fd, anew=False):
+    def descriptors(self) -> list[int | None]:
+        """Return all that it holds."""
+        return [self.place, self.fd, self.substitute, self.owners]
+
+    def make(self, root_fd: int, anew: bool = False) -> None:
         """Make the mount and attach it below the root; runs in the container's namespaces. :param anew: see mounts.attach."""
         if (self.type in _WHOLE and not self.bind) or (self.bind and "dest-nofollow" in self.words):
             self._refuse_link(root_fd)
         if self.link is not None:
-            return _make_link(root_fd, self.destination, self.link)
-        if "remount" in self.words:
-            return self._remount(root_fd)
-        if (
-            self.fd is None
-            and not self.bind
-            and any(len(os.fsencode(value)) > LONGEST for value in self.data.values() if value)
-        ):
-            self._mount_old(root_fd)
+            _make_link(root_fd, self.destination, self.link)
+        elif "remount" in self.words:
+            self._remount(root_fd)
         else:
-            if self.fd is None:
-                self._make_fs(root_fd)
-            elif not self.bind:
-                self.attributes = 0  # made by the maker, with them
-            mounts.attach(
-                self.fd,
-                root_fd,
-                self.destination,
-                attributes=self.attributes,
-                clear=self.clear if self.bind else 0,
-                follow="dest-nofollow" not in self.words,
-                anew=anew,
-            )
-        if self.all_attributes or self.all_clear:
-            mounts.set_attributes(self.fd, self.all_attributes, self.all_clear, recursive=True)
-        if self.words & _VERSION and not self.bind:
-            mounts.reconfigure(self.fd, c.MS_I_VERSION if "iversion" in self.words else 0)
-        for propagation, recursive in self.propagations or (
-            [(c.MS_PRIVATE, True)] if self.bind else ()
-        ):
-            mounts.set_attributes(self.fd, propagation=propagation, recursive=recursive)
-        if self.label is not None:
-            self._set_label(root_fd)
-        return None
+            fd = self._attach(root_fd, anew)
+            self._change_all(fd)
+            if self.words & _VERSION and not self.bind:
+                mounts.reconfigure(fd, c.MS_I_VERSION if "iversion" in self.words else 0)
+            for propagation, recursive in self.propagations or (
+                [(c.MS_PRIVATE, True)] if self.bind else ()
+            ):
+                mounts.set_attributes(fd, propagation=propagation, recursive=recursive)
+            if self.label is not None:
+                self._set_label(root_fd, self.label)
 
-    def _set_label(self, root_fd):
-        from ...kernel.isolation import selinux
+    def _attach(self, root_fd: int, anew: bool) -> int:
+        """Make it, unless that is done, and attach it; returns its descriptor."""
+        if self.fd is None and not self.bind and self._is_long():
+            self.fd = self._mount_old(root_fd)
+            return self.fd
+        if self.fd is None:
+            self.fd = self._make_fs(root_fd)
+        elif not self.bind:
+            self.attributes = 0  # made by the maker, with them
+        mounts.attach(
+            self.fd,
+            root_fd,
+            self.destination,
+            attributes=self.attributes,
+            clear=self.clear if self.bind else 0,
+            follow="dest-nofollow" not in self.words,
+            anew=anew,
+        )
+        return self.fd
+
+    def _is_long(self) -> bool:
+        """Whether a parameter is longer than fsconfig(2) takes."""
+        return any(len(os.fsencode(value)) > LONGEST for value in self.data.values() if value)
+
+    def _change_all(self, fd: int) -> None:
+        """Change the attributes of the mount and of all below it."""
+        if self.all_attributes or self.all_clear:
+            mounts.set_attributes(fd, self.all_attributes, self.all_clear, recursive=True)
+
+    def _set_label(self, root_fd: int, label: str) -> None:
+        from ...kernel.isolation import selinux  # few hosts have it
 
         fd = rootfs.open_in_root(root_fd, self.destination, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            selinux.set_label(fd, self.label)
+            selinux.set_label(fd, label)
         except OSError as error:
             if error.errno not in (
                 errno.EOPNOTSUPP,
@@ -216,8 +254,8 @@ class Mount:
         finally:
             os.close(fd)
 
-    def _refuse_link(self, root_fd):
-        """Masked are the paths below proc and sysfs: a link of the image's would lead to what is not (CVE-2019-19921). Nor is /proc/self hidden."""
+    def _refuse_link(self, root_fd: int) -> None:
+        """See that the destination is no link. Masked are the paths below proc and sysfs: a link of the image's would lead to what is not (CVE-2019-19921). Nor is /proc/self hidden."""
         try:
             fd = rootfs.open_in_root(root_fd, self.destination, os.O_PATH | os.O_NOFOLLOW)
         except FileNotFoundError:
@@ -236,34 +274,36 @@ class Mount:
             )
             raise ContainerFailed(f"mount {self.destination}: {why}")
 
-    def finish(self):
-        if self.late:
+    def finish(self) -> None:
+        """Set the attributes that wait until all that is to lie in it is there."""
+        if self.late and self.fd is not None:
             mounts.set_attributes(self.fd, self.late)
 
-    def _make_fs(self, root_fd):
+    def _make_fs(self, root_fd: int) -> int:
+        """Make the file system; returns its descriptor."""
         place = mounts.existing(root_fd, self.destination) if self.type == "tmpfs" else None
         try:
-            if (
-                place is not None and "mode" not in self.data
-            ):  # as the directory that it is mounted over
+            if place is not None and "mode" not in self.data:
+                # As the directory that it is mounted over.
                 self.data["mode"] = f"{os.fstat(place).st_mode & 4095:o}"
-            self.fd = mounts.new_fs(self.type, self.data, self.attributes, self.source or None)
+            fd: int = mounts.new_fs(self.type, self.data, self.attributes, self.source or None)
             if place is not None and self.fill is not None:
                 self.fill(
-                    rootfs.open_in_root(root_fd, self.destination, os.O_RDONLY | os.O_DIRECTORY),
-                    self.fd,
+                    rootfs.open_in_root(root_fd, self.destination, os.O_RDONLY | os.O_DIRECTORY), fd
                 )
             self.attributes = 0
+            return fd
         except PermissionError:
             if self.substitute is None:
                 raise
-            self.fd, self.bind = self.substitute, True
+            self.bind = True
+            return self.substitute
         finally:
             if place is not None:
                 os.close(place)
 
-    def _mount_old(self, root_fd):
-        """By mount(2), which takes a page of parameters; they are one text then, as in fstab."""
+    def _mount_old(self, root_fd: int) -> int:
+        """Make and attach it by mount(2), which takes a page of parameters; they are one text then, as in fstab. Returns a descriptor of it."""
         target = rootfs.make_in_root(root_fd, self.destination, True)
         try:
             flags = sum(
@@ -285,21 +325,21 @@ class Mount:
             )
         finally:
             os.close(target)
-        self.fd = rootfs.open_in_root(root_fd, self.destination, os.O_PATH)
+        fd: int = rootfs.open_in_root(root_fd, self.destination, os.O_PATH)
+        return fd
 
-    def _remount(self, root_fd):
+    def _remount(self, root_fd: int) -> None:
         """Change what is mounted at the destination already: its flags, and its file system's parameters unless it is a bind mount."""
-        self.fd = rootfs.open_in_root(root_fd, self.destination, os.O_PATH)
+        self.fd = fd = rootfs.open_in_root(root_fd, self.destination, os.O_PATH)
         if self.data:
-            mounts.change_parameters(self.fd, self.data)
-        mounts.set_attributes(self.fd, self.attributes, self.clear)
-        if self.all_attributes or self.all_clear:
-            mounts.set_attributes(self.fd, self.all_attributes, self.all_clear, recursive=True)
+            mounts.change_parameters(fd, self.data)
+        mounts.set_attributes(fd, self.attributes, self.clear)
+        self._change_all(fd)
         for propagation, recursive in self.propagations:
-            mounts.set_attributes(self.fd, propagation=propagation, recursive=recursive)
+            mounts.set_attributes(fd, propagation=propagation, recursive=recursive)
 
 
-def _make_link(root_fd, destination, text):
+def _make_link(root_fd: int, destination: str, text: str) -> None:
     directory, dummy, name = destination.rstrip("/").rpartition("/")
     parent = rootfs.make_in_root(root_fd, directory or "/", True)
     try:
@@ -318,61 +358,66 @@ class CgroupMount:
     """``/sys/fs/cgroup``: the container's own cgroup of every hierarchy, as if it were the root.
 
     Binds of the cgroups' directories show the same as mounts made in a cgroup namespace, and work without one as well.
+
+    :ivar mount: the entry's Mount. :ivar parts: ``[(name, descriptor)]`` of the mounts, or of the places that they are to be copies of.
+    :ivar waiting: whether they are places. :ivar source: the last place that was looked for. :ivar holder: the directory, a tmpfs, that
+        several hierarchies are in.
     """
 
-    bind, mapped, within = True, False, None
-    holder = None  # what several hierarchies are in
+    bind = True
 
-    def __init__(self, mount):
+    def __init__(self, mount: Mount):
         self.mount, self.destination = mount, mount.destination
-        self.parts, self.waiting = (
-            [],
-            False,
-        )  # [(name, descriptor)]: of the mounts, or of the places that they are copies of
+        self.parts: list[tuple[str, int]] = []
+        self.waiting = False
+        self.source: str | None = None
+        self.holder: int | None = None
 
-    def take(self, own, names, places):
-        """In the process: what ``find`` has found for its maker. :param own: whether the groups are the container's; else they are read-only."""
-        self.parts, self.waiting = (
-            [(name, os.dup(place)) for name, place in zip(names, places)],
-            True,
-        )
+    def take(self, own: bool, names: Sequence[str], places: Sequence[int]) -> None:
+        """In the process: take what ``find`` has found for its maker. :param own: whether the groups are the container's; else they are read-only."""
+        self.parts = [(name, os.dup(place)) for name, place in zip(names, places)]
+        self.waiting = True
         if not own:
             self.mount.attributes |= c.MOUNT_ATTR_RDONLY
 
-    def find(self, group_paths, unified_only, later=False):
-        """:param group_paths: ``{mount point of a hierarchy: the container's directory in it}``. :param later: as in sources.find."""
+    def find(self, group_paths: Mapping[str, str], unified_only: bool, later: bool = False) -> None:
+        """Find what is shown.
+
+        :param group_paths: ``{mount point of a hierarchy: the container's directory in it}``. :param unified_only: v2 alone is there.
+        :param later: only open the places, ``copy`` follows.
+        """
         self.waiting = later
         for place, self.source in group_paths.items():
             name = "" if unified_only else os.path.basename(place)
-            self.parts.append(
-                (
-                    name,
-                    mounts.place(self.source)
-                    if later
-                    else mounts.bind(self.source, recursive=False),
-                )
-            )
+            fd = mounts.place(self.source) if later else mounts.bind(self.source, recursive=False)
+            self.parts.append((name, fd))
 
-    def waits(self):
+    def waits(self) -> bool:
+        """Whether the copies of what it shows are yet to be made, by ``copy``."""
         return self.waiting
 
-    def copy(self):
-        self.parts, places, self.waiting = (
-            [(name, mounts.bind(place, recursive=False)) for name, place in self.parts],
-            self.parts,
-            False,
-        )
+    def copy(self) -> None:
+        """Make those copies, in the host's mount namespace."""
+        places = self.parts
+        self.parts = [(name, mounts.bind(place, recursive=False)) for name, place in places]
+        self.waiting = False
         for _name, place in places:
             os.close(place)
 
-    def given(self):
+    def given(self) -> bool:
         """As of a Mount; with several hierarchies it is the directory that they are in."""
         return [name for name, _fd in self.parts] == [""]
 
-    def shared(self):
+    def shared(self) -> bool:
+        """As of a Mount."""
         return False
 
-    def make(self, root_fd, anew=False):
+    def descriptors(self) -> list[int | None]:
+        """Return all that it holds for its maker."""
+        return [fd for _name, fd in self.parts]
+
+    def make(self, root_fd: int, anew: bool = False) -> None:
+        """As of a Mount."""
         attributes = self.mount.attributes
         if self.given():
             mounts.attach(
@@ -394,19 +439,20 @@ class CgroupMount:
             for part in name.split(",") if "," in name else ():
                 os.symlink(name, part, dir_fd=holder)
 
-    def finish(self):
-        """When all mounts are made, for one may be below this one."""
+    def finish(self) -> None:
+        """Make the directory read-only when all mounts are made, for one may be below this one."""
         if self.holder is not None:
             if self.mount.attributes & c.MOUNT_ATTR_RDONLY:
                 mounts.set_attributes(self.holder, c.MOUNT_ATTR_RDONLY)
             os.close(self.holder)
 
 
-def read(config):
-    """The steps for config.json's mounts, in order. :raises Unsupported: naming the option that can't be done."""
-    found, label = [], config.get("linux", {}).get("mountLabel")
+def read(config: Mapping[str, Any]) -> list[AnyMount]:
+    """Read config.json's mounts, in order. :raises Unsupported: naming the option that can't be done."""
+    found: list[AnyMount] = []
+    label: str | None = config.get("linux", {}).get("mountLabel")
     if label:
-        from ...kernel.isolation import selinux
+        from ...kernel.isolation import selinux  # few hosts have it
 
         label = label if selinux.enabled() else None
     for entry in config.get("mounts") or ():
@@ -423,13 +469,13 @@ def read(config):
     return found
 
 
-# ------------------------------------------------------------------------------------------------------- below /dev
+# ------------------------------------------------------------------------------------------------------------ propagation
 
 PROPAGATIONS = tuple(prefix + kind for kind in mounts.PROPAGATION for prefix in ("", "r"))
 
 
-def check_propagation(word):
-    """:raises Unsupported: linux.rootfsPropagation is none."""
+def check_propagation(word: str | None) -> None:
+    """Check linux.rootfsPropagation. :raises Unsupported: it is none."""
     if word and word not in PROPAGATIONS:
         raise Unsupported(
             f"config.json: linux.rootfsPropagation: {word!r} is not known; known: "
@@ -437,19 +483,21 @@ def check_propagation(word):
         )
 
 
-def separate_root(root_fd, word):
-    """Before anything is mounted in it: what the host mounts below the root's source arrives here ("slave", which is what holds
-    without a word, and "shared"), or not ("private", "unbindable"); never the other way round. Of all mounts that came with it."""
+def separate_root(root_fd: int, word: str | None) -> None:
+    """Set the propagation of the root and all mounts that came with it, before anything is mounted in it.
+
+    What the host mounts below the root's source arrives here ("slave", which is what holds without a word, and "shared"), or not
+    ("private", "unbindable"); never the other way round. :param word: linux.rootfsPropagation.
+    """
     kind = (
         c.MS_PRIVATE if word in ("private", "rprivate", "unbindable", "runbindable") else c.MS_SLAVE
     )
     mounts.set_attributes(root_fd, propagation=kind, recursive=True)
 
 
-def propagate_root(word):
-    """linux.rootfsPropagation of the container's own mounts, when it is their root; with an "r" of all mounts below it too."""
-    kind = next((kind for kind in ("shared", "unbindable") if word in (kind, "r" + kind)), None)
-    if kind:
-        syscalls.mount(
-            None, "/", None, mounts.PROPAGATION[kind] | (c.MS_REC if word[0] == "r" else 0)
-        )
+def propagate_root(word: str | None) -> None:
+    """Set linux.rootfsPropagation of the container's own mounts, when it is their root; with an "r" of all mounts below it too."""
+    for kind in ("shared", "unbindable"):
+        if word in (kind, "r" + kind):
+            recursive = c.MS_REC if word != kind else 0
+            syscalls.mount(None, "/", None, mounts.PROPAGATION[kind] | recursive)

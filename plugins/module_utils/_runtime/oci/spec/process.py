@@ -1,18 +1,30 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The program of a config.json, read and checked before anything of the host is changed: what oci/launch/child.py and oci/launch/join.py execute."""
+"""The program of a config.json, read and checked before anything of the host is changed: what oci/launch/executing.py executes."""
 
 from __future__ import annotations
 
 import os
 
+from ... import json_text
 from ...errors import Unsupported
 from ...kernel.calls import constants as c
 from ...kernel.calls import syscalls
 from ...kernel.isolation import capabilities
 from ...kernel.mounts import users
 from ...kernel.processes import procfs
-from ..features.scheduling import Scheduling
+from .scheduling import Scheduling
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Any
+
+    Warn = Callable[[str], object]
+    Limits = dict[
+        int, tuple[int, int]
+    ]  # of rlimits by their numbers: (soft, hard), -1 for unlimited
+    Listener = tuple[str, "str | None", bool]  # path, metadata, whether the agent must be there
 
 RLIMITS = (
     "CPU",
@@ -47,61 +59,76 @@ CAPABILITY_SETS = ("bounding", "permitted", "inheritable", "effective", "ambient
 class Program:
     """The program of config.json's ``process``, ready to be executed: all texts are bytes, all numbers numbers.
 
+    :param process, linux: config.json's sections. :param user: ``user[:group]``, to be looked up inside the root in place of
+        ``process.user``; :param groups: further groups, the same. :param init: whether a small process 1 executes it.
+    :param original_limits: rlimits of this process before the engine raised them, for the program to have.
+
+    :ivar limits: ``[(number, soft, hard)]``. :ivar final_limits: what oci/features/rlimits.py sets. :ivar additional: further groups; None:
+        those of this process. :ivar size: of its terminal, config.json's consoleSize.
+    :ivar filter: the compiled seccomp filter, or None. :ivar listener: who is told of it, or None; :ivar hand_listener: called with its
+        descriptor. :ivar label: ``(file below /proc/self/attr, text)`` of the security module's label, or None.
+    :ivar kept: descriptors that stay open besides the standard ones. :ivar init_fd: of the small process 1's file.
+    :ivar steps: whether it is executed by kernel/programs/trampoline.py, and by what: :ivar step_fd, step_channel: descriptors.
+    :ivar plain: whether its terminal leaves the ends of lines alone. :ivar owns_streams: whether it can give its standard streams to its
+        user itself.
     :raises Unsupported: naming what of it can't be done.
     """
 
-    def __init__(self, process, linux, user=None, groups=(), init=False, original_limits=None):
+    def __init__(
+        self,
+        process: Mapping[str, Any],
+        linux: Mapping[str, Any],
+        user: str | None = None,
+        groups: Sequence[str] = (),
+        init: bool | None = False,
+        original_limits: Limits | None = None,
+    ):
         _check(process)
-        self.warnings = []
+        self.warnings: list[str] = []
         self.arguments = [_bytes(word, "an argument") for word in process["args"]]
         self.environment = dict(_variable(entry) for entry in process.get("env") or ())
         self.cwd = _bytes(process.get("cwd") or "/", "cwd")
         self.user, self.groups = user, groups
         ids = process.get("user") or {}
-        self.uid, self.gid = ids.get("uid", 0), ids.get("gid", 0)
-        self.additional = sorted(set(ids.get("additionalGids") or ()))
-        self.umask = ids.get("umask", 0o022)
+        self.uid: int = ids.get("uid", 0)
+        self.gid: int = ids.get("gid", 0)
+        self.additional: list[int] | None = sorted(set(ids.get("additionalGids") or ()))
+        self.umask: int = ids.get("umask", 0o022)
         self.terminal = bool(process.get("terminal"))
-        self.size = process.get("consoleSize")
+        self.size: dict[str, int] | None = process.get("consoleSize")
         sets = process.get("capabilities") or {}
         self.capabilities = {kind: self._mask(sets.get(kind) or ()) for kind in CAPABILITY_SETS}
         self.no_new_privileges = bool(process.get("noNewPrivileges"))
         self.limits = _limits(process.get("rlimits") or ())
-        self.original_limits, self.final_limits = (
-            original_limits or {},
-            {},
-        )  # {number: (soft, hard)}; the second by oci/features/rlimits.py
-        self.oom_score_adj = process.get("oomScoreAdj")
+        self.original_limits: Limits = original_limits or {}
+        self.final_limits: Limits = {}
+        self.oom_score_adj: int | None = process.get("oomScoreAdj")
         self.scheduling = Scheduling(process, linux)
         self.label = _label(process)
         self.labels_keys = self.label is not None and self.label[1] == process.get("selinuxLabel")
-        profile = linux.get("seccomp")
+        self._read_filter(linux.get("seccomp"))
+        self.hand_listener: Callable[[int], None] | None = None
+        self.init = bool(init)
+        self.init_fd: int | None = None
+        self.kept: set[int] = set()
+        self.steps, self.plain, self.owns_streams = False, False, True
+        self.step_fd: int | None = None
+        self.step_channel: int | None = None
+
+    def _read_filter(self, profile: dict[str, Any] | None) -> None:
         self.filter = _filter(profile) if profile else None
         self.filter_flags = _filter_flags(profile) if profile else 0
         self.listener = _listener(profile) if profile else None
         if self.listener:
             self.filter_flags |= c.SECCOMP_FILTER_FLAG_NEW_LISTENER
             if self.filter_flags & c.SECCOMP_FILTER_FLAG_TSYNC:
-                self.filter_flags |= (
-                    c.SECCOMP_FILTER_FLAG_TSYNC_ESRCH
-                )  # else both would want the call's result (Linux 5.7)
+                # Else both would want the call's result (Linux 5.7).
+                self.filter_flags |= c.SECCOMP_FILTER_FLAG_TSYNC_ESRCH
         else:
-            self.filter_flags &= (
-                ~c.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
-            )  # of a wait for a listener: without one the kernel refuses it
-        self.hand_listener = None  # called with the listener's descriptor
-        self.init = init
-        self.init_fd = None
-        self.kept = set()  # descriptors that stay open besides the standard ones
-        self.steps, self.step_fd, self.step_channel = (
-            False,
-            None,
-            None,
-        )  # whether the program is executed by kernel/programs/trampoline.py, and by what
-        self.plain = False  # whether its terminal leaves the ends of lines alone
-        self.owns_streams = True  # whether it can give its standard streams to its user itself
+            # Of a wait for a listener: without one the kernel refuses it.
+            self.filter_flags &= ~c.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
 
-    def resolve_user(self, root_fd):
+    def resolve_user(self, root_fd: int) -> None:
         """Find who ``user`` is by the files inside the root, and where home is. :raises InvalidInput: when nobody is."""
         if self.user is not None or self.groups:
             self.uid, self.gid, self.additional, home = users.resolve(
@@ -112,19 +139,31 @@ class Program:
         if not self.environment.get(b"HOME"):
             self.environment[b"HOME"] = _bytes(home, "HOME")
 
-    def _mask(self, names):
-        """The bits of capabilities by name; unknown ones are a warning (runtime-spec config.md, "Linux Process")."""
+    def _mask(self, names: Iterable[str]) -> int:
+        """Return the bits of capabilities by name; unknown ones are a warning (runtime-spec config.md, "Linux Process")."""
         unknown = sorted(set(names) - set(capabilities.NUMBERS))
         sentence = f"ignoring unknown or unavailable capabilities: [{' '.join(unknown)}]"  # runc's words, which are looked for
         if unknown and sentence not in self.warnings:
             self.warnings.append(sentence)
-        return capabilities.mask(name for name in names if name in capabilities.NUMBERS)
+        bits: int = capabilities.mask(name for name in names if name in capabilities.NUMBERS)
+        return bits
 
-    def may_trace(self):
+    def may_trace(self) -> bool:
         """Whether a process of it may come to look into others that are not dumpable, in its own user namespace."""
         return bool(self.capabilities["bounding"] & capabilities.mask(("CAP_SYS_PTRACE",)))
 
-    def fit_capabilities(self, warn):
+    def set_oom_score(self, warn: Warn, pid: int | str = "self") -> None:
+        """Set the process's oom_score_adj; what is refused is told. :param pid: of another process, by its maker."""
+        if self.oom_score_adj is not None:
+            try:
+                procfs.set_oom_score_adj(self.oom_score_adj, pid)
+            except OSError as error:
+                warn(
+                    "oom_score_adj %d can't be set: %s"
+                    % (self.oom_score_adj, os.strerror(error.errno or 0))
+                )
+
+    def fit_capabilities(self, warn: Warn) -> None:
         """Leave out the capabilities that this process can't give, and say so; asked in the container's user namespace.
 
         What is effective must be permitted, what is inheritable in the bounding set, what is ambient permitted and inheritable too (capabilities(7)).
@@ -152,10 +191,11 @@ class Program:
                     warn(f"can't raise ambient capability {names}: {why}")
 
 
-_filters = []  # (profile, program): compiled by the zygote, inherited by its forks
+# (profile, filter): compiled by the zygote, inherited by its forks.
+_filters: list[tuple[Mapping[str, Any], bytes]] = []
 
 
-def compile_default():
+def compile_default() -> None:
     """Have the filter ready that nearly every container asks for: compiling it takes as long as making its file system."""
     from ...kernel.seccomp import compiler, default_profile
 
@@ -165,54 +205,80 @@ def compile_default():
     _filters.append((profile, compiler.compile(profile, c.MACHINE)))
 
 
-def _filter(profile):
-    for known, program in _filters:
+def _filter(profile: dict[str, Any]) -> bytes:
+    for known, compiled in _filters:
         if known == profile:
-            return program
+            return compiled
     from ...kernel.seccomp import compiler  # here: a document without a profile does without it
 
-    return compiler.compile(profile, c.MACHINE)
+    program: bytes = compiler.compile(profile, c.MACHINE)
+    return program
 
 
-def _filter_flags(profile):
-    from ...kernel.seccomp import compiler
+def _filter_flags(profile: dict[str, Any]) -> int:
+    from ...kernel.seccomp import compiler  # as above
 
-    return compiler.flags(profile)
-
-
-def _listener(profile):
-    from ..features import seccomp_listener
-
-    return seccomp_listener.read(profile)
+    bits: int = compiler.flags(profile)
+    return bits
 
 
-def _json(value):
-    from ... import json_text
-
-    return json_text.dump(value)
+# Calls that the container's process needs itself while it hands the listener over (oci/features/seccomp_listener.py).
+NOT_ASKED = ("write", "sendmsg")
 
 
-def _bytes(text, what):
+def _listener(profile: dict[str, Any]) -> Listener | None:
+    """Read ``(path, metadata, whether the agent must be there)`` of a linux.seccomp, None when nobody is asked or told.
+
+    An agent is given the listener of a filter that asks it nothing as well, as with crun; its absence is no error then, as with runc.
+
+    :raises Unsupported: naming what can't be.
+    """
+    path: str | None = profile.get("listenerPath")
+    metadata: str | None = profile.get("listenerMetadata")
+    if metadata and not path:
+        raise Unsupported(
+            "config.json: linux.seccomp.listenerMetadata is of no use without listenerPath"
+        )
+    from ...kernel.seccomp import compiler  # as above
+
+    if not compiler.notifies(profile):
+        return (path, metadata, False) if path else None
+    if not path:
+        # Its calls fail with ENOSYS, as the kernel has it when nobody listens.
+        return "", metadata, False
+    for entry in profile["syscalls"]:
+        asked = entry["names"] if entry["action"] == "SCMP_ACT_NOTIFY" else ()
+        for name in set(asked) & set(NOT_ASKED):
+            raise Unsupported(
+                f"config.json: linux.seccomp: SCMP_ACT_NOTIFY cannot be used for the {name} "
+                "syscall: the runtime needs it itself"
+            )
+    return path, metadata, True
+
+
+def _bytes(text: object, what: str) -> bytes:
     if not isinstance(text, str):
-        raise Unsupported(f"config.json: {what}: {_json(text)} is not valid; accepted: a text")
+        raise Unsupported(
+            f"config.json: {what}: {json_text.dump(text)} is not valid; accepted: a text"
+        )
     data = os.fsencode(text)
     if b"\0" in data:
         raise Unsupported(f"config.json: {what} holds a NUL byte")
     return data
 
 
-def _variable(entry):
+def _variable(entry: object) -> tuple[bytes, bytes]:
     key, _equals, value = _bytes(entry, "an environment variable").partition(b"=")
     if not key:
         raise Unsupported(f"config.json: process.env: {entry!r} is not valid; accepted: NAME=VALUE")
     return key, value
 
 
-def _check(process):
-    """What every process needs. :raises Unsupported: naming the field."""
+def _check(process: Mapping[str, Any]) -> None:
+    """Check what every process needs. :raises Unsupported: naming the field."""
     if process.get("args") and not isinstance(process["args"], list):
         raise Unsupported(
-            f"config.json: process.args: {_json(process['args'])} is not valid; accepted: a list"
+            f"config.json: process.args: {json_text.dump(process['args'])} is not valid; accepted: a list"
         )
     if not process.get("args"):
         raise Unsupported("config.json: process.args is empty; needed: at least the program")
@@ -238,9 +304,9 @@ def _check(process):
         )
 
 
-def _limits(entries):
-    """``[(number, soft, hard)]``."""
-    found = []
+def _limits(entries: Iterable[Mapping[str, Any]]) -> list[tuple[int, int, int]]:
+    """Read ``[(number, soft, hard)]``."""
+    found: list[tuple[int, int, int]] = []
     for entry in entries:
         name = entry["type"]
         if name[:7] != "RLIMIT_" or name[7:] not in RLIMITS:
@@ -261,11 +327,11 @@ def _limits(entries):
     return found
 
 
-def _label(process):
-    """``(file below /proc/self/attr, text)`` of the security module's label, or None. :raises Unsupported: when there is no such module."""
+def _label(process: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Read ``(file below /proc/self/attr, text)`` of the security module's label, or None. :raises Unsupported: when there is no such module."""
     profile, label = process.get("apparmorProfile"), process.get("selinuxLabel")
     if profile and profile != "unconfined":
-        from ...kernel.isolation import apparmor
+        from ...kernel.isolation import apparmor  # few hosts have it
 
         if not apparmor.enabled():
             raise Unsupported(f"AppArmor profile {profile}: AppArmor is not enabled on this host")
@@ -273,7 +339,7 @@ def _label(process):
             "apparmor/exec" if os.path.exists("/proc/self/attr/apparmor/exec") else "exec"
         ), "exec " + profile
     if label:
-        from ...kernel.isolation import selinux
+        from ...kernel.isolation import selinux  # few hosts have it
 
         if not selinux.enabled():
             raise Unsupported(f"SELinux label {label}: SELinux is not enabled on this host")

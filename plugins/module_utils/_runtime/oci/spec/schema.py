@@ -12,15 +12,22 @@ from __future__ import annotations
 from ... import json_text
 from ...errors import Unsupported
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Form = Any  # TEXT ..., a list of one form, a dict of forms, _Map
+    Fault = tuple[str, str]  # where it is, and the sentence
+
 TEXT, FLAG, INTEGER, NATURAL = "a text", "true or false", "a number", "a number, 0 or more"
-_COUNT = ()  # in an object's form, under what no field is called: how many fields it must have
+_COUNT: Any = ()  # in an object's form, under what no field is called: how many fields it must have
 _TEXTS = [TEXT]
 
 
-class _Map(dict):
+class _Map(dict[str, object]):
     """``_Map(form)``: an object of any keys, whose values have that form."""
 
-    def __init__(self, form):
+    def __init__(self, form: Form):
         super().__init__()
         self.form = form
 
@@ -177,28 +184,28 @@ _DOCUMENT = {
 }
 
 
-def check(config):
+def check(config: object) -> None:
     """See that a document has the form of one, and take away what is null. :raises Unsupported: naming the first field that has another."""
     _tell("config.json", _look(config, _DOCUMENT))
 
 
-def check_process(process):
-    """The same for an OCI ``process`` by itself."""
+def check_process(process: object) -> None:
+    """Check an OCI ``process`` by itself."""
     _tell("process", _look(process, PROCESS))
 
 
-def check_resources(resources):
-    """The same for OCI ``linux.resources``."""
+def check_resources(resources: object) -> None:
+    """Check OCI ``linux.resources``."""
     _tell("resources", _look(resources, _RESOURCES))
 
 
-def _tell(whole, found):
+def _tell(whole: str, found: Fault | None) -> None:
     if found:
         raise Unsupported(f"{whole}: {found[0].lstrip('.') + (': ' if found[0] else '')}{found[1]}")
 
 
-def _look(value, form):
-    """None, or what is wrong: ``(where, sentence)``."""
+def _look(value: Any, form: Form) -> Fault | None:
+    """Return None, or what is wrong."""
     kind = type(form)
     if kind is str:
         return None if _fits(value, form) else ("", _refused(value, form))
@@ -222,13 +229,13 @@ def _look(value, form):
     return _look_inside(value, form)
 
 
-def _refused(value, form):
-    """The sentence, with the value as the document has it."""
+def _refused(value: object, form: str) -> str:
+    """Return the sentence, with the value as the document has it."""
     text = json_text.dump(value)
     return f"{text if len(text) <= 200 else text[:200] + '...'} is not valid; accepted: {form}"
 
 
-def _look_inside(value, form):
+def _look_inside(value: dict[str, Any], form: Form) -> Fault | None:
     missing = 0
     for name, entry in value.items():
         inner = form.form if type(form) is _Map else form.get(name)
@@ -248,7 +255,7 @@ def _look_inside(value, form):
     return None
 
 
-def _fits(value, form):
+def _fits(value: Any, form: str) -> bool:
     kind = type(value)
     if form is TEXT:
         return kind is str
@@ -257,7 +264,7 @@ def _fits(value, form):
     return kind is int and (0 if form is NATURAL else -(2**63)) <= value < 2**64
 
 
-def _count(form):
+def _count(form: Form) -> None:
     """Write ``_COUNT`` into each object's form."""
     if type(form) is list:
         _count(form[0])

@@ -11,6 +11,7 @@ from ..arguments import Command
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ...launch.launch import Launch
     from ..arguments import Call
     from ..output import Log
 
@@ -31,11 +32,11 @@ COMMAND = Command(
 
 
 def create(call: Call, log: Log) -> None:
-    made = bundle_launch.make(call, call.arguments[0], wait=True)
+    made, _site = bundle_launch.make(call, call.arguments[0], wait=True)
     log_steps(made, log)
 
 
-def log_steps(made: bundle_launch.Create, log: Log) -> None:
+def log_steps(made: Launch, log: Log) -> None:
     """Log the warnings of a container's making, and with ``--debug`` its steps, called as runc
     calls them.
     """
@@ -55,5 +56,5 @@ def log_steps(made: bundle_launch.Create, log: Log) -> None:
     log.debug(
         f"nsexec container setup: process {made.pid} has its namespaces: new {new}, joined {joined}"
     )
-    log.debug(f"child process in init(): its root is made of {made.rootfs}")
+    log.debug(f"child process in init(): its root is made of {made.site.root_place}")
     log.debug("init: closing the pipe to signal completion")

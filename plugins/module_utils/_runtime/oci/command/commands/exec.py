@@ -9,7 +9,7 @@ import os
 from .... import json_text
 from ....errors import Conflict, EngineError, InvalidInput, Unsupported
 from ...features import rlimits
-from ...launch import join, sealed_interpreter
+from ...launch import join, sealed_interpreter, steps
 from ...spec import schema
 from ...spec.document import Document
 from ...spec.process import Program
@@ -102,6 +102,7 @@ def _exec(call: Call, log: Log) -> int:
         program,
         (0, 1, 2),
         document.state(container.ident, container.data["bundle"], container.pid, status),
+        steps.trace(),
     )
     started.last, started.spaces = True, spaces
     started.below, started.paused_too = sub_cgroups(call["cgroup"]), call["ignore-paused"]

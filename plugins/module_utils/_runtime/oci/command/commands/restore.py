@@ -7,10 +7,9 @@ from __future__ import annotations
 import os
 
 from ....errors import Conflict, InvalidInput, NotFound
-from ...checkpoint.restore import Restoring
+from ...checkpoint.restore import Restore
 from .. import bundle_launch, teardown
 from ..arguments import Command
-from ..bundle_launch import Create
 from ..states import Container
 from . import criu_options
 from .criu_options import IMAGES
@@ -19,6 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from ...launch.launch import Launch
     from ..arguments import Call
     from ..output import Log
 
@@ -62,15 +62,13 @@ def restore(call: Call, log: Log) -> int:
     bundle_launch.check_terminal(config["process"], given, call["detach"])
     if not call["detach"]:
         foreground.prepare(subreaper=not call["no-subreaper"])
-    made = Restore(container, bundle, config, given, call.options["systemd-cgroup"])
-    made.images, made.work, made.engine, made.wanted, made.cgroups_mode = (
-        images,
-        work,
-        program,
-        options,
-        call["manage-cgroups-mode"] or "",
+    site = bundle_launch.BundleSite(
+        container, bundle, config, given, waits=False, systemd=call.options["systemd-cgroup"]
     )
-    _make(made, bundle, text, given)
+    mode = call["manage-cgroups-mode"] or ""
+    origin = Restore(images, work, program, options, cgroups_mode=mode)
+    made = bundle_launch.prepare(site, config, given, origin)
+    _make(made, site, text, given)
     for sentence in made.warnings:
         log.warning(sentence)
     if call["detach"]:
@@ -85,10 +83,10 @@ def restore(call: Call, log: Log) -> int:
     return code
 
 
-def _make(made: Restore, bundle: str, text: str, given: dict[str, Any]) -> None:
-    bundle_launch.enter(made.container, made.rootfs, bundle, made.document.config)
+def _make(made: Launch, site: bundle_launch.BundleSite, text: str, given: dict[str, Any]) -> None:
+    bundle_launch.enter(site, made.document.config)
     try:
-        made.container.keep_config(text)
+        site.container.keep_config(text)
         made.run()
         try:
             bundle_launch.finish(made, given)
@@ -96,19 +94,5 @@ def _make(made: Restore, bundle: str, text: str, given: dict[str, Any]) -> None:
             made.undo()
             raise
     except BaseException:
-        made.container.remove()
+        site.container.remove()
         raise
-
-
-class Restore(Restoring, Create):
-    """The restore of one container from its document; see Create."""
-
-    def __init__(
-        self,
-        container: Container,
-        bundle: str,
-        config: dict[str, Any],
-        options: dict[str, Any],
-        systemd: bool | None,
-    ) -> None:
-        super().__init__(container, bundle, config, options, wait=False, systemd=systemd)

@@ -32,20 +32,22 @@ def run(call: Call, log: Log) -> int:
         nonlocal relay
         relay = notify_relay(container)
 
-    made = bundle_launch.make(call, call.arguments[0], wait=False, before=listen)
+    made, site = bundle_launch.make(call, call.arguments[0], wait=False, before=listen)
     log_steps(made, log)
-    run_poststart(made.container, made.document.config, log)
+    run_poststart(site.container, made.document.config, log)
     if detached:
-        wait_until_ready(relay, made.container)
+        wait_until_ready(relay, site.container)
         return 0
-    made.container.unlock()
+    site.container.unlock()
     code = foreground.attend(made.pid, made.pidfd, made.terminal, relay)
     if not call["keep"]:
-        from .. import teardown  # here: loaded since the process made its mounts (Create.meanwhile)
+        from .. import (
+            teardown,  # here: loaded since the process made its mounts (BundleSite.meanwhile)
+        )
 
         try:
-            made.container.lock()
-            teardown.remove(made.container, log, made.document.config)
+            site.container.lock()
+            teardown.remove(site.container, log, made.document.config)
         except NotFound:  # somebody has deleted it
             pass
     return code

@@ -78,7 +78,7 @@ def run_poststart(container: Container, config: dict[str, Any], log: Log) -> Non
     document = Document(config)
     state = document.state(container.ident, container.data["bundle"], container.pid, "running")
     try:
-        hooks.run(document, "poststart", state)
+        hooks.run(hooks.read(config), "poststart", state)
     except ContainerFailed:
         from .. import teardown  # here: it is loaded when something is to be removed
 

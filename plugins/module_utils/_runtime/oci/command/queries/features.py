@@ -14,8 +14,8 @@ from ....kernel.calls import constants as c
 from ....kernel.isolation import capabilities
 from ....kernel.seccomp import compiler
 from ...checkpoint import save
-from ...features import hooks, scheduling
-from ...spec import document, mounts
+from ...features import hooks
+from ...spec import document, mounts, scheduling
 from .. import bundle_launch
 from ..arguments import Command
 from ..output import write

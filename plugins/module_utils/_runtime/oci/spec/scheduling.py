@@ -14,6 +14,11 @@ import os
 from ...errors import Unsupported
 from ...kernel.calls import syscalls
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Set
+    from typing import Any
+
 POLICIES = {
     "SCHED_OTHER": 0,
     "SCHED_FIFO": 1,
@@ -52,16 +57,17 @@ _WITHOUT_NODES = ("MPOL_DEFAULT", "MPOL_LOCAL")
 
 
 class Scheduling:
-    """What config.json asks of it, as numbers. ``initial``, ``final``: sets of CPUs for exec, or None.
+    """What config.json asks of it, as numbers.
 
+    :ivar scheduler: arguments of sched_setattr(2), or None. :ivar io_priority: ``(class, priority)`` or None.
+    :ivar initial, final: sets of CPUs for exec, or None. :ivar personality: a number or None.
+    :ivar memory: ``(mode with its flags, nodes)`` or None.
     :raises Unsupported: naming what can't be done.
     """
 
-    def __init__(self, process, linux):
-        self.scheduler, self.io_priority = (
-            _scheduler(process.get("scheduler")),
-            _io_priority(process.get("ioPriority")),
-        )
+    def __init__(self, process: Mapping[str, Any], linux: Mapping[str, Any]):
+        self.scheduler = _scheduler(process.get("scheduler"))
+        self.io_priority = _io_priority(process.get("ioPriority"))
         affinity = process.get("execCPUAffinity") or {}
         self.initial, self.final = (
             _list("process.execCPUAffinity." + name, affinity.get(name))
@@ -70,8 +76,8 @@ class Scheduling:
         self.personality = _personality(linux.get("personality"))
         self.memory = _memory(linux.get("memoryPolicy"))
 
-    def apply(self, pid=0):
-        """The policies that can be given to another process; ``pid`` 0 is this one. :raises OSError: naming the field."""
+    def apply(self, pid: int = 0) -> None:
+        """Set the policies that can be given to another process; ``pid`` 0 is this one. :raises OSError: naming the field."""
         if self.scheduler:
             try:
                 _do("process.scheduler", syscalls.sched_setattr, pid, **self.scheduler)
@@ -82,33 +88,35 @@ class Scheduling:
                 ):
                     raise
                 why = "; process scheduler can't be used together with AllowedCPUs (linux.resources.cpu.cpus), or needs CAP_SYS_NICE"
-                raise OSError(error.errno, error.strerror + why) from None
+                raise OSError(error.errno, f"{error.strerror}{why}") from None
         if self.io_priority:
             _do("process.ioPriority", syscalls.ioprio_set, pid, *self.io_priority)
 
-    def apply_own(self):
-        """What a process can set for itself alone."""
+    def apply_own(self) -> None:
+        """Set what a process can set for itself alone."""
         if self.personality is not None:
             _do("linux.personality", syscalls.personality, self.personality)
         if self.memory:
             _do("linux.memoryPolicy", syscalls.set_mempolicy, *self.memory)
 
 
-def _do(field, call, *arguments, **named):
+def _do(field: str, call: Callable[..., object], *arguments: Any, **named: Any) -> None:
     try:
         call(*arguments, **named)
     except OSError as error:
-        raise OSError(error.errno, f"{field} can't be set: {os.strerror(error.errno)}") from None
+        raise OSError(
+            error.errno, f"{field} can't be set: {os.strerror(error.errno or 0)}"
+        ) from None
 
 
-def affinity(field, cpus):
+def affinity(field: str, cpus: Set[int] | None) -> None:
     """Let this process run on these CPUs only; None leaves it. :raises OSError: naming the field."""
     if cpus is not None:
         _do(field, os.sched_setaffinity, 0, cpus)
 
 
-def reset_affinity():
-    """Every CPU of the cgroup's cpuset, whichever this process was let run on: a container has its CPUs from its cgroup alone.
+def reset_affinity() -> None:
+    """Run on every CPU of the cgroup's cpuset, whichever this process was let run on: a container has its CPUs from its cgroup alone.
 
     Since Linux 6.2 a process keeps its caller's mask also when it comes to another cpuset.
     """
@@ -118,7 +126,7 @@ def reset_affinity():
         pass
 
 
-def _chosen(field, value, table):
+def _chosen(field: str, value: Any, table: Mapping[str, int]) -> int:
     if value not in table:
         raise Unsupported(
             f"config.json: {field}: {value!r} is not known; known: {', '.join(table)}"
@@ -126,7 +134,7 @@ def _chosen(field, value, table):
     return table[value]
 
 
-def _number(field, value, least, most):
+def _number(field: str, value: object, least: int, most: int) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
         raise Unsupported(
             "config.json: %s: %r is not valid; accepted: %d to %d" % (field, value, least, most)
@@ -134,8 +142,8 @@ def _number(field, value, least, most):
     return value
 
 
-def _scheduler(entry):
-    """Arguments of sched_setattr, or None."""
+def _scheduler(entry: Mapping[str, Any] | None) -> dict[str, int] | None:
+    """Return arguments of sched_setattr, or None."""
     if not entry:
         return None
     policy = entry.get("policy")
@@ -165,8 +173,8 @@ def _scheduler(entry):
     return found
 
 
-def _check_deadline(entry):
-    """What sched_setattr(2) would answer by EINVAL alone. :raises Unsupported: with the numbers."""
+def _check_deadline(entry: Mapping[str, Any]) -> None:
+    """Check what sched_setattr(2) would answer by EINVAL alone. :raises Unsupported: with the numbers."""
     runtime, deadline, period = (entry.get(name) for name in ("runtime", "deadline", "period"))
     if runtime is None or not deadline:
         why = f"requires `{'runtime' if runtime is None else 'deadline'}`"
@@ -183,7 +191,7 @@ def _check_deadline(entry):
     raise Unsupported("config.json: process.scheduler: sched_setattr: `SCHED_DEADLINE` " + why)
 
 
-def _io_priority(entry):
+def _io_priority(entry: Mapping[str, Any] | None) -> tuple[int, int] | None:
     if not entry:
         return None
     return (
@@ -192,7 +200,7 @@ def _io_priority(entry):
     )
 
 
-def _personality(entry):
+def _personality(entry: Mapping[str, Any] | None) -> int | None:
     if not entry:
         return None
     if entry.get("flags"):
@@ -203,8 +211,8 @@ def _personality(entry):
     return _chosen("linux.personality.domain", entry.get("domain"), PERSONALITIES)
 
 
-def _memory(entry):
-    """``(mode with its flags, nodes)`` or None."""
+def _memory(entry: Mapping[str, Any] | None) -> tuple[int, set[int]] | None:
+    """Return ``(mode with its flags, nodes)`` or None."""
     if entry is None:
         return None
     mode = entry.get("mode")
@@ -233,11 +241,11 @@ def _memory(entry):
     return number | flags, nodes
 
 
-def _list(field, text):
-    """``0-3,7`` as a set; None when there is none."""
+def _list(field: str, text: str | None) -> set[int] | None:
+    """Return ``0-3,7`` as a set; None when there is none."""
     if not text:
         return None
-    found = set()
+    found: set[int] = set()
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
         if (

@@ -109,7 +109,7 @@ class FirstProcess:
             yield "join the mount namespace", lambda: namespaces.join(fd, "mount")
         yield from self.rights.receive(self)
         yield "attach its root where the host has it", self._attach_root
-        if not self._label_is_late():
+        if self.program.label and not self._label_is_late():
             yield "set the security label that its program gets", self._set_label
         yield from self.rights.join(self)
         if self.site.set_up_loopback is not None and document.private("network"):
@@ -148,18 +148,21 @@ class FirstProcess:
         """Set what is left of the document, all of it with the rights that it still has."""
         document, linux, launch = self.document, self.document.linux, self.launch
         root_fd = launch.root_fd
-        if self._label_is_late():
+        if self.hooks.get("createContainer"):
             yield "run the hooks createContainer", self._run_create_hooks
+        if self.program.label and self._label_is_late():
             yield "set the security label that its program gets", self._set_label
         if launch.optional.sysctls:
             yield "set linux.sysctl", self._set_sysctls
         yield "make read-only what may be written until here", self._finish_mounts
-        masked, read_only = linux.get("maskedPaths") or (), linux.get("readonlyPaths") or ()
-        yield "hide linux.maskedPaths", lambda: mounts.mask(root_fd, masked, self.null_fd)
-        yield (
-            "make linux.readonlyPaths read-only",
-            lambda: mounts.make_read_only(root_fd, read_only),
-        )
+        masked, read_only = linux.get("maskedPaths"), linux.get("readonlyPaths")
+        if masked:
+            yield "hide linux.maskedPaths", lambda: mounts.mask(root_fd, masked, self.null_fd)
+        if read_only:
+            yield (
+                "make linux.readonlyPaths read-only",
+                lambda: mounts.make_read_only(root_fd, read_only),
+            )
         if document.config.get("root", {}).get("readonly"):
             yield (
                 "make the root read-only",

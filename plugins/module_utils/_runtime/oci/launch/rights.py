@@ -99,7 +99,8 @@ class Direct:
 
     def join(self, process: FirstProcess) -> Steps:
         """Come into the namespaces that are joined, but for those that a process is made in."""
-        yield "set its oom_score_adj", lambda: process.program.set_oom_score(process.warn)
+        if process.program.oom_score_adj is not None:
+            yield "set its oom_score_adj", lambda: process.program.set_oom_score(process.warn)
         for kind, fd in process.launch.joined.items():
             if kind not in ("pid", "mount"):
                 yield f"join the {kind} namespace", _joining(kind, fd)

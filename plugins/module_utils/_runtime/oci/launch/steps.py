@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A start as a row of steps: each a sentence that says what it does, and the function that does it.
 
-With ``PYCONTAINER_TRACE=1`` in the environment each step is written down as it begins, with the time since the start began:
+With ``PYCONTAINER_TRACE=1`` in the environment each step is written down as it begins, with the time since the first one:
 
     trace     0.412 ms outside: make the container's control group
     trace     1.107 ms inside: leave the host's mount namespace
@@ -39,7 +39,7 @@ class Trace:
     def __init__(self, side: str, write: Callable[[bytes], object], began: float | None = None):
         self.side, self.write = side, write
         # The time of day: the clocks that only go forward may be others in a container's time namespace.
-        self.began = time.time() if began is None else began
+        self.began = began
 
     def inside(self, write: Callable[[bytes], object]) -> Trace:
         """Return the same for the container's process, counting from the same moment."""
@@ -49,7 +49,9 @@ class Trace:
         """Write one line."""
         if self.muted:
             return
-        passed = (time.time() - self.began) * 1000
+        now = time.time()
+        self.began = now if self.began is None else self.began
+        passed = (now - self.began) * 1000
         self.write(f"trace {passed:9.3f} ms {self.side}: {sentence}\n".encode())
 
 

@@ -302,4 +302,4 @@ def test_what_can_not_be_a_hook_is_refused_first(bundle, hook, words, tmp_path):
 
 def test_a_missing_program_says_so(bundle):
     bundle.config["hooks"] = {"createRuntime": [{"path": "/nowhere/hook"}]}
-    bundle.refused("error running createRuntime hook #0: /nowhere/hook", "No such file")
+    bundle.refused("error running createRuntime hook #0: /nowhere/hook", "no such file")

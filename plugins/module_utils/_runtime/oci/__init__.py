@@ -1,10 +1,13 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The OCI runtime: from a config.json (runtime-spec 1.x) to processes. The engine's containers stand on it, and so does ``pycontainer-oci``.
+"""The OCI runtime: from a config.json (runtime-spec 1.x) to processes. The engine's containers stand
+on it, and so does ``pycontainer-oci``.
 
-spec/        the config.json, read and checked: what can't be done is refused by its name before anything is made
-features/    what only some containers have: hooks, sysctls, scheduling, a seccomp agent, resctrl
-launch/      the start of a process: launch.py from outside, child.py from inside, join.py in a container that runs
-checkpoint/  saving and restoring by CRIU
-command/     pycontainer-oci, with a file for its commands each
+    spec/        the config.json, read and checked before anything is made
+    features/    what only some containers have: hooks, sysctls, a seccomp agent, resctrl
+    launch/      the start of a process: launch.py puts it together, child.py is the process's side
+    checkpoint/  saving and restoring by CRIU
+    command/     pycontainer-oci, with a file for each of its commands
+
+A chapter imports from those before it. May use ``kernel``, ``store`` and what everybody may use.
 """

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The start of an engine's container: its layers, its network, its FIFOs, for oci/launch/launch.py.
 
-It is done by a worker that the monitor forks (worker.py); process 1 is the monitor's child all the same (CLONE_PARENT).
+It is done by a worker that the monitor forks (worker.py); process 1 is the monitor's child all the
+same (CLONE_PARENT).
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import os
 
 from ...kernel import cgroups
 
-# What oci/ imports when a container needs it, most of the engine's do: so it is here before a worker is forked, and not read by each.
+# What oci/ imports when a container needs it, most of the engine's do: so it is here before a
+# worker is forked, and not read by each.
 from ...kernel.cgroups.limits import apply, v1, v2  # noqa: F401 # pylint: disable=unused-import
 from ...kernel.mounts import overlay
 from ...kernel.programs import init  # noqa: F401 # pylint: disable=unused-import
@@ -38,7 +40,8 @@ CLONE_PARENT = 0x8000  # clone(2)
 class EngineSite(Site):
     """Where the engine's containers are launched, by a worker.
 
-    :param document: the run_file.Bundle. :param announce: called with ``facts`` as soon as there is a pid.
+    :param document: the run_file.Bundle.
+    :param announce: called with ``facts`` as soon as there is a pid.
     :param stdin: the descriptor that becomes its standard input, in place of its FIFO.
     :ivar network: state.json's ``network``: what was set up; None until something is.
     """
@@ -119,8 +122,10 @@ def prepare(
 ) -> Launch:
     """Put the launch of an engine's container together.
 
-    :param original_limits: rlimits to give back, ``{number: (soft, hard)}``. :param origin: how its process comes to be.
-    :param traced: whether its steps are written to standard error. :raises Unsupported: naming what of the document can't be done.
+    :param original_limits: rlimits to give back, ``{number: (soft, hard)}``.
+    :param origin: how its process comes to be.
+    :param traced: whether its steps are written to standard error.
+    :raises Unsupported: naming what of the document can't be done.
     """
     document = site.document
     terminal = document.run.get("tty") or document.process.get("terminal")

@@ -1,6 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A start from a checkpoint: all that a start makes of the host is made anew, and CRIU has the processes go on where they were."""
+"""A start from a checkpoint: all that a start makes of the host is made anew, and CRIU has the
+processes go on where they were.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ def origin(checkpoint: Checkpoint, site: EngineSite) -> Restore:
 
 
 def open_streams(site: EngineSite, spent: list[int]) -> tuple[int, int, int]:
-    """Open what the restored process gets for the streams that it had; adds the descriptors to ``spent``."""
+    """Open what the restored process gets for the streams that it had; adds the descriptors to
+    ``spent``.
+    """
     run, directory = site.document.run, site.document.run_directory
     stdin = site.stdin
     if stdin is None and run.get("interactive") and not run.get("tty"):

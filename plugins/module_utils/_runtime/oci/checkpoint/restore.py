@@ -1,10 +1,12 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A container's process 1 made by CRIU from what save.py has written, in place of oci/launch/clone.py's: cgroup, limits, root and what of the host it
-uses are made as at a start, CRIU makes namespaces, mounts and processes.
+"""A container's process 1 made by CRIU from what save.py has written, in place of
+oci/launch/clone.py's: cgroup, limits, root and what of the host it uses are made as at a start,
+CRIU makes namespaces, mounts and processes.
 
-What CRIU is to mount lies in a mount namespace of its process's own, so that nothing of it is left on the host, whoever is killed. Its
-working directory must be of that namespace as well, and it is this process that opens it, so this one goes there for a while.
+What CRIU is to mount lies in a mount namespace of its process's own, so that nothing of it is left
+on the host, whoever is killed. Its working directory must be of that namespace as well, and it is
+this process that opens it, so this one goes there for a while.
     <place>/root    the root file system
     <place>/m/<n>   the mounts of files of the host's, in the order of the record
     <place>/images  what was saved, for a container with a user namespace
@@ -37,7 +39,8 @@ if TYPE_CHECKING:
     from ..launch.launch import Launch
 
 LOG = "restore.log"
-# A directory that everybody comes to, processes in the container's user namespace too; it is covered in CRIU's mount namespace.
+# A directory that everybody comes to, processes in the container's user namespace too; it is
+# covered in CRIU's mount namespace.
 PLACE = next(
     (path for path in ("/mnt", "/media") if os.path.isdir(path) and not os.path.islink(path)),
     "/tmp",
@@ -47,9 +50,12 @@ PLACE = next(
 class Restore:
     """The origin (oci/launch) of a process 1 that CRIU makes.
 
-    :param images: the directory of what was saved. :param work: the directory for CRIU's log, None for that of the images.
-    :param engine: the criu.Criu. :param wanted: further options for it.
-    :param streams: called with the Launch for what the restored process gets for the standard streams that it had: three descriptors of this process's.
+    :param images: the directory of what was saved.
+    :param work: the directory for CRIU's log, None for that of the images.
+    :param engine: the criu.Criu.
+    :param wanted: further options for it.
+    :param streams: called with the Launch for what the restored process gets for the standard
+        streams that it had: three descriptors of this process's.
     :param cgroups_mode: one of criu.MODES.
     """
 
@@ -69,13 +75,18 @@ class Restore:
         self.streams, self.cgroups_mode = streams, cgroups_mode
 
     def open_files(self, launch: Launch) -> None:
-        """Open the root and what is bind-mounted, in a user namespace that is made before the process."""
+        """Open the root and what is bind-mounted, in a user namespace that is made before the
+        process.
+        """
         launch.rights.exist(launch)
         launch.root_fd = launch.site.open_root(launch)
         bind_sources.find_all(launch)
 
     def make(self, launch: Launch) -> None:
-        """Have CRIU make the processes. Set the launch's pid and pidfd. :raises EngineError: with the sentence why not."""
+        """Have CRIU make the processes. Set the launch's pid and pidfd.
+
+        :raises EngineError: with the sentence why not.
+        """
         self.launch = launch
         record = save.read(self.images, save.RECORD)
         if record is None:  # of runc
@@ -152,10 +163,12 @@ class Restore:
         ]
 
     def _inherited(self, record: Mapping[str, Any]) -> list[tuple[str, int]]:
-        """``[(what CRIU calls it, descriptor)]``: namespaces that are joined, and where the streams that the container was given lead now.
+        """``[(what CRIU calls it, descriptor)]``: namespaces that are joined, and where the streams
+        that the container was given lead now.
 
-        CRIU drops a path's first letter, so by the second name of a file it finds the descriptor first of all and takes it as it is; by the
-        whole name it would open the file again, and refuse a log that has become longer.
+        CRIU drops a path's first letter, so by the second name of a file it finds the descriptor
+        first of all and takes it as it is; by the whole name it would open the file again, and
+        refuse a log that has become longer.
         """
         found = {
             save.EXTERNAL[kind]: fd
@@ -171,7 +184,7 @@ class Restore:
         return list(found.items())
 
     def _enter_group(self, pid: int) -> dict[str, Any]:
-        """Move CRIU's process into the container's cgroup, where those that it makes are then too."""
+        """Move CRIU's process into the container's cgroup, where those that it makes are then."""
         if not self.launch.group.paths:
             return {}
         self.launch.group.attach(pid)
@@ -183,7 +196,7 @@ class Restore:
             ]
         }
 
-    # ----------------------------------------------------------------------------------------------------- CRIU's notices
+    # ------------------------------------------------------------------------------- CRIU's notices
 
     def _set_up(self, pid: int, _descriptors: Sequence[int]) -> None:
         """Connect the namespaces, which are there, and empty."""
@@ -229,8 +242,12 @@ class _Inside:  # pylint: disable=too-few-public-methods
 
 
 class _Stage:
-    """``with _Stage(restore, keys) as stage``: there is a mount namespace with what CRIU is to find. ``directories``: the
-    saving.Directories of the images and of its log, opened there. ``enter``: for CRIU's process, before it is executed."""
+    """``with _Stage(restore, keys) as stage``: there is a mount namespace with what CRIU is to
+    find.
+
+    ``directories``: the saving.Directories of the images and of its log, opened there. ``enter``:
+    for CRIU's process, before it is executed.
+    """
 
     namespace: int
 
@@ -289,9 +306,11 @@ class _Stage:
             mounts.set_attributes(launch.root_fd, c.MOUNT_ATTR_RDONLY)
 
     def _show_images(self, fd: int) -> None:
-        """Show the images with the container's ids as the owners, since it is the restored processes that read them.
+        """Show the images with the container's ids as the owners, since it is the restored
+        processes that read them.
 
-        The first of them reads the offsets of its clocks, and may do so before CRIU has given it ids: anybody may read these.
+        The first of them reads the offsets of its clocks, and may do so before CRIU has given it
+        ids: anybody may read these.
         """
         self._open_up("", 0o001)
         self._open_up("timens-0.img", 0o004)
@@ -313,7 +332,9 @@ class _Stage:
             os.chmod(path, stat.S_IMODE(os.stat(path).st_mode) | mode)
 
     def _try(self, root_fd: int) -> None:
-        """Mount all as at a start, something empty where CRIU mounts itself: all mount points of the root are there then."""
+        """Mount all as at a start, something empty where CRIU mounts itself: all mount points of
+        the root are there then.
+        """
         for mount in self.launch.mounts:
             if isinstance(mount, mounting.CgroupMount) and not self.launch.document.private(
                 "cgroup"

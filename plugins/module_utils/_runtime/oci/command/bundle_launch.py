@@ -1,6 +1,9 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Create a container from a bundle (oci/launch). ``create`` has its process wait inside its root, ``run`` has it execute its program."""
+"""Create a container from a bundle (oci/launch).
+
+``create`` has its process wait inside its root, ``run`` has it execute its program.
+"""
 
 from __future__ import annotations
 
@@ -45,8 +48,11 @@ FAIL_UNKNOWN = "run.oci.seccomp_fail_unknown_syscall"
 class BundleSite(Site):
     """Where a bundle's container is launched.
 
-    :param container: its states.Container, made. :param bundle: path of the bundle. :param options: of the command.
-    :param waits: whether its process waits for ``start``. :param systemd: as of cgroups.create_at.
+    :param container: its states.Container, made.
+    :param bundle: path of the bundle.
+    :param options: of the command.
+    :param waits: whether its process waits for ``start``.
+    :param systemd: as of cgroups.create_at.
     """
 
     in_order = last = True
@@ -70,10 +76,11 @@ class BundleSite(Site):
         self.spaces: dict[str, int] = {}
         self.waiting: Any = None  # the module start_socket
 
-    # -------------------------------------------------------------------------------------------------------- outside
+    # -------------------------------------------------------------------------------------- outside
 
     def make_group(self, launch: Launch) -> cgroups.Group:
-        # Groups of cgroup v1 are made while the process makes its mounts, where it can be told of them then.
+        # Groups of cgroup v1 are made while the process makes its mounts, where it can be told of
+        # them then.
         later = launch.origin.groups_later and not os.geteuid() and launch.rights.copies_later()
         return cgroups.create_at(
             launch.document.linux.get("cgroupsPath"),
@@ -97,7 +104,9 @@ class BundleSite(Site):
         return resources
 
     def prepare(self, launch: Launch) -> None:
-        """Read bind mounts as callers of runc expect them, and without root become the root of a user namespace."""
+        """Read bind mounts as callers of runc expect them, and without root become the root of a
+        user namespace.
+        """
         locks = None  # whether the kernel lets no attribute of a bind mount be taken away
         for mount, entry in zip(launch.mounts, launch.document.config.get("mounts") or ()):
             if isinstance(mount, mounting.Mount):
@@ -111,7 +120,9 @@ class BundleSite(Site):
             self._become_root(launch)
 
     def _become_root(self, launch: Launch) -> None:
-        """Go into the container's user namespace, where this process has the rights to make the rest; the container is one of that namespace then."""
+        """Go into the container's user namespace, where this process has the rights to make the
+        rest; the container is one of that namespace then.
+        """
         from ..launch import userns_outside
         from . import rootless
 
@@ -160,7 +171,7 @@ class BundleSite(Site):
             self.listener = start_socket.listen(self.container.directory)
             program.kept.add(self.listener.fileno())
 
-    # --------------------------------------------------------------------------------------------------------- inside
+    # --------------------------------------------------------------------------------------- inside
 
     def leave(self, launch: Launch) -> None:
         if self.listener is not None and self.rootless:
@@ -183,7 +194,10 @@ def prepare(
     options: Mapping[str, Any],
     origin: Origin | None = None,
 ) -> Launch:
-    """Put the launch of a bundle's container together. :raises Unsupported: naming what of the document can't be done."""
+    """Put the launch of a bundle's container together.
+
+    :raises Unsupported: naming what of the document can't be done.
+    """
     document = Document(config)
     program = Program(document.process, document.linux)
     launch = Launch(document, program, site, origin, steps.trace())
@@ -199,7 +213,9 @@ def prepare(
 
 
 def hide_interpreter(launch: Launch) -> None:
-    """See that no program of the container's is executed from this interpreter's file, before anything is made."""
+    """See that no program of the container's is executed from this interpreter's file, before
+    anything is made.
+    """
     document, program = launch.document, launch.program
     # By what is in its process namespace: the host's, or one given by its path.
     seen = not document.private("pid")
@@ -213,7 +229,8 @@ def hide_interpreter(launch: Launch) -> None:
 
 
 def preserve(program: Program, count: int) -> list[int]:
-    """Return the descriptors after the standard ones that the program is to have: ``LISTEN_FDS`` (sd_listen_fds(3)) and ``--preserve-fds``.
+    """Return the descriptors after the standard ones that the program is to have: ``LISTEN_FDS``
+    (sd_listen_fds(3)) and ``--preserve-fds``.
 
     Those that are not open are passed over.
     """
@@ -249,9 +266,12 @@ def read_bundle(options: Mapping[str, Any]) -> tuple[str, str, dict[str, Any]]:
 def make(
     call: Call, ident: str, wait: bool, before: Callable[[Container], None] | None = None
 ) -> tuple[Launch, BundleSite]:
-    """Make a container up to its process, which waits for ``start`` or executes its program. Returns the Launch that ran, and its site.
+    """Make a container up to its process, which waits for ``start`` or executes its program.
 
-    :param before: called with the Container before there is a process. :raises EngineError: nothing is left then.
+    Returns the Launch that ran, and its site.
+
+    :param before: called with the Container before there is a process.
+    :raises EngineError: nothing is left then.
     """
     options = call.given
     bundle, text, config = read_bundle(options)
@@ -297,7 +317,10 @@ def make(
 
 
 def enter(site: BundleSite, config: dict[str, Any]) -> None:
-    """Make the container's directory, with what is known before there is a process. :raises Conflict: there is one of its id."""
+    """Make the container's directory, with what is known before there is a process.
+
+    :raises Conflict: there is one of its id.
+    """
     site.container.make(
         {
             "id": site.ident,
@@ -315,7 +338,9 @@ def enter(site: BundleSite, config: dict[str, Any]) -> None:
 
 
 def finish(made: Launch | Process, options: Mapping[str, Any]) -> None:
-    """Give the caller what is asked for of the new process: its terminal, a descriptor of it (pidfd_open(2)) and its id."""
+    """Give the caller what is asked for of the new process: its terminal, a descriptor of it
+    (pidfd_open(2)) and its id.
+    """
     if options["console-socket"]:
         from . import console  # few callers have one
 
@@ -351,7 +376,11 @@ def write_pid(path: str, pid: int) -> None:
 
 
 def check_terminal(process: Mapping[str, Any], options: Mapping[str, Any], detached: bool) -> None:
-    """See that a terminal can be given on. A terminal's master needs somebody to take it: the caller by a socket, or this process while it waits."""
+    """See that a terminal can be given on.
+
+    A terminal's master needs somebody to take it: the caller by a socket, or this process while it
+    waits.
+    """
     socket = options["console-socket"]
     if process.get("terminal") and detached and not socket:
         raise InvalidInput(

@@ -1,16 +1,22 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hooks: programs that config.json has run at points of a container's life. runtime-spec config.md, "POSIX-platform Hooks".
+"""Hooks: programs that config.json has run at points of a container's life. runtime-spec config.md,
+"POSIX-platform Hooks".
 
-    prestart, createRuntime     in the runtime's namespaces, when the container's are there and its mounts are made
-    createContainer             in the container's namespaces, before its root is entered: paths are the host's
-    startContainer              inside the container, with the rights of its program, just before that
+    prestart, createRuntime     in the runtime's namespaces, when the container's are there and its
+                                mounts are made
+    createContainer             in the container's namespaces, before its root is entered: paths are
+                                the host's
+    startContainer              inside the container, with the rights of its program, just before
+                                that
     poststart                   in the runtime's namespaces, when the program runs
-    poststop                    in the runtime's namespaces, when the container is gone; what fails there is a warning only
+    poststop                    in the runtime's namespaces, when the container is gone; what fails
+                                there is a warning only
 
-Each gets the container's state as JSON on its standard input. Without ``env`` it has the environment of who runs it
-(startContainer: the program's), as with runc and crun. What it writes is shown when it fails, or goes to the end of the files that
-the annotations run.oci.hooks.stdout and run.oci.hooks.stderr name, as with crun.
+Each gets the container's state as JSON on its standard input. Without ``env`` it has the
+environment of who runs it (startContainer: the program's), as with runc and crun. What it writes is
+shown when it fails, or goes to the end of the files that the annotations run.oci.hooks.stdout and
+run.oci.hooks.stderr name, as with crun.
 """
 
 from __future__ import annotations
@@ -44,8 +50,10 @@ _KILL = 9
 class Hook:
     """One program. All texts are bytes.
 
-    :ivar environment: None: that of who runs it. :ivar timeout: seconds or None.
-    :ivar outputs: where its output and errors go, two paths or None. :ivar opened: descriptors of them, where they were opened before.
+    :ivar environment: None: that of who runs it.
+    :ivar timeout: seconds or None.
+    :ivar outputs: where its output and errors go, two paths or None.
+    :ivar opened: descriptors of them, where they were opened before.
     :raises Unsupported: naming what is wrong.
     """
 
@@ -75,7 +83,10 @@ class Hook:
             )
 
     def open_outputs(self) -> list[int | None]:
-        """Open the ``outputs``: their descriptors, None for what is not given. :raises ContainerFailed: naming the annotation."""
+        """Open the ``outputs``: their descriptors, None for what is not given.
+
+        :raises ContainerFailed: naming the annotation.
+        """
         found: list[int | None] = []
         for annotation, path in zip(OUTPUTS, self.outputs):
             try:
@@ -100,7 +111,10 @@ def _bytes(text: str, kind: str) -> bytes:
 
 
 def read(config: Mapping[str, Any]) -> Hooks:
-    """Read ``{kind: [Hook]}`` of a config.json, the kinds that are there. :raises Unsupported: naming what is wrong."""
+    """Read ``{kind: [Hook]}`` of a config.json, the kinds that are there.
+
+    :raises Unsupported: naming what is wrong.
+    """
     wanted = config.get("hooks") or {}
     outputs = [(config.get("annotations") or {}).get(annotation) for annotation in OUTPUTS]
     return {
@@ -117,9 +131,12 @@ def text(state: State) -> bytes:
 
 
 def run(hooks: Hooks, kind: str, state: State) -> list[str]:
-    """Run all hooks of a kind in the namespaces of this process. Returns sentences about what failed and does not matter (poststop).
+    """Run all hooks of a kind in the namespaces of this process.
 
-    :param hooks: of ``read``. :raises ContainerFailed: when one fails.
+    Returns sentences about what failed and does not matter (poststop).
+
+    :param hooks: of ``read``.
+    :raises ContainerFailed: when one fails.
     """
     warnings: list[str] = []
     about = text(state)
@@ -144,7 +161,10 @@ def run_all(
     directories: Sequence[str] = (),
     environment: Environment | None = None,
 ) -> None:
-    """Run hooks in a process on its way into a container: nothing is looked up or imported. The parameters are those of ``run_one``."""
+    """Run hooks in a process on its way into a container: nothing is looked up or imported.
+
+    The parameters are those of ``run_one``.
+    """
     for number, hook in enumerate(hooks):
         run_one(kind, number, hook, about, directories, environment)
 
@@ -160,7 +180,8 @@ def run_one(
     """Run one hook and wait for it.
 
     :param kind, number: its kind, and which of that kind it is, for sentences.
-    :param about: the state, bytes of JSON. :param directories: the first of them that is there is its working directory.
+    :param about: the state, bytes of JSON.
+    :param directories: the first of them that is there is its working directory.
     :param environment: what it has when it does not name its own; None: this process's.
     :raises ContainerFailed: when it does not end with 0 in its time.
     """
@@ -185,7 +206,12 @@ def run_one(
 
 
 def _judge(kind: str, number: int, hook: Hook, ended: int | None, said: str) -> None:
-    """:raises ContainerFailed: a hook has not ended with 0 in its time. :param ended: of ``_follow``. :param said: its output's end."""
+    """See that a hook has ended with 0 in its time.
+
+    :param ended: of ``_follow``.
+    :param said: its output's end.
+    :raises ContainerFailed: it has not.
+    """
     if ended is None:
         what = f"it did not end in {hook.timeout} s"
     elif ended == 0:
@@ -204,7 +230,8 @@ def _judge(kind: str, number: int, hook: Hook, ended: int | None, said: str) -> 
 
 
 def _follow(pid: int, output: int, timeout: float | None) -> tuple[int | None, bytes]:
-    """Wait for a hook's process: ``(exit code, -signal or None when its time was over, the end of its output)``.
+    """Wait for a hook's process: ``(exit code, -signal or None when its time was over, the end of
+    its output)``.
 
     Not by the end of its output: a process that it left behind may hold that open.
     """
@@ -249,7 +276,10 @@ def _code(status: int) -> int:
 def _become(
     hook: Hook, streams: Sequence[int], directories: Sequence[str], environment: Environment | None
 ) -> int:
-    """In the hook's process: execute it. Its own session, so that what it starts ends with it when its time is over."""
+    """In the hook's process: execute it.
+
+    Its own session, so that what it starts ends with it when its time is over.
+    """
     try:
         os.setsid()
         for number in (

@@ -1,9 +1,11 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""linux.netDevices: links of the host that are moved into a container's network namespace. runtime-spec config-linux.md "Network Devices".
+"""linux.netDevices: links of the host that are moved into a container's network namespace.
+runtime-spec config-linux.md "Network Devices".
 
-A link loses its addresses with its namespace, so the permanent ones of global scope are given to it again there; its MTU and
-hardware address stay. What becomes of it when the namespace ends is the kernel's business (network_namespaces(7)).
+A link loses its addresses with its namespace, so the permanent ones of global scope are given to it
+again there; its MTU and hardware address stay. What becomes of it when the namespace ends is the
+kernel's business (network_namespaces(7)).
 """
 
 from __future__ import annotations
@@ -29,7 +31,10 @@ _GIVEN_FLAGS = (
 
 
 def read(document: Document) -> dict[str, str]:
-    """Read ``{name on the host: name in the container}``. :raises Unsupported: naming what can't be."""
+    """Read ``{name on the host: name in the container}``.
+
+    :raises Unsupported: naming what can't be.
+    """
     found: dict[str, str] = {}
     for name, entry in (document.linux.get("netDevices") or {}).items():
         found[name] = (entry or {}).get("name") or name
@@ -50,9 +55,11 @@ def read(document: Document) -> dict[str, str]:
 
 
 def move(devices: Mapping[str, str], pid: int, joined: int | None = None) -> None:
-    """Move links into the network namespace of a process. :raises ContainerFailed: naming the one that can't be moved.
+    """Move links into the network namespace of a process.
 
-    :param joined: a descriptor of that namespace where it is one that the process joins: it may not have come to that yet.
+    :raises ContainerFailed: naming the one that can't be moved.
+    :param joined: a descriptor of that namespace where it is one that the process joins: it may not
+        have come to that yet.
     """
     target = os.dup(joined) if joined is not None else namespaces.open_namespace(pid, "network")
     try:
@@ -116,7 +123,9 @@ def _move(here: netlink.Socket, there: netlink.Socket, target: int, name: str, n
 
 
 def _addresses(sock: netlink.Socket, index: int) -> list[tuple[bytes, bytes]]:
-    """Return the addresses to keep of a link: the parts of their messages before and after the link's index (struct ifaddrmsg)."""
+    """Return the addresses to keep of a link: the parts of their messages before and after the
+    link's index (struct ifaddrmsg).
+    """
     found: list[tuple[bytes, bytes]] = []
     for content in sock.dump(netlink.RTM_GETADDR, struct.pack("=BBBBi", 0, 0, 0, 0, index)):
         family, prefix, flags, scope, owner = struct.unpack_from("=BBBBi", content)

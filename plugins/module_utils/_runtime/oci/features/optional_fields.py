@@ -1,8 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The fields of a config.json that only some documents have, read and checked before anything is made.
+"""The fields of a config.json that only some documents have, read and checked before anything is
+made.
 
-Each is read by a file of its own, which a document without the field does without: a cold start loads none of them.
+Each is read by a file of its own, which a document without the field does without: a cold start
+loads none of them.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ if TYPE_CHECKING:
 class OptionalFields:
     """What a document has of them.
 
-    :ivar hooks: ``{kind: [hooks.Hook]}``. :ivar sysctls: of linux.sysctl, see sysctls.read.
+    :ivar hooks: ``{kind: [hooks.Hook]}``.
+    :ivar sysctls: of linux.sysctl, see sysctls.read.
     :ivar net_devices: ``{name on the host: name in the container}``, of linux.netDevices.
     :raises Unsupported: naming what can't be done.
     """

@@ -1,6 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""linux.intelRdt: a class of service for cache and memory bandwidth, by files of resctrl. runtime-spec config-linux.md "IntelRdt"."""
+"""linux.intelRdt: a class of service for cache and memory bandwidth, by files of resctrl.
+runtime-spec config-linux.md "IntelRdt".
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,10 @@ if TYPE_CHECKING:
 
 
 def check(entry: Rdt) -> None:
-    """Check linux.intelRdt. :raises Unsupported: naming what can't be, or that no resctrl is mounted."""
+    """Check linux.intelRdt.
+
+    :raises Unsupported: naming what can't be, or that no resctrl is mounted.
+    """
     clos = entry.get("closID")
     if (
         clos is not None
@@ -58,7 +63,10 @@ def place() -> str | None:
 
 
 def apply(entry: Rdt, ident: str, pid: int, root: str) -> None:
-    """Put a process into its class, which is made where it has to be. :raises ContainerFailed: naming what the kernel refuses."""
+    """Put a process into its class, which is made where it has to be.
+
+    :raises ContainerFailed: naming what the kernel refuses.
+    """
     clos = entry.get("closID")
     directory = _directory(clos, ident, root)
     old = [entry[name] for name in ("l3CacheSchema", "memBwSchema") if entry.get(name)]
@@ -90,9 +98,13 @@ def apply(entry: Rdt, ident: str, pid: int, root: str) -> None:
 def update(
     entry: Rdt | None, given: Mapping[str, str], ident: str, pids: Iterable[int], root: str
 ) -> dict[str, Any]:
-    """Change the schemas of a container's class as it runs, or give it one of its own. Returns the document's section as it is now.
+    """Change the schemas of a container's class as it runs, or give it one of its own.
 
-    :param entry: linux.intelRdt, or None. :param given: ``{"l3CacheSchema", "memBwSchema": one line}``. :param pids: of its processes.
+    Returns the document's section as it is now.
+
+    :param entry: linux.intelRdt, or None.
+    :param given: ``{"l3CacheSchema", "memBwSchema": one line}``.
+    :param pids: of its processes.
     :raises Unsupported, ContainerFailed:
     """
     changed = dict(entry or {}, **given)
@@ -134,7 +146,10 @@ def _monitor(directory: str, ident: str) -> str:
 
 
 def _compare(directory: str, lines: Sequence[str]) -> None:
-    """See that a class that is there already has these schemas. :raises ContainerFailed: it has others."""
+    """See that a class that is there already has these schemas.
+
+    :raises ContainerFailed: it has others.
+    """
     have = dict(map(_parsed, procfs.read(directory + "/schemata").splitlines()))
     for line in lines:
         resource, wanted = _parsed(line)
@@ -145,7 +160,9 @@ def _compare(directory: str, lines: Sequence[str]) -> None:
 
 
 def _parsed(line: str) -> tuple[str, dict[str, str]]:
-    """Return ``L3:0=7f0;1=1f`` as ``("L3", {"0": value, "1": value})``; values of caches are hexadecimal (resctrl.rst)."""
+    """Return ``L3:0=7f0;1=1f`` as ``("L3", {"0": value, "1": value})``; values of caches are
+    hexadecimal (resctrl.rst).
+    """
     resource, dummy, rest = line.strip().partition(":")
     values = {}
     for part in filter(None, rest.split(";")):

@@ -1,9 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""rlimits of a container's process: raised while it has the host's rights, set as its last step but its user and rights.
+"""rlimits of a container's process: raised while it has the host's rights, set as its last step but
+its user and rights.
 
-So what it does until then needs no more descriptors, memory or time of the processor than it may have: a program gets along with
-eight descriptors, its making does not.
+So what it does until then needs no more descriptors, memory or time of the processor than it may
+have: a program gets along with eight descriptors, its making does not.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ ROOM = 1024  # descriptors that a start may need for itself
 
 
 def raise_own() -> Limits:
-    """Let this process have some more files open than its caller may have left open. Returns what to give back to a program."""
+    """Let this process have some more files open than its caller may have left open.
+
+    Returns what to give back to a program.
+    """
     soft, hard = syscalls.prlimit(0, NOFILE)
     enough = soft + ROOM if hard == UNLIMITED else min(soft + ROOM, hard)
     if enough == soft:
@@ -31,7 +35,8 @@ def raise_own() -> Limits:
 
 
 def allow(program: Program, warn: Warn) -> None:
-    """Raise the hard limits that are below those asked for; what ``set_all`` sets needs no rights afterwards.
+    """Raise the hard limits that are below those asked for; what ``set_all`` sets needs no rights
+    afterwards.
 
     Raising needs CAP_SYS_RESOURCE; without it the highest that is allowed is taken, and said.
     """

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """NOTIFY_SOCKET (sd_notify(3)): a container that systemd waits for says itself when it is ready.
 
-As with runc the program finds a socket of the runtime's at /run/notify/notify.sock. Whoever has started it reads there: the first word
-READY= goes on to systemd, with the container's process as the MAINPID, and nothing else does.
+As with runc the program finds a socket of the runtime's at /run/notify/notify.sock. Whoever has
+started it reads there: the first word READY= goes on to systemd, with the container's process as
+the MAINPID, and nothing else does.
 """
 
 from __future__ import annotations
@@ -55,7 +56,10 @@ def add(config: dict[str, Any], container: Container) -> None:
 
 
 class Relay:
-    """What listens for one container. ``fd``: to be polled for reading, None when there is nothing more to hear."""
+    """What listens for one container.
+
+    ``fd``: to be polled for reading, None when there is nothing more to hear.
+    """
 
     def __init__(self, container: Container):
         self.fd: int | None = None
@@ -69,7 +73,10 @@ class Relay:
         self.fd = self.socket.fileno()
 
     def take(self, pid: int) -> None:
-        """Read one message; READY goes on to systemd. :param pid: the one that is to be its main process."""
+        """Read one message; READY goes on to systemd.
+
+        :param pid: the one that is to be its main process.
+        """
         for line in self.socket.recv(4096).split(b"\n"):
             if line.startswith(b"READY="):
                 self.close()

@@ -1,11 +1,13 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SCMP_ACT_NOTIFY: calls that an agent outside decides upon. runtime-spec config-linux.md "Seccomp", "The Container Process State".
+"""SCMP_ACT_NOTIFY: calls that an agent outside decides upon. runtime-spec config-linux.md
+"Seccomp", "The Container Process State".
 
-The process that installs the filter gets the listener's descriptor. It hands that to who makes it, with a file of what is to
-be said, and who makes it sends both to the agent's socket, ``linux.seccomp.listenerPath``. From the filter's installation on
-each of its own calls may be one that waits for the agent, so sendmsg(2), which it needs first, can't be among them; nor
-write(2), as with runc (spec/process.NOT_ASKED).
+The process that installs the filter gets the listener's descriptor. It hands that to who makes it,
+with a file of what is to be said, and who makes it sends both to the agent's socket,
+``linux.seccomp.listenerPath``. From the filter's installation on each of its own calls may be one
+that waits for the agent, so sendmsg(2), which it needs first, can't be among them; nor write(2), as
+with runc (spec/process.NOT_ASKED).
 """
 
 from __future__ import annotations
@@ -26,9 +28,11 @@ VERSION = "0.2.0"  # of the container process state, as the specification's exam
 
 
 def words(listener: Listener, state: State) -> int:
-    """Return a file (descriptor) with the agent's address and what it is told; written before a root is entered, while /proc is the runtime's.
+    """Return a file (descriptor) with the agent's address and what it is told; written before a
+    root is entered, while /proc is the runtime's.
 
-    :param listener: of the Program. :param state: the container's (Document.state); its pid becomes that of this process.
+    :param listener: of the Program.
+    :param state: the container's (Document.state); its pid becomes that of this process.
     """
     path, metadata, needed = listener
     state = state.copy()
@@ -44,7 +48,10 @@ def words(listener: Listener, state: State) -> int:
 
 
 def forward(listener_fd: int, words_fd: int) -> None:
-    """Send a listener to its agent; both descriptors are closed. :raises ContainerFailed: when the agent does not take it."""
+    """Send a listener to its agent; both descriptors are closed.
+
+    :raises ContainerFailed: when the agent does not take it.
+    """
     path, dummy, told = os.pread(words_fd, os.fstat(words_fd).st_size, 0).partition(b"\0")
     needed, path = path[:1] == b"1", path[1:]
     connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)

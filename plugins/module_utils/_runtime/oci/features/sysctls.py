@@ -1,9 +1,12 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""linux.sysctl: kernel parameters of a container's own namespaces. Others would change the host's (CVE-2022-0811).
+"""linux.sysctl: kernel parameters of a container's own namespaces.
 
-Which belong to which: ipc_namespaces(7), network_namespaces(7), uts_namespaces(7); the same as with runc. A name has dots or
-slashes between its parts; the first one says which, and the other one then is part of a name (sysctl.d(5)).
+Others would change the host's (CVE-2022-0811).
+
+Which belong to which: ipc_namespaces(7), network_namespaces(7), uts_namespaces(7); the same as with
+runc. A name has dots or slashes between its parts; the first one says which, and the other one then
+is part of a name (sysctl.d(5)).
 """
 
 from __future__ import annotations
@@ -101,9 +104,12 @@ PING = "net/ipv4/ping_group_range"
 
 
 def apply(entries: Iterable[Sysctl]) -> None:
-    """Set them, in the namespaces of this process, by the host's /proc: before the container's root is entered.
+    """Set them, in the namespaces of this process, by the host's /proc: before the container's root
+    is entered.
 
-    Where that is read-only, as in a container, by a procfs of this process's own. :raises OSError: naming the parameter.
+    Where that is read-only, as in a container, by a procfs of this process's own.
+
+    :raises OSError: naming the parameter.
     """
     for name, path, value in entries:
         try:

@@ -1,6 +1,9 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``tmpcopyup``: a tmpfs that starts with what the image has at its place. By descriptors alone, so that no link is followed."""
+"""``tmpcopyup``: a tmpfs that starts with what the image has at its place.
+
+By descriptors alone, so that no link is followed.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,9 @@ _MOST = 1 << 24
 
 
 def copy_into(source: int, handle: int) -> None:
-    """Fill a new file system (an O_PATH descriptor) with a directory's content; closes the directory's descriptor."""
+    """Fill a new file system (an O_PATH descriptor) with a directory's content; closes the
+    directory's descriptor.
+    """
     target = os.open(".", DIRECTORY, dir_fd=handle)
     try:
         copy(source, target)
@@ -26,7 +31,9 @@ def copy_into(source: int, handle: int) -> None:
 
 
 def copy(source: int, target: int) -> None:
-    """Copy the content and the attributes of one directory (a descriptor) to another; the umask must be 0."""
+    """Copy the content and the attributes of one directory (a descriptor) to another; the umask
+    must be 0.
+    """
     names = os.listdir(source)
     for name in names:
         _entry(name, source, target)

@@ -1,12 +1,14 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What of the host a container is shown by bind mounts: found by the maker, before there is a process, and copied for it.
+"""What of the host a container is shown by bind mounts: found by the maker, before there is a
+process, and copied for it.
 
-The copy is made in the host's mount namespace, so that its propagation is the host's own. Since Linux 6.8 mountinfo lists mounts
-in the order in which they were made, and the specification wants them in the document's. So it is the container's process that makes
-the copy, when it is that mount's turn, going to the host's mount namespace for a moment: 5 us, however many follow one another.
-A process in a user namespace can't go there. Its copies are made before, and where the order is asked for replaced by copies of
-themselves (mounts.attach), which costs 30 us each.
+The copy is made in the host's mount namespace, so that its propagation is the host's own. Since
+Linux 6.8 mountinfo lists mounts in the order in which they were made, and the specification wants
+them in the document's. So it is the container's process that makes the copy, when it is that
+mount's turn, going to the host's mount namespace for a moment: 5 us, however many follow one
+another. A process in a user namespace can't go there. Its copies are made before, and where the
+order is asked for replaced by copies of themselves (mounts.attach), which costs 30 us each.
 """
 
 from __future__ import annotations
@@ -37,7 +39,8 @@ ORDER_SHOWS = (6, 8)  # Linux: mountinfo in the order of making
 
 
 def find_all(launch: Launch, later: bool = False) -> None:
-    """Find what the bind mounts of a launch show, but for what comes later: its groups, and what its user namespace maps.
+    """Find what the bind mounts of a launch show, but for what comes later: its groups, and what
+    its user namespace maps.
 
     :param later: see ``find``.
     """
@@ -86,7 +89,8 @@ def find(mount: Mount, spaces: Namespaces | None, later: bool = False) -> None:
     """Open what a bind shows, with its owners mapped where that is asked for.
 
     :param spaces: the start's id_maps.Namespaces, for a mount whose owners are mapped.
-    :param later: only find it, ``copy`` follows in the container's process; ``mount.place`` then is open on it, else ``mount.fd`` on a copy.
+    :param later: only find it, ``copy`` follows in the container's process; ``mount.place`` then is
+        open on it, else ``mount.fd`` on a copy.
     :raises ContainerFailed: when it is not there, or its ids can't be mapped.
     """
     assert mount.source is not None
@@ -111,7 +115,10 @@ def _sentence(mount: AnyMount, error: OSError) -> str:
 
 
 def owners(mount: Mount, spaces: Namespaces | None) -> int:
-    """Return a descriptor, of ``spaces``, of the user namespace that is to map a mount's files. :raises Unsupported: there is none."""
+    """Return a descriptor, of ``spaces``, of the user namespace that is to map a mount's files.
+
+    :raises Unsupported: there is none.
+    """
     found = spaces.fd(mount.map) if spaces is not None else None
     if found is None:
         raise Unsupported(
@@ -137,7 +144,9 @@ def _map_ids(mount: Mount, userns_fd: int) -> None:
 
 
 def copy_within(mount: Mount, root_fd: int) -> None:
-    """Make the copy of what a mount shows of the container's own root (``mount.within``), as that is by now, with its owners mapped by ``mount.owners``."""
+    """Make the copy of what a mount shows of the container's own root (``mount.within``), as that
+    is by now, with its owners mapped by ``mount.owners``.
+    """
     assert mount.within is not None
     place = rootfs.open_in_root(
         root_fd, mount.within, os.O_PATH | (os.O_NOFOLLOW if "src-nofollow" in mount.words else 0)
@@ -151,14 +160,16 @@ def copy_within(mount: Mount, root_fd: int) -> None:
 
 
 def can_be_copied_later() -> bool:
-    """Whether the container's process will be able to go to this one's mount namespace (setns(2))."""
+    """Whether the container's process may go to this one's mount namespace (setns(2))."""
     return bool(syscalls.capget()[0] & capabilities.mask(("CAP_SYS_CHROOT",)))
 
 
 class Order:
-    """In the container's process: the mounts of ``launch`` as they come, each to be made at its turn.
+    """In the container's process: the mounts of ``launch`` as they come, each to be made at its
+    turn.
 
-    :ivar early: whether each was made before its turn. :ivar passed: whether the order is not asked for any more, or not seen.
+    :ivar early: whether each was made before its turn.
+    :ivar passed: whether the order is not asked for any more, or not seen.
     :ivar inside: whether one was made in this process.
     """
 
@@ -169,7 +180,10 @@ class Order:
         self.inside = False
 
     def come(self, number: int) -> bool:
-        """Have ready what mount ``number`` shows. Returns whether it has to be made anew when it is attached."""
+        """Have ready what mount ``number`` shows.
+
+        Returns whether it has to be made anew when it is attached.
+        """
         mount = self.launch.mounts[number]
         if isinstance(mount, Mount) and mount.bind and mount.within:
             copy_within(mount, self.launch.root_fd)
@@ -189,7 +203,10 @@ class Order:
 
 
 def _copy(run: Sequence[AnyMount], launch: Launch) -> None:
-    """Make the copies that these mounts wait for. Root and working directory, which a change of the mount namespace moves, are put back."""
+    """Make the copies that these mounts wait for.
+
+    Root and working directory, which a change of the mount namespace moves, are put back.
+    """
     assert launch.host_mounts is not None
     home = launch.joined.get("mount")
     own = namespaces.open_namespace("self", "mount") if home is None else home

@@ -1,17 +1,23 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a container's process says to the one outside that makes it, over a SOCK_SEQPACKET socket, until its program is executed.
+"""What a container's process says to the one outside that makes it, over a SOCK_SEQPACKET socket,
+until its program is executed.
 
-"T" + descriptor      the master of its terminal
-"W" sentence          a warning
-"L" line              a step that it begins (steps.py), to be shown
-"S" + 2 descriptors   its seccomp listener, and what is to be told of it (oci/features/seccomp_listener.py); it goes on when it hears "s"
-"X" errno stage       the program can't be executed; said by kernel/programs/trampoline.py's small program, in two bytes
-"E" code " " sentence it can't become the container's process; ``code`` is the exit code that Docker would give
-"O" uid " " gid + fds its streams, for the maker to give to that user (of the container's user namespace)
-"M"                   its mounts are made, and it waits for "g"; said only when somebody has to do something then
-"R"                   it is ready and waits to be started (``oci create``)
-end of file           its program is being executed: the socket is close-on-exec
+    "T" + descriptor      the master of its terminal
+    "W" sentence          a warning
+    "L" line              a step that it begins (steps.py), to be shown
+    "S" + 2 descriptors   its seccomp listener, and what is to be told of it
+                          (oci/features/seccomp_listener.py); it goes on when it hears "s"
+    "X" errno stage       the program can't be executed; said in two bytes by the small program of
+                          kernel/programs/trampoline.py
+    "E" code " " sentence it can't become the container's process; ``code`` is the exit code that
+                          Docker would give
+    "O" uid " " gid + fds its streams, for the maker to give to that user (of the container's user
+                          namespace)
+    "M"                   its mounts are made, and it waits for "g"; said only when somebody has to
+                          do something then
+    "R"                   it is ready and waits to be started (``oci create``)
+    end of file           its program is being executed: the socket is close-on-exec
 """
 
 from __future__ import annotations
@@ -59,7 +65,8 @@ def reason(error: OSError) -> str:
 def not_executed(name: str, number: int | None) -> Failure:
     """Return the Failure of a program that execve(2) refuses.
 
-    :param name: as the container's user named it. :param number: the errno.
+    :param name: as the container's user named it.
+    :param number: the errno.
     """
     name = short(name)
     if number == errno.E2BIG:
@@ -92,7 +99,7 @@ def pair() -> tuple[_socket.socket, _socket.socket]:
     return _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
 
 
-# ---------------------------------------------------------------------------------------------------------------- outside
+# ------------------------------------------------------------------------------------------ outside
 
 
 def listen(
@@ -100,9 +107,11 @@ def listen(
 ) -> tuple[bytes, int | None]:
     """Take the words of the process until it executes its program or waits.
 
-    Returns ``(word, terminal)``: the word it waits after, b"" when it executes its program; the terminal's descriptor or None.
+    Returns ``(word, terminal)``: the word it waits after, b"" when it executes its program; the
+    terminal's descriptor or None.
 
-    :param warnings: list that its warnings are added to. :param own: ``own(descriptors, uid, gid)`` gives its streams to a user.
+    :param warnings: list that its warnings are added to.
+    :param own: ``own(descriptors, uid, gid)`` gives its streams to a user.
     :param name: the program's, for sentences.
     :raises ContainerFailed: with its sentence and ``exit_code``.
     """
@@ -111,7 +120,8 @@ def listen(
         try:
             data, sent = fds.receive(channel, _MOST, 3)
         except ConnectionResetError:
-            # It ended with a word to it unread; its own words come after this, the end of file last.
+            # It ended with a word to it unread; its own words come after this, the end of file
+            # last.
             continue
         if data in (b"", b"R", b"M"):
             return data, terminal
@@ -162,11 +172,14 @@ def hand(channel: _socket.socket, word: bytes, value: Any, descriptors: Collecti
     fds.send(channel, word + json_text.dump(value).encode(), descriptors)
 
 
-# ----------------------------------------------------------------------------------------------------------------- inside
+# ------------------------------------------------------------------------------------------- inside
 
 
 def take(channel: _socket.socket, word: bytes) -> tuple[Any, list[int]]:
-    """Wait for a word of ``hand``. Returns ``(value, descriptors)``; the maker's end is this process's as well."""
+    """Wait for a word of ``hand``.
+
+    Returns ``(value, descriptors)``; the maker's end is this process's as well.
+    """
     data, sent = fds.receive(channel, _MOST, _HANDED)
     if data[:1] != word:
         os._exit(FAILED)
@@ -174,7 +187,7 @@ def take(channel: _socket.socket, word: bytes) -> tuple[Any, list[int]]:
 
 
 def trace(outer: steps.Trace | None, channel: _socket.socket) -> steps.Trace | None:
-    """Return what tells the steps of this process over the channel, None where nothing is traced."""
+    """Return what tells the steps of this process over the channel, None without a trace."""
 
     def tell(line: bytes) -> None:
         try:
@@ -196,7 +209,10 @@ def send_terminal(channel: _socket.socket, master: int) -> None:
 
 
 def send_listener(channel: _socket.socket, listener_fd: int, words_fd: int) -> None:
-    """Hand over a seccomp listener and wait until it is where it belongs. Nothing but sendmsg(2) is called before."""
+    """Hand over a seccomp listener and wait until it is where it belongs.
+
+    Nothing but sendmsg(2) is called before.
+    """
     fds.send(channel, b"S", [listener_fd, words_fd])
     if channel.recv(1) != b"s":
         os._exit(FAILED)

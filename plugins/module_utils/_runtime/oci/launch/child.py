@@ -1,15 +1,18 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a container's process does between clone3 and execve: it builds its root, enters it and gives up its rights.
+"""What a container's process does between clone3 and execve: it builds its root, enters it and
+gives up its rights.
 
-It has the rights of the host's root until the end, and the image's files as its root before that. So from ``freeze`` on
-nothing is imported, looked up by name or decoded by a codec that is not loaded (CVE-2019-14271 in Python's form), no
-traceback is printed (that would open source files), and every failure leaves as one sentence over the channel to who makes it.
+It has the rights of the host's root until the end, and the image's files as its root before that.
+So from ``freeze`` on nothing is imported, looked up by name or decoded by a codec that is not
+loaded (CVE-2019-14271 in Python's form), no traceback is printed (that would open source files),
+and every failure leaves as one sentence over the channel to who makes it.
 
-Everything that is written to /proc is written before the root is entered, to the host's own /proc, where no file of the
-image can stand in for it (CVE-2025-52881).
+Everything that is written to /proc is written before the root is entered, to the host's own /proc,
+where no file of the image can stand in for it (CVE-2025-52881).
 
-The order is that of ``FirstProcess.steps``; how a program is executed in the end (executing.py) is the same for a further process (join.py).
+The order is that of ``FirstProcess.steps``; how a program is executed in the end (executing.py) is
+the same for a further process (join.py).
 """
 
 from __future__ import annotations
@@ -46,7 +49,8 @@ if TYPE_CHECKING:
 def main(launch: Launch, inside: _socket.socket, door: Door | None) -> NoReturn:
     """Become the container's first process.
 
-    :param inside: its end of the channel. :param door: by which it goes into its control group, None where it is moved there.
+    :param inside: its end of the channel.
+    :param door: by which it goes into its control group, None where it is moved there.
     """
     try:
         process = FirstProcess(launch, inside, door)
@@ -63,7 +67,8 @@ def main(launch: Launch, inside: _socket.socket, door: Door | None) -> NoReturn:
 class FirstProcess:
     """The container's process 1, and what its steps share.
 
-    :ivar streams: descriptors of its standard input, output and error. :ivar null_fd: of the container's /dev/null, as a place.
+    :ivar streams: descriptors of its standard input, output and error.
+    :ivar null_fd: of the container's /dev/null, as a place.
     :ivar start_hooks: runs the hooks startContainer, None where there are none.
     """
 
@@ -181,7 +186,9 @@ class FirstProcess:
         yield "leave out capabilities that it can't give", self._fit_capabilities
 
     def _enter(self) -> Steps:
-        """Have at hand what the last steps need, and enter the root: nothing of the host can be opened afterwards."""
+        """Have at hand what the last steps need, and enter the root: nothing of the host can be
+        opened afterwards.
+        """
         program, site, root_fd = self.program, self.site, self.launch.root_fd
         yield "make its streams the standard ones", self._take_over_streams
         if self.hooks.get("startContainer"):
@@ -209,10 +216,12 @@ class FirstProcess:
         yield "enter the working directory", lambda: executing.enter_directory(program.cwd)
         yield "be ready to start", lambda: site.wait_for_start(self.launch, self.inside)
 
-    # ---------------------------------------------------------------------------------------------------- single steps
+    # --------------------------------------------------------------------------------- single steps
 
     def _label_is_late(self) -> bool:
-        """Whether the label waits for the hooks createContainer: they are the host's, and what they execute would have it."""
+        """Whether the label waits for the hooks createContainer: they are the host's, and what they
+        execute would have it.
+        """
         return bool(self.hooks.get("createContainer"))
 
     def _set_label(self) -> None:
@@ -261,10 +270,13 @@ class FirstProcess:
             os._exit(FAILED)
 
     def _run_create_hooks(self) -> None:
-        """Run hooks in the container's namespaces, by paths of the host; the pid is that of the container's namespace."""
+        """Run hooks in the container's namespaces, by paths of the host; the pid is that of the
+        container's namespace.
+        """
         from ..features import hooks  # it is here since the document was read
 
-        # The root as the working directory is runc's way, which its hooks' users rely on; crun's is the bundle.
+        # The root as the working directory is runc's way, which its hooks' users rely on; crun's is
+        # the bundle.
         kind = "createContainer"
         about = hooks.text(self.launch.state("created", os.getpid()))
         hooks.run_all(self.hooks[kind], kind, about, [self.site.root_place])
@@ -311,7 +323,7 @@ class FirstProcess:
         enter(self.launch.root_fd)
         mounting.propagate_root(self.document.linux.get("rootfsPropagation"))
 
-    # ------------------------------------------------------------------------------------------------ mounts and devices
+    # --------------------------------------------------------------------------- mounts and devices
 
     def _fill(self) -> None:
         """Make all mounts, and below /dev the nodes and links; open the container's /dev/null."""
@@ -355,7 +367,9 @@ class FirstProcess:
 
 
 def _join_keyring() -> None:
-    """Join a session keyring of its own: else the container would see the keys of whoever started the engine."""
+    """Join a session keyring of its own: else the container would see the keys of whoever started
+    the engine.
+    """
     try:
         syscalls.keyctl_join_session()
     except OSError as error:

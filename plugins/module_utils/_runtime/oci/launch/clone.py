@@ -1,11 +1,13 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Make a container's process 1 by clone3(2), and work beside it until its program is executed (child.py is its own side).
+"""Make a container's process 1 by clone3(2), and work beside it until its program is executed
+(child.py is its own side).
 
 The two speak over a socket (channel.py). The maker says
     "p"    what of its control group can be shown, where that is made meanwhile
     "u"    what a process in a user namespace can't make itself (userns_outside.py)
-    "c"    its control group is there and limited, and the process is in it, or is handed what it goes in by
+    "c"    its control group is there and limited, and the process is in it, or is handed what it
+           goes in by
            (it answers "M" when its mounts are made, if something is to be done then)
     "g"    all that is made from outside is there (network, hooks): go on
 """
@@ -37,8 +39,10 @@ KILLED = "the container's process was killed while it started"
 class Clone:
     """The usual origin of a container's process 1.
 
-    :cvar groups_later: whether groups of cgroup v1 may be made while the process makes its mounts: it can be told of them then.
-    :ivar launch: the Launch that it is made for. :ivar door: by which the process goes into its group; None where it is moved.
+    :cvar groups_later: whether groups of cgroup v1 may be made while the process makes its mounts:
+        it can be told of them then.
+    :ivar launch: the Launch that it is made for.
+    :ivar door: by which the process goes into its group; None where it is moved.
     """
 
     groups_later = True
@@ -52,9 +56,12 @@ class Clone:
         launch.rights.open_files(launch)
 
     def make(self, launch: Launch) -> None:
-        """Make process 1 and wait until its program is being executed, or it waits for its start. Set the launch's pid and pidfd.
+        """Make process 1 and wait until its program is being executed, or it waits for its start.
 
-        :raises ContainerFailed: with the sentence why it did not come to that. :raises OSError:
+        Set the launch's pid and pidfd.
+
+        :raises ContainerFailed: with the sentence why it did not come to that.
+        :raises OSError:
         """
         self.launch = launch
         outside, inside = channel.pair()
@@ -82,7 +89,8 @@ class Clone:
                 self.door.close()
 
     def _is_own(self, error: Exception) -> bool:
-        """Whether an error is the maker's: not that of a socket whose other end has gone, nor of one who looks after a process that has ended.
+        """Whether an error is the maker's: not that of a socket whose other end has gone, nor of
+        one who looks after a process that has ended.
 
         The process has ended, or is about to: its namespaces go some time before that is told.
         """
@@ -122,9 +130,11 @@ class Clone:
         yield "wait until its program is executed", lambda: self._wait_for_program(outside)
 
     def _complete(self, outside: _socket.socket) -> None:
-        """Make what of the group was left until there is a process, and tell that what to show of it.
+        """Make what of the group was left until there is a process, and tell that what to show of
+        it.
 
-        Limits are written afterwards. The process is not in there yet, so that it meets no device rules that are half written.
+        Limits are written afterwards. The process is not in there yet, so that it meets no device
+        rules that are half written.
         """
         group = self.launch.group
         group.complete()
@@ -139,7 +149,11 @@ class Clone:
                 break
 
     def _admit(self, outside: _socket.socket, late: bool) -> None:
-        """Let the process go on. :param late: whether its group was completed meanwhile, so that it has to go into v1's by itself."""
+        """Let the process go on.
+
+        :param late: whether its group was completed meanwhile, so that it has to go into v1's by
+            itself.
+        """
         tasks = cgroups.tasks(self.launch.group) if late and self.door is not None else []
         try:
             channel.hand(outside, b"c", None, tasks)
@@ -168,10 +182,12 @@ class Clone:
             launch.terminal = terminal
         return word
 
-    # ----------------------------------------------------------------------------------------------------------- fork
+    # ----------------------------------------------------------------------------------------- fork
 
     def _fork_in_time(self) -> tuple[int, int]:
-        """Fork into a new time namespace with offsets: it is this process's children's before there is one."""
+        """Fork into a new time namespace with offsets: it is this process's children's before there
+        is one.
+        """
         launch = self.launch
         before, pid = None, -1
         try:
@@ -186,7 +202,10 @@ class Clone:
                 namespaces.restore_time(before, launch.site.last)
 
     def fork_into_pid_namespace(self, flags: int) -> tuple[int, int]:
-        """Fork into the process namespace that is joined, if one is. :param flags: CLONE_NEW*. Return ``(pid, pidfd)``."""
+        """Fork into the process namespace that is joined, if one is.
+
+        :param flags: CLONE_NEW*. Return ``(pid, pidfd)``.
+        """
         joined = self.launch.joined
         if "pid" not in joined:
             return self.clone3(flags)
@@ -201,9 +220,12 @@ class Clone:
             os.close(home)
 
     def clone3(self, flags: int) -> tuple[int, int]:
-        """Make the container's process, as whose child and in which control group it is to be. Return ``(pid, pidfd)``.
+        """Make the container's process, as whose child and in which control group it is to be.
 
-        Its parent hears of its end and can wait for it from the first: with CLONE_PARENT as of this process's, which then is not to be said.
+        Return ``(pid, pidfd)``.
+
+        Its parent hears of its end and can wait for it from the first: with CLONE_PARENT as of this
+        process's, which then is not to be said.
 
         :raises ContainerFailed: the kernel refuses.
         """

@@ -1,6 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The last steps of every process in a container, its first (child.py) and further ones (join.py): to give up rights and execute the program."""
+"""The last steps of every process in a container, its first (child.py) and further ones (join.py):
+to give up rights and execute the program.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ _FIXED_SIGNALS = (9, 19, 32, 33)
 
 _frozen: list[
     object
-] = []  # finders that are not asked any more: to free them would copy the pages that they share with the maker
+    # Finders that are not asked any more: to free them would copy the pages that they share with the
+    # maker.
+] = []
 
 
 def freeze() -> None:
@@ -46,7 +50,9 @@ def freeze() -> None:
 
 
 def default_signals() -> None:
-    """Take every signal as a new program expects it, whatever this process and those before it ignored or blocked."""
+    """Take every signal as a new program expects it, whatever this process and those before it
+    ignored or blocked.
+    """
     for number in range(1, 65):
         if number not in _FIXED_SIGNALS and _signal.getsignal(number) != _signal.SIG_DFL:
             _signal.signal(number, _signal.SIG_DFL)
@@ -54,7 +60,8 @@ def default_signals() -> None:
 
 
 def let_end() -> None:
-    """Have the signals that ask a program to end do so, which the kernel spares a first process without handlers (pid_namespaces(7)).
+    """Have the signals that ask a program to end do so, which the kernel spares a first process
+    without handlers (pid_namespaces(7)).
 
     Executing the program takes the handlers away.
     """
@@ -63,7 +70,9 @@ def let_end() -> None:
 
 
 def set_label(program: Program) -> None:
-    """Set the label that the program gets when it is executed, and with SELinux the one of the keyring that is made until then."""
+    """Set the label that the program gets when it is executed, and with SELinux the one of the
+    keyring that is made until then.
+    """
     if program.label:
         name, text = program.label
         try:
@@ -77,7 +86,9 @@ def set_label(program: Program) -> None:
 
 
 def close_others(kept_fd: int, program: Program) -> None:
-    """Close all but standard streams, the channel's and what is executed, so that no path leads to the host through one of them."""
+    """Close all but standard streams, the channel's and what is executed, so that no path leads to
+    the host through one of them.
+    """
     kept = program.kept | {kept_fd}
     if program.init_fd is not None:
         kept.add(program.init_fd)
@@ -85,7 +96,9 @@ def close_others(kept_fd: int, program: Program) -> None:
 
 
 def enter_directory(cwd: bytes) -> None:
-    """Change to the working directory, as root and else as the user, and see that it is inside (CVE-2024-21626)."""
+    """Change to the working directory, as root and else as the user, and see that it is inside
+    (CVE-2024-21626).
+    """
     name = channel.short(os.fsdecode(cwd))
     try:
         os.chdir(cwd)
@@ -101,19 +114,21 @@ def enter_directory(cwd: bytes) -> None:
 def prepare_listener(program: Program, words: int, inside: _socket.socket) -> None:
     """Have the seccomp listener handed on when there is one.
 
-    :param words: a descriptor of what its agent is told (seccomp_listener.words). :param inside: the channel over which it goes.
+    :param words: a descriptor of what its agent is told (seccomp_listener.words).
+    :param inside: the channel over which it goes.
     """
     program.kept.add(words)
     program.hand_listener = lambda fd: channel.send_listener(inside, fd, words)
 
 
-# ---------------------------------------------------------------------------------------------------------- the last steps
+# ----------------------------------------------------------------------------------- the last steps
 
 
 class Execution:
     """Become the user, give up what it may not have and execute the program.
 
-    :param before: called just before that, with the program's rights. :param trace: told of the steps until the seccomp filter is there.
+    :param before: called just before that, with the program's rights.
+    :param trace: told of the steps until the seccomp filter is there.
     """
 
     path: bytes
@@ -145,7 +160,10 @@ class Execution:
         rlimits.set_all(self.program)
 
     def _install_filter(self) -> None:
-        """Install it. From here on the calls by which a step is told may be ones that it forbids."""
+        """Install it.
+
+        From here on the calls by which a step is told may be ones that it forbids.
+        """
         program = self.program
         assert program.filter is not None
         if self.trace is not None:
@@ -191,7 +209,8 @@ class Execution:
 
 
 def find(program: Program) -> bytes:
-    """Return the program's file: as named when there is a slash in it, else by the container's own PATH.
+    """Return the program's file: as named when there is a slash in it, else by the container's own
+    PATH.
 
     :raises Failure: there is none, or it can't be executed.
     """
@@ -215,10 +234,11 @@ def find(program: Program) -> bytes:
 
 
 def _may_execute(path: bytes) -> bool:
-    """Judge as execve(2) does: with the capabilities that the process has, which access(2) leaves out for a user other than root.
+    """Judge as execve(2) does: with the capabilities that the process has, which access(2) leaves
+    out for a user other than root.
 
-    faccessat2 by hand, for C libraries before glibc 2.33 only compare owners. Where the call is unknown, to the kernel (before Linux 5.8)
-    or to a seccomp profile, execve itself has to say.
+    faccessat2 by hand, for C libraries before glibc 2.33 only compare owners. Where the call is
+    unknown, to the kernel (before Linux 5.8) or to a seccomp profile, execve itself has to say.
     """
     return os.access(path, os.X_OK) or syscalls.faccessat2(
         c.AT_FDCWD, path, os.X_OK, c.AT_EACCESS

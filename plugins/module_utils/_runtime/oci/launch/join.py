@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A further process in a running container: exec, and health checks.
 
-It is forked by a process that stays outside, straight into the container's process namespace and cgroup. The child takes
-all that it needs of the host first (user, terminal, /dev/null, by descriptors below the container's root), joins the other
-namespaces as its last step before it gives up its rights, and can't be traced or looked into meanwhile, because it and its
-parent are not dumpable (CVE-2016-9962). Its executable, the host's Python, is shown read-only (sealed_interpreter.py, CVE-2019-5736).
+It is forked by a process that stays outside, straight into the container's process namespace and
+cgroup. The child takes all that it needs of the host first (user, terminal, /dev/null, by
+descriptors below the container's root), joins the other namespaces as its last step before it gives
+up its rights, and can't be traced or looked into meanwhile, because it and its parent are not
+dumpable (CVE-2016-9962). Its executable, the host's Python, is shown read-only
+(sealed_interpreter.py, CVE-2019-5736).
 """
 
 from __future__ import annotations
@@ -43,17 +45,23 @@ if TYPE_CHECKING:
 class Process:
     """One process to start in a running container.
 
-    :param name: the container's, for sentences. :param first: ``(pid, start time)`` of its process 1 (procfs.start_time).
-    :param group: its cgroups.Group. :param program: the process.Program that is executed.
-    :param stdio: three descriptors; None stands for the container's /dev/null. Not used with a terminal.
+    :param name: the container's, for sentences.
+    :param first: ``(pid, start time)`` of its process 1 (procfs.start_time).
+    :param group: its cgroups.Group.
+    :param program: the process.Program that is executed.
+    :param stdio: three descriptors; None stands for the container's /dev/null. Not used with a
+        terminal.
     :param state: the container's (Document.state), for the agent of a seccomp listener.
     :param trace: is told of each step (steps.trace).
-
-    :ivar pid, pidfd, terminal, warnings: after ``start``: the process, its terminal's master (a descriptor or None), sentences for the user.
-    :ivar below: a group below the container's to go into (Group.attach). :ivar paused_too: whether a frozen container is no obstacle.
-    :ivar last: as of site.Site. :ivar spaces: descriptors of the container's namespaces and root, where they can't be opened by its
-        process (start_socket.ask). :ivar maps: of the container's user namespace. :ivar door: in the process: by which it goes into its
-        group (cgroups.fork).
+    :ivar pid, pidfd, terminal, warnings: after ``start``: the process, its terminal's master (a
+        descriptor or None), sentences for the user.
+    :ivar below: a group below the container's to go into (Group.attach).
+    :ivar paused_too: whether a frozen container is no obstacle.
+    :ivar last: as of site.Site.
+    :ivar spaces: descriptors of the container's namespaces and root, where they can't be opened by
+        its process (start_socket.ask).
+    :ivar maps: of the container's user namespace.
+    :ivar door: in the process: by which it goes into its group (cgroups.fork).
     """
 
     def __init__(
@@ -79,7 +87,10 @@ class Process:
         self.door: Door | None = None
 
     def start(self) -> None:
-        """Start it: when this returns, its program is being executed. :raises ContainerFailed: with the sentence why not."""
+        """Start it: when this returns, its program is being executed.
+
+        :raises ContainerFailed: with the sentence why not.
+        """
         target = pidfd.open_process(*self.first)
         if target is None:
             raise ContainerFailed(f"container {self.name} is not running")
@@ -121,7 +132,9 @@ class Process:
             inside.close()
 
     def _other_namespaces(self) -> list[str]:
-        """Return the types of the namespaces in which the container's process 1 is and this process is not."""
+        """Return the types of the namespaces in which the container's process 1 is and this process
+        is not.
+        """
         found = []
         for name in namespaces.TYPES:
             if namespaces.supported(name):
@@ -135,7 +148,9 @@ class Process:
         return found
 
     def _fork(self, target: int, types: Sequence[str]) -> tuple[int, int]:
-        """Fork into the container's process namespace and cgroup; this process itself joins neither."""
+        """Fork into the container's process namespace and cgroup; this process itself joins
+        neither.
+        """
         first = self.first[0]
         door = self.group.door() if self.below is None else None
         home, pid = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC), -1
@@ -175,7 +190,7 @@ class Process:
             os.close(self.pidfd)
             self.pidfd = None
 
-    # ------------------------------------------------------------------------------------------------------- in the child
+    # --------------------------------------------------------------------------------- in the child
 
     def _become(
         self, target: int, types: Sequence[str], root_fd: int, inside: _socket.socket

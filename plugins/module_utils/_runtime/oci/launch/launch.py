@@ -1,13 +1,15 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The start of a container: control group, root file system and namespaces made from outside, then its process let go.
+"""The start of a container: control group, root file system and namespaces made from outside, then
+its process let go.
 
-What can be refused is refused before the process exists (limits of cgroup v1 before it is in its group); what fails later undoes
-everything. A Launch is put together of
+What can be refused is refused before the process exists (limits of cgroup v1 before it is in its
+group); what fails later undoes everything. A Launch is put together of
     a document and a program     what is asked for (oci/spec)
     a site                       where group, root, network and streams come from (site.py)
     an origin                    how process 1 comes to be: clone.Clone, or checkpoint/restore.py's
-    rights                       with which rights it makes what it needs (rights.py), by the document
+    rights                       with which rights it makes what it needs (rights.py), by the
+                                 document
 """
 
 from __future__ import annotations
@@ -50,15 +52,19 @@ if TYPE_CHECKING:
 class Launch:
     """One attempt to start a container.
 
-    :param document: the document.Document. :param program: the process.Program that is executed. :param site: the site.Site.
-    :param origin: how process 1 comes to be, clone.Clone by default. :param trace: is told of each step (steps.trace).
+    :param document: the document.Document.
+    :param program: the process.Program that is executed.
+    :param site: the site.Site.
+    :param origin: how process 1 comes to be, clone.Clone by default.
+    :param trace: is told of each step (steps.trace).
     :raises Unsupported: naming what can't be done.
-
-    :ivar pid, pidfd, group, terminal, warnings: after ``run``: its process, the cgroups.Group, the terminal's master (a descriptor, or
-        None), sentences for the user.
+    :ivar pid, pidfd, group, terminal, warnings: after ``run``: its process, the cgroups.Group, the
+        terminal's master (a descriptor, or None), sentences for the user.
     :ivar joined: ``{type: descriptor}`` of the namespaces that are joined.
-    :ivar nodes: device nodes to attach, ``[(path, descriptor)]``. :ivar spent: descriptors that are not needed any more.
-    :ivar host_mounts: a descriptor of the mount namespace that copies of the host's places are made in (bind_sources.py), or None.
+    :ivar nodes: device nodes to attach, ``[(path, descriptor)]``.
+    :ivar spent: descriptors that are not needed any more.
+    :ivar host_mounts: a descriptor of the mount namespace that copies of the host's places are made
+        in (bind_sources.py), or None.
     """
 
     root_fd: int
@@ -86,7 +92,8 @@ class Launch:
                 mount.fill = copy_into
         self.agent_words: Callable[[Listener, State], int] | None = None
         if program.listener is not None:
-            # Here, as all that only some need: the process may be in another mount namespace when it needs it.
+            # Here, as all that only some need: the process may be in another mount namespace when
+            # it needs it.
             from ..features.seccomp_listener import words
 
             self.agent_words = words
@@ -112,7 +119,10 @@ class Launch:
                 )
 
     def state(self, status: str, pid: int | None = None) -> State:
-        """Return the container's state as hooks are given it. :param pid: another one than it has here."""
+        """Return the container's state as hooks are given it.
+
+        :param pid: another one than it has here.
+        """
         site = self.site
         return self.document.state(
             site.ident, site.bundle, self.pid if pid is None else pid, status
@@ -135,7 +145,7 @@ class Launch:
         finally:
             self._close()
 
-    # ----------------------------------------------------------------------------------------------- before there is a process
+    # -------------------------------------------------------------------- before there is a process
 
     def _preparation(self) -> Steps:
         """What is made before there is a process."""
@@ -151,7 +161,10 @@ class Launch:
         )
 
     def read_rights(self) -> None:
-        """Find with which rights the process makes what it needs. :raises Unsupported, ContainerFailed: its maps of ids are none."""
+        """Find with which rights the process makes what it needs.
+
+        :raises Unsupported, ContainerFailed: its maps of ids are none.
+        """
         found = {
             kind: path and self.document.namespace_path(kind, path)
             for kind, path in self.document.namespaces.items()
@@ -179,10 +192,10 @@ class Launch:
             sentence for _key, sentence in self.group.apply(self.site.resources(self))
         ]
 
-    # ------------------------------------------------------------------------------------------------ while the process waits
+    # ---------------------------------------------------------------------- while the process waits
 
     def hand_over(self) -> Steps:
-        """Give the container's process what of the host it is to have: links, a class of resctrl."""
+        """Give the process what of the host it is to have: links, a class of resctrl."""
         if self.optional.net_devices:
             yield "move network devices to it", self._move_net_devices
         if self.document.linux.get("intelRdt"):
@@ -201,7 +214,9 @@ class Launch:
         )
 
     def pauses(self) -> bool:
-        """Whether the process says that its mounts are made, because something is to be done outside then."""
+        """Whether the process says that its mounts are made, because something is to be done
+        outside then.
+        """
         return self.rights.attended or self.has_runtime_hooks()
 
     def has_runtime_hooks(self) -> bool:
@@ -216,7 +231,7 @@ class Launch:
         for kind in hooks.RUNTIME_CREATE:
             hooks.run(self.optional.hooks, kind, self.state("created"))
 
-    # --------------------------------------------------------------------------------------------------------- the end
+    # -------------------------------------------------------------------------------------- the end
 
     def _close(self) -> None:
         fds: list[int | None] = [*self.joined.values(), *self.spent, self.host_mounts]

@@ -1,9 +1,11 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""With which rights a container's process makes what it needs: with the host's, or as the root of a user namespace.
+"""With which rights a container's process makes what it needs: with the host's, or as the root of a
+user namespace.
 
-A process with the host's rights makes all by itself. In a user namespace it has rights over its own namespaces and none over the host, so that
-its maker makes some of it (userns_outside.py). ``Direct`` is the one, ``userns_outside.UserNamespace`` the other, with the same methods.
+A process with the host's rights makes all by itself. In a user namespace it has rights over its own
+namespaces and none over the host, so that its maker makes some of it (userns_outside.py).
+``Direct`` is the one, ``userns_outside.UserNamespace`` the other, with the same methods.
 """
 
 from __future__ import annotations
@@ -34,7 +36,8 @@ if TYPE_CHECKING:
 class Direct:
     """The container has the host's user namespace.
 
-    :ivar maps: the ids of the user namespace; there is none. :ivar fd: a descriptor of that; there is none.
+    :ivar maps: the ids of the user namespace; there is none.
+    :ivar fd: a descriptor of that; there is none.
     :ivar attended: whether the maker has something to do for the process when its mounts are made.
     """
 
@@ -42,7 +45,7 @@ class Direct:
     fd: int | None = None
     attended = False
 
-    # ------------------------------------------------------------------------------------------------------- outside
+    # -------------------------------------------------------------------------------------- outside
 
     def check(self, program: Program) -> None:
         """See that the program's user exists."""
@@ -60,7 +63,9 @@ class Direct:
         return False
 
     def exist(self, _launch: Launch) -> None:
-        """Make the user namespace before there is a process: for CRIU, which makes the process in it."""
+        """Make the user namespace before there is a process: for CRIU, which makes the process in
+        it.
+        """
 
     def open_files(self, launch: Launch) -> None:
         """Open the root and what is bind-mounted, before there is a process."""
@@ -68,7 +73,10 @@ class Direct:
         bind_sources.find_all(launch, later=self.copies_later())
 
     def fork(self, clone: Clone, flags: int) -> tuple[int, int]:
-        """Make the container's process: ``(pid, pidfd)``, with a pid of 0 in the process. :param flags: CLONE_NEW*, of the new namespaces."""
+        """Make the container's process: ``(pid, pidfd)``, with a pid of 0 in the process.
+
+        :param flags: CLONE_NEW*, of the new namespaces.
+        """
         return clone.fork_into_pid_namespace(flags)
 
     def furnish(self, launch: Launch, outside: _socket.socket) -> None:
@@ -81,13 +89,15 @@ class Direct:
         """Give streams to a user of the container."""
 
     def owners(self) -> tuple[int, int, int] | None:
-        """Return what maps the owners of the root's files: the user namespace's descriptor, and the host's ids of its root."""
+        """Return what maps the owners of the root's files: the user namespace's descriptor, and the
+        host's ids of its root.
+        """
         return None
 
     def close(self) -> None:
         """Close what was opened."""
 
-    # -------------------------------------------------------------------------------------------------------- inside
+    # --------------------------------------------------------------------------------------- inside
 
     def receive(self, process: FirstProcess) -> Steps:
         """Take what ``furnish`` has sent."""
@@ -110,7 +120,9 @@ class Direct:
         yield from ()
 
     def make_nodes(self, launch: Launch, root_fd: int) -> None:
-        """Make the device nodes; those that can't be made (in a user namespace without its maker's help) become mounts of the host's."""
+        """Make the device nodes; those that can't be made (in a user namespace without its maker's
+        help) become mounts of the host's.
+        """
         refused = devices.make(root_fd, launch.devices)
         launch.nodes = [(node[0], devices.of_host(node)) for node in refused]
 

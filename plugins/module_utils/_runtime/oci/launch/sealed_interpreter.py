@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The interpreter's own file, shown so that nobody who finds it in a container can write to it.
 
-A process on its way into a container still has the host's Python as its executable, and the image may name that as its
-program (#!/proc/self/exe). So the zygote executes itself again from a read-only view of the file: a container that opens
-/proc/PID/exe for writing, now or later, gets EROFS (CVE-2019-5736). Nor can it be traced, or its memory be read, by anybody
-inside; nor can what is forked from it (CVE-2016-9962).
+A process on its way into a container still has the host's Python as its executable, and the image
+may name that as its program (#!/proc/self/exe). So the zygote executes itself again from a
+read-only view of the file: a container that opens /proc/PID/exe for writing, now or later, gets
+EROFS (CVE-2019-5736). Nor can it be traced, or its memory be read, by anybody inside; nor can what
+is forked from it (CVE-2016-9962).
 """
 
 from __future__ import annotations
@@ -57,5 +58,8 @@ def sealed(pid: int) -> bool:
 
 
 def seal_command() -> None:
-    """Do the same for a command of this process: it is begun anew. What was done until now must be nothing that is seen outside."""
+    """Do the same for a command of this process: it is begun anew.
+
+    What was done until now must be nothing that is seen outside.
+    """
     seal([sys.executable, "-I", "-S"] + sys.argv)

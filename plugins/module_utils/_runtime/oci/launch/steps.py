@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A start as a row of steps: each a sentence that says what it does, and the function that does it.
 
-With ``PYCONTAINER_TRACE=1`` in the environment each step is written down as it begins, with the time since the first one:
+With ``PYCONTAINER_TRACE=1`` in the environment each step is written down as it begins, with the
+time since the first one:
 
     trace     0.412 ms outside: make the container's control group
     trace     1.107 ms inside: leave the host's mount namespace
 
-"outside" is the process that makes the container's, "inside" the container's process itself. The latter sends its lines over the
-channel (channel.py), so that it needs no descriptor of the host's for them.
+"outside" is the process that makes the container's, "inside" the container's process itself. The
+latter sends its lines over the channel (channel.py), so that it needs no descriptor of the host's
+for them.
 """
 
 from __future__ import annotations
@@ -38,7 +40,8 @@ class Trace:
 
     def __init__(self, side: str, write: Callable[[bytes], object], began: float | None = None):
         self.side, self.write = side, write
-        # The time of day: the clocks that only go forward may be others in a container's time namespace.
+        # The time of day: the clocks that only go forward may be others in a container's time
+        # namespace.
         self.began = began
 
     def inside(self, write: Callable[[bytes], object]) -> Trace:
@@ -64,7 +67,9 @@ def show(line: bytes) -> None:
 
 
 def trace(wanted: object = None) -> Trace | None:
-    """Return a Trace that writes to standard error where the environment, or ``wanted``, asks for one, else None."""
+    """Return a Trace that writes to standard error where the environment, or ``wanted``, asks for
+    one, else None.
+    """
     return Trace("outside", show) if wanted or os.environ.get(VARIABLE) == "1" else None
 
 

@@ -32,7 +32,10 @@ TIOCSCTTY, TIOCGWINSZ, TIOCSWINSZ, TIOCSPTLCK, TIOCGPTPEER, TIOCGPTN = (
 
 
 def make(program: Program, inside: _socket.socket, root_fd: int) -> int:
-    """Make the program's terminal and hand its master over. Returns the slave's descriptor. :param inside: the channel to the maker."""
+    """Make the program's terminal and hand its master over. Returns the slave's descriptor.
+
+    :param inside: the channel to the maker.
+    """
     master, slave = open_inside(root_fd, program.plain)
     if program.size:
         set_size(slave, program.size.get("height", 0), program.size.get("width", 0))
@@ -44,9 +47,11 @@ def make(program: Program, inside: _socket.socket, root_fd: int) -> int:
 def open_inside(root_fd: int, plain: bool = False) -> tuple[int, int]:
     """Open a new terminal of the container's own devpts: ``(master, slave)``.
 
-    The slave comes from the master (TIOCGPTPEER), not from a path that the image could have prepared (CVE-2025-52565).
+    The slave comes from the master (TIOCGPTPEER), not from a path that the image could have
+    prepared (CVE-2025-52565).
 
-    :param plain: lines end as they are written; whose terminal it is copied to, that adds its carriage returns.
+    :param plain: lines end as they are written; whose terminal it is copied to, that adds its
+        carriage returns.
     """
     master = rootfs.open_in_root(root_fd, "/dev/pts/ptmx", os.O_RDWR | os.O_NOCTTY)
     status = os.fstat(master)
@@ -69,9 +74,11 @@ def set_size(fd: int, rows: int, columns: int) -> None:
 
 
 def size_of_own() -> dict[str, int] | None:
-    """Return the size of this process's terminal as config.json's consoleSize; None where standard input is none.
+    """Return the size of this process's terminal as config.json's consoleSize; None where standard
+    input is none.
 
-    A program that asks for its size at once must have it: copying it (oci/command/console.py) begins when the program runs already.
+    A program that asks for its size at once must have it: copying it (oci/command/console.py)
+    begins when the program runs already.
     """
     if not os.isatty(0):
         return None
@@ -80,7 +87,9 @@ def size_of_own() -> dict[str, int] | None:
 
 
 def take_over(streams: Sequence[int], terminal: bool = False) -> None:
-    """Make three descriptors this process's standard ones; a terminal also becomes the controlling one of a new session."""
+    """Make three descriptors this process's standard ones; a terminal also becomes the controlling
+    one of a new session.
+    """
     for number, fd in enumerate(streams):
         os.dup2(fd, number, inheritable=True)
     if terminal:
@@ -88,7 +97,8 @@ def take_over(streams: Sequence[int], terminal: bool = False) -> None:
 
 
 def own(uid: int, gid: int) -> None:
-    """Give the standard FIFOs and terminal to the container's user, so that it can open /dev/stdout; nothing else is touched.
+    """Give the standard FIFOs and terminal to the container's user, so that it can open
+    /dev/stdout; nothing else is touched.
 
     A device such as /dev/null is left alone: it may be shared with the host.
     """
@@ -103,9 +113,12 @@ def is_owned(fd: int) -> bool:
 
 
 def own_one(fd: int, uid: int | None, gid: int | None) -> None:
-    """Give a FIFO, or a terminal, which keeps its group. :param uid, gid: None leaves it as it is.
+    """Give a FIFO, or a terminal, which keeps its group.
 
-    Where that is refused, as by SELinux of a pipe that another service made, it stays whose it is: the stream works all the same.
+    :param uid, gid: None leaves it as it is.
+
+    Where that is refused, as by SELinux of a pipe that another service made, it stays whose it is:
+    the stream works all the same.
     """
     if os.isatty(fd):
         gid = None

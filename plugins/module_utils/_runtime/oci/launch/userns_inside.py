@@ -1,6 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A process in a user namespace: it takes what userns_outside.py made for it, and becomes that namespace's root."""
+"""A process in a user namespace: it takes what userns_outside.py made for it, and becomes that
+namespace's root.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ ROOT = -1  # the root's number among the mounts
 
 
 def receive(launch: Launch, inside: _socket.socket) -> None:
-    """Take what UserNamespace.furnish sent: the root's descriptor, and those of mounts, each with its number."""
+    """Take what UserNamespace.furnish sent: the root's descriptor, and those of mounts, each with
+    its number.
+    """
     more = True
     while more:
         data, sent = fds.receive(inside, 4096, AT_ONCE)
@@ -44,7 +48,9 @@ def receive(launch: Launch, inside: _socket.socket) -> None:
 
 
 def become_root(maps: Maps, keep_groups: bool = False) -> None:
-    """Become the namespace's root, whose files these are from now on; one without a root gets the first user that it has."""
+    """Become the namespace's root, whose files these are from now on; one without a root gets the
+    first user that it has.
+    """
     uid, gid = maps.root()
     if not keep_groups:
         capabilities.set_groups([])

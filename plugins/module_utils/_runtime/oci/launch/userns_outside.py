@@ -2,14 +2,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a process in a user namespace of its own can't make itself, made outside and handed to it.
 
-Such a process has all rights over its own namespaces, and none over the host. So the maker, while the process waits,
+Such a process has all rights over its own namespaces, and none over the host. So the maker, while
+the process waits,
     writes the namespace's maps,
     opens what is bind-mounted, with its owners mapped by the container's own namespace,
     makes /dev with its nodes, because mknod(2) works in the host's namespace only,
-    opens the host's sysfs, procfs and mqueue where the container has not the namespace that they show (only its owner may mount them),
+    opens the host's sysfs, procfs and mqueue where the container has not the namespace that they
+    show (only its owner may mount them),
     sets what needs the host's rights: oom_score_adj, scheduling, higher rlimits,
     gives the standard streams to the container's user.
-What is made before clone3 the process has by being forked. The rest goes over the channel by SCM_RIGHTS; userns_inside.py is the other side.
+What is made before clone3 the process has by being forked. The rest goes over the channel by
+SCM_RIGHTS; userns_inside.py is the other side.
 """
 
 from __future__ import annotations
@@ -48,9 +51,12 @@ _OF_NAMESPACES = {
 
 
 class UserNamespace:
-    """The container has a user namespace of its own, or another container's. Its methods are rights.Direct's.
+    """The container has a user namespace of its own, or another container's.
 
-    :ivar maps: the ids of it. :ivar fd: a descriptor of it, once it is there.
+    Its methods are rights.Direct's.
+
+    :ivar maps: the ids of it.
+    :ivar fd: a descriptor of it, once it is there.
     """
 
     attended = True
@@ -59,7 +65,7 @@ class UserNamespace:
         self.maps = maps
         self.fd: int | None = None
 
-    # ------------------------------------------------------------------------------------------------------- outside
+    # -------------------------------------------------------------------------------------- outside
 
     def check(self, program: Program) -> None:
         """See that the program's user exists, where it is given by its number."""
@@ -71,11 +77,15 @@ class UserNamespace:
         return False
 
     def looks_within(self, mount: mounting.Mount) -> bool:
-        """A process in a user namespace may not map owners: such a source is the host's, without what is mounted in the root."""
+        """A process in a user namespace may not map owners: such a source is the host's, without
+        what is mounted in the root.
+        """
         return not mount.mapped
 
     def maps_afterwards(self, mount: mounting.Mount) -> bool:
-        """Whether it is the container's own namespace that maps the mount's owners, and that is not there yet."""
+        """Whether it is the container's own namespace that maps the mount's owners, and that is not
+        there yet.
+        """
         return self.fd is None and mount.mapped_by_container()
 
     def exist(self, launch: Launch) -> None:
@@ -87,14 +97,17 @@ class UserNamespace:
         prepare(launch, self.maps)
 
     def open_files(self, launch: Launch) -> None:
-        """Open what is bind-mounted but for what the namespace maps: that, and the root, come with it."""
+        """Open what is bind-mounted but for what the namespace maps: that, and the root, come with
+        it.
+        """
         bind_sources.find_all(launch)
         prepare(launch, self.maps)
 
     def fork(self, clone: Clone, flags: int) -> tuple[int, int]:
         """Make the container's process.
 
-        Other namespaces that are joined are joined before, with the host's rights, which the new user namespace has not.
+        Other namespaces that are joined are joined before, with the host's rights, which the new
+        user namespace has not.
         """
         joined = clone.launch.joined
         kinds = [kind for kind in namespaces.TYPES if kind in joined and kind != "user"]
@@ -129,7 +142,9 @@ class UserNamespace:
         _send(outside, found)
 
     def grant(self, launch: Launch) -> None:
-        """Give the process what needs the host's rights over it, and is not lost by what it does until its program runs."""
+        """Give the process what needs the host's rights over it, and is not lost by what it does
+        until its program runs.
+        """
         program = launch.program
         program.set_oom_score(launch.warnings.append, launch.pid)
         program.scheduling.apply(launch.pid)
@@ -148,7 +163,9 @@ class UserNamespace:
             os.close(fd)
 
     def owners(self) -> tuple[int, int, int] | None:
-        """Return what maps the owners of the root's files: the namespace's descriptor, and the host's ids of its root."""
+        """Return what maps the owners of the root's files: the namespace's descriptor, and the
+        host's ids of its root.
+        """
         assert self.fd is not None
         return (self.fd, *self.maps.host_root())
 
@@ -158,7 +175,7 @@ class UserNamespace:
             os.close(self.fd)
             self.fd = None
 
-    # -------------------------------------------------------------------------------------------------------- inside
+    # --------------------------------------------------------------------------------------- inside
 
     def receive(self, process: FirstProcess) -> Steps:
         """Take what ``furnish`` has sent."""
@@ -170,7 +187,8 @@ class UserNamespace:
     def attach_root(self, root_fd: int, place: str) -> None:
         """Attach the root where the host has it.
 
-        A process in a user namespace may not come that far; on top of the host's root directory is as good for itself.
+        A process in a user namespace may not come that far; on top of the host's root directory is
+        as good for itself.
         """
         try:
             mounts.attach_root(root_fd, place)
@@ -178,7 +196,9 @@ class UserNamespace:
             mounts.attach_root(root_fd, "/")
 
     def join(self, process: FirstProcess) -> Steps:
-        """Do nothing: the namespaces were joined before it was made, and its maker sets its oom_score_adj."""
+        """Do nothing: the namespaces were joined before it was made, and its maker sets its
+        oom_score_adj.
+        """
         yield from ()
 
     def become_root(self, process: FirstProcess) -> Steps:
@@ -210,7 +230,9 @@ class UserNamespace:
 
 
 def _fork_inside(joined: dict[str, int], flags: int, kinds: Iterable[str]) -> tuple[int, int]:
-    """Fork by a helper, because nobody comes back from a user namespace: it joins, and makes the process as its own parent's child."""
+    """Fork by a helper, because nobody comes back from a user namespace: it joins, and makes the
+    process as its own parent's child.
+    """
     ours, theirs = channel.pair()
     helper, helper_fd = syscalls.clone3(0)
     if helper == 0:
@@ -257,7 +279,9 @@ def prepare(launch: Launch, maps: Maps) -> None:
 
 
 def open_substitutes(launch: Launch) -> None:
-    """Open the host's file systems for those whose namespace is the host's; of a read-only one what is mounted in it is read-only as well."""
+    """Open the host's file systems for those whose namespace is the host's; of a read-only one what
+    is mounted in it is read-only as well.
+    """
     for mount in launch.mounts:
         if not isinstance(mount, mounting.Mount) or mount.bind:
             continue
@@ -274,7 +298,9 @@ def open_substitutes(launch: Launch) -> None:
 
 
 def _make_dev(launch: Launch, maps: Maps) -> None:
-    """Make the tmpfs at /dev with the nodes below it; ``launch.nodes`` gets those elsewhere, each as a mount of the host's node."""
+    """Make the tmpfs at /dev with the nodes below it; ``launch.nodes`` gets those elsewhere, each
+    as a mount of the host's node.
+    """
     dev = next((mount for mount in launch.mounts if mount.destination.rstrip("/") == "/dev"), None)
     elsewhere = launch.devices
     if isinstance(dev, mounting.Mount) and not dev.bind and dev.type == "tmpfs":
@@ -320,7 +346,9 @@ def _owner(maps: Maps, node: Node) -> tuple[int, int]:
 
 
 def _delegate(launch: Launch, maps: Maps) -> None:
-    """Give the container its group of cgroup v2 to divide, where it can write to it (config-linux.md, "Cgroup ownership")."""
+    """Give the container its group of cgroup v2 to divide, where it can write to it
+    (config-linux.md, "Cgroup ownership").
+    """
     mount = next(
         (mount.mount for mount in launch.mounts if isinstance(mount, mounting.CgroupMount)), None
     )

@@ -1,10 +1,12 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bind mounts as callers of runc expect them, where that is more than adding and taking away options of the host's mount.
+"""Bind mounts as callers of runc expect them, where that is more than adding and taking away
+options of the host's mount.
 
-An option that names an attribute (``ro``, ``nodev``, ``exec`` …) is the whole truth about them then, as for mount(2) with
-MS_REMOUNT and MS_BIND: those that are not named are off. How times of access are kept changes by an option that sets it only.
-In a user namespace the attributes that the kernel locks there stay. Containers of this engine's own keep what the host has.
+An option that names an attribute (``ro``, ``nodev``, ``exec`` …) is the whole truth about them
+then, as for mount(2) with MS_REMOUNT and MS_BIND: those that are not named are off. How times of
+access are kept changes by an option that sets it only. In a user namespace the attributes that the
+kernel locks there stay. Containers of this engine's own keep what the host has.
 """
 
 from __future__ import annotations
@@ -28,7 +30,11 @@ SETTING_ATIME = {"noatime", "relatime", "strictatime", "nodiratime"}
 
 
 def complete(mount: Mount, options: Sequence[str] | None, userns: bool) -> None:
-    """Clear what the options of a mount do not name. :param options: config.json's. :param userns: whether it is made in a user namespace."""
+    """Clear what the options of a mount do not name.
+
+    :param options: config.json's.
+    :param userns: whether it is made in a user namespace.
+    """
     named = [option for option in options or () if option in mounts.ATTRIBUTES]
     if not mount.bind or not named:
         return
@@ -40,7 +46,9 @@ def complete(mount: Mount, options: Sequence[str] | None, userns: bool) -> None:
 
 
 def below(path: str, rootfs: str) -> str | None:
-    """Return ``path`` as the container has it, where it lies below its root file system's place on the host; else None."""
+    """Return ``path`` as the container has it, where it lies below its root file system's place on
+    the host; else None.
+    """
     path, rootfs = os.path.normpath(path), os.path.normpath(rootfs)
     return (
         path[len(rootfs) :] or "/"

@@ -1,6 +1,7 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A container's device nodes, and the links in its /dev. config-linux.md, "Devices" and "Default Devices".
+"""A container's device nodes, and the links in its /dev. config-linux.md, "Devices" and "Default
+Devices".
 
 mknod(2) works in the host's own user namespace only; elsewhere a node is a mount of the host's.
 """
@@ -44,7 +45,10 @@ KINDS = {"c": stat.S_IFCHR, "u": stat.S_IFCHR, "b": stat.S_IFBLK, "p": stat.S_IF
 
 
 def read(config: Mapping[str, Any]) -> list[Node]:
-    """Read the device nodes to make: what every container has, and linux.devices. :raises Unsupported: naming what is wrong."""
+    """Read the device nodes to make: what every container has, and linux.devices.
+
+    :raises Unsupported: naming what is wrong.
+    """
     found: dict[str, Node] = {node[0]: node for node in DEVICES}
     for node in config.get("linux", {}).get("devices") or ():
         path, kind = node.get("path") or "", node.get("type")
@@ -74,7 +78,9 @@ def read(config: Mapping[str, Any]) -> list[Node]:
 
 
 def make(root_fd: int, nodes: Sequence[Node]) -> list[Node]:
-    """Make device nodes inside the root; the umask must be 0. Returns those that this process may not make.
+    """Make device nodes inside the root; the umask must be 0.
+
+    Returns those that this process may not make.
 
     :raises OSError: naming the device.
     """
@@ -120,7 +126,10 @@ def _make_one(parent: int, name: str, mode: int, number: int) -> bool:
 
 
 def of_host(node: Node) -> int:
-    """Return a mount of the host's device node at the same path. :raises ContainerFailed: it is not that very device (CVE-2025-31133: a mount of a fake)."""
+    """Return a mount of the host's device node at the same path.
+
+    :raises ContainerFailed: it is not that very device (CVE-2025-31133: a mount of a fake).
+    """
     path, kind, major, minor = node[:4]
     try:
         fd = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -166,7 +175,9 @@ def _replace(parent: int, name: str, target: str) -> None:
 
 
 def open_null(root_fd: int, flags: int) -> int:
-    """Open the container's own /dev/null, checked to be the null device: never the host's, which a container's root could chown."""
+    """Open the container's own /dev/null, checked to be the null device: never the host's, which a
+    container's root could chown.
+    """
     fd: int = rootfs.open_in_root(root_fd, "/dev/null", flags)
     status = os.fstat(fd)
     if not stat.S_ISCHR(status.st_mode) or status.st_rdev != os.makedev(1, 3):

@@ -1,7 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A config.json of the OCI runtime specification, checked: what this runtime can't do is refused by its name in the specification,
-before anything is made. Fields that only some documents have are read by oci/features/optional_fields.py."""
+"""A config.json of the OCI runtime specification, checked: what this runtime can't do is refused by
+its name in the specification, before anything is made.
+
+Fields that only some documents have are read by oci/features/optional_fields.py.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,9 @@ if TYPE_CHECKING:
     from typing import Any, TypedDict
 
     class State(TypedDict, total=False):
-        """A container's state, as hooks and seccomp agents are given it (runtime-spec runtime.md, "State")."""
+        """A container's state, as hooks and seccomp agents are given it (runtime-spec runtime.md,
+        "State").
+        """
 
         ociVersion: str
         id: str
@@ -43,8 +48,9 @@ REFUSED = ("vm", "solaris", "windows", "zos", "freebsd")  # sections of other pl
 class Document:
     """A config.json.
 
-    :ivar config: the whole of it. :ivar process, linux: its sections. :ivar time_offsets: ``{clock: (seconds, nanoseconds)}``, to be set
-        before the process is made.
+    :ivar config: the whole of it.
+    :ivar process, linux: its sections.
+    :ivar time_offsets: ``{clock: (seconds, nanoseconds)}``, to be set before the process is made.
     :raises Unsupported: naming what can't be done.
     """
 
@@ -158,7 +164,9 @@ class Document:
         return kind in self.namespaces and self.namespaces[kind] is None
 
     def new_namespaces(self) -> int:
-        """Return CLONE_NEW* flags of what clone3 makes; the cgroup namespace comes later, when the process is in its cgroup."""
+        """Return CLONE_NEW* flags of what clone3 makes; the cgroup namespace comes later, when the
+        process is in its cgroup.
+        """
         flags = 0
         for kind, path in self.namespaces.items():
             if (
@@ -168,7 +176,10 @@ class Document:
         return flags
 
     def joined(self) -> dict[str, int]:
-        """Open the namespaces to join: ``{type: fd}``. :raises ContainerFailed: when one is not there."""
+        """Open the namespaces to join: ``{type: fd}``.
+
+        :raises ContainerFailed: when one is not there.
+        """
         found: dict[str, int] = {}
         for kind, path in self.namespaces.items():
             if path is None:

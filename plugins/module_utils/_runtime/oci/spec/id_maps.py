@@ -1,9 +1,13 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Maps of ids: linux.uidMappings and gidMappings of a container's user namespace, and those of mounts. All is checked before
-anything is made: the kernel answers a wrong map with EINVAL and no word why (user_namespaces(7)).
+"""Maps of ids: linux.uidMappings and gidMappings of a container's user namespace, and those of
+mounts.
 
-An extent is ``(inside, outside, size)``: as many ids from ``inside`` on are those from ``outside`` on.
+All is checked before anything is made: the kernel answers a wrong map with EINVAL and no word why
+(user_namespaces(7)).
+
+An extent is ``(inside, outside, size)``: as many ids from ``inside`` on are those from ``outside``
+on.
 """
 
 from __future__ import annotations
@@ -40,7 +44,9 @@ class Maps:
         return translate(self.gids, ident)
 
     def root(self) -> tuple[int, int]:
-        """Return ``(uid, gid)`` of the container that its files are made as: 0 where it is mapped, else the first that is."""
+        """Return ``(uid, gid)`` of the container that its files are made as: 0 where it is mapped,
+        else the first that is.
+        """
         return _first(self.uids)[0], _first(self.gids)[0]
 
     def host_root(self) -> tuple[int, int]:
@@ -48,7 +54,10 @@ class Maps:
         return _first(self.uids)[1], _first(self.gids)[1]
 
     def check_user(self, uid: int, gid: int, additional: Iterable[int] | None) -> None:
-        """Check that a user's ids are there. :raises ContainerFailed: for ids that the namespace does not have."""
+        """Check that a user's ids are there.
+
+        :raises ContainerFailed: for ids that the namespace does not have.
+        """
         for kind, ident, extents in [("uid", uid, self.uids)] + [
             ("gid", group, self.gids) for group in [gid] + list(additional or ())
         ]:
@@ -60,7 +69,9 @@ class Maps:
 
 
 def _first(extents: Extents) -> tuple[int, int]:
-    """Return the id that files are made as, inside and outside: 0 where it is mapped, else the first that is."""
+    """Return the id that files are made as, inside and outside: 0 where it is mapped, else the
+    first that is.
+    """
     outside = translate(extents, 0)
     return extents[0][:2] if outside is None else (0, outside)
 
@@ -84,7 +95,9 @@ def spoken(extents: Extents) -> str:
 def of_container(linux: Mapping[str, Any], namespaces: Mapping[str, str | None]) -> Maps | None:
     """Return the Maps of a container, None where it has no user namespace of its own.
 
-    :param linux: config.json's section. :param namespaces: ``{type: path or None}``. :raises Unsupported, ContainerFailed:
+    :param linux: config.json's section.
+    :param namespaces: ``{type: path or None}``.
+    :raises Unsupported, ContainerFailed:
     """
     given = [name for name, _kind in KINDS if linux.get(name)]
     if "user" not in namespaces:
@@ -133,7 +146,10 @@ def _joined(path: str) -> tuple[Extents, Extents]:
 
 
 def checked(mappings: Iterable[Mapping[str, Any]], where: str) -> Extents:
-    """Read config.json's mappings as extents. :raises Unsupported: naming what the kernel would refuse."""
+    """Read config.json's mappings as extents.
+
+    :raises Unsupported: naming what the kernel would refuse.
+    """
     extents: Extents = []
     for entry in mappings:
         numbers: list[Any] = [entry.get(key) for key in ("containerID", "hostID", "size")]
@@ -167,14 +183,17 @@ def checked(mappings: Iterable[Mapping[str, Any]], where: str) -> Extents:
     return extents
 
 
-# ---------------------------------------------------------------------------------------------------------------- of mounts
+# ---------------------------------------------------------------------------------------- of mounts
 
 
 def of_mount(entry: Mapping[str, Any], option: str) -> Inline | None:
-    """Read the ``(uid extents, gid extents)`` that a mount asks for; None: those of the container's user namespace.
+    """Read the ``(uid extents, gid extents)`` that a mount asks for; None: those of the container's
+    user namespace.
 
-    :param entry: of config.json's ``mounts``. :param option: what follows ``idmap=`` or ``ridmap=``, as crun knows it:
-        ``uids=INSIDE-OUTSIDE-SIZE#...;gids=...``, with @ before an extent that counts from within the container.
+    :param entry: of config.json's ``mounts``.
+    :param option: what follows ``idmap=`` or ``ridmap=``, as crun knows it:
+        ``uids=INSIDE-OUTSIDE-SIZE#...;gids=...``, with @ before an extent that counts from within
+        the container.
     """
     where = f"mounts: {entry['destination']}: "
     extents = [checked(entry.get(name) or [], where + name) for name, _kind in KINDS]
@@ -217,13 +236,18 @@ def of_mount(entry: Mapping[str, Any], option: str) -> Inline | None:
 
 
 class Inline:
-    """Extents of a mount, some of which count in the container's own ids: ``[(relative, extent)]`` for each kind."""
+    """Extents of a mount, some of which count in the container's own ids: ``[(relative, extent)]``
+    for each kind.
+    """
 
     def __init__(self, uids: Relative, gids: Relative):
         self.uids, self.gids = uids, gids
 
     def resolve(self, maps: Maps | None) -> tuple[Extents, Extents]:
-        """Return ``(uid extents, gid extents)`` on the host. :param maps: the container's, or None."""
+        """Return ``(uid extents, gid extents)`` on the host.
+
+        :param maps: the container's, or None.
+        """
         return (
             _resolved(self.uids, None if maps is None else maps.uids),
             _resolved(self.gids, None if maps is None else maps.gids),
@@ -245,14 +269,16 @@ def _absolute(extent: Extent, own: Extents | None) -> Extent:
 
 
 class Namespaces:
-    """User namespaces for the mounts of one start: each map has one, made when it is first needed."""
+    """User namespaces for the mounts of one start: one for each map, made when it is needed."""
 
     def __init__(self, maps: Maps | None, own: int | None = None):
         self.maps, self.own = maps, own
         self.made: dict[str, int] = {}
 
     def fd(self, wanted: Inline | None) -> int | None:
-        """Return the descriptor of a namespace with the maps of ``wanted`` (Inline, None for the container's own)."""
+        """Return the descriptor of a namespace with the maps of ``wanted`` (Inline, None for the
+        container's own).
+        """
         if wanted is None:
             return self.own
         key = repr(wanted.resolve(self.maps))

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """config.json's mounts: read and refused outside of the container, made inside it.
 
-A bind's source is the host's: see oci/launch/bind_sources.py; every other file system is made by the container's process, because proc, sysfs
-and mqueue show the namespaces of their maker.
-In a user namespace some are the maker's as well: see oci/launch/userns_outside.py.
-Destinations are resolved inside the container's root (kernel/mounts/rootfs.py): no link of the image leads outside.
+A bind's source is the host's: see oci/launch/bind_sources.py; every other file system is made by
+the container's process, because proc, sysfs and mqueue show the namespaces of their maker. In a
+user namespace some are the maker's as well: see oci/launch/userns_outside.py. Destinations are
+resolved inside the container's root (kernel/mounts/rootfs.py): no link of the image leads outside.
 """
 
 from __future__ import annotations
@@ -28,11 +28,13 @@ if TYPE_CHECKING:
 
     AnyMount = Union["Mount", "CgroupMount"]
 
-# Options of other meaning than a file system parameter, and nothing to do: what they say holds anyway.
+# Options of other meaning than a file system parameter, and nothing to do: what they say holds
+# anyway.
 _VOID = frozenset(
     ("defaults", "silent", "loud", "norelatime", "rnorelatime", "rbind", "bind", "newinstance")
 )
-# Flags of the file system itself: parameters that every one takes, and of no meaning for a bind mount. mount(8).
+# Flags of the file system itself: parameters that every one takes, and of no meaning for a bind
+# mount. mount(8).
 _SUPERBLOCK = frozenset(("sync", "async", "dirsync", "lazytime", "nolazytime", "mand", "nomand"))
 _VERSION = frozenset(
     ("iversion", "noiversion")
@@ -67,16 +69,26 @@ def options() -> list[str]:
 class Mount:
     """One entry of config.json's ``mounts``.
 
-    :ivar bind: whether it shows a place of the host, ``source``. :ivar data: parameters of its file system; None for one without a value.
-    :ivar attributes, clear: MOUNT_ATTR_* that it gets, and that are taken from it. :ivar all_attributes, all_clear: of all mounts below it, too.
+    :ivar bind: whether it shows a place of the host, ``source``.
+    :ivar data: parameters of its file system; None for one without a value.
+    :ivar attributes, clear: MOUNT_ATTR_* that it gets, and that are taken from it.
+    :ivar all_attributes, all_clear: of all mounts below it, too.
     :ivar late: attributes that it gets once all that is to lie in it is there.
-    :ivar propagations: ``[(MS_*, recursive)]``, one after the other. :ivar words: options that are no flags.
-    :ivar place: a descriptor of what a bind shows, once found. :ivar fd: a detached mount, of a copy of that or new (oci/launch/bind_sources.py).
-    :ivar substitute: a detached mount of the host's file system of that type, for a process that may not make one (oci/launch/userns_outside.py).
-    :ivar link: the text of a link that is made instead. :ivar within: a source below the container's own root, by its path there.
-    :ivar label: of its root, for what takes none as a parameter. :ivar fill: copies a directory into a tmpfs that starts with what is there.
-    :ivar mapped, recursive_map: whether its files' owners are mapped, and those of the mounts below it. :ivar map: by which ids; None: by the
-        container's. :ivar owners: a descriptor of the user namespace that maps them, of a mount that is made at its turn.
+    :ivar propagations: ``[(MS_*, recursive)]``, one after the other.
+    :ivar words: options that are no flags.
+    :ivar place: a descriptor of what a bind shows, once found.
+    :ivar fd: a detached mount, of a copy of that or new (oci/launch/bind_sources.py).
+    :ivar substitute: a detached mount of the host's file system of that type, for a process that
+        may not make one (oci/launch/userns_outside.py).
+    :ivar link: the text of a link that is made instead.
+    :ivar within: a source below the container's own root, by its path there.
+    :ivar label: of its root, for what takes none as a parameter.
+    :ivar fill: copies a directory into a tmpfs that starts with what is there.
+    :ivar mapped, recursive_map: whether its files' owners are mapped, and those of the mounts below
+        it.
+    :ivar map: by which ids; None: by the container's.
+    :ivar owners: a descriptor of the user namespace that maps them, of a mount that is made at its
+        turn.
     :raises Unsupported: naming the option that can't be done.
     """
 
@@ -152,7 +164,9 @@ class Mount:
         elif self.bind and option in _SUPERBLOCK:
             pass
         elif self.bind and "=" in option:
-            pass  # a parameter of a file system: the kernel passes over those of a bind mount (mount(2)), and documents name some
+            # A parameter of a file system: the kernel passes over those of a bind mount (mount(2)),
+            # and documents name some.
+            pass
         elif self.bind:
             raise Unsupported(
                 f"mount {self.destination}: the option {option} is not one of a bind mount"
@@ -191,7 +205,10 @@ class Mount:
         return [self.place, self.fd, self.substitute, self.owners]
 
     def make(self, root_fd: int, anew: bool = False) -> None:
-        """Make the mount and attach it below the root; runs in the container's namespaces. :param anew: see mounts.attach."""
+        """Make the mount and attach it below the root; runs in the container's namespaces.
+
+        :param anew: see mounts.attach.
+        """
         if (self.type in _WHOLE and not self.bind) or (self.bind and "dest-nofollow" in self.words):
             self._refuse_link(root_fd)
         if self.link is not None:
@@ -255,7 +272,11 @@ class Mount:
             os.close(fd)
 
     def _refuse_link(self, root_fd: int) -> None:
-        """See that the destination is no link. Masked are the paths below proc and sysfs: a link of the image's would lead to what is not (CVE-2019-19921). Nor is /proc/self hidden."""
+        """See that the destination is no link.
+
+        Masked are the paths below proc and sysfs: a link of the image's would lead to what is not
+        (CVE-2019-19921). Nor is /proc/self hidden.
+        """
         try:
             fd = rootfs.open_in_root(root_fd, self.destination, os.O_PATH | os.O_NOFOLLOW)
         except FileNotFoundError:
@@ -303,7 +324,11 @@ class Mount:
                 os.close(place)
 
     def _mount_old(self, root_fd: int) -> int:
-        """Make and attach it by mount(2), which takes a page of parameters; they are one text then, as in fstab. Returns a descriptor of it."""
+        """Make and attach it by mount(2), which takes a page of parameters; they are one text then,
+        as in fstab.
+
+        Returns a descriptor of it.
+        """
         target = rootfs.make_in_root(root_fd, self.destination, True)
         try:
             flags = sum(
@@ -329,7 +354,9 @@ class Mount:
         return fd
 
     def _remount(self, root_fd: int) -> None:
-        """Change what is mounted at the destination already: its flags, and its file system's parameters unless it is a bind mount."""
+        """Change what is mounted at the destination already: its flags, and its file system's
+        parameters unless it is a bind mount.
+        """
         self.fd = fd = rootfs.open_in_root(root_fd, self.destination, os.O_PATH)
         if self.data:
             mounts.change_parameters(fd, self.data)
@@ -357,11 +384,15 @@ def _make_link(root_fd: int, destination: str, text: str) -> None:
 class CgroupMount:
     """``/sys/fs/cgroup``: the container's own cgroup of every hierarchy, as if it were the root.
 
-    Binds of the cgroups' directories show the same as mounts made in a cgroup namespace, and work without one as well.
+    Binds of the cgroups' directories show the same as mounts made in a cgroup namespace, and work
+    without one as well.
 
-    :ivar mount: the entry's Mount. :ivar parts: ``[(name, descriptor)]`` of the mounts, or of the places that they are to be copies of.
-    :ivar waiting: whether they are places. :ivar source: the last place that was looked for. :ivar holder: the directory, a tmpfs, that
-        several hierarchies are in.
+    :ivar mount: the entry's Mount.
+    :ivar parts: ``[(name, descriptor)]`` of the mounts, or of the places that they are to be copies
+        of.
+    :ivar waiting: whether they are places.
+    :ivar source: the last place that was looked for.
+    :ivar holder: the directory, a tmpfs, that several hierarchies are in.
     """
 
     bind = True
@@ -374,7 +405,10 @@ class CgroupMount:
         self.holder: int | None = None
 
     def take(self, own: bool, names: Sequence[str], places: Sequence[int]) -> None:
-        """In the process: take what ``find`` has found for its maker. :param own: whether the groups are the container's; else they are read-only."""
+        """In the process: take what ``find`` has found for its maker.
+
+        :param own: whether the groups are the container's; else they are read-only.
+        """
         self.parts = [(name, os.dup(place)) for name, place in zip(names, places)]
         self.waiting = True
         if not own:
@@ -383,7 +417,8 @@ class CgroupMount:
     def find(self, group_paths: Mapping[str, str], unified_only: bool, later: bool = False) -> None:
         """Find what is shown.
 
-        :param group_paths: ``{mount point of a hierarchy: the container's directory in it}``. :param unified_only: v2 alone is there.
+        :param group_paths: ``{mount point of a hierarchy: the container's directory in it}``.
+        :param unified_only: v2 alone is there.
         :param later: only open the places, ``copy`` follows.
         """
         self.waiting = later
@@ -448,7 +483,10 @@ class CgroupMount:
 
 
 def read(config: Mapping[str, Any]) -> list[AnyMount]:
-    """Read config.json's mounts, in order. :raises Unsupported: naming the option that can't be done."""
+    """Read config.json's mounts, in order.
+
+    :raises Unsupported: naming the option that can't be done.
+    """
     found: list[AnyMount] = []
     label: str | None = config.get("linux", {}).get("mountLabel")
     if label:
@@ -469,7 +507,7 @@ def read(config: Mapping[str, Any]) -> list[AnyMount]:
     return found
 
 
-# ------------------------------------------------------------------------------------------------------------ propagation
+# -------------------------------------------------------------------------------------- propagation
 
 PROPAGATIONS = tuple(prefix + kind for kind in mounts.PROPAGATION for prefix in ("", "r"))
 
@@ -484,10 +522,13 @@ def check_propagation(word: str | None) -> None:
 
 
 def separate_root(root_fd: int, word: str | None) -> None:
-    """Set the propagation of the root and all mounts that came with it, before anything is mounted in it.
+    """Set the propagation of the root and all mounts that came with it, before anything is mounted
+    in it.
 
-    What the host mounts below the root's source arrives here ("slave", which is what holds without a word, and "shared"), or not
-    ("private", "unbindable"); never the other way round. :param word: linux.rootfsPropagation.
+    What the host mounts below the root's source arrives here ("slave", which is what holds without
+    a word, and "shared"), or not ("private", "unbindable"); never the other way round.
+
+    :param word: linux.rootfsPropagation.
     """
     kind = (
         c.MS_PRIVATE if word in ("private", "rprivate", "unbindable", "runbindable") else c.MS_SLAVE
@@ -496,7 +537,9 @@ def separate_root(root_fd: int, word: str | None) -> None:
 
 
 def propagate_root(word: str | None) -> None:
-    """Set linux.rootfsPropagation of the container's own mounts, when it is their root; with an "r" of all mounts below it too."""
+    """Set linux.rootfsPropagation of the container's own mounts, when it is their root; with an "r"
+    of all mounts below it too.
+    """
     for kind in ("shared", "unbindable"):
         if word in (kind, "r" + kind):
             recursive = c.MS_REC if word != kind else 0

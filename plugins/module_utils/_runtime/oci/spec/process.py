@@ -1,6 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The program of a config.json, read and checked before anything of the host is changed: what oci/launch/executing.py executes."""
+"""The program of a config.json, read and checked before anything of the host is changed: what
+oci/launch/executing.py executes.
+"""
 
 from __future__ import annotations
 
@@ -57,20 +59,29 @@ CAPABILITY_SETS = ("bounding", "permitted", "inheritable", "effective", "ambient
 
 
 class Program:
-    """The program of config.json's ``process``, ready to be executed: all texts are bytes, all numbers numbers.
+    """The program of config.json's ``process``, ready to be executed: all texts are bytes, all
+    numbers numbers.
 
-    :param process, linux: config.json's sections. :param user: ``user[:group]``, to be looked up inside the root in place of
-        ``process.user``; :param groups: further groups, the same. :param init: whether a small process 1 executes it.
-    :param original_limits: rlimits of this process before the engine raised them, for the program to have.
-
-    :ivar limits: ``[(number, soft, hard)]``. :ivar final_limits: what oci/features/rlimits.py sets. :ivar additional: further groups; None:
-        those of this process. :ivar size: of its terminal, config.json's consoleSize.
-    :ivar filter: the compiled seccomp filter, or None. :ivar listener: who is told of it, or None; :ivar hand_listener: called with its
-        descriptor. :ivar label: ``(file below /proc/self/attr, text)`` of the security module's label, or None.
-    :ivar kept: descriptors that stay open besides the standard ones. :ivar init_fd: of the small process 1's file.
-    :ivar steps: whether it is executed by kernel/programs/trampoline.py, and by what: :ivar step_fd, step_channel: descriptors.
-    :ivar plain: whether its terminal leaves the ends of lines alone. :ivar owns_streams: whether it can give its standard streams to its
-        user itself.
+    :param process, linux: config.json's sections.
+    :param user: ``user[:group]``, to be looked up inside the root in place of ``process.user``.
+    :param groups: further groups, the same.
+    :param init: whether a small process 1 executes it.
+    :param original_limits: rlimits of this process before the engine raised them, for the program
+        to have.
+    :ivar limits: ``[(number, soft, hard)]``.
+    :ivar final_limits: what oci/features/rlimits.py sets.
+    :ivar additional: further groups; None: those of this process.
+    :ivar size: of its terminal, config.json's consoleSize.
+    :ivar filter: the compiled seccomp filter, or None.
+    :ivar listener: who is told of it, or None.
+    :ivar hand_listener: called with its descriptor.
+    :ivar label: ``(file below /proc/self/attr, text)`` of the security module's label, or None.
+    :ivar kept: descriptors that stay open besides the standard ones.
+    :ivar init_fd: of the small process 1's file.
+    :ivar steps: whether it is executed by kernel/programs/trampoline.py.
+    :ivar step_fd, step_channel: descriptors of that.
+    :ivar plain: whether its terminal leaves the ends of lines alone.
+    :ivar owns_streams: whether it can give its standard streams to its user itself.
     :raises Unsupported: naming what of it can't be done.
     """
 
@@ -129,7 +140,10 @@ class Program:
             self.filter_flags &= ~c.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
 
     def resolve_user(self, root_fd: int) -> None:
-        """Find who ``user`` is by the files inside the root, and where home is. :raises InvalidInput: when nobody is."""
+        """Find who ``user`` is by the files inside the root, and where home is.
+
+        :raises InvalidInput: when nobody is.
+        """
         if self.user is not None or self.groups:
             self.uid, self.gid, self.additional, home = users.resolve(
                 root_fd, self.user or "", self.groups
@@ -140,20 +154,28 @@ class Program:
             self.environment[b"HOME"] = _bytes(home, "HOME")
 
     def _mask(self, names: Iterable[str]) -> int:
-        """Return the bits of capabilities by name; unknown ones are a warning (runtime-spec config.md, "Linux Process")."""
+        """Return the bits of capabilities by name; unknown ones are a warning (runtime-spec
+        config.md, "Linux Process").
+        """
         unknown = sorted(set(names) - set(capabilities.NUMBERS))
-        sentence = f"ignoring unknown or unavailable capabilities: [{' '.join(unknown)}]"  # runc's words, which are looked for
+        # Runc's words, which are looked for.
+        sentence = f"ignoring unknown or unavailable capabilities: [{' '.join(unknown)}]"
         if unknown and sentence not in self.warnings:
             self.warnings.append(sentence)
         bits: int = capabilities.mask(name for name in names if name in capabilities.NUMBERS)
         return bits
 
     def may_trace(self) -> bool:
-        """Whether a process of it may come to look into others that are not dumpable, in its own user namespace."""
+        """Whether a process of it may come to look into others that are not dumpable, in its own
+        user namespace.
+        """
         return bool(self.capabilities["bounding"] & capabilities.mask(("CAP_SYS_PTRACE",)))
 
     def set_oom_score(self, warn: Warn, pid: int | str = "self") -> None:
-        """Set the process's oom_score_adj; what is refused is told. :param pid: of another process, by its maker."""
+        """Set the process's oom_score_adj; what is refused is told.
+
+        :param pid: of another process, by its maker.
+        """
         if self.oom_score_adj is not None:
             try:
                 procfs.set_oom_score_adj(self.oom_score_adj, pid)
@@ -164,9 +186,11 @@ class Program:
                 )
 
     def fit_capabilities(self, warn: Warn) -> None:
-        """Leave out the capabilities that this process can't give, and say so; asked in the container's user namespace.
+        """Leave out the capabilities that this process can't give, and say so; asked in the
+        container's user namespace.
 
-        What is effective must be permitted, what is inheritable in the bounding set, what is ambient permitted and inheritable too (capabilities(7)).
+        What is effective must be permitted, what is inheritable in the bounding set, what is
+        ambient permitted and inheritable too (capabilities(7)).
         """
         sets, asked = self.capabilities, 0
         for bits in sets.values():
@@ -196,7 +220,9 @@ _filters: list[tuple[Mapping[str, Any], bytes]] = []
 
 
 def compile_default() -> None:
-    """Have the filter ready that nearly every container asks for: compiling it takes as long as making its file system."""
+    """Have the filter ready that nearly every container asks for: compiling it takes as long as
+    making its file system.
+    """
     from ...kernel.seccomp import compiler, default_profile
 
     profile = default_profile.default_profile(
@@ -222,14 +248,17 @@ def _filter_flags(profile: dict[str, Any]) -> int:
     return bits
 
 
-# Calls that the container's process needs itself while it hands the listener over (oci/features/seccomp_listener.py).
+# Calls that the container's process needs itself while it hands the listener over
+# (oci/features/seccomp_listener.py).
 NOT_ASKED = ("write", "sendmsg")
 
 
 def _listener(profile: dict[str, Any]) -> Listener | None:
-    """Read ``(path, metadata, whether the agent must be there)`` of a linux.seccomp, None when nobody is asked or told.
+    """Read ``(path, metadata, whether the agent must be there)`` of a linux.seccomp, None when
+    nobody is asked or told.
 
-    An agent is given the listener of a filter that asks it nothing as well, as with crun; its absence is no error then, as with runc.
+    An agent is given the listener of a filter that asks it nothing as well, as with crun; its
+    absence is no error then, as with runc.
 
     :raises Unsupported: naming what can't be.
     """
@@ -328,7 +357,10 @@ def _limits(entries: Iterable[Mapping[str, Any]]) -> list[tuple[int, int, int]]:
 
 
 def _label(process: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Read ``(file below /proc/self/attr, text)`` of the security module's label, or None. :raises Unsupported: when there is no such module."""
+    """Read ``(file below /proc/self/attr, text)`` of the security module's label, or None.
+
+    :raises Unsupported: when there is no such module.
+    """
     profile, label = process.get("apparmorProfile"), process.get("selinuxLabel")
     if profile and profile != "unconfined":
         from ...kernel.isolation import apparmor  # few hosts have it

@@ -1,9 +1,11 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How the kernel runs a process: config.json's process.scheduler, ioPriority, execCPUAffinity, linux.personality and memoryPolicy.
+"""How the kernel runs a process: config.json's process.scheduler, ioPriority, execCPUAffinity,
+linux.personality and memoryPolicy.
 
-Read into numbers before anything is made, applied by the process itself or, where it is in a user namespace and may not, by
-the one outside. sched_setattr(2), ioprio_set(2), sched_setaffinity(2), personality(2), set_mempolicy(2).
+Read into numbers before anything is made, applied by the process itself or, where it is in a user
+namespace and may not, by the one outside. sched_setattr(2), ioprio_set(2), sched_setaffinity(2),
+personality(2), set_mempolicy(2).
 """
 
 from __future__ import annotations
@@ -59,8 +61,10 @@ _WITHOUT_NODES = ("MPOL_DEFAULT", "MPOL_LOCAL")
 class Scheduling:
     """What config.json asks of it, as numbers.
 
-    :ivar scheduler: arguments of sched_setattr(2), or None. :ivar io_priority: ``(class, priority)`` or None.
-    :ivar initial, final: sets of CPUs for exec, or None. :ivar personality: a number or None.
+    :ivar scheduler: arguments of sched_setattr(2), or None.
+    :ivar io_priority: ``(class, priority)`` or None.
+    :ivar initial, final: sets of CPUs for exec, or None.
+    :ivar personality: a number or None.
     :ivar memory: ``(mode with its flags, nodes)`` or None.
     :raises Unsupported: naming what can't be done.
     """
@@ -77,7 +81,10 @@ class Scheduling:
         self.memory = _memory(linux.get("memoryPolicy"))
 
     def apply(self, pid: int = 0) -> None:
-        """Set the policies that can be given to another process; ``pid`` 0 is this one. :raises OSError: naming the field."""
+        """Set the policies that can be given to another process; ``pid`` 0 is this one.
+
+        :raises OSError: naming the field.
+        """
         if self.scheduler:
             try:
                 _do("process.scheduler", syscalls.sched_setattr, pid, **self.scheduler)
@@ -110,13 +117,17 @@ def _do(field: str, call: Callable[..., object], *arguments: Any, **named: Any) 
 
 
 def affinity(field: str, cpus: Set[int] | None) -> None:
-    """Let this process run on these CPUs only; None leaves it. :raises OSError: naming the field."""
+    """Let this process run on these CPUs only; None leaves it.
+
+    :raises OSError: naming the field.
+    """
     if cpus is not None:
         _do(field, os.sched_setaffinity, 0, cpus)
 
 
 def reset_affinity() -> None:
-    """Run on every CPU of the cgroup's cpuset, whichever this process was let run on: a container has its CPUs from its cgroup alone.
+    """Run on every CPU of the cgroup's cpuset, whichever this process was let run on: a container
+    has its CPUs from its cgroup alone.
 
     Since Linux 6.2 a process keeps its caller's mask also when it comes to another cpuset.
     """
@@ -174,7 +185,10 @@ def _scheduler(entry: Mapping[str, Any] | None) -> dict[str, int] | None:
 
 
 def _check_deadline(entry: Mapping[str, Any]) -> None:
-    """Check what sched_setattr(2) would answer by EINVAL alone. :raises Unsupported: with the numbers."""
+    """Check what sched_setattr(2) would answer by EINVAL alone.
+
+    :raises Unsupported: with the numbers.
+    """
     runtime, deadline, period = (entry.get(name) for name in ("runtime", "deadline", "period"))
     if runtime is None or not deadline:
         why = f"requires `{'runtime' if runtime is None else 'deadline'}`"

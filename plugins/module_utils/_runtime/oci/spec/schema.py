@@ -1,9 +1,11 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What form a config.json's fields have, by runtime-spec's config.md and config-linux.md: looked at once, before anybody reads it.
+"""What form a config.json's fields have, by runtime-spec's config.md and config-linux.md: looked at
+once, before anybody reads it.
 
-A field that is null counts as missing, as with runc; fields without a name here are passed over. What values mean is their readers' affair, and
-so is what seccomp must have (kernel/seccomp/compiler.py).
+A field that is null counts as missing, as with runc; fields without a name here are passed over.
+What values mean is their readers' affair, and so is what seccomp must have
+(kernel/seccomp/compiler.py).
 """
 
 # pylint: disable=unidiomatic-typecheck # all values are JSON's, and true is no number
@@ -32,11 +34,13 @@ class _Map(dict[str, object]):
         self.form = form
 
 
-# Forms: TEXT ...; [form]: a list; a dict: an object, with "!" after the names of fields that it must have.
+# Forms: TEXT ...; [form]: a list; a dict: an object, with "!" after the names of fields that it
+# must have.
 _IDS = [{"containerID!": NATURAL, "hostID!": NATURAL, "size!": NATURAL}]
 _HOOKS = [{"path!": TEXT, "args": _TEXTS, "env": _TEXTS, "timeout": INTEGER}]
 _RATES = [{"major!": INTEGER, "minor!": INTEGER, "rate!": NATURAL}]
-PROCESS = {  # args are looked at later (process.py): crun's suite asks for the word about the terminal first
+# Args are looked at later (process.py): crun's suite asks for the word about the terminal first.
+PROCESS = {
     "terminal": FLAG,
     "consoleSize": {"height": NATURAL, "width": NATURAL},
     "cwd!": TEXT,
@@ -185,7 +189,10 @@ _DOCUMENT = {
 
 
 def check(config: object) -> None:
-    """See that a document has the form of one, and take away what is null. :raises Unsupported: naming the first field that has another."""
+    """See that a document has the form of one, and take away what is null.
+
+    :raises Unsupported: naming the first field that has another.
+    """
     _tell("config.json", _look(config, _DOCUMENT))
 
 

@@ -315,7 +315,7 @@ def test_what_is_planned_is_told_before_it_is_made(top):
         assert not any(os.path.exists(path) for path in before.values())
 
     for later in (False, True):
-        group = cgroups.create_at(above + "/c/d", "c1", later=later, plan=plan)
+        group = cgroups.create_at(above + "/c/d", "c1", later=later, announce=plan)
         group.complete()
         assert sorted(plans[-1]["made"]) == sorted(group.made) and plans[-1]["paths"] == group.paths
         cgroups.reopen(plans[-1]).remove()
@@ -324,12 +324,12 @@ def test_what_is_planned_is_told_before_it_is_made(top):
             and os.path.isdir(first + above)
             and not os.path.exists(first + above + "/c")
         )
-    group = cgroups.create_at(above + "/c/d", "c1", plan=plan)
+    group = cgroups.create_at(above + "/c/d", "c1", announce=plan)
     other = cgroups.create_at(above + "/c/other", "c2")
     cgroups.reopen(plans[-1]).remove()
     assert not group.exists and other.exists
     other.remove()
-    cgroups.create_at(None, "pyc-test-" + top, plan=plans.append).remove()
+    cgroups.create_at(None, "pyc-test-" + top, announce=plans.append).remove()
     assert len(plans) == 3  # one of its own name is known by that
 
 
@@ -341,7 +341,7 @@ def test_what_is_planned_beside_a_scope(top, monkeypatch):
     monkeypatch.setattr(units, "start_scope", lambda _connection, _unit, _properties: None)
     plans = []
     group = cgroups.create_at(
-        f"{top.replace('-', '')}.slice:test:c", "c1", systemd=True, plan=plans.append
+        f"{top.replace('-', '')}.slice:test:c", "c1", systemd=True, announce=plans.append
     )
     group.let_go()
     assert group.exists and len(plans) == 1 and plans[0]["made"] == group.made

@@ -54,7 +54,7 @@ def create_at(
     systemd: bool | None = False,
     annotations: Mapping[str, str] | None = None,
     later: bool = False,
-    plan: Callable[[GroupRecord], object] | None = None,
+    announce: Callable[[GroupRecord], object] | None = None,
 ) -> Group:
     """Make the group of a document's container, empty and without limits.
 
@@ -72,7 +72,7 @@ def create_at(
         scope.
     :param later: leave out the hierarchies of version 1 until ``complete``: a process can go into
         these when it is there.
-    :param plan: called with a ``record()`` of what will be made, above the group too, before any of
+    :param announce: called with a ``record()`` of what will be made, above the group too, before any of
         it is; not for a group of the container's own name, which is known by that. Whoever keeps it
         can take back (``reopen``, ``remove``) what a killed maker has left.
     :returns: a Group. ``record()`` of it can be kept as JSON and given to ``reopen``.
@@ -95,10 +95,10 @@ def create_at(
     if systemd:
         from .systemd import scope  # here: it knows D-Bus, and few are told to use systemd
 
-        return scope.create(path, ident, annotations or {}, plan)
+        return scope.create(path, ident, annotations or {}, announce)
     group = location.Located(path, ident)
-    if group.given and plan is not None:
-        plan(location.planned(group.later, group.top, group.name))
+    if group.given and announce is not None:
+        announce(location.forecast(group.later, group.top, group.name))
     group.make([hierarchy for hierarchy in group.later if not later or hierarchy.version == 2])
     return group
 

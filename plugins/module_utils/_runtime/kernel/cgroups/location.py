@@ -89,7 +89,7 @@ class Located(Group):
                 ) from error
 
 
-def planned(hierarchies: Iterable[Hierarchy], top: str, name: str) -> GroupRecord:
+def forecast(hierarchies: Iterable[Hierarchy], top: str, name: str) -> GroupRecord:
     """Return the record of a group that is not made yet.
 
     ``made`` is what ``directories.make_at`` would make. What comes into it until then is not its

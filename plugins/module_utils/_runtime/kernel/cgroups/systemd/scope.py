@@ -67,7 +67,7 @@ def create(
     path: str | None,
     ident: str,
     annotations: Mapping[str, str],
-    plan: Callable[[GroupRecord], object] | None = None,
+    announce: Callable[[GroupRecord], object] | None = None,
 ) -> Scope:
     """Make the group as a scope and start it; see ``cgroups.create_at``."""
     slice_name, name = parse(path, ident)
@@ -90,7 +90,7 @@ def create(
         for hierarchy in layout.current().hierarchies
     }
     group = Scope(paths, [], name, slice_name)
-    group.start(extra, plan)
+    group.start(extra, announce)
     return group
 
 
@@ -160,11 +160,11 @@ class Scope(Group):
                 connection.close()
 
     def start(
-        self, extra: list[Property], plan: Callable[[GroupRecord], object] | None = None
+        self, extra: list[Property], announce: Callable[[GroupRecord], object] | None = None
     ) -> None:
         """Start the unit with a holder, and make the directories that systemd doesn't.
 
-        :param extra: further properties. :param plan: see ``cgroups.create_at``.
+        :param extra: further properties. :param announce: see ``cgroups.create_at``.
         """
         self.holder = hold()
         try:
@@ -173,8 +173,8 @@ class Scope(Group):
             self.let_go()
             raise
         try:
-            if plan is not None:
-                self._tell(plan)
+            if announce is not None:
+                self._tell(announce)
             for hierarchy in layout.current().hierarchies:
                 self.join(hierarchy)
         except BaseException:
@@ -200,7 +200,7 @@ class Scope(Group):
         finally:
             connection.close()
 
-    def _tell(self, plan: Callable[[GroupRecord], object]) -> None:
+    def _tell(self, announce: Callable[[GroupRecord], object]) -> None:
         """Tell what will be made beside the scope, which itself ends with this process."""
         missing = [
             hierarchy
@@ -208,7 +208,7 @@ class Scope(Group):
             if not os.path.isdir(self.paths[hierarchy.mount])
         ]
         if missing:
-            plan(location.planned(missing, self._top(missing[0]), self.unit))
+            announce(location.forecast(missing, self._top(missing[0]), self.unit))
 
     def _top(self, hierarchy: Hierarchy) -> str:
         """Return the cgroup above it, from the top of a hierarchy."""

@@ -8,7 +8,8 @@ import os
 
 import pytest
 from pycontainer.containers import task
-from pycontainer.errors import EngineError, InvalidInput
+from pycontainer.containers.lifecycle import plan
+from pycontainer.errors import EngineError, InvalidInput, NotFound
 from pycontainer.reconcile import carry_out
 
 
@@ -67,3 +68,13 @@ def test_refused_lists(check_engine, items, word):
         InvalidInput, match="^state: 'absent' is not valid; accepted: nothing beside containers"
     ):
         task.container(check_engine, {"containers": [{"name": "web"}], "state": "absent"})
+
+
+def test_a_container_to_join_that_has_just_gone(check_engine):
+    """Another task has removed it since its name was looked up: one sentence, and no exception of Python's."""
+    wanted = plan.Task({"name": "web", "image": "box:1", "network_mode": "container:db"})
+    work = plan.Work(check_engine, wanted)
+    work.record = {"id": "a" * 64, "name": "web", "definition": {}}
+    work.definition = wanted.definition
+    with pytest.raises(NotFound, match="removed it meanwhile"):
+        work._other_joins({"network": "b" * 64})

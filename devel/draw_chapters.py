@@ -109,8 +109,7 @@ def picture(arrows) -> str:
     text = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" '
         f'font-family="DejaVu Sans Mono, monospace" font-size="12">',
-        "<!-- Copyright (c) 2026, the pycontainer.engine authors; SPDX-License-"
-        "Identifier: GPL-3.0-or-later; made by devel/draw_chapters.py -->",
+        "<!-- made by devel/draw_chapters.py -->",
         '<rect width="100%" height="100%" fill="#ffffff"/>',
         f'<text x="{WIDTH / 2:.0f}" y="24" text-anchor="middle" fill="#394358">{NOTE}</text>',
         '<g fill="none" stroke="#7a8699" stroke-opacity="0.55">',

@@ -33,11 +33,9 @@ DEFAULT_PATH = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # What Python or the kernel does not let be set: KILL, STOP; 32 and 33 are the C library's own.
 _FIXED_SIGNALS = (9, 19, 32, 33)
 
-_frozen: list[
-    object
-    # Finders that are not asked any more: to free them would copy the pages that they share with the
-    # maker.
-] = []
+# Finders that are not asked any more: to free them would copy the pages that they share with the
+# maker.
+_frozen: list[object] = []
 
 
 def freeze() -> None:

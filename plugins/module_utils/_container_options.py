@@ -175,8 +175,8 @@ CONTAINER = {
 }
 
 
-def argument_spec():
-    """The container module's: one container, or ``containers`` with a list of them."""
+def argument_spec() -> dict[str, object]:
+    """Return the container module's: one container, or ``containers`` with a list of them."""
     item = dict(CONTAINER, name={"type": "str", "required": True})
     return dict(
         CONTAINER,

@@ -18,6 +18,12 @@ from ansible.module_utils.basic import AnsibleModule
 from ._runtime.deploy import fingerprint
 from ._runtime.store import paths
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+
 TOLD = "_pycontainer_told"
 
 
@@ -29,15 +35,16 @@ class Module(AnsibleModule):
     the action plugin.
     """
 
-    def _load_params(self):
+    def _load_params(self) -> None:
         super()._load_params()
         self.told = self.params.pop(TOLD, None) or {}
 
 
-def laid_down(module):
+def laid_down(module: Module) -> str:
     """Make the engine importable that the controller named, and return its package's name.
 
-    Ends the task where it is not on this host: ``engine_missing`` tells the action plugin to bring it.
+    End the task where it is not on this host: ``engine_missing`` tells the action plugin to bring
+    it.
     """
     copy = module.told.get("copy")
     if os.geteuid() != 0:
@@ -49,13 +56,13 @@ def laid_down(module):
             % (copy or "of this collection"),
             engine_missing=True,
         )
-    sys.path.insert(0, path)
+    sys.path.insert(0, str(path))
     return fingerprint.PACKAGE
 
 
 @contextlib.contextmanager
-def reports(package, engine, name):
-    """While the block runs, the controller can see how far ``engine`` is, under a ``name`` that it gave."""
+def reports(package: str, engine: Any, name: str | None) -> Iterator[None]:
+    """Let the controller see in the block how far ``engine`` is, under a ``name`` that it gave."""
     if name is None or engine.check:
         yield
         return
@@ -68,7 +75,14 @@ def reports(package, engine, name):
         yield
 
 
-def run(part, function, argument_spec, store_needed=True, package=None, **options):
+def run(
+    part: str,
+    function: str,
+    argument_spec: dict[str, Any],
+    store_needed: bool | Callable[[dict[str, Any]], bool] = True,
+    package: str | None = None,
+    **options: Any,
+) -> None:
     """Carry out a task and exit.
 
     :param part: the file of the runtime that does the work, e.g. ``volumes.task``.
@@ -103,7 +117,16 @@ def run(part, function, argument_spec, store_needed=True, package=None, **option
         )
 
 
-def _carry_out(module, package, errors, text, part, function, store_needed, brings):
+def _carry_out(
+    module: Module,
+    package: str,
+    errors: Any,
+    text: Any,
+    part: str,
+    function: str,
+    store_needed: bool | Callable[[dict[str, Any]], bool],
+    brings: bool,
+) -> None:
     reconcile = importlib.import_module(package + ".reconcile")
     engine_class = importlib.import_module(package + ".engine").Engine
     if callable(store_needed):

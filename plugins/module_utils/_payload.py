@@ -7,6 +7,6 @@ from __future__ import annotations
 from ._runtime.deploy import entry_points
 
 
-def package():
-    """The name of the runtime package in the payload."""
+def package() -> str:
+    """Return the name of the runtime package in the payload."""
     return entry_points.__name__.rsplit(".", 2)[0]

@@ -40,17 +40,29 @@ from ansible_collections.pycontainer.engine.plugins.plugin_utils import (
     _delivery_source,
 )
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Any
+
+    from ansible_collections.pycontainer.engine.plugins.plugin_utils._engine_action import (
+        EngineAction,
+    )
+
+
 TINY = 1 << 14  # bytes of a layer up to which it is sent whole without a question
 WORTH = 0.6  # of a layer's size, up to which what it lacks is sent instead of the layer
 
 display = Display()
 
 
-def carry_out(action, arguments, ask):
-    """Have the image on the host; the task's result.
+def carry_out(
+    action: EngineAction, arguments: dict[str, Any], ask: Callable[[dict[str, Any]], dict[str, Any]]
+) -> dict[str, Any]:
+    """Have the image on the host, and return the task's result.
 
-    :param action: the action plugin. :param arguments: the task's. :param ask: called with what the module is told besides them
-        (``delivery`` of the engine's parameters) for the module's result.
+    :param ask: called with what the module is told besides the arguments (``delivery`` of the
+        engine's parameters) for the module's result.
     """
     if not arguments.get("name") or not arguments.get("path"):
         return ask({})  # the module says what is missing
@@ -74,8 +86,12 @@ def carry_out(action, arguments, ask):
         ) from None
 
 
-def _platform(action, arguments, source):
-    """The platform to take: as asked for, else the host's, which is looked up only where it matters."""
+def _platform(
+    action: EngineAction, arguments: dict[str, Any], source: _delivery_source.Source
+) -> tuple[str, str, str]:
+    """Return the platform to take: as asked for, else the host's, which is looked up only where it
+    matters.
+    """
     given = arguments.get("platform")
     given = ",".join(given) if isinstance(given, list) else given
     if given or not source.has_platforms():
@@ -86,28 +102,43 @@ def _platform(action, arguments, source):
 class Shipment:
     """What is sent to a host.
 
-    :ivar whole: ``{index of a layer: (archive.Place or path, offset, size)}``. :ivar rebuilt: indexes of the layers that the host rebuilds.
-    :ivar pack: path of the packed contents, or None. :ivar files: how many contents. :ivar room: bytes that it takes on the host.
+    :ivar whole: ``(archive_reader.Place or path, offset, size)`` of layers, by their index.
+    :ivar rebuilt: indexes of the layers that the host rebuilds.
+    :ivar pack: path of the packed contents, or None.
+    :ivar files: how many contents.
+    :ivar room: bytes that it takes on the host.
     """
 
-    def __init__(self):
-        self.whole, self.rebuilt, self.pack, self.files, self.room = {}, [], None, 0, 0
+    def __init__(self) -> None:
+        self.whole: dict[int, tuple[Any, int, int]] = {}
+        self.rebuilt: list[int] = []
+        self.pack: str | None = None
+        self.files = self.room = 0
 
-    def streams(self):
-        """What is sent besides recipes: ``(Place or path, offset, size)``."""
+    def streams(self) -> list[tuple[Any, int, int]]:
+        """List what is sent besides recipes: ``(Place or path, offset, size)``."""
         return list(self.whole.values()) + (
             [(self.pack, 0, os.stat(self.pack).st_size)] if self.pack else []
         )
 
 
 class Delivery:
-    def __init__(self, action, channel, source, parsed, arguments):
+    def __init__(
+        self,
+        action: EngineAction,
+        channel: _delivery_channel.Channel,
+        source: _delivery_source.Source,
+        parsed: Any,
+        arguments: dict[str, Any],
+    ) -> None:
         self.action, self.channel, self.source, self.parsed = action, channel, source, parsed
         self.check = action._task.check_mode
         self.delta = arguments.get("delta", True)
-        self.wanted, self.recipes, self.offered = None, {}, []
+        self.wanted: dict[str, Any] = {}  # what the host says that it lacks
+        self.recipes: dict[int, _delivery_source.Recipe] = {}  # by index of a layer
+        self.lacking: set[bytes] = set()  # short digests of contents
 
-    def carry_out(self, ask):
+    def carry_out(self, ask: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
         source = self.source
         request = {
             "id": source.id,
@@ -116,9 +147,10 @@ class Delivery:
         if self.check:
             request["config"] = encode(source.config)
         result = ask(request)
-        self.wanted = result.pop("wanted", None)
-        if self.wanted is None:
+        wanted = result.pop("wanted", None)
+        if wanted is None:
             return result if result.get("failed") else dict(result, delivery=self._told(Shipment()))
+        self.wanted = wanted
         for delta in (boolean(self.delta), False):
             shipment = self._prepared(delta)
             if self.check:
@@ -134,8 +166,8 @@ class Delivery:
 
     # --- what is to be sent ---
 
-    def _prepared(self, delta):
-        """As :meth:`_prepare`; the host keeps nothing for an archive that can't be sent."""
+    def _prepared(self, delta: bool) -> Shipment:
+        """Do as :meth:`_prepare`; the host keeps nothing for an archive that can't be sent."""
         try:
             return self._prepare(delta)
         except errors.EngineError:
@@ -143,8 +175,8 @@ class Delivery:
                 self._call("drop", {"id": self.source.id})
             raise
 
-    def _prepare(self, delta):
-        """A :class:`Shipment` of what the host lacks."""
+    def _prepare(self, delta: bool) -> Shipment:
+        """Prepare what the host lacks."""
         shipment, missing = Shipment(), self.wanted["missing"]
         lacking = (
             self._offer(missing) if delta and self.wanted["local"] and self.wanted["xz"] else {}
@@ -166,8 +198,10 @@ class Delivery:
             shipment.room += size
         return shipment
 
-    def _offer(self, missing):
-        """Tell the host what the missing layers consist of. ``{index: bytes that it lacks, about as they travel}``."""
+    def _offer(self, missing: list[int]) -> dict[int, float]:
+        """Tell the host what the missing layers consist of. Return the bytes that it lacks of each,
+        about as they travel, by index.
+        """
         indexes = [index for index in missing if self.source.layers[index].size > TINY]
         with concurrent.futures.ThreadPoolExecutor(
             2
@@ -201,13 +235,13 @@ class Delivery:
         }
         return {index: self._lacks(layers[index], recipe) for index, recipe in self.recipes.items()}
 
-    def _recipe(self, index):
+    def _recipe(self, index: int) -> _delivery_source.Recipe | None:
         try:
             return self.source.recipe(self.source.layers[index])
         except errors.Unsupported:
             return None  # above all zstd that nothing here reads; the host may
 
-    def _lacks(self, layer, recipe):
+    def _lacks(self, layer: _delivery_source.Layer, recipe: _delivery_source.Recipe) -> float:
         plain = sum(
             size
             for _offset, size, digest in recipe.contents
@@ -215,7 +249,7 @@ class Delivery:
         )
         return plain * layer.size / max(recipe.size, 1)
 
-    def _check_room(self, shipment):
+    def _check_room(self, shipment: Shipment) -> None:
         """:raises HostError: before anything is sent, when it can't fit."""
         if shipment.room > self.wanted["free"]:
             self._call("drop", {"id": self.source.id})
@@ -227,7 +261,9 @@ class Delivery:
 
     # --- sending it ---
 
-    def _call(self, step, request, body=()):
+    def _call(
+        self, step: str, request: dict[str, Any], body: Iterable[bytes] = ()
+    ) -> dict[str, Any]:
         answer = self.channel.call(self.wanted["command"] + [step], request, body)
         if answer.get("failed"):
             if answer.get("exception"):
@@ -237,14 +273,16 @@ class Delivery:
             raise AnsibleActionFail(printable(answer.get("msg") or "the host does not say why"))
         return answer
 
-    def _deliver(self, shipment):
-        """Send it, and have the host make the image of it: the result, or ``{"not_rebuilt": why}``."""
+    def _deliver(self, shipment: Shipment) -> dict[str, Any]:
+        """Send it, and have the host make the image of it. Return the result, or ``{"not_rebuilt":
+        why}``.
+        """
         there, total, done = (
             set(self.wanted["parts"]),
             sum(size for _path, _offset, size in shipment.streams()),
             0,
         )
-        names = {}
+        names: dict[Any, list[str]] = {}
         for stream in shipment.streams():
             names[stream] = []
             for data in _chunks(*stream):
@@ -261,7 +299,7 @@ class Delivery:
                 dict(self._request(shipment, names), progress=told.get("progress")),
             )
 
-    def _store(self, name, data):
+    def _store(self, name: str, data: bytes) -> None:
         try:
             self.channel.store(self.wanted["spool"], name, data)
         except _delivery_channel.Refused as error:
@@ -270,8 +308,8 @@ class Delivery:
                 f"{self.parsed.familiar} could not be sent: {error}; nothing of it was kept"
             ) from None
 
-    def _request(self, shipment, names):
-        """What the host makes the image of (``_runtime/delivery/host.py``)."""
+    def _request(self, shipment: Shipment, names: dict[Any, list[str]]) -> dict[str, Any]:
+        """Return what the host makes the image of (``_runtime/delivery/host.py``)."""
         source, layers = self.source, []
         alike = self.wanted["zlib"] == recompress.sample()
         for index, layer in enumerate(source.layers):
@@ -306,8 +344,8 @@ class Delivery:
 
     # --- what the user is told ---
 
-    def _told(self, shipment):
-        """The return value ``delivery``."""
+    def _told(self, shipment: Shipment) -> dict[str, int]:
+        """Return the value ``delivery`` of the result."""
         return {
             "layers": len(shipment.whole),
             "rebuilt": len(shipment.rebuilt),
@@ -316,8 +354,8 @@ class Delivery:
             "bytes_total": sum(layer.size for layer in self.source.layers),
         }
 
-    def _foretold(self, result, shipment):
-        """The module's prediction, with what would be sent."""
+    def _foretold(self, result: dict[str, Any], shipment: Shipment) -> dict[str, Any]:
+        """Return the module's prediction, with what would be sent."""
         names = {
             stream: [hashlib.sha256(data).hexdigest() for data in _chunks(*stream)]
             for stream in shipment.streams()
@@ -329,8 +367,8 @@ class Delivery:
         )
         return self._with_told(result, shipment)
 
-    def _with_told(self, result, shipment):
-        """A result with what is, or would be, sent."""
+    def _with_told(self, result: dict[str, Any], shipment: Shipment) -> dict[str, Any]:
+        """Return a result with what is, or would be, sent."""
         told, diff = self._told(shipment), result.pop("diff", None)
         result = {key: value for key, value in result.items() if key != "warnings" or value}
         if self.action._task.diff:
@@ -343,8 +381,8 @@ class Delivery:
         return dict(result, delivery=told)
 
 
-def _chunks(path, offset, size):
-    """A part of a file in the portions in which it is sent."""
+def _chunks(path: Any, offset: int, size: int) -> Iterator[bytes]:
+    """Read a part of a file in the portions in which it is sent."""
     end = offset + size
     for start in range(offset, end, _delivery_channel.CHUNK):
         yield b"".join(
@@ -352,7 +390,7 @@ def _chunks(path, offset, size):
         )
 
 
-def _digest(path, offset, size):
+def _digest(path: Any, offset: int, size: int) -> str:
     checksum = hashlib.sha256()
     for piece in _delivery_source.pieces(path, offset, size):
         checksum.update(piece)

@@ -15,12 +15,18 @@ import time
 
 from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.store import locks
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import BinaryIO
+
+
 AGE = 7 * 24 * 3600  # seconds
 SWEEP = "sweep-all"  # the lock that who makes a file shares
 
 
-def directory():
-    """Where the files are: below ``XDG_CACHE_HOME``, else ``~/.cache``."""
+def directory() -> str:
+    """Return where the files are: below ``XDG_CACHE_HOME``, else ``~/.cache``."""
     return os.path.join(
         os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"),
         "pycontainer.engine",
@@ -29,13 +35,15 @@ def directory():
 
 
 class Cache:
-    def __init__(self, path=None):
+    def __init__(self, path: str | None = None) -> None:
         self.path = path or directory()
         os.makedirs(self.path, 0o700, exist_ok=True)
         self._locks = locks.Locks(self.path)
 
-    def made(self, name, make):
-        """The path of a file. Where it is not there yet, ``make`` is called with a binary file to write it into."""
+    def made(self, name: str, make: Callable[[BinaryIO], object]) -> str:
+        """Return the path of a file. Where it is not there yet, ``make`` is called with a binary
+        file to write it into.
+        """
         path = os.path.join(self.path, name)
         if not self._use(path):
             with self._locks.hold("sweep", shared=True), self._locks.hold("lock", name):
@@ -43,14 +51,14 @@ class Cache:
                     self._make(path, make)
         return path
 
-    def _use(self, path):
+    def _use(self, path: str) -> bool:
         try:
             os.utime(path)  # it was used: the sweep leaves it
         except FileNotFoundError:
             return False
         return True
 
-    def _make(self, path, make):
+    def _make(self, path: str, make: Callable[[BinaryIO], object]) -> None:
         temporary = f"{path}.new"  # the lock is held
         try:
             with open(temporary, "w+b") as file:
@@ -61,8 +69,10 @@ class Cache:
                 os.unlink(temporary)
             raise
 
-    def sweep(self):
-        """Remove what was not used for a week, also what a killed process left half-made. Not while somebody makes a file: a lock would lose its name."""
+    def sweep(self) -> None:
+        """Remove what was not used for a week, also what a killed process left half-made. Not while
+        somebody makes a file: a lock would lose its name.
+        """
         with contextlib.suppress(BlockingIOError), self._locks.hold("sweep", wait=False):
             for entry in os.scandir(self.path):
                 with contextlib.suppress(FileNotFoundError):

@@ -24,6 +24,16 @@ from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.untrus
     printable,
 )
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from ansible_collections.pycontainer.engine.plugins.plugin_utils._engine_action import (
+        EngineAction,
+    )
+
+
 CHUNK = 16 << 20  # bytes that are sent by one command
 
 
@@ -32,15 +42,22 @@ class Refused(Exception):
 
 
 class Channel:
-    """:param action: the action plugin. :ivar sent: bytes of data that were sent."""
+    """Commands on a host.
 
-    def __init__(self, action):
+    :ivar sent: bytes of data that were sent.
+    """
+
+    def __init__(self, action: EngineAction) -> None:
         self.action, self.sent = action, 0
 
-    def call(self, command, request, body=()):
-        """Run a command of the engine; its answer.
+    def call(
+        self, command: list[str], request: dict[str, Any], body: Iterable[bytes] = ()
+    ) -> dict[str, Any]:
+        """Run a command of the engine and return its answer.
 
-        :param command: argv. :param request: what it reads as a line of JSON. :param body: pieces of what it reads after that.
+        :param command: argv.
+        :param request: what it reads as a line of JSON.
+        :param body: pieces of what it reads after that.
         """
         words = [self.action._compute_environment_string()] + [
             shlex.quote(word) for word in command
@@ -60,10 +77,11 @@ class Channel:
             f"the engine on the host ended with exit code {done['rc']}: {_said(done)}"
         )
 
-    def store(self, directory, name, data):
-        """Put ``data`` into the file ``name`` of a directory on the host; the file appears only when all has arrived.
+    def store(self, directory: str, name: str, data: bytes) -> None:
+        """Put ``data`` into the file ``name`` of a directory on the host. The file appears only
+        when all has arrived.
 
-        :raises Refused: when the host does not take it.
+        :raises Refused: where the host does not take it.
         """
         path, new = (shlex.quote(f"{directory}/{name}{suffix}") for suffix in ("", ".new"))
         done = self._feed(
@@ -73,8 +91,8 @@ class Channel:
         if done["rc"]:
             raise Refused(_said(done))
 
-    def _feed(self, command, data):
-        """Run a shell command that reads ``data`` (bytes, not empty)."""
+    def _feed(self, command: str, data: bytes) -> dict[str, Any]:
+        """Run a shell command that reads ``data``, which is not empty."""
         self.sent += len(data)
         if self.action._is_pipelining_enabled("new"):
             return self.action._low_level_execute_command(command, in_data=data)
@@ -94,8 +112,8 @@ class Channel:
         )
 
 
-def _said(done):
-    """What a command complained of, in one line."""
+def _said(done: dict[str, Any]) -> str:
+    """Return what a command complained of, in one line."""
     return (
         printable(" ".join((done["stderr"] or done["stdout"]).split())[-300:]) or "nothing was said"
     )

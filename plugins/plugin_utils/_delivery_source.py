@@ -37,6 +37,14 @@ from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.untrus
     json_reader,
 )
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Any, BinaryIO
+
+    from ansible_collections.pycontainer.engine.plugins.plugin_utils._delivery_cache import Cache
+
+
 WINDOW = 1 << 22  # bytes of xz's dictionary for recipes: 50 MiB of memory
 SMALL = 8 << 20  # bytes of contents that are worth the effort of xz
 _RECORD = struct.Struct("<QQ32s")  # of a content: its offset in the archive, its size, its SHA-256
@@ -46,28 +54,30 @@ _FOOT = struct.Struct("<Q")  # length of the JSON before it, at the end of a rec
 class Layer:
     """One layer of the image.
 
-    :ivar digest: of the blob, as the manifest names it; None where the archive has no manifest. :ivar size: bytes in the archive.
-    :ivar place: ``(archive.Place, offset)``. :ivar kind: how it is compressed there (``compression.kind_of``).
+    :ivar digest: of the blob, as the manifest names it; None where the archive has no manifest.
+    :ivar size: bytes in the archive.
+    :ivar place: ``(archive_reader.Place, offset)``.
+    :ivar kind: how it is compressed there.
     """
 
-    def __init__(self, diff_id, digest, size, place):
+    def __init__(self, diff_id: str, digest: str | None, size: int, place: Any) -> None:
         self.diff_id, self.digest, self.size, self.place = diff_id, digest, size, place
-        self.kind = compressed_streams.kind_of(b"".join(pieces(*place, min(8, size))))
+        self.kind = compressed_streams.kind_of(b"".join(pieces(place[0], place[1], min(8, size))))
 
     @property
-    def what(self):
+    def what(self) -> str:
         return f"layer {(self.digest or self.diff_id)[:19]}"
 
-    def pieces(self):
-        """The pieces of it as it is in the archive."""
+    def pieces(self) -> Iterator[bytes]:
+        """Read it as it is in the archive, in pieces."""
         return pieces(self.place[0], self.place[1], self.size)
 
-    def plain(self):
-        """The pieces of its archive. :raises Unsupported: for zstd where nothing here reads it."""
+    def plain(self) -> Iterator[bytes]:
+        """Read its archive in pieces. :raises Unsupported: for zstd where nothing here reads it."""
         return compressed_streams.decompress(self.pieces(), self.what)
 
-    def version(self):
-        """What tells its file from one that was written since."""
+    def version(self) -> list[int]:
+        """Return what tells its file from one that was written since."""
         fd = self.place[0].open()
         try:
             status = os.fstat(fd)
@@ -81,8 +91,10 @@ class Layer:
         finally:
             os.close(fd)
 
-    def check(self):
-        """:raises RegistryError: when its content is not what the manifest, or where there is none the configuration, promises."""
+    def check(self) -> None:
+        """:raises RegistryError: where its content is not what the manifest, or without one the
+        configuration, promises.
+        """
         wanted = self.digest or self.diff_id
         found = hashlib.new(wanted.partition(":")[0])
         for piece in self.pieces() if self.digest else self.plain():
@@ -93,10 +105,11 @@ class Layer:
             )
 
 
-def pieces(place, offset, size):
-    """A part of a file, piece by piece. :param place: an ``archive.Place``, or the path of a file of the cache.
+def pieces(place: Any, offset: int, size: int) -> Iterator[bytes]:
+    """Read a part of a file, piece by piece.
 
-    :raises RegistryError: when it is cut short, or not the file that it was.
+    :param place: an ``archive_reader.Place``, or the path of a file of the cache.
+    :raises RegistryError: where it is cut short, or not the file that it was.
     """
     fd = (
         place.open()
@@ -124,7 +137,7 @@ class Recipe:
     :ivar size: bytes of the archive.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str) -> None:
         with open(path, "rb") as file:
             end = file.seek(os.fstat(file.fileno()).st_size - _FOOT.size)
             length = _FOOT.unpack(file.read(_FOOT.size))[0]
@@ -137,36 +150,42 @@ class Recipe:
         self.again, self.size = head["again"], head["size"]
 
     @property
-    def digests(self):
+    def digests(self) -> list[bytes]:
         return [digest for _offset, _size, digest in self.contents]
 
 
 class Source:
-    """The archive or layout at ``path``; use as a context manager.
+    """The archive or layout at ``path``, as a context manager.
 
-    :ivar config, manifest: bytes of the image's; the manifest is None in docker's older archives. :ivar layers: [Layer], lowest first.
+    :ivar config: bytes of the image's configuration; ``manifest``: of its manifest, None in
+        docker's older archives.
+    :ivar layers: lowest first.
     """
 
-    def __init__(self, path, cache):
+    def __init__(self, path: str, cache: Cache) -> None:
         self.path, self.cache = path, cache
-        self.config = self.manifest = None
-        self.layers = []
+        self.config: Any = None
+        self.manifest: bytes | None = None
+        self.layers: list[Layer] = []
         self._stack = contextlib.ExitStack()
-        self._members = self._plain = None
-        self._checked = set()
+        self._members: Any = None
+        self._plain = ""
+        self._checked: set[Layer] = set()
 
-    def __enter__(self):
-        """:raises InvalidInput: when there is nothing that could be an archive."""
+    def __enter__(self) -> Source:
+        """:raises InvalidInput: where there is nothing that could be an archive."""
         self._plain = self._laid_out()
         self._members = self._stack.enter_context(archive_reader.opened(self._plain, None))
         self._members.path = self.path  # in errors, the one that the user knows
         return self
 
-    def __exit__(self, *_exception):
+    def __exit__(self, *_exception: object) -> None:
         self._stack.close()
 
-    def _laid_out(self):
-        """The path of the archive itself, or where it is compressed, of what it was decompressed to."""
+    def _laid_out(self) -> str:
+        """Return the path of the archive itself, or where it is compressed, of what it was
+        decompressed to.
+        """
         if not os.path.isfile(self.path):
             return self.path
         with os.fdopen(files.open_regular(self.path, links=True), "rb") as file:
@@ -178,13 +197,15 @@ class Source:
         ).hexdigest()
         return self.cache.made("archive-" + key, self._lay_out)
 
-    def _lay_out(self, target):
+    def _lay_out(self, target: BinaryIO) -> None:
         with os.fdopen(files.open_regular(self.path, links=True), "rb") as file:
             for piece in compressed_streams.decompress(compressed_streams.pieces(file), self.path):
                 target.write(piece)
 
-    def has_platforms(self):
-        """Whether which image it is depends on the platform: there is an index in the layout."""
+    def has_platforms(self) -> bool:
+        """Tell whether the choice of an image depends on the platform: there is an index in the
+        layout.
+        """
         if "index.json" not in self._members:
             return False
         try:
@@ -199,8 +220,11 @@ class Source:
         except (RegistryError, AttributeError, TypeError):
             return False  # contents() says what is wrong
 
-    def choose(self, wanted, text, platform):
-        """Take the image that is meant, as ``archive.choose`` does. :param platform: as of ``manifest.parse_platform``."""
+    def choose(self, wanted: str, text: str, platform: tuple[str, str, str]) -> Source:
+        """Take the image that is meant, as ``archive_reader.choose`` does.
+
+        :param platform: as of ``manifest.parse_platform``.
+        """
         image = archive_reader.choose(
             archive_reader.contents(self._members, platform), wanted, text, self.path
         )[0][0]
@@ -212,11 +236,13 @@ class Source:
         return self
 
     @property
-    def id(self):
+    def id(self) -> str:
         return manifest.digest_of(self.config)
 
-    def _check(self, layer):
-        """Before anything of a layer is sent, its digest is held against all of it; once for each version of the archive."""
+    def _check(self, layer: Layer) -> None:
+        """Hold a layer's digest against all of it before anything of it is sent; once for each
+        version of the archive.
+        """
         if layer not in self._checked:
             version = (
                 layer.version() if self._plain == self.path else self._plain
@@ -229,10 +255,11 @@ class Source:
 
     # --- a layer whole ---
 
-    def blob(self, layer):
-        """``(Place or path, offset, size)`` of what is sent of a whole layer; one that the archive has uncompressed and no manifest names is compressed.
+    def blob(self, layer: Layer) -> tuple[Any, int, int]:
+        """Return ``(Place or path, offset, size)`` of what is sent of a whole layer. One that the
+        archive has uncompressed and no manifest names is compressed.
 
-        :raises RegistryError: when it is damaged.
+        :raises RegistryError: where it is damaged.
         """
         self._check(layer)
         if layer.digest or layer.kind:
@@ -245,18 +272,24 @@ class Source:
 
     # --- a layer's recipe ---
 
-    def recipe(self, layer):
-        """A layer's :class:`Recipe`. :raises RegistryError: when it is damaged. :raises Unsupported: where none can be made of it."""
+    def recipe(self, layer: Layer) -> Recipe:
+        """Return a layer's recipe.
+
+        :raises RegistryError: where the layer is damaged.
+        :raises Unsupported: where none can be made of it.
+        """
         self._check(layer)
         name = f"recipe-{fingerprint.name()}-{_hex(layer.digest or layer.diff_id)}"  # host and controller must read archives alike
         return Recipe(self.cache.made(name, lambda file: _write_recipe(file, layer)))
 
     # --- contents ---
 
-    def pack(self, layers, lacking):
-        """``(path, number, bytes uncompressed)`` of the contents that a host lacks, packed in the order in which the layers name them first.
+    def pack(self, layers: list[Layer], lacking: set[bytes]) -> tuple[str, int, int]:
+        """Pack the contents that a host lacks, in the order in which the layers name them first.
 
-        :param layers: those that the host rebuilds. :param lacking: short digests.
+        :param layers: those that the host rebuilds.
+        :param lacking: short digests.
+        :returns: the path, how many they are, and their bytes uncompressed.
         """
         wanted, seen = [], set()  # [(layer, [(offset, size)])]
         for layer in layers:
@@ -280,16 +313,16 @@ class Source:
         )
 
 
-def _hex(digest):
+def _hex(digest: str) -> str:
     return digest.partition(":")[2]
 
 
-def _write_all(file, chunks):
+def _write_all(file: BinaryIO, chunks: Iterable[bytes]) -> None:
     for chunk in chunks:
         file.write(chunk)
 
 
-def _xz(chunks):
+def _xz(chunks: Iterable[bytes]) -> Iterator[bytes]:
     import lzma
 
     compressor = lzma.LZMACompressor(preset=6)
@@ -298,8 +331,10 @@ def _xz(chunks):
     yield compressor.flush()
 
 
-def _cut(chunks, ranges):
-    """The bytes of ``ranges``, ``[(offset, size)]`` in order, of a stream of pieces, which is read no further than needed."""
+def _cut(chunks: Iterable[bytes], ranges: list[tuple[int, int]]) -> Iterator[bytes]:
+    """Return the bytes of ``ranges`` (offsets and sizes, in order) of a stream of pieces, which is
+    read no further than needed.
+    """
     position, waiting = 0, iter(ranges)
     current = next(waiting, None)
     for chunk in chunks if current else ():
@@ -318,7 +353,7 @@ def _cut(chunks, ranges):
         position += len(chunk)
 
 
-def _write_recipe(file, layer):
+def _write_recipe(file: BinaryIO, layer: Layer) -> None:
     import lzma
 
     checked, plain = (
@@ -328,7 +363,7 @@ def _write_recipe(file, layer):
     trial = _Trial(layer)
     total = [0]
 
-    def watched():
+    def watched() -> Iterator[bytes]:
         for piece in layer.plain():
             checked.update(piece)
             trial.add(piece)
@@ -359,9 +394,9 @@ def _write_recipe(file, layer):
 
 
 class _Trial:
-    """Finds out how a layer's blob is made of its archive, while that passes by."""
+    """Find out how a layer's blob is made of its archive, while that passes by."""
 
-    def __init__(self, layer):
+    def __init__(self, layer: Layer) -> None:
         self._layer, self._settings, self._compressor = layer, None, None
         self._made = hashlib.new((layer.digest or "sha256:").partition(":")[0])
         if layer.digest and not layer.kind:
@@ -377,12 +412,12 @@ class _Trial:
             self._compressor = recompress.Compressor(self._settings)
             self._made.update(self._compressor.header)
 
-    def add(self, piece):
+    def add(self, piece: bytes) -> None:
         if self._compressor is not None:
             self._made.update(self._compressor.add(piece))
 
-    def result(self):
-        """The settings, where the whole blob came out the same; else None."""
+    def result(self) -> dict[str, Any] | None:
+        """Return the settings, where the whole blob came out the same; else None."""
         if self._compressor is not None:
             self._made.update(self._compressor.end())
             if self._made.hexdigest() != _hex(self._layer.digest):

@@ -18,6 +18,11 @@ from ansible_collections.pycontainer.engine.plugins.module_utils._runtime import
 from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.deploy import fingerprint
 from ansible_collections.pycontainer.engine.plugins.plugin_utils import _foretold, _progress
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
 COLLECTION = "pycontainer.engine"
 RUNTIME = "/var/lib/pycontainer/runtime"
 TOLD = (
@@ -38,11 +43,11 @@ class EngineAction(ActionBase):
     foretold = (
         False  # whether in check mode the module is told what earlier tasks would have brought
     )
-    live = (
+    live: Any = (
         None  # a _progress.Live, while the task runs: how far it is, at the controller's terminal
     )
 
-    def run(self, tmp=None, task_vars=None):
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result = super().run(tmp, task_vars)
         with _progress.Live(self, task_vars) as self.live:
             try:
@@ -61,11 +66,15 @@ class EngineAction(ActionBase):
                 )
         return result
 
-    def checked(self, result, task_vars):
-        """The task was only checked, with this result."""
+    def checked(self, result: dict[str, Any], task_vars: dict[str, Any] | None) -> None:
+        """Look at the result of a task that was only checked."""
 
-    def carry_out(self, arguments, task_vars):
-        """Run the module with ``arguments``; bring the engine first where it turns out to be missing."""
+    def carry_out(
+        self, arguments: dict[str, Any], task_vars: dict[str, Any] | None
+    ) -> dict[str, Any]:
+        """Run the module with ``arguments``; bring the engine first where it turns out to be
+        missing.
+        """
         if TOLD in arguments:
             raise AnsibleActionFail(f"{TOLD} is no option of {COLLECTION}.{self.module}")
         name = fingerprint.name()
@@ -83,7 +92,9 @@ class EngineAction(ActionBase):
             return brought if brought.get("failed") else self._module(arguments, name, task_vars)
         return self._in_passing(arguments, task_vars)
 
-    def _module(self, arguments, copy, task_vars, **told):
+    def _module(
+        self, arguments: dict[str, Any], copy: str, task_vars: dict[str, Any] | None, **told: Any
+    ) -> dict[str, Any]:
         with self.live.watched() as watched:
             if self._task.check_mode and self.foretold:
                 told = dict(told, foretold=_foretold.images_for(self, task_vars))
@@ -95,12 +106,14 @@ class EngineAction(ActionBase):
                 wrap_async=self._task.async_val,
             )
 
-    def _has(self, name):
+    def _has(self, name: str) -> bool:
         found = self._low_level_execute_command(f"test -d {RUNTIME}/{name}")
         return found["rc"] == 0
 
-    def _bring(self, directory, task_vars):
-        """Lay the engine down on the host, for good or in ``directory``. In check mode that is not the task's change: it is how it can look."""
+    def _bring(self, directory: str | None, task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        """Lay the engine down on the host, for good or in ``directory``. In check mode that is not
+        the task's change: it is how it can look.
+        """
         check, self._task.check_mode = self._task.check_mode, False
         try:
             return self._execute_module(
@@ -111,8 +124,12 @@ class EngineAction(ActionBase):
         finally:
             self._task.check_mode = check
 
-    def _in_passing(self, arguments, task_vars):
-        """Run the module from an engine in Ansible's own temporary directory on the host, which is removed again."""
+    def _in_passing(
+        self, arguments: dict[str, Any], task_vars: dict[str, Any] | None
+    ) -> dict[str, Any]:
+        """Run the module from an engine in Ansible's own temporary directory on the host, which is
+        removed again.
+        """
         directory = self._make_tmp_path()
         try:
             brought = self._bring(self._connection._shell.join_path(directory, "engine"), task_vars)

@@ -19,6 +19,16 @@ from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.untrus
     json_reader,
 )
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from ansible_collections.pycontainer.engine.plugins.plugin_utils._engine_action import (
+        EngineAction,
+    )
+
+
 KEPT = (
     "Id",
     "RepoTags",
@@ -33,7 +43,7 @@ KEPT = (
 MOST = 1 << 20  # bytes of all that a host is told
 
 
-def _path(action, task_vars):
+def _path(action: EngineAction, task_vars: dict[str, Any] | None) -> str:
     host = action._task.delegate_to or (task_vars or {}).get("inventory_hostname") or ""
     return os.path.join(
         C.DEFAULT_LOCAL_TMP,
@@ -41,8 +51,10 @@ def _path(action, task_vars):
     )
 
 
-def images_for(action, task_vars):
-    """The images that earlier tasks of the run would have brought to the task's host (``_runtime/images/plans/foretold.py``)."""
+def images_for(action: EngineAction, task_vars: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """Return the images that earlier tasks of the run would have brought to the task's host
+    (``_runtime/images/plans/foretold.py``).
+    """
     try:
         with open(_path(action, task_vars), "rb") as file:
             return json_reader.load(file.read(), "what earlier tasks would have brought", kind=list)
@@ -50,7 +62,12 @@ def images_for(action, task_vars):
         return []
 
 
-def remember(action, arguments, result, task_vars):
+def remember(
+    action: EngineAction,
+    arguments: dict[str, Any],
+    result: dict[str, Any],
+    task_vars: dict[str, Any] | None,
+) -> None:
     """Keep what a checked task of the module ``image`` said."""
     if result.get("failed") or not result.get("changed"):
         return
@@ -59,7 +76,13 @@ def remember(action, arguments, result, task_vars):
     keep(action, names, image, task_vars, arguments.get("state") == "absent")
 
 
-def keep(action, names, image, task_vars, gone=False):
+def keep(
+    action: EngineAction,
+    names: Iterable[str],
+    image: dict[str, Any],
+    task_vars: dict[str, Any] | None,
+    gone: bool = False,
+) -> None:
     """Keep that a checked task would give an image these names.
 
     :param image: what is known of it, {} where nothing is. :param gone: the names would be removed.
@@ -89,7 +112,7 @@ def keep(action, names, image, task_vars, gone=False):
     os.rename(path + ".new", path)
 
 
-def _names(arguments):
+def _names(arguments: dict[str, Any]) -> list[str]:
     from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.images import (
         task as images,  # here: most tasks do not need it
     )

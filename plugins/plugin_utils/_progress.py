@@ -28,6 +28,17 @@ from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.progre
 )
 from ansible_collections.pycontainer.engine.plugins.plugin_utils import _screen
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from threading import Event
+    from typing import Any
+
+    from ansible_collections.pycontainer.engine.plugins.plugin_utils._engine_action import (
+        EngineAction,
+    )
+
+
 ASKED = "PYCONTAINER_PROGRESS"  # the environment; ansible.cfg has [pycontainer] progress, a host or play the variable pycontainer_progress
 AUTO, PLAIN, OFF = "auto", "plain", "off"
 DIRECTORY = "/run/pycontainer/progress"
@@ -56,7 +67,7 @@ NOISY = 3  # -vvv: the connections' own lines come at any time
 display = Display()
 
 
-def mode(variable=None):
+def mode(variable: Any = None) -> str:
     """``bars``, ``plain`` or ``off``. :param variable: the value of ``pycontainer_progress``. :raises AnsibleActionFail: for another word."""
     for value, name in (
         (variable, "pycontainer_progress"),
@@ -83,7 +94,7 @@ def mode(variable=None):
     return PLAIN if display.verbosity >= NOISY else "bars"
 
 
-def _configured():
+def _configured() -> str | None:
     if not C.CONFIG_FILE:
         return None
     parser = configparser.ConfigParser(interpolation=None, inline_comment_prefixes=(";",))
@@ -92,8 +103,8 @@ def _configured():
     return parser.get("pycontainer", "progress", fallback=None)
 
 
-def _for_people():
-    """Whether what Ansible prints itself is for people."""
+def _for_people() -> bool:
+    """Tell whether what Ansible prints itself is for people."""
     if context.CLIARGS.get("one_line"):
         return False
     ad_hoc = "module_name" in context.CLIARGS and not C.DEFAULT_LOAD_CALLBACK_PLUGINS
@@ -106,7 +117,7 @@ class Live:
     :param action: the action plugin. :param task_vars: its variables.
     """
 
-    def __init__(self, action, task_vars):
+    def __init__(self, action: EngineAction, task_vars: dict[str, Any] | None) -> None:
         self.action = action
         self.host = str((task_vars or {}).get("inventory_hostname") or "host")
         idle = (
@@ -117,23 +128,28 @@ class Live:
         )
         self.mode = OFF if idle else mode(_variable(action, task_vars))
         self.began, self.said = time.monotonic(), 0.0
-        self._screen, self._lock = None, threading.Lock()
+        self._screen: _screen.Screen | None = None
+        self._lock = threading.Lock()
 
-    def __enter__(self):
+    def __enter__(self) -> Live:
         return self
 
-    def __exit__(self, *_exception):
+    def __exit__(self, *_exception: object) -> None:
         with self._lock:
             self.mode = OFF
             _screen.leave(self._screen)
 
-    def bytes(self, text, done, total=0):
-        """So many bytes have been sent to the host, of so many. May be called for every piece. :param text: "Sending web:1"."""
+    def bytes(self, text: str, done: int, total: int = 0) -> None:
+        """Show that so many bytes have been sent to the host, of so many. May be called for every
+        piece.
+
+        :param text: "Sending web:1".
+        """
         if self.mode != OFF and self._due():
             self.show(bars.Summary(text, done, total))
 
-    def show(self, summary):
-        """:param summary: a ``bars.Summary``, of a host that is not to be trusted."""
+    def show(self, summary: bars.Summary) -> None:
+        """:param summary: of a host that is not to be trusted."""
         with self._lock:
             if self.mode == PLAIN:
                 if time.monotonic() >= self.said + PLAIN_EACH:
@@ -148,16 +164,18 @@ class Live:
                 self._screen = self._screen or _screen.Screen(self.host)
                 self._screen.show(summary)
 
-    def _due(self):
-        """Whether it is time to show something again."""
+    def _due(self) -> bool:
+        """Tell whether it is time to show something again."""
         now = time.monotonic()
         return now >= self.began + FIRST and now >= self.said + (
             PLAIN_EACH if self.mode == PLAIN else EACH / 2
         )
 
     @contextlib.contextmanager
-    def watched(self):
-        """Look at the host while the block runs. Yields what the module must be told beside its options."""
+    def watched(self) -> Iterator[dict[str, str]]:
+        """Look at the host while the block runs. Yield what the module must be told beside its
+        options.
+        """
         if self.mode == OFF:
             yield {}
             return
@@ -168,8 +186,10 @@ class Live:
         finally:
             ended.set()
 
-    def _look(self, name, ended):
-        """In a thread: read the board now and then. What goes wrong here is no matter of the task's."""
+    def _look(self, name: str, ended: Event) -> None:
+        """In a thread: read the board now and then. What goes wrong here is no matter of the
+        task's.
+        """
         pause, idle, reader = FIRST, EACH, None
         while not ended.wait(pause):
             reader = reader or _reader(self.action)
@@ -191,13 +211,15 @@ class Live:
             )
 
 
-def _variable(action, task_vars):
+def _variable(action: EngineAction, task_vars: dict[str, Any] | None) -> Any:
     value = (task_vars or {}).get("pycontainer_progress")
     return action._templar.template(value) if isinstance(value, str) else value
 
 
-def _reader(action):
-    """An action like ``action`` with a connection object of its own: a command changes what a connection and its become plugin remember."""
+def _reader(action: EngineAction) -> EngineAction:
+    """Return an action like ``action`` with a connection object of its own: a command changes what
+    a connection and its become plugin remember.
+    """
     reader = copy.copy(action)
     reader._connection = copy.copy(action._connection)
     if reader._connection.become is not None:

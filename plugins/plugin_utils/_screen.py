@@ -27,16 +27,23 @@ import time
 from ansible import constants as C
 from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.progress import bars
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+
 QUIET = 0.5  # seconds after a task's end in which nothing is drawn: its result comes
 STALE = 60.0  # seconds after which a row that was not renewed goes
 ERASE = "\r\x1b[J"
 PATH = os.path.join(C.DEFAULT_LOCAL_TMP, "pycontainer-screen.json")
 
 
-def _terminal():
-    """A descriptor of the terminal at standard output, or None.
+def _terminal() -> int | None:
+    """Return a descriptor of the terminal at standard output, or None.
 
-    Asked when this file is loaded, in Ansible's main process: those that it forks have no standard output.
+    It is asked when this file is loaded, in Ansible's main process: those that it forks have no
+    standard output.
     """
     try:
         return fcntl.fcntl(1, fcntl.F_DUPFD_CLOEXEC, 3) if os.isatty(1) else None
@@ -48,16 +55,18 @@ _fd = _terminal()
 TERMINAL = _fd is not None
 
 
-def size():
-    """``(columns, rows)`` of the terminal now."""
+def size() -> tuple[int, int]:
+    """Return ``(columns, rows)`` of the terminal now."""
     try:
-        rows, columns = struct.unpack("HHHH", fcntl.ioctl(_fd, termios.TIOCGWINSZ, bytes(8)))[:2]
-    except (OSError, TypeError):
+        rows, columns = struct.unpack(
+            "HHHH", fcntl.ioctl(-1 if _fd is None else _fd, termios.TIOCGWINSZ, bytes(8))
+        )[:2]
+    except (OSError, ValueError):
         rows = columns = 0
     return columns or 80, rows or 24
 
 
-def _update(change):
+def _update(change: Callable[[dict[str, Any]], str]) -> None:
     """Change what the processes know together, and draw.
 
     :param change: called with it; returns what is to be written to the terminal. ``rows``: {process id: [host, time, summary]}; ``shown``: the
@@ -81,13 +90,13 @@ def _update(change):
 class Screen:
     """One host's row."""
 
-    def __init__(self, host):
+    def __init__(self, host: str) -> None:
         self.host, self.key = host, str(os.getpid())
 
-    def show(self, summary):
+    def show(self, summary: bars.Summary) -> None:
         """:param summary: a ``bars.Summary``."""
 
-        def change(state):
+        def change(state: dict[str, Any]) -> str:
             now = time.time()
             state["rows"][self.key] = [self.host, now, vars(summary)]
             state["rows"] = {
@@ -107,10 +116,12 @@ class Screen:
         _update(change)
 
 
-def leave(screen=None):
-    """A task has ended: nothing of ours is on the terminal when its result comes. :param screen: its row, if it had one."""
+def leave(screen: Screen | None = None) -> None:
+    """Leave nothing of ours on the terminal when a task has ended and its result comes. :param
+    screen: its row, if it had one.
+    """
 
-    def change(state):
+    def change(state: dict[str, Any]) -> str:
         if screen is not None:
             state["rows"].pop(screen.key, None)
         if not state["shown"]:
@@ -122,19 +133,19 @@ def leave(screen=None):
         _update(change)
 
 
-def block(rows, columns, height):
-    """The text that draws rows below the cursor and puts it back to where it was."""
+def block(rows: list[tuple[str, Any]], columns: int, height: int) -> str:
+    """Return the text that draws rows below the cursor and puts it back to where it was."""
     return bars.redrawn([], [""] + bars.host_lines(rows, columns - 1, max(1, height - 2)))
 
 
-def _say(text):
+def _say(text: str) -> None:
     data = text.encode(getattr(sys.__stdout__, "encoding", None) or "utf-8", "replace")
     with contextlib.suppress(OSError):  # the terminal is gone
         while data:
-            data = data[os.write(_fd, data) :]
+            data = data[os.write(-1 if _fd is None else _fd, data) :]
 
 
-def _lives(pid):
+def _lives(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except OSError:
@@ -142,7 +153,7 @@ def _lives(pid):
     return True
 
 
-def _at_exit(pid):
+def _at_exit(pid: int) -> None:
     """In the main process: the terminal is left clean, after an interrupt too, which ends the others wherever they are."""
     if os.getpid() == pid and os.path.exists(PATH):
         sys.stdout.flush()

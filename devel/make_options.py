@@ -127,8 +127,8 @@ def argument_spec():
             doc="Ansible's argument spec of a container, data alone: it travels with every task."
         )
         + f"CONTAINER = {item}\n\n\n"
-        + "def argument_spec():\n"
-        + '    """The container module\'s: one container, or ``containers`` with a list of them."""\n'
+        + "def argument_spec() -> dict[str, object]:\n"
+        + '    """Return the container module\'s: one container, or ``containers`` with a list of them."""\n'
         + '    item = dict(CONTAINER, name={"type": "str", "required": True})\n'
         + "    return dict(\n        CONTAINER,\n"
         + f"        {LISTED}={listed},\n"

@@ -55,52 +55,60 @@ def different(
     :raises Trouble: where a directory is in the place of a file, or something else in that of a
         directory.
     """
-    found, tree, devices, lessened = {}, source_tree.Tree(os.dup(seen), "the image"), [], []
+    found: dict[str, str] = {}
+    absent: set[str] = set()  # directories whose contents are missing with them
+    devices: list[str] = []
+    lessened: list[str] = []
+    tree = source_tree.Tree(os.dup(seen), "the image")
     try:
-        absent = set()  # directories whose contents are missing with them
         for name, entry in tree.selection(tree.find("/")[0]):
             if not privileged and is_device(entry.status):
                 devices.append(name)
                 continue
             if not privileged and _is_privileged(entry):
                 lessened.append(name)
-            parent = name.rpartition("/")[0]
-            there = None if parent in absent else _status(os.path.join(directory, name))
+            path = os.path.join(directory, name)
+            there = None if name.rpartition("/")[0] in absent else _status(path)
             if there is None:
                 found[name] = "missing"
                 if stat.S_ISDIR(entry.status.st_mode):
                     absent.add(name)
                 continue
-            wanted_directory, is_directory = (
-                stat.S_ISDIR(entry.status.st_mode),
-                stat.S_ISDIR(there.st_mode),
-            )
-            if wanted_directory != is_directory:
-                raise Trouble(
-                    "%s: %s"
-                    % (
-                        os.path.join(directory, name),
-                        "a file of the image can't take the place of a directory"
-                        if is_directory
-                        else "a directory of the image can't take the place of what is there",
-                    )
-                )
-            if not _same(entry, there, os.path.join(directory, name), privileged):
+            _check_kind(entry, there, path)
+            if not _same(entry, there, path, privileged):
                 found[name] = "different"
     finally:
         tree.close()
-    return found, [
-        sentence % (directory, _first(names))
-        for sentence, names in (
-            ("%s is given no device nodes, so it lacks %s (privileged takes them)", devices),
-            (
-                "%s is given no set-id bits and file capabilities, which the image has at %s "
-                "(privileged takes them)",
-                lessened,
-            ),
+    return found, _lost(directory, devices, lessened)
+
+
+def _check_kind(entry: Entry, there: os.stat_result, path: str) -> None:
+    """Check that a directory is in the place of a directory, and nowhere else.
+
+    :raises Trouble: where it is not so.
+    """
+    is_directory = stat.S_ISDIR(there.st_mode)
+    if stat.S_ISDIR(entry.status.st_mode) == is_directory:
+        return
+    if is_directory:
+        raise Trouble(f"{path}: a file of the image can't take the place of a directory")
+    raise Trouble(f"{path}: a directory of the image can't take the place of what is there")
+
+
+def _lost(directory: str, devices: list[str], lessened: list[str]) -> list[str]:
+    """Return sentences about what a directory of the host is not given."""
+    found = []
+    if devices:
+        found.append(
+            f"{directory} is given no device nodes, so it lacks {_first(devices)} (privileged "
+            "takes them)"
         )
-        if names
-    ]
+    if lessened:
+        found.append(
+            f"{directory} is given no set-id bits and file capabilities, which the image has at "
+            f"{_first(lessened)} (privileged takes them)"
+        )
+    return found
 
 
 def _first(names: list[str]) -> str:

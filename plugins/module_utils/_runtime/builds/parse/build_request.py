@@ -121,9 +121,10 @@ class BuildRequest:
             {name.lower() for name in nocache_stages},
             _annotations(annotations),
         )
-        self.cache_from, self.cache_to = _places(cache_from, cache_to)
+        self.cache_from = [cache_flags.source(text) for text in cache_from]
+        self.cache_to = [cache_flags.target(text) for text in cache_to]
         if self.build_args.get("BUILDKIT_INLINE_CACHE", "").lower() in ("1", "true"):
-            self.cache_to += _places((), ["type=inline"])[1]
+            self.cache_to.append(cache_flags.target("type=inline"))
         self.hostname = self.build_args.get("BUILDKIT_SANDBOX_HOSTNAME")
         self.checks, self.allowed, self.ignore_file = checks or "warn", set(allowed), ignore_file
         for name in sorted(self.allowed - set(ENTITLEMENTS)):
@@ -173,15 +174,6 @@ class BuildRequest:
     def cache_namespace(self) -> str:
         """What the ids of ``RUN --mount=type=cache`` begin with."""
         return self.build_args.get("BUILDKIT_CACHE_MOUNT_NS", "")
-
-
-def _places(
-    sources: Iterable[str], targets: Iterable[str]
-) -> tuple[list[CachePlace], list[CachePlace]]:
-    """``([cache_flags.CachePlace], [cache_flags.CachePlace])``."""
-    return [cache_flags.source(text) for text in sources], [
-        cache_flags.target(text) for text in targets
-    ]
 
 
 def _annotations(values: Mapping[str, Any] | None) -> dict[str, str]:

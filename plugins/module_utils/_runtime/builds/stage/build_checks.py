@@ -229,7 +229,7 @@ class _Checks:
     # ------------------------------------------------------------------------------ any instruction
 
     def _casing(self, every: list[Instruction]) -> None:
-        """All names in capitals, or all in small letters, as most of them are."""
+        """Check that names are all in capitals or all in small letters, as most of them are."""
         lower = sum(each.written == each.written.lower() for each in every)
         upper = sum(each.written == each.written.upper() for each in every)
         for each in every:

@@ -131,9 +131,8 @@ def _stats_row(
     if pids:
         row["PIDs"] = pids["current"]
     for name, resource in (("CPUPressure", "cpu"), ("MemPressure", "memory"), ("IOPressure", "io")):
-        if resource in now.get(
-            "pressure", {}
-        ):  # the part of the last ten seconds in which some process had to wait for it
+        # the part of the last ten seconds in which some process had to wait for it
+        if resource in now.get("pressure", {}):
             row[name] = "%.2f%%" % now["pressure"][resource]["some"]["avg10"]
     return row
 

@@ -18,7 +18,9 @@ from ...kernel.mounts import mounts
 from ...kernel.net import loopback
 from ...kernel.processes import procfs
 from ...kernel.programs import trampoline
-from ...untrusted import files, json_bounds  # noqa: F401 # pylint: disable=unused-import # what jsontext.read takes, for the bundle
+
+# What json_text.read loads, for the archive of modules.
+from ...untrusted import files, json_bounds  # noqa: F401 # pylint: disable=unused-import
 from ...untrusted.files import Unacceptable
 from ..features import rlimits
 from ..launch import executing, steps
@@ -88,7 +90,7 @@ class BundleSite(Site):
             self.systemd,
             launch.document.annotations,
             later,
-            self.container.plan_group,
+            self.container.announce_group,
         )
 
     def resources(self, launch: Launch) -> dict[str, Any]:

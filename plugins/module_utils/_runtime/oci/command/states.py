@@ -195,13 +195,13 @@ class Container:
         """Write the document, as JSON text. Surrogates stand for bytes that are not UTF-8."""
         json_text.write_whole(self.path + "/config.json", os.fsencode(text), 0o600)
 
-    def plan_group(self, record: GroupRecord) -> None:
+    def announce_group(self, record: GroupRecord) -> None:
         """Write down what is about to be made of its group, for whoever deletes it if that is not
         finished.
         """
         json_text.write_whole(self.path + "/group", json_text.dump(record).encode(), 0o600)
 
-    def planned_group(self) -> GroupRecord | None:
+    def announced_group(self) -> GroupRecord | None:
         """Return that record; None where there is none that can be read."""
         try:
             found = json_text.load(procfs.read(self.path + "/group", ALL))

@@ -1,7 +1,9 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Take a container away, whatever state it is in: for ``delete``, and for ``create``, ``run`` and
-others that undo or end one.
+"""Take a container away, whatever state it is in.
+
+For ``delete``, at the end of ``run`` and of ``restore``, after ``checkpoint``, and when a poststart
+hook fails.
 """
 
 from __future__ import annotations
@@ -93,22 +95,22 @@ def _remove_unrecorded(container: Container, config: dict[str, Any]) -> None:
     status is lost.
 
     What is in a group of its own name is ended. A place that was given may be shared with others:
-    of that, and of what is above it, goes what was planned to be made, when nobody is in it.
+    of that, and of what is above it, goes what was announced to be made, when nobody is in it.
 
     :raises Conflict: somebody is.
     """
     from ...kernel import cgroups  # here: the usual container's group is on record
 
-    given, planned = (config.get("linux") or {}).get("cgroupsPath"), container.planned_group()
+    given, announced = (config.get("linux") or {}).get("cgroupsPath"), container.announced_group()
     try:
         group = (
-            cgroups.reopen(planned)
-            if planned
+            cgroups.reopen(announced)
+            if announced
             else cgroups.Group(cgroups.places(given, container.ident), () if given else None)
         )
     except EngineError:
         return
-    group.shared = bool(given or planned)
+    group.shared = bool(given or announced)
     group.remove()
     left = sorted(group.procs()) if group.shared else []
     if left:

@@ -12,7 +12,9 @@ from .untrusted.text import printable, without_userinfo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, TypeVar
+
+    Value = TypeVar("Value")
 
 LONGEST = 4000  # characters of a sentence, with the last lines of a program in it
 
@@ -99,6 +101,17 @@ class ContainerFailed(EngineError):
     def __init__(self, message: str, exit_code: int | None = None, logs: str = "") -> None:
         super().__init__(message)
         self.exit_code, self.logs = exit_code, logs
+
+
+def required(value: Value | None, what: str) -> Value:
+    """Return ``value``, which an earlier step has set.
+
+    :param what: what it is, for the sentence: "the build's workspace".
+    :raises HostError: it is None, which is a defect.
+    """
+    if value is None:
+        raise HostError(f"{what} is missing; this is a defect of pycontainer.engine")
+    return value
 
 
 def reason(error: BaseException) -> str:

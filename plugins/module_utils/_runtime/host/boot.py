@@ -135,7 +135,7 @@ class Unit:
         )
 
     def is_active(self) -> bool:
-        return self.control is None or not self._do("status").returncode
+        return self.control is None or not _run(self.control.format("status")).returncode
 
     def install(self, text: str) -> None:
         write_whole(self.path, text, mode=self.mode)
@@ -151,21 +151,17 @@ class Unit:
     def start(self) -> None:
         """Have the init system start it, which starts what should run and does not."""
         if self.control is not None:
-            _checked(self._do("start"))
+            _checked(_run(self.control.format("start")))
 
     def remove(self) -> None:
         current = UNITS.get(init_system() or "") is self
         if current and self.control is not None:
-            self._do("stop")
+            _run(self.control.format("stop"))
         for path in (*self.links, self.path):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path)
         if current:
             self._reload()
-
-    def _do(self, what: str) -> subprocess.CompletedProcess[str]:
-        assert self.control is not None  # the callers have looked
-        return _run(self.control.format(what))
 
     def _reload(self) -> None:
         if self.reload is not None:

@@ -121,7 +121,7 @@ class _Index:
         while walk:
             directory = walk.pop()
             for node in directory.inner.values():
-                if node.position is None:
+                if not node.position:
                     self._place(node, directory)
                     if node.entries is not None:
                         walk.append(node)
@@ -152,7 +152,7 @@ class _Index:
         self, table: bytearray, node: Node, parent: Node, first: int, blocks: list[bytes]
     ) -> None:
         """Write one inode into ``table``, and what it needs behind the inodes into ``blocks``."""
-        position = _position(node)
+        position = node.position
         form, size, where = _PLAIN, 0, 0
         kind = stat.S_IFMT(node.mode)
         attributes = _xattrs(node) if node.xattrs else b""
@@ -183,11 +183,6 @@ class _Index:
         if attributes:
             start = position + _INODE.size
             table[start : start + len(attributes)] = attributes
-
-
-def _position(node: Node) -> int:
-    assert node.position is not None  # every one has its place before the first is written
-    return node.position
 
 
 def _is_inline(node: Node) -> bool:
@@ -226,7 +221,7 @@ def _directory_block(names: list[bytes], node: Node, parent: Node) -> bytes:
     for name in names:
         inner = node.inner.get(name) or (node if name == b"." else parent)
         kind = _TYPES[stat.S_IFMT(inner.mode)]
-        parts.append(_DIRENT.pack(_position(inner) >> 5, offset, kind, 0))
+        parts.append(_DIRENT.pack(inner.position >> 5, offset, kind, 0))
         offset += len(name)
     return b"".join(parts + names)
 

@@ -13,7 +13,7 @@ import errno
 import os
 import stat
 
-from ..errors import RegistryError
+from ..errors import RegistryError, required
 from . import confined_tree, hard_links, whiteouts
 from .entries import Taker
 from .tar import reader
@@ -69,12 +69,13 @@ class Node:
         self.entries: dict[bytes, Node] | None = {} if stat.S_ISDIR(mode) else None
         self.place, self.target, self.device = (0, 0), b"", 0
         self.links, self.passed = 0, False
-        self.position: int | None = None
+        self.position = 0  # none has it: an inode's number is not 0
 
     @property
     def inner(self) -> dict[bytes, Node]:
         """What is in a directory."""
-        assert self.entries is not None
+        if self.entries is None:
+            raise NotADirectoryError("a node that is no directory has nothing in it")
         return self.entries
 
     @property
@@ -143,9 +144,7 @@ class Inodes(Taker):
 
     def directory(self, parts: Sequence[bytes]) -> Node:
         """Return the directory at ``parts``; missing ones are made."""
-        found = self._walk(parts, True)
-        assert found is not None
-        return found
+        return required(self._walk(parts, True), "a directory of a layer")
 
     def find(self, parts: Sequence[bytes]) -> Node | None:
         """Return the same as :meth:`directory`, but None where it is not there."""

@@ -163,24 +163,25 @@ class Database:
         until = time.monotonic() + PATIENCE
         while self._connection is None:
             try:
-                self._connect()
+                return self._connect()
             except NoSpace:
                 with _alone(os.path.dirname(self.path)):
                     self._copy(until)
         return self._connection
 
-    def _connect(self) -> None:
+    def _connect(self) -> sqlite3.Connection:
         if self.path in _inherited:
             raise RuntimeError(
                 f"{self.path} was open when this process was forked, and can't be used in it"
             )
         try:
-            self._connection = self._open()
+            connection = self._connection = self._open()
             self._migrate()
         except BaseException as error:
             self.close()
             self._raise_sentence(error)
             raise
+        return connection
 
     def _copy(self, until: float) -> None:
         """Copy the database into memory. Where somebody else has it open, SQLite's files beside it are there, and it can be read.
@@ -306,13 +307,11 @@ class Database:
             rowfiles.unmark(self.records)
 
     def _version(self) -> int:
-        assert self._connection is not None
-        version: int = self._connection.execute("PRAGMA user_version").fetchone()[0]
+        version: int = self.connection.execute("PRAGMA user_version").fetchone()[0]
         return version
 
     def _ours(self) -> bool:
-        assert self._connection is not None
-        rows = self._connection.execute(
+        rows = self.connection.execute(
             "SELECT name FROM sqlite_master WHERE type = 'table' AND name IN ('containers', "
             "'operations')"
         )
@@ -354,10 +353,7 @@ class Database:
         if self._freeing and self.spare is not None and self.is_tight():
             self.spare.give_up()
         self.refresh()
-        if self._connection is None:
-            self._connect()
-        connection = self._connection
-        assert connection is not None
+        connection = self._connect() if self._connection is None else self._connection
         if not durable:
             connection.execute("PRAGMA synchronous=NORMAL")
         try:

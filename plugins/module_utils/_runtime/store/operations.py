@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 
+from ..errors import required
 from .database import decode, encode, now
 
 TYPE_CHECKING = False
@@ -70,11 +71,11 @@ class Operations:
             boot_id(),
             now(),
         )
-        assert inserted.lastrowid is not None  # it was an INSERT
+        entry = required(inserted.lastrowid, "the number of an operation")
         try:
-            yield inserted.lastrowid
+            yield entry
         finally:
-            self.forget(inserted.lastrowid)
+            self.forget(entry)
 
     def abandoned(self) -> list[Operation]:
         """The entries whose process is gone, oldest first."""

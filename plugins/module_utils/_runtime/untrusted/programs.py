@@ -9,7 +9,7 @@ import selectors
 import subprocess
 import time
 
-from ..errors import EngineError
+from ..errors import EngineError, required
 
 LARGEST = 1 << 20  # bytes of standard output, and of standard error
 _PIECE = 1 << 16
@@ -54,9 +54,12 @@ def run(
             command, stdin=file, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
     with process:
-        assert process.stdout is not None and process.stderr is not None  # both are pipes
         try:
-            said = _read(name, [process.stdout.fileno(), process.stderr.fileno()], limit, seconds)
+            pipes = [
+                required(pipe, f"a pipe of {name}").fileno()
+                for pipe in (process.stdout, process.stderr)
+            ]
+            said = _read(name, pipes, limit, seconds)
             process.wait(1)  # it has closed both
         except subprocess.TimeoutExpired:
             process.kill()

@@ -52,14 +52,14 @@ class _Frame:
 
     def __init__(self, fd: int, name: str) -> None:
         status = os.fstat(fd)
-        self.fd: int | None = fd  # None where it was closed on the way down
+        self.fd = fd  # -1 where it was closed on the way down
         self.name, self.identity = name, (status.st_dev, status.st_ino)
         self.left = sorted(os.listdir(fd), key=os.fsencode, reverse=True)
 
     def close(self) -> None:
-        if self.fd is not None:
+        if self.fd >= 0:
             os.close(self.fd)
-            self.fd = None
+            self.fd = -1
 
 
 def walk(top: str | int, enter: Callable[[Entry], bool] | None = None) -> Iterator[Entry]:
@@ -82,7 +82,6 @@ def walk(top: str | int, enter: Callable[[Entry], bool] | None = None) -> Iterat
                 status = os.stat(name, dir_fd=frame.fd, follow_symlinks=False)
             except FileNotFoundError:
                 continue
-            assert frame.fd is not None  # the innermost is open
             entry = Entry(frame.fd, name, status, frames)
             yield entry
             if entry.is_directory() and (enter is None or enter(entry)):
@@ -101,7 +100,7 @@ def _leave(frames: list[_Frame]) -> None:
     """Go back to the directory above, which is opened anew where it was closed."""
     done = frames.pop()
     try:
-        if frames[-1].fd is None:
+        if frames[-1].fd < 0:
             above = os.open("..", _FLAGS, dir_fd=done.fd)
             status = os.fstat(above)
             if (status.st_dev, status.st_ino) != frames[-1].identity:

@@ -245,7 +245,8 @@ class Output:
         if self.dest != "-":
             images.write_archive(self.dest, pieces)
             return
-        assert stdout is not None  # the command's; a task's outputs have paths
+        if stdout is None:
+            raise InvalidInput("dest", self.dest, "a path: there is no standard output here")
         for piece in pieces:
             stdout.write(piece)
         stdout.flush()

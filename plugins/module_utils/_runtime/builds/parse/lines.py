@@ -243,9 +243,8 @@ class _Reader:
 
 def _first_word(text: str) -> tuple[str, str, str]:
     """Return the first word, the blanks after it, and the rest."""
-    match = re.match(r"(\S*)(\s*)(.*)", text, re.DOTALL)
-    assert match is not None  # it matches anything
-    return match.group(1), match.group(2), match.group(3)
+    word, blanks, rest = [*re.split(r"(\s+)", text, maxsplit=1), "", ""][:3]
+    return word, blanks, rest
 
 
 def _is_list(text: str) -> bool:

@@ -74,9 +74,8 @@ class Inputs:
         return parsed, Contexts(engine, request, self.path, relative, self.named, self.located)
 
     def _data(self) -> bytes:
-        if self.data is not None:
-            return self.data
-        assert self.file is not None  # one of the two is given
+        if self.file is None:
+            return self.data or b""
         try:
             return files.read(self.file, LARGEST, links=True)
         except files.Unacceptable as error:
@@ -113,11 +112,10 @@ def locate(
     """
     found = context_fetch.locate(engine, where, request, stdin)
     try:
-        if found.data is not None:
+        if found.path is None:
             return Inputs(None, None, found.data, named, found)
         if data is not None:
             return Inputs(found.path, None, data, named, found)
-        assert found.path is not None  # there is a directory where there is no file alone
         file = find_file(found.path, name)
         if found.temporary and not os.path.realpath(file).startswith(
             os.path.realpath(found.path) + "/"

@@ -168,7 +168,6 @@ def _apply(plan: BuildPlan, build: Build, names: Sequence[str], shown: str) -> C
         finally:
             build.contexts.close()
         plan.warnings += [warning for warning in build.warnings if warning not in plan.warnings]
-        assert build.final is not None  # it was carried out
         plan.unknown, plan.upper = False, len(build.final.layers) - build.final.below
         plan.is_there(images.get(engine, ident))
 
@@ -193,7 +192,6 @@ def _export_later(plan: BuildPlan, build: Build) -> None:
 
     def export(index: int) -> None:
         late = Plan(plan.subject, dict)
-        assert build.final is not None  # it was carried out before
         build.exports(build.final)[index].plan(late, request.registries)
         late.apply()
 

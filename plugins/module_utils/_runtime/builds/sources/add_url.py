@@ -69,11 +69,14 @@ def name_of(url: str) -> str:
     return "" if name in (".", "..") or "\0" in name else name
 
 
-def _open(url: str, method: str, headers: Mapping[str, str]) -> HTTPResponse | None:
+class Refused(Trouble):
+    """A server answers with an error."""
+
+
+def _open(url: str, method: str, headers: Mapping[str, str]) -> HTTPResponse:
     """Ask a server.
 
-    :returns: None where HEAD is answered with an error.
-    :raises Trouble: where GET is, or it can't be reached.
+    :raises Refused: where it answers with an error. :raises Trouble: where it can't be reached.
     """
     # here: they take as long to load as a cached build, and few builds ask the web
     from http import client
@@ -86,11 +89,10 @@ def _open(url: str, method: str, headers: Mapping[str, str]) -> HTTPResponse | N
     for name, value in headers.items():
         request.add_unredirected_header(name, value)
     try:
-        return requests.build_opener().open(request, timeout=TIMEOUT)
+        answer: HTTPResponse = requests.build_opener().open(request, timeout=TIMEOUT)
+        return answer
     except errors.HTTPError as error:
-        if method == "HEAD":
-            return None
-        raise Trouble(f"ADD {url}: the server answers {error.code} {error.reason}") from None
+        raise Refused(f"ADD {url}: the server answers {error.code} {error.reason}") from None
     except (OSError, client.HTTPException, ValueError) as error:
         raise Trouble(f"ADD {url}: {_why(url, getattr(error, 'reason', error))}") from None
 
@@ -114,8 +116,9 @@ def version(url: str, headers: Mapping[str, str]) -> str | None:
 
     Fetches nothing.
     """
-    answer = _open(url, "HEAD", headers)
-    if answer is None:
+    try:
+        answer = _open(url, "HEAD", headers)
+    except Refused:
         return None
     with answer:
         return answer.headers.get("ETag") or answer.headers.get("Last-Modified")
@@ -130,9 +133,7 @@ def fetch(url: str, path: str, headers: Mapping[str, str]) -> Fetched:
     from http import client  # as in _open
 
     checksum, count = hashlib.sha256(), 0
-    opened = _open(url, "GET", headers)
-    assert opened is not None  # it is None for HEAD alone
-    with opened as answer, open(path, "xb") as file:
+    with _open(url, "GET", headers) as answer, open(path, "xb") as file:
         try:
             while True:
                 piece = answer.read(1 << 16)

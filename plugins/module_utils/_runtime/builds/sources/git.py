@@ -16,6 +16,7 @@ import re
 import shutil
 from urllib.parse import parse_qsl, urlsplit
 
+from ...errors import required
 from ...kernel.mounts import rootfs
 from ...store import trees
 from ...untrusted import trees as walks
@@ -366,10 +367,9 @@ def _heard(process: Popen[bytes]) -> tuple[bytes | bytearray | None, bytes | byt
     import selectors  # loaded with subprocess
 
     output, complaint = bytearray(), bytearray()
-    assert process.stdout is not None and process.stderr is not None  # both are pipes
     with selectors.DefaultSelector() as selector:
-        selector.register(process.stdout, selectors.EVENT_READ, output)
-        selector.register(process.stderr, selectors.EVENT_READ, complaint)
+        for pipe, text in ((process.stdout, output), (process.stderr, complaint)):
+            selector.register(required(pipe, "what git writes"), selectors.EVENT_READ, text)
         while selector.get_map():
             for key, _events in selector.select():
                 piece = os.read(key.fd, 1 << 16)

@@ -51,7 +51,6 @@ if TYPE_CHECKING:
 class Build:
     """One build of one platform.
 
-    :ivar final: the state that it came to, None before :meth:`carry_out`.
     :ivar warnings: sentences of the last way through.
     :raises BadFile: for a target that is not there, or an instruction that the request does not
         allow.
@@ -76,7 +75,7 @@ class Build:
         for instruction in (each for stage in self.stages for each in stage.commands):
             with self._at(instruction):
                 request.check_allowed(instruction)
-        self.final: State | None = None
+        self._final: State | None = None
         self.warnings: list[str] = []
         self._consumed = {*file.meta, *PROXIES, *BUILTIN, *file.platform_args}  # build arguments
         self._pulled: dict[tuple[str, str | None], dict[str, Any]] = {}  # records of images
@@ -90,6 +89,11 @@ class Build:
         :raises CacheMiss: where it does not lead so far.
         """
         return self._go(None)
+
+    @property
+    def final(self) -> State:
+        """The state that :meth:`carry_out` came to."""
+        return errors.required(self._final, "the result of a build")
 
     def carry_out(self, references: Sequence[str]) -> str:
         """Build and store.
@@ -124,7 +128,7 @@ class Build:
                 image.uses = made.uses + image.uses
             steps = [made for made in self.steps.made if made.id != ident]
             _store(workspace, steps + [image], references, ident)
-            self.final = final
+            self._final = final
             if self.steps.imports is not None:
                 self.steps.imports.clear(ident)
             return ident
@@ -279,8 +283,8 @@ class Build:
     def _of_context(self, stage: Stage, name: str) -> State:
         """Return the state of an image whose files are a named context's."""
         platform = manifest.parse_platform(stage.platform or self.request.platform)
-        state, tree = State(platform, self.request.epoch), self.contexts.named(name)
-        assert tree is not None  # there is one of that name
+        state = State(platform, self.request.epoch)
+        tree = errors.required(self.contexts.named(name), f"the context {name}")
 
         def produce(place: StepPlace) -> None:
             with self.steps.workspace.root([], place) as root:

@@ -12,6 +12,7 @@ import hashlib
 import json
 import time
 
+from ...errors import required
 from ...images.library import built
 from ...images.model import manifest
 from ...untrusted.text import printable
@@ -85,8 +86,8 @@ class Steps:
 
     @property
     def workspace(self) -> Workspace:
-        assert self._workspace is not None  # a dry run makes nothing
-        return self._workspace
+        """Where steps are made. :raises HostError: in a dry run, which makes nothing."""
+        return required(self._workspace, "the workspace of a build")
 
     # --------------------------------------------------------------------------------- what is said
 

@@ -16,7 +16,7 @@ import json
 import os
 import stat
 
-from ...errors import ContainerFailed, EngineError, reason
+from ...errors import ContainerFailed, EngineError, reason, required
 from ...kernel.calls import constants as c
 from ...kernel.calls import fork, syscalls
 from ...kernel.mounts import mounts, overlay, rootfs
@@ -230,13 +230,13 @@ def _attend(job: Job, output: int) -> int:
             os.close(site.tree)
         raise
     os.close(output)
-    assert launch.pidfd is not None and site.tree is not None  # it was started
-    pidfd.ended(launch.pidfd, None)
-    code, signal = pidfd.reap(launch.pidfd)
+    process, tree = required(launch.pidfd, "the process of a RUN"), required(site.tree, "its root")
+    pidfd.ended(process, None)
+    code, signal = pidfd.reap(process)
     # its children end with its pid namespace; here for what is left when there is none
     job.group.kill()
-    _remove_stubs(site.tree, site.missing)
-    os.close(site.tree)
+    _remove_stubs(tree, site.missing)
+    os.close(tree)
     return code if code is not None else 128 + (signal or 0)
 
 
@@ -246,11 +246,10 @@ def _attend(job: Job, output: int) -> int:
 def _prepare(job: Job, prepared: Prepared) -> None:
     place = os.path.join(job.place, prepared.name)
     os.mkdir(place + ".tree", 0o700)
-    if prepared.layers is not None:
-        fd = open_layers(prepared.layers)
-    else:
-        assert prepared.directory is not None  # what has no layers
+    if prepared.directory is not None:
         fd = mounts.bind(prepared.directory, recursive=False)
+    else:
+        fd = open_layers(prepared.layers or ())
     mounts.attach_root(fd, place + ".tree")
     try:
         handle = rootfs.open_in_root(fd, prepared.source or "/", os.O_PATH)

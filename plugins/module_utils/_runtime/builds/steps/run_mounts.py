@@ -10,7 +10,7 @@ import contextlib
 import os
 import stat
 
-from ...errors import NotFound
+from ...errors import NotFound, required
 from ..cache import cache_mounts
 from ..parse.expansion import Trouble
 from ..trees import source_tree
@@ -77,7 +77,7 @@ class RunMounts:
     def _bind(
         self, mount: Mount, target: str | None, origin: Origin | None, _stack: ExitStack
     ) -> None:
-        assert origin is not None  # a bind has one
+        origin = required(origin, "the source of a bind mount")
         scratch = self.workspace.directory() if mount.readwrite else None
         name, source, directory = f"m{len(self.prepared)}", mount.source or "/", None
         if origin.tree is not None:

@@ -263,7 +263,7 @@ class Source:
             finally:
                 os.close(fd)
             return
-        assert called is not None  # only a directory has contents
+        called = os.fsencode(self.name) if called is None else called  # it has no contents alone
         if stat.S_ISREG(self.mode):
             try:
                 fd = os.open(f"/proc/self/fd/{self.handle}", os.O_RDONLY | os.O_CLOEXEC)

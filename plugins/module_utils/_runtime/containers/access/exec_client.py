@@ -14,7 +14,7 @@ import os
 import select
 import time
 
-from ...errors import ContainerFailed
+from ...errors import ContainerFailed, required
 from ...kernel.calls import constants
 from ..client import messages, stdio, zygote_client
 from . import attach
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 
 PIECE = 1 << 16
+TERMINAL = "the terminal of a command"
 
 
 class Session:
@@ -97,9 +98,8 @@ class Session:
 
     def leave(self) -> None:
         """Hand the terminal to the worker, which holds it open from now on."""
-        assert self.terminal is not None
         with contextlib.suppress(messages.Gone):
-            messages.send(self.connection, {}, [self.terminal])
+            messages.send(self.connection, {}, [required(self.terminal, TERMINAL)])
         self.connection.close()
 
     def result(self) -> int:
@@ -134,9 +134,9 @@ def run(
     """
     if options.get("tty"):
         session = Session(paths, ident, argv, **options)
-        assert session.terminal is not None
-        ends = {session.terminal: "stdout"}
-        writer = os.dup(session.terminal) if stdin else None
+        terminal = required(session.terminal, TERMINAL)
+        ends = {terminal: "stdout"}
+        writer = os.dup(terminal) if stdin else None
     else:
         session, out, err, writer = _start_with_pipes(
             paths, ident, argv, stdin is not None, options
@@ -176,10 +176,8 @@ def interactive(
     """
     if options.get("tty"):
         session = Session(paths, ident, argv, **options)
-        assert session.terminal is not None
-        attach.bridge(
-            session.terminal, session.connection.fileno(), stdin, keys=keys, leave=session.leave
-        )
+        terminal = required(session.terminal, TERMINAL)
+        attach.bridge(terminal, session.connection.fileno(), stdin, keys=keys, leave=session.leave)
         return session.result()
     session, out, err, writer = _start_with_pipes(paths, ident, argv, stdin, options)
     if writer is not None:
@@ -258,23 +256,22 @@ class _Collector:
                 timed_out, deadline = True, None
             for fd, _event in events:
                 if fd == self.writer:
-                    self._write()
+                    self._write(fd)
                 elif fd in self.ends and not _read(fd, self.output[self.ends[fd]]):
                     self.poll.unregister(fd)
             if any(fd == self.session.connection.fileno() for fd, _event in events):
                 return timed_out
 
-    def _write(self) -> None:
-        assert self.writer is not None
+    def _write(self, writer: int) -> None:
         try:
-            self.left = self.left[os.write(self.writer, self.left) :]
+            self.left = self.left[os.write(writer, self.left) :]
         except BlockingIOError:
             return
         except OSError:  # it reads no more
             self.left = self.left[:0]
         if not self.left:
-            self.poll.unregister(self.writer)
-            os.close(self.writer)
+            self.poll.unregister(writer)
+            os.close(writer)
             self.writer = None
 
 

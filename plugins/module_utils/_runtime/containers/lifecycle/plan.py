@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 
 from ... import images
-from ...errors import Conflict, EngineError, InvalidInput, NotFound
+from ...errors import Conflict, EngineError, InvalidInput, NotFound, required
 from ...reconcile import Plan
 from .. import options
 from ..options import lifecycle, network, storage, table
@@ -120,8 +120,7 @@ class Work:
     @property
     def there(self) -> Record:
         """The record, where a step knows that the container is there."""
-        assert self.record is not None
-        return self.record
+        return required(self.record, f"container {self.task.name}")
 
     def again(self) -> Work:
         """Return a new Work for the same task, from what is there now."""

@@ -15,7 +15,7 @@ import secrets
 import time
 
 from ... import networks, volumes
-from ...errors import ContainerFailed, EngineError
+from ...errors import ContainerFailed, EngineError, required
 from ..client import monitor_client
 from ..records import catalog, status
 from ..spec import container_files
@@ -138,8 +138,7 @@ def _commit(engine: Engine, old: Record, new: Record) -> Record:
     """Make the new one the container, and remove what the old one left."""
     mounted = container_files.mounted_volumes(engine, old["id"]).values()
     catalog.take_over(engine, old["id"], new["id"], old["name"])
-    record = catalog.by_id(engine, new["id"])
-    assert record is not None
+    record = required(catalog.by_id(engine, new["id"]), f"container {old['name']}")
     _finish(engine, old["id"], record, mounted)
     return record
 

@@ -27,12 +27,13 @@ from . import stop
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Optional
 
     from ...engine import Engine
     from ..client.messages import Checkpoint, StartAnswer
     from ..records.catalog import Record
 
-    Results = dict[str, EngineError | None]  # by container id: why it did not start
+    Results = dict[str, Optional[EngineError]]  # by container id: why it did not start
 
 HELD = 200  # locks of containers, each a descriptor, that are held at once
 SHM_SIZE = 64 << 20  # bytes of a /dev/shm, Docker's default

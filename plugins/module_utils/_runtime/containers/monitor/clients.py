@@ -180,8 +180,8 @@ class Clients:
         return {}
 
     def _kill(self) -> None:
-        assert self.monitor.pidfd is not None
-        pidfd.send(self.monitor.pidfd, constants.SIGKILL)
+        if self.monitor.pidfd is not None:
+            pidfd.send(self.monitor.pidfd, constants.SIGKILL)
         self._thaw()
         self.monitor.after("kill", 1.0, self._kill_all)
 

@@ -13,7 +13,7 @@ import contextlib
 import os
 import select
 
-from ...errors import EngineError
+from ...errors import EngineError, required
 from ...kernel import cgroups
 from ...kernel.isolation import capabilities
 from ...kernel.processes import pidfd
@@ -122,8 +122,7 @@ def serve(
         return
     if terminal is not None:
         os.close(terminal)
-    assert command.pidfd is not None  # it was started
-    code, signal = _attend(command.pidfd, connection)
+    code, signal = _attend(required(command.pidfd, "the command's process"), connection)
     with contextlib.suppress(messages.Gone):
         messages.send(connection, {"rc": code if signal is None else 128 + signal})
 

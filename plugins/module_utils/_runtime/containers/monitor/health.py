@@ -15,7 +15,7 @@ import os
 import select
 import time
 
-from ...errors import EngineError, reason
+from ...errors import EngineError, reason, required
 from ...kernel.calls import constants, fork
 from ...kernel.processes import pidfd
 from ..client import stdio
@@ -216,13 +216,13 @@ def work(
         return
     os.close(inner)
     os.set_blocking(reader, False)
-    assert process.pidfd is not None  # it was started
-    text, ended = _collect(reader, process.pidfd, timeout)
+    running = required(process.pidfd, "the process of a health check")
+    text, ended = _collect(reader, running, timeout)
     if not ended:
-        pidfd.send(process.pidfd, constants.SIGKILL)
+        pidfd.send(running, constants.SIGKILL)
         _tell(writer, -1, f"Health check exceeded timeout ({timeout:g}s): {text}")
         return
-    code, signal = pidfd.reap(process.pidfd)
+    code, signal = pidfd.reap(running)
     _tell(writer, code if code is not None else 128 + (signal or 0), text)
 
 

@@ -22,7 +22,7 @@ import os
 import select
 import time
 
-from ...errors import EngineError, NotFound
+from ...errors import EngineError, NotFound, required
 from ...kernel import cgroups
 from ...kernel.calls import constants, fork, syscalls
 from ...kernel.processes import pidfd
@@ -338,11 +338,11 @@ class Monitor(loop.Loop):
 
     def _reap(self) -> tuple[int | None, int | None, str]:
         """Return ``(exit code, signal, error)`` of process 1, which has ended."""
-        assert self.pidfd is not None
+        process = required(self.pidfd, "process 1")
         try:
-            code, signal = pidfd.reap(self.pidfd)
+            code, signal = pidfd.reap(process)
         except ChildProcessError:  # adopted: somebody else's child
-            result = signals.exit_of(self.pidfd, self.state["pid"], self.state["pid_start"])
+            result = signals.exit_of(process, self.state["pid"], self.state["pid_start"])
             if result is None:
                 return None, None, workers.UNSEEN
             code, signal = result
@@ -448,8 +448,7 @@ class Monitor(loop.Loop):
     def _accept(self, _events: int) -> None:
         if self.clients is None:
             self.clients = clients.Clients(self)
-        assert self.control is not None
-        self.clients.accept(self.control)
+        self.clients.accept(required(self.control, "the control socket"))
 
     def begin_stop(self) -> bool:
         """Have it end, and not be restarted; returns whether there is a process 1 to be signalled."""

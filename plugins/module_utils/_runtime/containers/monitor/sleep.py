@@ -63,13 +63,12 @@ class Bed:
 
     :param command: the arguments of the interpreter that runs zygote_main.py, up to the runtime's
         directory and that of its library.
+    :param program: the waiting program, as an ELF file.
     :param interpreter: a descriptor of the interpreter, None for this process's.
     """
 
-    def __init__(self, command: list[str], interpreter: int | None = None) -> None:
+    def __init__(self, command: list[str], program: bytes, interpreter: int | None = None) -> None:
         self.command = command
-        program = image()
-        assert program is not None  # see make()
         self.program = elf.descriptor("pyc-monitor", program)
         # The sealed view of it (oci/launch/sealed_interpreter.py): what is forked from a monitor
         # enters containers.
@@ -85,8 +84,9 @@ class Bed:
 
         That is on another machine, or where the host forbids executable files in memory.
         """
+        program = image()
         try:
-            return cls(command, interpreter) if c.MACHINE in _CODE else None
+            return cls(command, program, interpreter) if program is not None else None
         except OSError:
             return None
 

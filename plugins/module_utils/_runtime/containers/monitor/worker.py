@@ -26,7 +26,7 @@ import contextlib
 import os
 import time
 
-from ...errors import ContainerFailed, EngineError, NotFound
+from ...errors import ContainerFailed, EngineError, NotFound, required
 from ...kernel.calls import constants, fds
 from ...kernel.processes import pidfd, procfs
 from ...oci.spec.document import read_error
@@ -195,9 +195,8 @@ class Worker:
         self.state.update(
             {"status": "running", "started_at": time.time(), "warnings": launch.warnings}
         )
-        assert launch.pidfd is not None  # it runs
         streams = outputs if launch.terminal is None else [launch.terminal]
-        self._hand_over(held, launch.pidfd, streams, bundle.run)
+        self._hand_over(held, required(launch.pidfd, "process 1"), streams, bundle.run)
 
     def _begin_state(self) -> None:
         """What is written down with the pid: a start is under way, and nothing of the last run

@@ -12,7 +12,7 @@ from __future__ import annotations
 import http.client
 from urllib.parse import urlencode
 
-from ...errors import Interrupted, RegistryError
+from ...errors import Interrupted, RegistryError, required
 from . import retry
 from .client import WORDS, Refused
 from .headers import number
@@ -135,6 +135,11 @@ class _Session:
             return
 
     @property
+    def _opened(self) -> Address:
+        """The address of the upload that has begun."""
+        return required(self.location, "the address of an upload")
+
+    @property
     def _whole(self) -> bool:
         return self.offset == 0 and not self.chunked
 
@@ -149,8 +154,7 @@ class _Session:
         return self._request("PATCH", Body(self.source, self.offset, count), count)
 
     def _request(self, method: str, body: Body | None, count: int = 0, **query: str) -> Response:
-        assert self.location is not None  # an upload has begun
-        address, headers = self.location.asking(query), {}
+        address, headers = self._opened.asking(query), {}
         if body is not None:
             headers["Content-Type"] = OCTETS
         if method == "PATCH":
@@ -225,9 +229,8 @@ class _Session:
         """Ask how much the registry has. Where that is nothing, or it does not know the upload any
         more, begin another.
         """
-        assert self.location is not None  # as above
         try:
-            response = self.client.send("GET", self.location)
+            response = self.client.send("GET", self._opened)
             response.read(WORDS)
             if response.status == 204:
                 self._follow(response)

@@ -46,8 +46,11 @@ def read(pid: int | str) -> tuple[list[Extent], list[Extent]]:
 
 
 def _extents(path: str) -> list[Extent]:
-    lines = (map(int, line.split()) for line in procfs.read(path).splitlines())
-    return [(inside, outside, size) for inside, outside, size in lines]
+    extents = []
+    for line in procfs.read(path).splitlines():
+        inside, outside, size = map(int, line.split())
+        extents.append((inside, outside, size))
+    return extents
 
 
 def open_of(pid: int) -> int:

@@ -50,5 +50,6 @@ def reap(fd: int) -> tuple[int | None, int | None]:
     A pidfd says that before the child can be reaped where somebody traces it (CRIU, a debugger), who lets go of it first.
     """
     result = os.waitid(os.P_PIDFD, fd, os.WEXITED)
-    assert result is not None  # it is with WNOHANG only
+    if result is None:  # with WNOHANG only
+        raise ChildProcessError("no end of the process to be read")
     return (result.si_status, None) if result.si_code == os.CLD_EXITED else (None, result.si_status)

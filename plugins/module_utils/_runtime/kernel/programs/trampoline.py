@@ -25,6 +25,7 @@ import _struct as struct
 import fcntl
 import os
 
+from ...errors import required
 from ..calls.constants import MACHINE
 from . import elf
 
@@ -102,8 +103,10 @@ def prepare(program: Program, channel: int) -> None:
 
 def go(program: Program, path: bytes) -> None:
     """Execute the program at ``path`` by it. :raises OSError: the step itself can't be executed."""
-    assert program.step_channel is not None and program.step_fd is not None  # prepared
+    channel = required(program.step_channel, "the channel of the step")
     fcntl.fcntl(
-        program.step_channel, fcntl.F_SETFD, 0
+        channel, fcntl.F_SETFD, 0
     )  # os.set_inheritable() takes ioctl(2), which a filter may refuse
-    os.execve(program.step_fd, [path] + program.arguments, program.environment)
+    os.execve(
+        required(program.step_fd, "the step"), [path] + program.arguments, program.environment
+    )

@@ -17,7 +17,7 @@ from __future__ import annotations
 import shutil
 import zlib
 
-from ...errors import RegistryError, Unsupported
+from ...errors import RegistryError, Unsupported, required
 from . import native
 
 TYPE_CHECKING = False
@@ -288,8 +288,9 @@ def _zstd_command(stream: Iterable[bytes], what: str) -> Iterator[bytes]:
             f"{what} is compressed with zstd, which nothing here reads: install python3-zstandard "
             "or zstd on the host"
         ) from None
-    assert process.stdin is not None and process.stdout is not None and process.stderr is not None
-    stdin, stdout, failures = process.stdin, process.stdout, []
+    pipes = (process.stdin, process.stdout, process.stderr)
+    stdin, stdout, stderr = (required(pipe, "a pipe of zstd") for pipe in pipes)
+    failures = []
 
     def feed() -> None:
         try:
@@ -307,7 +308,7 @@ def _zstd_command(stream: Iterable[bytes], what: str) -> Iterator[bytes]:
     try:
         yield from iter(lambda: stdout.read(PIECE), b"")
         feeder.join()
-        complaint = process.stderr.read().decode("utf-8", "replace").strip()
+        complaint = stderr.read().decode("utf-8", "replace").strip()
         if failures:
             raise failures[0]
         if process.wait() != 0:
@@ -319,7 +320,7 @@ def _zstd_command(stream: Iterable[bytes], what: str) -> Iterator[bytes]:
         if process.poll() is None:
             process.kill()
             process.wait()
-        for file in (process.stdout, process.stderr):
+        for file in (stdout, stderr):
             file.close()
 
 

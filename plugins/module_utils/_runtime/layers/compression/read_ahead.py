@@ -15,8 +15,9 @@ import threading
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from typing import Optional
 
-    Waiting = queue.Queue[tuple[bytes | None, BaseException | None]]
+    Waiting = queue.Queue[tuple[Optional[bytes], Optional[BaseException]]]
 
 DEPTH = 2  # pieces that wait at most: memory is a few times their size
 PATIENCE = 1  # seconds for a thread whose pieces are not wanted any more; it may wait for a network

@@ -12,7 +12,7 @@ import os
 import time
 
 from ... import json_text
-from ...errors import InvalidInput, Unsupported
+from ...errors import InvalidInput, Unsupported, required
 from ...kernel import cgroups
 from ...kernel.mounts import mounts
 from ...kernel.net import loopback
@@ -169,8 +169,8 @@ class BundleSite(Site):
             from . import start_socket  # ``run`` has none
 
             self.waiting = start_socket  # inside a root nothing is imported any more
-            assert self.container.directory is not None  # it is locked while it is made
-            self.listener = start_socket.listen(self.container.directory)
+            directory = required(self.container.directory, "the lock of a container")
+            self.listener = start_socket.listen(directory)
             program.kept.add(self.listener.fileno())
 
     # --------------------------------------------------------------------------------------- inside
@@ -346,18 +346,16 @@ def finish(made: Launch | Process, options: Mapping[str, Any]) -> None:
     if options["console-socket"]:
         from . import console  # few callers have one
 
-        assert made.terminal is not None
-        console.hand_over(options["console-socket"], made.terminal)
+        console.hand_over(options["console-socket"], required(made.terminal, "the terminal"))
         made.terminal = None
     if options.get("pidfd-socket"):
         from . import console  # as above
 
-        assert made.pidfd is not None
         console.send(
             "--pidfd-socket",
             options["pidfd-socket"],
             b"pidfd",
-            made.pidfd,
+            required(made.pidfd, "the process"),
             "a descriptor of the process",
         )
     if options["pid-file"]:

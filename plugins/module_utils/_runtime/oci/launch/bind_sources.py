@@ -16,7 +16,7 @@ from __future__ import annotations
 import errno
 import os
 
-from ...errors import ContainerFailed, Unsupported
+from ...errors import ContainerFailed, Unsupported, required
 from ...kernel import cgroups
 from ...kernel.calls import constants as c
 from ...kernel.calls import syscalls
@@ -74,11 +74,9 @@ def _find_groups(mount: CgroupMount, launch: Launch, later: bool) -> None:
 
 
 def _find_one(mount: Mount, launch: Launch, spaces: Namespaces | None, later: bool) -> None:
-    assert mount.source is not None
-    if not os.path.isabs(mount.source):
-        mount.source = os.path.join(launch.site.bundle, mount.source)
+    source = mount.source = os.path.join(launch.site.bundle, _source(mount))
     if launch.rights.looks_within(mount):
-        mount.within = launch.site.within(mount.source)
+        mount.within = launch.site.within(source)
     if mount.within and mount.mapped:
         mount.owners = os.dup(owners(mount, spaces))
     if not mount.within and not launch.rights.maps_afterwards(mount):
@@ -93,19 +91,23 @@ def find(mount: Mount, spaces: Namespaces | None, later: bool = False) -> None:
         open on it, else ``mount.fd`` on a copy.
     :raises ContainerFailed: when it is not there, or its ids can't be mapped.
     """
-    assert mount.source is not None
-    follow = "src-nofollow" not in mount.words
+    source, follow = _source(mount), "src-nofollow" not in mount.words
     try:
-        if "copy-symlink" in mount.words and os.path.islink(mount.source):
-            mount.link = os.readlink(mount.source)
+        if "copy-symlink" in mount.words and os.path.islink(source):
+            mount.link = os.readlink(source)
         elif later and not mount.mapped:
-            mount.place = mounts.place(mount.source, follow)
+            mount.place = mounts.place(source, follow)
         else:
-            mount.fd = mounts.bind(mount.source, mount.recursive_bind, follow)
+            mount.fd = mounts.bind(source, mount.recursive_bind, follow)
     except OSError as error:
         raise ContainerFailed(_sentence(mount, error)) from None
     if mount.mapped and mount.link is None:
         _map_ids(mount, owners(mount, spaces))
+
+
+def _source(mount: Mount) -> str:
+    """Return what a bind mount shows: its document was refused if it named nothing."""
+    return required(mount.source, f"mount {mount.destination}: the source")
 
 
 def _sentence(mount: AnyMount, error: OSError) -> str:
@@ -129,9 +131,9 @@ def owners(mount: Mount, spaces: Namespaces | None) -> int:
 
 
 def _map_ids(mount: Mount, userns_fd: int) -> None:
-    assert mount.fd is not None
     try:
-        mounts.set_attributes(mount.fd, recursive=mount.recursive_map, userns_fd=userns_fd)
+        fd = required(mount.fd, f"mount {mount.destination}: the copy")
+        mounts.set_attributes(fd, recursive=mount.recursive_map, userns_fd=userns_fd)
     except OSError as error:
         reasons = {
             errno.EINVAL: "its file system does not have that",
@@ -147,9 +149,9 @@ def copy_within(mount: Mount, root_fd: int) -> None:
     """Make the copy of what a mount shows of the container's own root (``mount.within``), as that
     is by now, with its owners mapped by ``mount.owners``.
     """
-    assert mount.within is not None
+    within = required(mount.within, f"mount {mount.destination}: the source")
     place = rootfs.open_in_root(
-        root_fd, mount.within, os.O_PATH | (os.O_NOFOLLOW if "src-nofollow" in mount.words else 0)
+        root_fd, within, os.O_PATH | (os.O_NOFOLLOW if "src-nofollow" in mount.words else 0)
     )
     try:
         mount.fd = mounts.bind(place, mount.recursive_bind)
@@ -207,12 +209,12 @@ def _copy(run: Sequence[AnyMount], launch: Launch) -> None:
 
     Root and working directory, which a change of the mount namespace moves, are put back.
     """
-    assert launch.host_mounts is not None
+    host = required(launch.host_mounts, "the host's mount namespace")
     home = launch.joined.get("mount")
     own = namespaces.open_namespace("self", "mount") if home is None else home
     root, directory = (os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) for path in "/.")
     try:
-        namespaces.join(launch.host_mounts, "mount")
+        namespaces.join(host, "mount")
         try:
             for mount in run:
                 mount.copy()

@@ -27,7 +27,7 @@ import errno
 import os
 
 from ... import json_text
-from ...errors import ContainerFailed, EngineError
+from ...errors import ContainerFailed, EngineError, required
 from ...kernel.calls import fds
 from . import steps
 
@@ -129,9 +129,8 @@ def listen(
         if word == b"L":
             steps.show(said)
         elif word == b"O":
-            assert own is not None
             uid, gid = said.split()
-            own(sent, int(uid), int(gid))
+            required(own, "who owns the streams")(sent, int(uid), int(gid))
         elif word == b"T":
             terminal = sent[0]
         elif word == b"S":

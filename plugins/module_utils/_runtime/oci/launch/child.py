@@ -20,6 +20,7 @@ from __future__ import annotations
 import errno
 import os
 
+from ...errors import required
 from ...kernel import cgroups
 from ...kernel.calls import constants as c
 from ...kernel.calls import syscalls
@@ -313,8 +314,8 @@ class FirstProcess:
         terminal.take_over(self.streams, self.program.terminal)
 
     def _prepare_listener(self) -> None:
-        agent_words, listener = self.launch.agent_words, self.program.listener
-        assert agent_words is not None and listener is not None
+        listener = required(self.program.listener, "the listener of a seccomp filter")
+        agent_words = required(self.launch.agent_words, "its words")
         words = agent_words(listener, self.launch.state("creating"))
         executing.prepare_listener(self.program, words, self.inside)
 

@@ -11,6 +11,7 @@ import errno
 import os
 import sys
 
+from ...errors import required
 from ...kernel.calls import constants as c
 from ...kernel.calls import fds, syscalls
 from ...kernel.isolation import capabilities
@@ -163,11 +164,11 @@ class Execution:
         From here on the calls by which a step is told may be ones that it forbids.
         """
         program = self.program
-        assert program.filter is not None
+        code = required(program.filter, "the seccomp filter")
         if self.trace is not None:
             self.trace.muted = True
         try:
-            fd = syscalls.seccomp(c.SECCOMP_SET_MODE_FILTER, program.filter_flags, program.filter)
+            fd = syscalls.seccomp(c.SECCOMP_SET_MODE_FILTER, program.filter_flags, code)
         except OSError as error:
             raise Failure(
                 f"the seccomp filter can't be installed: {channel.reason(error)}"

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 
-from ...errors import ContainerFailed
+from ...errors import ContainerFailed, required
 from ...kernel import cgroups
 from ...kernel.calls import constants as c
 from ...kernel.calls import syscalls
@@ -286,8 +286,8 @@ class Process:
             seccomp_listener,
         )  # few containers have one; the host's files are still this process's
 
-        assert self.program.listener is not None and self.state is not None
-        words = seccomp_listener.words(self.program.listener, self.state)
+        listener = required(self.program.listener, "the listener of a seccomp filter")
+        words = seccomp_listener.words(listener, required(self.state, "the state of a container"))
         executing.prepare_listener(self.program, words, inside)
 
 

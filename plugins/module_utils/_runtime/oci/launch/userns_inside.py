@@ -43,8 +43,8 @@ def receive(launch: Launch, inside: _socket.socket) -> None:
                 launch.root_fd = fd
                 continue
             mount = launch.mounts[number]
-            assert isinstance(mount, Mount)
-            mount.fd = fd
+            if isinstance(mount, Mount):
+                mount.fd = fd
 
 
 def become_root(maps: Maps, keep_groups: bool = False) -> None:

@@ -20,7 +20,7 @@ from __future__ import annotations
 import _struct as struct
 import os
 
-from ...errors import ContainerFailed, Unsupported, reason
+from ...errors import ContainerFailed, Unsupported, reason, required
 from ...kernel.calls import constants as c
 from ...kernel.calls import fds, syscalls
 from ...kernel.isolation import namespaces
@@ -137,8 +137,7 @@ class UserNamespace:
         for number, mount in enumerate(launch.mounts):
             if isinstance(mount, mounting.Mount) and mount.bind and mount.mapped_by_container():
                 bind_sources.find(mount, spaces)
-                assert mount.fd is not None
-                found.append((number, mount.fd))
+                found.append((number, required(mount.fd, f"mount {mount.destination}: the copy")))
         _send(outside, found)
 
     def grant(self, launch: Launch) -> None:
@@ -166,8 +165,7 @@ class UserNamespace:
         """Return what maps the owners of the root's files: the namespace's descriptor, and the
         host's ids of its root.
         """
-        assert self.fd is not None
-        return (self.fd, *self.maps.host_root())
+        return (required(self.fd, "the user namespace"), *self.maps.host_root())
 
     def close(self) -> None:
         """Close the namespace's descriptor."""
@@ -306,13 +304,13 @@ def _make_dev(launch: Launch, maps: Maps) -> None:
     if isinstance(dev, mounting.Mount) and not dev.bind and dev.type == "tmpfs":
         uid, gid = maps.host_root()
         _make_dev_fs(dev, maps)
-        assert dev.fd is not None
+        fd = required(dev.fd, "the file system of /dev")
         below = [node for node in launch.devices if node[0].startswith("/dev/")]
         before = os.umask(0)
         try:
             with userns.as_owner(uid, gid):
                 refused = devices.make(
-                    dev.fd,
+                    fd,
                     [(node[0][len("/dev") :], *node[1:5], *_owner(maps, node)) for node in below],
                 )
         finally:

@@ -14,7 +14,7 @@ import errno
 import os
 import stat
 
-from ...errors import ContainerFailed, Unsupported
+from ...errors import ContainerFailed, Unsupported, required
 from ...kernel.calls import constants as c
 from ...kernel.calls import syscalls
 from ...kernel.mounts import mounts, rootfs
@@ -189,8 +189,9 @@ class Mount:
 
     def copy(self) -> None:
         """Make that copy, in the host's mount namespace."""
-        assert self.place is not None
-        self.fd = mounts.bind(self.place, self.recursive_bind)
+        self.fd = mounts.bind(
+            required(self.place, "the place of a bind mount"), self.recursive_bind
+        )
 
     def given(self) -> bool:
         """Whether it was made before its turn, by another process."""

@@ -15,12 +15,14 @@ import io
 import time
 from urllib.parse import parse_qsl, unquote
 
+from ...errors import required
 from ..content.answers import Refusal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
     from collections.abc import Iterator
+    from typing import BinaryIO
 
     from ..content.answers import Response
 
@@ -266,10 +268,14 @@ class Connection:
                 with contextlib.suppress(OSError):
                     item.close()
 
+    @property
+    def _reader(self) -> io.BufferedReader:
+        """The buffer of a connection that was opened."""
+        return required(self.file, "the buffer of a connection")
+
     def line(self) -> str | None:
         """Read a line without its end; return None at the end of the stream."""
-        assert self.file is not None  # it is open
-        data = self.file.readline(LINE + 1)
+        data = self._reader.readline(LINE + 1)
         if not data:
             return None
         if not data.endswith(b"\n"):
@@ -287,8 +293,7 @@ class Connection:
 
     def fill(self, view: memoryview) -> int:
         """Read at most ``len(view)`` bytes. :raises ConnectionError: at the end of the stream."""
-        assert self.file is not None  # it is open
-        count = self.file.readinto1(view)
+        count = self._reader.readinto1(view)
         if not count:
             raise ConnectionError("closed within a body")
         return count
@@ -313,7 +318,7 @@ class Connection:
         )
         self.send(head + (response.body if with_body else b""))
         if response.file is not None and with_body:
-            self._send_file(response)
+            self._send_file(response.file, response.offset, response.count)
         if response.pieces is not None and with_body:
             for piece in response.pieces:
                 self.deadline = time.monotonic() + PATIENCE
@@ -321,14 +326,14 @@ class Connection:
                 self.send(piece)
                 self.piece_began = None
 
-    def _send_file(self, response: Response) -> None:
-        """Send by sendfile(2), from page cache to socket; with TLS through a small buffer."""
-        assert response.file is not None  # it is one with a file
-        offset, left = response.offset, response.count
+    def _send_file(self, file: BinaryIO, offset: int, left: int) -> None:
+        """Send ``left`` bytes from ``offset`` on, by sendfile(2), from page cache to socket; with TLS
+        through a small buffer.
+        """
         while left:
             self.deadline = time.monotonic() + PATIENCE
             self.begin(SLOW_PIECE)
-            sent = self.socket.sendfile(response.file, offset, min(left, PIECE))
+            sent = self.socket.sendfile(file, offset, min(left, PIECE))
             if not sent:
                 raise ConnectionError("a blob became shorter while it was sent")
             offset, left = offset + sent, left - sent

@@ -14,12 +14,12 @@ from ..states import every
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import List
+
     from ..arguments import Call
     from ..output import Log
     from ..states import State
 
-    Texts = list[str]
-    States = list[State]  # here, where ``list`` is still the type
 
 COMMAND = Command("list the containers", "", 0, 0, ("format|f=", "quiet|q"))
 COLUMNS = ("id", "pid", "status", "bundle", "created", "owner")
@@ -31,7 +31,7 @@ def list(call: Call, log: Log) -> None:  # pylint: disable=redefined-builtin # t
     root = call.options["root"]
     if call.options["chosen-root"] and not os.path.isdir(root):
         raise NotFound(f"option --root: there is no directory {root}")
-    unreadable: Texts = []
+    unreadable: List[str] = []
     found = [container.state() for container in every(root, unreadable)]
     for text in unreadable:
         log.warning(text)
@@ -49,7 +49,7 @@ def check_format(call: Call) -> None:
         raise InvalidInput("--format", call["format"], "table or json")
 
 
-def _table(found: States) -> str:
+def _table(found: List[State]) -> str:
     rows = [tuple(name.upper() for name in COLUMNS)]
     rows += [tuple(str(entry.get(name)) for name in COLUMNS) for entry in found]
     widths = [max(NARROWEST, *(len(row[column]) for row in rows)) for column in range(len(COLUMNS))]

@@ -93,7 +93,7 @@ def present(engine: Engine, params: dict[str, Any], name: str) -> ImagePlan | di
             Spool(
                 engine, request["id"]
             ).remove()  # another task was faster, or one was killed at its very end
-        name_image(plan.is_there(record), request["id"], parsed.tagged)
+        name_image(plan.is_there(record), request["id"], parsed.full_tag)
         return plan
     trust.of_file(
         engine, "controller", params["path"], f"image {parsed.familiar} from the controller"
@@ -101,17 +101,7 @@ def present(engine: Engine, params: dict[str, Any], name: str) -> ImagePlan | di
     if "config" not in request:
         return {"wanted": _wanted(engine, params, request)}
     config = manifest.parse_config(delivery_recipe.decode(request["config"]), parsed.familiar)
-    plan.brings(
-        {
-            "id": request["id"],
-            "manifest": "",
-            "config": config,
-            "layers": config["rootfs"]["diff_ids"],
-            "size": 0,
-            "added": None,
-        },
-        [parsed.tagged],
-    )
+    plan.brings(records.coming(request["id"], config), [parsed.full_tag])
     named = records.by_reference(engine, parsed)
     plan.add(
         "image",
@@ -287,7 +277,7 @@ def _take(engine: Engine, request: dict[str, Any], parsed: Reference) -> None:
     engine.progress.subject(f"Storing {parsed.familiar}")
     spool = Spool(engine, request["id"])
     try:
-        _Image(engine, request, spool, parsed.familiar).take([parsed.tagged])
+        _Image(engine, request, spool, parsed.familiar).take([parsed.full_tag])
     except errors.RegistryError as error:
         if any(item.get("rebuilt") for item in request["layers"]):
             raise NotRebuilt(str(error)) from None

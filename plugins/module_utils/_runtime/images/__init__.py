@@ -9,6 +9,10 @@ from __future__ import annotations
 
 from .. import lazy
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..engine import Engine
+
 _HOMES = {
     "parse": "model.reference",
     "Reference": "model.reference",
@@ -77,10 +81,13 @@ __all__ = [*sorted(_HOMES), "layer_paths", "library", "model", "plans", "task", 
 __getattr__ = lazy.door(__name__, _HOMES)
 
 
-def layer_paths(engine, image_id):
-    """Places of an image's layers (``images/library/layer_store.py``), topmost first; one that is missing is made again.
+def layer_paths(engine: Engine, image_id: str) -> list[str]:
+    """Return the places of an image's layers, topmost first (``library/layer_store.py``).
 
-    :raises NotFound: when there is no such image. :raises HostError: when a missing layer can't be made again.
+    One that is missing is made again.
+
+    :raises NotFound: when there is no such image.
+    :raises HostError: when a missing layer can't be made again.
     """
     from .library import layer_store, records, repair
 

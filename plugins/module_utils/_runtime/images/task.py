@@ -14,20 +14,35 @@ from .model import reference
 from .plans import present as plans
 from .plans import push
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+    from ..engine import Engine
+    from ..reconcile import Plan
+    from .plans.present import ImagePlan
+
+    Document = dict[str, Any]
+
+
 WITH_PATH = ("load", "import", "controller")  # sources that take a path
 CONNECTION = ("insecure", "validate_certs", "ca_path", "client_cert", "client_key")
 
 
-def registries_of(params):
-    """``Registries`` from a task's options; those that are missing have their defaults."""
+def registries_of(params: Document) -> Registries:
+    """Return ``Registries`` from a task's options; those that are missing have their defaults."""
     options = {key: params[key] for key in CONNECTION if params.get(key) is not None}
     return Registries(
         auth_file=params.get("auth_file"), mirrors=params.get("mirrors") or (), **options
     )
 
 
-def image(engine, params, deliver=None):
-    """The module ``image``: a plan, or with ``source: controller`` what the controller has to send first.
+def image(
+    engine: Engine, params: Document, deliver: Callable[..., Any] | None = None
+) -> Plan | Document:
+    """Return the module ``image``: a plan, or with ``source: controller`` what the controller has
+    to send first.
 
     :param deliver: ``delivery.present``, for ``source: controller``.
     """
@@ -68,27 +83,29 @@ def image(engine, params, deliver=None):
     return plan
 
 
-def names_of(params):
-    """All names that a task gives an image: ``name``, ``tags``, ``repository``."""
+def names_of(params: Document) -> list[str]:
+    """Return all names that a task gives an image: ``name``, ``tags``, ``repository``."""
     name = _full_text(params)
     found = ([name] if name else []) + list(params.get("tags") or [])
     return found + (_pushed(params) if params.get("repository") else [])
 
 
-def pushed_of(params):
-    """The names that a task pushes."""
+def pushed_of(params: Document) -> list[str]:
+    """Return the names that a task pushes."""
     return _pushed(params) if params.get("push") else []
 
 
-def _pushed(params):
+def _pushed(params: Document) -> list[str]:
     name = _full_text(params)
     if params.get("repository"):
         return [reference.completed(params["repository"], name, params.get("tag"), "repository")]
     return [name] if name else []
 
 
-def check_source(params, refused, source):
-    """:raises InvalidInput: for options (names) that ``source`` does not take, and where there is no name."""
+def check_source(params: Document, refused: Iterable[str], source: str) -> None:
+    """:raises InvalidInput: for options (names) that ``source`` does not take, and where there is
+    no name.
+    """
     if not params.get("name"):
         raise InvalidInput("name", None, f"the name of an image, which source {source} needs")
     for option in refused:
@@ -96,8 +113,10 @@ def check_source(params, refused, source):
             raise InvalidInput(option, params[option], f"no {option} with source {source}")
 
 
-def push_built(plan, params):
-    """Add the push of a built image to its plan: what the registry has is compared when the image is there."""
+def push_built(plan: ImagePlan, params: Document) -> ImagePlan:
+    """Add the push of a built image to its plan: what the registry has is compared when the image
+    is there.
+    """
     if not params.get("push"):
         return plan
     registries, texts = registries_of(params), _pushed(params)
@@ -115,23 +134,23 @@ def push_built(plan, params):
     return plan
 
 
-def _push_now(plan, text, registries, params):
+def _push_now(plan: ImagePlan, text: str, registries: Registries, params: Document) -> None:
     late = plans.ImagePlan(plan.engine, plan.subject).is_there(plan.record())
     push.plan_push(late, [text], registries, **_beside(params))
     late.apply()
 
 
-def _beside(params):
-    """What a push does beside sending the image."""
+def _beside(params: Document) -> Document:
+    """Return what a push does beside sending the image."""
     return {"index": params.get("index") or (), "sign": params.get("sign")}
 
 
-def _full_text(params):
-    """``name`` with ``tag``, as one reference; an id stays as it is."""
+def _full_text(params: Document) -> str | None:
+    """Return ``name`` with ``tag``, as one reference; an id stays as it is."""
     return reference.full_text(params.get("name"), params.get("tag"))
 
 
-def _check(params, name):
+def _check(params: Document, name: str | None) -> None:
     """What does not fit together is refused before anything is looked at."""
     source = params["source"]
     if source in WITH_PATH and not params.get("path"):
@@ -164,7 +183,13 @@ def _check(params, name):
         raise InvalidInput("push", True, "push together with name or repository")
 
 
-def _present(engine, params, name, registries, deliver):
+def _present(
+    engine: Engine,
+    params: Document,
+    name: Any,
+    registries: Registries,
+    deliver: Callable[..., Any] | None,
+) -> ImagePlan | Document:
     source = params["source"]
     if source == "local" or (source == "pull" and params["pull"] != "always"):
         from .plans import foretold
@@ -173,7 +198,7 @@ def _present(engine, params, name, registries, deliver):
         if plan is not None:
             return plan
     if source == "pull":
-        pull = {"not_present": "missing"}.get(params["pull"], params["pull"])
+        pull = "missing" if params["pull"] == "not_present" else params["pull"]
         return plans.plan_present(
             engine, name, pull, params.get("platform"), registries, params.get("verify")
         )
@@ -198,8 +223,8 @@ def _present(engine, params, name, registries, deliver):
     return load_and_import.plan_load(engine, params["path"], name, params.get("platform"))
 
 
-def image_info(engine, params):
-    """The module ``image_info``: ``{"images": [...]}``."""
+def image_info(engine: Engine, params: Document) -> Document:
+    """Return the module ``image_info``: ``{"images": [...]}``."""
     names = params.get("name")
     if names is None:
         found = image_filters.listing(engine, params.get("filters"), bool(params.get("all")))
@@ -214,7 +239,7 @@ def image_info(engine, params):
     return {"images": found}
 
 
-def _look_into(engine, document, params):
+def _look_into(engine: Engine, document: Document, params: Document) -> None:
     """Add what reads an image's layers and history, where it is asked for."""
     if params.get("history"):
         document["History"] = history.history(engine, document["Id"])
@@ -235,16 +260,16 @@ def _look_into(engine, document, params):
         )
 
 
-def _tagged(text, tag):
-    """A name with its own tag or digest, else with ``tag``; an id stays as it is."""
+def _tagged(text: str, tag: str) -> str:
+    """Return a name with its own tag or digest, else with ``tag``; an id stays as it is."""
     if reference.looks_like_id(text):
         return text
     parsed = reference.parse(text, "names", default_tag=None)
     return text if parsed.tag or parsed.digest else reference.parse(f"{text}:{tag}", "tag").name
 
 
-def image_export(engine, params):
-    """The module ``image_export``: a plan."""
+def image_export(engine: Engine, params: Document) -> Plan:
+    """Return the module ``image_export``: a plan."""
     texts = [_tagged(text, params.get("tag") or "latest") for text in params["names"]]
     return archive_writer.plan_save(
         engine,

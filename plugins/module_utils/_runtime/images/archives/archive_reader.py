@@ -1,6 +1,7 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Image archives: ``docker save``'s and OCI layouts (image-spec, image-layout.md), as a tar, compressed or not, or a directory.
+"""Image archives: ``docker save``'s and OCI layouts (image-spec, image-layout.md), as a tar,
+compressed or not, or a directory.
 
 :func:`contents` tells which images are in one by reading its small documents only.
 """
@@ -22,6 +23,18 @@ from ...store.blobs import valid_digest
 from ...untrusted import files, json_reader
 from ..model import manifest, reference
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import Any, BinaryIO
+
+    from ...engine import Engine
+    from ..model.manifest import Platform
+
+    # DiffID, digest of the blob or None, name of the member, its size
+    ArchivedLayer = tuple[str, str | None, str, int]
+
+
 MAX_DEPTH = 2  # of indexes in one another
 REF_NAMES = (
     "io.containerd.image.name",
@@ -32,30 +45,42 @@ REF_NAMES = (
 class Image:
     """An image in an archive.
 
-    :ivar config: bytes of its configuration. :ivar manifest: bytes of its manifest, or None (docker save before 25).
-    :ivar layers: ``[(DiffID, digest or None, name of the member, size)]``, lowest first. :ivar names: what the archive calls it.
+    :ivar config: bytes of its configuration.
+    :ivar manifest: bytes of its manifest, or None (docker save before 25).
+    :ivar layers: ``[(DiffID, digest or None, name of the member, size)]``, lowest first.
+    :ivar names: what the archive calls it.
     """
 
-    def __init__(self, config, manifest_data, layers, names):
+    def __init__(
+        self,
+        config: bytes,
+        manifest_data: bytes | None,
+        layers: list[ArchivedLayer],
+        names: list[str],
+    ) -> None:
         self.config, self.manifest, self.layers, self.names = config, manifest_data, layers, names
 
     @property
-    def id(self):
+    def id(self) -> str:
         return manifest.digest_of(self.config)
 
 
 class Place(collections.namedtuple("Place", "beneath name identity")):
     """Where a file with members lies, for those who open it again, in other processes too.
 
-    :ivar beneath: the layout's directory; None where ``name`` is the path of an archive. :ivar identity: which file it was when it was looked at.
+    :ivar beneath: the layout's directory; None where ``name`` is the path of an archive.
+    :ivar identity: which file it was when it was looked at.
     """
 
     @classmethod
-    def of(cls, beneath, name, fd):
+    def of(cls, beneath: str | None, name: str, fd: int) -> Place:
         return cls(beneath, name, _identity(fd))
 
-    def open(self):
-        """A descriptor. :raises RegistryError: when it is no regular file, or another one than before."""
+    def open(self) -> int:
+        """Return a descriptor.
+
+        :raises RegistryError: when it is no regular file, or another one than before.
+        """
         try:
             fd = files.open_regular(self.name, self.beneath, links=True)
         except files.Unacceptable as error:
@@ -68,14 +93,16 @@ class Place(collections.namedtuple("Place", "beneath name identity")):
         return fd
 
 
-def _identity(fd):
+def _identity(fd: int) -> tuple[int, int, int]:
     status = os.fstat(fd)
     return status.st_dev, status.st_ino, status.st_size
 
 
 @contextlib.contextmanager
-def opened(path, spool):
-    """An archive's members: a :class:`Members`. :param spool: directory for an unnamed file that a compressed one is laid out in.
+def opened(path: str, spool: str | None) -> Iterator[Members]:
+    """Yield an archive's members: a :class:`Members`.
+
+    :param spool: directory for an unnamed file that a compressed one is laid out in.
 
     :raises InvalidInput: when ``path`` is neither an archive nor a layout.
     """
@@ -96,8 +123,11 @@ def opened(path, spool):
             yield Members(plain, path)
 
 
-def _laid_out(file, path, spool):
-    """An unnamed file with what is compressed in ``file``. :raises HostError: where there is no room for it."""
+def _laid_out(file: BinaryIO, path: str, spool: str | None) -> BinaryIO:
+    """Return an unnamed file with what is compressed in ``file``.
+
+    :raises HostError: where there is no room for it.
+    """
     try:
         with contextlib.ExitStack() as stack:
             plain = stack.enter_context(tempfile.TemporaryFile(dir=spool))
@@ -120,11 +150,11 @@ def _laid_out(file, path, spool):
 class Members:
     """The members of a tar archive that can be read in any order."""
 
-    def __init__(self, file, path):
+    def __init__(self, file: BinaryIO, path: str) -> None:
         self.path, self._file, self._place = path, file, Place.of(None, path, file.fileno())
         self._index = self._read_index()
 
-    def _read_index(self):
+    def _read_index(self) -> dict[str, tuple[int, int]]:
         index, links = {}, {}
         stream = reader.FileStream(
             self._file.fileno(), 0, os.fstat(self._file.fileno()).st_size, self.path
@@ -141,18 +171,21 @@ class Members:
                 index.setdefault(name, index[target])
         return index
 
-    def __contains__(self, name):
+    def __contains__(self, name: object) -> bool:
         return name in self._index
 
-    def size(self, name):
+    def size(self, name: str) -> int:
         return self._index[name][1]
 
-    def place(self, name):
-        """``(Place, offset)`` where a member's content lies."""
+    def place(self, name: str) -> tuple[Place, int]:
+        """Return ``(Place, offset)`` where a member's content lies."""
         return self._place, self._index[name][0]
 
-    def read(self, name, limit):
-        """A small member's bytes. :raises RegistryError: when it is missing or larger than ``limit``."""
+    def read(self, name: str, limit: int) -> bytes:
+        """Return a small member's bytes.
+
+        :raises RegistryError: when it is missing or larger than ``limit``.
+        """
         if name not in self:
             raise RegistryError(f"{self.path} is damaged: it lacks {name}")
         if self.size(name) > limit:
@@ -162,8 +195,10 @@ class Members:
             )
         return b"".join(self.pieces(name))
 
-    def pieces(self, name):
-        """A member's content in pieces; independent of other readers, in forked processes too."""
+    def pieces(self, name: str) -> Iterator[bytes]:
+        """Yield a member's content in pieces; independent of other readers, in forked processes
+        too.
+        """
         offset, left = self._index[name]
         while left:
             piece = os.pread(self._file.fileno(), min(left, compressed_streams.READ), offset)
@@ -177,14 +212,18 @@ class Members:
 class Directory(Members):
     """An OCI layout, or what ``docker save`` writes, in a directory.
 
-    Somebody else may have laid it out: a link in the place of a member would have any file of this machine taken for it.
+    Somebody else may have laid it out: a link in the place of a member would have any file of this
+    machine taken for it.
     """
 
-    def __init__(self, path):  # pylint: disable=super-init-not-called
+    def __init__(self, path: str) -> None:  # pylint: disable=super-init-not-called
         self.path = self._top = path
 
-    def _open(self, name):
-        """A member as a binary file. :raises RegistryError: when it is no regular file of this directory."""
+    def _open(self, name: str) -> BinaryIO:
+        """Return a member as a binary file.
+
+        :raises RegistryError: when it is no regular file of this directory.
+        """
         try:
             return os.fdopen(files.open_regular(name, self._top), "rb")
         except files.Unacceptable as error:
@@ -192,7 +231,7 @@ class Directory(Members):
                 "%s is damaged: %s" % (self.path, "it lacks %s" % name if error.missing else error)
             ) from None
 
-    def __contains__(self, name):
+    def __contains__(self, name: object) -> bool:
         try:
             os.close(files.open_regular(name, self._top))
         except files.Unacceptable as error:
@@ -201,31 +240,34 @@ class Directory(Members):
             return False
         return True
 
-    def size(self, name):
+    def size(self, name: str) -> int:
         with self._open(name) as file:
             return os.fstat(file.fileno()).st_size
 
-    def place(self, name):
+    def place(self, name: str) -> tuple[Place, int]:
         with self._open(name) as file:
             return Place.of(self._top, name, file.fileno()), 0
 
-    def pieces(self, name):
+    def pieces(self, name: str) -> Iterator[bytes]:
         with self._open(name) as file:
             yield from compressed_streams.pieces(file)
 
 
-def _plain(name):
+def _plain(name: str) -> str:
     return os.path.normpath(name).lstrip("/")
 
 
-def _texts(value):
+def _texts(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
-def contents(members, platform):
-    """The :class:`Image` objects in an archive. An index in it gives the image for ``platform``.
+def contents(members: Members, platform: Platform) -> list[Image]:
+    """Return the :class:`Image` objects in an archive.
 
-    :raises InvalidInput: when it holds no image. :raises RegistryError: when it is damaged.
+    An index in it gives the image for ``platform``.
+
+    :raises InvalidInput: when it holds no image.
+    :raises RegistryError: when it is damaged.
     """
     found = []
     if "manifest.json" in members:
@@ -249,15 +291,18 @@ def contents(members, platform):
     return found
 
 
-def transport_of(members):
-    """What the host's policy calls the kind of an archive (containers-transports(5))."""
+def transport_of(members: Members) -> str:
+    """Return what the host's policy calls the kind of an archive (containers-transports(5))."""
     if "manifest.json" in members:
         return "docker-archive"
     return "oci" if isinstance(members, Directory) else "oci-archive"
 
 
-def _layout_beside(docker, members, platform):
-    """The images of an archive's layout. Where it has none for ``platform``, manifest.json, if there is one, says what the archive is of."""
+def _layout_beside(docker: list[Image], members: Members, platform: Platform) -> list[Image]:
+    """Return the images of an archive's layout.
+
+    Where it has none for ``platform``, manifest.json, if there is one, says what the archive is of.
+    """
     try:
         return _layout(members, platform)
     except manifest.OtherPlatform:
@@ -266,8 +311,10 @@ def _layout_beside(docker, members, platform):
         return []
 
 
-def _merge(docker, layout):
-    """Docker 25 and newer write both forms of the same images: the layout has the manifest, the other the names."""
+def _merge(docker: list[Image], layout: list[Image]) -> list[Image]:
+    """Docker 25 and newer write both forms of the same images: the layout has the manifest, the
+    other the names.
+    """
     if not docker:
         return layout
     by_id = {image.id: image for image in layout}
@@ -278,8 +325,8 @@ def _merge(docker, layout):
     return docker
 
 
-def _docker(members):
-    images = {}
+def _docker(members: Members) -> list[Image]:
+    images: dict[str, Image] = {}
     listed = json_reader.load(
         members.read("manifest.json", manifest.MAX_MANIFEST),
         f"manifest.json of {members.path}",
@@ -308,7 +355,7 @@ def _docker(members):
         for name in layer_names:
             if name not in members:
                 raise RegistryError(f"{members.path} is damaged: it lacks {name}")
-        layers = [
+        layers: list[ArchivedLayer] = [
             (diff_id, None, name, members.size(name))
             for diff_id, name in zip(diff_ids, layer_names)
         ]
@@ -318,11 +365,11 @@ def _docker(members):
     return list(images.values())
 
 
-def _blob_name(digest):
+def _blob_name(digest: str) -> str:
     return "blobs/" + digest.replace(":", "/")
 
 
-def _blob(members, digest, limit):
+def _blob(members: Members, digest: str, limit: int) -> bytes:
     data = members.read(_blob_name(digest), limit)
     algorithm, dummy, encoded = digest.partition(":")
     if hashlib.new(algorithm, data).hexdigest() != encoded:
@@ -332,39 +379,39 @@ def _blob(members, digest, limit):
     return data
 
 
-def _layout(members, platform):
+def _layout(members: Members, platform: Platform) -> list[Image]:
     index = json_reader.load(
         members.read("index.json", manifest.MAX_MANIFEST),
         f"index.json of {members.path}",
         None,
         RegistryError,
     )
-    images = []
+    images: list[Image] = []
     listed = (index.get("manifests") or []) if isinstance(index, dict) else None
     if not isinstance(listed, list):
         raise RegistryError(f"{members.path} is damaged: index.json has no list of manifests")
     for digest, names in _entries(members, listed, platform):
         image = _layout_image(members, digest, platform, names)
-        same = next(
-            (
-                other
-                for other in images
-                if image is not None and (other.id, other.manifest) == (image.id, image.manifest)
-            ),
-            None,
-        )
+        if image is None:
+            continue
+        wanted = image.id, image.manifest
+        same = next((other for other in images if (other.id, other.manifest) == wanted), None)
         if same is not None:  # an entry for each name
             same.names += [name for name in image.names if name not in same.names]
-        elif image is not None:
+        else:
             images.append(image)
     return images
 
 
-def _entries(members, listed, platform):
-    """``[(digest, names)]`` of the entries of index.json. What is no manifest is passed over (image-layout.md, "index.json"); of several that have one
+def _entries(
+    members: Members, listed: list[Any], platform: Platform
+) -> Iterator[tuple[str, list[str]]]:
+    """Yield ``[(digest, names)]`` of the entries of index.json.
+
+    What is no manifest is passed over (image-layout.md, "index.json"); of several that have one
     name, and say which platform they are for, the one for ``platform`` is meant.
     """
-    found = {}
+    found: dict[Any, list[tuple[dict[str, Any], list[str]]]] = {}
     for number, item in enumerate(listed):
         digest = item.get("digest") if isinstance(item, dict) else None
         if not isinstance(digest, str) or not valid_digest(digest):
@@ -405,7 +452,9 @@ def _entries(members, listed, platform):
         yield from ((item["digest"], names) for item, names in group)
 
 
-def _layout_image(members, digest, platform, names, depth=0):
+def _layout_image(
+    members: Members, digest: str, platform: Platform, names: list[str], depth: int = 0
+) -> Image | None:
     data = _blob(members, digest, manifest.MAX_MANIFEST)
     document = manifest.parse(data, members.path)
     if manifest.is_index(document):
@@ -440,8 +489,10 @@ def _layout_image(members, digest, platform, names, depth=0):
     return Image(config, data, layers, names[:1])
 
 
-def full_names(image):
-    """Full references of an archive's image; a layout's name that is a tag alone says nothing of the repository."""
+def full_names(image: Image) -> list[str]:
+    """Return full references of an archive's image; a layout's name that is a tag alone says
+    nothing of the repository.
+    """
     names = []
     for text in image.names:
         if ":" in text or "/" in text:
@@ -449,8 +500,10 @@ def full_names(image):
     return [name for name in names if name]
 
 
-def _proper_names(image):
-    """As :func:`full_names`, for one who gives a name himself: what is none is passed over."""
+def _proper_names(image: Image) -> list[str]:
+    """Return the same as :func:`full_names`, for one who gives a name himself: what is none is
+    passed over.
+    """
     names = []
     for text in image.names:
         with contextlib.suppress(InvalidInput):
@@ -458,10 +511,12 @@ def _proper_names(image):
     return names
 
 
-def choose(images, wanted, text, path):
-    """The image of an archive that a name means: the one that has it there, else the archive's only one. As ``[(image, [wanted])]``.
+def choose(images: list[Image], wanted: str, text: str, path: str) -> list[tuple[Image, list[str]]]:
+    """Return the image of an archive that a name means: the one that has it there, else the
+    archive's only one. As ``[(image, [wanted])]``.
 
-    :param wanted: the name in full; ``text``: as the user wrote it. :raises InvalidInput: when there are several others.
+    :param wanted: the name in full; ``text``: as the user wrote it.
+    :raises InvalidInput: when there are several others.
     """
     called = [(image, _proper_names(image)) for image in images]
     chosen = [(image, [wanted]) for image, names in called if wanted in names]
@@ -477,11 +532,11 @@ def choose(images, wanted, text, path):
     return chosen
 
 
-def take(engine, members, image, names):
+def take(engine: Engine, members: Members, image: Image, names: Sequence[str]) -> str:
     """Store an image of an archive under full ``names``."""
     from ..library import ingest  # here alone: a controller that reads archives need not be Linux
 
-    def plain(name):
+    def plain(name: str) -> Iterator[bytes]:
         return compressed_streams.decompress(members.pieces(name), f"{name} in {members.path}")
 
     engine.progress.subject(

@@ -1,12 +1,14 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Images into archives and layouts that docker, podman, skopeo and umoci read (image-spec, image-layout.md; ``docker save``).
+"""Images into archives and layouts that docker, podman, skopeo and umoci read (image-spec,
+image-layout.md; ``docker save``).
 
-Manifests, configurations and layers go in byte for byte as the store has them, so every digest stays what it is. The same images give the
-same bytes: that is how an archive that is there already is known. Forms:
-    docker-archive  a tar that is both, as Docker 25 and newer write it: manifest.json for ``docker load``, and an OCI layout
-    oci-archive     an OCI layout in a tar
-    oci-dir         an OCI layout in a directory
+Manifests, configurations and layers go in byte for byte as the store has them, so every digest
+stays what it is. The same images give the same bytes: that is how an archive that is there already
+is known. Forms:
+    docker-archive  a tar that is both, as Docker 25 and newer write it: manifest.json for ``docker
+    load``, and an OCI layout oci-archive     an OCI layout in a tar oci-dir         an OCI layout
+    in a directory
 """
 
 from __future__ import annotations
@@ -26,20 +28,37 @@ from ...untrusted import trees
 from ..library import records, repair
 from ..model import manifest, reference
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import Any
+
+    from ...engine import Engine
+    from ..library.records import ImageRecord
+
+    Document = dict[str, Any]
+    Chosen = tuple[ImageRecord, list[str]]  # an image and its full references
+
+
 FORMS = ("docker-archive", "oci-archive", "oci-dir")
 LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
 CONTAINERD_NAME, REF_NAME = "io.containerd.image.name", "org.opencontainers.image.ref.name"
 
 
-def chosen(engine, texts, every_tag=False, option="names"):
-    """``[(record, [full references])]`` of the images to save, each once, in the order in which they are named.
+def chosen(
+    engine: Engine, texts: Sequence[str], every_tag: bool = False, option: str = "names"
+) -> list[Chosen]:
+    """Return ``[(record, [full references])]`` of the images to save, each once, in the order in
+    which they are named.
 
-    :param every_tag: a name without tag stands for all tags of its repository, as for ``docker save``.
-    :raises NotFound: when one is not there. :raises InvalidInput: where none is named.
+    :param every_tag: a name without tag stands for all tags of its repository, as for ``docker
+        save``.
+    :raises NotFound: when one is not there.
+    :raises InvalidInput: where none is named.
     """
     if not texts:
         raise InvalidInput(option, None, "at least one image")
-    found = {}
+    found: dict[str, Chosen] = {}
     for text in texts:
         for record, full in _named(engine, text, every_tag):
             names = found.setdefault(record["id"], (record, []))[1]
@@ -48,8 +67,8 @@ def chosen(engine, texts, every_tag=False, option="names"):
     return list(found.values())
 
 
-def _named(engine, text, every_tag):
-    """``[(record, full reference or None)]`` for one text."""
+def _named(engine: Engine, text: str, every_tag: bool) -> list[tuple[ImageRecord, str | None]]:
+    """Return ``[(record, full reference or None)]`` for one text."""
     record, parsed = records.find(engine, text), records.resolve(engine, text)[1]
     if parsed is not None:
         parsed = reference.parse(text, default_tag=None)
@@ -72,10 +91,20 @@ def _named(engine, text, every_tag):
     return [(record, tagged if tagged in records.tags_of(engine, record["id"]) else None)]
 
 
-def plan_save(engine, images, path, form="docker-archive", gzip=False, force=False):
-    """Have the archive or layout at ``path`` hold ``images`` (of :func:`chosen`), and nothing else. What they have lost is repaired. Facts: ``images``.
+def plan_save(
+    engine: Engine,
+    images: Sequence[Chosen],
+    path: str,
+    form: str = "docker-archive",
+    gzip: bool = False,
+    force: bool = False,
+) -> Plan:
+    """Have the archive or layout at ``path`` hold ``images`` (of :func:`chosen`), and nothing else.
 
-    :param gzip: compress the archive as a whole; the layers in it mostly are already. :param force: write it in any case.
+    What they have lost is repaired. Facts: ``images``.
+
+    :param gzip: compress the archive as a whole; the layers in it mostly are already.
+    :param force: write it in any case.
     :raises InvalidInput: when ``path`` is something else.
     """
     check_form(form, gzip)
@@ -85,11 +114,19 @@ def plan_save(engine, images, path, form="docker-archive", gzip=False, force=Fal
         lambda: {"images": [records.describe(engine, record) for record, _names in images]},
     )
     lost = [record for record, _names in images if repair.add_whole(plan, engine, record)]
-    return _add_archive(plan, engine, images, path, form, gzip, force or lost)
+    return _add_archive(plan, engine, images, path, form, gzip, force or bool(lost))
 
 
-def _add_archive(plan, engine, images, path, form, gzip, force):
-    def write():
+def _add_archive(
+    plan: Plan,
+    engine: Engine,
+    images: Sequence[Chosen],
+    path: str,
+    form: str,
+    gzip: bool,
+    force: bool,
+) -> Plan:
+    def write() -> None:
         if form == "oci-dir":
             write_layout(engine, path, images)
         else:
@@ -113,10 +150,15 @@ def _add_archive(plan, engine, images, path, form, gzip, force):
     return plan
 
 
-def plan_archive(plan, names, path):
-    """Add to the plan of an image that the archive at ``path`` holds it under ``names``: written when the image is there."""
+def plan_archive(plan: Any, names: Sequence[str], path: str) -> None:
+    """Add to the plan of an image that the archive at ``path`` holds it under ``names``.
+
+    It is written when the image is there.
+
+    :param plan: a ``plans.present.ImagePlan``.
+    """
     engine = plan.engine
-    references = [reference.parse(name).tagged for name in names]
+    references = [reference.parse(name).full_tag for name in names]
     _check_place(path, "docker-archive")
     if plan.coming is None and not plan.unknown and not repair.lost(engine, plan.image):
         _add_archive(
@@ -133,7 +175,7 @@ def plan_archive(plan, names, path):
     )
 
 
-def check_form(form, gzip, option="format"):
+def check_form(form: str, gzip: bool, option: str = "format") -> None:
     """:raises InvalidInput: for a form that is not known, or can't be compressed."""
     if form not in FORMS:
         raise InvalidInput(option, form, ", ".join(FORMS))
@@ -141,7 +183,7 @@ def check_form(form, gzip, option="format"):
         raise InvalidInput("gzip", True, "no compression of a directory")
 
 
-def _check_place(path, form):
+def _check_place(path: str, form: str) -> None:
     parent = os.path.dirname(path) or "."
     if not os.path.isdir(parent):
         raise InvalidInput("path", path, f"a path in a directory that exists; there is no {parent}")
@@ -158,17 +200,18 @@ def _check_place(path, form):
         raise InvalidInput("path", path, "an empty directory or an OCI layout, which this is not")
 
 
-def _digests(engine, record):
-    """Digests of all blobs of an image: manifest, configuration, layers."""
+def _digests(engine: Engine, record: ImageRecord) -> list[str]:
+    """Return digests of all blobs of an image: manifest, configuration, layers."""
     document = manifest.parse(engine.blobs.read(record["manifest"]), record["id"])
     return [record["manifest"], record["id"]] + [layer["digest"] for layer in document["layers"]]
 
 
-# ------------------------------------------------------------------------------------------------------------ documents
+# --------------------------------------------------------------------------------------------------
+# ---------- documents
 
 
-def documents(engine, images, form):
-    """The small files of an archive or layout: ``[(name, bytes)]``."""
+def documents(engine: Engine, images: Sequence[Chosen], form: str) -> list[tuple[str, bytes]]:
+    """Return the small files of an archive or layout: ``[(name, bytes)]``."""
     found = [
         (
             "index.json",
@@ -186,11 +229,11 @@ def documents(engine, images, form):
     return found + [("oci-layout", LAYOUT)]
 
 
-def _json(value):
+def _json(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()
 
 
-def _descriptors(engine, images):
+def _descriptors(engine: Engine, images: Sequence[Chosen]) -> list[Document]:
     tags = [full.rpartition(":")[2] for _record, names in images for full in names]
     found = []
     for record, names in images:
@@ -215,7 +258,7 @@ def _descriptors(engine, images):
     return found
 
 
-def _docker_entry(engine, record, names):
+def _docker_entry(engine: Engine, record: ImageRecord, names: list[str]) -> Document:
     layers = _digests(engine, record)[2:]
     return {
         "Config": blob_name(record["id"]),
@@ -224,37 +267,42 @@ def _docker_entry(engine, record, names):
     }
 
 
-def blob_name(digest):
+def blob_name(digest: str) -> str:
     return "blobs/" + digest.replace(":", "/")
 
 
-def _blobs(engine, images):
-    """Digests of all blobs, each once, sorted."""
+def _blobs(engine: Engine, images: Sequence[Chosen]) -> list[str]:
+    """Return digests of all blobs, each once, sorted."""
     return sorted({digest for record, _names in images for digest in _digests(engine, record)})
 
 
-# ------------------------------------------------------------------------------------------------------------- archives
+# --------------------------------------------------------------------------------------------------
+# ----------- archives
 
 
 class _Member:
-    """What tarwrite.header wants of a member's status; no times, so that the same images are the same bytes."""
+    """What tarwrite.header wants of a member's status; no times, so that the same images are the
+    same bytes.
+    """
 
     st_uid, st_gid, st_rdev, st_mtime_ns = 0, 0, 0, 0
 
-    def __init__(self, mode):
+    def __init__(self, mode: int) -> None:
         self.st_mode = mode
 
 
 _FILE, _DIRECTORY = _Member(0o644), _Member(0o755)
 
 
-def save_pieces(engine, images, form="docker-archive", gzip=False):
-    """The pieces of an archive of ``images``. :raises HostError: when a blob is damaged."""
+def save_pieces(
+    engine: Engine, images: Sequence[Chosen], form: str = "docker-archive", gzip: bool = False
+) -> Iterator[bytes]:
+    """Return the pieces of an archive of ``images``. :raises HostError: when a blob is damaged."""
     pieces = _archive(engine, images, form)
     return compressed_streams.compress(pieces) if gzip else pieces
 
 
-def _archive(engine, images, form):
+def _archive(engine: Engine, images: Sequence[Chosen], form: str) -> Iterator[bytes]:
     blobs = _blobs(engine, images)
     for name in ["blobs/"] + sorted({f"blobs/{digest.partition(':')[0]}/" for digest in blobs}):
         yield writer.header(name.encode(), reader.DIRECTORY, _DIRECTORY)
@@ -272,7 +320,7 @@ def _archive(engine, images, form):
     yield b"\0" * (2 * reader.BLOCK)
 
 
-def write_archive(path, pieces):
+def write_archive(path: str, pieces: Iterable[bytes]) -> None:
     """Write a file's pieces; it is there when all of them are."""
     try:
         with files.appearing(path) as file:
@@ -282,7 +330,7 @@ def write_archive(path, pieces):
         raise HostError(f"{path} could not be written: {error.strerror or error}") from None
 
 
-def _archive_is(engine, path, images, form, gzip):
+def _archive_is(engine: Engine, path: str, images: Sequence[Chosen], form: str, gzip: bool) -> bool:
     """Whether the file at ``path`` is byte for byte what would be written."""
     if not os.path.isfile(path):
         return False
@@ -298,10 +346,11 @@ def _archive_is(engine, path, images, form, gzip):
         raise InvalidInput("path", path, f"a file that can be read ({error})") from None
 
 
-# -------------------------------------------------------------------------------------------------------------- layouts
+# --------------------------------------------------------------------------------------------------
+# ------------ layouts
 
 
-def _layout_is(engine, path, images):
+def _layout_is(engine: Engine, path: str, images: Sequence[Chosen]) -> bool:
     try:
         small = all(
             foreign.read(name, len(data), path) == data
@@ -317,7 +366,7 @@ def _layout_is(engine, path, images):
         return False
 
 
-def _blob_is(path, digest):
+def _blob_is(path: str, digest: str) -> bool:
     """Whether a layout has the blob, with the content that its name says."""
     algorithm, dummy, encoded = digest.partition(":")
     checksum = hashlib.new(algorithm)
@@ -330,8 +379,8 @@ def _blob_is(path, digest):
     return checksum.hexdigest() == encoded
 
 
-def _blob_files(path):
-    """``{name: size}`` of the blobs of a layout."""
+def _blob_files(path: str) -> dict[str, int]:
+    """Return ``{name: size}`` of the blobs of a layout."""
     top = os.path.join(path, "blobs")
     if not os.path.isdir(top) or os.path.islink(top):
         return {}
@@ -342,9 +391,10 @@ def _blob_files(path):
     }
 
 
-def write_layout(engine, path, images):
-    """Write a layout: what says that it is one, by which another try knows it, blobs, then the index that leads to them; what no image of it needs any
-    more goes last."""
+def write_layout(engine: Engine, path: str, images: Sequence[Chosen]) -> None:
+    """Write a layout: what says that it is one, by which another try knows it, blobs, then the
+    index that leads to them; what no image of it needs any more goes last.
+    """
     blobs = {blob_name(digest): digest for digest in _blobs(engine, images)}
     try:
         os.makedirs(path, 0o755, exist_ok=True)
@@ -365,7 +415,7 @@ def write_layout(engine, path, images):
         raise HostError(f"{path} could not be written: {error.strerror or error}") from None
 
 
-def _write_small(path, name, data):
+def _write_small(path: str, name: str, data: bytes) -> None:
     with files.appearing(os.path.join(path, name)) as file:
         os.fchmod(file.fileno(), 0o644)
         file.write(data)

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """``import``: an image of one layer from a root file system, which is a directory or an archive.
 
-The image id depends on nothing but the content and the configuration: ``created`` is the newest time found in it. So a
-second import finds the image that is there, on any host.
+The image id depends on nothing but the content and the configuration: ``created`` is the newest
+time found in it. So a second import finds the image that is there, on any host.
 """
 
 from __future__ import annotations
@@ -19,6 +19,16 @@ from ...layers.compression import compressed_streams
 from ...layers.tar import reader, writer
 from ..model import manifest
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any, BinaryIO
+
+    from ..model.manifest import Platform
+
+    Document = dict[str, Any]
+
+
 CONFIG_OPTIONS = (
     "command",
     "entrypoint",
@@ -33,8 +43,11 @@ CONFIG_OPTIONS = (
 LATEST = 253402300799  # seconds: the last that a year of four digits has
 
 
-def open_layer(path):
-    """The pieces of the uncompressed archive of ``path``. :raises InvalidInput: when there is nothing."""
+def open_layer(path: str) -> Iterator[bytes]:
+    """Return the pieces of the uncompressed archive of ``path``.
+
+    :raises InvalidInput: when there is nothing.
+    """
     if os.path.isdir(path):
         return writer.directory(path)
     try:
@@ -46,19 +59,20 @@ def open_layer(path):
     return _file(file, path)
 
 
-def _file(file, path):
+def _file(file: BinaryIO, path: str) -> Iterator[bytes]:
     with file:
         yield from compressed_streams.decompress(compressed_streams.pieces(file), path)
 
 
-def survey(path):
-    """``(DiffID, newest time in seconds)`` of what would be imported; reads all of it and keeps nothing.
+def survey(path: str) -> tuple[str, int]:
+    """Yield ``(DiffID, newest time in seconds)`` of what would be imported; reads all of it and
+    keeps nothing.
 
     :raises RegistryError: when it is not an archive.
     """
     checksum = hashlib.sha256()
 
-    def hashed():
+    def hashed() -> Iterator[bytes]:
         for piece in open_layer(path):
             checksum.update(piece)
             yield piece
@@ -70,10 +84,13 @@ def survey(path):
     return "sha256:" + checksum.hexdigest(), min(newest // 1000000000, LATEST)
 
 
-def configuration(options):
-    """The ``config`` of an image configuration from the module's option ``config``. :raises InvalidInput: for a wrong entry."""
+def configuration(options: Document | None) -> Document:
+    """Return the ``config`` of an image configuration from the module's option ``config``.
+
+    :raises InvalidInput: for a wrong entry.
+    """
     options = {key: value for key, value in (options or {}).items() if value is not None}
-    config = {}
+    config: Document = {}
     for option, key in (("command", "Cmd"), ("entrypoint", "Entrypoint")):
         if option in options:
             config[key] = [str(word) for word in options[option]]
@@ -98,13 +115,13 @@ def configuration(options):
     return config
 
 
-def _name(value, option):
+def _name(value: Any, option: str) -> Any:
     if not str(value) or "=" in str(value) or "\0" in str(value):
         raise InvalidInput(option, value, "names without = and NUL")
     return value
 
 
-def _text(value, option):
+def _text(value: Any, option: str) -> str:
     if value is None or isinstance(value, (bool, dict, list)):
         raise InvalidInput(
             option, value, "strings and numbers; quote what YAML takes for something else"
@@ -112,7 +129,7 @@ def _text(value, option):
     return str(value)
 
 
-def _port(value):
+def _port(value: Any) -> str:
     match = re.fullmatch(r"(\d{1,5})(?:/(tcp|udp|sctp))?", str(value))
     if not match or not 0 < int(match.group(1)) < 65536:
         raise InvalidInput(
@@ -123,14 +140,16 @@ def _port(value):
     return f"{int(match.group(1))}/{match.group(2) or 'tcp'}"
 
 
-def _absolute(value, option):
+def _absolute(value: Any, option: str) -> str:
     if not str(value).startswith("/") or ".." in str(value).split("/"):
         raise InvalidInput(option, value, "an absolute path without ..")
     return str(value)
 
 
-def document(diff_id, newest, config, platform, message=None):
-    """The image configuration's bytes: the same for the same arguments."""
+def document(
+    diff_id: str, newest: int, config: Document, platform: Platform, message: str | None = None
+) -> bytes:
+    """Return the image configuration's bytes: the same for the same arguments."""
     when = datetime.datetime.fromtimestamp(newest, datetime.timezone.utc).strftime(
         "%Y-%m-%dT%H:%M:%SZ"
     )
@@ -154,7 +173,10 @@ def document(diff_id, newest, config, platform, message=None):
     return json.dumps(body, separators=(",", ":"), sort_keys=True).encode()
 
 
-def build_manifest(data, config):
-    """For ``intake.take``: makes the manifest when the layer's blob is known. ``data``: the configuration's bytes; ``config``: its ``config``."""
+def build_manifest(data: bytes, config: Document) -> Callable[[list[Document]], bytes]:
+    """For ``intake.take``: makes the manifest when the layer's blob is known.
+
+    ``data``: the configuration's bytes; ``config``: its ``config``.
+    """
     described = {"digest": manifest.digest_of(data), "size": len(data)}
     return lambda layers: manifest.build(described, layers, docker=manifest.needs_docker(config))

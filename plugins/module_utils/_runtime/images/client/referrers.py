@@ -41,7 +41,7 @@ def listing(names: Iterable[str], source: Callable[[Reference], Lister]) -> list
     found = []
     for name in names:
         parsed = reference.parse(name)
-        for item in source(parsed).referrers(parsed.digest):
+        for item in source(parsed).referrers(parsed.wanted):
             found.append(
                 {
                     "repository": parsed.familiar_repository,

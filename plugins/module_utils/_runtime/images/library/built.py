@@ -1,8 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Images that were made here, step by step: their layers, their rows, and the build cache that leads to them.
+"""Images that were made here, step by step: their layers, their rows, and the build cache that
+leads to them.
 
-A step's layer is a directory of the store's ``tmp`` until the end, when all of a build comes in at once: one sync, one transaction.
+A step's layer is a directory of the store's ``tmp`` until the end, when all of a build comes in at
+once: one sync, one transaction.
 """
 
 from __future__ import annotations
@@ -12,15 +14,30 @@ from ...layers.compression import compressed_streams
 from ..model import manifest
 from . import garbage, layer_store, records
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
+
+    from ...engine import Engine
+    from .records import ImageRecord
+
+    Document = dict[str, Any]
+
 
 class Layer:
     """One layer of an image that is being made.
 
-    :ivar diff_id: of its archive. :ivar path: its place. :ivar digest: of its blob; None until it is compressed.
-    :ivar size: bytes of its files. :ivar fresh: whether the store does not have it yet.
+    :ivar diff_id: of its archive.
+    :ivar path: its place.
+    :ivar digest: of its blob; None until it is compressed.
+    :ivar size: bytes of its files.
+    :ivar fresh: whether the store does not have it yet.
     """
 
-    def __init__(self, diff_id, path, digest=None, size=0, fresh=False):
+    def __init__(
+        self, diff_id: str, path: str, digest: str | None = None, size: int = 0, fresh: bool = False
+    ) -> None:
         self.diff_id, self.path, self.digest, self.size, self.fresh = (
             diff_id,
             path,
@@ -33,14 +50,25 @@ class Layer:
 class Made:
     """An image to store.
 
-    :param config: bytes of its configuration. :param layer_list: [Layer], lowest first. :param uses: ids of built images it came from.
-    :param keys: of the build cache, that lead to it. :param added: the DiffID that its last step added, or "".
-    :param created: of that step. :param annotations: of its manifest.
+    :param config: bytes of its configuration.
+    :param layer_list: [Layer], lowest first.
+    :param uses: ids of built images it came from.
+    :param keys: of the build cache, that lead to it.
+    :param added: the DiffID that its last step added, or "".
+    :param created: of that step.
+    :param annotations: of its manifest.
     """
 
     def __init__(
-        self, config, layer_list, uses=(), keys=(), added="", created="", annotations=None
-    ):
+        self,
+        config: bytes,
+        layer_list: Iterable[Layer],
+        uses: Iterable[str] = (),
+        keys: Iterable[str] = (),
+        added: str = "",
+        created: str = "",
+        annotations: Mapping[str, str] | None = None,
+    ) -> None:
         self.config, self.layers, self.uses, self.keys, self.added, self.created = (
             config,
             list(layer_list),
@@ -52,24 +80,26 @@ class Made:
         self.id, self.annotations = manifest.digest_of(config), dict(annotations or {})
 
 
-def cached(engine, key):
-    """What the build cache has for a key: ``{"image", "diff_id", "created"}``, or None; one whose layer is gone counts as nothing."""
+def cached(engine: Engine, key: str) -> Document | None:
+    """Return what the build cache has for a key: ``{"image", "diff_id", "created"}``, or None; one
+    whose layer is gone counts as nothing.
+    """
     row = engine.db.one("SELECT image, diff_id, created FROM steps WHERE key = ?", key)
     if row is None or row["diff_id"] and known(engine, row["diff_id"]) is None:
         return None
     return row
 
 
-def keys_of(engine, ident):
-    """All keys of the build cache that lead to an image, sorted."""
+def keys_of(engine: Engine, ident: str) -> list[str]:
+    """Return all keys of the build cache that lead to an image, sorted."""
     return [
         row["key"]
         for row in engine.db.all("SELECT key FROM steps WHERE image = ? ORDER BY key", ident)
     ]
 
 
-def known(engine, diff_id):
-    """The Layer of the store with this DiffID, whole with its blob, or None."""
+def known(engine: Engine, diff_id: str) -> Layer | None:
+    """Return the Layer of the store with this DiffID, whole with its blob, or None."""
     row = engine.db.one("SELECT * FROM layers WHERE diff_id = ?", diff_id)
     if row is None or not engine.blobs.has(row["blob"]):
         return None
@@ -77,13 +107,13 @@ def known(engine, diff_id):
     return Layer(diff_id, path, row["blob"], row["size"]) if layer_store.is_there(path) else None
 
 
-def is_whole(engine, record):
+def is_whole(engine: Engine, record: ImageRecord) -> bool:
     """Whether all layers of an image are unpacked."""
     return all(row is not None for row in layer_store.rows(engine, record["layers"]))
 
 
-def of_image(engine, record):
-    """The Layers of an image of the store, lowest first; what is missing is unpacked again."""
+def of_image(engine: Engine, record: ImageRecord) -> list[Layer]:
+    """Return the Layers of an image of the store, lowest first; what is missing is unpacked again."""
     from .repair import ensure_unpacked
 
     if not is_whole(engine, record):
@@ -93,27 +123,41 @@ def of_image(engine, record):
     return [
         Layer(diff_id, layer_store.path_of(engine, row["number"]), described["digest"], row["size"])
         for diff_id, row, described in zip(record["layers"], rows, document["layers"])
+        if row is not None
     ]
 
 
-def store(engine, made, fresh, references=(), final=None):
+def store(
+    engine: Engine,
+    made: Sequence[Made],
+    fresh: Iterable[Layer],
+    references: Sequence[str] = (),
+    final: str | None = None,
+) -> None:
     """Take images into the store, all or none.
 
-    :param made: [Made], each after what it uses. :param fresh: the Layers that are new, all compressed.
+    :param made: [Made], each after what it uses.
+    :param fresh: the Layers that are new, all compressed.
     :param references: full names for the image ``final`` (an id).
     """
-    written = []
+    written: list[str] = []
     try:
         _store(engine, made, fresh, references, final, written)
     except BaseException:
-        garbage.sweep(
-            engine
-        )  # layers that had got their places when the disk had no room for their rows
+        # layers that had got their places when the disk had no room for their rows
+        garbage.sweep(engine)
         garbage.collect(engine, written)
         raise
 
 
-def _store(engine, made, fresh, references, final, written):
+def _store(
+    engine: Engine,
+    made: Sequence[Made],
+    fresh: Iterable[Layer],
+    references: Sequence[str],
+    final: str | None,
+    written: list[str],
+) -> None:
     documents = []
     with writeback.durable(engine.paths.data) as sync:
         for image in made:
@@ -124,6 +168,7 @@ def _store(engine, made, fresh, references, final, written):
     unpacked = {
         layer.diff_id: layer_store.Unpacked(layer.diff_id, layer.path, layer.digest, layer.size)
         for layer in fresh
+        if layer.digest is not None
     }
     superseded = []
     with engine.db.transaction() as connection:
@@ -151,8 +196,8 @@ def _store(engine, made, fresh, references, final, written):
         garbage.collect(engine, superseded)
 
 
-def manifest_of(engine, image):
-    """The manifest of a Made whose layers are all compressed, as bytes."""
+def manifest_of(engine: Engine, image: Made) -> bytes:
+    """Return the manifest of a Made whose layers are all compressed, as bytes."""
     described = []
     for layer in image.layers:
         with engine.blobs.open(layer.digest) as file:
@@ -169,7 +214,7 @@ def manifest_of(engine, image):
     )
 
 
-def remember(engine, key, found):
+def remember(engine: Engine, key: str, found: Document) -> None:
     """One more key for what the cache has."""
     engine.db.run(
         "INSERT OR REPLACE INTO steps (key, image, diff_id, created) SELECT ?, id, ?, ? FROM "
@@ -181,6 +226,6 @@ def remember(engine, key, found):
     )
 
 
-def discard(engine, blobs, ended):
+def discard(engine: Engine, blobs: Iterable[str], ended: int) -> None:
     """At the end of a build: its blobs that no image has go. ``ended``: its operation's id."""
     garbage.collect(engine, blobs, ended=ended)

@@ -1,9 +1,11 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Removing what no image needs any more: blobs, unpacked layers, and what killed tasks left in ``tmp``.
+"""Removing what no image needs any more: blobs, unpacked layers, and what killed tasks left in
+``tmp``.
 
-Needed is what an image's manifest and configuration name, and what a running operation has entered under ``blobs`` and
-``layers`` of its detail before it looked whether it was there: so a pull never loses a layer that it found.
+Needed is what an image's manifest and configuration name, and what a running operation has entered
+under ``blobs`` and ``layers`` of its detail before it looked whether it was there: so a pull never
+loses a layer that it found.
 """
 
 from __future__ import annotations
@@ -20,14 +22,30 @@ from ...store.operations import start_time
 from ..model import manifest
 from . import layer_store
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from sqlite3 import Connection
+    from typing import Any
 
-def needed(engine, connection, ended=None):
-    """``(digests of blobs, keys of layers, whether a running operation makes blobs that it can't name yet)``: what must stay.
+    from ...engine import Engine
 
-    :param ended: id of an operation of our own that no longer counts. :returns: keys are None where an image is damaged and does not say which
-        are its: containers may run on them.
+    Row = dict[str, Any]
+
+
+def needed(
+    engine: Engine, connection: Connection, ended: int | None = None
+) -> tuple[set[str], set[str] | None, bool]:
+    """Return ``(digests of blobs, keys of layers, whether a running operation makes blobs that it
+    can't name yet)``: what must stay.
+
+    :param ended: id of an operation of our own that no longer counts.
+    :returns: keys are None where an image is damaged and does not say which are its: containers may
+        run on them.
     """
-    blobs, keys, unnamed, lost = set(), set(), False, False
+    blobs: set[str] = set()
+    keys: set[str] = set()
+    unnamed, lost = False, False
     for row in connection.execute("SELECT id, manifest FROM images").fetchall():
         blobs.update((row["id"], row["manifest"]))
         with contextlib.suppress(EngineError):
@@ -55,30 +73,45 @@ def needed(engine, connection, ended=None):
     return blobs, None if lost else keys, unnamed
 
 
-def _keys(diff_ids):
+def _keys(diff_ids: Sequence[str]) -> set[str]:
     return set(diff_ids) | {
         layer_store.chain_key(chain_id) for chain_id in manifest.chain_ids(diff_ids)
     }
 
 
-def collect(engine, candidates=(), everything=False, ended=None):
+def collect(
+    engine: Engine,
+    candidates: Iterable[str] = (),
+    everything: bool = False,
+    ended: int | None = None,
+) -> int:
     """Remove unneeded layers, and the unneeded ones of the blobs ``candidates``.
 
     :param everything: all unneeded blobs, unless one may just have been made by a running task.
     :param ended: as for :func:`needed`. :returns: bytes that were freed, of blobs and layers.
     """
-    gone = []
+    gone: list[str] = []
     try:
         with engine.db.transaction() as connection:
             freed = _collect(engine, connection, candidates, everything, ended, gone)
     finally:
         remove_trees(
             gone
-        )  # also where the disk had no room for the end of the transaction: a layer that is not there is made again, or forgotten
+            # also where the disk had no room for the end of the transaction: a layer that is not
+            # there
+            # is made again, or forgotten
+        )
     return freed
 
 
-def _collect(engine, connection, candidates, everything, ended, gone):
+def _collect(
+    engine: Engine,
+    connection: Connection,
+    candidates: Iterable[str],
+    everything: bool,
+    ended: int | None,
+    gone: list[str],
+) -> int:
     freed, candidates = 0, list(candidates)
     blobs, keys, unnamed = needed(engine, connection, ended)
     for row in connection.execute("SELECT * FROM layers").fetchall():
@@ -98,7 +131,7 @@ def _collect(engine, connection, candidates, everything, ended, gone):
     return freed
 
 
-def _stood_on(engine, row):
+def _stood_on(engine: Engine, row: Row) -> bool:
     """Whether a container stands on a layer that no image leads to, after the database was lost."""
     if not row["diff_id"].startswith(layer_store.LOST):
         return False
@@ -114,8 +147,8 @@ def _stood_on(engine, row):
     return False
 
 
-def left(engine):
-    """Bytes of the blobs that :func:`collect` would remove with ``everything``."""
+def left(engine: Engine) -> int:
+    """Return bytes of the blobs that :func:`collect` would remove with ``everything``."""
     blobs, _keys, unnamed = needed(engine, engine.db.connection)
     total = 0
     for digest in _all_blobs(engine) if not unnamed else ():
@@ -125,8 +158,10 @@ def left(engine):
     return total
 
 
-def _set_aside(engine, path):
-    """Rename a layer out of the way, so that its number is free at once and the slow removal needs no lock."""
+def _set_aside(engine: Engine, path: str) -> list[str]:
+    """Rename a layer out of the way, so that its number is free at once and the slow removal needs
+    no lock.
+    """
     aside = layer_store.temporary(engine, "gone")
     try:
         os.rename(path, aside)
@@ -135,27 +170,27 @@ def _set_aside(engine, path):
     return [aside]
 
 
-def _all_blobs(engine):
-    """Digests of all blobs of the store."""
+def _all_blobs(engine: Engine) -> Iterator[str]:
+    """Yield digests of all blobs of the store."""
     for algorithm in _names(engine.paths.blobs):
         for encoded in _names(os.path.join(engine.paths.blobs, algorithm)):
             yield f"{algorithm}:{encoded}"
 
 
-def _names(directory):
+def _names(directory: str) -> list[str]:
     try:
         return os.listdir(directory)
     except (FileNotFoundError, NotADirectoryError):
         return []
 
 
-def remove_trees(paths):
+def remove_trees(paths: Iterable[str]) -> None:
     """Remove directories or files below the store's ``tmp``."""
     for path in paths:
         trees.remove(path)
 
 
-def sweep(engine):
+def sweep(engine: Engine) -> None:
     """Remove from ``tmp`` what dead processes left, and unpacked layers that no row knows."""
     _await_workers(engine)
     stale = [
@@ -174,13 +209,17 @@ def sweep(engine):
     remove_left(engine, stale)
 
 
-def remove_left(engine, paths):
-    """Remove what killed processes left below ``tmp``; the beginning of a blob that came from elsewhere is kept for another try."""
+def remove_left(engine: Engine, paths: Iterable[str]) -> None:
+    """Remove what killed processes left below ``tmp``; the beginning of a blob that came from
+    elsewhere is kept for another try.
+    """
     remove_trees([path for path in paths if not engine.blobs.partials.keep_left(path)])
 
 
-def _await_workers(engine):
-    """Wait for workers whose task is dead: they have been sent SIGKILL, but may be in the midst of a system call."""
+def _await_workers(engine: Engine) -> None:
+    """Wait for workers whose task is dead: they have been sent SIGKILL, but may be in the midst of
+    a system call.
+    """
     deadline = time.monotonic() + 10
     for name in _names(engine.paths.tmp):
         kind, dummy, rest = name.partition("-")
@@ -189,8 +228,10 @@ def _await_workers(engine):
                 time.sleep(0.005)
 
 
-def _alive(engine, name):
-    """Whether the maker of ``KIND-PID-...`` in ``tmp`` still runs; a later process with its pid began after the file's time."""
+def _alive(engine: Engine, name: str) -> bool:
+    """Whether the maker of ``KIND-PID-...`` in ``tmp`` still runs; a later process with its pid
+    began after the file's time.
+    """
     parts = name.split("-")
     if (
         len(parts) < 3

@@ -1,6 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an image consists of: its history with the layer of each step, what each layer adds, and what of it nobody sees any more."""
+"""What an image consists of: its history with the layer of each step, what each layer adds, and
+what of it nobody sees any more.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +14,24 @@ from ...layers.compression import compressed_streams
 from ..model import manifest
 from . import ingest, layer_store, records
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from ...engine import Engine
+    from .records import ImageRecord
+
+    Document = dict[str, Any]
+
+
 LARGEST = 20  # wasted files that a report lists unless it is asked for more
 
 
-def steps(record):
-    """``[(entry of the history, index of its layer or None)]``, oldest first; a layer that the history does not tell of has an empty entry."""
+def steps(record: ImageRecord) -> list[tuple[Document, int | None]]:
+    """Return ``[(entry of the history, index of its layer or None)]``, oldest first; a layer that
+    the history does not tell of has an empty entry.
+    """
     found, index, count = [], 0, len(record["layers"])
     for entry in record["config"].get("history") or ():
         if not isinstance(entry, dict):
@@ -27,11 +42,12 @@ def steps(record):
     return found + [({}, number) for number in range(index, count)]
 
 
-def history(engine, name_or_id):
-    """The steps that an image came from, newest first.
+def history(engine: Engine, name_or_id: str) -> list[Document]:
+    """Return the steps that an image came from, newest first.
 
-    :returns: ``[{"Id": the image after this step where the store has it, else "<missing>", "Created", "CreatedBy", "Comment",
-        "Size": bytes of the files of its layer, "Tags", "Layer": DiffID or "", "Digest": of the layer's blob or ""}]``.
+    :returns: ``[{"Id": the image after this step where the store has it, else "<missing>",
+        "Created", "CreatedBy", "Comment", "Size": bytes of the files of its layer, "Tags", "Layer":
+        DiffID or "", "Digest": of the layer's blob or ""}]``.
     """
     record = records.get(engine, name_or_id)
     sizes, blobs = layer_sizes(engine, record), layer_blobs(engine, record)
@@ -55,15 +71,17 @@ def history(engine, name_or_id):
     return rows[::-1]
 
 
-def _known(engine, record):
-    """``{number of steps: id}`` of the images in the store that this one came from."""
-    entries, found, waiting = record["config"].get("history") or [], {}, [record["id"]]
+def _known(engine: Engine, record: ImageRecord) -> dict[int, str]:
+    """Return ``{number of steps: id}`` of the images in the store that this one came from."""
+    entries, waiting = record["config"].get("history") or [], [record["id"]]
+    found: dict[int, str] = {}
     while waiting:
         for row in engine.db.all("SELECT used FROM uses WHERE image = ?", waiting.pop()):
             other = records.find(engine, row["used"])
             before = (other["config"].get("history") or []) if other is not None else []
             if (
-                before
+                other is not None
+                and before
                 and len(before) not in found
                 and len(before) < len(entries)
                 and entries[: len(before)] == before
@@ -73,14 +91,14 @@ def _known(engine, record):
     return found
 
 
-def layer_blobs(engine, record):
-    """Digests of the blobs of an image's layers, lowest first."""
+def layer_blobs(engine: Engine, record: ImageRecord) -> list[str]:
+    """Return digests of the blobs of an image's layers, lowest first."""
     document = manifest.parse(engine.blobs.read(record["manifest"]), record["id"])
     return [layer["digest"] for layer in document["layers"]]
 
 
-def layer_sizes(engine, record):
-    """Bytes of the files of each layer, lowest first."""
+def layer_sizes(engine: Engine, record: ImageRecord) -> list[int]:
+    """Return bytes of the files of each layer, lowest first."""
     rows, blobs = layer_store.rows(engine, record["layers"]), None
     sizes = []
     for index, row in enumerate(rows):
@@ -95,38 +113,54 @@ def layer_sizes(engine, record):
     return sizes
 
 
-def title(engine, record, digest):
+def title(engine: Engine, record: ImageRecord, digest: str) -> str:
     return f"layer {digest[:19]} of {records.name_of(engine, record['id'])}"
 
 
-def plain(engine, record, digest):
-    """The pieces of a layer's uncompressed archive. :raises HostError: when its blob is gone or damaged."""
+def plain(engine: Engine, record: ImageRecord, digest: str) -> Iterator[bytes]:
+    """Return the pieces of a layer's uncompressed archive.
+
+    :raises HostError: when its blob is gone or damaged.
+    """
     check_there(engine, record, digest)
     return archive(engine, digest, title(engine, record, digest))
 
 
-def archive(engine, digest, what):
-    """The pieces of a layer's uncompressed archive; its blob's digest has been checked when they end.
+def archive(engine: Engine, digest: str, what: str) -> Iterator[bytes]:
+    """Return the pieces of a layer's uncompressed archive; its blob's digest has been checked when
+    they end.
 
-    :raises NotFound: the blob is not in the store. :raises HostError: it is damaged.
+    :raises NotFound: the blob is not in the store.
+    :raises HostError: it is damaged.
     """
     return compressed_streams.decompress(engine.blobs.pieces(digest), what)
 
 
-def kept_layers(engine, record, count=None):
-    """For ``intake.take``: the lowest ``count`` layers of an image (None: all) as the store has them. :raises HostError: when a blob is gone."""
+def kept_layers(
+    engine: Engine, record: ImageRecord, count: int | None = None
+) -> list[ingest.Layer]:
+    """Return layers of an image as the store has them, for ``ingest.take``.
+
+    :param count: how many, from the lowest on; None for all.
+    :raises HostError: when a blob is gone.
+    """
     described = manifest.parse(engine.blobs.read(record["manifest"]), record["id"])["layers"][
         :count
     ]
     for item in described:
         check_there(engine, record, item["digest"])
     return [
-        ingest.Layer(diff_id, None, item["digest"], item["size"])
+        ingest.Layer(diff_id, _not_opened, item["digest"], item["size"])
         for diff_id, item in zip(record["layers"], described)
     ]
 
 
-def check_there(engine, record, digest):
+def _not_opened() -> Iterator[bytes]:
+    """Stand for the pieces of a blob that the store has for certain."""
+    raise HostError("a blob that was there a moment ago is gone; do it again")
+
+
+def check_there(engine: Engine, record: ImageRecord, digest: str) -> None:
     """:raises HostError: when a blob of an image is gone."""
     if not engine.blobs.has(digest):
         raise HostError(
@@ -135,8 +169,16 @@ def check_there(engine, record, digest):
         )
 
 
-def read_layers(engine, record, hashed=False, known=None):
-    """The Contents of an image's layers, lowest first. :param known: ``{DiffID: Contents}`` of layers that are not read again; it is added to."""
+def read_layers(
+    engine: Engine,
+    record: ImageRecord,
+    hashed: bool = False,
+    known: dict[str, contents.Contents] | None = None,
+) -> Iterator[contents.Contents]:
+    """Yield the Contents of an image's layers, lowest first.
+
+    :param known: ``{DiffID: Contents}`` of layers that are not read again; it is added to.
+    """
     for index, (diff_id, digest) in enumerate(zip(record["layers"], layer_blobs(engine, record))):
         if known is not None and diff_id in known:
             yield known[diff_id]
@@ -149,12 +191,14 @@ def read_layers(engine, record, hashed=False, known=None):
         yield found
 
 
-def layer_report(engine, name_or_id, largest=LARGEST):
-    """What each layer adds, and what is wasted: files that a later layer deletes, replaces or repeats.
+def layer_report(engine: Engine, name_or_id: str, largest: int = LARGEST) -> Document:
+    """Return what each layer adds, and what is wasted: files that a later layer deletes, replaces
+    or repeats.
 
     :param largest: how many of the wasted files are listed.
-    :returns: ``{"Layers": [{"DiffID", "Digest", "CreatedBy", "Created", "Size", "CompressedSize", "Files", "Deletes", "Wasted"}], lowest first,
-        "Size", "Wasted": bytes, "WastedFiles": [{"Path", "Size", "Layer", "HiddenBy": numbers of layers from 1, "How"}]}``.
+    :returns: ``{"Layers": [{"DiffID", "Digest", "CreatedBy", "Created", "Size", "CompressedSize",
+        "Files", "Deletes", "Wasted"}], lowest first, "Size", "Wasted": bytes, "WastedFiles":
+        [{"Path", "Size", "Layer", "HiddenBy": numbers of layers from 1, "How"}]}``.
     """
     record = records.get(engine, name_or_id)
     entries = {index: entry for entry, index in steps(record) if index is not None}
@@ -194,8 +238,8 @@ def layer_report(engine, name_or_id, largest=LARGEST):
     }
 
 
-def files_of(found):
-    """The files and links of a layer, one of several names once."""
+def files_of(found: contents.Contents) -> list[contents.File]:
+    """Return the files and links of a layer, one of several names once."""
     return list(
         {
             id(item.file): item.file for item in found.items.values() if item.file is not None

@@ -9,20 +9,36 @@ from ...errors import InvalidInput
 from ...untrusted import patterns
 from . import records
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from ...engine import Engine
+    from .records import ImageRecord
+
+    Document = dict[str, Any]
+
+
 FILTERS = ("before", "dangling", "label", "label!", "reference", "since", "until")
 PRUNE_FILTERS = ("dangling", "label", "label!", "until")
 _PATTERNS = "a pattern with *, ? and [...], such as shop/*:1.*"
 
 
-def listing(engine, filters=None, everything=False):
-    """All images in ``inspect``'s form, newest first.
+def listing(
+    engine: Engine, filters: Document | None = None, everything: bool = False
+) -> list[Document]:
+    """Return all images in ``inspect``'s form, newest first.
 
-    :param filters: ``{name: value or list of values}``, all optional:
-        ``dangling``: whether they have no name; ``reference``: shell patterns, of which one must fit the familiar name with or without its tag;
-        ``label``: ``key`` or ``key=value``, which must all be there, ``label!``: of which none may be there; ``before``, ``since``: an image,
-        than which they are older or younger; ``until``: a time, or how long ago, which they are older than.
-    :param everything: also nameless images that others came from, or on whose layers another image stands.
-    :raises InvalidInput: for another filter or value. :raises NotFound: for an image in ``before`` or ``since`` that is not there.
+    :param filters: ``{name: value or list of values}``, all optional: ``dangling``: whether they
+        have no name; ``reference``: shell patterns, of which one must fit the familiar name with or
+        without its tag; ``label``: ``key`` or ``key=value``, which must all be there, ``label!``:
+        of which none may be there; ``before``, ``since``: an image, than which they are older or
+        younger; ``until``: a time, or how long ago, which they are older than.
+    :param everything: also nameless images that others came from, or on whose layers another image
+        stands.
+    :raises InvalidInput: for another filter or value.
+    :raises NotFound: for an image in ``before`` or ``since`` that is not there.
     """
     chosen = check_filters(engine, filters)
     found = [
@@ -50,8 +66,13 @@ def listing(engine, filters=None, everything=False):
     )
 
 
-def check_filters(engine, filters, known=FILTERS):
-    """Filters in their normal form, for :func:`matches`. ``known``: those that are accepted. :raises InvalidInput: for others."""
+def check_filters(
+    engine: Engine, filters: Document | None, known: Sequence[str] = FILTERS
+) -> Document:
+    """Filters in their normal form, for :func:`matches`. ``known``: those that are accepted.
+
+    :raises InvalidInput: for others.
+    """
     checked = {}
     for key, value in (filters or {}).items():
         if key not in known:
@@ -70,7 +91,7 @@ def check_filters(engine, filters, known=FILTERS):
     return checked
 
 
-def _created(record, text, key):
+def _created(record: ImageRecord, text: str, key: str) -> float:
     try:
         return units.moment(record["config"].get("created"), "created")
     except InvalidInput:
@@ -79,7 +100,7 @@ def _created(record, text, key):
         ) from None
 
 
-def matches(image, chosen):
+def matches(image: Document, chosen: Document) -> bool:
     """Whether an image in ``inspect``'s form is what ``check_filters`` returned asks for."""
     if "dangling" in chosen and chosen["dangling"] == bool(image["RepoTags"]):
         return False
@@ -88,8 +109,8 @@ def matches(image, chosen):
     return _labelled(image["Config"].get("Labels") or {}, chosen) and _aged(image, chosen)
 
 
-def _labelled(labels, chosen):
-    def has(wanted):
+def _labelled(labels: Mapping[str, str], chosen: Document) -> bool:
+    def has(wanted: str) -> bool:
         key, equals, value = wanted.partition("=")
         return key in labels and (not equals or labels[key] == value)
 
@@ -98,7 +119,7 @@ def _labelled(labels, chosen):
     )
 
 
-def _aged(image, chosen):
+def _aged(image: Document, chosen: Document) -> bool:
     if not {"before", "since", "until"} & set(chosen):
         return True
     try:
@@ -112,16 +133,18 @@ def _aged(image, chosen):
     )
 
 
-def _named(image, pattern):
+def _named(image: Document, pattern: str) -> bool:
     names = image["RepoTags"] + [name.rpartition(":")[0] for name in image["RepoTags"]]
     names += image["RepoDigests"] + [name.partition("@")[0] for name in image["RepoDigests"]]
     return any(fits(name, pattern) for name in names)
 
 
-def fits(name, pattern):
-    """Whether a name fits a pattern as Go's path.Match has them: ``*`` and ``?`` stand for anything but ``/``.
+def fits(name: str, pattern: str) -> bool:
+    """Whether a name fits a pattern as Go's path.Match has them: ``*`` and ``?`` stand for anything
+    but ``/``.
 
-    :raises InvalidInput: for a pattern that is not closed, or has a range that is the wrong way round.
+    :raises InvalidInput: for a pattern that is not closed, or has a range that is the wrong way
+        round.
     """
     try:
         return patterns.path(pattern, closing=False).fits(name)
@@ -129,7 +152,7 @@ def fits(name, pattern):
         raise InvalidInput("filters.reference", pattern, _PATTERNS) from None
 
 
-def _intermediate(engine, record, others):
+def _intermediate(engine: Engine, record: ImageRecord, others: list[ImageRecord]) -> bool:
     """Nameless, and another image came from it by a build, or begins with all of its layers."""
     count = len(record["layers"])
     if record.get("damaged"):  # which layers it has is not known

@@ -1,10 +1,12 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Taking an image into the store: blobs and unpacked layers first, one sync, then its rows in one transaction.
+"""Taking an image into the store: blobs and unpacked layers first, one sync, then its rows in one
+transaction.
 
-Pull, load and import differ only in where a layer's archive comes from. Layers are stored, hashed, decompressed and
-unpacked in one pass, several at once in forked processes. Until the last step nothing of the image is to be seen, and
-the operations table has what to take away if it never comes.
+Pull, load and import differ only in where a layer's archive comes from. Layers are stored, hashed,
+decompressed and unpacked in one pass, several at once in forked processes. Until the last step
+nothing of the image is to be seen, and the operations table has what to take away if it never
+comes.
 """
 
 from __future__ import annotations
@@ -24,17 +26,37 @@ from ...progress import board
 from ..model import manifest
 from . import garbage, ingest_layer, layer_store, records
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from typing import Any
+
+    from ...engine import Engine
+    from .ingest_layer import Brought
+
+    Row = dict[str, Any]
+    Stored = dict[str, Any]  # digest, size and compression of a layer's blob
+
 
 class Layer:
     """One layer to take in.
 
-    :ivar diff_id: digest of its uncompressed archive. :ivar digest, size: of the blob, as the manifest names it; None where
-        the blob is made here. :ivar open: called without arguments for the pieces of the blob or, where ``digest`` is None, of
-        the uncompressed archive. :ivar resumes: ``open`` takes the offset to begin at: a transfer that breaks off may be gone on
+    :ivar diff_id: digest of its uncompressed archive.
+    :ivar digest, size: of the blob, as the manifest names it; None where the blob is made here.
+    :ivar open: called without arguments for the pieces of the blob or, where ``digest`` is None, of
+        the uncompressed archive.
+    :ivar resumes: ``open`` takes the offset to begin at: a transfer that breaks off may be gone on
         with another time.
     """
 
-    def __init__(self, diff_id, open_, digest=None, size=None, resumes=False):
+    def __init__(
+        self,
+        diff_id: str,
+        open_: Callable[..., Iterable[bytes]],
+        digest: str | None = None,
+        size: int | None = None,
+        resumes: bool = False,
+    ) -> None:
         self.diff_id, self.open, self.digest, self.size, self.resumes = (
             diff_id,
             open_,
@@ -45,8 +67,11 @@ class Layer:
 
 
 @contextlib.contextmanager
-def explained(engine, what, kept="nothing of it was kept"):
-    """Turn the file system's errors inside the block into a sentence about ``what``. :param kept: what has become of it when the disk is full."""
+def explained(engine: Engine, what: str, kept: str = "nothing of it was kept") -> Iterator[None]:
+    """Turn the file system's errors inside the block into a sentence about ``what``.
+
+    :param kept: what has become of it when the disk is full.
+    """
     try:
         yield
     except OSError as error:
@@ -66,22 +91,26 @@ LOAD = board.LOADING, board.LOADED
 
 
 def take(
-    engine,
-    what,
-    config,
-    layer_list,
-    manifest_data=None,
-    build_manifest=None,
-    references=(),
-    digests=(),
-    manner=PULL,
-):
+    engine: Engine,
+    what: str,
+    config: bytes,
+    layer_list: Sequence[Layer],
+    manifest_data: bytes | None = None,
+    build_manifest: Callable[[list[Stored]], bytes] | None = None,
+    references: Sequence[str] = (),
+    digests: Sequence[tuple[str, str]] = (),
+    manner: tuple[str, str] = PULL,
+) -> str:
     """Store an image and give it its names.
 
-    :param what: its name, for errors. :param config: bytes of the image configuration.
-    :param layer_list: :class:`Layer` objects, lowest first. :param manifest_data: the manifest's bytes; or
-    :param build_manifest: called with ``[{"digest", "size", "compression"}]`` of the layers for them.
-    :param references: full references to give it. :param digests: ``(repository, digest)`` pairs known for it.
+    :param what: its name, for errors.
+    :param config: bytes of the image configuration.
+    :param layer_list: :class:`Layer` objects, lowest first.
+    :param manifest_data: the manifest's bytes; or
+    :param build_manifest: called with ``[{"digest", "size", "compression"}]`` of the layers for
+        them.
+    :param references: full references to give it.
+    :param digests: ``(repository, digest)`` pairs known for it.
     :param manner: PULL or LOAD, for who watches.
     :returns: the image id.
     """
@@ -140,17 +169,26 @@ def take(
 class _Intake:
     """The layers of one image on their way in.
 
-    :ivar stored: ``[{"digest", "size", "compression"}]`` of all layers' blobs. :ivar unpacked: ``layers.Unpacked`` of the new
-        ones. :ivar made: digests of blobs that came into being. :ivar directories: temporary ones, to be removed if still there.
+    :ivar stored: ``[{"digest", "size", "compression"}]`` of all layers' blobs.
+    :ivar unpacked: ``layers.Unpacked`` of the new ones.
+    :ivar made: digests of blobs that came into being.
+    :ivar directories: temporary ones, to be removed if still there.
     """
 
-    def __init__(self, engine, what, layer_list, manner):
+    def __init__(
+        self, engine: Engine, what: str, layer_list: Sequence[Layer], manner: tuple[str, str]
+    ) -> None:
         self.engine, self.what, self.layers, self.manner = engine, what, layer_list, manner
         self.diff_ids = [layer.diff_id for layer in layer_list]
-        self.stored, self.unpacked, self.made, self.directories = [], [], [], []
+        self.stored: list[Stored] = []
+        self.unpacked: list[layer_store.Unpacked] = []
+        self.made: list[str] = []
+        self.directories: list[str] = []
 
-    def _look(self):
-        """``{index: (layer, whether to unpack it)}`` of what is to be done, and the rows of what is unpacked."""
+    def _look(self) -> tuple[dict[int, tuple[Layer, bool]], list[Row | None]]:
+        """Return ``{index: (layer, whether to unpack it)}`` of what is to be done, and the rows of
+        what is unpacked.
+        """
         present = layer_store.rows(self.engine, self.diff_ids)
         tasks = {}
         for index, layer in enumerate(self.layers):
@@ -160,24 +198,19 @@ class _Intake:
                 tasks[index] = layer, row is None
         return tasks, present
 
-    def missing(self):
+    def missing(self) -> set[str]:
         return {layer.diff_id for layer, _wanted in self._look()[0].values()}
 
-    def fetch(self):
+    def fetch(self) -> None:
         """Store and unpack what is missing."""
         tasks, present = self._look()  # again: who held the locks may have brought it
         tasks = dict(sorted(tasks.items(), key=lambda item: -(item[1][0].size or 0)))
         _check_space(self.engine, self.what, [layer for layer, _wanted in tasks.values()])
-        jobs, directories, kind, shown = (
-            [],
-            {},
-            layer_store.kind(self.engine),
-            self._announce(tasks),
-        )
-        for index, (
-            layer,
-            wanted,
-        ) in tasks.items():  # the largest first, so that none is left to one processor at the end
+        kind, shown = layer_store.kind(self.engine), self._announce(tasks)
+        jobs: list[Callable[[], Brought]] = []
+        directories: dict[int, str] = {}
+        # the largest first, so that none is left to one processor at the end
+        for index, (layer, wanted) in tasks.items():
             if wanted:
                 directories[index] = layer_store.temporary(self.engine, "layer")
             jobs.append(
@@ -196,13 +229,13 @@ class _Intake:
         self._note_stored(results, present)
         self._close(results, directories, present)
 
-    def _run(self, jobs):
+    def _run(self, jobs: Sequence[Callable[[], Brought]]) -> list[Brought]:
         return workers.run(
             jobs, self.engine.paths.tmp, functools.partial(garbage.remove_left, self.engine)
         )
 
-    def _announce(self, tasks):
-        """``{index: what to report the layer's way to}``."""
+    def _announce(self, tasks: Collection[int]) -> dict[int, board.Item]:
+        """Return ``{index: what to report the layer's way to}``."""
         said = {}
         for index, layer in enumerate(self.layers):
             phase = board.WAITING if index in tasks else board.PRESENT
@@ -211,7 +244,9 @@ class _Intake:
             )
         return said
 
-    def _bring(self, layer, directory, kind, threads, item):
+    def _bring(
+        self, layer: Layer, directory: str | None, kind: str, threads: int, item: board.Item
+    ) -> Brought:
         kept = bool(layer.digest) and self.engine.blobs.has(layer.digest, layer.size)
         item.phase(board.EXTRACTING if kept else self.manner[0])
         watched = copy.copy(layer)
@@ -220,57 +255,65 @@ class _Intake:
         item.phase(self.manner[1])
         return result
 
-    def _note_stored(self, results, present):
+    def _note_stored(self, results: Mapping[int, Brought], present: list[Row | None]) -> None:
         by_diff = {
             self.layers[index].diff_id: result["digest"] for index, result in results.items()
         }
         for index, layer in enumerate(self.layers):
-            digest = layer.digest or by_diff.get(layer.diff_id) or present[index]["blob"]
+            row = present[index]
+            digest = layer.digest or by_diff.get(layer.diff_id) or (row["blob"] if row else "")
             with self.engine.blobs.open(digest) as file:
                 kind = compressed_streams.kind_of(file.read(8))
             self.stored.append(
                 {"digest": digest, "size": self.engine.blobs.size(digest), "compression": kind}
             )
 
-    def _close(self, results, directories, present):
+    def _close(
+        self,
+        results: Mapping[int, Brought],
+        directories: Mapping[int, str],
+        present: list[Row | None],
+    ) -> None:
         """Close the layers' open ends, lowest layer first, and settle each new one's key."""
         paths = [
             layer_store.path_of(self.engine, row["number"]) if row is not None else None
             for row in present
         ]
-        chains, opened = manifest.chain_ids(self.diff_ids), []
+        chains = manifest.chain_ids(self.diff_ids)
+        opened: list[int] = []
         with contextlib.ExitStack() as stack:
             for index, layer in enumerate(self.layers):
-                if index in directories:
-                    result, key = results[index], layer.diff_id
-                    ends = result["ends"]
-                    if ends["passed"] or ends["links"]:
-                        key = layer_store.chain_key(chains[index])
-                        for path in paths[len(opened) : index]:
-                            opened.append(stack.enter_context(overlay.opened(path)))
-                        formats.close(
-                            directories[index],
-                            list(reversed(opened)),
-                            ends,
-                            ingest_layer.title(layer, self.what),
-                        )
-                    paths[index] = directories[index]
-                    self.unpacked.append(
-                        layer_store.Unpacked(
-                            key, directories[index], result["digest"], ends["size"]
-                        )
-                    )
+                if index not in directories:
+                    continue
+                result, key, place = results[index], layer.diff_id, directories[index]
+                ends = result["ends"]
+                if ends is None:
+                    continue  # it was not laid out
+                if ends["passed"] or ends["links"]:
+                    key = layer_store.chain_key(chains[index])
+                    for path in paths[len(opened) : index]:
+                        opened.append(stack.enter_context(overlay.opened(path)))
+                    what = ingest_layer.title(layer, self.what)
+                    formats.close(place, opened[::-1], ends, what)
+                paths[index] = place
+                self.unpacked.append(
+                    layer_store.Unpacked(key, place, result["digest"], ends["size"])
+                )
 
 
-def _threads(layer, all_of_them):
-    """How many threads a layer gets besides its own: some, where it is at least one processor's share of the bytes."""
+def _threads(layer: Layer, all_of_them: Collection[tuple[Layer, bool]]) -> int:
+    """Return how many threads a layer gets besides its own: some, where it is at least one
+    processor's share of the bytes.
+    """
     whole = sum(other.size or 0 for other, _wanted in all_of_them)
     share = (layer.size or 0) / whole if whole else 1 / len(all_of_them)
     return min(2, int(share * workers.processors()))
 
 
-def _check_space(engine, what, missing):
-    """:raises HostError: when the blobs alone, and as much again unpacked, can't fit: before anything was fetched."""
+def _check_space(engine: Engine, what: str, missing: Iterable[Layer]) -> None:
+    """:raises HostError: when the blobs alone, and as much again unpacked, can't fit: before
+    anything was fetched.
+    """
     wanted = sum(2 * (layer.size or 0) for layer in missing)
     status = os.statvfs(engine.paths.data)
     if wanted > status.f_bavail * status.f_frsize and engine.blobs.partials.sweep(0):

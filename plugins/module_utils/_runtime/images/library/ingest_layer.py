@@ -1,6 +1,7 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One layer's way into the store, in one pass: its blob is stored and hashed, inflated, hashed again, and its archive laid out.
+"""One layer's way into the store, in one pass: its blob is stored and hashed, inflated, hashed
+again, and its archive laid out.
 
 ``ingest.py`` runs this for several layers at once, each in a process of its own.
 """
@@ -16,22 +17,42 @@ from ...layers import formats
 from ...layers.compression import compressed_streams, read_ahead
 from ...store import trees
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Any, TypedDict
 
-def title(layer, what):
-    """A layer's name in errors."""
+    from ...engine import Engine
+    from ...layers.open_ends import Ends
+    from .ingest import Layer
+
+    class Brought(TypedDict):
+        """What became of a layer: the digest of its blob, and its open ends if it was laid out."""
+
+        digest: str
+        ends: Ends | None
+
+
+def title(layer: Layer, what: str) -> str:
+    """Return a layer's name in errors."""
     return f"layer {(layer.digest or layer.diff_id)[:19]} of {what}"
 
 
-def bring(engine, what, layer, place, kind, threads=0):
-    """Store the blob of ``layer`` (an ``intake.Layer``) unless it is there, and lay the layer out at the path ``place`` if there is one.
+def bring(
+    engine: Engine, what: str, layer: Layer, place: str | None, kind: str, threads: int = 0
+) -> Brought:
+    """Store the blob of ``layer`` (an ``intake.Layer``) unless it is there, and lay the layer out
+    at the path ``place`` if there is one.
 
-    :param kind: as what, of layers.py. :param threads: how many to work ahead in, at most 2: they keep more processors than one busy.
+    :param kind: as what, of layers.py.
+    :param threads: how many to work ahead in, at most 2: they keep more processors than one busy.
     :returns: ``{"digest": of the blob, "ends": what ``places.fill`` returned or None}``, JSON-able.
     :raises RegistryError: when what arrives is not what the manifest and the configuration promise.
     """
     try:
         return _bring(engine, what, layer, place, kind, threads)
-    except _FalseStart:  # what was kept of another time is no beginning of this blob, or the disk has not kept it well
+    # what was kept of another time is no beginning of this blob, or the disk has not kept it well
+    except _FalseStart:
         if place:
             trees.remove(place)
         return _bring(engine, what, layer, place, kind, threads)
@@ -41,32 +62,23 @@ class _FalseStart(Exception):
     """What came out is wrong, and a part of it was not fetched just now."""
 
 
-def _bring(engine, what, layer, place, kind, threads):
+def _bring(
+    engine: Engine, what: str, layer: Layer, place: str | None, kind: str, threads: int
+) -> Brought:
     name = title(layer, what)
-    kept = bool(layer.digest) and engine.blobs.has(layer.digest, layer.size)
+    kept = layer.digest if layer.digest and engine.blobs.has(layer.digest, layer.size) else None
     algorithm = layer.diff_id.partition(":")[0]
     checked = hashlib.new(algorithm)
     with contextlib.ExitStack() as stack:
-        writer = (
-            None
-            if kept
-            else stack.enter_context(
-                engine.blobs.arrival(layer.digest, layer.size)
-                if layer.resumes
-                else engine.blobs.writer(
-                    (layer.digest or "sha256:").partition(":")[0], durable=False
-                )
-            )
-        )
-        source = (
-            compressed_streams.pieces(stack.enter_context(engine.blobs.open(layer.digest)))
-            if kept
-            else None
-        )
+        writer = None if kept else stack.enter_context(_writer(engine, layer))
         if writer is not None and writer.resumed:
             stack.enter_context(_suspected())
         if layer.digest:
-            arrived = source if kept else _arriving(layer, writer)
+            arrived = (
+                compressed_streams.pieces(stack.enter_context(engine.blobs.open(kept)))
+                if kept
+                else _arriving(layer, writer)
+            )
             if threads > 1:
                 arrived = stack.enter_context(read_ahead.ahead(arrived))
             plain = compressed_streams.decompress(arrived, name)
@@ -84,12 +96,19 @@ def _bring(engine, what, layer, place, kind, threads):
                 f"{name}: its content is not what the image configuration promises "
                 f"({layer.diff_id})"
             )
-        digest = layer.digest if kept else _commit(writer, layer, name)
+        digest = kept or _commit(writer, layer, name)
     return {"digest": digest, "ends": ends}
 
 
+def _writer(engine: Engine, layer: Layer) -> Any:
+    """Return what the blob of a layer is written with, a context manager."""
+    if layer.resumes:
+        return engine.blobs.arrival(layer.digest, layer.size)
+    return engine.blobs.writer((layer.digest or "sha256:").partition(":")[0], durable=False)
+
+
 @contextlib.contextmanager
-def _suspected():
+def _suspected() -> Iterator[None]:
     """Errors that may come from what was there before become :class:`_FalseStart`."""
     try:
         yield
@@ -99,7 +118,7 @@ def _suspected():
         raise _FalseStart() from error
 
 
-def _commit(writer, layer, name):
+def _commit(writer: Any, layer: Layer, name: str) -> str:
     if layer.digest and writer.digest != layer.digest:
         raise errors.RegistryError(f"{name}: what arrived has the digest {writer.digest}")
     if layer.size is not None and writer.size != layer.size:  # a store's blobs are held against it
@@ -110,8 +129,10 @@ def _commit(writer, layer, name):
     return writer.commit()
 
 
-def _arriving(layer, writer):
-    """The pieces of a blob that comes, written down on the way: first what is there already; never more than the manifest promised."""
+def _arriving(layer: Layer, writer: Any) -> Iterator[bytes]:
+    """Yield the pieces of a blob that comes, written down on the way: first what is there already;
+    never more than the manifest promised.
+    """
     yield from writer.replay()
     begun = writeback.Writeback(writer.file.fileno())
     for chunk in layer.open(writer.size) if layer.resumes else layer.open():
@@ -125,17 +146,17 @@ def _arriving(layer, writer):
         yield chunk
 
 
-def _hashed(chunks, checksum):
+def _hashed(chunks: Iterable[bytes], checksum: Any) -> Iterator[bytes]:
     for chunk in chunks:
         checksum.update(chunk)
         yield chunk
 
 
-def _compressing(chunks, writer):
+def _compressing(chunks: Iterable[bytes], writer: Any) -> Iterator[bytes]:
     """Pass uncompressed pieces on while their gzip form goes into the blob."""
     passed = []
 
-    def tee():
+    def tee() -> Iterator[bytes]:
         for chunk in chunks:
             passed.append(chunk)
             yield chunk

@@ -1,14 +1,17 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an image of the store has lost: documents, blobs, layers that are gone or not what they were.
+"""What an image of the store has lost: documents, blobs, layers that are gone or not what they
+were.
 
-What is gone, or of a wrong length, is seen by a look at every blob and place. After a power cut, or where somebody meddled with
-the store, more may be wrong: then blobs are hashed, and unpacked layers are held against the headers of their archives.
+What is gone, or of a wrong length, is seen by a look at every blob and place. After a power cut, or
+where somebody meddled with the store, more may be wrong: then blobs are hashed, and unpacked layers
+are held against the headers of their archives.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import os
 import stat
@@ -20,6 +23,18 @@ from ...layers.tar import reader
 from ..model import manifest
 from . import garbage, layer_store, records
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+    from ...engine import Engine
+    from .records import ImageRecord
+
+    Row = dict[str, Any]
+    Document = dict[str, Any]
+
+
 TIME = "has another time"
 LATEST = 1 << 33  # seconds; file systems cut times that are later
 
@@ -27,45 +42,61 @@ LATEST = 1 << 33  # seconds; file systems cut times that are later
 class Damage:
     """What is wrong with one image.
 
-    :ivar row: of ``images``. :ivar documents: digests of its manifest and configuration. :ivar blobs: digests of its layers' archives.
+    :ivar row: of ``images``.
+    :ivar documents: digests of its manifest and configuration.
+    :ivar blobs: digests of its layers' archives.
     :ivar places: DiffIDs. Of these that are lost or damaged: each with a sentence's end.
-    :ivar present: the DiffIDs among ``places`` at whose place something is, which containers may stand on.
+    :ivar present: the DiffIDs among ``places`` at whose place something is, which containers may
+        stand on.
     :ivar diff_ids: of all its layers, as far as they are known.
     """
 
-    def __init__(self, engine, row):
+    def __init__(self, engine: Engine, row: Row) -> None:
         self.row, self.name = row, records.name_of(engine, row["id"])
-        self.documents, self.blobs, self.places, self.present, self.diff_ids = {}, {}, {}, set(), []
+        self.documents: dict[str, str] = {}
+        self.blobs: dict[str, str] = {}
+        self.places: dict[str, str] = {}
+        self.present: set[str] = set()
+        self.diff_ids: list[str] = []
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return bool(self.documents or self.blobs or self.places)
 
     @property
-    def sentences(self):
-        return [f"image {self.name}: {kind} {text}" for kind, found in
-                (("its", self.documents), ("the archive", self.blobs), ("layer", self.places)) for text in found.values()]  # fmt: skip
+    def sentences(self) -> list[str]:
+        kinds = ("its", self.documents), ("the archive", self.blobs), ("layer", self.places)
+        return [
+            f"image {self.name}: {kind} {text}" for kind, found in kinds for text in found.values()
+        ]
 
 
-def damaged(engine, full=False):
-    """The :class:`Damage` of all images that have some. :param full: look at contents too; reads the whole store."""
-    checked, found = {}, []
+def damaged(engine: Engine, full: bool = False) -> list[Damage]:
+    """Return the :class:`Damage` of all images that have some.
+
+    :param full: look at contents too; reads the whole store.
+    """
+    checked: dict[Any, str | None] = {}
+    found = []
     for row in engine.db.all("SELECT * FROM images ORDER BY added"):
         damage = look(engine, row, full, checked)
         if damage:
-            damage, checked = _confirmed(engine, row["id"], damage, full), {}
-        if damage:
-            found.append(damage)
+            confirmed, checked = _confirmed(engine, row["id"], damage, full), {}
+            if confirmed:
+                found.append(confirmed)
     return found
 
 
-def _confirmed(engine, ident, first, full):
-    """The damage of an image, seen again while nobody can remove what belongs to it; None where it was being removed, or made, the first time."""
+def _confirmed(engine: Engine, ident: str, first: Damage, full: bool) -> Damage | None:
+    """Return the damage of an image, seen again while nobody can remove what belongs to it; None
+    where it was being removed, or made, the first time.
+    """
     row = engine.db.one("SELECT * FROM images WHERE id = ?", ident)
     if row is None or engine.check or engine.db.is_tight():  # to hold it takes room
         return look(engine, row, full) if row is not None else None
     blobs, diff_ids = records.blobs_of(engine, row) + list(first.blobs), first.diff_ids
-    with contextlib.suppress(EngineError, TypeError):
-        diff_ids = records.find(engine, ident)["layers"]
+    with contextlib.suppress(EngineError):
+        record = records.find(engine, ident)
+        diff_ids = record["layers"] if record is not None else diff_ids
     with engine.operations.record("pull", name=first.name, blobs=blobs, layers=diff_ids) as entry:
         row = engine.db.one("SELECT * FROM images WHERE id = ?", ident)
         damage = look(engine, row, full) if row is not None else None
@@ -75,14 +106,21 @@ def _confirmed(engine, ident, first, full):
     return damage
 
 
-def whole(engine, ident):
-    """The image ``ident`` (whole id) as ``records.find`` gives it; None where there is none, or a quick look finds that it has lost something."""
+def whole(engine: Engine, ident: str) -> ImageRecord | None:
+    """Return the image ``ident`` (whole id) as ``records.find`` gives it; None where there is none,
+    or a quick look finds that it has lost something.
+    """
     row = engine.db.one("SELECT * FROM images WHERE id = ?", ident)
     return records.find(engine, ident) if row is not None and not look(engine, row) else None
 
 
-def look(engine, row, full=False, checked=None):
-    """The :class:`Damage` of one image. :param checked: what was found out already about layers and blobs that images share."""
+def look(
+    engine: Engine, row: Row, full: bool = False, checked: dict[Any, str | None] | None = None
+) -> Damage:
+    """Return the :class:`Damage` of one image.
+
+    :param checked: what was found out already about layers and blobs that images share.
+    """
     damage, checked = Damage(engine, row), {} if checked is None else checked
     read = {}
     for kind, digest in (("manifest", row["manifest"]), ("configuration", row["id"])):
@@ -100,12 +138,13 @@ def look(engine, row, full=False, checked=None):
     ]["diff_ids"]
     rows = layer_store.rows(engine, diff_ids)
     for layer, diff_id, found in zip(described, diff_ids, rows):
-        blob = _once(checked, layer["digest"], lambda layer=layer: _blob(engine, layer, full))
+        blob = _once(checked, layer["digest"], functools.partial(_blob, engine, layer, full))
         if blob:
             damage.blobs[layer["digest"]] = f"{layer['digest'][:19]} {blob}"
         key = found["diff_id"] if found is not None else None
-        place = _once(checked, (diff_id, key), lambda layer=layer, diff_id=diff_id, row=found, blob=blob: (
-            _place(engine, row, diff_id, layer["digest"], full and not blob)))  # fmt: skip
+        look_into = full and not blob
+        placed = functools.partial(_place, engine, found, diff_id, layer["digest"], look_into)
+        place = _once(checked, (diff_id, key), placed)
         if place:
             damage.places[diff_id] = f"{diff_id[:19]} {place}"
             if found is not None:
@@ -113,14 +152,14 @@ def look(engine, row, full=False, checked=None):
     return damage
 
 
-def _once(checked, key, make):
+def _once(checked: dict[Any, str | None], key: Any, make: Callable[[], str | None]) -> str | None:
     if key not in checked:
         checked[key] = make()
     return checked[key]
 
 
-def _blob(engine, layer, full):
-    """What is wrong with a layer's archive, as the end of a sentence, or None."""
+def _blob(engine: Engine, layer: Document, full: bool) -> str | None:
+    """Return what is wrong with a layer's archive, as the end of a sentence, or None."""
     try:
         return _archive(engine, layer, full)
     except (NotFound, FileNotFoundError):
@@ -129,7 +168,7 @@ def _blob(engine, layer, full):
         return f"can't be read: {error.strerror}"
 
 
-def _archive(engine, layer, full):
+def _archive(engine: Engine, layer: Document, full: bool) -> str | None:
     size = engine.blobs.size(layer["digest"])
     if size != layer["size"]:
         return "has %d bytes, not %d" % (size, layer["size"])
@@ -140,7 +179,7 @@ def _archive(engine, layer, full):
     return None
 
 
-def _digest(pieces, like):
+def _digest(pieces: Iterable[bytes], like: str) -> str:
     algorithm = like.partition(":")[0]
     checksum = hashlib.new(algorithm)
     for piece in pieces:
@@ -148,8 +187,8 @@ def _digest(pieces, like):
     return f"{algorithm}:{checksum.hexdigest()}"
 
 
-def _place(engine, row, diff_id, digest, full):
-    """What is wrong with a layer's place. :param full: look into it."""
+def _place(engine: Engine, row: Row | None, diff_id: str, digest: str, full: bool) -> str | None:
+    """Return what is wrong with a layer's place. :param full: look into it."""
     if row is None:
         return "is gone or cut short"
     path = layer_store.path_of(engine, row["number"])
@@ -161,7 +200,7 @@ def _place(engine, row, diff_id, digest, full):
         return f"can't be held against its archive: {error if isinstance(error, EngineError) else error.strerror}"
 
 
-def _content(engine, path, row, diff_id, digest):
+def _content(engine: Engine, path: str, row: Row, diff_id: str, digest: str) -> str | None:
     if not os.path.isdir(path):
         return formats.damage(path, diff_id)
     with engine.blobs.open(digest) as file:
@@ -175,10 +214,11 @@ def _content(engine, path, row, diff_id, digest):
     return _compare(path, wanted.root, row["diff_id"] != diff_id)
 
 
-def _compare(path, root, completed):
-    """The first difference between a directory and what its archive says.
+def _compare(path: str, root: inodes.Node, completed: bool) -> str | None:
+    """Return the first difference between a directory and what its archive says.
 
-    :param completed: whether open ends were closed: directories that are only passed through and further files are no difference then.
+    :param completed: whether open ends were closed: directories that are only passed through and
+        further files are no difference then.
     """
     time = None  # of a directory: where something is missing in it, that is what to tell
     frames = [_Frame(os.open(path, _DIRECTORY), root, b"")]
@@ -195,7 +235,7 @@ def _compare(path, root, completed):
                 frames.append(
                     _Frame(
                         os.open(name, _DIRECTORY, dir_fd=frame.fd),
-                        frame.node.entries[name],
+                        frame.node.inner[name],
                         frame.prefix + name + b"/",
                     )
                 )
@@ -211,14 +251,19 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class _Frame:
-    """A directory beside its node. ``names``: of those in it that are not looked into yet; None before it was looked at itself."""
+    """A directory beside its node.
 
-    def __init__(self, fd, node, prefix):
-        self.fd, self.node, self.prefix, self.names = fd, node, prefix, None
+    ``names``: of those in it that are not looked into yet; None before it was looked at itself.
+    """
 
-    def differ(self, completed):
-        """The first difference of what is in it, as a sentence's end, or None."""
-        time, entries, self.names = None, self.node.entries, []
+    def __init__(self, fd: int, node: inodes.Node, prefix: bytes) -> None:
+        self.fd, self.node, self.prefix = fd, node, prefix
+        self.names: list[bytes] | None = None
+
+    def differ(self, completed: bool) -> str | None:
+        """Return the first difference of what is in it, as a sentence's end, or None."""
+        time, entries = None, self.node.inner
+        inner = self.names = []
         names = {os.fsencode(name) for name in os.listdir(self.fd)}
         for name in sorted(names - set(entries)) if not completed else ():
             return f"has {confined_tree.show(self.prefix + name)}, which is not of it"
@@ -232,11 +277,11 @@ class _Frame:
                     return difference
                 time = time or difference
             if node.entries:
-                self.names.append(name)
+                inner.append(name)
         return time
 
 
-def _difference(fd, name, node):
+def _difference(fd: int, name: bytes, node: inodes.Node) -> str | None:
     status = os.lstat(name, dir_fd=fd)
     if stat.S_IFMT(status.st_mode) != stat.S_IFMT(node.mode):
         return "is of another type"

@@ -1,12 +1,15 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Layers ready for use: which row and place belongs to a layer of an image, how one comes in and is made again.
+"""Layers ready for use: which row and place belongs to a layer of an image, how one comes in and is
+made again.
 
-A place is a directory with the unpacked layer, or a file with its archive and an index, which the kernel mounts (``layers/erofs_image.py``).
-Both are shown alike by ``kernel/mounts/overlay.py``; what is at a place may change from one to the other when a layer is made again.
+A place is a directory with the unpacked layer, or a file with its archive and an index, which the
+kernel mounts (``layers/erofs_image.py``). Both are shown alike by ``kernel/mounts/overlay.py``;
+what is at a place may change from one to the other when a layer is made again.
 
-A row's key is the layer's DiffID, so that all images share it. A layer with open ends (``layers/unpack.py``) depends on what
-is below it; its key is ``chain-`` and its ChainID, so that only images with the same layers below share that one.
+A row's key is the layer's DiffID, so that all images share it. A layer with open ends
+(``layers/unpack.py``) depends on what is below it; its key is ``chain-`` and its ChainID, so that
+only images with the same layers below share that one.
 """
 
 from __future__ import annotations
@@ -20,12 +23,25 @@ from ...store import settings
 from ...store.files import sync_directory
 from ..model import manifest
 
-LOST = "lost-"  # begins the key of a place of which nothing tells any more which layer is there; it stays as long as a container stands on it
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from sqlite3 import Connection
+    from typing import Any
+
+    from ...engine import Engine
+
+    Row = dict[str, Any]
+
+
+# begins the key of a place of which nothing tells any more which layer is there; it stays as long
+# as a container stands on it
+LOST = "lost-"
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
-def base36(number):
+def base36(number: int) -> str:
     text = ""
     while True:
         number, digit = divmod(number, 36)
@@ -34,17 +50,21 @@ def base36(number):
             return text
 
 
-def chain_key(chain_id):
+def chain_key(chain_id: str) -> str:
     return "chain-" + chain_id
 
 
-def path_of(engine, number):
-    """The place of layer ``number``: its short name lets hundreds fit into one mount(2) page."""
+def path_of(engine: Engine, number: int) -> str:
+    """Return the place of layer ``number``: its short name lets hundreds fit into one mount(2)
+    page.
+    """
     return os.path.join(engine.paths.layers, base36(number))
 
 
-def rows(engine, diff_ids):
-    """A row of ``layers`` or None for every layer of an image, lowest first; None also where nothing is at its place."""
+def rows(engine: Engine, diff_ids: Sequence[str]) -> list[Row | None]:
+    """Return a row of ``layers`` or None for every layer of an image, lowest first; None also where
+    nothing is at its place.
+    """
     found = []
     for diff_id, chain_id in zip(diff_ids, manifest.chain_ids(diff_ids)):
         candidates = engine.db.all(
@@ -58,29 +78,34 @@ def rows(engine, diff_ids):
     return found
 
 
-def paths(engine, diff_ids):
-    """Places of an image's layers, topmost first, as overlayfs and run.json want them.
+def paths(engine: Engine, diff_ids: Sequence[str]) -> list[str]:
+    """Return places of an image's layers, topmost first, as overlayfs and run.json want them.
 
     :raises NotFound: when one is missing (``repair.ensure_unpacked`` makes it again).
     """
     found = rows(engine, diff_ids)
-    missing = [diff_id for diff_id, row in zip(diff_ids, found) if row is None]
-    if missing:
-        raise NotFound(f"layer {missing[0]} is not in the store")
-    return [path_of(engine, row["number"]) for row in reversed(found)]
+    places = []
+    for diff_id, row in zip(diff_ids, found):
+        if row is None:
+            raise NotFound(f"layer {diff_id} is not in the store")
+        places.append(path_of(engine, row["number"]))
+    return places[::-1]
 
 
 class Unpacked:
     """A layer at a temporary place, on its way into the store.
 
-    :ivar key: of its row. :ivar path: the place. :ivar blob: digest of the archive it came from. :ivar size: bytes.
+    :ivar key: of its row.
+    :ivar path: the place.
+    :ivar blob: digest of the archive it came from.
+    :ivar size: bytes.
     """
 
-    def __init__(self, key, path, blob, size):
+    def __init__(self, key: str, path: str, blob: str, size: int) -> None:
         self.key, self.path, self.blob, self.size = key, path, blob, size
 
 
-def commit(engine, connection, unpacked):
+def commit(engine: Engine, connection: Connection, unpacked: Collection[Unpacked]) -> list[str]:
     """Give layers their place and row, inside a transaction. Their data has been synced.
 
     Where another task was faster, its copy stays and ours is left for the caller to remove.
@@ -111,7 +136,7 @@ def commit(engine, connection, unpacked):
     return aside
 
 
-def _rename(engine, source, target):
+def _rename(engine: Engine, source: str, target: str) -> list[str]:
     aside = []
     if os.path.lexists(target):  # a task was killed between this and the end of its transaction
         aside.append(temporary(engine, "gone"))
@@ -125,8 +150,9 @@ def _rename(engine, source, target):
     return aside
 
 
-def kind(engine):
-    """As what layers are stored that come in now: ``DIRECTORY`` or ``EROFS``, by the host's settings and what its kernel can do.
+def kind(engine: Engine) -> str:
+    """As what layers are stored that come in now: ``DIRECTORY`` or ``EROFS``, by the host's
+    settings and what its kernel can do.
 
     :raises Unsupported: when EROFS is required and can't be had.
     """
@@ -139,8 +165,11 @@ def kind(engine):
     return DIRECTORY if reason else EROFS
 
 
-def why_no_erofs(engine):
-    """Why layers can't be EROFS images on this host, as a sentence; "" where they can. Tried where the store is, or will be."""
+def why_no_erofs(engine: Engine) -> str:
+    """Return why layers can't be EROFS images on this host, as a sentence; "" where they can.
+
+    Tried where the store is, or will be.
+    """
     place = engine.paths.layers
     while not os.path.isdir(place):
         place = os.path.dirname(place)
@@ -150,8 +179,10 @@ def why_no_erofs(engine):
 _counter = [0]
 
 
-def temporary(engine, kind):
-    """A new name below the store's ``tmp``; its process id tells ``collect.sweep`` whether somebody still works in it."""
+def temporary(engine: Engine, kind: str) -> str:
+    """Return a new name below the store's ``tmp``; its process id tells ``collect.sweep`` whether
+    somebody still works in it.
+    """
     _counter[0] += 1
     return os.path.join(
         engine.paths.tmp, "%s-%d-%d-%s" % (kind, os.getpid(), _counter[0], os.urandom(4).hex())

@@ -1,6 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Images of the store: finding them by name or id, naming, removing, describing them as ``docker inspect`` does."""
+"""Images of the store: finding them by name or id, naming, removing, describing them as ``docker
+inspect`` does.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +14,45 @@ from ...untrusted.text import printable
 from ..model import manifest, reference
 from . import garbage, layer_store
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from sqlite3 import Connection
+    from typing import Any, TypedDict
 
-def find(engine, name_or_id):
-    """The image that a reference, an id or the beginning of one names, or None.
+    from ...engine import Engine
 
-    :returns: ``{"id", "manifest", "config": OCI configuration, "layers": [DiffIDs, lowest first], "size", "added"}``.
-    :raises InvalidInput: when it is neither (option ``name``). :raises Conflict: when several ids begin so.
+    Row = dict[str, Any]
+    Document = dict[str, Any]
+
+    class _Optional(TypedDict, total=False):
+        damaged: str
+
+    class ImageRecord(_Optional):
+        """An image of the store, or one that comes.
+
+        ``id``: digest of its configuration. ``manifest``: digest of its manifest; "" where it is
+        not known yet. ``config``: its OCI configuration. ``layers``: DiffIDs, lowest first.
+        ``size``: bytes of the layers' files. ``added``: when it came into the store, as the
+        database has it; None for one that is not there. ``damaged``: a sentence, where its
+        configuration can't be read.
+        """
+
+        id: str
+        manifest: str
+        config: Document
+        layers: list[str]
+        size: int
+        added: str | None
+
+
+def find(engine: Engine, name_or_id: str) -> ImageRecord | None:
+    """Return the image that a reference, an id or the beginning of one names, or None.
+
+    :returns: ``{"id", "manifest", "config": OCI configuration, "layers": [DiffIDs, lowest first],
+        "size", "added"}``.
+    :raises InvalidInput: when it is neither (option ``name``).
+    :raises Conflict: when several ids begin so.
     """
     row = find_row(engine, name_or_id)
     if row is None:
@@ -34,43 +69,73 @@ def find(engine, name_or_id):
         ) from None
 
 
-def find_even_damaged(engine, ident):
-    """As :func:`find`, for a list of all images: one whose configuration can't be read has an empty one, no layers, and the sentence as ``damaged``."""
+def find_even_damaged(engine: Engine, ident: str) -> ImageRecord | None:
+    """Return the same as :func:`find`, for a list of all images: one whose configuration can't be
+    read has an empty one, no layers, and the sentence as ``damaged``.
+    """
     try:
         return find(engine, ident)
     except HostError as error:
         row = find_row(engine, ident)
-        return (
-            dict(row, config={"config": {}}, layers=[], damaged=str(error))
-            if row is not None
-            else None
-        )
+        if row is None:
+            return None
+        return {**_of_row(row, {"config": {}}, []), "damaged": str(error)}
 
 
-def get(engine, name_or_id):
-    """As :func:`find`. :raises NotFound: when there is none."""
+def get(engine: Engine, name_or_id: str) -> ImageRecord:
+    """Return the same as :func:`find`. :raises NotFound: when there is none."""
     record = find(engine, name_or_id)
     if record is None:
         raise absent(name_or_id)
     return record
 
 
-def _record(engine, row):
+def _record(engine: Engine, row: Row) -> ImageRecord:
     config = manifest.parse_config(engine.blobs.read(row["id"]), row["id"])
-    return dict(row, config=config, layers=config["rootfs"]["diff_ids"])
+    return _of_row(row, config, config["rootfs"]["diff_ids"])
 
 
-def find_row(engine, text):
-    """The row of ``images`` that a reference, an id or the beginning of one names, or None; errors as of :func:`find`."""
+def _of_row(row: Row, config: Document, layers: list[str]) -> ImageRecord:
+    return {
+        "id": row["id"],
+        "manifest": row["manifest"],
+        "config": config,
+        "layers": layers,
+        "size": row["size"],
+        "added": row["added"],
+    }
+
+
+def coming(ident: str, config: Document, digest: str = "") -> ImageRecord:
+    """Return the record of an image that is not in the store yet.
+
+    :param digest: of its manifest, where it is known.
+    """
+    return {
+        "id": ident,
+        "manifest": digest,
+        "config": config,
+        "layers": (config.get("rootfs") or {}).get("diff_ids") or [],
+        "size": 0,
+        "added": None,
+    }
+
+
+def find_row(engine: Engine, text: str) -> Row | None:
+    """Return the row of ``images`` that a reference, an id or the beginning of one names, or None;
+    errors as of :func:`find`.
+    """
     return resolve(engine, text)[0]
 
 
-def resolve(engine, text):
-    """What a user's word for an image means: ``(row of images or None, Reference or None)``; errors as of :func:`find`.
+def resolve(engine: Engine, text: str) -> tuple[Row | None, reference.Reference | None]:
+    """Return what a user's word for an image means: ``(row of images or None, Reference or None)``;
+    errors as of :func:`find`.
 
-    The :class:`Reference` is None where the word is an id: then no registry can be asked. An id, whole or as long as listings show it, is
-    looked for before a name of the same letters, so that nobody can give an image a name that leads those who use another one's id to
-    it. Shorter beginnings come after names, as with Docker: ``ada`` and ``cafe`` are words.
+    The :class:`Reference` is None where the word is an id: then no registry can be asked. An id,
+    whole or as long as listings show it, is looked for before a name of the same letters, so that
+    nobody can give an image a name that leads those who use another one's id to it. Shorter
+    beginnings come after names, as with Docker: ``ada`` and ``cafe`` are words.
     """
     if not isinstance(text, str) or not reference.looks_like_id(text):
         parsed = reference.parse(text)
@@ -88,14 +153,14 @@ def resolve(engine, text):
     return row, parsed if row is None else None
 
 
-def absent(text):
-    """The NotFound for a user's word for an image."""
+def absent(text: str) -> NotFound:
+    """Return the NotFound for a user's word for an image."""
     if isinstance(text, str) and reference.is_id(text):
         return NotFound(f"there is no image with the ID {text} on this host")
     return NotFound(f"there is no image {printable(text)} on this host")
 
 
-def _by_id(engine, text):
+def _by_id(engine: Engine, text: str) -> Row | None:
     prefix = text if text.startswith("sha256:") else "sha256:" + text
     found = engine.db.all(
         "SELECT * FROM images WHERE id >= ? AND id < ? LIMIT 2", prefix, prefix + "g"
@@ -105,8 +170,11 @@ def _by_id(engine, text):
     return found[0] if found else None
 
 
-def by_reference(engine, parsed):
-    """The row of ``images`` that a :class:`Reference` leads to, or None. A digest wins over a tag."""
+def by_reference(engine: Engine, parsed: reference.Reference) -> Row | None:
+    """Return the row of ``images`` that a :class:`Reference` leads to, or None.
+
+    A digest wins over a tag.
+    """
     if parsed.digest:
         return engine.db.one(
             "SELECT images.* FROM images JOIN digests ON digests.image = images.id WHERE "
@@ -120,8 +188,8 @@ def by_reference(engine, parsed):
     )
 
 
-def tags_of(engine, ident):
-    """Full references of an image, sorted."""
+def tags_of(engine: Engine, ident: str) -> list[str]:
+    """Return full references of an image, sorted."""
     return [
         row["reference"]
         for row in engine.db.all(
@@ -130,8 +198,8 @@ def tags_of(engine, ident):
     ]
 
 
-def digests_of(engine, ident):
-    """``repository@digest`` under which registries know an image, sorted."""
+def digests_of(engine: Engine, ident: str) -> list[str]:
+    """Return ``repository@digest`` under which registries know an image, sorted."""
     return [
         f"{row['repository']}@{row['digest']}"
         for row in engine.db.all(
@@ -141,27 +209,39 @@ def digests_of(engine, ident):
     ]
 
 
-def containers_of(engine, ident):
-    """Names of the containers that use an image."""
+def containers_of(engine: Engine, ident: str) -> list[str]:
+    """Return names of the containers that use an image."""
     return [
         row["name"]
         for row in engine.db.all("SELECT name FROM containers WHERE image = ? ORDER BY name", ident)
     ]
 
 
-def familiar(full):
-    """A full reference, with tag or digest, as Docker shows it."""
+def familiar(full: str) -> str:
+    """Return a full reference, with tag or digest, as Docker shows it."""
     repository, separator, rest = full.partition("@")
     if not separator:
         repository, separator, rest = full.rpartition(":")
     return reference.familiar_repository(repository) + separator + rest
 
 
-def save(engine, connection, ident, manifest_digest, size, references=(), digests=()):
-    """Write an image's row and names, inside a transaction. A name that another image had moves to this one.
+def save(
+    engine: Engine,
+    connection: Connection,
+    ident: str,
+    manifest_digest: str,
+    size: int,
+    references: Sequence[str] = (),
+    digests: Iterable[tuple[str, str]] = (),
+) -> list[str]:
+    """Write an image's row and names, inside a transaction.
 
-    :param references: full ``repository:tag``. :param digests: ``(repository, digest)``.
-    :returns: digests of what another manifest that the image had led to, for ``collect.collect`` after the transaction.
+    A name that another image had moves to this one.
+
+    :param references: full ``repository:tag``.
+    :param digests: ``(repository, digest)``.
+    :returns: digests of what another manifest that the image had led to, for ``collect.collect``
+        after the transaction.
     """
     row = connection.execute("SELECT * FROM images WHERE id = ?", (ident,)).fetchone()
     superseded = (
@@ -176,7 +256,12 @@ def save(engine, connection, ident, manifest_digest, size, references=(), digest
     return superseded
 
 
-def name(connection, ident, references=(), digests=()):
+def name(
+    connection: Connection,
+    ident: str,
+    references: Iterable[str] = (),
+    digests: Iterable[tuple[str, str]] = (),
+) -> None:
     """The names alone, as :func:`save` does."""
     for full in references:
         _name(connection, full, ident)
@@ -188,7 +273,7 @@ def name(connection, ident, references=(), digests=()):
         )
 
 
-def tag(engine, name_or_id, full):
+def tag(engine: Engine, name_or_id: str, full: str) -> None:
     """Give an image the full reference ``full``; another image that has it loses it."""
     record = get(engine, name_or_id)
     with engine.db.transaction() as connection:
@@ -196,8 +281,11 @@ def tag(engine, name_or_id, full):
         _name(connection, full, record["id"])
 
 
-def _name(connection, full, ident):
-    """Every name comes into the store here. :raises InvalidInput: for one that is not in its full form, or could be read as an id."""
+def _name(connection: Connection, full: str, ident: str) -> None:
+    """Every name comes into the store here.
+
+    :raises InvalidInput: for one that is not in its full form, or could be read as an id.
+    """
     if reference.parse(full).tagged != full:
         raise InvalidInput("name", full, "a name with registry, repository and tag")
     connection.execute(
@@ -207,14 +295,18 @@ def _name(connection, full, ident):
     )
 
 
-def check_there(connection, ident):
-    """:raises NotFound: inside a transaction, when another task has removed the image since it was looked at."""
+def check_there(connection: Connection, ident: str) -> None:
+    """:raises NotFound: inside a transaction, when another task has removed the image since it was
+    looked at.
+    """
     if connection.execute("SELECT 1 FROM images WHERE id = ?", (ident,)).fetchone() is None:
         raise NotFound(f"there is no image {ident} on this host")
 
 
-def untag(engine, full):
-    """Take the name ``full`` away; with the last tag of a repository goes what its registry calls the image."""
+def untag(engine: Engine, full: str) -> None:
+    """Take the name ``full`` away; with the last tag of a repository goes what its registry calls
+    the image.
+    """
     repository = full.rpartition(":")[0]
     with engine.db.freeing(), engine.db.transaction() as connection:
         row = connection.execute("SELECT image FROM tags WHERE reference = ?", (full,)).fetchone()
@@ -232,13 +324,19 @@ def untag(engine, full):
             )
 
 
-def remove(engine, ident, force=False, last=None, prune=True):
-    """Remove the image ``ident`` (whole id) with all its names, its blobs and the layers that no other image has.
+def remove(
+    engine: Engine, ident: str, force: bool = False, last: str | None = None, prune: bool = True
+) -> int:
+    """Remove the image ``ident`` (whole id) with all its names, its blobs and the layers that no
+    other image has.
 
-    :param force: where containers use it, take its names away and leave the rest until they are gone.
-    :param last: the full reference that was its last when this was planned; if it has got another since, only this one goes.
+    :param force: where containers use it, take its names away and leave the rest until they are
+        gone.
+    :param last: the full reference that was its last when this was planned; if it has got another
+        since, only this one goes.
     :param prune: whether nameless images that it came from, and nothing else, go with it.
-    :returns: bytes that were freed. :raises Conflict: when a container uses it and not ``force``.
+    :returns: bytes that were freed.
+    :raises Conflict: when a container uses it and not ``force``.
     """
     check_unused(engine, ident, force)
     row = engine.db.one("SELECT * FROM images WHERE id = ?", ident)
@@ -278,20 +376,20 @@ def remove(engine, ident, force=False, last=None, prune=True):
     return freed
 
 
-def is_leftover(engine, ident):
+def is_leftover(engine: Engine, ident: str) -> bool:
     """Whether an image has no name, no container, and no built image that came from it."""
     return not (tags_of(engine, ident) or containers_of(engine, ident) or users_of(engine, ident))
 
 
-def users_of(engine, ident):
-    """Ids of the built images that came from this one."""
+def users_of(engine: Engine, ident: str) -> list[str]:
+    """Return ids of the built images that came from this one."""
     return [
         row["image"]
         for row in engine.db.all("SELECT image FROM uses WHERE used = ? ORDER BY image", ident)
     ]
 
 
-def check_unused(engine, ident, force=False):
+def check_unused(engine: Engine, ident: str, force: bool = False) -> None:
     """:raises Conflict: when a container uses the image and not ``force``."""
     users = containers_of(engine, ident)
     if users and not force:
@@ -302,14 +400,14 @@ def check_unused(engine, ident, force=False):
         )
 
 
-def name_of(engine, ident):
-    """What to call an image in a sentence: its first name, else its short id."""
+def name_of(engine: Engine, ident: str) -> str:
+    """Return what to call an image in a sentence: its first name, else its short id."""
     names = tags_of(engine, ident)
     return familiar(names[0]) if names else ident[:19]
 
 
-def blobs_of(engine, row):
-    """Digests of all blobs of an image's row; what can't be read any more is left out."""
+def blobs_of(engine: Engine, row: Row) -> list[str]:
+    """Return digests of all blobs of an image's row; what can't be read any more is left out."""
     digests = [row["manifest"], row["id"]]
     with contextlib.suppress(EngineError):
         digests += [
@@ -319,13 +417,23 @@ def blobs_of(engine, row):
     return digests
 
 
-def inspect(engine, name_or_id):
-    """An image as ``docker image inspect`` shows it. :raises NotFound: when there is none."""
+def inspect(engine: Engine, name_or_id: str) -> Document:
+    """Return an image as ``docker image inspect`` shows it.
+
+    :raises NotFound: when there is none.
+    """
     return describe(engine, get(engine, name_or_id))
 
 
-def describe(engine, record, tags=None, digests=None):
-    """``docker image inspect``'s form of a record; names as given, for an image that is not in the store yet."""
+def describe(
+    engine: Engine,
+    record: ImageRecord,
+    tags: Sequence[str] | None = None,
+    digests: Sequence[str] | None = None,
+) -> Document:
+    """Return ``docker image inspect``'s form of a record; names as given, for an image that is not
+    in the store yet.
+    """
     config = record["config"]
     names = tags_of(engine, record["id"]) if tags is None else tags
     known = digests_of(engine, record["id"]) if digests is None else digests
@@ -358,8 +466,10 @@ def describe(engine, record, tags=None, digests=None):
     return result
 
 
-def dangling(engine, everything=False):
-    """Ids of images to prune: nameless ones that no other came from, or all that no container uses; what they came from goes with them."""
+def dangling(engine: Engine, everything: bool = False) -> list[str]:
+    """Return ids of images to prune: nameless ones that no other came from, or all that no
+    container uses; what they came from goes with them.
+    """
     found = [
         row["id"]
         for row in engine.db.all("SELECT id FROM images ORDER BY added")
@@ -370,7 +480,7 @@ def dangling(engine, everything=False):
     return [ident for ident in found if not _kept_by_container(engine, ident)]
 
 
-def _kept_by_container(engine, ident):
+def _kept_by_container(engine: Engine, ident: str) -> bool:
     """Whether an image is the intermediate of one that a container uses."""
     return not tags_of(engine, ident) and any(
         containers_of(engine, user) or _kept_by_container(engine, user)

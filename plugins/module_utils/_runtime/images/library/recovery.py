@@ -6,8 +6,16 @@ from __future__ import annotations
 
 from . import garbage
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
-def recover(engine, _kind, detail):
-    """Undo what an abandoned operation of the kinds pull, unpack and remove-image left; called by the engine."""
+    from ...engine import Engine
+
+
+def recover(engine: Engine, _kind: str, detail: dict[str, Any]) -> None:
+    """Undo what an abandoned operation of the kinds pull, unpack and remove-image left; called by
+    the engine.
+    """
     garbage.sweep(engine)
     garbage.collect(engine, detail.get("blobs", []) + detail.get("candidates", []), everything=True)

@@ -1,6 +1,7 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Making again what an image has lost (``integrity.py``): layers from their blobs, blobs and documents from a registry that has them.
+"""Making again what an image has lost (``integrity.py``): layers from their blobs, blobs and
+documents from a registry that has them.
 
 Nothing else is touched: other images, containers and what they wrote stay as they are.
 """
@@ -15,8 +16,21 @@ from ...reconcile import Plan
 from ..model import manifest, reference
 from . import garbage, ingest, integrity, layer_store, records
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Sequence
+    from typing import Any
 
-def ensure_unpacked(engine, name_or_id, registries=None):
+    from ...engine import Engine
+    from ..client.client import Client
+    from ..configuration.access import Registries
+    from ..configuration.mirrors import Mirrored
+    from .records import ImageRecord
+
+    Document = dict[str, Any]
+
+
+def ensure_unpacked(engine: Engine, name_or_id: str, registries: Registries | None = None) -> None:
     """Make missing layers of an image of the store again; nothing to do is the usual case.
 
     :raises HostError: when a blob is missing too, and no registry is known that has it.
@@ -32,14 +46,18 @@ def ensure_unpacked(engine, name_or_id, registries=None):
         )
 
 
-def plan_repair(engine, found, registries=None):
-    """The plan to make an image whole. :param found: its ``damage.Damage``."""
+def plan_repair(
+    engine: Engine, found: integrity.Damage, registries: Registries | None = None
+) -> Plan:
+    """Return the plan to make an image whole. :param found: its ``damage.Damage``."""
     repair = Plan(f"image {found.name}")
     add(repair, engine, found, registries)
     return repair
 
 
-def add(repair, engine, found, registries=None):
+def add(
+    repair: Plan, engine: Engine, found: integrity.Damage, registries: Registries | None = None
+) -> None:
     """Add to a plan that an image is made whole."""
     sentences = found.sentences
     more = " and %d more" % (len(sentences) - 1) if len(sentences) > 1 else ""
@@ -52,21 +70,31 @@ def add(repair, engine, found, registries=None):
     )
 
 
-def lost(engine, ident):
-    """The Damage of an image of the store (whole id), as far as a quick look tells; false where it is whole."""
+def lost(engine: Engine, ident: str) -> integrity.Damage:
+    """Return the Damage of an image of the store (whole id), as far as a quick look tells; false
+    where it is whole.
+    """
     return integrity.look(engine, engine.db.one("SELECT * FROM images WHERE id = ?", ident))
 
 
-def add_whole(repair, engine, record, registries=None):
-    """Add to a plan that an image is made whole, if it has lost something. :returns: whether it has."""
+def add_whole(
+    repair: Plan, engine: Engine, record: ImageRecord, registries: Registries | None = None
+) -> bool:
+    """Add to a plan that an image is made whole, if it has lost something.
+
+    :returns: whether it has.
+    """
     found = lost(engine, record["id"])
     if found:
         add(repair, engine, found, registries)
     return bool(found)
 
 
-def make_whole(engine, record, registries=None):
-    """Make an image whole at once, for what has no plan. :raises HostError: in check mode, and when something is nowhere to be had."""
+def make_whole(engine: Engine, record: ImageRecord, registries: Registries | None = None) -> None:
+    """Make an image whole at once, for what has no plan.
+
+    :raises HostError: in check mode, and when something is nowhere to be had.
+    """
     found = lost(engine, record["id"])
     if found and engine.check:
         raise HostError(f"{found.sentences[0]}; it is repaired when this is not check mode")
@@ -74,13 +102,13 @@ def make_whole(engine, record, registries=None):
         mend(engine, found, registries)
 
 
-def mend(engine, found, registries=None):
+def mend(engine: Engine, found: integrity.Damage, registries: Registries | None = None) -> None:
     """Make an image whole. :raises HostError: when something is nowhere to be had."""
     with engine.operations.record("pull", name=found.name):
         _mend(engine, found, _Origin(engine, found, registries))
 
 
-def _mend(engine, found, origin):
+def _mend(engine: Engine, found: integrity.Damage, origin: _Origin) -> None:
     what = f"image {found.name}"
     data = _document(engine, found.row["manifest"], origin.manifest)
     config = _document(engine, found.row["id"], origin.small_blob)
@@ -103,22 +131,30 @@ def _mend(engine, found, origin):
         garbage.remove_trees(aside)
 
 
-def _take(engine, what, config, described, diff_ids, data, origin):
-    def opener(layer):
+def _take(
+    engine: Engine,
+    what: str,
+    config: bytes,
+    described: list[Document],
+    diff_ids: Sequence[str],
+    data: bytes,
+    origin: _Origin,
+) -> None:
+    def opener(layer: Document) -> Callable[[], Iterator[bytes]]:
         return lambda: origin.blob(layer["digest"], layer["size"])
 
     ingest.take(engine, what, config, [ingest.Layer(diff_id, opener(layer), layer["digest"], layer["size"])
                                        for diff_id, layer in zip(diff_ids, described)], data)  # fmt: skip
 
 
-def _document(engine, digest, fetch):
+def _document(engine: Engine, digest: str, fetch: Callable[[str], bytes]) -> bytes:
     with contextlib.suppress(EngineError):
         return engine.blobs.read(digest)
     engine.blobs.remove(digest)
     return fetch(digest)
 
 
-def _set_aside(engine, diff_ids, damaged):
+def _set_aside(engine: Engine, diff_ids: Sequence[str], damaged: Collection[str]) -> list[str]:
     gone = []
     for diff_id, row in zip(diff_ids, layer_store.rows(engine, diff_ids)):
         if diff_id in damaged and row is not None:
@@ -128,21 +164,24 @@ def _set_aside(engine, diff_ids, damaged):
 
 
 class _Origin:
-    """The repositories that an image is known from (``repository@digest``), asked one after the other; what a digest names is the
-    same in all."""
+    """The repositories that an image is known from (``repository@digest``), asked one after the
+    other; what a digest names is the same in all.
+    """
 
-    def __init__(self, engine, found, registries):
-        self.engine, self.found, self._registries, self._clients = engine, found, registries, None
+    def __init__(
+        self, engine: Engine, found: integrity.Damage, registries: Registries | None
+    ) -> None:
+        self.engine, self.found, self._registries = engine, found, registries
+        self._clients: list[Client | Mirrored] | None = None
         # by repository; read here, for blobs are asked for in other threads and processes
         self._names = {
             name.rpartition("@")[0]: name for name in records.digests_of(engine, found.row["id"])
         }
 
-    def _sources(self):
+    def _sources(self) -> list[Client | Mirrored]:
         if self._clients is None:
-            from ..configuration.access import (
-                Registries,  # what talks to registries is loaded only where one is asked
-            )
+            # what talks to registries is loaded only where one is asked
+            from ..configuration.access import Registries
 
             registries = self._registries or Registries()
             self._clients = [
@@ -151,7 +190,7 @@ class _Origin:
             ]
         return self._clients
 
-    def need(self, digest):
+    def need(self, digest: str) -> None:
         """:raises HostError: when no registry is known that could have it."""
         if not self._names:
             raise HostError(
@@ -159,7 +198,7 @@ class _Origin:
                 "to have it; load or build the image again"
             )
 
-    def _ask(self, digest, work):
+    def _ask(self, digest: str, work: Callable[[Any], bytes]) -> bytes:
         self.need(digest)
         reasons = []
         for client in self._sources():
@@ -169,20 +208,20 @@ class _Origin:
                 reasons.append(str(error))
         raise self._failed(digest, reasons)
 
-    def _failed(self, digest, reasons):
+    def _failed(self, digest: str, reasons: list[str]) -> HostError:
         return HostError(
             f"image {self.found.name} is damaged, and {digest} could not be fetched again: "
             f"{'; '.join(reasons)}"
         )
 
-    def manifest(self, digest):
+    def manifest(self, digest: str) -> bytes:
         return self._ask(digest, lambda client: client.manifest(digest)[0])
 
-    def small_blob(self, digest):
+    def small_blob(self, digest: str) -> bytes:
         return self._ask(digest, lambda client: client.small_blob(digest, manifest.MAX_CONFIG))
 
-    def blob(self, digest, size):
-        """The pieces of a blob."""
+    def blob(self, digest: str, size: int) -> Iterator[bytes]:
+        """Yield the pieces of a blob."""
         self.need(digest)
         reasons = []
         for client in self._sources():

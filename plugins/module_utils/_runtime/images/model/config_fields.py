@@ -1,9 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the fields of an image configuration are (image-spec, config.md; Docker's image-spec v1.3): checked once, when it is read.
+"""What the fields of an image configuration are (image-spec, config.md; Docker's image-spec v1.3):
+checked once, when it is read.
 
-What others rely on is what is checked here: a listing of images must not stumble over one of them. null is as good as nothing, and
-fields that nobody knows are left alone.
+What others rely on is what is checked here: a listing of images must not stumble over one of them.
+null is as good as nothing, and fields that nobody knows are left alone.
 """
 
 from __future__ import annotations
@@ -13,34 +14,44 @@ import re
 
 from ...errors import RegistryError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    Document = dict[str, Any]
+    # of each field, whether a value fits, and what does, in words
+    Table = Mapping[str, tuple[Callable[[Any], bool], str]]
+
+
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
-def _is_text(value):
+def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
 
-def _is_list_of_texts(value):
+def _is_list_of_texts(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
-def _is_map(value):
+def _is_map(value: Any) -> bool:
     return isinstance(value, dict) and all(isinstance(item, str) for item in value.values())
 
 
-def _is_object(value):
+def _is_object(value: Any) -> bool:
     return isinstance(value, dict)
 
 
-def _is_whole(value):
+def _is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _is_bool(value):
+def _is_bool(value: Any) -> bool:
     return isinstance(value, bool)
 
 
-def _is_time(value):
+def _is_time(value: Any) -> bool:
     match = _TIME.fullmatch(value) if isinstance(value, str) else None
     try:
         return (
@@ -52,7 +63,7 @@ def _is_time(value):
         return False
 
 
-def _is_history(value):
+def _is_history(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(entry, dict) for entry in value)
 
 
@@ -119,8 +130,11 @@ WORDS = (
 )  # old images have one word as a text, which Docker takes, too
 
 
-def check(document, what):
-    """:param document: a parsed configuration; words as one text become lists in it. :raises RegistryError: for a field of another type."""
+def check(document: Document, what: str) -> None:
+    """:param document: a parsed configuration; words as one text become lists in it.
+
+    :raises RegistryError: for a field of another type.
+    """
     _check(document, DOCUMENT, "", what)
     config = document.get("config") or {}
     for name in WORDS:
@@ -132,7 +146,7 @@ def check(document, what):
         _check(entry, ENTRY, "history[%d]." % number, what)
 
 
-def _check(values, table, prefix, what):
+def _check(values: Document, table: Table, prefix: str, what: str) -> None:
     for name, (fits, accepted) in table.items():
         value = values.get(name)
         if value is not None and not fits(value):

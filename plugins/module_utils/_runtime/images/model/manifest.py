@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Manifests, indexes and image configurations: reading, validating, choosing a platform, writing.
 
-Forms: OCI image-spec 1.1 (manifest.md, image-index.md, config.md) and Docker's manifest version 2, schema 2. A
-document is kept as the bytes it came as; what is parsed here is only looked at.
+Forms: OCI image-spec 1.1 (manifest.md, image-index.md, config.md) and Docker's manifest version 2,
+schema 2. A document is kept as the bytes it came as; what is parsed here is only looked at.
 """
 
 from __future__ import annotations
@@ -17,6 +17,16 @@ from ...store.blobs import valid_digest
 from ...untrusted import json_reader
 from ...untrusted.text import printable
 from . import config_fields
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
+
+    Document = dict[str, Any]  # a manifest, an index, a configuration, or a descriptor in one
+    Described = Mapping[str, Any]  # digest and size of a blob; of a layer, also its compression
+    Platform = tuple[str, str, str]  # os, architecture, variant
+
 
 MAX_MANIFEST = 4 << 20  # bytes; distribution-spec, "Pushing manifests"
 MAX_CONFIG = 8 << 20
@@ -55,7 +65,8 @@ LAYERS = (
     )
     + FOREIGN
 )
-OTHERS = {  # what else is kept in registries: the beginning of the config's media type -> what to call it
+# what else is kept in registries: the beginning of the config's media type -> what to call it
+OTHERS = {
     "application/vnd.cncf.helm.": "a Helm chart",
     "application/vnd.docker.plugin.": "a plugin of Docker's",
     "application/vnd.dev.cosign.": "a signature",
@@ -63,17 +74,20 @@ OTHERS = {  # what else is kept in registries: the beginning of the config's med
 }
 
 
-def digest_of(data):
+def digest_of(data: bytes) -> str:
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
-def parse(data, what, content_type=None):
-    """The manifest or index in ``data`` (bytes), validated: a dictionary with a ``mediaType``.
+def parse(data: bytes, what: str, content_type: str | None = None) -> Document:
+    """Return the manifest or index in ``data`` (bytes), validated: a dictionary with a
+    ``mediaType``.
 
-    :param what: what it is of, for errors. :param content_type: the media type that the registry named; one inside the
-        document must be the same, since a document that can be read in two ways could be checked in one and run in the
+    :param what: what it is of, for errors.
+    :param content_type: the media type that the registry named; one inside the document must be the
+        same, since a document that can be read in two ways could be checked in one and run in the
         other (distribution-spec, CVE-2021-41190).
-    :raises RegistryError: when it is neither a manifest nor an index. :raises Unsupported: for schema 1.
+    :raises RegistryError: when it is neither a manifest nor an index.
+    :raises Unsupported: for schema 1.
     """
     document = json_reader.load(
         data, f"{what}: the manifest", error=RegistryError, size=MAX_MANIFEST
@@ -114,16 +128,16 @@ def parse(data, what, content_type=None):
     return dict(document, mediaType=kind)
 
 
-def is_foreign(layer):
+def is_foreign(layer: Document) -> bool:
     """Whether a layer's descriptor is of one that registries need not hold."""
     return layer["mediaType"] in FOREIGN
 
 
-def is_index(document):
+def is_index(document: Document) -> bool:
     return "manifests" in document
 
 
-def check_runnable(document, what):
+def check_runnable(document: Document, what: str) -> None:
     """:raises Unsupported: when a manifest is not of an image that can be unpacked here."""
     kind = document["config"]["mediaType"]
     if kind not in CONFIGS:
@@ -147,8 +161,8 @@ def check_runnable(document, what):
             )
 
 
-def parse_config(data, what, layers=None):
-    """The image configuration in ``data``, validated; ``layers``: how many the manifest has.
+def parse_config(data: bytes, what: str, layers: int | None = None) -> Document:
+    """Return the image configuration in ``data``, validated; ``layers``: how many the manifest has.
 
     :returns: the document with ``config`` a dictionary. :raises RegistryError: when it is not one.
     """
@@ -175,7 +189,7 @@ def parse_config(data, what, layers=None):
     return document
 
 
-def _descriptors(items, what, field):
+def _descriptors(items: Any, what: str, field: str) -> None:
     if not isinstance(items, list):
         raise RegistryError(f"{what}: {field} of the manifest is not a list")
     for item in items:
@@ -205,9 +219,11 @@ def _descriptors(items, what, field):
             )
 
 
-def chain_ids(diff_ids):
-    """The ChainID of every layer, lowest first (image-spec, config.md#layer-chainid): what a layer is on top of which others."""
-    chains = []
+def chain_ids(diff_ids: Sequence[str]) -> list[str]:
+    """Return the ChainID of every layer, lowest first (image-spec, config.md#layer-chainid): what a
+    layer is on top of which others.
+    """
+    chains: list[str] = []
     for diff_id in diff_ids:
         chains.append(diff_id if not chains else digest_of(f"{chains[-1]} {diff_id}".encode()))
     return chains
@@ -255,14 +271,18 @@ SYSTEMS = (
 )
 
 
-def host_platform(machine=None):
-    """``(os, architecture, variant)`` of this machine. :param machine: what ``uname -m`` says on another."""
+def host_platform(machine: str | None = None) -> Platform:
+    """Return ``(os, architecture, variant)`` of this machine.
+
+    :param machine: what ``uname -m`` says on another.
+    """
     machine = machine or os.uname().machine
     return ("linux",) + _MACHINES.get(machine, (machine, ""))
 
 
-def parse_platform(text):
-    """``linux/arm/v7``, ``linux/amd64`` or ``arm64`` as ``(os, architecture, variant)``; None for the host's.
+def parse_platform(text: str | None) -> Platform:
+    """Return ``linux/arm/v7``, ``linux/amd64`` or ``arm64`` as ``(os, architecture, variant)``;
+    None for the host's.
 
     :raises InvalidInput: for anything else.
     """
@@ -286,12 +306,12 @@ def parse_platform(text):
     )
 
 
-def show_platform(platform):
+def show_platform(platform: Iterable[str | None]) -> str:
     return "/".join(part for part in platform if part)
 
 
-def _acceptable(platform):
-    """Variants that run on ``platform``, best first."""
+def _acceptable(platform: Platform) -> list[str]:
+    """Return variants that run on ``platform``, best first."""
     _os, architecture, variant = platform
     if architecture == "arm":
         level = int(variant[1:]) if variant[1:].isdigit() else 7
@@ -303,7 +323,7 @@ def _acceptable(platform):
     return [variant, "", "v1"]
 
 
-def runs_on(config, platform):
+def runs_on(config: Document, platform: Platform) -> bool:
     """Whether an image with this configuration is one of ``platform``."""
     found = (
         config.get("os") or "linux",
@@ -317,11 +337,11 @@ class OtherPlatform(Unsupported):
     """An index has nothing for the platform that is wanted."""
 
 
-def choose(index, platform, what):
-    """The descriptor in an index that fits ``platform`` best.
+def choose(index: Document, platform: Platform, what: str) -> Document:
+    """Return the descriptor in an index that fits ``platform`` best.
 
-    An entry without platform (a nested index, or a single image) is taken where none fits. BuildKit's attestations have
-    the platform unknown/unknown and are never chosen.
+    An entry without platform (a nested index, or a single image) is taken where none fits.
+    BuildKit's attestations have the platform unknown/unknown and are never chosen.
     :raises OtherPlatform: listing what there is.
     """
     entries = [
@@ -358,16 +378,26 @@ def choose(index, platform, what):
 # --- writing ---
 
 
-def needs_docker(config):
+def needs_docker(config: Document) -> bool:
     """Whether the ``config`` of an image has what OCI's configuration has no fields for."""
     return any(config.get(key) for key in ("Healthcheck", "OnBuild", "Shell"))
 
 
-def build(config, layers, docker=False, annotations=None):
-    """A manifest as bytes. :param config: ``{"digest", "size"}``. :param layers: ``[{"digest", "size", "compression"}]`` with
-    compression ``""``, ``gzip`` or ``zstd``. :param docker: in Docker's media types (a health check has no field in OCI's)."""
+def build(
+    config: Described,
+    layers: Iterable[Described],
+    docker: bool = False,
+    annotations: Mapping[str, str] | None = None,
+) -> bytes:
+    """Return a manifest as bytes.
 
-    def layer_type(layer):
+    :param config: ``{"digest", "size"}``.
+    :param layers: ``[{"digest", "size", "compression"}]`` with compression ``""``, ``gzip`` or
+        ``zstd``.
+    :param docker: in Docker's media types (a health check has no field in OCI's).
+    """
+
+    def layer_type(layer: Described) -> str:
         if not docker:
             return OCI_LAYER + ("+" + layer["compression"] if layer["compression"] else "")
         return DOCKER_LAYER + ("." + layer["compression"] if layer["compression"] else "")

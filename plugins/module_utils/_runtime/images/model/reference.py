@@ -1,9 +1,11 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Image references: ``[registry/]repository[:tag][@digest]``, their grammar, full form and familiar form.
+"""Image references: ``[registry/]repository[:tag][@digest]``, their grammar, full form and familiar
+form.
 
-The grammar is the distribution specification's (pull.md) with Docker's normalisation: a first component without a
-dot, colon or capital letter that is not ``localhost`` belongs to the repository, and the registry is ``docker.io``.
+The grammar is the distribution specification's (pull.md) with Docker's normalisation: a first
+component without a dot, colon or capital letter that is not ``localhost`` belongs to the
+repository, and the registry is ``docker.io``.
 """
 
 from __future__ import annotations
@@ -13,6 +15,11 @@ import re
 from ...errors import InvalidInput
 from ...store.blobs import LENGTHS, valid_digest
 from ...untrusted.text import printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 
 DEFAULT_REGISTRY = "docker.io"
 MAX_NAME = 255  # bytes of registry/repository together
@@ -31,62 +38,74 @@ class Reference:
 
     :ivar registry: host with an optional port; ``docker.io`` where none was given.
     :ivar repository: path in the registry, ``library/`` added where Docker does.
-    :ivar tag: None only where a digest is given without one. :ivar digest: ``algorithm:hex`` or None.
+    :ivar tag: None only where a digest is given without one.
+    :ivar digest: ``algorithm:hex`` or None.
     """
 
     __slots__ = ("registry", "repository", "tag", "digest")
 
-    def __init__(self, registry, repository, tag=None, digest=None):
+    def __init__(
+        self, registry: str, repository: str, tag: str | None = None, digest: str | None = None
+    ) -> None:
         self.registry, self.repository, self.tag, self.digest = registry, repository, tag, digest
 
     @property
-    def full_repository(self):
+    def full_repository(self) -> str:
         """``docker.io/library/alpine``: the key of ``digests`` rows."""
         return f"{self.registry}/{self.repository}"
 
     @property
-    def tagged(self):
+    def tagged(self) -> str | None:
         """``docker.io/library/alpine:latest``: the key of ``tags`` rows; None for a bare digest."""
         return f"{self.full_repository}:{self.tag}" if self.tag else None
 
     @property
-    def name(self):
+    def full_tag(self) -> str:
+        """As :attr:`tagged`, of a reference that has a tag for certain."""
+        return f"{self.full_repository}:{self.tag or 'latest'}"
+
+    @property
+    def name(self) -> str:
         """The whole reference in full form."""
         return self.full_repository + self._suffix()
 
     @property
-    def familiar_repository(self):
+    def familiar_repository(self) -> str:
         """The shortest repository that parses to the same: ``alpine``."""
         return familiar_repository(self.full_repository)
 
     @property
-    def familiar(self):
+    def familiar(self) -> str:
         """As Docker shows it: ``alpine:latest``."""
         return self.familiar_repository + self._suffix()
 
     @property
-    def wanted(self):
-        """What to ask a registry for: the digest where there is one (it wins over the tag), else the tag."""
-        return self.digest or self.tag
+    def wanted(self) -> str:
+        """What to ask a registry for: the digest where there is one (it wins over the tag), else
+        the tag.
+        """
+        return self.digest or self.tag or ""
 
-    def _suffix(self):
+    def _suffix(self) -> str:
         return (":" + self.tag if self.tag else "") + ("@" + self.digest if self.digest else "")
 
-    def with_tag(self, tag):
+    def with_tag(self, tag: str) -> Reference:
         return Reference(self.registry, self.repository, tag)
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         return isinstance(other, Reference) and self.name == other.name
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return hash(self.name)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Reference({self.name!r})"
 
 
-def familiar_repository(full):
-    """``docker.io/library/alpine`` -> ``alpine``, ``docker.io/me/app`` -> ``me/app``, others as they are."""
+def familiar_repository(full: str) -> str:
+    """Return ``docker.io/library/alpine`` -> ``alpine``, ``docker.io/me/app`` -> ``me/app``, others
+    as they are.
+    """
     registry, dummy, repository = full.partition("/")
     if registry != DEFAULT_REGISTRY:
         return full
@@ -95,8 +114,8 @@ def familiar_repository(full):
     return repository if "/" in short and short != repository else short
 
 
-def split_registry(text):
-    """``(registry, rest)`` of a name without tag and digest."""
+def split_registry(text: str) -> tuple[str, str]:
+    """Return ``(registry, rest)`` of a name without tag and digest."""
     first, slash, rest = text.partition("/")
     if not slash or not (
         first == "localhost" or "." in first or ":" in first or first.lower() != first
@@ -105,10 +124,11 @@ def split_registry(text):
     return (DEFAULT_REGISTRY if first == "index.docker.io" else first), rest
 
 
-def parse(text, option="name", default_tag="latest"):
-    """The :class:`Reference` that ``text`` spells.
+def parse(text: Any, option: str = "name", default_tag: str | None = "latest") -> Reference:
+    """Return the :class:`Reference` that ``text`` spells.
 
-    :param option: the option to name in an error. :param default_tag: for a reference without tag and digest.
+    :param option: the option to name in an error.
+    :param default_tag: for a reference without tag and digest.
     :raises InvalidInput: when it is not a reference.
     """
     if not isinstance(text, str) or not text:
@@ -153,43 +173,50 @@ def parse(text, option="name", default_tag="latest"):
     return Reference(registry, repository, tag, digest or None)
 
 
-def is_host(text):
+def is_host(text: str) -> bool:
     """Whether a text is ``HOST[:PORT]`` of a registry."""
     port = text.rpartition(":")[2] if ":" in text and not text.endswith("]") else "1"
     return len(text) <= MAX_NAME and _HOST.fullmatch(text) is not None and 1 <= int(port) <= 65535
 
 
-def same_name(one, other):
-    """Whether two texts are spellings of one reference: ``web`` and ``docker.io/library/web:latest``."""
+def same_name(one: str | None, other: str | None) -> bool:
+    """Whether two texts are spellings of one reference: ``web`` and
+    ``docker.io/library/web:latest``.
+    """
     try:
         return one == other or (None not in (one, other) and parse(one).name == parse(other).name)
     except InvalidInput:  # an id
         return False
 
 
-def is_like_an_id(repository):
-    """Whether a repository of the default registry, with or without ``library/``, makes names that can be read as image ids."""
+def is_like_an_id(repository: str) -> bool:
+    """Whether a repository of the default registry, with or without ``library/``, makes names that
+    can be read as image ids.
+    """
     last = repository[len("library/") :] if repository.startswith("library/") else repository
     return last in LENGTHS or re.fullmatch("[0-9a-f]{64}", last) is not None
 
 
-def looks_like_id(text):
+def looks_like_id(text: str) -> bool:
     """Whether ``text`` can be an image id, whole or shortened, with or without ``sha256:``."""
     return re.fullmatch(r"sha256:[0-9a-f]{1,64}|[0-9a-f]{1,64}", text) is not None
 
 
-def is_id(text):
+def is_id(text: str) -> bool:
     """Whether ``text`` can be nothing but an image id: ``sha256:`` and digits, or 64 digits."""
     return looks_like_id(text) and (text.startswith("sha256:") or len(text) == 64)
 
 
-def full_text(name, tag):
-    """A task's ``name`` with its ``tag``, as one reference; an id stays as it is. Either may be None."""
+def full_text(name: str | None, tag: str | None) -> str | None:
+    """Return a task's ``name`` with its ``tag``, as one reference; an id stays as it is.
+
+    Either may be None.
+    """
     return completed(name, None, tag, "name") if name and tag else name
 
 
-def completed(text, name, tag, option):
-    """``text`` with its own tag, else ``tag``, else that of ``name``."""
+def completed(text: str, name: str | None, tag: str | None, option: str) -> str:
+    """Return ``text`` with its own tag, else ``tag``, else that of ``name``."""
     parsed = parse(text, option, default_tag=None)
     if parsed.digest and tag:
         raise InvalidInput("tag", tag, f"no tag beside the digest in {option}")

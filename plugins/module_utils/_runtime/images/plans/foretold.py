@@ -1,9 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Images that earlier tasks of a check would have brought: what the controller tells of them stands for the store and the registry.
+"""Images that earlier tasks of a check would have brought: what the controller tells of them stands
+for the store and the registry.
 
-``engine.foretold`` has, oldest first, ``{"names": [...], "image": what the task returned of it, {} where it can't be known before, "task": its
-name}``. In earnest it is empty: the image is here then.
+``engine.foretold`` has, oldest first, ``{"names": [...], "image": what the task returned of it, {}
+where it can't be known before, "task": its name}``. In earnest it is empty: the image is here then.
 """
 
 from __future__ import annotations
@@ -12,32 +13,46 @@ from ..library import records
 from ..model import reference
 from .present import ImagePlan
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ...engine import Engine
+    from ..library.records import ImageRecord
+    from ..model.reference import Reference
+
+    Document = dict[str, Any]
+
 
 class Foretold(ImagePlan):
     """The plan of an image that is not here and for which nothing is to be done: another task's.
 
-    :ivar task: the name of that task. :ivar blank: whether nothing is known of the image but its name.
+    :ivar task: the name of that task.
+    :ivar blank: whether nothing is known of the image but its name.
     """
 
-    def __init__(self, engine, text, parsed, entry):
+    def __init__(
+        self, engine: Engine, text: str, parsed: Reference | None, entry: Document
+    ) -> None:
         super().__init__(engine, f"image {text}", parsed)
         self.task, self.described = entry["task"], entry.get("image") or {}
         self.blank, self.unknown = not self.described, True
-        self.coming = {
-            "id": self.described.get("Id") or "",
-            "config": {"config": self.described.get("Config") or {}},
-            "added": None,
-        }
+        self.coming = records.coming(
+            self.described.get("Id") or "", {"config": self.described.get("Config") or {}}
+        )
 
-    def record(self):
-        return self.coming
+    def record(self) -> ImageRecord:
+        """Return what is known of the image."""
+        return self._wanted()
 
-    def _facts(self):
+    def _facts(self) -> Document:
         return {"image": self.described}
 
 
-def plan(engine, text):
-    """The :class:`Foretold` plan of the image ``text`` (a name or an ID), or None where no task would bring it, or it is here by that name already."""
+def plan(engine: Engine, text: str) -> Foretold | None:
+    """Return the :class:`Foretold` plan of the image ``text`` (a name or an ID), or None where no
+    task would bring it, or it is here by that name already.
+    """
     if not engine.foretold:
         return None
     row, parsed = records.resolve(engine, text)
@@ -48,7 +63,7 @@ def plan(engine, text):
     return None
 
 
-def _is(entry, text, parsed):
+def _is(entry: Document, text: str, parsed: Reference | None) -> bool:
     if parsed is None:
         ident = (entry.get("image") or {}).get("Id") or ""
         return ident.partition(":")[2].startswith(text.rpartition(":")[2]) if ident else False

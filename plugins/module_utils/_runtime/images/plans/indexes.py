@@ -1,6 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Indexes of images of the store: one name in a registry for several platforms (image-spec, image-index.md)."""
+"""Indexes of images of the store: one name in a registry for several platforms (image-spec,
+image-index.md).
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,19 @@ from ..library import records
 from ..model import manifest
 from . import send
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any
 
-def platform_of(config):
-    """An image configuration's platform in an index's form."""
+    from ...engine import Engine
+    from ..library.records import ImageRecord
+
+    Document = dict[str, Any]
+
+
+def platform_of(config: Document) -> Document:
+    """Return an image configuration's platform in an index's form."""
     found = {"architecture": config.get("architecture") or "", "os": config.get("os") or "linux"}
     for field in ("variant", "os.version", "os.features"):
         if config.get(field):
@@ -21,9 +33,12 @@ def platform_of(config):
     return found
 
 
-def check(chosen):
-    """:param chosen: ``[(name, record)]``. :raises InvalidInput: when two are for the same platform."""
-    seen = {}
+def check(chosen: Iterable[tuple[str, ImageRecord]]) -> None:
+    """:param chosen: ``[(name, record)]``.
+
+    :raises InvalidInput: when two are for the same platform.
+    """
+    seen: dict[str, str] = {}
     for name, record in chosen:
         platform = json.dumps(platform_of(record["config"]), sort_keys=True)
         shown = manifest.show_platform(
@@ -42,8 +57,10 @@ def check(chosen):
         seen[platform] = name
 
 
-def build(engine, chosen):
-    """``(bytes, media type)`` of the index of ``records``, which are in the store: the same images give the same bytes."""
+def build(engine: Engine, chosen: Iterable[ImageRecord]) -> tuple[bytes, str]:
+    """Return ``(bytes, media type)`` of the index of ``records``, which are in the store: the same
+    images give the same bytes.
+    """
     entries, docker = [], True
     for record in chosen:
         data = engine.blobs.read(record["manifest"])
@@ -63,8 +80,11 @@ def build(engine, chosen):
     ).encode(), kind
 
 
-def push_index(engine, client, idents):
-    """Push the images by their digests, then the index under the reference's tag. :returns: the index's digest."""
+def push_index(engine: Engine, client: Any, idents: Sequence[str]) -> str:
+    """Push the images by their digests, then the index under the reference's tag.
+
+    :returns: the index's digest.
+    """
     for ident in idents:
         row = engine.db.one("SELECT manifest FROM images WHERE id = ?", ident)
         send.push(engine, client, ident, name=row["manifest"])

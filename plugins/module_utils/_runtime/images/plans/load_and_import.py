@@ -1,6 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Plans for images that come from files of the host: root file systems (import) and archives of images (load)."""
+"""Plans for images that come from files of the host: root file systems (import) and archives of
+images (load).
+"""
 
 from __future__ import annotations
 
@@ -13,15 +15,36 @@ from ..model import manifest
 from ..trust import trust
 from .present import ImagePlan, name_image, tagged
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
 
-def plan_import(engine, text, path, options=None, message=None, platform=None, change=None):
-    """Have ``text`` be an image of the root file system at ``path`` (directory or archive); None: an image without a name.
+    from ...engine import Engine
+    from ..archives.archive_reader import Image
+    from ..model.manifest import Platform
 
-    :param options: ``{"command", "entrypoint", "env", "labels", "exposed_ports", "working_dir", "user", "volumes", "stop_signal"}``.
+    Document = dict[str, Any]
+
+
+def plan_import(
+    engine: Engine,
+    text: str | None,
+    path: str,
+    options: Document | None = None,
+    message: str | None = None,
+    platform: str | None = None,
+    change: Callable[[Document], object] | None = None,
+) -> ImagePlan:
+    """Have ``text`` be an image of the root file system at ``path`` (directory or archive); None:
+    an image without a name.
+
+    :param options: ``{"command", "entrypoint", "env", "labels", "exposed_ports", "working_dir",
+        "user", "volumes", "stop_signal"}``.
     :param change: called with the ``config`` that these make, which it may change.
     """
     parsed = tagged(text) if text is not None else None
-    names = [parsed.tagged] if parsed is not None else []
+    names = [parsed.full_tag] if parsed is not None else []
     config = root_import.configuration(options)
     if change is not None:
         change(config)
@@ -39,19 +62,9 @@ def plan_import(engine, text, path, options=None, message=None, platform=None, c
             name_image(plan, ident, full)
         return plan
     document = manifest.parse_config(data, path)
-    plan.brings(
-        {
-            "id": ident,
-            "manifest": "",
-            "config": document,
-            "layers": [diff_id],
-            "size": 0,
-            "added": None,
-        },
-        names,
-    )
+    plan.brings(records.coming(ident, document), names)
 
-    def take():
+    def take() -> None:
         layer = ingest.Layer(diff_id, lambda: root_import.open_layer(path))
         engine.progress.subject(f"Importing {title}")
         ingest.take(
@@ -68,10 +81,14 @@ def plan_import(engine, text, path, options=None, message=None, platform=None, c
     return plan
 
 
-def plan_load(engine, path, text=None, platform=None):
-    """Have the images of an archive (docker save, OCI layout) in the store, under the names that the archive gives.
+def plan_load(
+    engine: Engine, path: str, text: str | None = None, platform: str | None = None
+) -> ImagePlan:
+    """Have the images of an archive (docker save, OCI layout) in the store, under the names that
+    the archive gives.
 
-    :param text: take only the image of this name, or name the archive's only image so. None takes all.
+    :param text: take only the image of this name, or name the archive's only image so. None takes
+        all.
     """
     target = manifest.parse_platform(platform)
     spool = None if engine.check else engine.paths.tmp
@@ -95,27 +112,17 @@ def plan_load(engine, path, text=None, platform=None):
     if there is not None:
         return plan.is_there(there)
     config = manifest.parse_config(image.config, path)
-    return plan.brings(
-        {
-            "id": image.id,
-            "manifest": "",
-            "config": config,
-            "layers": config["rootfs"]["diff_ids"],
-            "size": 0,
-            "added": None,
-        },
-        names,
-    )
+    return plan.brings(records.coming(image.id, config), names)
 
 
-def _choose(images, text, path):
-    """``[(image, full names to give)]``."""
+def _choose(images: list[Image], text: str | None, path: str) -> list[tuple[Image, list[str]]]:
+    """Return ``[(image, full names to give)]``."""
     if text is None:
         return [(image, archive_reader.full_names(image)) for image in images]
-    return archive_reader.choose(images, tagged(text).tagged, text, path)
+    return archive_reader.choose(images, tagged(text).full_tag, text, path)
 
 
-def _load_plan(plan, image, names, path):
+def _load_plan(plan: ImagePlan, image: Image, names: list[str], path: str) -> bool:
     """Plan one image of an archive; whether its content has to be taken."""
     if whole(plan.engine, image.id) is not None:
         for full in names:
@@ -135,8 +142,14 @@ def _load_plan(plan, image, names, path):
     return True
 
 
-def _load(engine, path, spool, target, chosen):
-    names = {}
+def _load(
+    engine: Engine,
+    path: str,
+    spool: str | None,
+    target: Platform,
+    chosen: Sequence[tuple[str, list[str]]],
+) -> None:
+    names: dict[str, list[str]] = {}
     for ident, more in chosen:  # a layout may have one under several manifests
         names.setdefault(ident, []).extend(more)
     with archive_reader.opened(path, spool) as members:

@@ -1,8 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What has to be done so that an image is there, has its names, is in a registry, or is gone: plans (``reconcile.py``).
+"""What has to be done so that an image is there, has its names, is in a registry, or is gone: plans
+(``reconcile.py``).
 
-An :class:`ImagePlan` also says which image it is about, before and after ``apply``: containers are planned with that.
+An :class:`ImagePlan` also says which image it is about, before and after ``apply``: containers are
+planned with that.
 """
 
 from __future__ import annotations
@@ -13,49 +15,83 @@ from ...reconcile import Plan
 from ..library import garbage, image_filters, records
 from ..model import manifest, reference
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from ...engine import Engine
+    from ..configuration.access import Registries
+    from ..library.integrity import Damage
+    from ..library.records import ImageRecord
+    from ..model.manifest import Platform
+    from ..model.reference import Reference
+    from .pull import Remote
+
+    Row = dict[str, Any]
+    Document = dict[str, Any]
+
 
 class ImagePlan(Plan):
     """A plan about one image.
 
     :ivar coming: the image that ``apply`` brings, as a record; None where it is there already.
-    :ivar loaded: the names of all images of an archive. :ivar unknown: whether ``apply`` may bring another image than was foretold.
+    :ivar loaded: the names of all images of an archive.
+    :ivar unknown: whether ``apply`` may bring another image than was foretold.
     """
 
-    def __init__(self, engine, subject, parsed=None):
+    def __init__(self, engine: Engine, subject: str, parsed: Reference | None = None) -> None:
         super().__init__(subject, self._facts)
         self.engine, self.reference = engine, parsed
-        self.coming = self._found = None
-        self.gone, self.loaded, self._lost, self.unknown = False, [], False, False
-        self._new_names, self._new_digests = [], []
+        self.coming: ImageRecord | None = None
+        self._found: ImageRecord | None = None
+        self.gone, self._lost, self.unknown = False, False, False
+        self.loaded: list[str] = []
+        self._new_names: list[str] = []
+        self._new_digests: list[str] = []
 
-    def is_there(self, record):
+    def is_there(self, record: ImageRecord) -> ImagePlan:
+        """Say which image of the store it is about. :returns: the plan."""
         self._found = record
         return self
 
-    def is_lost(self, row):
-        """It is there, and its documents are not: what it is can be told when they are."""
-        self._lost = True
-        return self.is_there({"id": row["id"], "manifest": row["manifest"], "added": None})
+    def is_lost(self, row: Row) -> ImagePlan:
+        """Say that it is there, and its documents are not. :returns: the plan.
 
-    def brings(self, record, names=(), digests=()):
+        What it is can be told when they are.
+        """
+        self._lost = True
+        return self.is_there(records.coming(row["id"], {}, row["manifest"]))
+
+    def brings(
+        self, record: ImageRecord, names: Iterable[str] = (), digests: Iterable[str] = ()
+    ) -> ImagePlan:
+        """Say which image ``apply`` brings, under which names and digests. :returns: the plan."""
         self.coming, self._new_names, self._new_digests = record, list(names), list(digests)
         return self
 
-    def named(self, full):
-        """A name that the image will have."""
+    def named(self, full: str) -> None:
+        """Note a name that the image will have."""
         self._new_names.append(full)
 
     @property
-    def image(self):
+    def image(self) -> str:
         """The id of the image that is there or will be."""
-        return (self.coming or self._found)["id"]
+        return self._wanted()["id"]
 
-    def record(self):
-        """The image, as ``records.find`` gives it: from the store if it is there, else what would come (check mode)."""
+    def _wanted(self) -> ImageRecord:
         wanted = self.coming or self._found
+        assert wanted is not None  # every plan is told of its image when it is made
+        return wanted
+
+    def record(self) -> ImageRecord:
+        """Return the image, as ``records.find`` gives it: from the store if it is there, else what
+        would come (check mode).
+        """
+        wanted = self._wanted()
         return records.find(self.engine, wanted["id"]) or wanted
 
-    def _facts(self):
+    def _facts(self) -> Document:
         if self.gone:
             return {"image": {}}
         try:
@@ -75,13 +111,25 @@ class ImagePlan(Plan):
         return {"image": records.describe(self.engine, record, names, digests)}
 
 
-def plan_present(engine, text, pull="missing", platform=None, registries=None, verify=None):
-    """Have the image ``text`` in the store and whole, from its registry if need be, as far as the host's policy lets it come.
+def plan_present(
+    engine: Engine,
+    text: str,
+    pull: str = "missing",
+    platform: str | None = None,
+    registries: Registries | None = None,
+    verify: Document | None = None,
+) -> ImagePlan:
+    """Have the image ``text`` in the store and whole, from its registry if need be, as far as the
+    host's policy lets it come.
 
-    :param pull: ``missing``, ``always`` (the registry's digest is compared, nothing is fetched when it is the same) or
-        ``never``. :param platform: ``os/arch[/variant]``; None for the host's. :param registries: a :class:`Registries`.
-    :param verify: ``{"key", "repository", "digest_only"}``: it must be signed so, also where it is in the store already.
-    :raises NotFound: when it is nowhere. :raises InvalidInput: for a malformed reference.
+    :param pull: ``missing``, ``always`` (the registry's digest is compared, nothing is fetched when
+        it is the same) or ``never``.
+    :param platform: ``os/arch[/variant]``; None for the host's.
+    :param registries: a :class:`Registries`.
+    :param verify: ``{"key", "repository", "digest_only"}``: it must be signed so, also where it is
+        in the store already.
+    :raises NotFound: when it is nowhere.
+    :raises InvalidInput: for a malformed reference.
     :raises Untrusted: when the host's policy or ``verify`` does not accept it.
     """
     wanted, found = manifest.parse_platform(platform), _damage(engine, text)
@@ -101,16 +149,18 @@ def plan_present(engine, text, pull="missing", platform=None, registries=None, v
     )
 
 
-def _damage(engine, text):
-    """What the image has lost, as far as a quick look tells, or None."""
+def _damage(engine: Engine, text: str) -> Damage | None:
+    """Return what the image has lost, as far as a quick look tells, or None."""
     from ..library import integrity
 
     row = records.find_row(engine, text)
     return integrity.look(engine, row) if row is not None else None
 
 
-def _repaired(plan, found, registries=None):
-    """``plan`` with the repair of what is lost, if anything is."""
+def _repaired(
+    plan: ImagePlan, found: Damage | None, registries: Registries | None = None
+) -> ImagePlan:
+    """Return ``plan`` with the repair of what is lost, if anything is."""
     if found:
         from ..library import repair
 
@@ -118,7 +168,15 @@ def _repaired(plan, found, registries=None):
     return plan
 
 
-def _plan_present(engine, text, pull, wanted, platform, registries, verify):
+def _plan_present(
+    engine: Engine,
+    text: str,
+    pull: str,
+    wanted: Platform,
+    platform: str | None,
+    registries: Registries | None,
+    verify: Document | None,
+) -> ImagePlan:
     _row, parsed = records.resolve(engine, text)
     if parsed is None:  # an id: only the store can have it
         _no_verify(text, verify)
@@ -128,13 +186,15 @@ def _plan_present(engine, text, pull, wanted, platform, registries, verify):
         return ImagePlan(engine, f"image {text}").is_there(local)
     local = records.find(engine, parsed.name)
     plan = ImagePlan(engine, f"image {parsed.familiar}", parsed)
-    fits = local is not None and (platform is None or manifest.runs_on(local["config"], wanted))
-    if fits and (pull != "always" or parsed.digest) and verify is None:
-        return plan.is_there(local)
-    if pull == "never" and not (fits and verify):
+    fitting = local
+    if local is not None and platform is not None and not manifest.runs_on(local["config"], wanted):
+        fitting = None
+    if fitting is not None and (pull != "always" or parsed.digest) and verify is None:
+        return plan.is_there(fitting)
+    if pull == "never" and (fitting is None or not verify):
+        of_this_kind = f" for {platform}" if local is not None else ""
         raise NotFound(
-            "there is no image %s%s on this host, and pull is never"
-            % (parsed.familiar, " for %s" % platform if local is not None else "")
+            f"there is no image {parsed.familiar}{of_this_kind} on this host, and pull is never"
         )
     from ..configuration.access import Registries
     from ..trust import trust  # what talks to registries is loaded only where one is asked
@@ -142,25 +202,25 @@ def _plan_present(engine, text, pull, wanted, platform, registries, verify):
 
     wish = trust.of_registry(engine, parsed, verify)
     source = (registries or Registries()).source(parsed, engine)
-    if fits and pull != "always":
+    if fitting is not None and pull != "always" and wish is not None:
         try:
-            trust.check_local(engine, source, parsed, local, wish)
-            return plan.is_there(local)
+            trust.check_local(engine, source, parsed, fitting, wish)
+            return plan.is_there(fitting)
         except Untrusted:
             if pull == "never":
                 raise
-    if fits and verify is None:
+    if fitting is not None and verify is None:
         current = source.digest(parsed.wanted)
         if current is None:
             raise NotFound(
                 f"registry {parsed.registry} has no image {parsed.repository}:{parsed.tag}"
             )
-        if f"{parsed.full_repository}@{current}" in records.digests_of(engine, local["id"]):
-            return plan.is_there(local)
+        if f"{parsed.full_repository}@{current}" in records.digests_of(engine, fitting["id"]):
+            return plan.is_there(fitting)
     return _pull(plan, Remote(source, parsed, wanted, wish), local)
 
 
-def _pull(plan, remote, local):
+def _pull(plan: ImagePlan, remote: Remote, local: ImageRecord | None) -> ImagePlan:
     plan.warnings += remote.client.warnings
     if local is not None and remote.is_here(
         plan.engine, local
@@ -181,7 +241,7 @@ def _pull(plan, remote, local):
     return plan
 
 
-def _no_verify(text, verify):
+def _no_verify(text: str, verify: Document | None) -> None:
     """:raises InvalidInput: for an image that is named by its id: no registry is asked about it."""
     if verify is not None:
         raise InvalidInput(
@@ -191,8 +251,11 @@ def _no_verify(text, verify):
         )
 
 
-def plan_local(engine, text):
-    """The image must be in the store already, and is repaired where it has lost something. :raises NotFound: when it is not."""
+def plan_local(engine: Engine, text: str) -> ImagePlan:
+    """Return the image must be in the store already, and is repaired where it has lost something.
+
+    :raises NotFound: when it is not.
+    """
     found, plan = (
         _damage(engine, text),
         ImagePlan(engine, f"image {text}", records.resolve(engine, text)[1]),
@@ -202,8 +265,8 @@ def plan_local(engine, text):
     return _repaired(plan.is_there(records.get(engine, text)), found)
 
 
-def tagged(text, option="name"):
-    """A reference with a tag. :raises InvalidInput: for one with a digest."""
+def tagged(text: str, option: str = "name") -> Reference:
+    """Return a reference with a tag. :raises InvalidInput: for one with a digest."""
     parsed = reference.parse(text, option)
     if parsed.digest:
         raise InvalidInput(
@@ -212,7 +275,7 @@ def tagged(text, option="name"):
     return parsed
 
 
-def name_image(plan, ident, full):
+def name_image(plan: ImagePlan, ident: str, full: str) -> None:
     """Give the image a name unless it has it."""
     engine = plan.engine
     row = engine.db.one("SELECT image FROM tags WHERE reference = ?", full)
@@ -228,20 +291,22 @@ def name_image(plan, ident, full):
     )
 
 
-def plan_tags(plan, texts, option="tags"):
+def plan_tags(plan: ImagePlan, texts: Iterable[str], option: str = "tags") -> None:
     """Add further names of the plan's image to ``plan``."""
     for text in texts:
-        name_image(plan, plan.image, tagged(text, option).tagged)
+        name_image(plan, plan.image, tagged(text, option).full_tag)
 
 
-def plan_absent(engine, text, force=False, prune=True):
+def plan_absent(engine: Engine, text: str, force: bool = False, prune: bool = True) -> ImagePlan:
     """Have no image of this name, or id.
 
-    A name that is not the image's only one is taken away; with its last name, or by id, the image goes.
-    :param force: by id, also where it has several names; where a container uses it, only its names go.
+    A name that is not the image's only one is taken away; with its last name, or by id, the image
+    goes.
+    :param force: by id, also where it has several names; where a container uses it, only its names
+        go.
     :param prune: whether nameless images that it came from go with it.
-    :raises Conflict: when a container uses it, or an id with several names is given, or a digest and it has names in other repositories,
-        without ``force``.
+    :raises Conflict: when a container uses it, or an id with several names is given, or a digest
+        and it has names in other repositories, without ``force``.
     """
     plan = ImagePlan(engine, f"image {text}")
     plan.gone = True
@@ -255,7 +320,7 @@ def plan_absent(engine, text, force=False, prune=True):
             ident,
             None,
             f"untag image {parsed.familiar}",
-            lambda: records.untag(engine, parsed.tagged),
+            lambda: records.untag(engine, parsed.full_tag),
         )
         return plan
     if parsed is None and len(names) > 1 and not force:
@@ -268,7 +333,7 @@ def plan_absent(engine, text, force=False, prune=True):
         if parsed is not None and parsed.digest
         else []
     )
-    if others and not force:
+    if parsed is not None and others and not force:
         raise Conflict(
             f"image {parsed.familiar} has names in other repositories too "
             f"({', '.join(map(records.familiar, others))}); take these away first, or use "
@@ -290,16 +355,23 @@ def plan_absent(engine, text, force=False, prune=True):
     return plan
 
 
-def _described(engine, ident):
-    return records.describe(engine, records.find_even_damaged(engine, ident))
+def _described(engine: Engine, ident: str) -> Document:
+    record = records.find_even_damaged(engine, ident)
+    if record is None:
+        raise records.absent(ident)
+    return records.describe(engine, record)
 
 
-def plan_prune(engine, everything=False, filters=None):
-    """Remove nameless images that no container uses; ``everything``: named ones too. Facts: ``images``, ``space_reclaimed``.
+def plan_prune(engine: Engine, everything: bool = False, filters: Document | None = None) -> Plan:
+    """Remove nameless images that no container uses; ``everything``: named ones too.
 
-    :param filters: ``{"until", "label", "label!", "dangling"}`` as in :func:`selection.listing`; ``dangling`` false is ``everything``.
+    Facts: ``images``, ``space_reclaimed``.
+
+    :param filters: ``{"until", "label", "label!", "dangling"}`` as in :func:`selection.listing`;
+        ``dangling`` false is ``everything``.
     """
-    chosen, freed = image_filters.check_filters(engine, filters, image_filters.PRUNE_FILTERS), []
+    chosen = image_filters.check_filters(engine, filters, image_filters.PRUNE_FILTERS)
+    freed: list[int] = []
     everything = not chosen.pop("dangling", not everything)
     idents = [
         ident
@@ -308,7 +380,7 @@ def plan_prune(engine, everything=False, filters=None):
     ]
     plan = Plan("images", lambda: {"images": idents, "space_reclaimed": sum(freed)})
 
-    def apply():
+    def apply() -> None:
         for ident in idents:
             freed.append(
                 records.remove(engine, ident)

@@ -1,6 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pulling: what a registry has for a reference, looked at first, then taken into the store byte for byte."""
+"""Pulling: what a registry has for a reference, looked at first, then taken into the store byte for
+byte.
+"""
 
 from __future__ import annotations
 
@@ -9,22 +11,41 @@ from ..client import foreign_layers
 from ..library import ingest, records
 from ..model import manifest
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import Any
+
+    from ...engine import Engine
+    from ..library.records import ImageRecord
+    from ..model.manifest import Platform
+    from ..model.reference import Reference
+
+    Document = dict[str, Any]
+
 
 class Remote:
     """An image in a registry: its manifest and configuration, fetched, and nothing stored.
 
-    :ivar id: image id. :ivar config: parsed. :ivar digests: of the index (if it was one) and the manifest.
+    :ivar id: image id.
+    :ivar config: parsed.
+    :ivar digests: of the index (if it was one) and the manifest.
     """
 
-    def __init__(self, client, reference, platform, trust=None):
-        """:param trust: a ``trust.Trust``, which has to let it through before anything else is fetched.
+    def __init__(
+        self, client: Any, reference: Reference, platform: Platform, trust: Any | None = None
+    ) -> None:
+        """:param trust: a ``trust.Trust``, which has to let it through before anything else is
+        fetched.
 
-        :raises NotFound: when the registry has no such image. :raises Unsupported: when it can't be used here.
+        :raises NotFound: when the registry has no such image.
+        :raises Unsupported: when it can't be used here.
         :raises Untrusted: when it is not signed as it has to be.
         """
         self.client, self.reference = client, reference
         self.what = reference.familiar
-        self.digests, chain = [], []
+        self.digests: list[str] = []
+        chain: list[tuple[str, bytes]] = []
         self.data, self.document = self._resolve(reference.wanted, platform, chain)
         manifest.check_runnable(self.document, self.what)
         if trust is not None:
@@ -36,7 +57,9 @@ class Remote:
         self.id = manifest.digest_of(self.config_data)
         self.diff_ids = self.config["rootfs"]["diff_ids"]
 
-    def _resolve(self, wanted, platform, chain):
+    def _resolve(
+        self, wanted: str, platform: Platform, chain: list[tuple[str, bytes]]
+    ) -> tuple[bytes, Document]:
         data, media_type = self.client.manifest(wanted)
         document = manifest.parse(data, self.what, media_type)
         self.digests.append(wanted if ":" in wanted else manifest.digest_of(data))
@@ -57,19 +80,21 @@ class Remote:
             )
         return found
 
-    def is_here(self, engine, local):
-        """Whether a record of the store is of this image, known under all the digests that its registry has for it."""
+    def is_here(self, engine: Engine, local: ImageRecord) -> bool:
+        """Whether a record of the store is of this image, known under all the digests that its
+        registry has for it.
+        """
         known = records.digests_of(engine, local["id"])
         return local["id"] == self.id and all(
             f"{self.reference.full_repository}@{digest}" in known for digest in self.digests
         )
 
     @property
-    def size(self):
+    def size(self) -> int:
         """Bytes of the layers as they travel."""
         return sum(layer["size"] for layer in self.document["layers"])
 
-    def record(self):
+    def record(self) -> ImageRecord:
         """In the form of ``records.find``, for check mode."""
         return {
             "id": self.id,
@@ -80,10 +105,10 @@ class Remote:
             "added": None,
         }
 
-    def take(self, engine, references=()):
+    def take(self, engine: Engine, references: Sequence[str] = ()) -> str:
         """Store it, under its own tag and further full ``references``."""
 
-        def opener(layer):
+        def opener(layer: Document) -> Callable[..., Iterator[bytes]]:
             if manifest.is_foreign(layer):
                 return lambda offset=0: foreign_layers.pieces(self.client, layer, self.what, offset)
             return lambda offset=0: self.client.blob(layer["digest"], layer["size"], offset)

@@ -4,19 +4,45 @@
 
 from __future__ import annotations
 
+import functools
+
 from ...errors import InvalidInput
 from ..client import foreign_layers
 from ..library import records, repair
 from ..model import manifest, reference
 from .present import tagged
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
 
-def plan_push(plan, texts, registries, index=(), sign=None):
-    """Add to ``plan`` the pushes of its image to the references ``texts``: those whose registry has another digest, or none.
+    from ...engine import Engine
+    from ..configuration.access import Registries
+    from ..library.records import ImageRecord
+    from ..model.reference import Reference
+    from ..trust.keys import PrivateKey
+    from .present import ImagePlan
 
-    :param index: names of further images, for other platforms; they are pushed as well, and the tag gets an index of them all.
-    :param sign: ``{"key", "passphrase", "referrer"}``: sign what was pushed, or is there under the tag, unless it is signed with that key.
-    :raises InvalidInput, NotFound: for an index that can't be made. :raises Unsupported: for what may not be pushed.
+    Document = dict[str, Any]
+
+
+def plan_push(
+    plan: ImagePlan,
+    texts: Sequence[str],
+    registries: Registries,
+    index: Sequence[str] = (),
+    sign: Document | None = None,
+) -> None:
+    """Add to ``plan`` the pushes of its image to the references ``texts``: those whose registry has
+    another digest, or none.
+
+    :param index: names of further images, for other platforms; they are pushed as well, and the tag
+        gets an index of them all.
+    :param sign: ``{"key", "passphrase", "referrer"}``: sign what was pushed, or is there under the
+        tag, unless it is signed with that key.
+    :raises InvalidInput, NotFound: for an index that can't be made.
+    :raises Unsupported: for what may not be pushed.
     """
     engine, record = plan.engine, plan.record()
     others = [(name, records.get(engine, name)) for name in index]
@@ -32,7 +58,8 @@ def plan_push(plan, texts, registries, index=(), sign=None):
     for text in texts:
         parsed = _named(engine, record, text)
         target = registries.client(parsed, engine).for_push()
-        current = target.digest(parsed.tag)
+        tag = parsed.tag or "latest"  # tagged() makes sure of one
+        current = target.digest(tag)
         if current is None or current != wanted:
             plan.add(
                 "registry " + parsed.familiar,
@@ -41,20 +68,24 @@ def plan_push(plan, texts, registries, index=(), sign=None):
                 f"push {'index' if others else 'image'} {parsed.familiar}",
                 lambda target=target: _push(engine, target, idents),
             )
-        if key is not None and not _is_signed(target, key, wanted, current):
+        if sign and key is not None and not _is_signed(target, key, wanted, current):
             plan.add(
                 "signature " + parsed.familiar,
                 None,
                 key.name,
                 f"sign image {parsed.familiar} with {key.name}",
-                lambda target=target, tag=parsed.tag: _sign(
-                    engine, target, idents, tag, key, bool(sign.get("referrer"))
+                functools.partial(
+                    _sign, engine, target, idents, tag, key, bool(sign.get("referrer"))
                 ),
             )
 
 
-def _named(engine, record, text):
-    """The reference that ``text`` is. :raises InvalidInput: for the beginning of the image's id, by which it was found: it is no name that it has."""
+def _named(engine: Engine, record: ImageRecord, text: str) -> Reference:
+    """Return the reference that ``text`` is.
+
+    :raises InvalidInput: for the beginning of the image's id, by which it was found: it is no name
+        that it has.
+    """
     if reference.looks_like_id(text) and record["id"].startswith(
         text if text.startswith("sha256:") else "sha256:" + text
     ):
@@ -62,8 +93,10 @@ def _named(engine, record, text):
     return tagged(text)
 
 
-def _wanted(engine, chosen):
-    """The digest that the tag is to have; None where that is not known yet, because an image is still to come."""
+def _wanted(engine: Engine, chosen: Sequence[ImageRecord]) -> str | None:
+    """Return the digest that the tag is to have; None where that is not known yet, because an image
+    is still to come.
+    """
     if len(chosen) == 1:
         if engine.blobs.has(chosen[0]["manifest"]):
             foreign_layers.refuse_push(
@@ -78,7 +111,7 @@ def _wanted(engine, chosen):
     return manifest.digest_of(indexes.build(engine, chosen)[0])
 
 
-def _push(engine, target, idents):
+def _push(engine: Engine, target: Any, idents: Sequence[str]) -> None:
     from . import indexes, send
 
     if len(idents) > 1:
@@ -87,7 +120,7 @@ def _push(engine, target, idents):
         send.push(engine, target, idents[0])
 
 
-def _key(sign):
+def _key(sign: Document) -> PrivateKey:
     from ..trust import keys
 
     if not sign.get("key"):
@@ -95,13 +128,15 @@ def _key(sign):
     return keys.PrivateKey(sign["key"], "sign.key", sign.get("passphrase"))
 
 
-def _is_signed(target, key, wanted, current):
+def _is_signed(target: Any, key: PrivateKey, wanted: str | None, current: str | None) -> bool:
     from ..trust import signing
 
     return wanted is not None and wanted == current and signing.is_signed(target, key, wanted)
 
 
-def _sign(engine, target, idents, tag, key, referrer):
+def _sign(
+    engine: Engine, target: Any, idents: Sequence[str], tag: str, key: PrivateKey, referrer: bool
+) -> None:
     """Sign by the digest of what this host has pushed: under the tag may be somebody else's by now."""
     from ..trust import signing
 

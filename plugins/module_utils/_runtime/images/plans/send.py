@@ -1,8 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pushing: an image's blobs and manifest, byte for byte as they came, so that its digest stays the same.
+"""Pushing: an image's blobs and manifest, byte for byte as they came, so that its digest stays the
+same.
 
-Blobs go several at once, in threads: sending waits for the network, and encryption lets other threads run.
+Blobs go several at once, in threads: sending waits for the network, and encryption lets other
+threads run.
 """
 
 from __future__ import annotations
@@ -17,6 +19,17 @@ from ..client import foreign_layers, upload
 from ..library import records
 from ..model import manifest
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from ...engine import Engine
+    from ..model.reference import Reference
+
+    Document = dict[str, Any]
+
+
 AT_ONCE = 4
 PIECE = 1 << 18  # bytes
 
@@ -24,9 +37,14 @@ ANSWERS = {"present": board.THERE, "mounted": board.MOUNTED, "pushed": board.SEN
 
 
 class StoredBlob:
-    """A blob of the store as ``upload.Body``'s source. :param stop: a threading.Event: give up when it is set."""
+    """A blob of the store as ``upload.Body``'s source.
 
-    def __init__(self, engine, digest, stop, shown=True):
+    :param stop: a threading.Event: give up when it is set.
+    """
+
+    def __init__(
+        self, engine: Engine, digest: str, stop: threading.Event, shown: bool = True
+    ) -> None:
         self.engine, self.digest, self.size, self.stop = (
             engine,
             digest,
@@ -39,11 +57,11 @@ class StoredBlob:
             else board.UNSEEN
         )
 
-    def pieces(self, offset, count):
+    def pieces(self, offset: int, count: int) -> Iterator[bytes]:
         self.item.phase(board.SENDING)
         return self.item.counted(self._pieces(offset, count), at=offset)
 
-    def _pieces(self, offset, count):
+    def _pieces(self, offset: int, count: int) -> Iterator[bytes]:
         with self.engine.blobs.open(self.digest) as file:
             file.seek(offset)
             while count:
@@ -55,7 +73,7 @@ class StoredBlob:
                 count -= len(piece)
                 yield piece
 
-    def check(self):
+    def check(self) -> None:
         """:raises HostError: when its content is not what its name says."""
         algorithm, dummy, encoded = self.digest.partition(":")
         found = hashlib.new(algorithm)
@@ -68,11 +86,12 @@ class StoredBlob:
             )
 
 
-def push(engine, client, ident, name=None):
+def push(engine: Engine, client: Any, ident: str, name: str | None = None) -> str:
     """Send the image ``ident`` to the client's repository, under the reference's tag.
 
     Config and layers first, the manifest last: a registry never shows an image that is not whole.
-    :param name: the tag or digest to give it in the place of the reference's tag. :returns: the manifest's digest there.
+    :param name: the tag or digest to give it in the place of the reference's tag.
+    :returns: the manifest's digest there.
     """
     row = engine.db.one("SELECT * FROM images WHERE id = ?", ident)
     data = engine.blobs.read(row["manifest"])
@@ -91,7 +110,7 @@ def push(engine, client, ident, name=None):
     return digest
 
 
-def _send_blobs(engine, client, document, mount_from):
+def _send_blobs(engine: Engine, client: Any, document: Document, mount_from: str | None) -> None:
     """Send what the registry lacks; the first error ends all."""
     stop = threading.Event()
     config = document["config"]["digest"]
@@ -107,7 +126,8 @@ def _send_blobs(engine, client, document, mount_from):
     except RegistryError as error:
         if not mount_from or not upload.is_refusal(error):
             raise
-        client.for_push()  # some token services give nothing to one who may not have all that is asked for
+        # some token services give nothing to one who may not have all that is asked for
+        client.for_push()
         mount_from = None
         _send(client, first, None)
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
@@ -122,7 +142,7 @@ def _send_blobs(engine, client, document, mount_from):
             raise
 
 
-def _send(client, body, mount_from):
+def _send(client: Any, body: StoredBlob, mount_from: str | None) -> None:
     try:
         body.item.phase(ANSWERS[upload.push_blob(client, body.digest, body, mount_from)])
     except RegistryError:
@@ -130,8 +150,10 @@ def _send(client, body, mount_from):
         raise
 
 
-def _elsewhere(engine, ident, reference):
-    """Another repository of the same registry that is known to have the image: its blobs can be mounted instead of sent."""
+def _elsewhere(engine: Engine, ident: str, reference: Reference) -> str | None:
+    """Return another repository of the same registry that is known to have the image: its blobs can
+    be mounted instead of sent.
+    """
     for row in engine.db.all(
         "SELECT repository FROM digests WHERE image = ? ORDER BY repository", ident
     ):

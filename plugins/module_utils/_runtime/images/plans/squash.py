@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Several layers of an image become one: what none of them hides any more is in it, each file once.
 
-The archive of the merged layer depends on the layers alone: first what has no content, by path, then the files in the order in which the
-layers have them, so that each layer is read once from its beginning to its end. Whiteouts stay where layers are left below.
+The archive of the merged layer depends on the layers alone: first what has no content, by path,
+then the files in the order in which the layers have them, so that each layer is read once from its
+beginning to its end. Whiteouts stay where layers are left below.
 """
 
 from __future__ import annotations
@@ -21,22 +22,34 @@ from ..library import history, ingest, records, repair
 from ..model import manifest
 from .present import ImagePlan, name_image, tagged
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from ...engine import Engine
+    from ..library.records import ImageRecord
+
+    Names = list[tuple[bytes, contents.Item]]  # of one file: paths with what each says
+
+
 HOLES = 1 << 30  # bytes of holes that a sparse file may have: they are filled
 
 
-def plan_squash(engine, text, names=(), from_layer=None):
+def plan_squash(
+    engine: Engine, text: str, names: Sequence[str] = (), from_layer: str | int | None = None
+) -> ImagePlan:
     """Have an image that is the one called ``text`` with its layers merged.
 
     :param names: names to give it; without any it takes over ``text``, where that is a name.
-    :param from_layer: what stays below: the number of upper layers to merge, a DiffID or its beginning, or an image whose layers the
-        lower ones are. None: nothing.
+    :param from_layer: what stays below: the number of upper layers to merge, a DiffID or its
+        beginning, or an image whose layers the lower ones are. None: nothing.
     """
     record = records.get(engine, text)
     below = _below(engine, record, from_layer)
     parsed = records.resolve(engine, text)[1]
-    named = [tagged(name).tagged for name in names]
+    named = [tagged(name).full_tag for name in names]
     if not named and parsed is not None and not parsed.digest:
-        named = [parsed.tagged]
+        named = [parsed.full_tag]
     plan = ImagePlan(engine, f"image {records.familiar(named[0]) if named else text}", parsed)
     lost = repair.add_whole(plan, engine, record)
     if len(record["layers"]) - below < 2:  # it is what was asked for
@@ -62,17 +75,7 @@ def plan_squash(engine, text, names=(), from_layer=None):
             name_image(plan, ident, full)
         return plan
     document = manifest.parse_config(data, text)
-    plan.brings(
-        {
-            "id": ident,
-            "manifest": "",
-            "config": document,
-            "layers": document["rootfs"]["diff_ids"],
-            "size": 0,
-            "added": None,
-        },
-        named,
-    )
+    plan.brings(records.coming(ident, document), named)
     plan.unknown = True  # its manifest is
     row = engine.db.one("SELECT image FROM tags WHERE reference = ?", named[0]) if named else None
     action = "merge %d layers of image %s into one" % (
@@ -89,10 +92,15 @@ def plan_squash(engine, text, names=(), from_layer=None):
     return plan
 
 
-def _when_whole(plan, record, count, again):
-    """The plan for an image whose layers can't be read before it is repaired. :param again: called then for what is left to do."""
+def _when_whole(
+    plan: ImagePlan, record: ImageRecord, count: int, again: Callable[[], ImagePlan]
+) -> ImagePlan:
+    """Return the plan for an image whose layers can't be read before it is repaired.
 
-    def go():
+    :param again: called then for what is left to do.
+    """
+
+    def go() -> None:
         late = again()
         late.apply()
         plan.is_there(late.record())
@@ -109,12 +117,21 @@ def _when_whole(plan, record, count, again):
     return plan
 
 
-def _take(engine, record, below, data, merged, diff_id, named):
+def _take(
+    engine: Engine,
+    record: ImageRecord,
+    below: int,
+    data: bytes,
+    merged: _Merged,
+    diff_id: str,
+    named: Sequence[str],
+) -> None:
     source = manifest.parse(engine.blobs.read(record["manifest"]), record["id"])
     layers = history.kept_layers(engine, record, below) + [ingest.Layer(diff_id, merged.archive)]
-    described = {"digest": manifest.digest_of(data), "size": len(data)}
+    ident = manifest.digest_of(data)
+    described = {"digest": ident, "size": len(data)}
     docker = source["mediaType"] == manifest.DOCKER_MANIFEST
-    title = records.familiar(named[0]) if named else described["digest"][:19]
+    title = records.familiar(named[0]) if named else ident[:19]
     engine.progress.subject(f"Squashing {title}")
     ingest.take(
         engine,
@@ -127,8 +144,8 @@ def _take(engine, record, below, data, merged, diff_id, named):
     )
 
 
-def _below(engine, record, text):
-    """How many of the layers stay as they are."""
+def _below(engine: Engine, record: ImageRecord, text: str | int | None) -> int:
+    """Return how many of the layers stay as they are."""
     layers = record["layers"]
     if text in (None, ""):
         return 0
@@ -155,8 +172,8 @@ def _below(engine, record, text):
     return len(base["layers"])
 
 
-def _document(record, below, diff_id):
-    """The squashed image's configuration: its history says which steps' layers are merged."""
+def _document(record: ImageRecord, below: int, diff_id: str) -> bytes:
+    """Return the squashed image's configuration: its history says which steps' layers are merged."""
     document = copy.deepcopy(record["config"])
     steps, merged = [], []
     for entry, index in history.steps(record):
@@ -183,7 +200,7 @@ def _document(record, below, diff_id):
 class _Merged:
     """The layers of an image from the number ``below`` on, as one."""
 
-    def __init__(self, engine, record, below):
+    def __init__(self, engine: Engine, record: ImageRecord, below: int) -> None:
         self.engine, self.below = engine, below
         # here, for the archive may be read in a thread, and a database belongs to one
         self.sources = [
@@ -196,16 +213,17 @@ class _Merged:
                 self.base = self.pile.root.copy()
             self.pile.add(found)
 
-    def diff_id(self):
+    def diff_id(self) -> str:
         checksum = hashlib.sha256()
         for piece in self.archive():
             checksum.update(piece)
         return "sha256:" + checksum.hexdigest()
 
-    def archive(self):
-        """The pieces of the merged layer's archive."""
-        several = {}  # names of each link or node that has several
-        carried = {}  # (layer, number of the entry): {id of a file whose content that entry has: its names}
+    def archive(self) -> Iterator[bytes]:
+        """Yield the pieces of the merged layer's archive."""
+        several: dict[int, Names] = {}  # of each link or node that has several names
+        # (layer, number of the entry): {id of a file whose content that entry has: its names}
+        carried: dict[tuple[int, int], dict[int, Names]] = {}
         if self.pile.root.item is not None and self.pile.root.item.layer >= self.below:
             yield _header(b"./", self.pile.root.item)
         for path in _gone(self.base, self.pile.root, b""):
@@ -218,7 +236,8 @@ class _Merged:
                 yield _header(path + b"/", item)
             elif item.file is None:
                 raise HostError(
-                    f"{os.fsdecode(path)} leads to {os.fsdecode(item.target)}, which is in no layer"
+                    f"{os.fsdecode(path)} leads to {os.fsdecode(item.target or b'')}, which is in "
+                    "no layer"
                 )
             elif item.kind == reader.REGULAR:
                 carried.setdefault(item.file.place, {}).setdefault(id(item.file), []).append(
@@ -232,8 +251,10 @@ class _Merged:
         yield from self._files(carried)
         yield b"\0" * (2 * reader.BLOCK)
 
-    def _files(self, carried):
-        """A layer is read again only for what a later one has copied of it, beside the file itself."""
+    def _files(self, carried: dict[tuple[int, int], dict[int, Names]]) -> Iterator[bytes]:
+        """Yield a layer is read again only for what a later one has copied of it, beside the file
+        itself.
+        """
         waiting = {place: list(files.values()) for place, files in carried.items()}
         while waiting:
             for layer in sorted({place[0] for place in waiting}):
@@ -246,7 +267,7 @@ class _Merged:
             waiting = {place: files for place, files in waiting.items() if files}
 
 
-def _content(entry, names, title):
+def _content(entry: reader.Entry, names: Names, title: str) -> Iterator[bytes]:
     if entry.size - entry.stored > HOLES:
         raise HostError(
             "%s: %s has holes of more than %d bytes, which a merged layer would have to fill"
@@ -259,12 +280,12 @@ def _content(entry, names, title):
     yield from _links(names)
 
 
-def _links(names):
+def _links(names: Names) -> Iterator[bytes]:
     for path, item in names[1:]:
         yield writer.header(path, reader.LINK, item, link=names[0][0], fraction=True)
 
 
-def _header(path, item, size=0):
+def _header(path: bytes, item: contents.Item, size: int = 0) -> bytes:
     return writer.header(
         path,
         item.kind,
@@ -276,7 +297,7 @@ def _header(path, item, size=0):
     )
 
 
-def _gone(before, after, path):
+def _gone(before: stack.Node, after: stack.Node, path: bytes) -> Iterator[bytes]:
     """Whiteouts for what is to be seen without the merged layers, and no longer with them."""
     for name, child in sorted(before.children.items()):
         left = after.children.get(name)

@@ -15,7 +15,7 @@ from . import identity, keys, policy, signatures
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
     from ...engine import Engine
@@ -148,7 +148,7 @@ def check_local(
     engine: Engine,
     client: Client | Mirrored,
     wanted: Reference,
-    record: dict[str, Any],
+    record: Mapping[str, Any],
     wish: Trust,
 ) -> None:
     """Check an image of the store as if it came now: by the signatures that its registry has for

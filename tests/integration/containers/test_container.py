@@ -17,6 +17,7 @@ from pycontainer.containers.lifecycle.batch import BatchFailed
 from pycontainer.containers.view import logs
 from pycontainer.containers.view import stats as metering
 from pycontainer.errors import Conflict, ContainerFailed, EngineError, InvalidInput
+from pycontainer.images.library import records
 from pycontainer.kernel.processes import procfs
 from pycontainer.reconcile import carry_out
 from pycontainer.store import files
@@ -148,7 +149,7 @@ def test_filters_know_labels_of_the_image_and_its_other_names(engine, rootfs):
         ),
         False,
     )
-    images.tag(engine, "labelled:1", "docker.io/library/other:2")
+    records.tag(engine, "labelled:1", "docker.io/library/other:2")
     do(engine, **base(image="labelled:1", labels={"own": "yes"}))
     select = lambda **filters: len(task.container_info(engine, {"filters": filters})["containers"])
     assert (
@@ -159,7 +160,7 @@ def test_filters_know_labels_of_the_image_and_its_other_names(engine, rootfs):
         == 1
     )
     assert select(label="own=no") == select(ancestor="box:1") == 0
-    images.untag(engine, "docker.io/library/other:2")
+    records.untag(engine, "docker.io/library/other:2")
     assert select(ancestor="other:2") == 0
 
 
@@ -510,7 +511,7 @@ def test_a_new_image_is_one_change_and_a_new_name_none(engine, rootfs, tmp_path)
     from pycontainer import images
 
     first = do(engine, **base())
-    images.tag(engine, "box:1", images.parse("box:other").tagged)
+    records.tag(engine, "box:1", images.parse("box:other").tagged)
     renamed = do(engine, **base(image="box:other"))
     assert (
         renamed["container"]["Id"] == first["container"]["Id"]

@@ -14,6 +14,7 @@ import pytest
 from pycontainer import images
 from pycontainer.errors import HostError, InvalidInput, NotFound
 from pycontainer.images.archives import archive_writer
+from pycontainer.images.library import records
 from pycontainer.images.model import manifest
 from support.layouts import layer, layout, member, need, run
 
@@ -43,7 +44,7 @@ def stored(engine, task, tmp_path):
         source = tmp_path / "source"
     task(engine, source="load", path=str(source), name="registry.example.com/shop/web:1")
     result = task(engine, source="load", path=str(tmp_path / "base"), name="base:1")
-    images.tag(engine, "registry.example.com/shop/web:1", "registry.example.com/shop/web:latest")
+    records.tag(engine, "registry.example.com/shop/web:1", "registry.example.com/shop/web:latest")
     assert result["changed"]
     found = images.inspect(engine, "registry.example.com/shop/web:1")
     return found["Id"], found["ManifestDigest"]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..engine import Engine
-    from ..images.plans.present import ImagePlan
+    from ..images import ImagePlan
 
 __all__ = ["host", "present"]
 

@@ -22,10 +22,9 @@ import traceback
 
 from .. import errors, reconcile
 from ..deploy import fingerprint
+from ..images import ImagePlan, check_trust_of_file, name_image, tagged
 from ..images.library import ingest, integrity, layer_store, records
 from ..images.model import manifest
-from ..images.plans.present import ImagePlan, name_image, tagged
-from ..images.trust import trust
 from ..layers.compression import compressed_streams
 from ..progress import board
 from ..untrusted import json_reader
@@ -95,7 +94,7 @@ def present(engine: Engine, params: dict[str, Any], name: str) -> ImagePlan | di
             ).remove()  # another task was faster, or one was killed at its very end
         name_image(plan.is_there(record), request["id"], parsed.full_tag)
         return plan
-    trust.of_file(
+    check_trust_of_file(
         engine, "controller", params["path"], f"image {parsed.familiar} from the controller"
     )
     if "config" not in request:
@@ -253,7 +252,7 @@ def _offer(engine: Engine, request: dict[str, Any], body: BinaryIO, spool: Spool
 
 def take(engine: Engine, request: dict[str, Any], _body: BinaryIO) -> dict[str, Any]:
     """Store the image from what was sent. Return the result of the task."""
-    from ..images.task import image
+    from ..images import image  # what registries need is loaded only where an image is taken
 
     return reconcile.carry_out(
         image(engine, dict(request["options"], delivery=request), present), False

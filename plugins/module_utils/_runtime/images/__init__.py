@@ -1,8 +1,13 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Images: references, the store's records and layers, registries' clients, archives. What others use is in ``__all__``.
+"""Images: references, the store's records and layers, registries' clients, archives.
 
-Files are loaded when they are first needed, so that a container's start does not pay for a registry client.
+What other nouns use is in ``__all__``: names, and two chapters that builds, commits and deliveries
+stand on, ``model`` and ``library``. Commands and the host use a few more. Uses ``layers``,
+``kernel``, ``store``, ``progress`` and what all share.
+
+Files are loaded when they are first needed, so that a container's start does not pay for a registry
+client.
 """
 
 from __future__ import annotations
@@ -13,72 +18,71 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..engine import Engine
 
-_HOMES = {
-    "parse": "model.reference",
+_FOR_NOUNS = {
     "Reference": "model.reference",
-    "split_registry": "model.reference",
-    "find": "library.records",
-    "find_row": "library.records",
-    "absent": "library.records",
     "is_id": "model.reference",
-    "tags_of": "library.records",
-    "get": "library.records",
-    "inspect": "library.records",
-    "listing": "library.image_filters",
-    "tag": "library.records",
-    "untag": "library.records",
-    "remove": "library.records",
-    "name_of": "library.records",
-    "familiar": "library.records",
+    "parse": "model.reference",
     "same_name": "model.reference",
-    "containers_of": "library.records",
-    "ensure_unpacked": "library.repair",
-    "damaged": "library.integrity",
-    "plan_repair": "library.repair",
-    "lost": "library.repair",
-    "add_repair": "library.repair:add",
-    "make_whole": "library.repair",
-    "explained": "library.ingest",
-    "plan_present": "plans.present",
-    "plan_foretold": "plans.foretold:plan",
-    "plan_local": "plans.present",
-    "history": "library.history",
-    "layer_report": "library.history",
-    "kept_layers": "library.history",
-    "difference_of": "library.compare",
-    "plan_squash": "plans.squash",
-    "plan_save": "archives.archive_writer",
-    "plan_archive": "archives.archive_writer",
-    "chosen": "archives.archive_writer",
-    "save_pieces": "archives.archive_writer",
-    "check_form": "archives.archive_writer",
-    "write_archive": "archives.archive_writer",
-    "fits": "library.image_filters",
-    "plan_import": "plans.load_and_import",
-    "plan_load": "plans.load_and_import",
-    "plan_tags": "plans.present",
-    "plan_push": "plans.push",
-    "plan_absent": "plans.present",
-    "plan_prune": "plans.present",
-    "ImagePlan": "plans.present",
-    "name_image": "plans.present",
-    "tagged": "plans.present",
-    "Registries": "configuration.access",
     "Credentials": "client.basic_auth",
     "Refused": "client.client",
-    "describe_policy": "trust.trust",
-    "describe_registries": "configuration.access",
-    "registries_of": "task",
+    "Registries": "configuration.access",
+    "check_trust_of_file": "trust.trust:of_file",
+    "kept_layers": "library.history",
+    "explained": "library.ingest",
+    "familiar": "library.records",
+    "find": "library.records",
+    "get": "library.records",
+    "inspect": "library.records",
+    "remove": "library.records",
+    "recover": "library.recovery",
+    "ensure_unpacked": "library.repair",
+    "lost": "library.repair",
+    "add_repair": "library.repair:add",
+    "plan_archive": "archives.archive_writer",
+    "plan_save": "archives.archive_writer",
+    "save_pieces": "archives.archive_writer",
+    "write_archive": "archives.archive_writer",
+    "plan_foretold": "plans.foretold:plan",
+    "plan_load": "plans.load_and_import",
+    "ImagePlan": "plans.present",
+    "name_image": "plans.present",
+    "plan_present": "plans.present",
+    "tagged": "plans.present",
+    "plan_push": "plans.push",
+    "plan_squash": "plans.squash",
+    "check_source": "task",
     "image": "task",
     "names_of": "task",
-    "check_source": "task",
     "push_built": "task",
     "pushed_of": "task",
-    "recover": "library.recovery",
+    "registries_of": "task",
 }
-__all__ = [*sorted(_HOMES), "layer_paths", "library", "model", "plans", "task", "trust"]
+_FOR_COMMANDS = {  # and for the host as a whole
+    "describe_registries": "configuration.access",
+    "describe_policy": "trust.trust",
+    "difference_of": "library.compare",
+    "history": "library.history",
+    "layer_report": "library.history",
+    "fits": "library.image_filters",
+    "listing": "library.image_filters",
+    "damaged": "library.integrity",
+    "absent": "library.records",
+    "containers_of": "library.records",
+    "find_row": "library.records",
+    "tags_of": "library.records",
+    "make_whole": "library.repair",
+    "plan_repair": "library.repair",
+    "check_form": "archives.archive_writer",
+    "chosen": "archives.archive_writer",
+    "plan_import": "plans.load_and_import",
+    "plan_absent": "plans.present",
+    "plan_local": "plans.present",
+    "plan_prune": "plans.present",
+    "plan_tags": "plans.present",
+}
+__all__ = [*sorted(_FOR_NOUNS), "layer_paths", "library", "model"]
 
-__getattr__ = lazy.door(__name__, _HOMES)
+__getattr__ = lazy.door(__name__, {**_FOR_NOUNS, **_FOR_COMMANDS})
 
 
 def layer_paths(engine: Engine, image_id: str) -> list[str]:

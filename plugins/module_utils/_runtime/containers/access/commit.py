@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ...engine import Engine
-    from ...images.plans.plan import ImagePlan
+    from ...images import ImagePlan
     from ..records.catalog import Record
     from ..spec.run_file import HealthCheck
 

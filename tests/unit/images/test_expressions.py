@@ -21,7 +21,7 @@ from pycontainer.images.model import reference
 RUNTIME = pathlib.Path(pycontainer.__file__).parent
 LOOKED_AT = {
     r"f'{_COMPONENT}(?:/{_COMPONENT})*'",
-    r"'(?:%s(?:\\.%s)*|\\[[a-fA-F0-9:]+\\])(?::[0-9]{1,5})?' % (_LABEL, _LABEL)",
+    r"f'(?:{_LABEL}(?:\\.{_LABEL})*|\\[[a-fA-F0-9:]+\\])(?::[0-9]{{1,5}})?'",
     r"((?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?)((?:/[a-z0-9._-]+)*)",
     r"(?:[ \t\r\n]|#[^\n]*)*",
     r"(?<!\\)((?:\\\\)*)\\[ \t]*\n\s*",

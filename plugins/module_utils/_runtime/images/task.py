@@ -11,8 +11,7 @@ from .archives import archive_writer
 from .configuration.access import Registries
 from .library import compare, history, image_filters, records
 from .model import reference
-from .plans import present as plans
-from .plans import push
+from .plans import foretold, present, push
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ def image(
         ):
             if params.get(option):
                 raise InvalidInput(option, params[option], f"no {option} with state absent")
-        return plans.plan_absent(
+        return present.plan_absent(
             engine, name, bool(params.get("force_absent")), params.get("prune") is not False
         )
     _check(params, name)
@@ -74,7 +73,7 @@ def image(
     plan = _present(engine, params, name, registries, deliver)
     if isinstance(plan, dict):
         return plan  # of source controller: what has to be sent first
-    plans.plan_tags(plan, names_of(params)[1 if name else 0 :])
+    present.plan_tags(plan, names_of(params)[1 if name else 0 :])
     if params.get("push") and plan.unknown:  # in check mode, of an image that is not here yet
         for text in _pushed(params):
             plan.add("registry " + text, None, "pushed", f"push image {text}")
@@ -135,7 +134,7 @@ def push_built(plan: ImagePlan, params: Document) -> ImagePlan:
 
 
 def _push_now(plan: ImagePlan, text: str, registries: Registries, params: Document) -> None:
-    late = plans.ImagePlan(plan.engine, plan.subject).is_there(plan.record())
+    late = present.ImagePlan(plan.engine, plan.subject).is_there(plan.record())
     push.plan_push(late, [text], registries, **_beside(params))
     late.apply()
 
@@ -192,23 +191,21 @@ def _present(
 ) -> ImagePlan | Document:
     source = params["source"]
     if source == "local" or (source == "pull" and params["pull"] != "always"):
-        from .plans import foretold
-
         plan = foretold.plan(engine, name)
         if plan is not None:
             return plan
     if source == "pull":
         pull = "missing" if params["pull"] == "not_present" else params["pull"]
-        return plans.plan_present(
+        return present.plan_present(
             engine, name, pull, params.get("platform"), registries, params.get("verify")
         )
     if source == "local":
-        return plans.plan_local(engine, name)
+        return present.plan_local(engine, name)
     if source == "controller":
         if deliver is None:
             raise InvalidInput("source", "controller", "a task of the module image")
         return deliver(engine, params, name)
-    from .plans import load_and_import
+    from .plans import load_and_import  # with what reads archives
 
     if source == "import":
         return load_and_import.plan_import(
@@ -251,7 +248,7 @@ def _look_into(engine: Engine, document: Document, params: Document) -> None:
             engine, params["compare_to"], document["Id"]
         )
     if params.get("referrers"):
-        from .client import referrers
+        from .client import referrers  # few tasks ask for them
 
         registries = Registries()
         document["Referrers"] = referrers.listing(

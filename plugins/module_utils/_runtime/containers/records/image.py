@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from ... import images
 from ...errors import NotFound
-from ...images.library import layer_store as places
+from ...images.library import layer_store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def _known(ident: str | None) -> str:
 
 def is_there(place: str) -> bool:
     """Tell whether a layer of run.json is there still."""
-    return bool(places.is_there(place))
+    return bool(layer_store.is_there(place))
 
 
 def repair(engine: Engine, ident: str | None) -> None:

@@ -190,8 +190,7 @@ class Members:
             raise RegistryError(f"{self.path} is damaged: it lacks {name}")
         if self.size(name) > limit:
             raise RegistryError(
-                "%s: %s has %d bytes; at most %d are accepted"
-                % (self.path, name, self.size(name), limit)
+                f"{self.path}: {name} has {self.size(name)} bytes; at most {limit} are accepted"
             )
         return b"".join(self.pieces(name))
 
@@ -228,7 +227,7 @@ class Directory(Members):
             return os.fdopen(files.open_regular(name, self._top), "rb")
         except files.Unacceptable as error:
             raise RegistryError(
-                "%s is damaged: %s" % (self.path, "it lacks %s" % name if error.missing else error)
+                f"{self.path} is damaged: {f'it lacks {name}' if error.missing else error}"
             ) from None
 
     def __contains__(self, name: object) -> bool:

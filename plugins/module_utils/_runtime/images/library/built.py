@@ -12,7 +12,7 @@ from __future__ import annotations
 from ...kernel.files import writeback
 from ...layers.compression import compressed_streams
 from ..model import manifest
-from . import garbage, layer_store, records
+from . import garbage, layer_store, records, repair
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -114,10 +114,8 @@ def is_whole(engine: Engine, record: ImageRecord) -> bool:
 
 def of_image(engine: Engine, record: ImageRecord) -> list[Layer]:
     """Return the Layers of an image of the store, lowest first; what is missing is unpacked again."""
-    from .repair import ensure_unpacked
-
     if not is_whole(engine, record):
-        ensure_unpacked(engine, record["id"])
+        repair.ensure_unpacked(engine, record["id"])
     document = manifest.parse(engine.blobs.read(record["manifest"]), record["id"])
     rows = layer_store.rows(engine, record["layers"])
     return [

@@ -80,9 +80,9 @@ def explained(engine: Engine, what: str, kept: str = "nothing of it was kept") -
             raise errors.HostError(
                 f"no space left in {engine.paths.data} for {what}; {kept}"
             ) from None
+        where = f" ({error.filename})" if error.filename else ""
         raise errors.HostError(
-            "%s could not be stored: %s%s"
-            % (what, error.strerror or error, " (%s)" % error.filename if error.filename else "")
+            f"{what} could not be stored: {error.strerror or error}{where}"
         ) from None
 
 

@@ -123,8 +123,7 @@ def _commit(writer: Any, layer: Layer, name: str) -> str:
         raise errors.RegistryError(f"{name}: what arrived has the digest {writer.digest}")
     if layer.size is not None and writer.size != layer.size:  # a store's blobs are held against it
         raise errors.RegistryError(
-            "%s has %d bytes and not the %d that its manifest promises"
-            % (name, writer.size, layer.size)
+            f"{name} has {writer.size} bytes and not the {layer.size} that its manifest promises"
         )
     return writer.commit()
 
@@ -138,8 +137,8 @@ def _arriving(layer: Layer, writer: Any) -> Iterator[bytes]:
     for chunk in layer.open(writer.size) if layer.resumes else layer.open():
         if layer.size is not None and writer.size + len(chunk) > layer.size:
             raise errors.RegistryError(
-                "layer %s is larger than the %d bytes that its manifest promises"
-                % (layer.digest, layer.size)
+                f"layer {layer.digest} is larger than the {layer.size} bytes that its manifest "
+                "promises"
             )
         writer.write(chunk)
         begun.grown(writer.size)

@@ -171,7 +171,7 @@ def _blob(engine: Engine, layer: Document, full: bool) -> str | None:
 def _archive(engine: Engine, layer: Document, full: bool) -> str | None:
     size = engine.blobs.size(layer["digest"])
     if size != layer["size"]:
-        return "has %d bytes, not %d" % (size, layer["size"])
+        return f"has {size} bytes, not {layer['size']}"
     if full:
         with engine.blobs.open(layer["digest"]) as file:
             if _digest(compressed_streams.pieces(file), layer["digest"]) != layer["digest"]:

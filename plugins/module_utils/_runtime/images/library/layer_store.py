@@ -185,5 +185,5 @@ def temporary(engine: Engine, kind: str) -> str:
     """
     _counter[0] += 1
     return os.path.join(
-        engine.paths.tmp, "%s-%d-%d-%s" % (kind, os.getpid(), _counter[0], os.urandom(4).hex())
+        engine.paths.tmp, f"{kind}-{os.getpid()}-{_counter[0]}-{os.urandom(4).hex()}"
     )

@@ -60,7 +60,7 @@ def add(
 ) -> None:
     """Add to a plan that an image is made whole."""
     sentences = found.sentences
-    more = " and %d more" % (len(sentences) - 1) if len(sentences) > 1 else ""
+    more = f" and {len(sentences) - 1} more" if len(sentences) > 1 else ""
     repair.add(
         "image",
         "damaged",

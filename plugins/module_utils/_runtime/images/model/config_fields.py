@@ -143,7 +143,7 @@ def check(document: Document, what: str) -> None:
     _check(config, CONFIG, "config.", what)
     _check(config.get("Healthcheck") or {}, HEALTH, "config.Healthcheck.", what)
     for number, entry in enumerate(document.get("history") or []):
-        _check(entry, ENTRY, "history[%d]." % number, what)
+        _check(entry, ENTRY, f"history[{number}].", what)
 
 
 def _check(values: Document, table: Table, prefix: str, what: str) -> None:

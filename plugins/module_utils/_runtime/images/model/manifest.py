@@ -150,8 +150,7 @@ def check_runnable(document: Document, what: str) -> None:
         )
     if len(document["layers"]) > MAX_LAYERS:
         raise Unsupported(
-            "%s has %d layers; overlayfs takes at most %d"
-            % (what, len(document["layers"]), MAX_LAYERS)
+            f"{what} has {len(document['layers'])} layers; overlayfs takes at most {MAX_LAYERS}"
         )
     for layer in document["layers"]:
         kind = layer["mediaType"]
@@ -180,8 +179,7 @@ def parse_config(data: bytes, what: str, layers: int | None = None) -> Document:
         )
     if layers is not None and len(diff_ids) != layers:
         raise RegistryError(
-            "%s: the manifest has %d layers and the image configuration %d"
-            % (what, layers, len(diff_ids))
+            f"{what}: the manifest has {layers} layers and the image configuration {len(diff_ids)}"
         )
     config_fields.check(document, what)
     document["config"] = document.get("config") or {}
@@ -315,11 +313,11 @@ def _acceptable(platform: Platform) -> list[str]:
     _os, architecture, variant = platform
     if architecture == "arm":
         level = int(variant[1:]) if variant[1:].isdigit() else 7
-        return ["v%d" % number for number in range(level, 4, -1)] + [""]
+        return [f"v{number}" for number in range(level, 4, -1)] + [""]
     if architecture == "arm64":
         return [variant, "v8", ""]
     if architecture == "amd64" and variant[1:].isdigit():
-        return ["v%d" % number for number in range(int(variant[1:]), 0, -1)] + [""]
+        return [f"v{number}" for number in range(int(variant[1:]), 0, -1)] + [""]
     return [variant, "", "v1"]
 
 

@@ -27,7 +27,7 @@ SHORT_ID = 12  # digits of an id as listings show it
 
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _LABEL = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
-_HOST = re.compile(r"(?:%s(?:\.%s)*|\[[a-fA-F0-9:]+\])(?::[0-9]{1,5})?" % (_LABEL, _LABEL))
+_HOST = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]{{1,5}})?")
 _REPOSITORY = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _ACCEPTED = "[registry[:port]/]repository[:tag][@sha256:digest], lower case, such as alpine:3.20 or registry.example.com:5000/web:1"
@@ -166,7 +166,7 @@ def parse(text: Any, option: str = "name", default_tag: str | None = "latest") -
         repository = "library/" + repository
     if len(registry) + 1 + len(repository) > MAX_NAME:
         raise InvalidInput(
-            option, text, "a registry and repository of at most %d characters" % MAX_NAME
+            option, text, f"a registry and repository of at most {MAX_NAME} characters"
         )
     if tag is None and not digest:
         tag = default_tag

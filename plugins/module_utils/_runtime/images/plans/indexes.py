@@ -11,7 +11,6 @@ import json
 from ...errors import InvalidInput
 from ..library import records
 from ..model import manifest
-from . import send
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,6 +84,8 @@ def push_index(engine: Engine, client: Any, idents: Sequence[str]) -> str:
 
     :returns: the index's digest.
     """
+    from . import send  # with a pool of threads
+
     for ident in idents:
         row = engine.db.one("SELECT manifest FROM images WHERE id = ?", ident)
         send.push(engine, client, ident, name=row["manifest"])

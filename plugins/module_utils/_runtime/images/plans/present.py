@@ -12,7 +12,7 @@ from __future__ import annotations
 from ... import units
 from ...errors import Conflict, EngineError, HostError, InvalidInput, NotFound, Untrusted
 from ...reconcile import Plan
-from ..library import garbage, image_filters, records
+from ..library import garbage, image_filters, integrity, records
 from ..model import manifest, reference
 
 TYPE_CHECKING = False
@@ -151,8 +151,6 @@ def plan_present(
 
 def _damage(engine: Engine, text: str) -> Damage | None:
     """Return what the image has lost, as far as a quick look tells, or None."""
-    from ..library import integrity
-
     row = records.find_row(engine, text)
     return integrity.look(engine, row) if row is not None else None
 
@@ -162,7 +160,7 @@ def _repaired(
 ) -> ImagePlan:
     """Return ``plan`` with the repair of what is lost, if anything is."""
     if found:
-        from ..library import repair
+        from ..library import repair  # with all that takes images in; few images need it
 
         repair.add(plan, plan.engine, found, registries)
     return plan

@@ -10,6 +10,7 @@ from ...errors import InvalidInput
 from ..client import foreign_layers
 from ..library import records, repair
 from ..model import manifest, reference
+from . import indexes
 from .present import tagged
 
 TYPE_CHECKING = False
@@ -48,8 +49,6 @@ def plan_push(
     others = [(name, records.get(engine, name)) for name in index]
     key = _key(sign) if sign else None
     if others:
-        from . import indexes
-
         indexes.check([(record["id"][:19], record)] + others)
         for _name, other in others:
             repair.add_whole(plan, engine, other, registries)
@@ -106,13 +105,11 @@ def _wanted(engine: Engine, chosen: Sequence[ImageRecord]) -> str | None:
         return chosen[0]["manifest"] or None
     if not all(engine.blobs.has(record["manifest"]) for record in chosen):
         return None
-    from . import indexes
-
     return manifest.digest_of(indexes.build(engine, chosen)[0])
 
 
 def _push(engine: Engine, target: Any, idents: Sequence[str]) -> None:
-    from . import indexes, send
+    from . import send  # with a pool of threads
 
     if len(idents) > 1:
         indexes.push_index(engine, target, idents)
@@ -121,7 +118,7 @@ def _push(engine: Engine, target: Any, idents: Sequence[str]) -> None:
 
 
 def _key(sign: Document) -> PrivateKey:
-    from ..trust import keys
+    from ..trust import keys  # with cryptography, where something is signed
 
     if not sign.get("key"):
         raise InvalidInput("sign.key", sign.get("key"), keys.PRIVATE)
@@ -129,7 +126,7 @@ def _key(sign: Document) -> PrivateKey:
 
 
 def _is_signed(target: Any, key: PrivateKey, wanted: str | None, current: str | None) -> bool:
-    from ..trust import signing
+    from ..trust import signing  # as keys
 
     return wanted is not None and wanted == current and signing.is_signed(target, key, wanted)
 
@@ -138,7 +135,7 @@ def _sign(
     engine: Engine, target: Any, idents: Sequence[str], tag: str, key: PrivateKey, referrer: bool
 ) -> None:
     """Sign by the digest of what this host has pushed: under the tag may be somebody else's by now."""
-    from ..trust import signing
+    from ..trust import signing  # as keys
 
     signing.sign(
         target,

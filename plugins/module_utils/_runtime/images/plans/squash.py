@@ -78,10 +78,8 @@ def plan_squash(
     plan.brings(records.coming(ident, document), named)
     plan.unknown = True  # its manifest is
     row = engine.db.one("SELECT image FROM tags WHERE reference = ?", named[0]) if named else None
-    action = "merge %d layers of image %s into one" % (
-        len(record["layers"]) - below,
-        records.name_of(engine, record["id"]),
-    )
+    called = records.name_of(engine, record["id"])
+    action = f"merge {len(record['layers']) - below} layers of image {called} into one"
     plan.add(
         "image",
         row and row["image"],
@@ -110,8 +108,7 @@ def _when_whole(
         "image",
         record["id"],
         "merged",
-        "merge %d layers of image %s into one"
-        % (count, records.name_of(plan.engine, record["id"])),
+        f"merge {count} layers of image {records.name_of(plan.engine, record['id'])} into one",
         go,
     )
     return plan
@@ -270,8 +267,8 @@ class _Merged:
 def _content(entry: reader.Entry, names: Names, title: str) -> Iterator[bytes]:
     if entry.size - entry.stored > HOLES:
         raise HostError(
-            "%s: %s has holes of more than %d bytes, which a merged layer would have to fill"
-            % (title, os.fsdecode(names[0][0]), HOLES)
+            f"{title}: {os.fsdecode(names[0][0])} has holes of more than {HOLES} bytes, which a "
+            "merged layer would have to fill"
         )
     path, item = names[0]
     yield _header(path, item, entry.size)

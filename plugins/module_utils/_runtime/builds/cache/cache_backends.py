@@ -133,11 +133,11 @@ class Imports:
         """
         layer = built.known(self.engine, found.diff_id)
         if layer is None and not fetch:
-            return built.Layer(found.diff_id, None)
+            return built.Layer(found.diff_id, "")
         if layer is None:
             found.plan.apply()
             self.brought.append(found.plan.image)
-            layer = built.known(self.engine, found.diff_id)
+            layer = built.taken(self.engine, found.diff_id)
         return layer
 
     def clear(self, kept: str) -> None:
@@ -168,7 +168,7 @@ class Export:
         self.engine, self.place = engine, place
         found = note(steps)
         self.layers = [
-            built.known(engine, diff_id)
+            built.taken(engine, diff_id)
             for diff_id in dict.fromkeys(
                 step["diff_id"] for step in found["steps"] if step["diff_id"]
             )
@@ -230,7 +230,7 @@ def _write(engine: Engine, directory: str, made: Made) -> None:
         for layer in made.layers:
             with engine.blobs.open(layer.digest) as file:
                 _file(
-                    os.path.join(new, "blobs", "sha256", layer.digest.partition(":")[2]),
+                    os.path.join(new, "blobs", "sha256", str(layer.digest).partition(":")[2]),
                     iter(lambda: file.read(1 << 18), b""),
                 )
         _file(os.path.join(new, "oci-layout"), [b'{"imageLayoutVersion":"1.0.0"}'])

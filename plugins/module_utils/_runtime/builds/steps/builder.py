@@ -35,10 +35,10 @@ from .workspace import Workspace
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from typing import Any
 
     from ...engine import Engine
     from ...images.library.built import Made
+    from ...images.library.records import ImageRecord
     from ..cache.cache_backends import Export
     from ..parse.build_request import BuildRequest
     from ..parse.instructions import Instruction
@@ -78,7 +78,7 @@ class Build:
         self._final: State | None = None
         self.warnings: list[str] = []
         self._consumed = {*file.meta, *PROXIES, *BUILTIN, *file.platform_args}  # build arguments
-        self._pulled: dict[tuple[str, str | None], dict[str, Any]] = {}  # records of images
+        self._pulled: dict[tuple[str, str | None], ImageRecord] = {}
         self._states: dict[int, State] = {}  # what stages came to, by their numbers
 
     # --------------------------------------------------------------------------------- the two ways
@@ -303,7 +303,7 @@ class Build:
             record, built.of_image(self.engine, record), platform, self.request.epoch
         )
 
-    def _image(self, name: str, platform: str | None) -> dict[str, Any]:
+    def _image(self, name: str, platform: str | None) -> ImageRecord:
         """Return the record of an image, pulled if need be.
 
         :raises CacheMiss: in a dry run, when it has to be.

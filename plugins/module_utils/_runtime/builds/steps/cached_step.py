@@ -155,7 +155,7 @@ class Steps:
     ) -> None:
         """Take a step from this host's cache."""
         if found["diff_id"]:
-            state.layers.append(built.known(self.engine, found["diff_id"]))
+            state.layers.append(built.taken(self.engine, found["diff_id"]))
         state.note(step.history, found["created"], bool(found["diff_id"]))
         if self.request.cache_to:
             state.steps.append(

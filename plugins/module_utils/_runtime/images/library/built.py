@@ -9,6 +9,7 @@ once: one sync, one transaction.
 
 from __future__ import annotations
 
+from ...errors import HostError
 from ...kernel.files import writeback
 from ...layers.compression import compressed_streams
 from ..model import manifest
@@ -29,7 +30,7 @@ class Layer:
     """One layer of an image that is being made.
 
     :ivar diff_id: of its archive.
-    :ivar path: its place.
+    :ivar path: its place; "" for one that is only foreseen.
     :ivar digest: of its blob; None until it is compressed.
     :ivar size: bytes of its files.
     :ivar fresh: whether the store does not have it yet.
@@ -38,13 +39,8 @@ class Layer:
     def __init__(
         self, diff_id: str, path: str, digest: str | None = None, size: int = 0, fresh: bool = False
     ) -> None:
-        self.diff_id, self.path, self.digest, self.size, self.fresh = (
-            diff_id,
-            path,
-            digest,
-            size,
-            fresh,
-        )
+        self.diff_id, self.path, self.digest = diff_id, path, digest
+        self.size, self.fresh = size, fresh
 
 
 class Made:
@@ -105,6 +101,14 @@ def known(engine: Engine, diff_id: str) -> Layer | None:
         return None
     path = layer_store.path_of(engine, row["number"])
     return Layer(diff_id, path, row["blob"], row["size"]) if layer_store.is_there(path) else None
+
+
+def taken(engine: Engine, diff_id: str) -> Layer:
+    """Return the layer of the store with this DiffID. :raises HostError: when it is gone."""
+    layer = known(engine, diff_id)
+    if layer is None:
+        raise HostError(f"layer {diff_id[:19]} was taken away meanwhile; do it again")
+    return layer
 
 
 def is_whole(engine: Engine, record: ImageRecord) -> bool:

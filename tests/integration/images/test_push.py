@@ -721,3 +721,16 @@ def test_payloads_are_as_cosign_writes_them():
         },
         "optional": None,
     }
+
+
+def test_an_image_that_goes_before_it_is_pushed(engine, task, repository, tmp_path, monkeypatch):
+    load(engine, task, tmp_path, "app:1")
+    real = push._push
+
+    def gone(engine_, target, idents):
+        images.remove(engine_, idents[0])
+        real(engine_, target, idents)
+
+    monkeypatch.setattr(push, "_push", gone)
+    with pytest.raises(NotFound, match="there is no image with the ID"):
+        task(engine, name="app:1", source="local", repository=repository + ":1", push=True)

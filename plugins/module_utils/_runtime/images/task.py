@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 
 from ..errors import InvalidInput
@@ -128,7 +129,7 @@ def push_built(plan: ImagePlan, params: Document) -> ImagePlan:
             None,
             "pushed",
             f"push image {text}",
-            lambda text=text: _push_now(plan, text, registries, params),
+            functools.partial(_push_now, plan, text, registries, params),
         )
     return plan
 

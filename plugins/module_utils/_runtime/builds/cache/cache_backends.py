@@ -228,9 +228,9 @@ def _write(engine: Engine, directory: str, made: Made) -> None:
         for digest, content in ((manifest.digest_of(data), data), (made.id, made.config)):
             _file(os.path.join(new, "blobs", "sha256", digest.partition(":")[2]), [content])
         for layer in made.layers:
-            with engine.blobs.open(layer.digest) as file:
+            with engine.blobs.open(layer.compressed) as file:
                 _file(
-                    os.path.join(new, "blobs", "sha256", str(layer.digest).partition(":")[2]),
+                    os.path.join(new, "blobs", "sha256", layer.compressed.partition(":")[2]),
                     iter(lambda: file.read(1 << 18), b""),
                 )
         _file(os.path.join(new, "oci-layout"), [b'{"imageLayoutVersion":"1.0.0"}'])

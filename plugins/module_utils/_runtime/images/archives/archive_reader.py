@@ -232,7 +232,7 @@ class Directory(Members):
 
     def __contains__(self, name: object) -> bool:
         try:
-            os.close(files.open_regular(name, self._top))
+            os.close(files.open_regular(str(name), self._top))
         except files.Unacceptable as error:
             if not error.missing:
                 raise RegistryError(f"{self.path} is damaged: {error}") from None

@@ -42,6 +42,12 @@ class Layer:
         self.diff_id, self.path, self.digest = diff_id, path, digest
         self.size, self.fresh = size, fresh
 
+    @property
+    def compressed(self) -> str:
+        """The digest of its blob, when it is compressed."""
+        assert self.digest is not None
+        return self.digest
+
 
 class Made:
     """An image to store.
@@ -168,9 +174,8 @@ def _store(
             written.append(engine.blobs.put(image.config, durable=False))
         sync()
     unpacked = {
-        layer.diff_id: layer_store.Unpacked(layer.diff_id, layer.path, layer.digest, layer.size)
+        layer.diff_id: layer_store.Unpacked(layer.diff_id, layer.path, layer.compressed, layer.size)
         for layer in fresh
-        if layer.digest is not None
     }
     superseded = []
     with engine.db.transaction() as connection:
@@ -202,11 +207,10 @@ def manifest_of(engine: Engine, image: Made) -> bytes:
     """Return the manifest of a Made whose layers are all compressed, as bytes."""
     described = []
     for layer in image.layers:
-        with engine.blobs.open(layer.digest) as file:
+        digest = layer.compressed
+        with engine.blobs.open(digest) as file:
             kind = compressed_streams.kind_of(file.read(8))
-        described.append(
-            {"digest": layer.digest, "size": engine.blobs.size(layer.digest), "compression": kind}
-        )
+        described.append({"digest": digest, "size": engine.blobs.size(digest), "compression": kind})
     config = manifest.parse_config(image.config, "the built image")["config"]
     return manifest.build(
         {"digest": image.id, "size": len(image.config)},

@@ -25,16 +25,16 @@ from . import layer_store
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from sqlite3 import Connection
     from typing import Any
 
     from ...engine import Engine
+    from ...store.database import Transaction
 
     Row = dict[str, Any]
 
 
 def needed(
-    engine: Engine, connection: Connection, ended: int | None = None
+    engine: Engine, connection: Transaction, ended: int | None = None
 ) -> tuple[set[str], set[str] | None, bool]:
     """Return ``(digests of blobs, keys of layers, whether a running operation makes blobs that it
     can't name yet)``: what must stay.
@@ -106,7 +106,7 @@ def collect(
 
 def _collect(
     engine: Engine,
-    connection: Connection,
+    connection: Transaction,
     candidates: Iterable[str],
     everything: bool,
     ended: int | None,

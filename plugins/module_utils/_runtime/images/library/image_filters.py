@@ -69,11 +69,11 @@ def listing(
 def check_filters(
     engine: Engine, filters: Document | None, known: Sequence[str] = FILTERS
 ) -> Document:
-    """Filters in their normal form, for :func:`matches`. ``known``: those that are accepted.
+    """Return filters in their normal form, for :func:`matches`.
 
-    :raises InvalidInput: for others.
+    :param known: those that are accepted. :raises InvalidInput: for others.
     """
-    checked = {}
+    checked: Document = {}
     for key, value in (filters or {}).items():
         if key not in known:
             raise InvalidInput("filters", key, ", ".join(known))

@@ -132,15 +132,15 @@ def take(
         try:
             with contextlib.ExitStack() as stack:
                 engine.blobs.partials.sweep()
-                for diff_id in sorted(
-                    intake.missing()
-                ):  # in one order everywhere, so that two tasks never wait for each other
+                # in one order everywhere, so that two tasks never wait for each other
+                for diff_id in sorted(intake.missing()):
                     stack.enter_context(engine.locks.hold("layer", diff_id))
                 intake.fetch()
-                digest = engine.blobs.put(
-                    manifest_data if build_manifest is None else build_manifest(intake.stored),
-                    durable=False,
+                data = (
+                    build_manifest(intake.stored) if build_manifest is not None else manifest_data
                 )
+                assert data is not None  # one of the two is given
+                digest = engine.blobs.put(data, durable=False)
                 engine.blobs.put(config, durable=False)
                 sync()
                 with engine.db.transaction() as connection:
@@ -240,14 +240,14 @@ class _Intake:
         for index, layer in enumerate(self.layers):
             phase = board.WAITING if index in tasks else board.PRESENT
             said[index] = self.engine.progress.item(
-                (layer.digest or layer.diff_id).partition(":")[2][:12], layer.size, phase
+                (layer.digest or layer.diff_id).partition(":")[2][:12], layer.size or 0, phase
             )
         return said
 
     def _bring(
         self, layer: Layer, directory: str | None, kind: str, threads: int, item: board.Item
     ) -> Brought:
-        kept = bool(layer.digest) and self.engine.blobs.has(layer.digest, layer.size)
+        kept = layer.digest is not None and self.engine.blobs.has(layer.digest, layer.size)
         item.phase(board.EXTRACTING if kept else self.manner[0])
         watched = copy.copy(layer)
         watched.open = lambda *offset: item.counted(layer.open(*offset), board.EXTRACTING, *offset)
@@ -291,7 +291,7 @@ class _Intake:
                     continue  # it was not laid out
                 if ends["passed"] or ends["links"]:
                     key = layer_store.chain_key(chains[index])
-                    for path in paths[len(opened) : index]:
+                    for path in filter(None, paths[len(opened) : index]):
                         opened.append(stack.enter_context(overlay.opened(path)))
                     what = ingest_layer.title(layer, self.what)
                     formats.close(place, opened[::-1], ends, what)

@@ -102,7 +102,7 @@ def _bring(
 
 def _writer(engine: Engine, layer: Layer) -> Any:
     """Return what the blob of a layer is written with, a context manager."""
-    if layer.resumes:
+    if layer.resumes and layer.digest is not None and layer.size is not None:
         return engine.blobs.arrival(layer.digest, layer.size)
     return engine.blobs.writer((layer.digest or "sha256:").partition(":")[0], durable=False)
 

@@ -26,10 +26,10 @@ from ..model import manifest
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-    from sqlite3 import Connection
     from typing import Any
 
     from ...engine import Engine
+    from ...store.database import Transaction
 
     Row = dict[str, Any]
 
@@ -105,7 +105,7 @@ class Unpacked:
         self.key, self.path, self.blob, self.size = key, path, blob, size
 
 
-def commit(engine: Engine, connection: Connection, unpacked: Collection[Unpacked]) -> list[str]:
+def commit(engine: Engine, connection: Transaction, unpacked: Collection[Unpacked]) -> list[str]:
     """Give layers their place and row, inside a transaction. Their data has been synced.
 
     Where another task was faster, its copy stays and ours is left for the caller to remove.

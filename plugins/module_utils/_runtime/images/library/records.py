@@ -17,10 +17,10 @@ from . import garbage, layer_store
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from sqlite3 import Connection
     from typing import Any, TypedDict
 
     from ...engine import Engine
+    from ...store.database import Transaction
 
     Row = dict[str, Any]
     Document = dict[str, Any]
@@ -188,6 +188,17 @@ def by_reference(engine: Engine, parsed: reference.Reference) -> Row | None:
     )
 
 
+def row_of(engine: Engine, ident: str) -> Row:
+    """Return the row of the image ``ident`` (whole id).
+
+    :raises NotFound: when there is none, because another task has removed it since it was looked at.
+    """
+    row = engine.db.one("SELECT * FROM images WHERE id = ?", ident)
+    if row is None:
+        raise absent(ident)
+    return row
+
+
 def tags_of(engine: Engine, ident: str) -> list[str]:
     """Return full references of an image, sorted."""
     return [
@@ -227,7 +238,7 @@ def familiar(full: str) -> str:
 
 def save(
     engine: Engine,
-    connection: Connection,
+    connection: Transaction,
     ident: str,
     manifest_digest: str,
     size: int,
@@ -257,7 +268,7 @@ def save(
 
 
 def name(
-    connection: Connection,
+    connection: Transaction,
     ident: str,
     references: Iterable[str] = (),
     digests: Iterable[tuple[str, str]] = (),
@@ -281,7 +292,7 @@ def tag(engine: Engine, name_or_id: str, full: str) -> None:
         _name(connection, full, record["id"])
 
 
-def _name(connection: Connection, full: str, ident: str) -> None:
+def _name(connection: Transaction, full: str, ident: str) -> None:
     """Every name comes into the store here.
 
     :raises InvalidInput: for one that is not in its full form, or could be read as an id.
@@ -295,7 +306,7 @@ def _name(connection: Connection, full: str, ident: str) -> None:
     )
 
 
-def check_there(connection: Connection, ident: str) -> None:
+def check_there(connection: Transaction, ident: str) -> None:
     """:raises NotFound: inside a transaction, when another task has removed the image since it was
     looked at.
     """

@@ -37,13 +37,7 @@ def ensure_unpacked(engine: Engine, name_or_id: str, registries: Registries | No
     """
     record = records.get(engine, name_or_id)
     if any(row is None for row in layer_store.rows(engine, record["layers"])):
-        mend(
-            engine,
-            integrity.look(
-                engine, engine.db.one("SELECT * FROM images WHERE id = ?", record["id"])
-            ),
-            registries,
-        )
+        mend(engine, lost(engine, record["id"]), registries)
 
 
 def plan_repair(
@@ -74,7 +68,7 @@ def lost(engine: Engine, ident: str) -> integrity.Damage:
     """Return the Damage of an image of the store (whole id), as far as a quick look tells; false
     where it is whole.
     """
-    return integrity.look(engine, engine.db.one("SELECT * FROM images WHERE id = ?", ident))
+    return integrity.look(engine, records.row_of(engine, ident))
 
 
 def add_whole(

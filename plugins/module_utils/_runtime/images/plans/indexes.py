@@ -87,8 +87,7 @@ def push_index(engine: Engine, client: Any, idents: Sequence[str]) -> str:
     from . import send  # with a pool of threads
 
     for ident in idents:
-        row = engine.db.one("SELECT manifest FROM images WHERE id = ?", ident)
-        send.push(engine, client, ident, name=row["manifest"])
+        send.push(engine, client, ident, name=records.row_of(engine, ident)["manifest"])
     data, kind = build(engine, [records.get(engine, ident) for ident in idents])
     digest = client.put_manifest(client.reference.tag, data, kind)
     with engine.db.transaction() as connection:

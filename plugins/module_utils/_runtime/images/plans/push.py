@@ -65,7 +65,7 @@ def plan_push(
                 current,
                 wanted or record["id"],
                 f"push {'index' if others else 'image'} {parsed.familiar}",
-                lambda target=target: _push(engine, target, idents),
+                functools.partial(_push, engine, target, idents),
             )
         if sign and key is not None and not _is_signed(target, key, wanted, current):
             plan.add(

@@ -59,7 +59,7 @@ class StoredBlob:
 
     def pieces(self, offset: int, count: int) -> Iterator[bytes]:
         self.item.phase(board.SENDING)
-        return self.item.counted(self._pieces(offset, count), at=offset)
+        return iter(self.item.counted(self._pieces(offset, count), at=offset))
 
     def _pieces(self, offset: int, count: int) -> Iterator[bytes]:
         with self.engine.blobs.open(self.digest) as file:
@@ -93,7 +93,7 @@ def push(engine: Engine, client: Any, ident: str, name: str | None = None) -> st
     :param name: the tag or digest to give it in the place of the reference's tag.
     :returns: the manifest's digest there.
     """
-    row = engine.db.one("SELECT * FROM images WHERE id = ?", ident)
+    row = records.row_of(engine, ident)
     data = engine.blobs.read(row["manifest"])
     document = manifest.parse(data, records.name_of(engine, ident))
     foreign_layers.refuse_push(document, records.name_of(engine, ident))

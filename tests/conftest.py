@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import importlib.util
 import os
 import pathlib
@@ -33,6 +34,7 @@ def runtime_as(name):
 
 
 runtime_as("pycontainer")
+importlib.import_module("pycontainer.nouns")  # registers them with the engine
 
 
 STORE = ("state.db", "state.db-wal", "state.db-shm")

@@ -129,6 +129,7 @@ def _carry_out(
 ) -> None:
     reconcile = importlib.import_module(package + ".reconcile")
     engine_class = importlib.import_module(package + ".engine").Engine
+    importlib.import_module(package + ".nouns")  # registers them with the engine
     if callable(store_needed):
         store_needed = store_needed(module.params)
     bare = not os.path.exists(importlib.import_module(package + ".store.paths").Paths().database)

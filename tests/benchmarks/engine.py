@@ -32,6 +32,7 @@ def load_runtime():
     package = importlib.util.module_from_spec(spec)
     sys.modules["pycontainer"] = package
     spec.loader.exec_module(package)
+    importlib.import_module("pycontainer.nouns")  # registers them with the engine
 
 
 def median(call, rounds):

@@ -47,6 +47,7 @@ FLOORS = [
     "images networks volumes",
     "delivery containers registry",
     "builds",
+    "nouns",
     "host",
     "cli",
     "entry_points",
@@ -108,6 +109,15 @@ BACKWARDS: dict[str, str] = {}
 # The same between parts.
 UPWARDS = {}
 
+# Who imports by a name that is made at run time, and what for. Each stands where it may import anything that it can name.
+BY_STRING = {
+    "lazy.py": "the names of a package's own files, which are read from its table below",
+    "cli/__init__.py": "the command's own file below cli/commands, by the table of commands",
+    "oci/command/main.py": "the command's own file below oci/command",
+    "oci/command/module_archive.py": "what a command's file imports, to put it into the archive",
+    "layers/compression/compressed_streams.py": "libraries that a host may lack",
+}
+
 FILES = sorted(path.relative_to(RUNTIME).as_posix() for path in RUNTIME.rglob("*.py"))
 
 
@@ -139,6 +149,9 @@ def inner(path):
             for alias in node.names:
                 full = ".".join(base + [alias.name])
                 found.add((full, None) if full in MODULES else (".".join(base), alias.name))
+        elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_HOMES":
+            for home in ast.literal_eval(node.value).values():  # lazy.door's table
+                found.add((".".join(package + home.partition(":")[0].split(".")), None))
     return found, foreign
 
 
@@ -257,10 +270,60 @@ def test_builds_stand_above_the_other_nouns(path):
     assert not [module for module, _name in inner(path)[0] if part(module) == "builds"], path
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if "/" not in path])
+@pytest.mark.parametrize("path", [path for path in FILES if "/" not in path and path != "nouns.py"])
 def test_what_all_share_imports_no_noun(path):
     for module, _name in inner(path)[0]:
         assert part(module) not in NOUNS | TOP, f"{path} imports {module}"
+
+
+def strings(path):
+    """The texts in a file's code, without its documentation."""
+    tree = ast.parse((RUNTIME / path).read_text(encoding="utf-8"))
+    prose = {
+        id(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    return [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose
+    ]
+
+
+def test_whoever_imports_by_a_string_is_known():
+    """The other tests read imports; what they can't read is listed with its reason."""
+    found = set()
+    for path in FILES:
+        for node in ast.walk(ast.parse((RUNTIME / path).read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in (
+                "import_module",
+                "__import__",
+            ):
+                found.add(path)
+    assert found == set(BY_STRING)
+
+
+def test_the_engine_names_no_noun():
+    """Not by an import, not by a string: nouns register with it what is to be done for them (nouns.py)."""
+    for text in strings("engine.py"):
+        assert not [noun for noun in NOUNS | TOP if noun in text.split(".")], text
+    assert not {part(module) for module, _name in inner("engine.py")[0]} & (NOUNS | TOP)
+    registering = [path for path in FILES if ("engine", "register") in inner(path)[0]]
+    assert registering == ["nouns.py"]
+
+
+def test_every_operation_has_who_recovers_it():
+    """Kinds that are recorded, anywhere in the runtime, are those that the nouns have registered."""
+    from pycontainer import engine
+
+    recorded = set()
+    for path in FILES:
+        text = (RUNTIME / path).read_text(encoding="utf-8")
+        recorded.update(re.findall(r"operations\.record\(\s*\"([a-z-]+)\"", text))
+    kinds = [kind for noun in engine._nouns for kind in noun.operations]
+    assert len(kinds) == len(set(kinds)) and recorded <= set(kinds)
+    assert len(recorded) > 9
 
 
 def test_a_chapter_has_few_files():

@@ -4,12 +4,14 @@
 
 with Engine() as engine:
     plan = containers.plan(engine, definition)
+
+What is to be done for a noun when an engine is opened, the noun registers (:class:`Noun`); ``nouns.py`` does so for all of
+them, and whoever opens an engine imports it.
 """
 
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
 import time
 
@@ -18,24 +20,41 @@ from .errors import EngineError, NoSpace, StoreDamaged
 from .progress import board
 from .store import blobs, database, locks, operations, paths, reserve
 
-# Who finishes or undoes an operation that a killed task left behind: kind -> module with recover(engine, kind, detail).
-RECOVERY = {
-    "pull": ".images.library.recovery",
-    "unpack": ".images.library.recovery",
-    "remove-image": ".images.library.recovery",
-    "build": ".builds.recovery",
-    "build-step": ".builds.recovery",
-    "create-container": ".containers.lifecycle.recovery",
-    "replace-container": ".containers.lifecycle.recovery",
-    "remove-container": ".containers.lifecycle.recovery",
-    "freeze-container": ".containers.lifecycle.recovery",
-    "checkpoint-container": ".containers.lifecycle.recovery",
-    "create-volume": ".volumes.recovery",
-    "remove-volume": ".volumes.recovery",
-    "create-network": ".networks.recovery",
-    "remove-network": ".networks.recovery",
-    "remove-registry": ".registry.service.recovery",
-}
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Self
+
+
+class Noun:
+    """What a noun does when an engine is opened. A noun overrides what it needs, and loads nothing where there is nothing to do.
+
+    :cvar operations: the kinds of operations (store/operations.py) that it records, and recovers.
+    """
+
+    operations: tuple[str, ...] = ()
+
+    def sweep(self, engine: Engine) -> None:
+        """Remove what killed tasks have left that is no operation."""
+
+    def recover(self, engine: Engine, kind: str, detail: dict[str, Any]) -> None:
+        """Finish or undo an operation that a killed task left half-done.
+
+        :param kind: one of ``operations``. :param detail: what was recorded with it.
+        """
+
+    def clean_after_boot(self, engine: Engine) -> None:
+        """Remove what a power cut has left of work; called where there is anything in ``tmp`` at the first call since the boot."""
+
+    def adopt(self, engine: Engine) -> None:
+        """Take care of what runs without the process that watched it; called last."""
+
+
+_nouns: list[Noun] = []
+
+
+def register(*nouns: Noun) -> None:
+    """Have these nouns called when an engine is opened, in this order."""
+    _nouns.extend(nouns)
 
 
 class Engine:
@@ -43,14 +62,21 @@ class Engine:
 
     :param data: directory of what survives a reboot; :param run: directory of what is of this boot.
     :param check: check mode: nothing may be changed. Where the host has no store yet, an empty one in memory stands in.
-    :param broken: a lost or damaged database is no error; ``lost`` is its sentence then, and nothing can be done before it is built again.
+    :param broken: a lost or damaged database is no error; ``lost`` is its sentence then, and nothing can be done before it is
+        built again.
     :ivar progress: what long work reports to; nobody listens unless the caller puts a board in its place.
     :ivar lost: why the database can't be used, or "".
     :ivar foretold: images that earlier tasks of a check would have brought (images/plans/foretold.py).
     :raises EngineError: when not run as root.
     """
 
-    def __init__(self, data=paths.DATA, run=paths.RUN, check=False, broken=False):
+    def __init__(
+        self,
+        data: str = paths.DATA,
+        run: str = paths.RUN,
+        check: bool = False,
+        broken: bool = False,
+    ) -> None:
         if os.geteuid() != 0:
             raise EngineError(
                 "pycontainer.engine needs root on the host (in Ansible: become: true)"
@@ -73,10 +99,10 @@ class Engine:
         self.blobs = blobs.Blobs(self.paths)
         self.locks = locks.Locks(self.paths.locks)
         self.operations = operations.Operations(self.db)
-        self.progress = board.SILENT
-        self.foretold = ()
+        self.progress: board.Progress = board.SILENT
+        self.foretold: Any = ()
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         try:
             self._enter()
         except StoreDamaged as error:
@@ -85,29 +111,31 @@ class Engine:
             self.lost = str(error)
         return self
 
-    def _enter(self):
+    def _enter(self) -> None:
         self.db.connection  # noqa: B018 # pylint: disable=pointless-statement # a damaged one is told before anything else is done
-        if not self.check:
-            board.sweep(self.paths.progress)
-            if os.path.isdir(self.paths.deliveries):
-                importlib.import_module(".delivery.spool", __package__).sweep(self.paths)
-            with contextlib.suppress(
-                NoSpace
-            ):  # what only looks needs no room; the next call that has some goes on with it
-                self.recover()
-                self.secure(False)
-            if self._first and os.listdir(
-                self.paths.tmp
-            ):  # what a power cut has left of work that was no operation yet
-                importlib.import_module(".images.library.garbage", __package__).sweep(self)
-            self.adopt()
+        if self.check:
+            return
+        if not _nouns:
+            raise RuntimeError("nobody has registered the nouns: import nouns.py before")
+        board.sweep(self.paths.progress)
+        for noun in _nouns:
+            noun.sweep(self)
+        # what only looks needs no room; the next call that has some goes on with it
+        with contextlib.suppress(NoSpace):
+            self.recover()
+            self.secure(False)
+        if self._first and os.listdir(self.paths.tmp):
+            for noun in _nouns:
+                noun.clean_after_boot(self)
+        for noun in _nouns:
+            noun.adopt(self)
 
-    def reopen(self):
+    def reopen(self) -> None:
         """Go on with the database that was built in the place of a lost one."""
         self.lost = ""
         self._enter()
 
-    def secure(self, again=True):
+    def secure(self, again: bool = True) -> None:
         """Write the copies of all rows, and a backup of the database: once for each boot and version, or ``again``."""
         mark = f"{operations.boot_id()} {fingerprint.VERSION}"
         self.db.secure(
@@ -116,24 +144,15 @@ class Engine:
             again,
         )
 
-    def __exit__(self, *_exception):
+    def __exit__(self, *_exception: object) -> None:
         self.db.close()
 
-    def adopt(self):
-        """Give the containers whose monitors were killed new ones; a look at a lock for each container when there are none."""
-        state = importlib.import_module(".containers.records.state", __package__)
-        idents = os.listdir(self.paths.running)
-        if not all(state.monitored(self.paths, ident) for ident in idents):
-            importlib.import_module(".containers.client.monitor_client", __package__).adopt_orphans(
-                self.paths
-            )
-
-    def recover(self):
+    def recover(self) -> None:
         """Finish or undo what killed tasks left half-done; one SELECT when there is nothing."""
         if not self.operations.abandoned():
             return
+        owners = {kind: noun for noun in _nouns for kind in noun.operations}
         with self.locks.hold("recovery"), self.db.freeing():
             for entry in self.operations.abandoned():
-                module = importlib.import_module(RECOVERY[entry["kind"]], __package__)
-                module.recover(self, entry["kind"], entry["detail"])
+                owners[entry["kind"]].recover(self, entry["kind"], entry["detail"])
                 self.operations.forget(entry["id"])

@@ -27,7 +27,7 @@ import importlib.util, json, os, sys
 spec = importlib.util.spec_from_file_location("pycontainer", sys.argv[1] + "/__init__.py", submodule_search_locations=[sys.argv[1]])
 sys.modules["pycontainer"] = package = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(package)
-from pycontainer import errors
+from pycontainer import errors, nouns
 from pycontainer.containers import task
 from pycontainer.engine import Engine
 from pycontainer.deploy import daemon

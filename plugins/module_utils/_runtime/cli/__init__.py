@@ -107,7 +107,8 @@ def main(argv: list[str]) -> int:
         argv = argv[2:]
     try:
         command, given = read(argv)
-        from ..engine import Engine  # help is given without it
+        from .. import nouns  # noqa: F401 # registers them; help is given without it
+        from ..engine import Engine
 
         with Engine(place["--root"], place["--runroot"], broken=tolerates(command)) as engine:
             session = Session(engine, terminal=True)

@@ -61,7 +61,7 @@ OPTIONS = (
     "auth_file",
 )
 
-BOOTSTRAP = "import sys; sys.path.insert(0, %r); from %s.delivery.host import main; sys.exit(main(sys.argv[1:]))"
+BOOTSTRAP = "import sys; sys.path.insert(0, %(place)r); import %(package)s.nouns; from %(package)s.delivery.host import main; sys.exit(main(sys.argv[1:]))"
 
 
 class NotRebuilt(errors.RegistryError):
@@ -149,7 +149,8 @@ def _wanted(engine: Engine, params: dict[str, Any], request: dict[str, Any]) -> 
             sys.executable,
             "-I",
             "-c",
-            BOOTSTRAP % (os.path.dirname(fingerprint.directory()), fingerprint.PACKAGE),
+            BOOTSTRAP
+            % {"place": os.path.dirname(fingerprint.directory()), "package": fingerprint.PACKAGE},
         ],
     }
 

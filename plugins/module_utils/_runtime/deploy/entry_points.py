@@ -74,6 +74,10 @@ def networks() -> None:
     from ..networks import ports, recovery, resolv, task  # noqa: F401
 
 
+def nouns() -> None:
+    from .. import nouns  # noqa: F401
+
+
 def oci() -> None:
     from ..oci.command import loader, main, module_archive  # noqa: F401
     from ..oci.command.commands import (  # noqa: F401

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def recover(engine: Engine, kind: str, detail: dict[str, Any]) -> None:
-    """Recover one entry of the operations table whose process is gone (engine.RECOVERY)."""
+    """Recover one entry of the operations table whose process is gone (nouns.py)."""
     {
         "create-container": _created,
         "remove-container": _removed,

@@ -8,6 +8,7 @@ import socket
 import threading
 
 import pytest
+from pycontainer.errors import HostError
 from pycontainer.images.client import redirects, transport
 
 
@@ -81,3 +82,11 @@ def test_what_is_asked_without_a_proxy(monkeypatch, name, none, asked):
     assert transport.Transport()._proxy("https", name, 5000)[0] == (
         ("proxy.example", 8080) if asked else None
     )
+
+
+@pytest.mark.parametrize("proxy", ["http://", "http://:3128", "http://[::1", "proxy:port"])
+def test_a_proxy_that_is_no_address(monkeypatch, proxy):
+    monkeypatch.setenv("https_proxy", proxy)
+    monkeypatch.delenv("no_proxy", raising=False)
+    with pytest.raises(HostError, match="^the proxy that the environment names for https is no"):
+        transport.Transport()._proxy("https", "registry.example", 5000)

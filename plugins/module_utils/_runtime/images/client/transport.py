@@ -440,18 +440,18 @@ class Transport:
             return None, {}
         try:
             parts = urlsplit(url if "//" in url else "http://" + url)
-            port_of_proxy = parts.port or 3128
+            port_of_proxy, host = parts.port or 3128, parts.hostname
         except ValueError:
-            raise HostError(
-                f"the proxy that the environment names for {scheme} is no address"
-            ) from None
+            host = None
+        if not host:
+            raise HostError(f"the proxy that the environment names for {scheme} is no address")
         headers = {}
         if parts.username is not None:
             credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
             headers["Proxy-Authorization"] = (
                 "Basic " + base64.b64encode(credentials.encode()).decode()
             )
-        return (parts.hostname or "", port_of_proxy), headers
+        return (host, port_of_proxy), headers
 
     def close(self) -> None:
         for connections in list(self._pool.values()):

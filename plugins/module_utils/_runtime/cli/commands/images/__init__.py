@@ -1,3 +1,3 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Commands about images, builds and registries' credentials."""
+"""Commands about images, builds and registries' credentials. Uses what all commands share, and the nouns."""

@@ -10,10 +10,10 @@ BIN := $(VENV)/bin
 # Some processes side by side; RUN_OPTIONS="--workers 1" for one after the other, PYTEST_OPTIONS="-k name" and the like for pytest.
 RUN := $(BIN)/python tests/run.py $(RUN_OPTIONS)
 AND_PYTEST := -- $(PYTEST_OPTIONS)
-LONG := tests/unit/fuzz tests/unit/builds/test_fuzz.py tests/unit/store/test_acknowledged.py tests/integration/builds/test_fuzz.py \
-	tests/integration/images/test_fuzz.py tests/integration/images/test_power_cuts.py tests/integration/images/test_crash.py \
-	tests/integration/containers/test_crash.py tests/integration/containers/test_two_controllers.py tests/integration/process/test_crash.py \
-	tests/integration/oci_command/test_killed.py tests/hosts/test_killed.py
+LONG := tests/fuzz tests/unit/builds/parse/test_fuzz.py tests/unit/store/test_acknowledged.py tests/integration/builds/test_fuzz.py \
+	tests/integration/layers/test_fuzz.py tests/integration/images/library/test_power_cuts.py tests/integration/images/library/test_crash.py \
+	tests/integration/containers/test_crash.py tests/integration/containers/test_two_controllers.py tests/integration/containers/monitor/test_crash.py \
+	tests/integration/oci/command/test_killed.py tests/hosts/test_killed.py
 REQUIRE := tests/tools/requirements.sh
 
 .DEFAULT_GOAL := help
@@ -47,11 +47,11 @@ demo:  ## prepare this machine and run playbooks/quickstart.yml on it; ASK=-K as
 
 test: $(VENV)/.linters  ## all tests: sanity, unit, integration on this kernel, over SSH on test hosts
 	@$(REQUIRE) test peers hosts vm sanity
-	$(RUN) tests/sanity tests/unit tests/integration tests/hosts $(AND_PYTEST)
+	$(RUN) tests/sanity tests/unit tests/fuzz tests/integration tests/hosts $(AND_PYTEST)
 
 test-unit: venv  ## what does not need the kernel's help
 	@$(REQUIRE) test
-	$(RUN) tests/unit $(AND_PYTEST)
+	$(RUN) tests/unit tests/fuzz $(AND_PYTEST)
 
 test-integration: venv  ## on this machine's kernel, as root
 	@$(REQUIRE) test peers

@@ -39,7 +39,7 @@ def link_or_copy(source, target):
 def compiled_once():
     """Each test's store has a copy of the engine of its own, but the bytecode is made for the first of them and shared.
 
-    It takes a second, and ten in an emulated machine. tests/unit/test_install.py and the test hosts see to how it is really made.
+    It takes a second, and ten in an emulated machine. tests/unit/deploy/test_install.py and the test hosts see to how it is really made.
     """
     kept = tempfile.mkdtemp(
         prefix="pycontainer-test-", dir=os.environ.get("PYCONTAINER_TEST_DIR", "/var/tmp")

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import time
 
-from integration.process import conftest as process
+from integration.containers.monitor import conftest as process
 from pycontainer.errors import ContainerFailed, EngineError
 from support import laid_down
 

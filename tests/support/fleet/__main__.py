@@ -19,7 +19,7 @@ from .namespaces import Fleet
 
 SUITE_FILES = ("plugins", "roles", "meta", "galaxy.yml", "pytest.ini", "tests")
 SELINUX_TESTS = (
-    "tests/integration/oci_command/test_selinux.py",
+    "tests/integration/oci/command/test_selinux.py",
     "tests/integration/cli/test_selinux.py",
     "tests/integration/containers/test_container.py",
 )

@@ -383,7 +383,7 @@ def test_machine_code_is_what_its_source_says(module, machine, tmp_path):
         pytest.skip(f"no assembler for {machine} on this machine")
     source = (
         pathlib.Path(__file__)
-        .parents[3]
+        .parents[4]
         .joinpath(f"devel/machine_code/{module.__name__.rpartition('.')[2]}-{machine}.s")
     )
     subprocess.run([tools[0], "-o", str(tmp_path / "o"), str(source)], check=True)

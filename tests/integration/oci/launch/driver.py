@@ -13,7 +13,7 @@ import os
 import pathlib
 import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3]))
 
 from conftest import runtime_as  # noqa: E402,F401  # pylint: disable=wrong-import-position,unused-import
 from pycontainer.errors import EngineError  # noqa: E402  # pylint: disable=wrong-import-position

@@ -15,7 +15,7 @@ from pycontainer.kernel import cgroups
 from pycontainer.kernel.cgroups.hierarchy import removal
 from support import laid_down
 
-CHECKOUT = pathlib.Path(__file__).resolve().parents[3]
+CHECKOUT = pathlib.Path(__file__).resolve().parents[4]
 COMMAND = laid_down.oci_command()
 BUSYBOX = next(
     (path for path in ("/bin/busybox", "/usr/bin/busybox") if os.path.exists(path)), None

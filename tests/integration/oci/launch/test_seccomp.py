@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """linux.seccomp in effect: actions, errnos, arguments, flags, and SCMP_ACT_NOTIFY with an agent. runtime-spec config-linux.md "Seccomp".
 
-That profiles are compiled as libseccomp compiles them is asserted in tests/unit/kernel/test_seccomp.py.
+That profiles are compiled as libseccomp compiles them is asserted in tests/unit/kernel/seccomp/test_seccomp.py.
 """
 
 from __future__ import annotations

@@ -142,7 +142,7 @@ def test_a_user_namespace(runtime, bundle):
 
 def test_contributing_shows_what_is_said(runtime, bundle):
     """The lines of CONTRIBUTING.md are those of a start."""
-    page = (pathlib.Path(__file__).parents[3] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    page = (pathlib.Path(__file__).parents[4] / "CONTRIBUTING.md").read_text(encoding="utf-8")
     section = page.partition("## Debug a container's start\n")[2].partition("\n## ")[0]
     shown = [match[2] for match in map(LINE.fullmatch, section.splitlines()) if match]
     done = runtime("run", "--bundle", bundle.save(args=["true"]).path, "c", env=TRACED)

@@ -8,14 +8,13 @@ import os
 import shutil
 
 import pytest
+from integration.images.plans.test_registry import put
+from integration.layers.test_unpack import base, second, third
 from pycontainer import images
 from pycontainer.errors import HostError
 from pycontainer.images.library import garbage, layer_store
 from pycontainer.reconcile import carry_out
 from support.layouts import PARAMS, as_directory, fingerprint, layer, layout, member, mounted
-
-from .test_registry import put
-from .test_unpack import base, second, third
 
 FEW = layer(
     [

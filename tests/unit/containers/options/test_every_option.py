@@ -27,7 +27,7 @@ from pycontainer.engine import Engine
 from pycontainer.networks import catalog
 from pycontainer.reconcile import carry_out
 
-CHECKOUT = pathlib.Path(__file__).resolve().parents[3]
+CHECKOUT = pathlib.Path(__file__).resolve().parents[4]
 
 
 class Sample:

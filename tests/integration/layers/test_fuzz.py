@@ -18,12 +18,11 @@ import tarfile
 import tempfile
 
 import pytest
+from fuzz import test_documents as documents
+from fuzz.test_streams import good_archive
 from pycontainer import errors
 from pycontainer.images.model import manifest
 from support import mutations
-
-from tests.unit.fuzz import test_documents as documents
-from tests.unit.fuzz.test_streams import good_archive
 
 LAYERS = [good_archive(tarfile.PAX_FORMAT), good_archive(tarfile.GNU_FORMAT)]
 

@@ -14,6 +14,7 @@ import tarfile
 import time
 
 import pytest
+from integration.images.library.test_crash import killed_at
 from pycontainer import delivery, images
 from pycontainer.delivery import host, recompress
 from pycontainer.delivery import spool as delivery_spool
@@ -23,8 +24,6 @@ from pycontainer.images.library import records
 from pycontainer.images.model.manifest import digest_of
 from support.fleet import images_made
 from support.layouts import PARAMS, fingerprint, layer, member, mounted, need, run
-
-from .test_crash import killed_at
 
 PLUGINS = "ansible_collections.pycontainer.engine.plugins.plugin_utils."
 controllers = pytest.importorskip(PLUGINS + "_delivery")  # of the environment that has Ansible

@@ -12,28 +12,44 @@ from ..errors import Conflict, InvalidInput
 from .catalog import require, users
 from .definition import check_host
 
-DEFAULT_MAC = "02:42:%02x:%02x:%02x:%02x"  # Docker's: locally administered, then the address, so that it survives a change of containers
+# Docker's: locally administered, then the address, so that it survives a change of containers.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..engine import Engine
+    from .attach import Attachment
+    from .catalog import User
+    from .definition import Definition
+
+DEFAULT_MAC = "02:42:%02x:%02x:%02x:%02x"
 
 
-def allocate(engine, network, container_id, wanted_ip=None, mac=None, replaces=None):
+def allocate(
+    engine: Engine,
+    network: str,
+    container_id: str,
+    wanted_ip: str | None = None,
+    mac: str | None = None,
+    replaces: str | None = None,
+) -> Attachment:
     """Reserve an address on a network for a container and return the attachment.
 
     What the container has already is kept, unless another address or MAC is wanted now.
 
-    :param network: its name. :param replaces: id of a container whose addresses on this network may be taken over.
-    :returns: run.json's form: ``{"network", "bridge", "ifname", "address": "172.20.0.2/16", "gateway": address or None, "mac", "mtu"}``;
-        ``gateway`` is None on internal networks.
+    :param network: its name.
+    :param replaces: id of a container whose addresses on this network may be taken over.
     :raises NotFound: no such network. :raises InvalidInput: the address or MAC can't be used.
     :raises Conflict: another container has it, or the network is full.
     """
-    config, wanted_ip, mac = require(engine, network), wanted_ip or None, mac or None
-    check_wanted(config, wanted_ip, mac)
+    config, wanted_ip = require(engine, network), wanted_ip or None
+    check_wanted(config, wanted_ip, mac or None)
     network = config["name"]
     with engine.db.transaction() as connection:
         taken = {row["address"]: row for row in users(engine, network)}
         mine = next((address for address, row in taken.items() if row["id"] == container_id), None)
         address = _choose(config, taken, container_id, wanted_ip or mine, replaces)
-        mac = mac or (taken[mine]["mac"] if mine == address else mac_for(address))
+        mac = mac or (taken[mine]["mac"] if mine and mine == address else mac_for(address))
         _check_mac(config, taken, container_id, mac, replaces)
         connection.execute(
             "DELETE FROM addresses WHERE network = ? AND (container = ? OR address = ?)",
@@ -46,8 +62,8 @@ def allocate(engine, network, container_id, wanted_ip=None, mac=None, replaces=N
     return attachment(config, container_id, address, mac)
 
 
-def attachment(config, container_id, address, mac):
-    """run.json's form of a container's place on a network."""
+def attachment(config: Definition, container_id: str, address: str, mac: str) -> Attachment:
+    """Return a container's place on a network, in run.json's form."""
     digest = hashlib.sha256(f"{container_id}/{config['id']}".encode()).hexdigest()
     return {
         "network": config["name"],
@@ -60,10 +76,17 @@ def attachment(config, container_id, address, mac):
     }
 
 
-def check_address(engine, network, container_id, wanted_ip=None, mac=None):
-    """What :func:`allocate` would refuse, without a change.
+def check_address(
+    engine: Engine,
+    network: str,
+    container_id: str,
+    wanted_ip: str | None = None,
+    mac: str | None = None,
+) -> None:
+    """Refuse what :func:`allocate` would refuse, without a change.
 
-    :param container_id: whose address may be taken over, or "". :raises NotFound, InvalidInput, Conflict: as it does.
+    :param container_id: whose address may be taken over, or "".
+    :raises NotFound, InvalidInput, Conflict: as it does.
     """
     config, wanted_ip, mac = require(engine, network), wanted_ip or None, mac or None
     check_wanted(config, wanted_ip, mac)
@@ -74,8 +97,8 @@ def check_address(engine, network, container_id, wanted_ip=None, mac=None):
         _check_mac(config, taken, container_id, mac, None)
 
 
-def check_wanted(config, wanted_ip, mac):
-    """:raises InvalidInput: when a network can't give the address or MAC, whoever has them."""
+def check_wanted(config: Definition, wanted_ip: str | None, mac: str | None) -> None:
+    """:raises InvalidInput: the network can't give the address or MAC, whoever has them."""
     if wanted_ip is not None:
         try:
             address = ipaddress.IPv4Address(wanted_ip)
@@ -101,8 +124,14 @@ def check_wanted(config, wanted_ip, mac):
         raise InvalidInput("mac_address", mac, "a unicast MAC address such as 02:42:ac:11:00:02")
 
 
-def _choose(config, taken, container_id, wanted, replaces):
-    """An address that is the container's to have: the wanted one, or the first free one."""
+def _choose(
+    config: Definition,
+    taken: Mapping[str, User],
+    container_id: str,
+    wanted: str | None,
+    replaces: str | None,
+) -> str:
+    """Return the address that the container gets: the wanted one, or the first free one."""
     if wanted is not None:
         owner = taken.get(wanted)
         if owner is not None and owner["id"] not in (container_id, replaces):
@@ -125,7 +154,9 @@ def _choose(config, taken, container_id, wanted, replaces):
     )
 
 
-def _check_mac(config, taken, container_id, mac, replaces):
+def _check_mac(
+    config: Definition, taken: Mapping[str, User], container_id: str, mac: str, replaces: str | None
+) -> None:
     for row in taken.values():
         if row["mac"].lower() == mac.lower() and row["id"] not in (container_id, replaces):
             raise Conflict(
@@ -133,11 +164,12 @@ def _check_mac(config, taken, container_id, mac, replaces):
             )
 
 
-def mac_for(address):
+def mac_for(address: str) -> str:
+    """Return the MAC address that goes with an IPv4 address."""
     return DEFAULT_MAC % tuple(ipaddress.IPv4Address(address).packed)
 
 
-def release(engine, container_id, network=None):
+def release(engine: Engine, container_id: str, network: str | None = None) -> None:
     """Give back a container's address on one network, or all of them; none is no error."""
     if network is None:
         engine.db.run("DELETE FROM addresses WHERE container = ?", container_id)

@@ -1,10 +1,9 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Join a container's network namespace to a bridge, and part it again. The hot path of a start: about half a millisecond.
+"""Join a container's network namespace to a bridge, and part it again.
 
-The monitor imports this file, so it needs nothing but ``kernel/netlink`` and ``kernel/syscalls``. An attachment is
-run.json's: ``{"network", "bridge", "ifname", "address": "172.20.0.2/16", "gateway": address or None, "mac", "mtu"}``;
-``ifname`` is the host's end of the veth pair, the container's is ``eth0``, ``eth1`` ...
+It is on the hot path of a start: about half a millisecond. The monitor imports this file, so it
+needs nothing but ``kernel/calls`` and ``kernel/net/netlink``.
 """
 
 from __future__ import annotations
@@ -13,19 +12,37 @@ import contextlib
 import errno
 import os
 
-from ..errors import HostError
+from ..errors import HostError, required
 from ..kernel.calls import syscalls
 from ..kernel.net import netlink
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Optional, TypedDict
+
+    class Attachment(TypedDict):
+        """A container's place on a network, as run.json and state.json have it."""
+
+        network: str  # name of the network
+        bridge: str  # name of its bridge
+        ifname: str  # of the veth pair's end on the host; the container's is eth0, eth1 ...
+        address: str  # "172.20.0.2/16"
+        gateway: Optional[str]  # an address; None on an internal network
+        mac: str
+        mtu: int  # bytes
+
 
 CLONE_NEWNET = 0x40000000
 
 
-def connect(netns, attachment, index):
-    """Make ``eth<index>`` in the namespace: link, address, and the default route unless there is one already.
+def connect(netns: int, attachment: Attachment, index: int) -> None:
+    """Make ``eth<index>`` in a namespace: link, address, and the default route where there is none.
 
-    A link of the same name that an earlier run of the container left behind is replaced.
+    A link of the same name that an earlier run of the container left behind is replaced. The
+    caller must have one thread: it visits the namespace.
 
-    :param netns: open fd of the container's network namespace. The caller must have one thread: it visits that namespace.
+    :param netns: a descriptor of the container's network namespace.
     :raises HostError: naming the step that the kernel refused; no link is left then.
     """
     name, inside = attachment["ifname"], "eth%d" % index
@@ -47,7 +64,9 @@ def connect(netns, attachment, index):
             ) from None
 
 
-def _make_pair(host, netns, attachment, bridge, inside):
+def _make_pair(
+    host: netlink.Socket, netns: int, attachment: Attachment, bridge: int, inside: str
+) -> None:
     name = attachment["ifname"]
     messages = [
         netlink.new_veth(name, inside, netns, attachment["mtu"], attachment["mac"]),
@@ -63,11 +82,11 @@ def _make_pair(host, netns, attachment, bridge, inside):
         host.request(messages, tolerate=(errno.EAFNOSUPPORT,))
 
 
-def _configure(attachment, inside):
+def _configure(attachment: Attachment, inside: str) -> None:
     address, dummy, prefix = attachment["address"].partition("/")
     _no_ipv6(inside)
     with netlink.Socket() as container:
-        index = netlink.link(container, inside)["index"]
+        index = required(netlink.link(container, inside), f"the link {inside}")["index"]
         messages = [
             netlink.set_link("lo", up=True),
             netlink.new_address(index, address, int(prefix)),
@@ -80,8 +99,11 @@ def _configure(attachment, inside):
         )  # an earlier network's default route stays
 
 
-def _no_ipv6(inside):
-    """Networks are IPv4: a link that took IPv6 addresses from router advertisements would bypass them (CVE-2020-13401)."""
+def _no_ipv6(inside: str) -> None:
+    """Have a link take no IPv6 addresses.
+
+    Networks are IPv4, and router advertisements would lead around them (CVE-2020-13401).
+    """
     with contextlib.suppress(FileNotFoundError):  # a kernel without IPv6
         fd = os.open(f"/proc/sys/net/ipv6/conf/{inside}/disable_ipv6", os.O_WRONLY | os.O_CLOEXEC)
         try:
@@ -90,8 +112,11 @@ def _no_ipv6(inside):
             os.close(fd)
 
 
-def loopback(netns):
-    """Bring ``lo`` up in a namespace that gets no other link (network mode none). :raises HostError: when refused."""
+def loopback(netns: int) -> None:
+    """Bring ``lo`` up in a namespace that gets no other link (network mode none).
+
+    :raises HostError: the kernel refuses.
+    """
     try:
         with _visit(netns), netlink.Socket() as container:
             container.request([netlink.set_link("lo", up=True)])
@@ -99,12 +124,16 @@ def loopback(netns):
         raise HostError(f"can't bring up the container's loopback link: {error.strerror}") from None
 
 
-def disconnect(attachment, netns=None, remaining=()):
-    """Remove the attachment's link pair, also when the container and its namespace are gone; gone already is no error.
+def disconnect(
+    attachment: Attachment, netns: int | None = None, remaining: Iterable[Attachment] = ()
+) -> None:
+    """Remove an attachment's link pair, also when the container and its namespace are gone.
 
-    :param netns: where the container runs on, its namespace: its default route then moves to the first of the
-        ``remaining`` attachments that has a gateway.
-    :raises HostError: when the kernel refuses.
+    One that is gone already is no error.
+
+    :param netns: where the container runs on, its namespace: its default route then moves to the
+        first of the ``remaining`` attachments that has a gateway.
+    :raises HostError: the kernel refuses.
     """
     try:
         with netlink.Socket() as host:
@@ -121,8 +150,8 @@ def disconnect(attachment, netns=None, remaining=()):
 
 
 @contextlib.contextmanager
-def _visit(netns):
-    """The block runs in the namespace of an fd."""
+def _visit(netns: int) -> Iterator[None]:
+    """Run the block in the network namespace of a descriptor."""
     home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
         syscalls.setns(netns, CLONE_NEWNET)

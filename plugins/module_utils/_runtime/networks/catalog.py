@@ -13,48 +13,70 @@ from ..store.database import decode, encode, now
 from . import pools
 from .definition import DEFAULT, DEFAULT_BRIDGE, default_gateway
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any, TypedDict
+
+    from ..engine import Engine
+    from .definition import Definition, Wanted
+
+    class User(TypedDict):
+        """Who has an address on a network: a row of the table ``addresses``."""
+
+        id: str  # the container's
+        name: str  # the container's; the id for one that is being made
+        address: str  # "172.20.0.2"
+        mac: str
+
+
 FILTERS = ("name", "id", "driver", "label", "dangling", "type", "scope")
 
 
-def every(engine):
-    """The configurations of all networks, by name."""
+def every(engine: Engine) -> list[Definition]:
+    """Return the definitions of all networks, by name."""
     return [
         decode(row["config"]) for row in engine.db.all("SELECT config FROM networks ORDER BY name")
     ]
 
 
-def get(engine, name):
-    """The configuration (form: ``definition.py``) of a network by name, id or unique start of an id; None when there is none."""
+def get(engine: Engine, name: str) -> Definition | None:
+    """Find a network by name, id or the beginning of an id that only one has; None: there is none."""
     row = engine.db.one("SELECT config FROM networks WHERE name = ?", name)
     if row is None and len(name) >= 4 and set(name) <= set("0123456789abcdef"):
         rows = engine.db.all(
             "SELECT config FROM networks WHERE substr(id, 1, ?) = ?", len(name), name
         )
         row = rows[0] if len(rows) == 1 else None
-    return decode(row["config"]) if row is not None else None
+    if row is None:
+        return None
+    found: Definition = decode(row["config"])
+    return found
 
 
-def require(engine, name):
-    """:func:`get`. :raises NotFound: when there is none."""
+def require(engine: Engine, name: str) -> Definition:
+    """Find a network as :func:`get` does. :raises NotFound: there is none."""
     config = get(engine, name)
     if config is None:
         raise NotFound(f"network {name} does not exist; make it with the network module")
     return config
 
 
-def complete(engine, name, wanted):
-    """The whole configuration of a network that is to be made, from what the task says (``definition.wanted``).
+def complete(engine: Engine, name: str, wanted: Wanted) -> Definition:
+    """Return the whole definition of a network that is to be made, from what the task says.
 
-    Changes nothing. :raises Conflict: when its subnet or bridge clashes with something.
+    Changes nothing.
+
+    :raises Conflict: its subnet or bridge clashes with something.
     """
     ident = hashlib.sha256(os.urandom(32)).hexdigest()
-    config = {
+    config: Definition = {
         "name": name,
         "id": ident,
         "driver": "bridge",
         "bridge": default_bridge(name, ident),
-        "subnet": None,
-        "gateway": None,
+        "subnet": "",  # chosen below, where the task names none
+        "gateway": "",
         "ip_range": None,
         "aux_addresses": {},
         "internal": False,
@@ -62,22 +84,22 @@ def complete(engine, name, wanted):
         "labels": {},
         "driver_options": {},
         "automatic": True,
+        "mtu": wanted["mtu"] if "mtu" in wanted else pools.uplink_mtu(),
+        **wanted,
     }
-    config.update(wanted)
-    config.setdefault("mtu", pools.uplink_mtu())
     settle(engine, config)
     return config
 
 
-def default_bridge(name, ident):
-    """The link's name where the task names none: link names have 15 characters at most."""
+def default_bridge(name: str, ident: str) -> str:
+    """Return the link's name where the task names none: it has 15 characters at most."""
     return DEFAULT_BRIDGE if name == DEFAULT else "pyc-" + ident[:11]
 
 
-def settle(engine, config):
-    """Choose the configuration's subnet, or see that the user's is free, and that its bridge is.
+def settle(engine: Engine, config: Definition) -> None:
+    """Choose a definition's subnet, or see that the user's is free, and that its bridge is.
 
-    :raises Conflict: when one is not.
+    :raises Conflict: one is not.
     """
     others = [other for other in every(engine) if other["name"] != config["name"]]
     for other in others:
@@ -93,10 +115,10 @@ def settle(engine, config):
         pools.check(config["subnet"], config["bridge"], others)
 
 
-def add(engine, config):
+def add(engine: Engine, config: Definition) -> None:
     """Enter a network that :func:`settle` has just settled, under the lock ``networks``.
 
-    :raises Conflict: when another task has taken its name meanwhile.
+    :raises Conflict: another task has taken its name meanwhile.
     """
     with engine.db.transaction() as connection:
         if get(engine, config["name"]) is not None:
@@ -109,24 +131,32 @@ def add(engine, config):
         )
 
 
-def change(engine, config):
+def change(engine: Engine, config: Definition) -> None:
+    """Write a network's definition over the one of before."""
     engine.db.run("UPDATE networks SET config = ? WHERE name = ?", encode(config), config["name"])
 
 
-def forget(engine, name):
+def forget(engine: Engine, name: str) -> None:
     """Remove a network's row and its addresses."""
     with engine.db.transaction() as connection:
         connection.execute("DELETE FROM addresses WHERE network = ?", (name,))
         connection.execute("DELETE FROM networks WHERE name = ?", (name,))
 
 
-def created(engine, name):
-    """When a network was made, in seconds since the epoch."""
-    return engine.db.one("SELECT created FROM networks WHERE name = ?", name)["created"]
+def created(engine: Engine, name: str) -> float:
+    """Return when a network was made, in seconds since the epoch. :raises NotFound: by now it is gone."""
+    row = engine.db.one("SELECT created FROM networks WHERE name = ?", name)
+    if row is None:
+        raise NotFound(f"network {name} does not exist: another task has removed it meanwhile")
+    moment: float = row["created"]
+    return moment
 
 
-def ensure_default(engine):
-    """The configuration of network ``bridge``, which is made when it is first needed; its link is ``ensure_links``' affair."""
+def ensure_default(engine: Engine) -> Definition:
+    """Return the definition of the network ``bridge``, entered when it is first needed.
+
+    Its link is made by ``ensure_links``.
+    """
     config = get(engine, DEFAULT)
     if config is not None:
         return config
@@ -138,9 +168,9 @@ def ensure_default(engine):
     return config
 
 
-def users(engine, name):
-    """Who has an address on a network: ``[{"id", "name", "address", "mac"}]``, the name being the id for a container that is being made."""
-    rows = engine.db.all(
+def users(engine: Engine, name: str) -> list[User]:
+    """Return who has an address on a network, by name."""
+    rows: list[Any] = engine.db.all(
         "SELECT addresses.container AS id, coalesce(containers.name, addresses.container) AS "
         "name, address, mac FROM addresses"
         " LEFT JOIN containers ON containers.id = addresses.container WHERE network = ? ORDER BY 2",
@@ -149,11 +179,13 @@ def users(engine, name):
     return rows
 
 
-def listing(engine, filters=None):
-    """The configurations of the networks that all of Docker's ``filters`` select.
+def listing(engine: Engine, filters: Mapping[str, Any] | None = None) -> list[Definition]:
+    """Return the networks that all of Docker's ``filters`` select.
 
-    :param filters: ``{"name": part of it, or a regular expression, "id": start of it, "driver", "scope", "type": "builtin" | "custom", "dangling": bool,
-        "label": "key" or "key=value"}``, each a value or a list of values of which one must fit (for labels: all).
+    :param filters: each a value, or a list of values of which one must fit (of labels: all).
+        ``name``: part of it, or a regular expression. ``id``: its beginning. ``type``: builtin or
+        custom. ``dangling``: true or false. ``label``: ``key`` or ``key=value``. ``driver``,
+        ``scope``.
     :raises InvalidInput: for an unknown filter.
     """
     found = every(engine)
@@ -165,7 +197,7 @@ def listing(engine, filters=None):
     return found
 
 
-def _fits(engine, config, key, values):
+def _fits(engine: Engine, config: Definition, key: str, values: Sequence[Any]) -> bool:
     if key == "label":
         labels = config["labels"]
         return all(

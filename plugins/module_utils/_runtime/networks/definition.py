@@ -1,13 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A network's definition: from a task's options to the configuration that the database keeps.
-
-Configuration (column ``networks.config``)::
-
-    {"name", "id": 64 hexadecimal digits, "driver": "bridge", "bridge": the link's name, "subnet": "172.20.0.0/16",
-     "gateway": "172.20.0.1", "ip_range": "172.20.5.0/24" or None, "aux_addresses": {name: address}, "internal": bool,
-     "masquerade": bool, "mtu": bytes, "labels": {}, "driver_options": {as asked for}, "automatic": whether we chose the subnet}
-"""
+"""A network's definition: its form in the database, and what a task's options make of it."""
 
 from __future__ import annotations
 
@@ -15,6 +8,49 @@ import ipaddress
 import re
 
 from ..errors import InvalidInput, Unsupported
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from typing import Any, Optional, TypedDict, Union
+
+    class Wanted(TypedDict, total=False):
+        """What a task says of a network: keys of :class:`Definition`, those alone that it names."""
+
+        subnet: str
+        gateway: str
+        ip_range: Optional[str]
+        aux_addresses: dict[str, str]
+        internal: bool
+        masquerade: bool
+        mtu: int
+        bridge: str
+        labels: dict[str, str]
+        driver_options: dict[str, str]
+        automatic: bool
+
+    class Definition(TypedDict):
+        """A network, as the column ``networks.config`` has it (JSON)."""
+
+        name: str
+        id: str  # 64 hexadecimal digits
+        driver: str  # "bridge"
+        bridge: str  # name of the link
+        subnet: str  # "172.20.0.0/16"
+        gateway: str  # "172.20.0.1"
+        ip_range: Optional[
+            str
+        ]  # "172.20.5.0/24": where addresses are chosen from; None: the subnet
+        aux_addresses: dict[str, str]  # name -> address that no container gets
+        internal: bool  # nothing enters or leaves it
+        masquerade: bool
+        mtu: int  # bytes
+        labels: dict[str, str]
+        driver_options: dict[str, str]  # as asked for
+        automatic: bool  # whether the engine has chosen the subnet
+
+    Subnet = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
+    Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 
 DEFAULT = "bridge"
 DEFAULT_BRIDGE = "pyc0"
@@ -29,8 +65,8 @@ UNUSABLE = tuple(
 )
 
 
-def check_name(name):
-    """:raises InvalidInput: unless ``name`` can be a network's."""
+def check_name(name: object) -> None:
+    """:raises InvalidInput: ``name`` can't be a network's."""
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}", name):
         raise InvalidInput(
             "name", name, "a letter or digit, then letters, digits, '_', '.' and '-', 128 at most"
@@ -41,10 +77,11 @@ def check_name(name):
         )
 
 
-def wanted(params):
-    """What a task's options say, normalised: only the configuration keys that the task names.
+def wanted(params: Mapping[str, Any]) -> Wanted:
+    """Return what a task's options say, in the definition's form.
 
-    :param params: the options of the network module. :raises InvalidInput, Unsupported: before anything is changed.
+    :param params: the options of the module ``network``.
+    :raises InvalidInput, Unsupported: for what can't be.
     """
     check_name(params["name"])
     if params.get("driver") not in (None, "bridge"):
@@ -59,7 +96,7 @@ def wanted(params):
             "enable_ipv4: networks are IPv4 only in this version of pycontainer.engine; a network "
             "without IPv4 can't be made"
         )
-    found = {}
+    found: Wanted = {}
     if params.get("internal") is not None:
         found["internal"] = params["internal"]
     if params.get("labels") is not None:
@@ -71,8 +108,8 @@ def wanted(params):
     return found
 
 
-def _labels(given):
-    """Labels as texts; what YAML made a boolean or null is refused, as in containers and volumes."""
+def _labels(given: Mapping[Any, Any]) -> dict[str, str]:
+    """Return labels as texts. :raises InvalidInput: for what YAML made a boolean or null."""
     for key, value in given.items():
         if value is None or isinstance(value, (bool, dict, list)):
             raise InvalidInput(
@@ -83,12 +120,12 @@ def _labels(given):
     return {str(key): str(value) for key, value in given.items()}
 
 
-def _driver_options(options):
-    options = {key: _option_text(value) for key, value in options.items()}
+def _driver_options(given: Mapping[str, Any]) -> Wanted:
+    options = {key: _option_text(value) for key, value in given.items()}
     unknown = sorted(set(options) - set(DRIVER_OPTIONS))
     if unknown:
         raise InvalidInput("driver_options", unknown[0], ", ".join(DRIVER_OPTIONS))
-    found = {"driver_options": options}
+    found: Wanted = {"driver_options": options}
     if MTU_OPTION in options:
         text = options[MTU_OPTION]
         if (
@@ -118,12 +155,12 @@ def _driver_options(options):
     return found
 
 
-def _option_text(value):
-    """YAML gives true and 1400 where Docker's options are strings."""
+def _option_text(value: object) -> str:
+    """Return an option as a text: YAML gives true and 1400 where Docker's are strings."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _ipam(entries):
+def _ipam(entries: Sequence[Mapping[str, Any]]) -> Wanted:
     if not entries:
         return {"automatic": True}
     if len(entries) > 1:
@@ -132,7 +169,12 @@ def _ipam(entries):
         )
     entry = entries[0]
     subnet = _subnet("ipam_config.subnet", entry.get("subnet"))
-    found = {"automatic": False, "subnet": str(subnet), "ip_range": None, "aux_addresses": {}}
+    found: Wanted = {
+        "automatic": False,
+        "subnet": str(subnet),
+        "ip_range": None,
+        "aux_addresses": {},
+    }
     if entry.get("iprange"):
         ip_range = _network(
             "ipam_config.iprange",
@@ -159,8 +201,8 @@ def _ipam(entries):
     return found
 
 
-def default_gateway(subnet, reserved=()):
-    """The first free address of a subnet. :raises InvalidInput: when ``reserved`` has them all."""
+def default_gateway(subnet: str | Subnet, reserved: Collection[str] = ()) -> str:
+    """Return the first free address of a subnet. :raises InvalidInput: ``reserved`` has all."""
     for address in ipaddress.ip_network(subnet).hosts():
         if str(address) not in reserved:
             return str(address)
@@ -171,7 +213,7 @@ def default_gateway(subnet, reserved=()):
     )
 
 
-def _subnet(option, text):
+def _subnet(option: str, text: Any) -> ipaddress.IPv4Network:
     subnet = _network(option, text, "an IPv4 subnet such as 172.28.0.0/16")
     if subnet.prefixlen > 30 or any(subnet.overlaps(other) for other in UNUSABLE):
         raise InvalidInput(
@@ -182,7 +224,7 @@ def _subnet(option, text):
     return subnet
 
 
-def _network(option, text, accepted):
+def _network(option: str, text: Any, accepted: str) -> ipaddress.IPv4Network:
     try:
         return ipaddress.IPv4Network(text)
     except ValueError:
@@ -196,7 +238,7 @@ def _network(option, text, accepted):
     )
 
 
-def _host(option, text, subnet):
+def _host(option: str, text: Any, subnet: Subnet) -> ipaddress.IPv4Address:
     try:
         address = ipaddress.IPv4Address(text)
     except ValueError:
@@ -205,7 +247,7 @@ def _host(option, text, subnet):
     return address
 
 
-def check_host(option, address, subnet):
-    """:raises InvalidInput: unless a host of ``subnet`` can have ``address`` (objects of ipaddress)."""
+def check_host(option: str, address: Address, subnet: Subnet) -> None:
+    """:raises InvalidInput: no host of ``subnet`` can have ``address``."""
     if address not in subnet or address in (subnet.network_address, subnet.broadcast_address):
         raise InvalidInput(option, str(address), f"an address of a host in {subnet}")

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The engine's nf_tables ruleset: table ``ip pycontainer``.
 
-The rules never change; which networks and published ports there are is told by the elements of sets and maps. All of
-it is derived from the database and the running containers, and put back when something has flushed it. Loopback
-addresses are never translated and ``route_localnet`` stays off: a port published on 127.0.0.1 is served by the
-monitor's relay alone and can't be reached from another host, whatever becomes of these rules (CVE-2025-54388).
+The rules never change; which networks and published ports there are is told by the elements of sets
+and maps. All of it is derived from the database and the running containers, and put back when
+something has flushed it. Loopback addresses are never translated and ``route_localnet`` stays off: a
+port published on 127.0.0.1 is served by the monitor's relay alone and can't be reached from another
+host, whatever becomes of these rules (CVE-2025-54388).
 """
 
 from __future__ import annotations
@@ -21,6 +22,16 @@ from ..errors import HostError
 from ..kernel.net import netlink, nftables, rules
 from ..store.files import Damaged, read_json
 from .publish import ABSENT, ANY, ONE, OWN, TABLE, elements
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any
+
+    from ..engine import Engine
+    from ..kernel.net.netlink import Message
+    from .definition import Definition
+    from .publish import Elements
 
 BRIDGES, INTERNAL, WITHIN, SUBNETS = "bridges", "internal", "within", "subnets"
 _NAME, _ADDRESS, _PROTOCOL, _PORT = (
@@ -42,11 +53,11 @@ SETS = (
 )
 
 
-def _accept(*parts):
+def _accept(*parts: list[bytes]) -> list[bytes]:
     return rules.rule(*parts, rules.verdict(nftables.ACCEPT))
 
 
-def _drop(*parts):
+def _drop(*parts: list[bytes]) -> list[bytes]:
     return rules.rule(*parts, rules.verdict(nftables.DROP))
 
 
@@ -122,8 +133,8 @@ CHAINS = (
 )  # from other networks and other hosts to what is not published
 
 
-def _ruleset():
-    """The messages that make sets, chains and rules in an empty table."""
+def _ruleset() -> list[Message]:
+    """Return the messages that make sets, chains and rules in an empty table."""
     messages = [
         nftables.new_set(TABLE, name, number, key, length, data, data_length, interval)
         for number, (name, key, length, data, data_length, interval) in enumerate(SETS, 1)
@@ -134,14 +145,15 @@ def _ruleset():
     return messages
 
 
-def _mark(messages):
-    """The name of an empty chain that says which version of the ruleset is installed."""
+def _mark(messages: Iterable[Message]) -> str:
+    """Return the name of an empty chain that says which version of the ruleset is installed."""
     return f"rules-{zlib.crc32(b''.join((body for _kind, _flags, body in messages))):08x}"
 
 
-def ensure(engine, networks):
-    """Make the ruleset what the database says: ``networks`` are the configurations of all networks.
+def ensure(engine: Engine, networks: Sequence[Definition]) -> list[str]:
+    """Make the ruleset what the database says.
 
+    :param networks: all of them.
     :returns: sentences to warn the user with: what can't work on this host.
     """
     try:
@@ -167,7 +179,7 @@ def ensure(engine, networks):
         return foreign(connection, [config["bridge"] for config in networks])
 
 
-def remove():
+def remove() -> None:
     """Take the table away, with all that is in it; nothing where there is none."""
     try:
         connection = nftables.Connection()
@@ -175,9 +187,8 @@ def remove():
         return
     with connection:
         if connection.available():
-            connection.commit(
-                [nftables.new_table(TABLE), nftables.delete_table(TABLE)]
-            )  # the first, so that the second finds one
+            # The first, so that the second finds one.
+            connection.commit([nftables.new_table(TABLE), nftables.delete_table(TABLE)])
 
 
 NO_NFTABLES = (
@@ -195,7 +206,7 @@ INCOMPLETE_NFTABLES = (
 )
 
 
-def _intact(connection, messages):
+def _intact(connection: nftables.Connection, messages: Iterable[Message]) -> bool:
     if not connection.has_chain(TABLE, _mark(messages)):
         return False
     return connection.count_rules(TABLE) == {
@@ -203,14 +214,20 @@ def _intact(connection, messages):
     }
 
 
-def _install(engine, connection, messages, networks):
+def _install(
+    engine: Engine,
+    connection: nftables.Connection,
+    messages: Sequence[Message],
+    networks: Sequence[Definition],
+) -> None:
     """Replace the whole table in one atomic step; published ports stay published."""
     batch = [
         nftables.new_table(TABLE),
         nftables.delete_table(TABLE),
         nftables.new_table(TABLE),
-    ] + messages
-    batch.append(nftables.new_chain(TABLE, _mark(messages)))
+        *messages,
+        nftables.new_chain(TABLE, _mark(messages)),
+    ]
     for name, wanted in _network_elements(networks).items():
         batch += nftables.add_elements(TABLE, name, wanted)
     for name, entries in _published(engine, connection).items():
@@ -220,8 +237,8 @@ def _install(engine, connection, messages, networks):
     connection.commit(batch)
 
 
-def _synchronise(connection, networks):
-    batch = []
+def _synchronise(connection: nftables.Connection, networks: Sequence[Definition]) -> None:
+    batch: list[Message] = []
     for name, wanted in _network_elements(networks).items():
         if connection.packed_elements(TABLE, name) != set(wanted):
             batch.append(nftables.flush_elements(TABLE, name))
@@ -230,9 +247,9 @@ def _synchronise(connection, networks):
         connection.commit(batch)
 
 
-def _network_elements(networks):
-    """``{set name: [packed elements]}`` for the networks, intervals by address."""
-    found = {BRIDGES: [], INTERNAL: [], WITHIN: [], SUBNETS: []}
+def _network_elements(networks: Sequence[Definition]) -> dict[str, list[bytes]]:
+    """Return ``{set name: [packed elements]}`` for the networks, intervals by address."""
+    found: dict[str, list[bytes]] = {BRIDGES: [], INTERNAL: [], WITHIN: [], SUBNETS: []}
     for config in sorted(
         networks, key=lambda config: socket.inet_aton(config["subnet"].partition("/")[0])
     ):
@@ -249,11 +266,15 @@ def _network_elements(networks):
     return found
 
 
-def _published(engine, connection):
-    """The port maps' elements as they are, or, where the table was flushed, as the running containers' states say."""
-    found = {ANY: {}, ONE: {}, OWN: {}}
+def _published(engine: Engine, connection: nftables.Connection) -> Elements:
+    """Return the port maps' elements.
+
+    They are those that are there, and, where the table was flushed, what the running containers'
+    states say.
+    """
+    found: Elements = {ANY: {}, ONE: {}, OWN: {}}
     for row in engine.db.all("SELECT DISTINCT container FROM ports"):
-        state = {}
+        state: dict[str, Any] = {}
         with contextlib.suppress(Damaged):
             state = read_json(
                 os.path.join(engine.paths.container(row["container"]), "state.json"), {}
@@ -274,8 +295,11 @@ def _published(engine, connection):
     return found
 
 
-def foreign(connection, bridges):
-    """Warnings about other people's rules that stop forwarded packets whatever ours accept. Rules that name a bridge of ours know of us."""
+def foreign(connection: nftables.Connection, bridges: list[str]) -> list[str]:
+    """Return warnings about other people's rules that stop forwarded packets whatever ours accept.
+
+    Rules that name a bridge of ours know of us.
+    """
     warnings = []
     for chain in connection.chains():
         if chain["hook"] != nftables.FORWARD or chain["table"] == TABLE:
@@ -315,8 +339,11 @@ REMEDY = (
 )
 
 
-def _legacy_drops(bridges):
-    """Whether the old iptables has a FORWARD policy DROP. Asks its command, and that only where the table is in use."""
+def _legacy_drops(bridges: list[str]) -> bool:
+    """Tell whether the old iptables has a FORWARD policy DROP.
+
+    Its command is asked only where the table is in use.
+    """
     try:
         with open("/proc/net/ip_tables_names") as file:
             if "filter" not in file.read().split():

@@ -9,9 +9,21 @@ import hashlib
 
 from . import catalog
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
-def inspect(engine, name):
-    """:param name: name, id or unique start of an id. :raises NotFound: when there is no such network."""
+    from ..engine import Engine
+    from .catalog import User
+    from .definition import Definition
+
+
+def inspect(engine: Engine, name: str) -> dict[str, Any]:
+    """Return what is known of a network, and who is on it.
+
+    :param name: its name, id, or the beginning of an id that only one has.
+    :raises NotFound: there is no such network.
+    """
     config = catalog.require(engine, name)
     document = describe(config)
     created = datetime.datetime.fromtimestamp(
@@ -24,9 +36,9 @@ def inspect(engine, name):
     return document
 
 
-def describe(config):
-    """What is known of a network from its configuration alone, e.g. of one that check mode would make."""
-    ipam = {"Subnet": config["subnet"], "Gateway": config["gateway"]}
+def describe(config: Definition) -> dict[str, Any]:
+    """Return what a definition alone says, as of a network that check mode would make."""
+    ipam: dict[str, Any] = {"Subnet": config["subnet"], "Gateway": config["gateway"]}
     if config["ip_range"]:
         ipam["IPRange"] = config["ip_range"]
     if config["aux_addresses"]:
@@ -53,7 +65,7 @@ def describe(config):
     }
 
 
-def _endpoint(config, user):
+def _endpoint(config: Definition, user: User) -> dict[str, str]:
     return {
         "Name": user["name"],
         "EndpointID": hashlib.sha256((config["id"] + user["id"]).encode()).hexdigest(),

@@ -1,9 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bridges and rules in the kernel, as the database says: looked at by every start, made anew after a reboot or a flush.
+"""Bridges and rules in the kernel, as the database says: every start looks at them, and after a
+reboot or a flush they are made anew.
 
-Looking costs well under a millisecond. A bridge is made with pyroute2, in a forked child: the import costs 115 ms and
-21 MiB, so only who needs it pays for it.
+Looking costs well under a millisecond. A bridge is made with pyroute2, in a forked child: the
+import costs 115 ms and 21 MiB, which nobody else is to pay.
 """
 
 from __future__ import annotations
@@ -18,11 +19,21 @@ from ..kernel.net import netlink
 from . import catalog, firewall
 from .addresses import mac_for
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any
+
+    from ..engine import Engine
+    from ..store.paths import Paths
+    from .attach import Attachment
+    from .definition import Definition
+
 FORWARD = "/proc/sys/net/ipv4/ip_forward"
 
 
-def ensure_links(engine, names):
-    """Make the bridges of the networks ``names`` and the rules exist, and let the host forward packets.
+def ensure_links(engine: Engine, names: Iterable[str]) -> list[str]:
+    """Make the bridges of networks and the rules where they are not, and let the host forward.
 
     :returns: sentences to warn the user with. :raises NotFound: a network does not exist.
     :raises HostError, Conflict, Unsupported: its bridge can't be made.
@@ -37,13 +48,13 @@ def ensure_links(engine, names):
     return warnings + firewall.ensure(engine, catalog.every(engine))
 
 
-def wrong(configs):
-    """Those of the configurations whose bridge is missing or not as it should be."""
+def wrong(configs: Iterable[Definition]) -> list[Definition]:
+    """Return those of the networks whose bridge is missing or not as it should be."""
     with netlink.Socket() as sock:
         return [config for config in configs if not _in_order(sock, config)]
 
 
-def _in_order(sock, config):
+def _in_order(sock: netlink.Socket, config: Definition) -> bool:
     link = netlink.link(sock, config["bridge"])
     if link is None or link["kind"] != "bridge" or not link["up"] or link["mtu"] != config["mtu"]:
         return False
@@ -53,7 +64,8 @@ def _in_order(sock, config):
     return found == [(config["gateway"], int(config["subnet"].partition("/")[2]))]
 
 
-def _forward():
+def _forward() -> list[str]:
+    """Let the host forward packets; returns a warning where it can't."""
     try:
         with open(FORWARD) as file:
             if file.read().strip() == "1":
@@ -68,12 +80,12 @@ def _forward():
     return []
 
 
-def alias(paths):
-    """Return the alias of the bridges that an engine has made: several engines may share a kernel."""
+def alias(paths: Paths) -> str:
+    """Return the alias of an engine's bridges: several engines may share a kernel."""
     return f"pycontainer {paths.data}"[:255]  # IFALIASZ, rtnetlink(7)
 
 
-def make(configs, owner):
+def make(configs: Sequence[Definition], owner: str) -> None:
     """Make or mend bridges.
 
     :param owner: the alias of those that are made.
@@ -99,7 +111,7 @@ def make(configs, owner):
         raise (Unsupported if kind == "missing" else HostError)(sentence or kind)
 
 
-def _make_and_tell(configs, owner, writer):
+def _make_and_tell(configs: Sequence[Definition], owner: str, writer: int) -> None:
     answer = b"the child that makes bridges failed"
     try:
         answer = _make_in_child(configs, owner)
@@ -107,10 +119,10 @@ def _make_and_tell(configs, owner, writer):
         os.write(writer, answer)
 
 
-def _make_in_child(configs, owner):
-    """``done``, or ``missing:`` or ``failed:`` and a sentence."""
+def _make_in_child(configs: Sequence[Definition], owner: str) -> bytes:
+    """Make the bridges; returns ``done``, or ``missing:`` or ``failed:`` and a sentence."""
     try:
-        import pyroute2
+        import pyroute2  # heavy, see above; a host may lack it
     except ImportError as error:
         return (
             "missing:networks need the Python library pyroute2 on the host (package "
@@ -127,7 +139,8 @@ def _make_in_child(configs, owner):
     return b"done"
 
 
-def _make_bridge(route, config, owner):
+def _make_bridge(route: Any, config: Definition, owner: str) -> None:
+    """Make or mend one bridge. :param route: a pyroute2.IPRoute."""
     name, prefix = config["bridge"], int(config["subnet"].partition("/")[2])
     found = list(route.link_lookup(ifname=name))
     if not found:
@@ -136,12 +149,12 @@ def _make_bridge(route, config, owner):
         route.link("set", index=found[0], ifalias=owner)
     index = found[0]
     _settings(name)
-    # an address of its own, or the bridge takes on that of its lowest port and containers lose their gateway with every change
+    # An address of its own, or the bridge takes on that of its lowest port and containers lose their
+    # gateway with every change.
     route.link("set", index=index, address=mac_for(config["gateway"]), mtu=config["mtu"])
     wanted = (config["gateway"], prefix)
-    with (
-        netlink.Socket() as sock
-    ):  # pyroute2 0.5, which Enterprise Linux 9 has, deletes with a flag that kernels from 5.19 on refuse
+    # pyroute2 0.5, which Enterprise Linux 9 has, deletes with a flag that kernels from 5.19 on refuse.
+    with netlink.Socket() as sock:
         present = [(entry["address"], entry["prefix"]) for entry in netlink.addresses(sock, index)]
         changes = [netlink.delete_address(index, *other) for other in present if other != wanted]
         if wanted not in present:
@@ -151,8 +164,11 @@ def _make_bridge(route, config, owner):
     route.link("set", index=index, state="up")
 
 
-def _settings(name):
-    """Kernel settings of a bridge: no IPv6 (CVE-2020-13401: router advertisements from a container), no way to 127/8."""
+def _settings(name: str) -> None:
+    """Have a bridge take no IPv6 and lead to no 127/8.
+
+    A container could send router advertisements (CVE-2020-13401).
+    """
     for path, value in (
         ("ipv6/conf/%s/accept_ra", "0"),
         ("ipv6/conf/%s/disable_ipv6", "1"),
@@ -163,8 +179,11 @@ def _settings(name):
                 file.write(value)
 
 
-def remove(config, attachments=()):
-    """Remove a network's bridge, if it is one, and the links of containers that are on it. :raises HostError: when the kernel refuses."""
+def remove(config: Definition, attachments: Iterable[Attachment] = ()) -> None:
+    """Remove a network's bridge, if it is one, and the links of containers that are on it.
+
+    :raises HostError: the kernel refuses.
+    """
     try:
         with netlink.Socket() as sock:
             names = [attachment["ifname"] for attachment in attachments]

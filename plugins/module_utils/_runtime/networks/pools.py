@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Choose a network's subnet, and see that it clashes with nothing on the host.
 
-The pools are Docker's: 172.17.0.0/16 to 172.31.0.0/16, then the 16 /20 of 192.168.0.0/16. What the host has is read from the kernel.
+The pools are Docker's: 172.17.0.0/16 to 172.31.0.0/16, then the 16 /20 of 192.168.0.0/16. What the
+host has is read from the kernel.
 """
 
 from __future__ import annotations
@@ -12,17 +13,26 @@ import ipaddress
 from ..errors import Conflict
 from ..kernel.net import netlink
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .definition import Definition, Subnet
+
 POOLS = ["172.%d.0.0/16" % number for number in range(17, 32)] + [
     "192.168.%d.0/20" % number for number in range(0, 256, 16)
 ]
 LARGEST_MTU = 1500
 
 
-def occupied(bridge):
-    """Subnets that the host's routes (but the default ones) and addresses cover, without those of link ``bridge``."""
+def occupied(bridge: str) -> set[Subnet]:
+    """Return the subnets that the host's routes and addresses cover.
+
+    Default routes are left out, and what is of the link ``bridge``.
+    """
     with netlink.Socket() as sock:
-        own = netlink.link(sock, bridge)
-        own = own["index"] if own else None
+        link = netlink.link(sock, bridge)
+        own = link["index"] if link else None
         found = [
             "%s/%d" % (route["destination"], route["prefix"])
             for route in netlink.routes(sock)
@@ -36,10 +46,10 @@ def occupied(bridge):
     return {ipaddress.ip_network(text, strict=False) for text in found}
 
 
-def choose(bridge, networks):
-    """The first pool that overlaps neither the host's routes nor ``networks`` (configurations).
+def choose(bridge: str, networks: Iterable[Definition]) -> str:
+    """Return the first pool that overlaps neither the host's routes nor ``networks``.
 
-    :raises Conflict: when all are taken.
+    :raises Conflict: all are taken.
     """
     taken = occupied(bridge) | {ipaddress.ip_network(config["subnet"]) for config in networks}
     for text in POOLS:
@@ -53,8 +63,11 @@ def choose(bridge, networks):
     )
 
 
-def check(subnet, bridge, networks):
-    """:raises Conflict: when ``subnet``, which the user chose, overlaps another network or the subnet of a host's link."""
+def check(subnet: str, bridge: str, networks: Iterable[Definition]) -> None:
+    """Check a subnet that the user chose.
+
+    :raises Conflict: it overlaps another network, or the subnet of a link of the host.
+    """
     wanted = ipaddress.ip_network(subnet)
     for config in networks:
         if wanted.overlaps(ipaddress.ip_network(config["subnet"])):
@@ -75,8 +88,11 @@ def check(subnet, bridge, networks):
                 )
 
 
-def uplink_mtu():
-    """The MTU for a new network: that of the link of the default route, 1500 at most or where there is none."""
+def uplink_mtu() -> int:
+    """Return the MTU for a new network, in bytes.
+
+    It is that of the link of the default route; 1500 at most, or where there is none.
+    """
     with netlink.Socket() as sock:
         defaults = [
             route

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which container has which published port of the host: table ``ports``.
 
-A published port is run.json's ``{"host_ip", "host_port", "container_port", "protocol"}``; ``host_ip`` 0.0.0.0 (or None)
-is every address of the host, ``host_port`` 0 or None asks for a free one.
+What is asked for has the keys of ``publish.Port``: without ``host_ip`` it is every address of the
+host, without ``host_port`` a free port.
 """
 
 from __future__ import annotations
@@ -14,20 +14,43 @@ import socket
 
 from ..errors import Conflict, InvalidInput, Unsupported
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any, TypedDict
+
+    from ..engine import Engine
+    from .publish import Port
+
+    class Reservation(TypedDict):
+        """A row of the table ``ports``."""
+
+        protocol: str
+        host_ip: str
+        host_port: int
+        id: str  # the container's
+        name: str  # the container's; the id for one that is being made
+
+    Asked = Mapping[str, Any]  # keys of a Port; what is missing, None or 0 is to be filled in
+
 KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
 EVERY = "0.0.0.0"
 UPPER = 49153  # the first of the ports that nobody registers (RFC 6335: 49152 and up)
 
 
-def check_ports(engine, container_id, ports, replaces=None):
-    """What :func:`reserve_ports` would refuse, without a change.
+def check_ports(
+    engine: Engine, container_id: str, ports: Iterable[Asked], replaces: str | None = None
+) -> None:
+    """Refuse what :func:`reserve_ports` would refuse, without a change.
 
     :raises InvalidInput, Unsupported, Conflict: one sentence with the port and who has it.
     """
     _assign(engine, container_id, ports, replaces)
 
 
-def reserve_ports(engine, container_id, ports, replaces=None):
+def reserve_ports(
+    engine: Engine, container_id: str, ports: Iterable[Asked], replaces: str | None = None
+) -> list[Port]:
     """Reserve exactly ``ports`` for a container; others that it had are given back.
 
     :param replaces: id of a container whose ports may be taken over.
@@ -49,32 +72,37 @@ def reserve_ports(engine, container_id, ports, replaces=None):
     return assigned
 
 
-def release_ports(engine, container_id):
+def release_ports(engine: Engine, container_id: str) -> None:
     """Give back all ports of a container; none is no error."""
     engine.db.run("DELETE FROM ports WHERE container = ?", container_id)
 
 
-def _assign(engine, container_id, ports, replaces):
-    rows = engine.db.all(
+def _assign(
+    engine: Engine, container_id: str, asked: Iterable[Asked], replaces: str | None
+) -> list[Port]:
+    """Return the ports that ``asked`` comes to, in its order."""
+    rows: list[Any] = engine.db.all(
         "SELECT protocol, host_ip, host_port, container AS id, coalesce(containers.name, "
         "container) AS name FROM ports"
         " LEFT JOIN containers ON containers.id = ports.container"
     )
-    own = [row for row in rows if row["id"] in (container_id, replaces)]
-    others = [row for row in rows if row["id"] not in (container_id, replaces)]
-    ports, assigned = [_normal(port) for port in ports], []
-    for port in sorted(
-        ports, key=lambda port: not port["host_port"]
-    ):  # those with a number first, so that no free choice takes it
+    own: list[Reservation] = [row for row in rows if row["id"] in (container_id, replaces)]
+    others: list[Mapping[str, Any]] = [
+        row for row in rows if row["id"] not in (container_id, replaces)
+    ]
+    ports = [_normal(port) for port in asked]
+    # Those with a number first, so that no free choice takes it.
+    for port in sorted(ports, key=lambda port: not port["host_port"]):
         if port["host_port"]:
-            _check(port, own, others + assigned)
+            _check(port, own, others)
         else:
-            port["host_port"] = _free(port, own, others + assigned)
-        assigned.append(port)
+            port["host_port"] = _free(port, own, others)
+        others.append(port)
     return ports
 
 
-def _normal(port):
+def _normal(port: Asked) -> Port:
+    """Return a port that was asked for in full; ``host_port`` 0 is yet to be chosen."""
     protocol, host_ip = port.get("protocol") or "tcp", port.get("host_ip") or EVERY
     if protocol not in KINDS:
         raise InvalidInput("published_ports", protocol, "protocol tcp or udp")
@@ -103,34 +131,31 @@ def _normal(port):
     }
 
 
-def _clashes(port, row):
+def _clashes(port: Port, row: Mapping[str, Any]) -> bool:
     return (port["protocol"], port["host_port"]) == (row["protocol"], row["host_port"]) and (
         port["host_ip"] == row["host_ip"] or EVERY in (port["host_ip"], row["host_ip"])
     )
 
 
-def _check(port, own, others):
+def _check(port: Port, own: Sequence[Reservation], others: Sequence[Mapping[str, Any]]) -> None:
     shown = "%s:%d/%s" % (port["host_ip"], port["host_port"], port["protocol"])
     for row in others:
         if _clashes(port, row):
             if "name" in row:
                 raise Conflict(f"published_ports: port {shown} is taken by container {row['name']}")
             raise InvalidInput("published_ports", shown, "every port of the host once")
-    if not any(
-        _clashes(port, row) for row in own
-    ):  # what is its own its monitor may be listening on
-        if not _binds(port):
-            raise Conflict(f"published_ports: port {shown} is taken by another process")
+    # On what is its own its monitor may be listening.
+    if not any(_clashes(port, row) for row in own) and not _binds(port):
+        raise Conflict(f"published_ports: port {shown} is taken by another process")
 
 
-def _binds(port):
-    """Whether the relay could listen now. :raises InvalidInput: when the host does not have the address."""
+def _binds(port: Port) -> bool:
+    """Tell whether the relay could listen now. :raises InvalidInput: the address is not the host's."""
     with socket.socket(socket.AF_INET, KINDS[port["protocol"]]) as sock:
         try:
             if port["protocol"] == "tcp":
-                sock.setsockopt(
-                    socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
-                )  # connections that linger in TIME_WAIT are no listener
+                # Connections that linger in TIME_WAIT are no listener.
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.bind((port["host_ip"], port["host_port"]))
             if port["protocol"] == "tcp":
                 sock.listen(1)
@@ -143,16 +168,16 @@ def _binds(port):
     return True
 
 
-def _free(port, own, others):
-    """A port number that nobody has, from the upper part of the kernel's own range for such."""
+def _free(port: Port, own: Sequence[Reservation], others: Sequence[Mapping[str, Any]]) -> int:
+    """Return a port number that nobody has, of the upper part of the kernel's range for such."""
     with open("/proc/sys/net/ipv4/ip_local_port_range") as file:
         low, high = (int(word) for word in file.read().split())
     low = max(low, UPPER) if high >= UPPER else low
     count = high - low + 1
     start = int.from_bytes(os.urandom(4), "big") % count
     for step in range(count):
-        candidate = dict(port, host_port=low + (start + step) % count)
-        if not any(_clashes(candidate, row) for row in own + others) and _binds(candidate):
+        candidate: Port = {**port, "host_port": low + (start + step) % count}
+        if not any(_clashes(candidate, row) for row in (*own, *others)) and _binds(candidate):
             return candidate["host_port"]
     raise Conflict(
         "published_ports: no port from %d to %d is free for container port %d/%s"

@@ -1,9 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Published ports as elements of nf_tables maps: what a container's start and end change of the rules.
+"""Published ports as elements of nf_tables maps: what a container's start and end change of the
+rules.
 
-The monitor imports this file, so it needs nothing but ``kernel/nftables``. The rules that look into the maps are
-``firewall.py``'s. A published port is a dictionary ``{"host_ip", "host_port", "container_port", "protocol"}``.
+The monitor imports this file, so it needs nothing but ``kernel/net``. The rules that look into the
+maps are in ``firewall.py``.
 """
 
 from __future__ import annotations
@@ -15,12 +16,29 @@ import struct
 from ..errors import HostError
 from ..kernel.net import conntrack, netlink, nftables
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Optional, TypedDict
+
+    from ..kernel.net.netlink import Message
+
+    Elements = dict[str, dict[bytes, Optional[bytes]]]  # set or map -> key -> data, None in a set
+
+    class Port(TypedDict):
+        """A published port, as run.json and state.json have it."""
+
+        host_ip: str  # "0.0.0.0": every address of the host
+        host_port: int
+        container_port: int
+        protocol: str  # "tcp" or "udp"
+
+
 TABLE = "pycontainer"
-ANY, ONE = (
-    "published",
-    "published_on",
-)  # maps, keyed by protocol . port, and by address . protocol . port
-OWN = "own_ports"  # a set, container's address . protocol . port: what a container itself calls is left to the relay
+ANY = "published"  # a map, keyed by protocol . port
+ONE = "published_on"  # a map, keyed by address . protocol . port
+# A set of container's address . protocol . port: what a container itself calls is left to the relay.
+OWN = "own_ports"
 PROTOCOLS = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP}
 ABSENT = (
     errno.ENOENT,
@@ -29,15 +47,18 @@ ABSENT = (
 )  # no table, no nfnetlink, no nf_tables
 
 
-def publish(container_id, address, ports):
-    """Send what comes for ``ports`` to the container at ``address`` (IPv4, a ``/prefix`` is ignored).
+def publish(container_id: str, address: str, ports: Iterable[Port]) -> bool:
+    """Send what comes for ``ports`` to a container.
 
-    Ports published on 127/8 alone are left out: only the relay serves those, so that they never are reachable from
-    outside. An element that leads elsewhere is a dead container's: ``ports.reserve_ports`` has seen to that.
+    Ports published on 127/8 alone are left out: only the relay serves those, so that they never are
+    reachable from outside. An element that leads elsewhere is a dead container's:
+    ``ports.reserve_ports`` has seen to that.
 
     :param container_id: for the error's text.
-    :returns: whether the rules are there; without them (no nf_tables, or flushed) the relay alone serves the ports.
-    :raises HostError: when the kernel refuses.
+    :param address: the container's IPv4 address, with or without a ``/prefix``.
+    :returns: whether the rules are there. Without them (no nf_tables, or flushed) the relay alone
+        serves the ports.
+    :raises HostError: the kernel refuses.
     """
     wanted = elements(address, ports)
     if not any(wanted.values()):
@@ -63,10 +84,12 @@ def publish(container_id, address, ports):
     return True
 
 
-def unpublish(container_id, address, ports):
-    """Take back what :func:`publish` did; what is gone already, or leads to another container by now, is left alone.
+def unpublish(container_id: str, address: str, ports: Iterable[Port]) -> None:
+    """Take back what :func:`publish` did.
 
-    :raises HostError: when the kernel refuses.
+    What is gone already, or leads to another container by now, is left alone.
+
+    :raises HostError: the kernel refuses.
     """
     wanted = elements(address, ports)
     try:
@@ -75,18 +98,18 @@ def unpublish(container_id, address, ports):
             if any(found.values()):
                 connection.commit(_removing(found))
     except OSError as error:
-        if error.errno not in ABSENT + (
-            errno.EINVAL,
-        ):  # EINVAL: nfnetlink's word outside of a batch for "no nf_tables"
+        # EINVAL: nfnetlink's word outside of a batch for "no nf_tables"
+        if error.errno not in (*ABSENT, errno.EINVAL):
             raise HostError(
                 f"published_ports: can't take back the ports of container {container_id}: "
                 f"{error.strerror}"
             ) from None
 
 
-def elements(address, ports):
-    """``{set or map name: {key: data or None}}`` for ports of the container at ``address``."""
-    found, container = {ANY: {}, ONE: {}, OWN: {}}, netlink.packed(address.partition("/")[0])
+def elements(address: str, ports: Iterable[Port]) -> Elements:
+    """Return the elements for ports of the container at ``address``."""
+    found: Elements = {ANY: {}, ONE: {}, OWN: {}}
+    container = netlink.packed(address.partition("/")[0])
     for port in ports:
         host_ip = port.get("host_ip") or "0.0.0.0"
         if host_ip.startswith("127."):
@@ -101,9 +124,9 @@ def elements(address, ports):
     return found
 
 
-def _present(connection, wanted, same=False):
-    """Those of ``wanted`` whose key is in the map now, with ``same`` only those with equal data."""
-    found = {}
+def _present(connection: nftables.Connection, wanted: Elements, same: bool = False) -> Elements:
+    """Return those of ``wanted`` whose key is in the map now; with ``same``, with equal data."""
+    found: Elements = {}
     for name, entries in wanted.items():
         current = connection.elements(TABLE, name) if entries else {}
         found[name] = {
@@ -114,7 +137,7 @@ def _present(connection, wanted, same=False):
     return found
 
 
-def _adding(wanted):
+def _adding(wanted: Elements) -> list[Message]:
     return [
         message
         for name, entries in wanted.items()
@@ -124,7 +147,7 @@ def _adding(wanted):
     ]
 
 
-def _removing(found):
+def _removing(found: Elements) -> list[Message]:
     return [
         message
         for name, entries in found.items()

@@ -1,15 +1,27 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Networks whose making or removal was cut off: a half-made one is undone, a half-removed one is removed."""
+"""Networks whose making or removal was cut off: a half-made one is undone, a half-removed one is
+removed.
+"""
 
 from __future__ import annotations
 
 from . import catalog, firewall, links
 from .addresses import attachment
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
-def recover(engine, kind, detail):
-    """Finish or undo what a killed task left; ``kind`` is ``create-network`` or ``remove-network``."""
+    from ..engine import Engine
+    from .definition import Definition
+
+
+def recover(engine: Engine, kind: str, detail: dict[str, Any]) -> None:
+    """Finish or undo what a killed task left.
+
+    :param kind: create-network or remove-network. :param detail: ``{"name"}``.
+    """
     config = catalog.get(engine, detail["name"])
     if kind == "remove-network":
         remove(engine, detail["name"])
@@ -17,16 +29,17 @@ def recover(engine, kind, detail):
         undo_create(engine, config)
 
 
-def undo_create(engine, config):
-    """As if the network had never been asked for; one that containers have come to use stays."""
+def undo_create(engine: Engine, config: Definition) -> None:
+    """Remove a half-made network, unless containers have come to use it."""
     if not catalog.users(engine, config["name"]):
         remove(engine, config["name"])
 
 
-def remove(engine, name):
-    """Remove what there is of a network: links, row, rules, in this order, so that a second call finds what is left to do.
+def remove(engine: Engine, name: str) -> None:
+    """Remove what there is of a network: links, row, rules.
 
-    Under the lock that bridges are made under: a killed task's child that makes one holds it on until it is done.
+    In this order a second call finds what is left to do. It holds the lock that bridges are made
+    under: a killed task's child that makes one holds it on until it is done.
     """
     with engine.locks.hold("networks"):
         config = catalog.get(engine, name)

@@ -9,8 +9,13 @@ import socket
 
 from ..errors import InvalidInput
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
 HOST_FILE = "/etc/resolv.conf"
-SYSTEMD_FILE = "/run/systemd/resolve/resolv.conf"  # the real servers, where /etc/resolv.conf names systemd-resolved's stub
+# The real servers, where /etc/resolv.conf names systemd-resolved's stub.
+SYSTEMD_FILE = "/run/systemd/resolve/resolv.conf"
 FALLBACK = ("8.8.8.8", "8.8.4.4")  # Docker's, for a host that has none a container could reach
 LARGEST = 1 << 16
 
@@ -24,18 +29,20 @@ ff02::2\tip6-allrouters
 
 
 def resolv_conf(
-    dns_servers=None,
-    dns_search_domains=None,
-    dns_opts=None,
-    host_network=False,
-    path=HOST_FILE,
-    systemd_path=SYSTEMD_FILE,
-):
-    """The text of resolv.conf: the host's, but for what is given.
+    dns_servers: Sequence[str] | None = None,
+    dns_search_domains: Sequence[str] | None = None,
+    dns_opts: Sequence[str] | None = None,
+    host_network: bool = False,
+    path: str = HOST_FILE,
+    systemd_path: str = SYSTEMD_FILE,
+) -> str:
+    """Return the text of resolv.conf: the host's, but for what is given.
 
-    :param dns_servers, dns_search_domains, dns_opts: lists that replace the host's; None takes the host's. A search
-        domain ``.`` alone means none. :param host_network: the container shares the host's network, so its loopback
-        servers are within reach. :param path, systemd_path: where the host's are read.
+    :param dns_servers, dns_search_domains, dns_opts: what replaces the host's; None takes the
+        host's. A search domain ``.`` alone means none.
+    :param host_network: whether the container shares the host's network, so that its loopback
+        servers are within reach.
+    :param path, systemd_path: where the host's are read.
     :raises InvalidInput: for what is no address, domain or option.
     """
     servers, search, options = _host(path)
@@ -70,9 +77,11 @@ def resolv_conf(
     return "".join(line + "\n" for line in lines)
 
 
-def _host(path):
-    """``(servers, search domains, options)`` of a resolv.conf; empty where there is none."""
-    servers, search, options = [], [], []
+def _host(path: str) -> tuple[list[str], list[str], list[str]]:
+    """Return ``(servers, search domains, options)`` of a resolv.conf; empty where there is none."""
+    servers: list[str] = []
+    search: list[str] = []
+    options: list[str] = []
     try:
         with open(path, "rb") as file:
             text = file.read(LARGEST).decode("utf-8", "replace")
@@ -91,11 +100,11 @@ def _host(path):
     return servers, search, options
 
 
-def _is_loopback(server):
+def _is_loopback(server: str) -> bool:
     return server.startswith("127.") or server == "::1"
 
 
-def _server(text):
+def _server(text: str) -> str:
     for family in (socket.AF_INET, socket.AF_INET6):
         try:
             socket.inet_pton(family, text)
@@ -105,19 +114,27 @@ def _server(text):
     raise InvalidInput("dns_servers", text, "IP addresses")
 
 
-def _word(option, text, accepted, pattern):
+def _word(option: str, text: object, accepted: str, pattern: str) -> str:
     if not isinstance(text, str) or not re.fullmatch(pattern, text):
         raise InvalidInput(option, text, accepted)
     return text
 
 
-def hosts(hostname, addresses=(), aliases=(), extra=None, domainname=None):
-    """The text of /etc/hosts.
+def hosts(
+    hostname: str,
+    addresses: Iterable[str] = (),
+    aliases: Iterable[str] = (),
+    extra: Mapping[str, str] | None = None,
+    domainname: str | None = None,
+) -> str:
+    """Return the text of /etc/hosts.
 
     :param addresses: the container's own, with or without ``/prefix``, in the order of its networks.
-    :param aliases: more names for its addresses. :param extra: option ``etc_hosts``: ``{name: address}``; the address
-        ``host-gateway`` must have been replaced by the gateway's before.
-    :raises InvalidInput: for what is no name or address: a newline would make a line of its own (CVE-2022-4318).
+    :param aliases: more names for its addresses.
+    :param extra: option ``etc_hosts``: ``{name: address}``; ``host-gateway`` must have been replaced
+        by the gateway's address before.
+    :raises InvalidInput: for what is no name or address: a newline would make a line of its own
+        (CVE-2022-4318).
     """
     names = [f"{hostname}.{domainname}"] if domainname else []
     names += [name for name in [hostname] + list(aliases) if name]
@@ -137,7 +154,7 @@ def hosts(hostname, addresses=(), aliases=(), extra=None, domainname=None):
     return text
 
 
-def _address(text):
+def _address(text: str) -> str:
     for family in (socket.AF_INET, socket.AF_INET6):
         try:
             socket.inet_pton(family, text)

@@ -9,6 +9,14 @@ from ..reconcile import Plan
 from . import catalog, definition, links, pools, recovery
 from .inspection import describe, inspect
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from ..engine import Engine
+    from .definition import Definition, Wanted
+
 # what can change under the containers of a network; the rest is part of their own configuration
 LIVE = ("labels", "ip_range", "aux_addresses", "masquerade")
 COMPARED = (
@@ -34,9 +42,10 @@ OPTION = {
 }
 
 
-def plan(engine, params):
-    """The plan of a task of the module ``network``; ``params`` are its options.
+def plan(engine: Engine, params: Mapping[str, Any]) -> Plan:
+    """Return the plan of a task of the module ``network``.
 
+    :param params: its options.
     :raises InvalidInput, Unsupported, Conflict: before anything is changed.
     """
     wanted = definition.wanted(params)
@@ -55,20 +64,19 @@ def plan(engine, params):
     return _update(engine, current, wanted)
 
 
-def _create(engine, name, wanted):
+def _create(engine: Engine, name: str, wanted: Wanted) -> Plan:
     config = catalog.complete(engine, name, wanted)
     steps = Plan(f"network {name}")
     steps.facts = lambda: _facts(engine, config, steps)
 
-    def apply():
+    def apply() -> None:
         with (
             engine.locks.hold("network", name),
             engine.operations.record("create-network", name=name),
         ):
             with engine.locks.hold("networks"):
-                catalog.settle(
-                    engine, config
-                )  # again: another task may have made a network since the plan
+                # Again: another task may have made a network since the plan.
+                catalog.settle(engine, config)
                 catalog.add(engine, config)
             try:
                 steps.warnings += links.ensure_links(engine, [name])
@@ -82,23 +90,25 @@ def _create(engine, name, wanted):
     return steps
 
 
-def _update(engine, current, wanted):
+def _update(engine: Engine, current: Definition, wanted: Wanted) -> Plan:
     name = current["name"]
     config = _merged(engine, current, wanted)
     steps = Plan(f"network {name}")
     steps.facts = lambda: _facts(engine, config, steps)
-    differing = [key for key in COMPARED if config[key] != current[key]]
+    before: Mapping[str, Any] = current
+    after: Mapping[str, Any] = config
+    differing = [key for key in COMPARED if after[key] != before[key]]
     fixed = [key for key in differing if key not in LIVE and key != "driver_options"]
     users = catalog.users(engine, name) if fixed else []
     if users:
         raise Conflict(
-            f"{OPTION.get(fixed[0], fixed[0])}: {current[fixed[0]]} can't become "
-            f"{config[fixed[0]]} while containers use network {name} "
+            f"{OPTION.get(fixed[0], fixed[0])}: {before[fixed[0]]} can't become "
+            f"{after[fixed[0]]} while containers use network {name} "
             f"({', '.join((user['name'] for user in users))}): their own addresses and routes "
             "depend on it; remove them first"
         )
 
-    def apply():
+    def apply() -> None:
         with engine.locks.hold("network", name):
             if config["bridge"] != current["bridge"]:
                 links.remove(current)
@@ -109,8 +119,8 @@ def _update(engine, current, wanted):
         option = OPTION.get(key, key)
         steps.add(
             option,
-            current[key],
-            config[key],
+            before[key],
+            after[key],
             f"change {option} of network {name}",
             None if position else apply,
         )
@@ -119,9 +129,9 @@ def _update(engine, current, wanted):
     return steps
 
 
-def _merged(engine, current, wanted):
-    """The configuration that a network shall have: what the task names, and for the rest what it has."""
-    config = dict(current, **wanted)
+def _merged(engine: Engine, current: Definition, wanted: Wanted) -> Definition:
+    """Return what a network is to be: what the task names, and for the rest what it has."""
+    config: Definition = {**current, **wanted}
     if "driver_options" in wanted:  # exact: an option that is taken out goes back to its default
         gone = set(current["driver_options"]) - set(wanted["driver_options"])
         if definition.MTU_OPTION in gone:
@@ -137,13 +147,13 @@ def _merged(engine, current, wanted):
     return config
 
 
-def _facts(engine, config, steps):
+def _facts(engine: Engine, config: Definition, steps: Plan) -> dict[str, Any]:
     if engine.check and steps.changed:
         return {"network": describe(config)}
     return {"network": inspect(engine, config["name"])}
 
 
-def _absent(engine, params, current):
+def _absent(engine: Engine, params: Mapping[str, Any], current: Definition | None) -> Plan:
     steps = Plan(f"network {params['name']}")
     if current is None:
         return steps
@@ -155,7 +165,7 @@ def _absent(engine, params, current):
             "them first, or set force"
         )
 
-    def apply():
+    def apply() -> None:
         with (
             engine.locks.hold("network", name),
             engine.operations.record("remove-network", name=name),
@@ -166,8 +176,10 @@ def _absent(engine, params, current):
     return steps
 
 
-def info(engine, params):
-    """What the module ``network_info`` returns: ``networks``, and with a ``name`` also ``exists`` and ``network``.
+def info(engine: Engine, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the module ``network_info`` returns.
+
+    That is ``networks``, and with a ``name`` also ``exists`` and ``network``.
 
     :raises InvalidInput: for an unknown filter.
     """

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which volumes there are: the database's rows, their directories, who uses them.
 
-A volume is its row; a directory without one is left over from a killed task and is swept up by ``recovery``.
+A volume is its row. A directory without one is left over from a killed task; ``recovery`` sweeps it
+up.
 """
 
 from __future__ import annotations
@@ -19,11 +20,34 @@ from ..store.database import decode, encode, now
 from ..store.files import Damaged, read_json, sync_directory
 from . import driver
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any, TypedDict
+
+    from ..engine import Engine
+    from ..store.database import Row
+
+    class Volume(TypedDict):
+        """A volume's definition: its row of the table ``volumes``."""
+
+        name: str
+        driver_options: dict[str, str]  # of type, device, o
+        labels: dict[str, str]
+        anonymous: bool  # it goes with its container
+        created: float  # seconds since the epoch
+
+    class UsedVolume(Volume):
+        """A volume, and the names of the containers that mount it."""
+
+        users: list[str]
+
+
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,127}")
 
 
-def check_name(name):
-    """:raises InvalidInput: for what can't be a volume's name (it becomes a directory's)."""
+def check_name(name: object) -> str:
+    """Return a volume's name. :raises InvalidInput: it can't be one (it becomes a directory's)."""
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise InvalidInput(
             "name",
@@ -33,29 +57,47 @@ def check_name(name):
     return name
 
 
-def get(engine, name):
-    """A volume as ``{"name", "driver_options", "labels", "anonymous", "created"}``, or None."""
+def get(engine: Engine, name: str | None) -> Volume | None:
+    """Return a volume by its name, or None."""
     row = engine.db.one("SELECT * FROM volumes WHERE name = ?", name)
     return _volume(row) if row else None
 
 
-def _volume(row):
-    return dict(
-        decode(row["options"]),
-        name=row["name"],
-        anonymous=bool(row["anonymous"]),
-        created=row["created"],
-    )
+def require(engine: Engine, name: str) -> Volume:
+    """Return a volume by its name. :raises NotFound: there is none."""
+    volume = get(engine, name)
+    if volume is None:
+        raise NotFound(f"volume {name} does not exist")
+    return volume
 
 
-def path(engine, name):
-    """The directory that a volume's mounts show."""
-    return os.path.join(engine.paths.volume(name), "_data")
+def _volume(row: Row) -> Volume:
+    said = decode(row["options"])
+    return {
+        "name": row["name"],
+        "driver_options": said["driver_options"],
+        "labels": said["labels"],
+        "anonymous": bool(row["anonymous"]),
+        "created": row["created"],
+    }
 
 
-def create(engine, name=None, driver_options=None, labels=None, anonymous=False):
-    """Make a volume; one that is there already is left as it is. Returns its name, a new random one where none is given.
+def path(engine: Engine, name: str) -> str:
+    """Return the directory that a volume's mounts show."""
+    directory: str = engine.paths.volume(name)
+    return os.path.join(directory, "_data")
 
+
+def create(
+    engine: Engine,
+    name: str | None = None,
+    driver_options: Mapping[str, Any] | None = None,
+    labels: Mapping[str, str] | None = None,
+    anonymous: bool = False,
+) -> str:
+    """Make a volume; one that is there already is left as it is.
+
+    :returns: its name, a new random one where none is given.
     :raises InvalidInput, Unsupported: for driver options that can't work.
     """
     name = check_name(name or secrets.token_hex(32))
@@ -79,7 +121,7 @@ def create(engine, name=None, driver_options=None, labels=None, anonymous=False)
     return name
 
 
-def _make_directory(engine, name):
+def _make_directory(engine: Engine, name: str) -> None:
     directory = engine.paths.volume(name)
     trees.remove(directory)
     os.mkdir(directory, 0o700)
@@ -89,7 +131,8 @@ def _make_directory(engine, name):
     sync_directory(directory)
 
 
-def update_labels(engine, name, labels):
+def update_labels(engine: Engine, name: str, labels: Mapping[str, str]) -> None:
+    """Replace a volume's labels."""
     with engine.db.transaction() as connection:
         row = connection.execute("SELECT options FROM volumes WHERE name = ?", (name,)).fetchone()
         connection.execute(
@@ -98,37 +141,40 @@ def update_labels(engine, name, labels):
         )
 
 
-def remove(engine, name):
-    """Remove a volume with its content. :raises NotFound: no such volume. :raises Conflict: a container uses it."""
+def remove(engine: Engine, name: str) -> None:
+    """Remove a volume with its content.
+
+    :raises NotFound: there is no such volume. :raises Conflict: a container uses it.
+    """
     with engine.locks.hold("volume", name):
-        if get(engine, name) is None:
-            raise NotFound(f"volume {name} does not exist")
+        require(engine, name)
         check_unused(engine, name)
         with engine.operations.record("remove-volume", name=name):
             engine.db.run("DELETE FROM volumes WHERE name = ?", name)
             clear(engine, name)
 
 
-def clear(engine, name):
+def clear(engine: Engine, name: str) -> None:
     """Remove a volume's directory, its own mount first."""
     driver.detach(path(engine, name))
     trees.remove(engine.paths.volume(name))
 
 
-def check_unused(engine, name):
+def check_unused(engine: Engine, name: str) -> None:
+    """:raises Conflict: a container mounts the volume."""
     users = used_by(engine, name)
     if users:
         raise Conflict(f"volume {name} is used by container {', '.join(users)}; remove that first")
 
 
-def used_by(engine, name):
-    """The names of the containers that mount a volume, running or not."""
+def used_by(engine: Engine, name: str) -> list[str]:
+    """Return the names of the containers that mount a volume, running or not."""
     return users(engine).get(name, [])
 
 
-def users(engine):
-    """``{volume: [names of the containers that mount it]}``."""
-    found = {}
+def users(engine: Engine) -> dict[str, list[str]]:
+    """Return ``{volume: [names of the containers that mount it]}``."""
+    found: dict[str, list[str]] = {}
     for row in engine.db.all("SELECT id, name, definition FROM containers ORDER BY name"):
         try:
             has = of_container(engine, row["id"])
@@ -139,8 +185,11 @@ def users(engine):
     return found
 
 
-def _perhaps(engine, definition):
-    """What a container may mount whose documents are damaged: what it was asked to, and all that have no name."""
+def _perhaps(engine: Engine, definition: Mapping[str, Any]) -> list[str]:
+    """Return what a container may mount whose documents are damaged.
+
+    That is what it was asked to mount, and all that have no name.
+    """
     asked = [
         entry.get("source")
         for option in ("volumes", "mounts")
@@ -154,8 +203,8 @@ def _perhaps(engine, definition):
     ]
 
 
-def of_container(engine, ident):
-    """The volumes that a container's config.json mounts."""
+def of_container(engine: Engine, ident: str) -> list[str]:
+    """Return the volumes that a container's config.json mounts."""
     config = read_json(os.path.join(engine.paths.container(ident), "config.json"))
     if config is None:
         raise Damaged(f"container {ident[:12]}: its config.json is gone")
@@ -169,19 +218,20 @@ def of_container(engine, ident):
     )
 
 
-def drop_anonymous(engine, names):
-    """Remove those of ``names`` that are anonymous and that no container uses any more; the rest stays."""
+def drop_anonymous(engine: Engine, names: Iterable[str]) -> None:
+    """Remove those of ``names`` that are anonymous and that no container uses any more."""
     for name in names:
         volume = get(engine, name)
         if volume is not None and volume["anonymous"] and not used_by(engine, name):
             remove(engine, name)
 
 
-def listing(engine, filters=None):
-    """The volumes that ``filters`` select, by name: as :func:`get`, with ``users``.
+def listing(engine: Engine, filters: Mapping[str, Any] | None = None) -> list[UsedVolume]:
+    """Return the volumes that ``filters`` select, by name.
 
-    :param filters: ``{"dangling": bool, "driver", "name": part of the name, or a regular expression, "label": "key" or "key=value"}``, each a value
-        or a list of values of which one must fit (for labels: all).
+    :param filters: each a value, or a list of values of which one must fit (of labels: all).
+        ``dangling``: true or false. ``name``: part of it, or a regular expression. ``label``:
+        ``key`` or ``key=value``. ``driver``.
     :raises InvalidInput: for an unknown filter, or a value that there can't be.
     """
     chosen = {
@@ -192,11 +242,11 @@ def listing(engine, filters=None):
     if unknown:
         raise InvalidInput("filters", sorted(unknown)[0], "dangling, driver, name, label")
     who = users(engine)
-    rows = [
-        dict(_volume(row), users=who.get(row["name"], []))
+    rows: list[UsedVolume] = [
+        {**_volume(row), "users": who.get(row["name"], [])}
         for row in engine.db.all("SELECT * FROM volumes ORDER BY name")
     ]
-    tests = {
+    tests: dict[str, list[Any]] = {
         "dangling": [
             units.truth(value, "filters.dangling") for value in chosen.get("dangling", ())
         ],
@@ -209,7 +259,7 @@ def listing(engine, filters=None):
     ]
 
 
-def _selected(volume, chosen):
+def _selected(volume: UsedVolume, chosen: Mapping[str, Sequence[Any]]) -> bool:
     if "dangling" in chosen and (not volume["users"]) not in chosen["dangling"]:
         return False
     if "name" in chosen and not any(
@@ -224,11 +274,9 @@ def _selected(volume, chosen):
     return True
 
 
-def inspect(engine, name):
-    """A volume in the form of ``docker volume inspect``. :raises NotFound: no such volume."""
-    volume = get(engine, name)
-    if volume is None:
-        raise NotFound(f"volume {name} does not exist")
+def inspect(engine: Engine, name: str) -> dict[str, Any]:
+    """Return a volume in the form of ``docker volume inspect``. :raises NotFound: there is none."""
+    volume = require(engine, name)
     made = (
         datetime.datetime.fromtimestamp(volume["created"], datetime.timezone.utc)
         .isoformat(timespec="seconds")

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The ``local`` driver's options: a volume can be a tmpfs, or another directory of the host.
 
-As in Docker, the volume's directory gets the mount when a container that uses it is about to start; it stays until the
-volume is removed or the host goes down, so containers that share the volume see the same files.
+As in Docker, the volume's directory gets the mount when a container that uses it is about to start.
+It stays until the volume is removed or the host goes down, so that containers that share the volume
+see the same files.
 """
 
 from __future__ import annotations
@@ -14,33 +15,45 @@ import re
 
 from .. import units
 from ..errors import HostError, InvalidInput, Unsupported
+from ..kernel.calls import constants as c
 from ..kernel.calls import syscalls
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ..engine import Engine
+
 KEYS = ("type", "device", "o")
-MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND, MS_REC = (
-    1,
-    2,
-    4,
-    8,
-    32,
-    4096,
-    16384,
-)  # mount(2)
-FLAGS = {
-    "ro": MS_RDONLY,
+FLAGS = {  # mount(2)
+    "ro": c.MS_RDONLY,
     "rw": 0,
-    "nosuid": MS_NOSUID,
-    "nodev": MS_NODEV,
-    "noexec": MS_NOEXEC,
+    "nosuid": c.MS_NOSUID,
+    "nodev": c.MS_NODEV,
+    "noexec": c.MS_NOEXEC,
     "suid": 0,
     "dev": 0,
     "exec": 0,
 }
-MNT_DETACH = 2
 
 
-def check(options):
-    """The driver options in their normal form. :raises InvalidInput, Unsupported: for what can't work on a host."""
+class OwnMount:
+    """What a volume's options mount on its directory.
+
+    ``source``, ``kind``, ``flags`` (MS_*), ``data``: as mount(2) takes them.
+    """
+
+    __slots__ = ("source", "kind", "flags", "data")
+
+    def __init__(self, source: str, kind: str, flags: int, data: str) -> None:
+        self.source, self.kind, self.flags, self.data = source, kind, flags, data
+
+
+def check(options: object) -> dict[str, str]:
+    """Return driver options in their normal form.
+
+    :raises InvalidInput, Unsupported: for what can't work on a host.
+    """
     if not isinstance(options, dict):
         raise InvalidInput("driver_options", options, "a map with type, device, o")
     for key, value in options.items():
@@ -54,13 +67,11 @@ def check(options):
     return result
 
 
-def _mount_of(options):
-    """What to mount: ``(source, type, flags, data)``."""
+def _mount_of(options: Mapping[str, str]) -> OwnMount:
     words = [word for word in options.get("o", "").split(",") if word]
     kind = options.get("type", "none")
     if kind == "tmpfs":
-        flags, data = _tmpfs(words)
-        return "tmpfs", "tmpfs", flags, data
+        return _tmpfs(words)
     if kind in ("none", "bind", "") and ("bind" in words or "rbind" in words):
         return _bind(options, words)
     raise Unsupported(
@@ -69,7 +80,7 @@ def _mount_of(options):
     )
 
 
-def _tmpfs(words):
+def _tmpfs(words: Sequence[str]) -> OwnMount:
     flags, data = 0, []
     for word in words:
         key, equals, value = word.partition("=")
@@ -94,36 +105,39 @@ def _tmpfs(words):
                 word,
                 "size=, mode=, uid=, gid=, nr_inodes=, " + ", ".join(FLAGS),
             )
-    return flags, ",".join(data)
+    return OwnMount("tmpfs", "tmpfs", flags, ",".join(data))
 
 
-def _bind(options, words):
+def _bind(options: Mapping[str, str], words: Sequence[str]) -> OwnMount:
     device = options.get("device", "")
     if not device.startswith("/") or not os.path.isdir(device):
         raise InvalidInput("driver_options.device", device, "a directory of the host, which exists")
-    flags = MS_BIND
+    flags = c.MS_BIND
     for word in words:
         if word in FLAGS:
             flags |= FLAGS[word]
         elif word == "rbind":
-            flags |= MS_REC
+            flags |= c.MS_REC
         elif word != "bind":
             raise InvalidInput("driver_options.o", word, "bind, rbind, " + ", ".join(FLAGS))
-    return device, "", flags, ""
+    return OwnMount(device, "", flags, "")
 
 
-def is_mounted(directory):
-    """Whether a file system is mounted on a directory (mountinfo escapes blanks, which names of volumes don't have)."""
+def is_mounted(directory: str) -> bool:
+    """Tell whether a file system is mounted on a directory without blanks in its name."""
+    # mountinfo escapes blanks (proc(5)); names of volumes have none
     with open("/proc/self/mountinfo") as file:
         return any(line.split(" ")[4] == directory for line in file)
 
 
-def attach(engine, name):
-    """Mount what a volume's options say on its directory, unless that is done; a volume without options needs nothing.
+def attach(engine: Engine, name: str) -> None:
+    """Mount what a volume's options say on its directory, unless that is done.
 
-    :raises HostError: when the kernel refuses.
+    A volume without options needs nothing.
+
+    :raises HostError: the kernel refuses.
     """
-    from . import catalog
+    from . import catalog  # here: catalog detaches
 
     volume = catalog.get(engine, name)
     if volume is None or not volume["driver_options"]:
@@ -131,28 +145,29 @@ def attach(engine, name):
     directory = catalog.path(engine, name)
     with engine.locks.hold("volume", name):
         if not is_mounted(directory):
-            _mount(name, directory, *_mount_of(volume["driver_options"]))
+            _mount(name, directory, _mount_of(volume["driver_options"]))
 
 
-def _mount(name, directory, source, kind, flags, data):
+def _mount(name: str, directory: str, wanted: OwnMount) -> None:
     try:
-        if flags & MS_BIND:
-            syscalls.mount(source, directory, None, flags & (MS_BIND | MS_REC), None)
-            rest = flags & ~(MS_BIND | MS_REC)
+        if wanted.flags & c.MS_BIND:
+            bind = wanted.flags & (c.MS_BIND | c.MS_REC)
+            syscalls.mount(wanted.source, directory, None, bind, None)
+            rest = wanted.flags & ~bind
             if rest:  # a bind mount takes its flags only when mounted again
-                syscalls.mount(None, directory, None, rest | MS_BIND | MS_REMOUNT, None)
+                syscalls.mount(None, directory, None, rest | c.MS_BIND | c.MS_REMOUNT, None)
         else:
-            syscalls.mount(source, directory, kind, flags, data)
+            syscalls.mount(wanted.source, directory, wanted.kind, wanted.flags, wanted.data)
     except OSError as error:
         detach(directory)
         raise HostError(f"volume {name}: can't mount it: {error.strerror}") from None
 
 
-def detach(directory):
+def detach(directory: str) -> None:
     """Take a volume's own mount away; none is no error."""
     try:
         while True:
-            syscalls.umount2(directory, MNT_DETACH)
+            syscalls.umount2(directory, c.MNT_DETACH)
     except OSError as error:
         if error.errno not in (errno.EINVAL, errno.ENOENT):
             raise HostError(f"can't unmount {directory}: {error.strerror}") from None

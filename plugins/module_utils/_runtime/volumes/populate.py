@@ -1,10 +1,12 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A volume's first use: it gets a copy of what the image has at its mount point, owner and mode included, as in Docker.
+"""A volume's first use: it gets a copy of what the image has at its mount point, owner and mode
+included, as in Docker.
 
-The image is foreign: its path is resolved inside its own root (kernel/mounts/rootfs.py), and every file is reached through its
-directory's descriptor without following links (CVE-2022-23648: VOLUME paths with ``..`` and links copied host files).
-The copy appears whole: it is made beside the volume's directory and takes its place by rename(2).
+The image is foreign. Its path is resolved inside its own root (kernel/mounts/rootfs.py), and every
+file is reached through its directory's descriptor without following links (CVE-2022-23648: VOLUME
+paths with ``..`` and links copied host files). The copy appears whole: it is made beside the volume's
+directory and takes its place by rename(2).
 """
 
 from __future__ import annotations
@@ -19,17 +21,28 @@ from ..store import trees
 from ..store.files import sync_directory
 from . import catalog
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..engine import Engine
+
+    # (device, inode) of files with several names -> a descriptor of the first name's directory, and it
+    Seen = dict[tuple[int, int], tuple[int, str]]
+
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 CHUNK = 1 << 20
 
 
-def populate(engine, name, layers, target):
+def populate(engine: Engine, name: str, layers: Sequence[str], target: str) -> None:
     """Fill an empty volume with the image's content at ``target``; anything else is left alone.
 
-    :param layers: the image's layer directories, topmost first. :param target: absolute path in the container.
-    :raises HostError: when reading or writing fails; the volume stays empty then.
+    :param layers: the image's layer directories, topmost first.
+    :param target: an absolute path in the container.
+    :raises NotFound: there is no such volume.
+    :raises HostError: reading or writing fails; the volume stays empty then.
     """
-    volume = catalog.get(engine, name)
+    volume = catalog.require(engine, name)
     data = catalog.path(engine, name)
     if volume["driver_options"] or os.listdir(data) or catalog.used_by(engine, name):
         return
@@ -52,8 +65,8 @@ def populate(engine, name, layers, target):
             os.close(root)
 
 
-def _open_inside(root, target):
-    """The directory at ``target`` inside the root, or None."""
+def _open_inside(root: int, target: str) -> int | None:
+    """Return a descriptor of the directory at ``target`` inside the root, or None."""
     try:
         return rootfs.open_in_root(root, target, _DIRECTORY)
     except OSError as error:
@@ -62,8 +75,8 @@ def _open_inside(root, target):
         raise
 
 
-def _fill(engine, name, source):
-    directory = engine.paths.volume(name)
+def _fill(engine: Engine, name: str, source: int) -> None:
+    directory: str = engine.paths.volume(name)
     half = os.path.join(directory, "copy")
     trees.remove(half)
     os.mkdir(half, 0o700)
@@ -77,9 +90,12 @@ def _fill(engine, name, source):
     sync_directory(directory)
 
 
-def copy_directory(source, to):
-    """Copy what is in the directory ``source`` (an fd) into ``to`` (an fd), and its own owner, mode and times."""
-    seen = {}  # (device, inode) of files with several names -> the first name's (directory fd copy, name)
+def copy_directory(source: int, to: int) -> None:
+    """Copy what is in a directory into another, and its own owner, mode and times.
+
+    :param source, to: descriptors.
+    """
+    seen: Seen = {}
     try:
         _copy(source, to, seen, 0)
     finally:
@@ -87,7 +103,7 @@ def copy_directory(source, to):
             os.close(fd)
 
 
-def _copy(source, to, seen, depth):
+def _copy(source: int, to: int, seen: Seen, depth: int) -> None:
     if depth > 200:
         raise OSError(errno.ENAMETOOLONG, "directories nested too deeply")
     for name in os.listdir(source):
@@ -108,7 +124,8 @@ def _copy(source, to, seen, depth):
     _attributes(source, to, os.fstat(source))
 
 
-def _linked(info, to, name, seen):
+def _linked(info: os.stat_result, to: int, name: str, seen: Seen) -> bool:
+    """Link a file whose other name was copied before; returns whether it was."""
     first = seen.get((info.st_dev, info.st_ino))
     if first is None:
         return False
@@ -116,7 +133,7 @@ def _linked(info, to, name, seen):
     return True
 
 
-def _copy_file(source, to, name, info):
+def _copy_file(source: int, to: int, name: str, info: os.stat_result) -> None:
     if stat.S_ISREG(info.st_mode):
         inner = os.open(
             name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=source
@@ -145,8 +162,9 @@ def _copy_file(source, to, name, info):
     os.utime(name, ns=(info.st_atime_ns, info.st_mtime_ns), dir_fd=to, follow_symlinks=False)
 
 
-def _attributes(inner, outer, info):
-    """Owner before mode (chown clears set-id bits), then extended attributes but the overlay's own, then times."""
+def _attributes(inner: int, outer: int, info: os.stat_result) -> None:
+    """Copy owner, mode, extended attributes but the overlay's own, and times."""
+    # the owner before the mode: chown(2) clears set-id bits
     os.fchown(outer, info.st_uid, info.st_gid)
     os.fchmod(outer, stat.S_IMODE(info.st_mode))
     for key in os.listxattr(inner):

@@ -6,9 +6,18 @@ from __future__ import annotations
 
 from . import catalog
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
-def recover(engine, kind, detail):
-    """Finish a removal or undo a creation: both leave a directory without a row."""
+    from ..engine import Engine
+
+
+def recover(engine: Engine, kind: str, detail: dict[str, Any]) -> None:
+    """Finish a removal or undo a creation: both leave a directory without a row.
+
+    :param kind: create-volume or remove-volume. :param detail: ``{"name"}``.
+    """
     if kind not in ("create-volume", "remove-volume"):
         raise ValueError(kind)
     with engine.locks.hold("volume", detail["name"]):

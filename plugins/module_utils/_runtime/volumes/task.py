@@ -4,13 +4,29 @@
 
 from __future__ import annotations
 
+import functools
+
 from ..errors import Conflict, InvalidInput
 from ..reconcile import Plan
 from . import catalog, driver
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, TypedDict
 
-def volume(engine, params):
-    """The plan for one volume.
+    from ..engine import Engine
+    from .catalog import Volume
+
+    class Wanted(TypedDict, total=False):
+        """What a task says of a volume; what it does not name is not compared."""
+
+        driver_options: dict[str, str]
+        labels: dict[str, str]
+
+
+def volume(engine: Engine, params: Mapping[str, Any]) -> Plan:
+    """Return the plan for one volume.
 
     :param params: ``name``, ``state`` present or absent, ``driver``, ``driver_options``, ``labels``,
         ``recreate`` never, always or options-changed. Options that are None are not compared.
@@ -35,8 +51,8 @@ def volume(engine, params):
     return plan
 
 
-def _wanted(params):
-    wanted = {}
+def _wanted(params: Mapping[str, Any]) -> Wanted:
+    wanted: Wanted = {}
     if params.get("driver_options") is not None:
         wanted["driver_options"] = driver.check(params["driver_options"])
     if params.get("labels") is not None:
@@ -44,8 +60,8 @@ def _wanted(params):
     return wanted
 
 
-def labels(given):
-    """Labels as texts. :raises InvalidInput: for a value that YAML made a boolean or null."""
+def labels(given: Mapping[Any, Any]) -> dict[str, str]:
+    """Return labels as texts. :raises InvalidInput: for a value that YAML made a boolean or null."""
     for key, value in given.items():
         if value is None or isinstance(value, (bool, dict, list)):
             raise InvalidInput(
@@ -56,7 +72,9 @@ def labels(given):
     return {str(key): str(value) for key, value in given.items()}
 
 
-def _present(engine, plan, name, now, wanted, recreate):
+def _present(
+    engine: Engine, plan: Plan, name: str, now: Volume | None, wanted: Wanted, recreate: str
+) -> None:
     if now is None:
         plan.add(
             "state",
@@ -88,12 +106,13 @@ def _present(engine, plan, name, now, wanted, recreate):
         )
 
 
-def _recreate(engine, plan, name, now, wanted):
+def _recreate(engine: Engine, plan: Plan, name: str, now: Volume, wanted: Wanted) -> None:
     catalog.check_unused(engine, name)
-    after = dict({key: now[key] for key in ("driver_options", "labels")}, **wanted)
-    for key in ("driver_options", "labels"):
-        if after[key] != now[key]:
-            plan.add(key, now[key], after[key], None)
+    before: Wanted = {"driver_options": now["driver_options"], "labels": now["labels"]}
+    after: Wanted = {**before, **wanted}
+    for key, value in after.items():
+        if value != before.get(key):
+            plan.add(key, before.get(key), value, None)
     plan.add(
         "content",
         "as it is",
@@ -110,12 +129,12 @@ def _recreate(engine, plan, name, now, wanted):
     )
 
 
-def _facts(engine, name):
+def _facts(engine: Engine, name: str) -> dict[str, Any]:
     return catalog.inspect(engine, name) if catalog.get(engine, name) else {}
 
 
-def volume_info(engine, params):
-    """What there is: one volume (``exists``, ``volume``), or all that ``filters`` select (``volumes``)."""
+def volume_info(engine: Engine, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return one volume (``exists``, ``volume``), or all that ``filters`` select (``volumes``)."""
     if params.get("name") is not None:
         name = params["name"]
         found = catalog.get(engine, name) is not None
@@ -128,8 +147,13 @@ def volume_info(engine, params):
     return {"exists": bool(names), "volumes": [catalog.inspect(engine, name) for name in names]}
 
 
-def prune(engine, everything=False, filters=None):
-    """A plan that removes the volumes that no container uses: anonymous ones, or with ``everything`` named ones too."""
+def prune(
+    engine: Engine, everything: bool = False, filters: Mapping[str, Any] | None = None
+) -> Plan:
+    """Return a plan that removes the volumes that no container uses.
+
+    :param everything: named ones too, not the anonymous ones alone. :param filters: see listing.
+    """
     plan = Plan("unused volumes")
     for row in catalog.listing(engine, dict(filters or {}, dangling=True)):
         if row["anonymous"] or everything:
@@ -138,12 +162,12 @@ def prune(engine, everything=False, filters=None):
                 "present",
                 "absent",
                 f"remove volume {row['name']}",
-                lambda name=row["name"]: _remove_unused(engine, name),
+                functools.partial(_remove_unused, engine, row["name"]),
             )
     return plan
 
 
-def _remove_unused(engine, name):
+def _remove_unused(engine: Engine, name: str) -> None:
     try:
         catalog.remove(engine, name)
     except Conflict:

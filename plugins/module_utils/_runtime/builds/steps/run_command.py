@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ...engine import Engine
+    from ...networks.attach import Attachment
     from ..parse.build_request import BuildRequest
     from ..parse.instructions import Instruction
     from ..parse.lines import Heredoc
@@ -88,7 +89,7 @@ class Command:
         ] + (["insecure"] if self.insecure else [])
 
 
-def network_of(engine: Engine, mode: str, ident: str) -> tuple[str, dict[str, Any] | None]:
+def network_of(engine: Engine, mode: str, ident: str) -> tuple[str, Attachment | None]:
     """Return the container's ``network_mode`` and its attachment, or None; ``networks.release``
     gives the address back.
     """
@@ -190,7 +191,7 @@ def _document(
 
 
 def _write_names(
-    place: str, mode: str, attachment: dict[str, Any] | None, request: BuildRequest
+    place: str, mode: str, attachment: Attachment | None, request: BuildRequest
 ) -> None:
     """Write the files hostname, hosts and resolv.conf that the container is shown."""
     hostname = request.hostname or HOSTNAME

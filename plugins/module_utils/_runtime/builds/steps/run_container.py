@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ...kernel.cgroups import Group
+    from ...networks.attach import Attachment
     from .workspace import StepPlace
 
 
@@ -61,7 +62,7 @@ class Job:
         layers: Sequence[str],
         place: StepPlace,
         group: Group,
-        attachment: dict[str, Any] | None,
+        attachment: Attachment | None,
         prepared: Iterable[Prepared],
         secrets: Iterable[SecretFile],
     ) -> None:

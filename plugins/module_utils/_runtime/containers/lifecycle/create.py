@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ...engine import Engine
+    from ...networks.publish import Port
     from ..options.table import Definition
     from ..records.catalog import Record
-    from ..records.state import Port
     from ..spec.container_files import Reserved
 
 

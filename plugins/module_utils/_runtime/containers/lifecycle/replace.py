@@ -96,11 +96,9 @@ def _since(when: float | None) -> float | None:
 
 def _unnamed(engine: Engine, mounted: dict[str, str]) -> dict[str, str]:
     """Return those of ``{target: volume}`` that are anonymous."""
-    return {
-        target: name
-        for target, name in mounted.items()
-        if (volumes.get(engine, name) or {}).get("anonymous")
-    }
+    found = {name: volumes.get(engine, name) for name in mounted.values()}
+    anonymous = {name for name, volume in found.items() if volume and volume["anonymous"]}
+    return {target: name for target, name in mounted.items() if name in anonymous}
 
 
 def _halt(engine: Engine, old: Record, force: bool) -> None:

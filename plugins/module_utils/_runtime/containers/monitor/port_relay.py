@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from typing import Any, Union
 
     from ...errors import EngineError
-    from ..records.state import Port
+    from ...networks.publish import Port
 
     Address = tuple[str, str, int]  # protocol, host_ip, host_port
     Target = tuple[str, int]  # the container's address and port

@@ -26,30 +26,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Optional, TypedDict
 
+    from ...networks.attach import Attachment
+    from ...networks.publish import Port
     from ...store.paths import Paths
-
-    class Attachment(TypedDict):
-        """A link to a network, as networks/addresses.py reserved it.
-
-        ``bridge``, ``ifname``: names of the bridge and of the link's end on the host. ``address``:
-        "172.20.0.2/16". ``gateway``: an address, None on an internal network. ``mtu``: bytes.
-        """
-
-        network: str
-        bridge: str
-        ifname: str
-        address: str
-        gateway: Optional[str]
-        mac: str
-        mtu: int
-
-    class Port(TypedDict):
-        """A published port. ``host_ip``: "0.0.0.0" for all. ``protocol``: tcp or udp."""
-
-        host_ip: str
-        host_port: int
-        container_port: int
-        protocol: str
 
     class Network(TypedDict):
         """``mode``: bridge, none, host or container:<id>."""

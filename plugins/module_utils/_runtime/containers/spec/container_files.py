@@ -31,9 +31,10 @@ if TYPE_CHECKING:
     from typing import Any, TypedDict
 
     from ...engine import Engine
+    from ...networks.attach import Attachment
+    from ...networks.publish import Port
     from ..options.table import Definition
     from ..records.catalog import Record
-    from ..records.state import Attachment, Port
     from .run_file import RunFile
 
     class Reserved(TypedDict):

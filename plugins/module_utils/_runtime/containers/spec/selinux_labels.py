@@ -190,12 +190,9 @@ def relabel(engine: Engine, record: Record, labels: Labels, mounted: dict[str, s
     }
     for target, name in mounted.items():
         path, mode = volumes.path(engine, name), modes.get(target)
-        elsewhere = (
-            (volumes.get(engine, name) or {})
-            .get("driver_options", {})
-            .get("device", "")
-            .startswith("/")
-        )  # labelled only if that is asked for
+        volume = volumes.get(engine, name)
+        own = volume["driver_options"] if volume is not None else {}
+        elsewhere = own.get("device", "").startswith("/")  # labelled only if that is asked for
         if (
             mode
             or not elsewhere

@@ -25,9 +25,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ...engine import Engine
+    from ...networks.attach import Attachment
+    from ...networks.publish import Port
     from ..options.table import Definition
     from ..records.catalog import Record
-    from ..records.state import Attachment, Port
     from ..records.status import Status
     from ..spec.run_file import HealthCheck, RunFile
 

@@ -108,3 +108,10 @@ def test_no_text_takes_long(read):
     for text in ("1" * 100000, "1s" * 100000, "1." * 100000, " " * 100000 + "x"):
         with pytest.raises(InvalidInput, match="^option: "):
             read(text, "option")
+
+
+def test_texts_are_texts_or_numbers():
+    assert units.texts({"a": 1, 2: "b"}, "labels") == {"a": "1", "2": "b"}
+    for value in (None, True, [], {}):
+        with pytest.raises(InvalidInput, match="^labels.a: "):
+            units.texts({"a": value}, "labels")

@@ -14,6 +14,7 @@ from .untrusted.text import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
 SIZES = {"b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40, "p": 1 << 50}
@@ -102,6 +103,21 @@ def truth(value: object, option: str) -> bool:
     if str(value).lower() not in TRUTH:
         raise InvalidInput(option, value, "true or false")
     return TRUTH[str(value).lower()]
+
+
+def texts(given: Mapping[Any, Any], option: str) -> dict[str, str]:
+    """Return a map of texts, such as labels, from what YAML gave.
+
+    :raises InvalidInput: for a value that YAML made a boolean, null, list or map.
+    """
+    for key, value in given.items():
+        if value is None or isinstance(value, (bool, dict, list)):
+            raise InvalidInput(
+                f"{option}.{key}",
+                value,
+                "a text or a number (quote the value to have it taken literally)",
+            )
+    return {str(key): str(value) for key, value in given.items()}
 
 
 def pattern(value: object, option: str) -> re.Pattern[str]:

@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Networks: bridges with a subnet each, containers' addresses on them, published ports.
 
-The files ``attach`` (join a container's namespace to a bridge) and ``publish`` (a container's ports in the firewall) are
-imported by the monitors, which carry neither database nor ipaddress: so the names below are looked up when first used.
+The files ``attach`` (join a container's namespace to a bridge) and ``publish`` (a container's ports
+in the firewall) are imported by the monitors, which carry neither database nor ipaddress: so the
+names below are looked up when first used. Networks use the kernel (``kernel/net``) and the store,
+and no other noun.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ import errno
 import os
 
 from ..errors import HostError, required
+from ..kernel.calls import constants as c
 from ..kernel.calls import syscalls
 from ..kernel.net import netlink
 
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
         gateway: Optional[str]  # an address; None on an internal network
         mac: str
         mtu: int  # bytes
-
-
-CLONE_NEWNET = 0x40000000
 
 
 def connect(netns: int, attachment: Attachment, index: int) -> None:
@@ -154,10 +152,10 @@ def _visit(netns: int) -> Iterator[None]:
     """Run the block in the network namespace of a descriptor."""
     home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
-        syscalls.setns(netns, CLONE_NEWNET)
+        syscalls.setns(netns, c.CLONE_NEWNET)
         try:
             yield
         finally:
-            syscalls.setns(home, CLONE_NEWNET)
+            syscalls.setns(home, c.CLONE_NEWNET)
     finally:
         os.close(home)

@@ -41,7 +41,7 @@ def every(engine: Engine) -> list[Definition]:
 
 
 def get(engine: Engine, name: str) -> Definition | None:
-    """Find a network by name, id or the beginning of an id that only one has; None: there is none."""
+    """Return a network by name, id or the beginning of an id that only one has, or None."""
     row = engine.db.one("SELECT config FROM networks WHERE name = ?", name)
     if row is None and len(name) >= 4 and set(name) <= set("0123456789abcdef"):
         rows = engine.db.all(
@@ -144,7 +144,10 @@ def forget(engine: Engine, name: str) -> None:
 
 
 def created(engine: Engine, name: str) -> float:
-    """Return when a network was made, in seconds since the epoch. :raises NotFound: by now it is gone."""
+    """Return when a network was made, in seconds since the epoch.
+
+    :raises NotFound: it is gone by now.
+    """
     row = engine.db.one("SELECT created FROM networks WHERE name = ?", name)
     if row is None:
         raise NotFound(f"network {name} does not exist: another task has removed it meanwhile")

@@ -7,6 +7,7 @@ from __future__ import annotations
 import ipaddress
 import re
 
+from .. import units
 from ..errors import InvalidInput, Unsupported
 
 TYPE_CHECKING = False
@@ -100,24 +101,12 @@ def wanted(params: Mapping[str, Any]) -> Wanted:
     if params.get("internal") is not None:
         found["internal"] = params["internal"]
     if params.get("labels") is not None:
-        found["labels"] = _labels(params["labels"])
+        found["labels"] = units.texts(params["labels"], "labels")
     if params.get("driver_options") is not None:
         found.update(_driver_options(params["driver_options"]))
     if params.get("ipam_config") is not None:
         found.update(_ipam(params["ipam_config"]))
     return found
-
-
-def _labels(given: Mapping[Any, Any]) -> dict[str, str]:
-    """Return labels as texts. :raises InvalidInput: for what YAML made a boolean or null."""
-    for key, value in given.items():
-        if value is None or isinstance(value, (bool, dict, list)):
-            raise InvalidInput(
-                f"labels.{key}",
-                value,
-                "a text or a number (quote the value to have it taken literally)",
-            )
-    return {str(key): str(value) for key, value in given.items()}
 
 
 def _driver_options(given: Mapping[str, Any]) -> Wanted:

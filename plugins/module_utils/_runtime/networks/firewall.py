@@ -4,9 +4,9 @@
 
 The rules never change; which networks and published ports there are is told by the elements of sets
 and maps. All of it is derived from the database and the running containers, and put back when
-something has flushed it. Loopback addresses are never translated and ``route_localnet`` stays off: a
-port published on 127.0.0.1 is served by the monitor's relay alone and can't be reached from another
-host, whatever becomes of these rules (CVE-2025-54388).
+something has flushed it. Loopback addresses are never translated and ``route_localnet`` stays off:
+a port published on 127.0.0.1 is served by the monitor's relay alone and can't be reached from
+another host, whatever becomes of these rules (CVE-2025-54388).
 """
 
 from __future__ import annotations
@@ -78,8 +78,9 @@ CHAINS = (
             _drop(rules.incoming_in(BRIDGES), rules.source_from_elsewhere()),
         ],
     ),  # a container that claims another network's address
-    # With br_netfilter a container's call of its own port would have to leave by the bridge port that it came in by, which
-    # bridges do not do; hairpin mode would do it, and give containers back every broadcast of theirs.
+    # With br_netfilter a container's call of its own port would have to leave by the bridge port
+    # that it came in by, which bridges do not do; hairpin mode would do it, and give containers
+    # back every broadcast of theirs.
     (
         "prerouting",
         "nat",
@@ -105,7 +106,8 @@ CHAINS = (
                 rules.outgoing_in(BRIDGES, invert=True),
                 rules.masquerade(),
             ),
-            # a container that calls a published port of its own network: the answer must come back through the host
+            # a container that calls a published port of its own network: the answer must come back
+            # through the host
             rules.rule(
                 rules.source_in(SUBNETS),
                 rules.outgoing_in(BRIDGES),
@@ -193,8 +195,7 @@ def remove() -> None:
 
 NO_NFTABLES = (
     "this host's kernel has no nf_tables: published ports are served by a relay, and containers "
-    "can't reach other hosts "
-    "because their addresses can't be masqueraded"
+    "can't reach other hosts because their addresses can't be masqueraded"
 )
 
 

@@ -149,11 +149,12 @@ def _make_bridge(route: Any, config: Definition, owner: str) -> None:
         route.link("set", index=found[0], ifalias=owner)
     index = found[0]
     _settings(name)
-    # An address of its own, or the bridge takes on that of its lowest port and containers lose their
-    # gateway with every change.
+    # An address of its own, or the bridge takes on that of its lowest port and containers lose
+    # their gateway with every change.
     route.link("set", index=index, address=mac_for(config["gateway"]), mtu=config["mtu"])
     wanted = (config["gateway"], prefix)
-    # pyroute2 0.5, which Enterprise Linux 9 has, deletes with a flag that kernels from 5.19 on refuse.
+    # pyroute2 0.5, which Enterprise Linux 9 has, deletes with a flag that kernels from 5.19 on
+    # refuse.
     with netlink.Socket() as sock:
         present = [(entry["address"], entry["prefix"]) for entry in netlink.addresses(sock, index)]
         changes = [netlink.delete_address(index, *other) for other in present if other != wanted]

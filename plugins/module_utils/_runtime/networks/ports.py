@@ -150,7 +150,10 @@ def _check(port: Port, own: Sequence[Reservation], others: Sequence[Mapping[str,
 
 
 def _binds(port: Port) -> bool:
-    """Tell whether the relay could listen now. :raises InvalidInput: the address is not the host's."""
+    """Tell whether the relay could listen now.
+
+    :raises InvalidInput: the address is not the host's.
+    """
     with socket.socket(socket.AF_INET, KINDS[port["protocol"]]) as sock:
         try:
             if port["protocol"] == "tcp":

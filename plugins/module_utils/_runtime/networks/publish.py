@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 TABLE = "pycontainer"
 ANY = "published"  # a map, keyed by protocol . port
 ONE = "published_on"  # a map, keyed by address . protocol . port
-# A set of container's address . protocol . port: what a container itself calls is left to the relay.
+# A set, keyed by container's address . protocol . port: what a container itself calls is left to
+# the relay.
 OWN = "own_ports"
 PROTOCOLS = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP}
 ABSENT = (

@@ -54,7 +54,7 @@ def resolv_conf(
             server for server in servers if not _is_loopback(server) and ":" not in server
         ] or list(FALLBACK)
     if dns_servers is not None:
-        servers = [_server(text) for text in dns_servers]
+        servers = [_ip("dns_servers", text) for text in dns_servers]
     if dns_search_domains is not None:
         domains = [] if dns_search_domains == ["."] else dns_search_domains
         search = [
@@ -104,14 +104,15 @@ def _is_loopback(server: str) -> bool:
     return server.startswith("127.") or server == "::1"
 
 
-def _server(text: str) -> str:
+def _ip(option: str, text: str) -> str:
+    """Return an IPv4 or IPv6 address. :raises InvalidInput: it is none."""
     for family in (socket.AF_INET, socket.AF_INET6):
         try:
             socket.inet_pton(family, text)
             return text
-        except (OSError, ValueError):
+        except (OSError, ValueError, TypeError):
             pass
-    raise InvalidInput("dns_servers", text, "IP addresses")
+    raise InvalidInput(option, text, "IP addresses")
 
 
 def _word(option: str, text: object, accepted: str, pattern: str) -> str:
@@ -129,10 +130,11 @@ def hosts(
 ) -> str:
     """Return the text of /etc/hosts.
 
-    :param addresses: the container's own, with or without ``/prefix``, in the order of its networks.
+    :param addresses: the container's own, with or without ``/prefix``, in the order of its
+        networks.
     :param aliases: more names for its addresses.
-    :param extra: option ``etc_hosts``: ``{name: address}``; ``host-gateway`` must have been replaced
-        by the gateway's address before.
+    :param extra: option ``etc_hosts``: ``{name: address}``; ``host-gateway`` must have been
+        replaced by the gateway's address before.
     :raises InvalidInput: for what is no name or address: a newline would make a line of its own
         (CVE-2022-4318).
     """
@@ -148,17 +150,7 @@ def hosts(
             "names of letters, digits, '_', '.' and '-'",
             r"[A-Za-z0-9_.-]{1,253}",
         )
-        text += f"{_address(address)}\t{name}\n"
+        text += f"{_ip('etc_hosts', address)}\t{name}\n"
     for address in addresses:
         text += f"{address.partition('/')[0]}\t{' '.join(dict.fromkeys(names))}\n"
     return text
-
-
-def _address(text: str) -> str:
-    for family in (socket.AF_INET, socket.AF_INET6):
-        try:
-            socket.inet_pton(family, text)
-            return text
-        except (OSError, ValueError, TypeError):
-            pass
-    raise InvalidInput("etc_hosts", text, "IP addresses")

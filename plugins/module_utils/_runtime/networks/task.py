@@ -1,6 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the modules ``network`` and ``network_info`` call: a task's options in, a plan or facts out."""
+"""What the modules ``network`` and ``network_info`` call: a task's options in, a plan or facts
+out.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from ..engine import Engine
     from .definition import Definition, Wanted
 
-# what can change under the containers of a network; the rest is part of their own configuration
+# What can change under the containers of a network; the rest is part of their own configuration.
 LIVE = ("labels", "ip_range", "aux_addresses", "masquerade")
 COMPARED = (
     "subnet",
@@ -46,7 +48,7 @@ def plan(engine: Engine, params: Mapping[str, Any]) -> Plan:
     """Return the plan of a task of the module ``network``.
 
     :param params: its options.
-    :raises InvalidInput, Unsupported, Conflict: before anything is changed.
+    :raises InvalidInput, Unsupported, Conflict: for what can't be.
     """
     wanted = definition.wanted(params)
     current = catalog.get(engine, params["name"])

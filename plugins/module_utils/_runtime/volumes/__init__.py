@@ -1,6 +1,9 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Volumes: named directories that outlive containers, and anonymous ones that go with theirs."""
+"""Volumes: named directories that outlive containers, and anonymous ones that go with theirs.
+
+They use the kernel and the store, and no other noun.
+"""
 
 from __future__ import annotations
 

@@ -5,8 +5,8 @@ included, as in Docker.
 
 The image is foreign. Its path is resolved inside its own root (kernel/mounts/rootfs.py), and every
 file is reached through its directory's descriptor without following links (CVE-2022-23648: VOLUME
-paths with ``..`` and links copied host files). The copy appears whole: it is made beside the volume's
-directory and takes its place by rename(2).
+paths with ``..`` and links copied host files). The copy appears whole: it is made beside the
+volume's directory and takes its place by rename(2).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from ..engine import Engine
 
-    # (device, inode) of files with several names -> a descriptor of the first name's directory, and it
+    # (device, inode) of a file with several names -> descriptor of a directory, its name in that
     Seen = dict[tuple[int, int], tuple[int, str]]
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import functools
 
+from .. import units
 from ..errors import Conflict, InvalidInput
 from ..reconcile import Plan
 from . import catalog, driver
@@ -28,8 +29,9 @@ if TYPE_CHECKING:
 def volume(engine: Engine, params: Mapping[str, Any]) -> Plan:
     """Return the plan for one volume.
 
-    :param params: ``name``, ``state`` present or absent, ``driver``, ``driver_options``, ``labels``,
-        ``recreate`` never, always or options-changed. Options that are None are not compared.
+    :param params: ``name``, ``state`` present or absent, ``driver``, ``driver_options``,
+        ``labels``, ``recreate`` never, always or options-changed. What is None is not compared.
+    :raises InvalidInput, Unsupported, Conflict: for what can't be.
     """
     name = catalog.check_name(params["name"])
     plan = Plan(f"volume {name}", lambda: {"volume": _facts(engine, name)})
@@ -56,20 +58,8 @@ def _wanted(params: Mapping[str, Any]) -> Wanted:
     if params.get("driver_options") is not None:
         wanted["driver_options"] = driver.check(params["driver_options"])
     if params.get("labels") is not None:
-        wanted["labels"] = labels(params["labels"])
+        wanted["labels"] = units.texts(params["labels"], "labels")
     return wanted
-
-
-def labels(given: Mapping[Any, Any]) -> dict[str, str]:
-    """Return labels as texts. :raises InvalidInput: for a value that YAML made a boolean or null."""
-    for key, value in given.items():
-        if value is None or isinstance(value, (bool, dict, list)):
-            raise InvalidInput(
-                f"labels.{key}",
-                value,
-                "a text or a number (quote the value to have it taken literally)",
-            )
-    return {str(key): str(value) for key, value in given.items()}
 
 
 def _present(

@@ -9,7 +9,7 @@ once: one sync, one transaction.
 
 from __future__ import annotations
 
-from ...errors import HostError
+from ...errors import HostError, required
 from ...kernel.files import writeback
 from ...layers.compression import compressed_streams
 from ..model import manifest
@@ -45,8 +45,7 @@ class Layer:
     @property
     def compressed(self) -> str:
         """The digest of its blob, when it is compressed."""
-        assert self.digest is not None
-        return self.digest
+        return required(self.digest, "the digest of a layer")
 
 
 class Made:

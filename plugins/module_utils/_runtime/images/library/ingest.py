@@ -139,8 +139,7 @@ def take(
                 data = (
                     build_manifest(intake.stored) if build_manifest is not None else manifest_data
                 )
-                assert data is not None  # one of the two is given
-                digest = engine.blobs.put(data, durable=False)
+                digest = engine.blobs.put(errors.required(data, "the manifest"), durable=False)
                 engine.blobs.put(config, durable=False)
                 sync()
                 with engine.db.transaction() as connection:

@@ -10,7 +10,7 @@ planned with that.
 from __future__ import annotations
 
 from ... import units
-from ...errors import Conflict, EngineError, HostError, InvalidInput, NotFound, Untrusted
+from ...errors import Conflict, EngineError, HostError, InvalidInput, NotFound, Untrusted, required
 from ...reconcile import Plan
 from ..library import garbage, image_filters, integrity, records
 from ..model import manifest, reference
@@ -80,9 +80,8 @@ class ImagePlan(Plan):
         return self._wanted()["id"]
 
     def _wanted(self) -> ImageRecord:
-        wanted = self.coming or self._found
-        assert wanted is not None  # every plan is told of its image when it is made
-        return wanted
+        """The record that the plan was told of when it was made."""
+        return required(self.coming or self._found, "the image of a plan")
 
     def record(self) -> ImageRecord:
         """Return the image, as ``records.find`` gives it: from the store if it is there, else what

@@ -26,13 +26,13 @@ from ..model import manifest, reference
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from typing import Any, BinaryIO
+    from typing import Any, BinaryIO, Optional
 
     from ...engine import Engine
     from ..model.manifest import Platform
 
     # DiffID, digest of the blob or None, name of the member, its size
-    ArchivedLayer = tuple[str, str | None, str, int]
+    ArchivedLayer = tuple[str, Optional[str], str, int]
 
 
 MAX_DEPTH = 2  # of indexes in one another

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import ast
+import collections
+import graphlib
 import pathlib
 import re
 import sys
@@ -103,11 +105,10 @@ CHAPTERS = {
     "cli": ["", "commands", "commands.containers commands.images commands.system"],
 }
 
-# Imports that go the other way still: {file: what it imports}. An entry that is not needed any more fails the test, and none is added.
-BACKWARDS: dict[str, str] = {}
-
-# The same between parts.
-UPWARDS = {}
+# Names that two files have, since each is what its own reader searches for; those of roles and of commands aside.
+ROLES = {"__init__", "catalog", "plan", "recovery", "task"}
+COMMANDS = {"attach", "create", "features", "restore", "start", "state"}
+TWICE = {"auth", "files", "filters", "inspection", "mounts", "process", "storage", "trees", "units"}
 
 # Who imports by a name that is made at run time, and what for. Each stands where it may import anything that it can name.
 BY_STRING = {
@@ -129,11 +130,21 @@ def module_of(path):
 MODULES = {module_of(path): path for path in FILES}
 
 
-def inner(path):
+def nodes(path, hints):
+    """All nodes of a file. :param hints: whether those that only type hints need are among them."""
+    waiting = [ast.parse((RUNTIME / path).read_text(encoding="utf-8"))]
+    while waiting:
+        node = waiting.pop()
+        if hints or not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
+            yield node
+            waiting += ast.iter_child_nodes(node)
+
+
+def inner(path, hints=True):
     """The runtime's modules that a file imports, anywhere in it: {(module, name or None)}, and the names of foreign top packages."""
     package = path.split("/")[:-1]
     found, foreign = set(), set()
-    for node in ast.walk(ast.parse((RUNTIME / path).read_text(encoding="utf-8"))):
+    for node in nodes(path, hints):
         if isinstance(node, ast.Import):
             foreign.update(alias.name.split(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
@@ -197,9 +208,7 @@ def backwards(path):
 
 @pytest.mark.parametrize("path", FILES)
 def test_chapters_know_only_those_below_them(path):
-    assert backwards(path) == set(BACKWARDS.get(path, "").split()), (
-        "what this list has too much is done: take it out"
-    )
+    assert backwards(path) == set()
 
 
 @pytest.mark.parametrize("path", [path for path in FILES if path != "__init__.py"])
@@ -207,9 +216,36 @@ def test_parts_know_only_floors_below(path):
     floors = {name: number for number, line in enumerate(FLOORS) for name in line.split(" ")}
     own = floor_part(module_of(path))
     others = {floor_part(module) for module, _name in inner(path)[0]} - {own}
-    assert {other for other in others if floors[other] >= floors[own]} == set(
-        UPWARDS.get(path, "").split()
-    )
+    assert {other for other in others if floors[other] >= floors[own]} == set()
+
+
+def test_no_files_import_each_other_in_a_circle():
+    """At run time: what type hints alone need may look back within a chapter."""
+    below = {
+        path: {
+            MODULES[module] for module, _name in inner(path, hints=False)[0] if module in MODULES
+        }
+        - {path}
+        for path in FILES
+        if not path.endswith("__init__.py")
+    }
+    graphlib.TopologicalSorter(below).prepare()  # raises CycleError with the files
+
+
+def test_a_name_of_a_file_stands_once():
+    names = collections.Counter(pathlib.Path(path).stem for path in FILES)
+    twice = {name for name, count in names.items() if count > 1}
+    assert twice - ROLES - COMMANDS - TWICE == set()
+
+
+def test_the_picture_is_what_its_script_draws():
+    sys.path.insert(0, str(CHECKOUT / "devel"))
+    try:
+        import draw_chapters
+    finally:
+        del sys.path[0]
+    drawn = draw_chapters.picture(sys.modules[__name__])
+    assert draw_chapters.PICTURE.read_text() == drawn, "make generate"
 
 
 @pytest.mark.parametrize("path", FILES)

@@ -187,7 +187,7 @@ class CopySteps:
         origin = sources.origin
         if not sources.local or origin is None:
             return []
-        if origin.layers and None in origin.layers:
+        if origin.layers and "" in origin.layers:
             raise CacheMiss("fetch what is in the build cache elsewhere")
         with origin.opened() as tree:
             return [

@@ -8,6 +8,7 @@ They use the kernel and the store, and no other noun.
 from __future__ import annotations
 
 from .catalog import (
+    attach,
     check_name,
     create,
     drop_anonymous,
@@ -18,7 +19,6 @@ from .catalog import (
     remove,
     used_by,
 )
-from .driver import attach
 from .populate import populate
 from .task import prune
 

@@ -160,6 +160,18 @@ def clear(engine: Engine, name: str) -> None:
     trees.remove(engine.paths.volume(name))
 
 
+def attach(engine: Engine, name: str) -> None:
+    """Mount what a volume's options say on its directory; a volume without options needs nothing.
+
+    :raises HostError: the kernel refuses.
+    """
+    volume = get(engine, name)
+    if volume is None or not volume["driver_options"]:
+        return
+    with engine.locks.hold("volume", name):
+        driver.attach(name, path(engine, name), volume["driver_options"])
+
+
 def check_unused(engine: Engine, name: str) -> None:
     """:raises Conflict: a container mounts the volume."""
     users = used_by(engine, name)

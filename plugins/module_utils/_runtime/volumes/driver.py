@@ -22,7 +22,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ..engine import Engine
 
 KEYS = ("type", "device", "o")
 FLAGS = {  # mount(2)
@@ -130,22 +129,13 @@ def is_mounted(directory: str) -> bool:
         return any(line.split(" ")[4] == directory for line in file)
 
 
-def attach(engine: Engine, name: str) -> None:
+def attach(name: str, directory: str, options: Mapping[str, str]) -> None:
     """Mount what a volume's options say on its directory, unless that is done.
-
-    A volume without options needs nothing.
 
     :raises HostError: the kernel refuses.
     """
-    from . import catalog  # here: catalog detaches
-
-    volume = catalog.get(engine, name)
-    if volume is None or not volume["driver_options"]:
-        return
-    directory = catalog.path(engine, name)
-    with engine.locks.hold("volume", name):
-        if not is_mounted(directory):
-            _mount(name, directory, _mount_of(volume["driver_options"]))
+    if not is_mounted(directory):
+        _mount(name, directory, _mount_of(options))
 
 
 def _mount(name: str, directory: str, wanted: OwnMount) -> None:

@@ -117,11 +117,11 @@ def write(directory: str) -> None:
         codes.append(marshal.dumps(_compiled(module)))
         entries[name] = os.path.relpath(str(module.__file__), directory), offset, len(codes[-1])
         offset += len(codes[-1])
-    others = {
-        name: module.__spec__.origin
-        for name, module in sys.modules.items()
-        if name not in modules and module.__spec__ is not None and _is_of_a_file(module)
-    }
+    others = {}
+    for name, module in sys.modules.items():
+        spec = getattr(module, "__spec__", None)  # Python 3.9's typing.io is a class, without one
+        if name not in modules and spec is not None and _is_of_a_file(module):
+            others[name] = spec.origin
     head = marshal.dumps((_compiled(loader), entries, together, others))
     data = MAGIC_NUMBER + len(head).to_bytes(4, "little") + head + b"".join(codes)
     # Whole, since commands may be reading the one that is there.

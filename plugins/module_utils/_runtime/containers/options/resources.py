@@ -201,6 +201,46 @@ def _ulimits(entries: list[str]) -> list[dict[str, Any]]:
     return [{"Name": name, "Soft": int(soft), "Hard": int(hard)} for name, soft, hard in parts]
 
 
+# A rate's parser, its type in a task, how its flag is read, its description.
+_BYTES = (units.size, "str", "path:rate", "Bytes in a second, or a size such as V(10m).")
+_OPERATIONS = (whole(1), "int", "path:number", "Operations in a second.")
+
+
+def _rate_of_devices(
+    name: str,
+    rate: tuple[Parser, str, str, str],
+    field: str,
+    inspect: str,
+    help: str,
+    description: str,
+) -> Option:
+    """Return the row of a limit on what is read from devices, or written to them, in a second.
+
+    :param field: below ``linux.resources.blockIO``. :param inspect: below ``HostConfig``.
+    """
+    parse, kind, reads, of_rate = rate
+    place, flag = f"config.json linux.resources.blockIO.{field}", "--" + name.replace("_", "-")
+    said = {"place": place, "inspect": f"HostConfig.{inspect}", "flag": flag}
+    path = "The device on the host, for example V(/dev/sda)."
+    return Option(
+        name,
+        "list",
+        set_of(device_rate(parse)),
+        elements="dict",
+        compare=SET,
+        key=_path,
+        change=LIVE,
+        place=place,
+        inspect=Shown(f"HostConfig.{inspect}", _rates),
+        flag=Flag(flag, help, reads=reads),
+        suboptions=(
+            Suboption("path", "str", required=True, description=path, **said),
+            Suboption("rate", kind, required=True, description=of_rate, **said),
+        ),
+        description=description,
+    )
+
+
 OPTIONS: tuple[Option, ...] = (
     Option(
         "memory",
@@ -353,137 +393,37 @@ OPTIONS: tuple[Option, ...] = (
         flag=Flag("--blkio-weight", "Block IO weight (10 to 1000)", update=True),
         description="Share of disk time, from V(10) to V(1000). V(0) is for the kernel's default.",
     ),
-    Option(
+    _rate_of_devices(
         "device_read_bps",
-        "list",
-        set_of(device_rate(units.size)),
-        elements="dict",
-        compare=SET,
-        key=_path,
-        change=LIVE,
-        place="config.json linux.resources.blockIO.throttleReadBpsDevice",
-        inspect=Shown("HostConfig.BlkioDeviceReadBps", _rates),
-        flag=Flag("--device-read-bps", "Limit of reads (path:bytes)", reads="path:rate"),
-        suboptions=(
-            Suboption(
-                "path",
-                "str",
-                required=True,
-                place="config.json linux.resources.blockIO.throttleReadBpsDevice",
-                inspect="HostConfig.BlkioDeviceReadBps",
-                flag="--device-read-bps",
-                description="The device on the host, for example V(/dev/sda).",
-            ),
-            Suboption(
-                "rate",
-                "str",
-                required=True,
-                place="config.json linux.resources.blockIO.throttleReadBpsDevice",
-                inspect="HostConfig.BlkioDeviceReadBps",
-                flag="--device-read-bps",
-                description="Bytes in a second, or a size such as V(10m).",
-            ),
-        ),
-        description="Limits on the bytes that are read from a device in a second.",
+        _BYTES,
+        "throttleReadBpsDevice",
+        "BlkioDeviceReadBps",
+        "Limit of reads (path:bytes)",
+        "Limits on the bytes that are read from a device in a second.",
     ),
-    Option(
+    _rate_of_devices(
         "device_write_bps",
-        "list",
-        set_of(device_rate(units.size)),
-        elements="dict",
-        compare=SET,
-        key=_path,
-        change=LIVE,
-        place="config.json linux.resources.blockIO.throttleWriteBpsDevice",
-        inspect=Shown("HostConfig.BlkioDeviceWriteBps", _rates),
-        flag=Flag("--device-write-bps", "Limit of writes (path:bytes)", reads="path:rate"),
-        suboptions=(
-            Suboption(
-                "path",
-                "str",
-                required=True,
-                place="config.json linux.resources.blockIO.throttleWriteBpsDevice",
-                inspect="HostConfig.BlkioDeviceWriteBps",
-                flag="--device-write-bps",
-                description="The device on the host, for example V(/dev/sda).",
-            ),
-            Suboption(
-                "rate",
-                "str",
-                required=True,
-                place="config.json linux.resources.blockIO.throttleWriteBpsDevice",
-                inspect="HostConfig.BlkioDeviceWriteBps",
-                flag="--device-write-bps",
-                description="Bytes in a second, or a size such as V(10m).",
-            ),
-        ),
-        description="Limits on the bytes that are written to a device in a second.",
+        _BYTES,
+        "throttleWriteBpsDevice",
+        "BlkioDeviceWriteBps",
+        "Limit of writes (path:bytes)",
+        "Limits on the bytes that are written to a device in a second.",
     ),
-    Option(
+    _rate_of_devices(
         "device_read_iops",
-        "list",
-        set_of(device_rate(whole(1))),
-        elements="dict",
-        compare=SET,
-        key=_path,
-        change=LIVE,
-        place="config.json linux.resources.blockIO.throttleReadIOPSDevice",
-        inspect=Shown("HostConfig.BlkioDeviceReadIOps", _rates),
-        flag=Flag("--device-read-iops", "Limit of reads (path:number)", reads="path:number"),
-        suboptions=(
-            Suboption(
-                "path",
-                "str",
-                required=True,
-                place="config.json linux.resources.blockIO.throttleReadIOPSDevice",
-                inspect="HostConfig.BlkioDeviceReadIOps",
-                flag="--device-read-iops",
-                description="The device on the host, for example V(/dev/sda).",
-            ),
-            Suboption(
-                "rate",
-                "int",
-                required=True,
-                place="config.json linux.resources.blockIO.throttleReadIOPSDevice",
-                inspect="HostConfig.BlkioDeviceReadIOps",
-                flag="--device-read-iops",
-                description="Operations in a second.",
-            ),
-        ),
-        description="Limits on the read operations on a device in a second.",
+        _OPERATIONS,
+        "throttleReadIOPSDevice",
+        "BlkioDeviceReadIOps",
+        "Limit of reads (path:number)",
+        "Limits on the read operations on a device in a second.",
     ),
-    Option(
+    _rate_of_devices(
         "device_write_iops",
-        "list",
-        set_of(device_rate(whole(1))),
-        elements="dict",
-        compare=SET,
-        key=_path,
-        change=LIVE,
-        place="config.json linux.resources.blockIO.throttleWriteIOPSDevice",
-        inspect=Shown("HostConfig.BlkioDeviceWriteIOps", _rates),
-        flag=Flag("--device-write-iops", "Limit of writes (path:number)", reads="path:number"),
-        suboptions=(
-            Suboption(
-                "path",
-                "str",
-                required=True,
-                place="config.json linux.resources.blockIO.throttleWriteIOPSDevice",
-                inspect="HostConfig.BlkioDeviceWriteIOps",
-                flag="--device-write-iops",
-                description="The device on the host, for example V(/dev/sda).",
-            ),
-            Suboption(
-                "rate",
-                "int",
-                required=True,
-                place="config.json linux.resources.blockIO.throttleWriteIOPSDevice",
-                inspect="HostConfig.BlkioDeviceWriteIOps",
-                flag="--device-write-iops",
-                description="Operations in a second.",
-            ),
-        ),
-        description="Limits on the write operations on a device in a second.",
+        _OPERATIONS,
+        "throttleWriteIOPSDevice",
+        "BlkioDeviceWriteIOps",
+        "Limit of writes (path:number)",
+        "Limits on the write operations on a device in a second.",
     ),
     Option(
         "ulimits",

@@ -9,6 +9,7 @@ later entry of a name wins.
 
 from __future__ import annotations
 
+import abc
 import os
 
 from ..errors import RegistryError
@@ -41,7 +42,7 @@ def checked(entry: reader.Entry, what: str) -> list[bytes]:
     return parts
 
 
-class Taker:
+class Taker(abc.ABC):
     """Take entries, one after the other.
 
     A subclass makes something of them.
@@ -65,32 +66,32 @@ class Taker:
 
     # What a subclass does. ``parts``: of the path; ``position``: of the content in the archive's file.
 
+    @abc.abstractmethod
     def _entered(self, entry: reader.Entry, parts: list[bytes]) -> None:
         """See an entry before anything is made of it."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _opaque(self, parts: list[bytes]) -> None:
         """Have a directory hide what is below it."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _hide(self, parts: list[bytes], name: bytes) -> None:
         """Have ``name`` in the directory at ``parts`` not be there."""
-        raise NotImplementedError
 
-    def _directory(self, entry: reader.Entry, parts: list[bytes], position: int) -> None:
-        raise NotImplementedError
+    @abc.abstractmethod
+    def _directory(self, entry: reader.Entry, parts: list[bytes], position: int) -> None: ...
 
-    def _file(self, entry: reader.Entry, parts: list[bytes], position: int) -> None:
-        raise NotImplementedError
+    @abc.abstractmethod
+    def _file(self, entry: reader.Entry, parts: list[bytes], position: int) -> None: ...
 
-    def _link(self, entry: reader.Entry, parts: list[bytes], position: int) -> None:
-        raise NotImplementedError
+    @abc.abstractmethod
+    def _link(self, entry: reader.Entry, parts: list[bytes], position: int) -> None: ...
 
-    def _symlink(self, entry: reader.Entry, parts: list[bytes], position: int) -> None:
-        raise NotImplementedError
+    @abc.abstractmethod
+    def _symlink(self, entry: reader.Entry, parts: list[bytes], position: int) -> None: ...
 
-    def _node(self, entry: reader.Entry, parts: list[bytes], position: int) -> None:
-        raise NotImplementedError
+    @abc.abstractmethod
+    def _node(self, entry: reader.Entry, parts: list[bytes], position: int) -> None: ...
 
     def take(self, entry: reader.Entry, position: int = 0) -> None:
         """Take one entry, whose content is at ``position`` in its archive's file.

@@ -9,6 +9,7 @@ it in another way.
 
 from __future__ import annotations
 
+import abc
 import contextlib
 import http
 import io
@@ -127,7 +128,7 @@ def _body(connection: Connection, headers: dict[str, str], version: str) -> Body
     return body
 
 
-class Body:
+class Body(abc.ABC):
     """A request's body, read with :meth:`pieces`. ``length`` is None where the client did not say
     it.
     """
@@ -139,9 +140,9 @@ class Body:
     def __init__(self, connection: Connection) -> None:
         self.connection, self.finished, self.started = connection, False, False
 
+    @abc.abstractmethod
     def _fill(self, buffer: memoryview) -> int:
         """Read a piece into ``buffer`` and return its bytes; 0 at the end."""
-        raise NotImplementedError
 
     def pieces(self, buffer: memoryview) -> Iterator[int]:
         """Fill ``buffer`` again and again. Yield the number of bytes in it each time."""

@@ -8,6 +8,7 @@ memory.events (cgroup-v2.rst).
 
 from __future__ import annotations
 
+import abc
 import os
 
 from ....errors import HostError, Unsupported
@@ -38,7 +39,7 @@ def watch(group: GroupDirectories) -> Watch:
     raise Unsupported("events: this host has no memory controller among its cgroups")
 
 
-class Watch:
+class Watch(abc.ABC):
     """``fileno()`` becomes readable when something happened (poll(2)); then ``read()`` tells what.
 
     ``close`` it.
@@ -55,9 +56,9 @@ class Watch:
         """Return whether the group isn't there any more, or, on version 2, has no process left."""
         return not os.path.isdir(self.path)
 
+    @abc.abstractmethod
     def read(self) -> int:
         """Return how often memory ran out since the last call."""
-        raise NotImplementedError
 
     def close(self) -> None:
         os.close(self.fd)

@@ -255,7 +255,14 @@ class Clients:
             self._detach(connection)
 
     def _detach(self, connection: socket.socket) -> None:
+        """Forget a client that has gone; what it typed before is passed on."""
         fd = connection.fileno()
         self.monitor.forget(fd)
         self.attached.pop(fd, None)
+        with contextlib.suppress(OSError):
+            connection.shutdown(socket.SHUT_RD)  # what comes now comes too late
+        connection.setblocking(False)
+        with contextlib.suppress(OSError):
+            while data := connection.recv(4096):
+                self.monitor.write_input(data)
         connection.close()

@@ -277,10 +277,16 @@ def test_after_a_reboot_or_a_foreign_hand_everything_comes_back(net, port):
     }
     with open(os.path.join(engine.paths.container(container.ident), "state.json"), "w") as file:
         json.dump(state, file)
-    before = net.run("nft list ruleset")
+
+    def ruleset():
+        return net.run("nft list table ip pycontainer; nft list table bridge pycontainer")
+
+    before = ruleset()
     for harm in (
         "nft flush ruleset",
         "nft flush chain ip pycontainer forward",
+        "nft flush chain bridge pycontainer senders",
+        "nft delete table bridge pycontainer",
         "nft flush set ip pycontainer bridges",
         "echo 0 > /proc/sys/net/ipv4/ip_forward",
         "ip addr flush dev pyc0",
@@ -289,7 +295,7 @@ def test_after_a_reboot_or_a_foreign_hand_everything_comes_back(net, port):
     ):
         net.run(harm)
         networks.ensure_links(engine, ["bridge"])
-        assert net.run("nft list ruleset") == before, harm
+        assert ruleset() == before, harm
         assert net.run("cat /proc/sys/net/ipv4/ip_forward").strip() == "1"
         assert (
             bridge_address(net, "pyc0") == [("172.17.0.1", 16)]

@@ -20,7 +20,7 @@ from ..containers.records import state, status
 from ..deploy import install
 from ..errors import Conflict, HostError, NotFound
 from ..kernel import cgroups
-from ..networks import catalog, firewall, links
+from ..networks import catalog, firewall, isolation, links
 from ..reconcile import Plan
 from ..registry import task as registries
 from ..registry.service import service
@@ -214,6 +214,7 @@ def remove_engine(paths: Paths) -> None:
     zygotes = end_zygotes(paths)
     install.remove(paths)
     firewall.remove()
+    isolation.remove()
     end = time.monotonic() + PATIENCE
     while any(start_time(pid) == began for pid, began in zygotes) or not cgroups.remove_base():
         if time.monotonic() > end:

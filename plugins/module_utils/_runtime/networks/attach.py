@@ -3,7 +3,7 @@
 """Join a container's network namespace to a bridge, and part it again.
 
 It is on the hot path of a start: about half a millisecond. The monitor imports this file, so it
-needs nothing but ``kernel/calls`` and ``kernel/net/netlink``.
+needs nothing but ``kernel/calls``, ``kernel/net`` and ``isolation``.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from ..errors import HostError, required
 from ..kernel.calls import constants as c
 from ..kernel.calls import syscalls
 from ..kernel.net import netlink
+from . import isolation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def connect(netns: int, attachment: Attachment, index: int) -> None:
                 f"network {attachment['network']}: its bridge {attachment['bridge']} is not there"
             )
         try:
+            isolation.admit(attachment)
             _make_pair(host, netns, attachment, bridge["index"], inside)
             with _visit(netns):
                 _configure(attachment, inside)
@@ -136,6 +138,7 @@ def disconnect(
     try:
         with netlink.Socket() as host:
             host.request([netlink.delete_link(attachment["ifname"])], tolerate=(errno.ENODEV,))
+        isolation.dismiss(attachment)
         gateway = next((one["gateway"] for one in remaining if one["gateway"]), None)
         if netns is not None and gateway:
             with _visit(netns), netlink.Socket() as container:

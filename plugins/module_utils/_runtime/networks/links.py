@@ -15,9 +15,9 @@ import os
 
 from ..errors import Conflict, HostError, Unsupported, reason
 from ..kernel.calls import fork
-from ..kernel.net import netlink
-from . import catalog, firewall
-from .addresses import mac_for
+from ..kernel.net import frames, netlink
+from . import catalog, firewall, isolation
+from .addresses import attachment, mac_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,7 +45,21 @@ def ensure_links(engine: Engine, names: Iterable[str]) -> list[str]:
         with engine.locks.hold("networks"):
             make(wrong(configs), alias(engine.paths))
     warnings = _forward()
-    return warnings + firewall.ensure(engine, catalog.every(engine))
+    every = catalog.every(engine)
+    warnings += firewall.ensure(engine, every)
+    if firewall.NO_NFTABLES in warnings:
+        return warnings
+    bridges = [config["bridge"] for config in every]
+    return warnings + isolation.ensure(bridges, lambda: _attachments(engine))
+
+
+def _attachments(engine: Engine) -> list[Attachment]:
+    """Return the places of all containers on all networks."""
+    return [
+        attachment(config, user["id"], user["address"], user["mac"])
+        for config in catalog.every(engine)
+        for user in catalog.users(engine, config["name"])
+    ]
 
 
 def wrong(configs: Iterable[Definition]) -> list[Definition]:
@@ -162,6 +176,7 @@ def _make_bridge(route: Any, config: Definition, owner: str) -> None:
             changes.append(netlink.new_address(index, *wanted))
         if changes:
             sock.request(changes)
+        sock.request([frames.learn_no_group_senders(index)], tolerate=isolation.ABSENT)
     route.link("set", index=index, state="up")
 
 

@@ -241,11 +241,9 @@ class Connection(netlink.Socket):
             return False
         return True
 
-    def has_chain(self, table: str, name: str) -> bool:
+    def has_chain(self, table: str, name: str, family: int = FAMILY_IPV4) -> bool:
         try:
-            self.get(
-                *_question(GETCHAIN, FAMILY_IPV4, text(CHAIN_TABLE, table), text(CHAIN_NAME, name))
-            )
+            self.get(*_question(GETCHAIN, family, text(CHAIN_TABLE, table), text(CHAIN_NAME, name)))
         except netlink.Refused as error:
             if error.errno == errno.ENOENT:
                 return False
@@ -275,10 +273,10 @@ class Connection(netlink.Socket):
                 )
         return found
 
-    def count_rules(self, table: str) -> dict[str, int]:
-        """How many rules each chain of the ip table has: ``{"forward": 6}``; chains without rules are left out."""
+    def count_rules(self, table: str, family: int = FAMILY_IPV4) -> dict[str, int]:
+        """How many rules each chain of a table has: ``{"forward": 6}``; chains without rules are left out."""
         counts: dict[str, int] = {}
-        for content in self.rules(FAMILY_IPV4, table):
+        for content in self.rules(family, table):
             chain = _string(netlink.attributes(content)[RULE_CHAIN])
             counts[chain] = counts.get(chain, 0) + 1
         return counts
@@ -295,22 +293,24 @@ class Connection(netlink.Socket):
             if _string(netlink.attributes(content)[RULE_TABLE]) == table
         ]
 
-    def elements(self, table: str, name: str) -> dict[bytes, bytes | None]:
+    def elements(
+        self, table: str, name: str, family: int = FAMILY_IPV4
+    ) -> dict[bytes, bytes | None]:
         """The elements of a set or map: ``{key bytes: data bytes or None}``; not for sets of intervals.
 
         :raises netlink.Refused: ENOENT when there is no such set.
         """
-        return {key: data for key, data, _flags in self._elements(table, name)}
+        return {key: data for key, data, _flags in self._elements(table, name, family)}
 
     def packed_elements(self, table: str, name: str) -> set[bytes]:
         """The elements of a set, as :func:`element` packs them: for comparing with what should be there."""
         return {element(key, flags=flags) for key, _data, flags in self._elements(table, name)}
 
-    def _elements(self, table: str, name: str) -> Iterator[tuple[bytes, bytes | None, int]]:
+    def _elements(
+        self, table: str, name: str, family: int = FAMILY_IPV4
+    ) -> Iterator[tuple[bytes, bytes | None, int]]:
         for content in self.dump(
-            *_question(
-                GETSETELEM, FAMILY_IPV4, text(ELEMENTS_TABLE, table), text(ELEMENTS_SET, name)
-            )
+            *_question(GETSETELEM, family, text(ELEMENTS_TABLE, table), text(ELEMENTS_SET, name))
         ):
             for _kind, body in netlink.attribute_list(
                 netlink.attributes(content[4:]).get(ELEMENTS, b"")

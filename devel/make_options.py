@@ -1,12 +1,11 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Make what follows from the rows of the container's options (``containers/options``).
+"""Make what follows from the rows of options: one :class:`Noun` at the end for each table.
 
     python devel/make_options.py            write the files
     python devel/make_options.py --check    exit 1 and name what is not what this script makes
 
-The module's argument spec and documentation, the flags of ``run``, ``create`` and ``update``, and
-the table in the docs.
+A module's argument spec and documentation, the flags of its commands, and the table in the docs.
 """
 
 from __future__ import annotations
@@ -20,14 +19,14 @@ CHECKOUT = pathlib.Path(__file__).resolve().parents[1]
 PLUGINS = CHECKOUT / "plugins"
 sys.path.insert(0, str(PLUGINS / "module_utils"))
 
-from _runtime.containers import options  # noqa: E402
-from _runtime.containers.options import table  # noqa: E402
+from _runtime.containers import options as containers  # noqa: E402
+from _runtime.options import rows as kinds  # noqa: E402
 
 HEAD = '''# Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """{doc}
 
-Made by devel/make_options.py from the rows in containers/options: change those, and run
+Made by devel/make_options.py from the rows in {folder}: change those, and run
 `make generate`.
 """
 
@@ -35,25 +34,40 @@ from __future__ import annotations
 
 '''
 WIDTH = 100
-LISTED = "containers"  # the option that has all others as suboptions
 
 
-def rows():
-    """Every row that an entry of a list has, those about the task first."""
-    return [row for row in options.BEHAVIOUR.values() if not row.of_list] + list(
-        options.OPTIONS.values()
-    )
+class Noun:
+    """A table of options, and what is said of it in what is made.
 
+    :param name: of its module: ``container``. :param folder: where its rows are.
+    :param table: its ``options.table.Table``.
+    :param listed: the option that has all others as suboptions, or "".
+    :param commands: the commands that have its flags, for a docstring.
+    :param introduction: the beginning of its page in the docs.
+    """
 
-def of_list():
-    """The rows that stand beside a list of containers."""
-    return [row for row in options.BEHAVIOUR.values() if row.of_list]
+    def __init__(self, name, folder, table, listed, commands, introduction):
+        self.name, self.folder, self.table, self.listed = name, folder, table, listed
+        self.commands, self.introduction = commands, introduction
+
+    def head(self, doc):
+        """The beginning of a file of Python."""
+        return HEAD.format(doc=doc, folder=self.folder)
+
+    def rows(self):
+        """Every row that an entry of a list has, those about the task first."""
+        behaviour = self.table.behaviour.values()
+        return [row for row in behaviour if not row.of_list] + list(self.table.options.values())
+
+    def of_list(self):
+        """The rows that stand beside a list."""
+        return [row for row in self.table.behaviour.values() if row.of_list]
 
 
 def flags_of(row):
     """A row's own flags."""
     flags = row.flag if isinstance(row.flag, tuple) else (row.flag,)
-    return [flag for flag in flags if isinstance(flag, table.Flag)]
+    return [flag for flag in flags if isinstance(flag, kinds.Flag)]
 
 
 # -- Python
@@ -104,7 +118,7 @@ def spec_of(row):
         found["elements"] = row.elements
     if row.choices:
         found["choices"] = list(row.choices)
-    if not isinstance(row, table.Option) and row.default is not None:
+    if not isinstance(row, kinds.Option) and row.default is not None:
         found["default"] = row.default
     if row.aliases:
         found["aliases"] = list(row.aliases)
@@ -113,25 +127,29 @@ def spec_of(row):
     return found
 
 
-def argument_spec():
-    item = literal({row.name: spec_of(row) for row in rows()}, 0, len("CONTAINER = "), 0)
-    beside = {row.name: spec_of(row) for row in of_list()}
+def argument_spec(noun):
+    constant, listed = noun.name.upper(), noun.listed
+    item = literal({row.name: spec_of(row) for row in noun.rows()}, 0, len(f"{constant} = "), 0)
+    beside = {row.name: spec_of(row) for row in noun.of_list()}
+    text = noun.head(
+        f"Ansible's argument spec of a {noun.name}, data alone: it travels with every task."
+    )
+    text += f"{constant} = {item}\n\n\ndef argument_spec() -> dict[str, object]:\n"
+    if not listed:
+        return text + f'    """Return the {noun.name} module\'s."""\n    return dict({constant})\n'
     lines = [
         f"        {name}={literal(entry, 8, len(name) + 1)},"
         for name, entry in beside.items()
-        if name != LISTED
+        if name != listed
     ]
-    listed = source(beside[LISTED])[:-1] + ', "options": item}'
+    entries = source(beside[listed])[:-1] + ', "options": item}'
     return (
-        HEAD.format(
-            doc="Ansible's argument spec of a container, data alone: it travels with every task."
-        )
-        + f"CONTAINER = {item}\n\n\n"
-        + "def argument_spec() -> dict[str, object]:\n"
-        + '    """Return the container module\'s: one container, or ``containers`` with a list of them."""\n'
-        + '    item = dict(CONTAINER, name={"type": "str", "required": True})\n'
-        + "    return dict(\n        CONTAINER,\n"
-        + f"        {LISTED}={listed},\n"
+        text
+        + f'    """Return the {noun.name} module\'s: one {noun.name}, or ``{listed}`` with a list '
+        + 'of them."""\n'
+        + f'    item = dict({constant}, name={{"type": "str", "required": True}})\n'
+        + f"    return dict(\n        {constant},\n"
+        + f"        {listed}={entries},\n"
         + "\n".join(lines)
         + "\n    )\n"
     )
@@ -175,26 +193,29 @@ def documented(row, column):
     return lines
 
 
-def documentation():
+def documentation(noun):
     lines = []
-    for row in rows():
-        lines.append(f"  {row.name}:" + (f" &{row.name}" if row.name != "name" else ""))
+    for row in noun.rows():
+        anchor = f" &{row.name}" if noun.listed and row.name != "name" else ""
+        lines.append(f"  {row.name}:{anchor}")
         lines += documented(row, 4)
-    for row in of_list():
+    for row in noun.of_list():
         lines.append(f"  {row.name}:")
         lines += documented(row, 4)
-        if row.name == LISTED:
+        if row.name == noun.listed:
             lines += [
                 "    suboptions:",
                 "      name:",
                 "        description:",
-                "          - The container's name.",
+                f"          - The {noun.name}'s name.",
                 "        type: str",
                 "        required: true",
             ]
-            lines += [f"      {item.name}: *{item.name}" for item in rows() if item.name != "name"]
+            lines += [
+                f"      {item.name}: *{item.name}" for item in noun.rows() if item.name != "name"
+            ]
     return (
-        HEAD.format(doc="The documentation of a container's options.")
+        noun.head(f"The documentation of a {noun.name}'s options.")
         + "\nclass ModuleDocFragment:\n"
         + '    DOCUMENTATION = r"""\noptions:\n'
         + "\n".join(lines)
@@ -218,9 +239,9 @@ def flag_call(flag, option, row):
     return "    Flag(\n" + "".join(f"        {part},\n" for part in parts) + "    ),"
 
 
-def flags():
+def flags(noun):
     calls, update, said_by = [], [], {}
-    for row in rows():
+    for row in noun.rows():
         for sub in (row, *row.suboptions):
             option = row.name if sub is row else f"{row.name}.{sub.name}"
             for flag in flags_of(sub):
@@ -229,9 +250,7 @@ def flags():
         if isinstance(row.flag, str):
             said_by[row.name] = row.flag.split()[0]
     return (
-        HEAD.format(
-            doc="The flags of ``run``, ``create`` and ``update`` that say a container's options."
-        )
+        noun.head(f"The flags of {noun.commands} that say a {noun.name}'s options.")
         + "from .grammar import Flag\n\n"
         + "FLAGS = [\n"
         + "\n".join(calls)
@@ -245,23 +264,12 @@ def flags():
 
 # -- the table in the docs
 
-INTRODUCTION = """\
-# The options of a container
-
-<!-- Made by devel/make_options.py from the rows in containers/options: change those, and run `make generate`. -->
-
-What `ansible-doc pycontainer.engine.container` says of each option is not repeated here. The table says which flag of `pycontainer run` is the
-same, what a change of it costs a container that runs, and where it can be seen: in which file below `/var/lib/pycontainer/containers/<id>/` it takes
-effect (`config.json` is the OCI runtime specification's document), and under which of Docker's keys `inspect` shows it.
-
-A flag with a star is one that `pycontainer update` has, too. What a change costs: `live` is nothing, `live on networks` is nothing as long as the
-container stays on networks of its own, `replace` is a new container in the place of the old one.
-
+COLUMNS = """
 | option | type | flag | change | takes effect in | `inspect` |
 |---|---|---|---|---|---|
 """
 BEHAVIOUR = """
-These say what a task does with a container, and are no part of it:
+These say what a task does with a {name}, and are no part of it:
 
 | option | type | flag |
 |---|---|---|
@@ -271,13 +279,13 @@ These say what a task does with a container, and are no part of it:
 def flag_cell(row):
     if isinstance(row.flag, str):
         return f"`{row.flag}`"
-    if isinstance(row.flag, table.Nowhere):
-        return row.flag.reason if isinstance(row, table.Option) else ""
+    if isinstance(row.flag, kinds.Nowhere):
+        return row.flag.reason if isinstance(row, kinds.Option) else ""
     return ", ".join(f"`{flag.names}`" + ("*" if flag.update else "") for flag in flags_of(row))
 
 
 def places_cell(row):
-    if isinstance(row.place, table.Nowhere):
+    if isinstance(row.place, kinds.Nowhere):
         return row.place.reason
     places = row.place if isinstance(row.place, tuple) else (row.place,)
     cells = []
@@ -289,7 +297,7 @@ def places_cell(row):
 
 def inspect_cell(row):
     shown = row.inspect
-    if isinstance(shown, table.Nowhere):
+    if isinstance(shown, kinds.Nowhere):
         return shown.reason
     return f"`{shown if isinstance(shown, str) else shown.key}`"
 
@@ -298,32 +306,58 @@ def type_cell(row):
     return f"{row.type} of {row.elements}" if row.elements else row.type
 
 
-def docs():
+def docs(noun):
     lines = []
-    for row in options.OPTIONS.values():
+    for row in noun.table.options.values():
         between = "[]." if row.type == "list" else "."
         for sub in (row, *row.suboptions):
             name = row.name if sub is row else row.name + between + sub.name
             change = row.change if sub is row else ""
             cells = [f"`{name}`", type_cell(sub), flag_cell(sub), change]
             lines.append("| " + " | ".join([*cells, places_cell(sub), inspect_cell(sub)]) + " |")
+    text = noun.introduction + COLUMNS + "\n".join(lines) + "\n"
     behaviour = [
         f"| `{row.name}` | {type_cell(row)} | {flag_cell(row)} |"
-        for row in options.BEHAVIOUR.values()
+        for row in noun.table.behaviour.values()
     ]
-    return INTRODUCTION + "\n".join(lines) + "\n" + BEHAVIOUR + "\n".join(behaviour) + "\n"
+    if behaviour:
+        text += BEHAVIOUR.format(name=noun.name) + "\n".join(behaviour) + "\n"
+    return text
 
 
-FILES = {
-    PLUGINS / "module_utils" / "_container_options.py": argument_spec,
-    PLUGINS / "doc_fragments" / "_container_options.py": documentation,
-    PLUGINS / "module_utils" / "_runtime" / "cli" / "option_flags.py": flags,
-    CHECKOUT / "docs" / "container-options.md": docs,
+# -- the nouns
+
+CONTAINER = Noun(
+    "container",
+    "containers/options",
+    containers.TABLE,
+    "containers",
+    "``run``, ``create`` and ``update``",
+    """\
+# The options of a container
+
+<!-- Made by devel/make_options.py from the rows in containers/options: change those, and run `make generate`. -->
+
+What `ansible-doc pycontainer.engine.container` says of each option is not repeated here. The table says which flag of `pycontainer run` is the
+same, what a change of it costs a container that runs, and where it can be seen: in which file below `/var/lib/pycontainer/containers/<id>/` it takes
+effect (`config.json` is the OCI runtime specification's document), and under which of Docker's keys `inspect` shows it.
+
+A flag with a star is one that `pycontainer update` has, too. What a change costs: `live` is nothing, `live on networks` is nothing as long as the
+container stays on networks of its own, `replace` is a new container in the place of the old one.
+""",
+)
+
+UTILS = PLUGINS / "module_utils"
+FILES = {  # what is made of a noun, and where it lies
+    UTILS / "_container_options.py": (argument_spec, CONTAINER),
+    PLUGINS / "doc_fragments" / "_container_options.py": (documentation, CONTAINER),
+    UTILS / "_runtime" / "cli" / "option_flags.py": (flags, CONTAINER),
+    CHECKOUT / "docs" / "container-options.md": (docs, CONTAINER),
 }
 
 
 def main():
-    made = {path: make() for path, make in FILES.items()}
+    made = {path: make(noun) for path, (make, noun) in FILES.items()}
     if "--check" in sys.argv:
         stale = [
             str(path.relative_to(CHECKOUT))

@@ -40,7 +40,7 @@ FLOORS = [
     "text lazy fingerprint",
     "errors",
     "untrusted",
-    "units json_text",
+    "units json_text options",
     "kernel store",
     "progress reconcile",
     "engine",

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 def container(engine: Engine, params: dict[str, Any]) -> Plan | dict[str, Any]:
     """Plan one container; of a list (``containers``) return the result of carrying it out."""
     if params.get("containers") is not None:
-        options.check_alone(params)
+        options.TABLE.check_alone("containers", params)
         return batch.run(engine, params["containers"], params.get("parallel"))
     return plan_container(engine, params)
 
@@ -203,7 +203,7 @@ def _words(params: dict[str, Any]) -> list[str]:
 
 
 def _env(params: dict[str, Any]) -> dict[str, str]:
-    return options.OPTIONS["env"].parse(params.get("env") or {}, "env")
+    return options.TABLE.options["env"].parse(params.get("env") or {}, "env")
 
 
 def _user(params: dict[str, Any]) -> str | None:

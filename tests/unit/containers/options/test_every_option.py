@@ -21,10 +21,10 @@ from pycontainer import images
 from pycontainer.cli import read, run_flags
 from pycontainer.containers import options
 from pycontainer.containers.lifecycle import create, remove
-from pycontainer.containers.options.table import LIVE, Computed, Flag, Nowhere, Shown
 from pycontainer.containers.view import inspection
 from pycontainer.engine import Engine
 from pycontainer.networks import catalog
+from pycontainer.options.rows import LIVE, Computed, Flag, Nowhere, Shown
 from pycontainer.reconcile import carry_out
 
 CHECKOUT = pathlib.Path(__file__).resolve().parents[4]
@@ -188,7 +188,7 @@ SAMPLES = {
 
 ROWS = {
     name: row
-    for option in options.OPTIONS.values()
+    for option in options.TABLE.options.values()
     for name, row in [
         (option.name, option),
         *((f"{option.name}.{sub.name}", sub) for sub in option.suboptions),
@@ -206,7 +206,7 @@ def test_every_option_has_a_sample_and_what_people_need():
 
 def test_a_live_option_takes_effect_where_a_running_container_is_told():
     """What runs hears of run.json and of its limits; the rest of config.json is for a start."""
-    for name, option in options.OPTIONS.items():
+    for name, option in options.TABLE.options.items():
         flags = option.flag if isinstance(option.flag, tuple) else (option.flag,)
         if option.change == LIVE:
             for place in () if isinstance(option.place, Nowhere) else places(option):

@@ -337,7 +337,7 @@ def test_contradictions_are_refused(params):
 
 
 def changed(now, wanted, comparisons=None):
-    found = options.differences(
+    found = options.TABLE.differences(
         options.definition(now), options.definition(wanted), options.comparisons(comparisons)
     )
     return {option.name: after for option, _before, after in found}
@@ -386,7 +386,9 @@ def test_a_mount_is_what_it_is_in_either_option(now, wanted, after):
     )
     found = {
         option.name: value
-        for option, _before, value in options.differences(now, wanted, options.comparisons(None))
+        for option, _before, value in options.TABLE.differences(
+            now, wanted, options.comparisons(None)
+        )
     }
     assert list(found) == list(after)
     for name, source in after.items():
@@ -513,15 +515,15 @@ def test_image_health_and_defaults():
 
 
 def test_argument_spec_covers_every_option(argument_spec):
-    assert set(argument_spec) == set(options.OPTIONS) | set(options.BEHAVIOUR)
-    assert set(options.OPTIONS) <= set(argument_spec["containers"]["options"])
-    assert "default" not in [key for name in options.OPTIONS for key in argument_spec[name]], (
-        "a default would name an option that the task does not"
-    )
+    assert set(argument_spec) == set(options.TABLE.options) | set(options.TABLE.behaviour)
+    assert set(options.TABLE.options) <= set(argument_spec["containers"]["options"])
+    assert "default" not in [
+        key for name in options.TABLE.options for key in argument_spec[name]
+    ], "a default would name an option that the task does not"
 
 
 def test_aliases_are_known_by_what_they_stand_for(argument_spec):
-    assert options.ALIASES == {
+    assert options.TABLE.aliases == {
         alias: name for name, entry in argument_spec.items() for alias in entry.get("aliases", ())
     }
     left_by_ansible = {
@@ -554,9 +556,9 @@ def test_aliases_are_known_by_what_they_stand_for(argument_spec):
 )
 def test_nothing_stands_beside_a_list(argument_spec, beside):
     defaults = {name: entry.get("default") for name, entry in argument_spec.items()}
-    options.check_alone(dict(defaults, containers=[], parallel=2))
+    options.TABLE.check_alone("containers", dict(defaults, containers=[], parallel=2))
     with pytest.raises(InvalidInput, match=f"^{next(iter(beside))}: .*beside containers"):
-        options.check_alone(dict(defaults, containers=[], **beside))
+        options.TABLE.check_alone("containers", dict(defaults, containers=[], **beside))
 
 
 @pytest.mark.parametrize(
@@ -600,5 +602,5 @@ def test_a_volume_whose_target_is_relative_is_told_of_the_target(text):
 def test_inspect_shows_that_a_mount_is_labelled(monkeypatch):
     monkeypatch.setattr(storage.selinux, "enabled", lambda: True)
     shown = {}
-    options.OPTIONS["volumes"].show(options.definition({"volumes": ["/a:/b:ro,z"]}), shown)
+    options.TABLE.options["volumes"].show(options.definition({"volumes": ["/a:/b:ro,z"]}), shown)
     assert shown["HostConfig"]["Binds"] == ["/a:/b:ro,z"]

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from ...engine import Engine
     from ...networks.publish import Port
-    from ..options.table import Definition
+    from ...options.rows import Definition
     from ..records.catalog import Record
     from ..spec.container_files import Reserved
 

@@ -10,9 +10,9 @@ import os
 
 from ... import networks
 from ...errors import HostError
+from ...options.rows import LIVE, REPLACE
 from ..client import monitor_client
 from ..options import network, resources
-from ..options.table import LIVE, REPLACE
 from ..records import catalog, status
 from ..spec import container_files, limits
 from . import create
@@ -20,7 +20,7 @@ from . import create
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ...engine import Engine
-    from ..options.table import Definition
+    from ...options.rows import Definition
     from ..records.catalog import Record
     from ..records.status import Status
     from ..spec.container_files import Reserved

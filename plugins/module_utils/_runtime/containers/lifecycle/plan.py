@@ -13,9 +13,10 @@ import re
 
 from ... import images
 from ...errors import Conflict, EngineError, InvalidInput, NotFound, required
+from ...options.rows import IGNORE, LIVE
 from ...reconcile import Plan
 from .. import options
-from ..options import lifecycle, network, storage, table
+from ..options import lifecycle, network, storage
 from ..records import catalog, status
 from ..spec import shared_namespaces, user_namespaces
 from ..view import audit, inspection
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ...engine import Engine
-    from ..options.table import Definition, Option
+    from ...options.rows import Definition, Option
     from ..records.catalog import Record
 
     Change = tuple[str, Any, Any]  # name, before, after
@@ -205,7 +206,7 @@ class Work:
         same = (
             self.record is not None
             and not self.differences
-            and (target.id == self.there["image"] or self.task.how["image"] == table.IGNORE)
+            and (target.id == self.there["image"] or self.task.how["image"] == IGNORE)
         )
         runs = self.task.state in RUNS and (
             self.status not in status.LIVING or self.task.state == "restarted" or self.task.restart
@@ -282,7 +283,9 @@ class Work:
             wanted = dict(
                 {"restart_retries": 0}, **wanted
             )  # they go with the policy that they are of
-        self.differences = options.differences(now, wanted, self.task.how) if self.record else []
+        self.differences = (
+            options.TABLE.differences(now, wanted, self.task.how) if self.record else []
+        )
         self.definition = dict(now)
         if self.record is None:
             self.definition.update(self.task.definition)
@@ -291,7 +294,11 @@ class Work:
             self.definition["image"] = self.task.image
         try:
             options.check(
-                {name: value for name, value in self.definition.items() if name in options.OPTIONS}
+                {
+                    name: value
+                    for name, value in self.definition.items()
+                    if name in options.TABLE.options
+                }
             )
         except InvalidInput as error:
             name = error.option.partition(".")[0]
@@ -334,7 +341,7 @@ class Work:
         if not images.same_name(
             target.reference, self.there["definition"].get("image")
         ) and not any(name == "image" for name, _b, _a in costly):
-            if self.task.how["image"] != table.IGNORE:
+            if self.task.how["image"] != IGNORE:
                 easy.append(("image_name", self.there["definition"].get("image"), target.reference))
         if costly and self.task.policy == "fail":
             raise Conflict(
@@ -347,7 +354,7 @@ class Work:
                 f"these differ: {_list(costly)}"
             )
             for name, before, _after in costly:
-                if name in options.OPTIONS:
+                if name in options.TABLE.options:
                     self.definition[name] = before
             had = self.there["definition"]
             self.definition.update(
@@ -367,13 +374,13 @@ class Work:
 
     def _is_live(self, option: Option) -> bool:
         """Tell whether a change of the option needs no new container, as its row says."""
-        if option.change == table.LIVE_ON_NETWORKS:
+        if option.change == network.LIVE_ON_NETWORKS:
             return (
                 network.mode_of(self.there["definition"])
                 == network.mode_of(self.definition)
                 == "bridge"
             )
-        return option.change == table.LIVE
+        return option.change == LIVE
 
     def _costly(self, target: Target, joined: dict[str, str]) -> list[Change]:
         """List what needs a new container."""
@@ -382,7 +389,7 @@ class Work:
             for option, before, after in self.differences
             if not self._is_live(option)
         ]
-        if target.id != self.there["image"] and self.task.how["image"] != table.IGNORE:
+        if target.id != self.there["image"] and self.task.how["image"] != IGNORE:
             found.append(
                 (
                     "image",

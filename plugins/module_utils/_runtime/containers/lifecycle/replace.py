@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ...engine import Engine
-    from ..options.table import Definition
+    from ...options.rows import Definition
     from ..records.catalog import Record
 
 SETTLE = 0.3  # seconds in which a new process 1 that ends with an error counts as not started

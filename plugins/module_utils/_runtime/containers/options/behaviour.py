@@ -8,7 +8,7 @@ They are no part of the container, and are not compared.
 from __future__ import annotations
 
 from ...errors import InvalidInput
-from .table import Flag, TaskOption
+from ...options.rows import Flag, TaskOption
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

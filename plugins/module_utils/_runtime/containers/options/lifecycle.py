@@ -6,14 +6,14 @@ from __future__ import annotations
 
 from ... import units
 from ...errors import InvalidInput
-from .forms import boolean, text, whole
-from .table import LIVE, MAP, Computed, Flag, Option, Shown, Suboption
+from ...options.forms import boolean, text, whole
+from ...options.rows import LIVE, MAP, Computed, Flag, Option, Shown, Suboption
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from .table import Definition
+    from ...options.rows import Definition
 
 # Docker's. Times are in seconds.
 HEALTH_DEFAULTS: dict[str, Any] = {

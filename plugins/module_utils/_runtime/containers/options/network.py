@@ -12,26 +12,14 @@ import ipaddress
 import re
 
 from ...errors import InvalidInput, Unsupported
-from .forms import boolean, line, list_of, map_of, ordered, set_of
-from .table import (
-    LIST,
-    LIVE,
-    LIVE_ON_NETWORKS,
-    MAP,
-    SET,
-    Computed,
-    Flag,
-    Nowhere,
-    Option,
-    Shown,
-    Suboption,
-)
+from ...options.forms import boolean, line, list_of, map_of, ordered, set_of
+from ...options.rows import LIST, LIVE, MAP, SET, Computed, Flag, Nowhere, Option, Shown, Suboption
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, TypedDict, Union
 
-    from .table import Definition
+    from ...options.rows import Definition
 
     class PublishedPort(TypedDict):
         """A published port in normal form."""
@@ -51,6 +39,9 @@ if TYPE_CHECKING:
 
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}")
 DEFAULT_NETWORK = "bridge"
+LIVE_ON_NETWORKS = (
+    "live on networks"  # a change costs nothing while it stays on networks of its own
+)
 NETWORK_KEYS = ("name", "ipv4_address", "mac_address")
 _DOMAIN = re.compile(r"\.|[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*\.?")
 

@@ -10,9 +10,9 @@ import shlex
 
 from ...errors import InvalidInput
 from ...kernel.processes import signal_names
+from ...options.forms import absolute, boolean, line, map_of, set_of, text, whole
+from ...options.rows import LIST, LIVE, MAP, SET, Computed, Flag, Nowhere, Option, Shown, or_empty
 from ...untrusted import files
-from .forms import absolute, boolean, line, map_of, set_of, text, whole
-from .table import LIST, LIVE, MAP, SET, Computed, Flag, Nowhere, Option, Shown, or_empty
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

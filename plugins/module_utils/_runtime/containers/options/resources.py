@@ -8,15 +8,15 @@ import re
 
 from ... import units
 from ...errors import InvalidInput
-from .forms import boolean, line, set_of, text, whole
-from .table import LIVE, SET, Computed, Flag, Option, Shown, Suboption
+from ...options.forms import boolean, line, set_of, text, whole
+from ...options.rows import LIVE, SET, Computed, Flag, Option, Shown, Suboption
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from .forms import Parser
-    from .table import Definition
+    from ...options.forms import Parser
+    from ...options.rows import Definition
 
 SMALLEST_MEMORY = 6 << 20  # Docker's: below it a container can't even be set up
 RLIMITS = (

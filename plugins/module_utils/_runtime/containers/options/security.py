@@ -9,17 +9,17 @@ import os
 import re
 
 from ...errors import InvalidInput, Unsupported
+from ...options.forms import boolean, line, map_of, set_of
+from ...options.rows import MAP, SET, Computed, Flag, Option, Shown, or_empty
 from ...untrusted import files, json_reader
-from .forms import boolean, line, map_of, set_of
 from .network import NAME
-from .table import MAP, SET, Computed, Flag, Option, Shown, or_empty
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from .forms import Parser
-    from .table import Definition
+    from ...options.forms import Parser
+    from ...options.rows import Definition
 
     # (first id inside, first id on the host, how many)
     Extents = list[tuple[int, int, int]]

@@ -17,14 +17,14 @@ import re
 from ... import units
 from ...errors import InvalidInput
 from ...kernel.isolation import selinux
-from .forms import absolute, boolean, line, ordered, set_of
-from .table import SET, Flag, Nowhere, Option, Shown, Suboption
+from ...options.forms import absolute, boolean, line, ordered, set_of
+from ...options.rows import SET, Flag, Nowhere, Option, Shown, Suboption
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from .table import Definition
+    from ...options.rows import Definition
 
     Mount = dict[str, Any]  # in normal form
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Any, Optional, TypedDict, Union
 
     from ...engine import Engine
-    from ..options.table import Definition
+    from ...options.rows import Definition
 
     class Record(TypedDict):
         """A container's row.

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ...engine import Engine
     from ...networks.attach import Attachment
     from ...networks.publish import Port
-    from ..options.table import Definition
+    from ...options.rows import Definition
     from ..records.catalog import Record
     from .run_file import RunFile
 

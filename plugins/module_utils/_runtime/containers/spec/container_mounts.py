@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-    from ..options.table import Definition
+    from ...options.rows import Definition
     from .surroundings import Surroundings
 
     Mount = dict[str, Any]  # OCI runtime-spec, config.md#mounts

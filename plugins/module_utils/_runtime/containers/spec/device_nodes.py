@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
     from typing import Any
 
-    from ..options.table import Definition
+    from ...options.rows import Definition
 
     Node = dict[str, Any]  # OCI runtime-spec, config-linux.md#devices
 

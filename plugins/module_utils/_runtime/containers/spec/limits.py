@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ..options.table import Definition
+    from ...options.rows import Definition
 
 
 PERIOD = 100000  # microseconds: the CFS period that `cpus` is a quota of

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from ...engine import Engine
-    from ..options.table import Definition
+    from ...options.rows import Definition
     from ..records.catalog import Record
 
 OPTIONS = {"network": "network_mode", "pid": "pid_mode", "ipc": "ipc_mode"}

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ...engine import Engine
-    from ..options.table import Definition
+    from ...options.rows import Definition
     from ..records.catalog import Record
     from .directory_ids import Range
 

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ...engine import Engine
+    from ...options.rows import Definition
     from ...store.paths import Paths
-    from ..options.table import Definition
     from ..records.catalog import Record
 
 NAMESPACES = {

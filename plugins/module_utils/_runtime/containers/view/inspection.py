@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ...engine import Engine
     from ...networks.attach import Attachment
     from ...networks.publish import Port
-    from ..options.table import Definition
+    from ...options.rows import Definition
     from ..records.catalog import Record
     from ..records.status import Status
     from ..spec.run_file import HealthCheck, RunFile
@@ -134,7 +134,7 @@ def _options(definition: Definition) -> dict[str, Any]:
     for.
     """
     found: dict[str, Any] = {}
-    for option in options.OPTIONS.values():
+    for option in options.TABLE.options.values():
         option.show(definition, found)
     return found
 

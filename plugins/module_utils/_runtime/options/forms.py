@@ -8,7 +8,7 @@ It raises :class:`InvalidInput`, with the name in its sentence, for a value that
 
 from __future__ import annotations
 
-from ...errors import InvalidInput
+from ..errors import InvalidInput
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

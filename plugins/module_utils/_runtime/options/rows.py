@@ -1,11 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a row of the table of options says.
+"""What a row of a table of options says.
 
 A row is all that is written down about an option. ``make generate`` makes the module's argument
-spec, its documentation, the flags of ``run``, ``create`` and ``update`` and the table in the docs
-from the rows. How two values compare, what a change costs and what ``inspect`` shows are read from
-them as they are.
+spec, its documentation, the flags of the commands and the table in the docs from the rows. How two
+values compare, what a change costs and what ``inspect`` shows are read from them as they are.
 
 Both sides of every comparison are in the normal form that the row's parser returns: there is no
 echo of an engine to compare with, only what was asked for before.
@@ -31,9 +30,8 @@ STRICT, IGNORE, ALLOW_MORE = "strict", "ignore", "allow_more_present"
 # names and values.
 VALUE, LIST, SET, MAP = "value", "list", "set", "map"
 
-# What a change costs a container that runs: nothing, a new container, or nothing as long as it
-# stays on networks of its own.
-LIVE, REPLACE, LIVE_ON_NETWORKS = "live", "replace", "live on networks"
+# What a change costs what is there: nothing, or a new one in its place. A noun may have more.
+LIVE, REPLACE = "live", "replace"
 
 _EMPTY: dict[str, Callable[[], Any]] = {VALUE: lambda: None, LIST: list, SET: list, MAP: dict}
 
@@ -68,10 +66,7 @@ class Shown:
 
 
 class Computed:
-    """A key of ``inspect`` that ``view/inspection.py`` makes.
-
-    The image, the run or the documents have a say in it.
-    """
+    """A key of ``inspect`` that the noun's code makes, since more than the option decides it."""
 
     __slots__ = ("key",)
 
@@ -80,13 +75,13 @@ class Computed:
 
 
 class Flag:
-    """A flag of ``run`` and ``create`` that says what an option says.
+    """A flag of a command that says what an option says.
 
     :param names: in Docker's help form: ``-m, --memory``. :param help: one line.
-    :param update: whether ``update`` has it too.
+    :param update: whether the command that changes one has it, beside those that make one.
     :param kind: ``switch``, ``value`` or ``list``. Without it, what fits the option's type.
-    :param reads: how ``cli/run_flags.py`` makes a value of the text: a key of its ``READERS``.
-        Without it, what fits the type.
+    :param reads: how the command makes a value of the text: a key of ``READERS`` in
+        ``cli/run_flags.py``. Without it, what fits the type.
     """
 
     __slots__ = ("names", "help", "update", "kind", "reads")
@@ -142,16 +137,15 @@ class Row:
     ) -> None:
         self.name, self.type, self.elements = name, type, elements
         self.choices, self.aliases, self.suboptions = choices, aliases, suboptions
-        self.flag = Nowhere("run makes a new container") if flag is None else flag
+        self.flag = Nowhere("it is a task's alone") if flag is None else flag
         self.description, self.version_added = description, version_added
 
 
 class TaskOption(Row):
-    """A row about what a task does with a container. It is no part of the container.
+    """A row about what a task does. It is no part of what the task is about.
 
     :param default: Ansible's, which a task that does not name the option has too.
-    :param of_list: whether it is about a list of containers. Any other stands in each entry of the
-        list.
+    :param of_list: whether it is about a list of them. Any other stands in each entry of the list.
     """
 
     __slots__ = ("default", "of_list")
@@ -188,7 +182,7 @@ class Suboption(Row):
 
 
 class Option(Row):
-    """A row about an option that is part of a container.
+    """A row about an option that is part of a container, or of another noun.
 
     :param parse: ``parse(value, name)`` returns the normal form, or raises InvalidInput. Without
         it, one of ``choices`` is accepted.
@@ -196,10 +190,10 @@ class Option(Row):
     :param compare: VALUE, LIST, SET or MAP.
     :param key: of a list or set: a function of a member, for what there can be one of, e.g. a
         mount's place. Without it, that is the member itself.
-    :param change: what a change costs a container that runs: LIVE, LIVE_ON_NETWORKS or REPLACE.
-    :param place: where it takes effect, a file of the container's directory and a key in it:
-        ``config.json process.cwd``, ``run.json stop.signal``, ``resolv.conf``. Several where it has
-        several effects. :class:`Nowhere` says why there is none.
+    :param change: what a change costs what is there: LIVE, REPLACE, or what the noun has beside.
+    :param place: where it takes effect, a file or table and a key in it: ``config.json
+        process.cwd``, ``run.json stop.signal``, ``resolv.conf``. Several where it has several
+        effects. :class:`Nowhere` says why there is none.
     :param inspect: Docker's key, where ``docker inspect`` shows it: a text for one that shows the
         normal form, :class:`Shown`, :class:`Computed`, or :class:`Nowhere` with the reason.
     """
@@ -237,7 +231,7 @@ class Option(Row):
         self.inspect = Shown(inspect) if isinstance(inspect, str) else inspect
 
     def merged(self, now: Any, wanted: Any, comparison: str) -> Any:
-        """The value that the container should have: ``now`` itself where nothing has to change."""
+        """The value that there should be: ``now`` itself where nothing has to change."""
         if comparison == IGNORE or now == wanted:
             return now
         if comparison == ALLOW_MORE:

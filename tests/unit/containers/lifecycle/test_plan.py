@@ -8,7 +8,7 @@ import os
 
 import pytest
 from pycontainer.containers import task
-from pycontainer.containers.lifecycle import plan
+from pycontainer.containers.lifecycle import desired
 from pycontainer.errors import EngineError, InvalidInput, NotFound
 from pycontainer.reconcile import carry_out
 
@@ -72,9 +72,9 @@ def test_refused_lists(check_engine, items, word):
 
 def test_a_container_to_join_that_has_just_gone(check_engine):
     """Another task has removed it since its name was looked up: one sentence, and no exception of Python's."""
-    wanted = plan.Task({"name": "web", "image": "box:1", "network_mode": "container:db"})
-    work = plan.Work(check_engine, wanted)
-    work.record = {"id": "a" * 64, "name": "web", "definition": {}}
-    work.definition = wanted.definition
+    wanted = desired.Task({"name": "web", "image": "box:1", "network_mode": "container:db"})
+    record = {"id": "a" * 64, "name": "web", "definition": {}}
+    work = desired.Desired(check_engine, wanted, record, "exited", {})
+    work.definition, work.joined = wanted.definition, {"network": "b" * 64}
     with pytest.raises(NotFound, match="removed it meanwhile"):
-        work._other_joins({"network": "b" * 64})
+        work._other_joins()

@@ -20,7 +20,8 @@ from ...reconcile import carry_out
 from ..records import catalog
 from ..spec import shared_namespaces
 from . import remove, start
-from .plan import Task, Work, planned
+from .desired import Task
+from .plan import Work, planned
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..records.catalog import Record
-    from .plan import PullKey
+    from .desired import PullKey
 
 
 class BatchFailed(EngineError):

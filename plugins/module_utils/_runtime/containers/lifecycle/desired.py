@@ -1,0 +1,341 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a task wants a container to be, and in what the one that is there differs.
+
+The definition of the container that results is what was asked for before, with what this task names
+over it. An option that a task leaves out keeps its value, also where another option makes a new
+container necessary.
+"""
+
+from __future__ import annotations
+
+from ... import images
+from ...errors import Conflict, EngineError, InvalidInput, NotFound, required
+from ...options.rows import IGNORE, LIVE
+from .. import options
+from ..options import lifecycle, network, storage
+from ..records import catalog, status
+from ..spec import shared_namespaces, user_namespaces
+from . import preconditions
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from typing import Any
+
+    from ...engine import Engine
+    from ...options.rows import Definition, Option
+    from ...reconcile import Plan
+    from ..records.catalog import Record
+
+    Change = tuple[str, Any, Any]  # name, before, after
+    PullKey = tuple[Any, ...]  # what is asked for, how, for which platform, from where
+
+PULLS = {True: "always", False: "missing"}  # docker_container's booleans
+# Options of the image's pull.
+REGISTRY = ("auth_file", "ca_path", "client_cert", "client_key", "insecure", "validate_certs")
+# States in which the container's processes are there.
+RUNS = ("started", "restarted", "paused", "healthy")
+
+
+class Task:
+    """What a task says about one container, checked and in normal form.
+
+    :param params: the container module's parameters, or one entry of ``containers``.
+    :raises InvalidInput: naming the option.
+    """
+
+    def __init__(self, params: dict[str, Any]) -> None:
+        self.name = catalog.check_name(params.get("name"))
+        said = options.behaviour.said(params)
+        self.state, self.image, self.platform = said["state"], said["image"], said["platform"]
+        self.pull = PULLS.get(said["pull"], said["pull"])
+        self.policy, self.healthy_timeout = said["recreate_policy"], said["healthy_wait_timeout"]
+        self.recreate, self.restart = said["recreate"], said["restart"]
+        self.keep_volumes, self.force_kill = said["keep_volumes"], said["force_kill"]
+        self.registries = images.registries_of(params)
+        self.reached = repr([params.get(name) for name in REGISTRY])
+        self.definition = options.definition(params)
+        self.how = options.comparisons(params.get("comparisons"))
+
+
+class Image:
+    """The image that a container is to have.
+
+    All of it is known before the image is here: a registry says it, or in a check the task that
+    would bring it.
+
+    :ivar id: the image's. :ivar reference: what the user wrote. :ivar config: its ``config``
+        object.
+    :ivar origin: words for the plan, where another task of a check would bring it.
+    :ivar blank: nothing is known of it.
+    """
+
+    def __init__(
+        self,
+        ident: str | None,
+        reference: str | None,
+        record: dict[str, Any],
+        task: str | None = None,
+        blank: bool = False,
+    ) -> None:
+        self.id, self.reference, self.blank = ident, reference, blank
+        self.config = record["config"].get("config") or {}
+        self.origin = "" if task is None else f" from the image that the task {task} would bring"
+
+
+class Desired:
+    """What one container is to be, held against the one that is there.
+
+    :param record, state: of the container that is there, and its status; None where it is not.
+    :param pulls: the plans of images that are pulled for several containers; those of this one are
+        added.
+    :param coming: names of containers that the same task makes: they may be joined before they are
+        there.
+    :param replaced: names of those that it makes anew: who joins them is made anew, too.
+    :ivar pull: the plan of its image's pull, where no other container has it already.
+    :ivar definition: what it will be; empty before :meth:`settle`.
+    :ivar differences: ``[(option, before, after)]``, from the container that is there.
+    :ivar joined: the containers whose namespaces it joins, ``{kind: id}``.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        task: Task,
+        record: Record | None,
+        state: str | None,
+        pulls: dict[PullKey, Any],
+        coming: Collection[str] = (),
+        replaced: Collection[str] = (),
+    ) -> None:
+        self.engine, self.task, self.record, self.state = engine, task, record, state
+        self.pulls, self.coming, self.replaced = pulls, coming, replaced
+        self.pull: Plan | None = None
+        self.definition: Definition = {}
+        self.differences: list[tuple[Option, Any, Any]] = []
+        self.joined: dict[str, str] = {}
+
+    @property
+    def there(self) -> Record:
+        """The record, where it is known that the container is there."""
+        return required(self.record, f"container {self.task.name}")
+
+    def settle(self) -> Image:
+        """Find out what it is to be, and return its image.
+
+        :raises EngineError: what the task wants can't work.
+        """
+        self.image = self._image()
+        self._define()
+        self._check_health()
+        self.joined = self._checked()
+        return self.image
+
+    def _image(self) -> Image:
+        """Return the image that the container is to have; plan its pull."""
+        if self.task.image is None:
+            if self.record is None:
+                raise InvalidInput(
+                    "image", None, f"an image, because container {self.task.name} does not exist"
+                )
+            return Image(
+                self.there["image"],
+                self.there["definition"].get("image"),
+                images.get(self.engine, self.there["image"]),
+            )
+        key = (self.task.image, self.task.pull, self.task.platform, self.task.reached)
+        if key not in self.pulls:
+            try:
+                self.pulls[key] = images.plan_foretold(self.engine, key[0]) or images.plan_present(
+                    self.engine, *key[:3], self.task.registries
+                )
+            except InvalidInput as error:  # the option has another name here
+                raise InvalidInput(
+                    "image" if error.option == "name" else error.option, error.value, error.accepted
+                ) from None
+            self.pull = self.pulls[key]
+        found = self.pulls[key].record()
+        return Image(
+            found["id"],
+            self.task.image,
+            found,
+            getattr(self.pulls[key], "task", None),
+            getattr(self.pulls[key], "blank", False),
+        )
+
+    def _define(self) -> None:
+        now, wanted = self._now(), self.task.definition
+        if (
+            now.get("restart_retries")
+            and wanted.get("restart_policy", "on-failure") != "on-failure"
+        ):  # they go with the policy that they are of
+            wanted = {"restart_retries": 0, **wanted}
+        self.definition = dict(now)
+        if self.record is None:
+            self.definition.update(self.task.definition)
+        else:
+            self.differences = options.TABLE.differences(now, wanted, self.task.how)
+            self.definition.update({option.name: after for option, _, after in self.differences})
+        if self.task.image is not None:
+            self.definition["image"] = self.task.image
+        self._check_definition(now)
+
+    def _now(self) -> Definition:
+        """Return the definition that is there, spelled as the task spells it."""
+        if self.record is None:
+            return {}
+        wanted = self.task.definition
+        mounts_alike = storage.respelled(self.record["definition"], wanted)
+        return shared_namespaces.respelled(self.engine, mounts_alike, wanted)
+
+    def _check_definition(self, now: Definition) -> None:
+        known = options.TABLE.options
+        try:
+            options.check(
+                {name: self.definition[name] for name in self.definition if name in known}
+            )
+        except InvalidInput as error:
+            name = error.option.partition(".")[0]
+            if name not in now or name in self.task.definition:
+                raise
+            had = " (what the container has of before, as the task does not name it)"
+            raise InvalidInput(error.option, error.value, error.accepted + had) from None
+
+    def _check_health(self) -> None:
+        if self.task.state != "healthy" or self.image.blank:
+            return
+        if lifecycle.health(self.definition, self.image.config.get("Healthcheck")) is None:
+            raise InvalidInput(
+                "state", "healthy", f"another state: container {self.task.name} has no health check"
+            )
+
+    def _checked(self) -> dict[str, str]:
+        """Refuse what can't work on this host; returns whose namespaces it joins.
+
+        A container that is only stopped, or left as it is, needs nothing of the host: a path or
+        network of its may be gone by now.
+        """
+        rests = self._rests()
+        if not rests:
+            preconditions.everything(
+                self.engine,
+                self.definition,
+                {"Cmd": ["?"]} if self.image.blank else self.image.config,
+                self.record,
+            )
+        try:
+            joined = shared_namespaces.resolve(
+                self.engine, self.definition, self.task.name, self.coming
+            )
+        except EngineError:
+            if not rests:
+                raise
+            return {}
+        if not rests:
+            user_namespaces.check(self.engine, self.definition, joined)
+        return joined
+
+    def _rests(self) -> bool:
+        """Tell whether nothing of an existing container is changed or started."""
+        same = (
+            self.record is not None
+            and not self.differences
+            and (self.image.id == self.there["image"] or self.task.how["image"] == IGNORE)
+        )
+        runs = self.task.state in RUNS and (
+            self.state not in status.LIVING or self.task.state == "restarted" or self.task.restart
+        )
+        return same and not runs and not self.task.recreate
+
+    # -- what differs
+
+    def costly(self) -> list[Change]:
+        """List what needs a new container."""
+        found = [
+            (option.name, before, after)
+            for option, before, after in self.differences
+            if not self._is_live(option)
+        ]
+        if self.image.id != self.there["image"] and self.task.how["image"] != IGNORE:
+            found.append(
+                (
+                    "image",
+                    self.there["image"],
+                    self.image.id or "the image" + self.image.origin[len(" from the image") :],
+                )
+            )
+        named = [name for name, _before, _after in found]
+        found += [change for change in self._other_joins() if change[0] not in named]
+        if self.task.recreate:
+            found.append(("recreate", False, True))
+        return found
+
+    def easy(self, costly: list[Change]) -> list[Change]:
+        """List what changes while the container runs, beside what is ``costly``."""
+        found = [
+            (option.name, before, after)
+            for option, before, after in self.differences
+            if self._is_live(option)
+        ]
+        had = self.there["definition"].get("image")
+        anew = any(name == "image" for name, _before, _after in costly)
+        renamed = not anew and not images.same_name(self.image.reference, had)
+        if renamed and self.task.how["image"] != IGNORE:
+            found.append(("image_name", had, self.image.reference))
+        return found
+
+    def leave(self, costly: list[Change]) -> None:
+        """Let the container keep what would need a new one."""
+        had = self.there["definition"]
+        for name, before, _after in costly:
+            if name in options.TABLE.options:
+                self.definition[name] = before
+        self.definition.update(
+            {name: had.get(name, []) for name in storage.OF_PLACES if name in self.definition}
+        )  # as they were said
+        self.leave_image()
+
+    def leave_image(self) -> None:
+        """Let the container keep its image."""
+        self.definition["image"] = self.there["definition"].get("image")
+
+    def _is_live(self, option: Option) -> bool:
+        """Tell whether a change of the option needs no new container, as its row says."""
+        if option.change == network.LIVE_ON_NETWORKS:
+            return (
+                network.mode_of(self.there["definition"])
+                == network.mode_of(self.definition)
+                == "bridge"
+            )
+        return option.change == LIVE
+
+    def _other_joins(self) -> list[Change]:
+        """List the options by which it joins another container than it does now, or one made anew.
+
+        :raises Conflict: one that goes by this task is named by its id.
+        """
+        found: list[Change] = []
+        had = shared_namespaces.recorded(self.engine, self.there["id"])
+        for kind, ident in self.joined.items():
+            option = shared_namespaces.OPTIONS[kind]
+            said, name = self.definition[option].partition(":")[2], self._name_of(ident)
+            anew = name in self.replaced
+            if anew and said not in self.replaced:
+                raise Conflict(
+                    f"{option}: container:{said} goes by this task, which makes container {name} "
+                    f"anew; name it container:{name}"
+                )
+            if had.get(kind) != ident or anew:
+                before = f"container:{(had.get(kind) or '')[:12]}"
+                after = "container:" + ("a new one" if anew else ident[:12])
+                found.append((option, before, after))
+        return found
+
+    def _name_of(self, ident: str) -> str:
+        record = catalog.by_id(self.engine, ident)
+        if record is None:
+            raise NotFound(
+                f"container {ident[:12]} does not exist: another task has removed it meanwhile"
+            )
+        return record["name"]

@@ -180,7 +180,7 @@ CASES = [
     (task("image", name="127.0.0.1:5000/none:1"), "registry 127.0.0.1:5000 has no image none:1"),
     (
         task("image", name="127.0.0.1:1/none:1"),
-        "registry 127.0.0.1:1 does not answer (http: Connection refused",
+        "registry 127.0.0.1:1 does not answer (http: connection refused",
     ),
     (
         task("image", name="http://127.0.0.1:5000/none:1"),
@@ -278,7 +278,7 @@ CASES = [
     ),
     (
         task("registry_login", registry_url="127.0.0.1:1", username="u", password="secret"),
-        "registry 127.0.0.1:1 does not answer (http: Connection refused",
+        "registry 127.0.0.1:1 does not answer (http: connection refused",
     ),
     (command("runn box:1"), "'runn' is not a pycontainer command; accepted: run, "),
     (

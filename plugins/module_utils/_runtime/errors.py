@@ -8,6 +8,8 @@ would be accepted, and is complete on its own: it is often all that the user rea
 
 from __future__ import annotations
 
+import os
+
 from .untrusted.text import printable, without_userinfo
 
 TYPE_CHECKING = False
@@ -114,18 +116,18 @@ def required(value: Value | None, what: str) -> Value:
     return value
 
 
-def reason(error: BaseException) -> str:
+def reason(error: BaseException, named: bool = False) -> str:
     """Return what an exception says, for a sentence.
 
-    Of an OSError that is ``no such file or directory: /path``, without a number; of OpenSSL's its name for what is
-    wrong, in words; of another exception its text.
-    """
-    import os
+    Of an OSError that is ``no such file or directory: /path``, without a number, or what was put in place of the system's
+    words; of OpenSSL's its name for what is wrong, in words; of another exception its text.
 
+    :param named: the sentence names the file already: leave its name out.
+    """
     if isinstance(error, EngineError):
         return str(error)
     if not isinstance(error, OSError):
-        return printable(error, 500)
+        return printable(error, 500) or type(error).__name__
     if type(error).__module__ == "ssl":  # its numbers are not the system's
         name = getattr(error, "reason", None)
         said = name.replace("_", " ") if name else str(error.strerror or error)
@@ -138,9 +140,23 @@ def reason(error: BaseException) -> str:
     names = [
         printable(os.fsdecode(name))
         for name in (error.filename, error.filename2)
-        if isinstance(name, (str, bytes))
+        if isinstance(name, (str, bytes)) and not named
     ]
-    return os.strerror(number).lower() + (": " + " and ".join(names) if names else "")
+    return _words(number, error.strerror) + (": " + " and ".join(names) if names else "")
+
+
+def _words(number: int, own: object) -> str:
+    """Return the system's words for an error number, or an error's own ones.
+
+    The name of a system call before them (kernel/calls/syscalls.py) says nothing to a user.
+    """
+    words = os.strerror(number)
+    if not own or not isinstance(own, str):
+        return words.lower()
+    call, _colon, rest = own.rpartition(": ")
+    if rest == words and (not call or call.isidentifier()):
+        return words.lower()
+    return printable(own.replace(words, words.lower()), 500)
 
 
 def unexpected(error: BaseException, where: str) -> str:

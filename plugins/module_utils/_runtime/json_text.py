@@ -150,7 +150,8 @@ def write_whole(path: str, data: bytes, mode: int, temporary: str | None = None)
             os.unlink(temporary)
         except OSError:
             pass
-        raise OSError(error.errno, os.strerror(error.errno or 0), path) from None
+        error.filename, error.filename2 = path, None
+        raise
 
 
 def _lines(value: Any, step: str, line: str) -> Iterator[str]:

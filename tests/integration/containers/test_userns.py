@@ -413,7 +413,7 @@ def test_what_fails_once_is_asked_again(engine, monkeypatch):
         broken.setattr(kernel, "namespace", full)
         assert (
             user_namespaces.supported(engine)
-            == "the kernel can't do it here (No space left on device)"
+            == "the kernel can't do it here (no space left on device)"
         )
     assert user_namespaces.supported(engine) == ""
 

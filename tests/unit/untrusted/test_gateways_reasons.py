@@ -16,6 +16,8 @@ from pycontainer import errors
 RUNTIME = pathlib.Path(__file__).resolve().parents[3] / "plugins" / "module_utils" / "_runtime"
 FILES = sorted(path.relative_to(RUNTIME).as_posix() for path in RUNTIME.rglob("*.py"))
 PLAIN = {"str", "repr", "printable", "format"}  # what makes a text of an exception as it is
+# Whose words are their own, beside errors.py.
+WORDS = {"errors.py"}
 FORMATTERS = {"store/database.py": "looks for a word in an error of SQLite's, and shows none"}
 
 
@@ -71,6 +73,44 @@ def test_no_message_shows_an_oserror_as_it_is(path):
         assert not found, f"{path}:{found}: say errors.reason(error)"
 
 
+def words_of_its_own(tree):
+    """Where a file takes the words of an error without :func:`reason`, by line.
+
+    ``error.strerror`` may be None, has a capital letter, or a system call's name before it.
+    """
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr == "strerror":
+            if not (isinstance(node.value, ast.Name) and node.value.id == "os"):
+                yield node.lineno
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "os.strerror":
+            for inner in ast.walk(node.args[0]):
+                if isinstance(inner, ast.Attribute) and inner.attr == "errno":
+                    yield node.lineno
+        elif isinstance(node, ast.Constant) and node.value == "strerror":
+            yield node.lineno
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_no_file_takes_the_words_of_an_error_itself(path):
+    found = list(words_of_its_own(ast.parse((RUNTIME / path).read_text(encoding="utf-8"))))
+    if path not in WORDS and not path.startswith("networks/"):
+        assert not found, f"{path}:{found}: say errors.reason(error)"
+
+
+@pytest.mark.parametrize(
+    "text, seen",
+    [
+        ("f'it failed: {error.strerror}'", True),
+        ("getattr(error, 'strerror', None)", True),
+        ("os.strerror(error.errno or 0).lower()", True),
+        ("OSError(errno.ELOOP, os.strerror(errno.ELOOP))", False),
+        ("os.strerror(number)", False),
+    ],
+)
+def test_words_that_are_taken_are_seen(text, seen):
+    assert bool(list(words_of_its_own(ast.parse(text)))) is seen
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -100,8 +140,8 @@ def tls_error():
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (FileNotFoundError(errno.ENOENT, "x", "/a"), "no such file or directory: /a"),
-        (OSError(errno.EXDEV, "x", "/a", None, "/b"), "invalid cross-device link: /a and /b"),
+        (FileNotFoundError(errno.ENOENT, None, "/a"), "no such file or directory: /a"),
+        (OSError(errno.EXDEV, None, "/a", None, "/b"), "invalid cross-device link: /a and /b"),
         (OSError("no number"), "no number"),
         (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "name or service not"),
         (socket.timeout("timed out"), "timed out"),
@@ -114,3 +154,49 @@ def tls_error():
 def test_what_is_said(error, said):
     assert errors.reason(error).startswith(said)
     assert "[Errno" not in errors.reason(error) and "_ssl.c" not in errors.reason(error)
+
+
+@pytest.mark.parametrize(
+    "error, said, where_named",
+    [
+        (
+            OSError(errno.ENOENT, "No such file or directory", "/a"),
+            "no such file or directory: /a",
+            "no such file or directory",
+        ),
+        (
+            OSError(errno.EXDEV, None, "/a", None, "/b"),
+            "invalid cross-device link: /a and /b",
+            "invalid cross-device link",
+        ),
+        (
+            OSError(errno.EINVAL, "mount: Invalid argument", "/a"),
+            "invalid argument: /a",
+            "invalid argument",
+        ),
+        (
+            OSError(errno.EINVAL, "mount overlay: Invalid argument (upperdir is not empty)"),
+            "mount overlay: invalid argument (upperdir is not empty)",
+            None,
+        ),
+        (
+            OSError(errno.ENODEV, "not the null device", "/dev/null"),
+            "not the null device: /dev/null",
+            "not the null device",
+        ),
+        (OSError(errno.ENODEV, ""), "no such device", None),
+        (OSError("it broke"), "it broke", None),
+        (OSError(errno.EINVAL, "line\n\x1b[2J"), r"line\n\x1b[2J", None),
+        (
+            socket.gaierror(socket.EAI_NONAME, "Name or service not known"),
+            "name or service not known",
+            None,
+        ),
+        (errors.NotFound("there is no image box"), "there is no image box", None),
+        (ValueError("what it says"), "what it says", None),
+        (KeyError(), "KeyError", None),
+    ],
+)
+def test_what_an_exception_says(error, said, where_named):
+    assert errors.reason(error) == said
+    assert errors.reason(error, named=True) == (where_named or said)

@@ -17,7 +17,7 @@ from pycontainer import cli, errors
 RAISED = [
     OSError(errno.ENOSPC, "No space left on device", "/var/lib/x"),
     OSError(errno.EIO, "Input/output error"),
-    OSError(errno.EROFS, "x", "/a\x1b"),
+    OSError(errno.EROFS, "Read-only file system", "/a\x1b"),
     OSError(errno.ENOMEM, "Cannot allocate memory"),
     OSError("no number"),
     PermissionError(errno.EACCES, "Permission denied", b"/b"),

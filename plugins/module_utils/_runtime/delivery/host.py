@@ -403,7 +403,7 @@ class _Image:
             yield from local_files.read(self.engine, (os.fsencode(path), offset, size))
         except OSError as error:
             raise errors.RegistryError(
-                "a file that was on this host can't be read: %s" % (error.strerror or error)
+                "a file that was on this host can't be read: %s" % errors.reason(error, named=True)
             ) from None
 
     def _sent(self, offset: int, size: int) -> Iterator[bytes]:

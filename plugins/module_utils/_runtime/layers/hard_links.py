@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import stat
 
-from ..errors import Unsupported
+from ..errors import Unsupported, reason
 from .confined_tree import show
 
 TYPE_CHECKING = False
@@ -127,7 +127,7 @@ def put(
                 continue
             raise Unsupported(
                 f"{what}: {show(name)} needs the extended attribute {show(key)}, which "
-                f"the file system of the store refuses: {error.strerror}"
+                f"the file system of the store refuses: {reason(error, named=True)}"
             ) from None
 
 

@@ -101,7 +101,7 @@ def _answer(job: Job) -> dict[str, Any]:
     except OSError as error:
         return {
             "errno": error.errno,
-            "text": error.strerror or errors.reason(error),
+            "text": errors.reason(error, named=True),
             "file": str(error.filename) if error.filename else None,
         }
     except errors.EngineError as error:

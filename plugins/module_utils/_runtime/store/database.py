@@ -23,7 +23,7 @@ import stat
 import time
 import weakref
 
-from ..errors import HostError, NoSpace, StoreDamaged
+from ..errors import HostError, NoSpace, StoreDamaged, reason
 from . import reserve, rowfiles
 from .files import make_private
 
@@ -267,7 +267,7 @@ class Database:
             pass
         except OSError as error:
             raise (NoSpace if error.errno == errno.ENOSPC else HostError)(
-                f"{self.path} can't be made: {os.strerror(error.errno or 0).lower()}"
+                f"{self.path} can't be made: {reason(error, named=True)}"
             ) from None
 
     def _refuse_loss(self, what: str) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import os
 
-from ..errors import HostError, InvalidInput
+from ..errors import HostError, InvalidInput, reason
 from ..untrusted import json_reader
 from .files import write_whole
 
@@ -68,7 +68,7 @@ def given(path: str) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise HostError(f"{path} can't be read: {error.strerror}") from None
+        raise HostError(f"{path} can't be read: {reason(error, named=True)}") from None
     found: dict[str, Any] = json_reader.load(data, path, error=HostError)
     for key, value in found.items():
         if key not in CHOICES:

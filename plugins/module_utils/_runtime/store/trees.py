@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 
-from ..errors import HostError
+from ..errors import HostError, reason
 
 DEEPEST = 200  # directories held open at once; what lies deeper is moved up first
 _FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -29,13 +29,15 @@ def remove(path: str) -> None:
         while _empty(top, turn):
             turn += 1
     except OSError as error:
-        raise HostError(f"can't remove {error.filename or path}: {error.strerror}") from None
+        raise HostError(
+            f"can't remove {error.filename or path}: {reason(error, named=True)}"
+        ) from None
     finally:
         os.close(top)
     try:
         os.rmdir(path)
     except OSError as error:
-        raise HostError(f"can't remove {path}: {error.strerror}") from None
+        raise HostError(f"can't remove {path}: {reason(error, named=True)}") from None
 
 
 def _empty(top: int, turn: int) -> bool:

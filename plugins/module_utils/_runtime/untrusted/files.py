@@ -12,7 +12,7 @@ import errno
 import os
 import stat
 
-from ..errors import EngineError
+from ..errors import EngineError, reason
 from .text import printable
 
 TYPE_CHECKING = False
@@ -69,7 +69,7 @@ def open_regular(name: Name, beneath: Name | int | None = None, links: bool = Fa
             raise Unacceptable(f"{shown} is not a regular file") from None
         missing = error.errno == errno.ENOENT
         raise Unacceptable(
-            f"{shown} can't be opened: {os.strerror(error.errno or 0).lower()}", missing
+            f"{shown} can't be opened: {reason(error, named=True)}", missing
         ) from None
     except ValueError:  # a NUL
         raise Unacceptable(f"{shown} is no file's name") from None

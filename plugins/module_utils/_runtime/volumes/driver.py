@@ -14,7 +14,7 @@ import os
 import re
 
 from .. import units
-from ..errors import HostError, InvalidInput, Unsupported
+from ..errors import HostError, InvalidInput, Unsupported, reason
 from ..kernel.calls import constants as c
 from ..kernel.calls import syscalls
 
@@ -150,7 +150,7 @@ def _mount(name: str, directory: str, wanted: OwnMount) -> None:
             syscalls.mount(wanted.source, directory, wanted.kind, wanted.flags, wanted.data)
     except OSError as error:
         detach(directory)
-        raise HostError(f"volume {name}: can't mount it: {error.strerror}") from None
+        raise HostError(f"volume {name}: can't mount it: {reason(error, named=True)}") from None
 
 
 def detach(directory: str) -> None:
@@ -160,4 +160,4 @@ def detach(directory: str) -> None:
             syscalls.umount2(directory, c.MNT_DETACH)
     except OSError as error:
         if error.errno not in (errno.EINVAL, errno.ENOENT):
-            raise HostError(f"can't unmount {directory}: {error.strerror}") from None
+            raise HostError(f"can't unmount {directory}: {reason(error, named=True)}") from None

@@ -15,7 +15,7 @@ import errno
 import os
 import stat
 
-from ..errors import HostError
+from ..errors import HostError, reason
 from ..kernel.mounts import overlay, rootfs
 from ..store import trees
 from ..store.files import sync_directory
@@ -59,7 +59,7 @@ def populate(engine: Engine, name: str, layers: Sequence[str], target: str) -> N
                     os.close(source)
         except OSError as error:
             raise HostError(
-                f"volume {name}: can't copy the image's {target} into it: {error.strerror}"
+                f"volume {name}: can't copy the image's {target} into it: {reason(error, named=True)}"
             ) from None
         finally:
             os.close(root)

@@ -224,7 +224,7 @@ def test_a_layer_that_can_not_be_held_against_its_archive_is_told_with_the_other
 
     monkeypatch.setattr(inodes, "read", broken)
     (found,) = images.damaged(engine, True)
-    assert found.sentences[0].endswith("can't be held against its archive: File name too long")
+    assert found.sentences[0].endswith("can't be held against its archive: file name too long")
 
 
 def test_more_directories_than_descriptors(engine, task, tmp_path):

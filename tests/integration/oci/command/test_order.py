@@ -142,6 +142,6 @@ def test_a_source_that_is_not_there_is_told_before_anything_is_made(bundle, runt
         {"destination": "/x", "type": "bind", "source": "/not/there", "options": ["bind"]}
     )
     assert (
-        "mount /x: can't bind /not/there of the host: No such file or directory"
+        "mount /x: can't bind /not/there of the host: no such file or directory"
         in runtime.fails("run", "--bundle", bundle.save().path, "order")
     )

@@ -225,11 +225,11 @@ def test_hooks_that_are_the_hosts_are_not_confined(said, box):
 def test_a_label_that_the_policy_has_not(runtime, box):
     box.config["process"]["selinuxLabel"] = "system_u:system_r:nonsense_t:s0"
     assert (
-        "security label 'system_u:system_r:nonsense_t:s0' can't be set: Invalid argument"
+        "security label 'system_u:system_r:nonsense_t:s0' can't be set: invalid argument"
         in runtime.fails("run", "--bundle", box.save().path, "c")
     )
     assert runtime.ok("list", "-q") == ""
     box.config["process"]["selinuxLabel"] = PROCESS
     box.config["linux"]["mountLabel"] = "system_u:object_r:nonsense_t:s0"
-    assert "Invalid argument" in runtime.fails("run", "--bundle", box.save().path, "c")
+    assert "invalid argument" in runtime.fails("run", "--bundle", box.save().path, "c")
     assert runtime.ok("list", "-q") == ""

@@ -426,7 +426,7 @@ def test_without_any_mounts(bundle):
     (
         (
             {"destination": PLACE, "type": "bind", "source": "/not/there", "options": ["bind"]},
-            ("/not/there", "No such file"),
+            ("/not/there", "no such file"),
         ),
         ({"type": "tmpfs"}, ("no destination",)),
         ({"destination": PLACE, "type": "nofs"}, (PLACE, "nofs")),

@@ -121,7 +121,7 @@ def test_a_path_of_another_type_is_refused(bundle, kind):
 
 def test_a_path_that_is_not_there_or_not_absolute_is_refused(bundle):
     bundle.namespace("network", "/not/there")
-    bundle.refused("can't join the network namespace /not/there", "No such file")
+    bundle.refused("can't join the network namespace /not/there", "no such file")
     bundle.namespace("network", "not/absolute")
     bundle.refused("'not/absolute' of the network namespace is not absolute")
 
@@ -278,8 +278,8 @@ def test_a_network_namespace_that_is_joined_must_not_be_the_hosts(bundle):
 
 def test_values_that_the_kernel_refuses_are_named(bundle):
     bundle.linux["sysctl"] = {"net.ipv4.ip_forward": "frob"}
-    bundle.refused("sysctl net.ipv4.ip_forward=frob: Invalid argument")
+    bundle.refused("sysctl net.ipv4.ip_forward=frob: invalid argument")
     bundle.linux["sysctl"] = {"net.frob": "1"}
-    bundle.refused("sysctl net.frob=1: No such file")
+    bundle.refused("sysctl net.frob=1: no such file")
     bundle.linux["sysctl"] = {"net.ipv4.ip_forward": "1\nx"}
     bundle.refused("one line of text")

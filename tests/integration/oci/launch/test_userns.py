@@ -489,7 +489,7 @@ def test_groups_that_may_ping_must_be_its_own(box):
     with pytest.raises(
         ContainerFailed,
         match=(
-            "ping_group_range=0 2147483647: Invalid argument: groups that the container's user "
+            "ping_group_range=0 2147483647: invalid argument: groups that the container's user "
             "namespace does not have"
         ),
     ):

@@ -94,7 +94,7 @@ def test_names_lead_over_links_and_make_what_is_missing(tmp_path):
         ("a/" * 1900 + "f", "nested deeper than"),
         ("b" * 300 + "/f", "too long"),
         ("c/" * 3000 + "f", "too long"),
-        ("e" * 300, "the entry e+: File name too long"),
+        ("e" * 300, "the entry e+: file name too long"),
     ],
 )
 def test_depth_and_length_are_refused_in_a_sentence(tmp_path, name, said):

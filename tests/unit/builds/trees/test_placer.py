@@ -153,7 +153,7 @@ def test_the_name_of_a_file_of_the_web_leads_to_no_other_directory(url, name):
         (socket.timeout("timed out"), "h:8 does not answer within 60 seconds"),
         (
             ConnectionRefusedError(111, "Connection refused"),
-            "h:8 can't be reached: Connection refused",
+            "h:8 can't be reached: connection refused",
         ),
     ],
 )

@@ -103,12 +103,11 @@ def _why(url: str, error: BaseException | str) -> str:
 
     host = printable(parse.urlsplit(url).netloc.rpartition("@")[2], 200)
     if isinstance(error, socket.gaierror):
-        return f"the name of {host} can't be resolved: {(error.strerror or 'unknown').lower()}"
+        return f"the name of {host} can't be resolved: {reason(error)}"
     if isinstance(error, socket.timeout):
         return f"{host} does not answer within {TIMEOUT} seconds"
-    return (
-        f"{host} can't be reached: {printable(getattr(error, 'strerror', None) or str(error), 300)}"
-    )
+    why = error if isinstance(error, str) else reason(error, named=True)
+    return f"{host} can't be reached: {printable(why, 300)}"
 
 
 def version(url: str, headers: Mapping[str, str]) -> str | None:

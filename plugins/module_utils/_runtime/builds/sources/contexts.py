@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 
-from ...errors import InvalidInput
+from ...errors import InvalidInput, reason
 from ...kernel.mounts import rootfs
 from ...untrusted import files
 from ..parse import dockerignore, expansion
@@ -121,7 +121,7 @@ class Contexts:
                 fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             except OSError as error:
                 raise InvalidInput(
-                    option, path, f"an existing directory ({error.strerror})"
+                    option, path, f"an existing directory ({reason(error, named=True)})"
                 ) from None
             real = os.path.realpath(path)
             place = os.path.join(
@@ -162,7 +162,7 @@ class Contexts:
                 continue
             except OSError as error:
                 raise InvalidInput(
-                    name, None, f"a file in the context ({error.strerror})"
+                    name, None, f"a file in the context ({reason(error, named=True)})"
                 ) from None
             try:
                 return _patterns(_read(f"/proc/self/fd/{found}", name), name)

@@ -16,7 +16,7 @@ import re
 import shutil
 from urllib.parse import parse_qsl, urlsplit
 
-from ...errors import required
+from ...errors import reason, required
 from ...kernel.mounts import rootfs
 from ...store import trees
 from ...untrusted import trees as walks
@@ -288,7 +288,7 @@ class Git:
                 umask=0o022,
             )
         except OSError as error:
-            raise Trouble(f"git can't be run: {error.strerror}") from None
+            raise Trouble(f"git can't be run: {reason(error, named=True)}") from None
         with process:
             try:
                 found, complaint = _heard(process)

@@ -250,8 +250,7 @@ class Build:
                 raise errors.HostError(
                     f"{where}: no space left in {self.engine.paths.data} for the build"
                 ) from None
-            file = f" ({error.filename})" if error.filename else ""
-            raise errors.HostError(f"{where}: {error.strerror or error}{file}") from None
+            raise errors.HostError(f"{where}: {errors.reason(error)}") from None
         except errors.HostError as error:
             if type(error) is not errors.HostError or "Containerfile step " in str(error):  # pylint: disable=unidiomatic-typecheck # not those below it
                 raise

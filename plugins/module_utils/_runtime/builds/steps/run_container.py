@@ -25,7 +25,7 @@ from ...networks import attach
 from ...oci.launch import steps
 from ...oci.launch.launch import Launch
 from ...oci.launch.site import Site
-from ...oci.spec.document import Document, read_error
+from ...oci.spec.document import Document
 from ...oci.spec.process import Program
 from ..trees.layers_view import open_layers
 from ..trees.placer import write_all
@@ -206,7 +206,7 @@ def _runner(job: Job, others: Iterable[int], output: int, answer: int) -> None:
     except EngineError as error:
         found = {"error": str(error)}
     except OSError as error:
-        found = {"error": read_error(error)}
+        found = {"error": reason(error)}
     except BaseException as error:  # pylint: disable=broad-except # the build must hear of it, and the child must not return
         found = {"error": f"{type(error).__name__}: {reason(error)}"}
     os.write(answer, json.dumps(found).encode())
@@ -256,7 +256,7 @@ def _prepare(job: Job, prepared: Prepared) -> None:
         handle = rootfs.open_in_root(fd, prepared.source or "/", os.O_PATH)
     except OSError as error:
         raise ContainerFailed(
-            f"RUN --mount: source {prepared.source}: {os.strerror(error.errno or 0).lower()}"
+            f"RUN --mount: source {prepared.source}: {reason(error, named=True)}"
         ) from None
     bound = mounts.bind(handle, recursive=False)
     if stat.S_ISDIR(os.fstat(handle).st_mode):

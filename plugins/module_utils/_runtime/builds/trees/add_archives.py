@@ -10,7 +10,7 @@ import contextlib
 import errno
 import os
 
-from ...errors import EngineError
+from ...errors import EngineError, reason
 from ...kernel.mounts import rootfs
 from ...layers import hard_links
 from ...layers.compression import compressed_streams
@@ -71,7 +71,7 @@ def extract(top: int, opener: Opener, name: str) -> None:
                 if error.errno in (errno.ENOSPC, errno.EDQUOT):
                     raise
                 raise Trouble(
-                    f"{name}: the entry {printable(entry.name)}: {error.strerror}"
+                    f"{name}: the entry {printable(entry.name)}: {reason(error, named=True)}"
                 ) from None
     for path, mtime in reversed(times):
         fd = inner.directory(path)
@@ -148,7 +148,7 @@ def _extract_link(placer: Placer, entry: reader.Entry, parent: int, name: str, w
             os.close(source)
     except OSError as error:
         raise Trouble(
-            f"{what}: the hard link {name!r} to {target[:200]!r}: {error.strerror}"
+            f"{what}: the hard link {name!r} to {target[:200]!r}: {reason(error, named=True)}"
         ) from None
 
 

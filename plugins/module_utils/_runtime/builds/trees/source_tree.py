@@ -16,7 +16,7 @@ import hashlib
 import os
 import stat
 
-from ...errors import HostError
+from ...errors import HostError, reason
 from ...kernel.files import same_file
 from ...kernel.mounts import rootfs
 from ..parse import dockerignore
@@ -163,7 +163,7 @@ class Tree:
         except OSError as error:
             if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
                 return None
-            raise HostError(f"{path} in {self.what}: {error.strerror}") from None
+            raise HostError(f"{path} in {self.what}: {reason(error, named=True)}") from None
         try:
             real, status = self._real(fd), os.fstat(fd)
         finally:

@@ -18,7 +18,7 @@ import os
 import posixpath
 import stat
 
-from ...errors import Conflict, HostError, InvalidInput, NotFound
+from ...errors import Conflict, HostError, InvalidInput, NotFound, reason
 from ...kernel.mounts import overlay, rootfs, userns
 from ..records import image, status
 from ..spec import container_files
@@ -71,7 +71,9 @@ class Side:
         except OSError as error:
             if error.errno in (errno.ENOENT, errno.ENOTDIR):
                 return None
-            raise HostError(f"{path} {self.where} can't be opened: {error.strerror}") from None
+            raise HostError(
+                f"{path} {self.where} can't be opened: {reason(error, named=True)}"
+            ) from None
 
 
 def _as_they_are(uid: int, gid: int) -> tuple[int, int]:
@@ -269,7 +271,7 @@ class Source:
                 fd = os.open(f"/proc/self/fd/{self.handle}", os.O_RDONLY | os.O_CLOEXEC)
             except OSError as error:
                 raise HostError(
-                    f"{self.given} {self.side.where} can't be read: {error.strerror}"
+                    f"{self.given} {self.side.where} can't be read: {reason(error, named=True)}"
                 ) from None
             try:
                 yield from packer.opened(fd, called)

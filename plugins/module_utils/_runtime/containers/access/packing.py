@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import stat
 
-from ...errors import HostError
+from ...errors import HostError, reason
 from ...kernel.files import same_file
 from ...layers.tar import reader, writer
 from ...layers.tar.writer import open_regular
@@ -53,7 +53,7 @@ class Packer:
             yield from self._entry(fd, name, called, 0)
         except OSError as error:
             raise HostError(
-                f"{os.fsdecode(name)} could not be read: {error.strerror or error}"
+                f"{os.fsdecode(name)} could not be read: {reason(error, named=True)}"
             ) from None
         yield b"\0" * (2 * reader.BLOCK)
 
@@ -88,7 +88,7 @@ class Packer:
                 continue  # it went meanwhile
             except OSError as error:
                 raise HostError(
-                    f"{os.fsdecode(prefix + name)} could not be read: {error.strerror or error}"
+                    f"{os.fsdecode(prefix + name)} could not be read: {reason(error, named=True)}"
                 ) from None
 
     def _entry(self, fd: int, name: bytes, path: bytes, depth: int) -> Iterator[bytes]:

@@ -13,7 +13,7 @@ import errno
 import os
 import stat
 
-from ...errors import Conflict, HostError, InvalidInput
+from ...errors import Conflict, HostError, InvalidInput, reason
 from ...layers import contents, hard_links
 from ...layers.tar import reader
 from ...layers.tar.writer import open_regular
@@ -74,7 +74,7 @@ class Unpacker:
                 self._entry(entry, parts)
             except OSError as error:
                 raise HostError(
-                    f"{_show(parts)} could not be written: {error.strerror or error}"
+                    f"{_show(parts)} could not be written: {reason(error, named=True)}"
                 ) from None
         stream.drain()
         for parts, mtime in reversed(self._times):

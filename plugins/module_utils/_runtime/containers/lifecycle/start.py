@@ -15,7 +15,7 @@ import re
 
 from ... import networks, volumes
 from ...deploy import install
-from ...errors import Conflict, ContainerFailed, EngineError, HostError, NotFound
+from ...errors import Conflict, ContainerFailed, EngineError, HostError, NotFound, reason
 from ...kernel.calls import constants as c
 from ...kernel.calls import syscalls
 from ..client import zygote_client
@@ -192,7 +192,7 @@ def _mount_shared_memory(engine: Engine, record: Record) -> None:
         syscalls.mount("shm", path, "tmpfs", c.MS_NOSUID | c.MS_NODEV | c.MS_NOEXEC, options)
     except OSError as error:
         raise HostError(
-            f"container {record['name']}: can't mount its shared memory: {error.strerror}"
+            f"container {record['name']}: can't mount its shared memory: {reason(error, named=True)}"
         ) from None
 
 

@@ -20,7 +20,7 @@ import socket
 import struct
 import time
 
-from ...errors import Conflict, HostError
+from ...errors import Conflict, HostError, reason
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ def _refusal(port: Port, error: OSError) -> EngineError:
     shown = f"{host_ip}:{host_port}/{protocol}"
     if error.errno == errno.EADDRINUSE:
         return Conflict(f"published_ports: port {shown} is taken by another process")
-    return HostError(f"published_ports: can't listen on {shown}: {error.strerror}")
+    return HostError(f"published_ports: can't listen on {shown}: {reason(error, named=True)}")
 
 
 def _socket(kind: int) -> socket.socket:

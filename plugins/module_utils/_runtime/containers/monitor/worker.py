@@ -26,10 +26,9 @@ import contextlib
 import os
 import time
 
-from ...errors import ContainerFailed, EngineError, NotFound, required
+from ...errors import ContainerFailed, EngineError, NotFound, reason, required
 from ...kernel.calls import constants, fds
 from ...kernel.processes import pidfd, procfs
-from ...oci.spec.document import read_error
 from ..client import messages, stdio
 from ..lifecycle import cleanup
 from ..records import state
@@ -124,7 +123,7 @@ class Worker:
         except EngineError as error:
             return {"error": str(error), "exit_code": getattr(error, "exit_code", None)}
         except OSError as error:
-            return {"error": read_error(error)}
+            return {"error": reason(error)}
         except Exception as error:  # pylint: disable=broad-except # a defect
             return {"error": defects.sentence(self.paths, error)}
 
@@ -242,7 +241,7 @@ class Worker:
         if isinstance(error, EngineError):
             failure = error
         elif isinstance(error, OSError):
-            failure = ContainerFailed(read_error(error))
+            failure = ContainerFailed(reason(error))
         else:
             failure = ContainerFailed(defects.sentence(self.paths, error))
         self.state.update(

@@ -8,7 +8,7 @@ import os
 import re
 import shlex
 
-from ...errors import InvalidInput
+from ...errors import InvalidInput, reason
 from ...kernel.processes import signal_names
 from ...options.forms import absolute, boolean, line, map_of, set_of, text, whole
 from ...options.rows import LIST, LIVE, MAP, SET, Computed, Flag, Nowhere, Option, Shown, or_empty
@@ -57,7 +57,7 @@ def lines_of(path: str, option: str) -> list[str]:
         data = files.read_given(path, LONGEST_FILE)
     except OSError as error:
         raise InvalidInput(
-            option, path, f"a file on the host that can be read ({error.strerror})"
+            option, path, f"a file on the host that can be read ({reason(error, named=True)})"
         ) from None
     except files.Unacceptable as error:
         raise InvalidInput(

@@ -8,7 +8,7 @@ import json
 import os
 import re
 
-from ...errors import InvalidInput, Unsupported
+from ...errors import InvalidInput, Unsupported, reason
 from ...options.forms import boolean, line, map_of, set_of
 from ...options.rows import MAP, SET, Computed, Flag, Option, Shown, or_empty
 from ...untrusted import files, json_reader
@@ -133,7 +133,9 @@ def seccomp_file(path: str, name: str) -> str:
         data = files.read_given(path, SECCOMP_LARGEST)
     except OSError as error:
         raise InvalidInput(
-            name, "seccomp=" + path, f"a file on the host that can be read ({error.strerror})"
+            name,
+            "seccomp=" + path,
+            f"a file on the host that can be read ({reason(error, named=True)})",
         ) from None
     except files.Unacceptable as error:
         raise InvalidInput(name, "seccomp=" + path, f"a file of JSON ({error})") from None

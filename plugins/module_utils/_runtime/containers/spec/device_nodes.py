@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import stat
 
-from ...errors import InvalidInput
+from ...errors import InvalidInput, reason
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def device_number(
     try:
         info = os.stat(path)
     except OSError as error:
-        raise InvalidInput(option, path, f"{accepted} ({error.strerror})") from None
+        raise InvalidInput(option, path, f"{accepted} ({reason(error, named=True)})") from None
     if not any(kind(info.st_mode) for kind in kinds):
         raise InvalidInput(option, path, accepted)
     return "b" if stat.S_ISBLK(info.st_mode) else "c", info.st_rdev, info

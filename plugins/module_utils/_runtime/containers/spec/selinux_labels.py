@@ -17,7 +17,7 @@ import os
 import random
 
 from ... import volumes
-from ...errors import HostError, InvalidInput, Unsupported
+from ...errors import HostError, InvalidInput, Unsupported, reason
 from ...kernel.isolation import selinux
 from ...store import settings
 from ...store.files import Damaged, read_json
@@ -103,9 +103,9 @@ def of(engine: Engine, record: Record, joins: dict[str, str]) -> Labels | None:
     """
     if not wanted(engine, record["definition"]):
         return None
-    contexts, reason = selinux.defaults()
+    contexts, why = selinux.defaults()
     if contexts is None:
-        raise HostError(f"container {record['name']} can't have an SELinux label: {reason}")
+        raise HostError(f"container {record['name']} can't have an SELinux label: {why}")
     parts: dict[str, str | None] = dict(
         zip(("user", "role", "type"), contexts["process"].split(":"))
     )
@@ -218,7 +218,7 @@ def relabel(engine: Engine, record: Record, labels: Labels, mounted: dict[str, s
             ):  # as on NFS, where the policy says what containers may do
                 raise HostError(
                     f"container {record['name']}: {path} can't be labelled for SELinux: "
-                    f"{error.strerror}"
+                    f"{reason(error, named=True)}"
                 ) from None
 
 
@@ -239,9 +239,9 @@ def check(engine: Engine, definition: Definition) -> None:
     options = security.labels(definition)
     for key, value in options.items():
         if key != "disable":
-            contexts, reason = selinux.defaults()
+            contexts, why = selinux.defaults()
             if contexts is None:
-                raise Unsupported(f"security_opts: label={key}:{value}: {reason} on this host")
+                raise Unsupported(f"security_opts: label={key}:{value}: {why} on this host")
             parts: dict[str, str | None] = dict(
                 zip(("user", "role", "type", "level"), contexts["process"].split(":", 3))
             )

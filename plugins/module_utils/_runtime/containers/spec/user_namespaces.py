@@ -19,7 +19,7 @@ import json
 import os
 import tempfile
 
-from ...errors import Conflict, EngineError, InvalidInput, Unsupported
+from ...errors import Conflict, EngineError, InvalidInput, Unsupported, reason
 from ...kernel.mounts import mounts, overlay, userns
 from ...kernel.processes import procfs
 from ...store import settings
@@ -147,13 +147,13 @@ def why_host(
 
     :param image: its image's config. :param joined: see :func:`maps`.
     """
-    for reason in (
+    for why in (
         by_option(definition),
         _by_others(engine, definition, joined),
         _by_user(definition, image),
     ):
-        if reason:
-            return reason
+        if why:
+            return why
     return supported(engine) or _by_mounts(engine, definition)
 
 
@@ -178,9 +178,9 @@ def check(engine: Engine, definition: Definition, joined: dict[str, str]) -> Non
             f"nothing, with {' and '.join(options)}: the user namespace is that of the other "
             "container",
         )
-    reason = supported(engine) or _by_mounts(engine, definition)
-    if reason:
-        raise Unsupported(f"{option} {value}: {reason}")
+    why = supported(engine) or _by_mounts(engine, definition)
+    if why:
+        raise Unsupported(f"{option} {value}: {why}")
 
 
 def planned(
@@ -192,8 +192,8 @@ def planned(
         return True, ""
     if mode is not None or security.maps(definition) is not None:
         return False, ""
-    reason = why_host(engine, definition, image, joined)
-    return bool(reason), reason
+    why = why_host(engine, definition, image, joined)
+    return bool(why), why
 
 
 def assign(engine: Engine, record: Record, image: dict[str, Any], joined: dict[str, str]) -> None:
@@ -347,11 +347,8 @@ def supported(engine: Engine) -> str:
     if known is None:
         try:
             known = {"reason": _try(engine)}
-        except (
-            OSError,
-            EngineError,
-        ) as error:  # of this moment, perhaps: asked again the next time
-            return "the kernel can't do it here (%s)" % (getattr(error, "strerror", None) or error)
+        except (OSError, EngineError) as error:  # of this moment, perhaps: asked again next time
+            return f"the kernel can't do it here ({reason(error)})"
         if not engine.check:
             write_whole(path, json.dumps(known), mode=0o600, durable=False)
     return known["reason"]

@@ -15,7 +15,7 @@ import hashlib
 import os
 import tempfile
 
-from ...errors import HostError, InvalidInput, RegistryError, Unsupported
+from ...errors import HostError, InvalidInput, RegistryError, Unsupported, reason
 from ...layers.compression import compressed_streams
 from ...layers.disk_reserve import Room
 from ...layers.tar import reader
@@ -144,7 +144,7 @@ def _laid_out(file: BinaryIO, path: str, spool: str | None) -> BinaryIO:
                 f"no space left in {spool or tempfile.gettempdir()} for what is compressed in "
                 f"{path}; nothing of it was kept"
             ) from None
-        raise HostError(f"{path} could not be laid out: {error.strerror or error}") from None
+        raise HostError(f"{path} could not be laid out: {reason(error, named=True)}") from None
 
 
 class Members:

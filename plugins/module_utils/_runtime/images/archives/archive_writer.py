@@ -18,7 +18,7 @@ import hashlib
 import json
 import os
 
-from ...errors import HostError, InvalidInput
+from ...errors import HostError, InvalidInput, reason
 from ...layers.compression import compressed_streams
 from ...layers.tar import reader, writer
 from ...reconcile import Plan
@@ -327,7 +327,7 @@ def write_archive(path: str, pieces: Iterable[bytes]) -> None:
             for piece in pieces:
                 file.write(piece)
     except OSError as error:
-        raise HostError(f"{path} could not be written: {error.strerror or error}") from None
+        raise HostError(f"{path} could not be written: {reason(error, named=True)}") from None
 
 
 def _archive_is(engine: Engine, path: str, images: Sequence[Chosen], form: str, gzip: bool) -> bool:
@@ -341,7 +341,9 @@ def _archive_is(engine: Engine, path: str, images: Sequence[Chosen], form: str, 
                 for piece in save_pieces(engine, images, form, gzip)
             ) and not file.read(1)
     except OSError as error:
-        raise InvalidInput("path", path, f"a file that can be read ({error.strerror})") from None
+        raise InvalidInput(
+            "path", path, f"a file that can be read ({reason(error, named=True)})"
+        ) from None
     except foreign.Unacceptable as error:
         raise InvalidInput("path", path, f"a file that can be read ({error})") from None
 
@@ -412,7 +414,7 @@ def write_layout(engine: Engine, path: str, images: Sequence[Chosen]) -> None:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(os.path.join(path, name))
     except OSError as error:
-        raise HostError(f"{path} could not be written: {error.strerror or error}") from None
+        raise HostError(f"{path} could not be written: {reason(error, named=True)}") from None
 
 
 def _write_small(path: str, name: str, data: bytes) -> None:

@@ -14,7 +14,7 @@ import json
 import os
 import re
 
-from ...errors import InvalidInput
+from ...errors import InvalidInput, reason
 from ...layers.compression import compressed_streams
 from ...layers.tar import reader, writer
 from ..model import manifest
@@ -54,7 +54,7 @@ def open_layer(path: str) -> Iterator[bytes]:
         file = open(path, "rb")
     except OSError as error:
         raise InvalidInput(
-            "path", path, f"an existing directory or archive ({error.strerror})"
+            "path", path, f"an existing directory or archive ({reason(error, named=True)})"
         ) from None
     return _file(file, path)
 

@@ -359,10 +359,10 @@ class Transport:
                 ssl.SSLEOFError,
                 ssl.SSLZeroReturnError,
             ) as error:
-                reason = _alert(connection, error)
+                said = _alert(connection, error)
                 connection.close()
-                if reason is not error:
-                    raise reason from None
+                if said is not error:
+                    raise said from None
                 if not reused or not (
                     body is None or isinstance(body, bytes)
                 ):  # of a large body nobody knows how much has arrived
@@ -483,7 +483,7 @@ def explain(error: Exception) -> str:
         return "what answers there does not speak HTTP (%s)" % (
             printable(" ".join(str(error).split()), 100) or type(error).__name__
         )
-    return getattr(error, "strerror", None) or str(error)
+    return reason(error, named=True)
 
 
 def _alert(connection: http.client.HTTPConnection, error: Exception) -> Exception:
@@ -519,7 +519,6 @@ TLS_REASONS = {  # OpenSSL's names for what is wrong -> what that means
 
 
 def _explain_tls(error: ssl.SSLError) -> str:
-    reason = getattr(error, "reason", None) or ""
-    return TLS_REASONS.get(reason) or "the encryption failed: %s" % (
-        reason.replace("_", " ").lower() or error
-    )
+    name = getattr(error, "reason", None) or ""
+    words = name.replace("_", " ").lower()
+    return TLS_REASONS.get(name) or f"the encryption failed: {words or error}"

@@ -80,10 +80,7 @@ def explained(engine: Engine, what: str, kept: str = "nothing of it was kept") -
             raise errors.HostError(
                 f"no space left in {engine.paths.data} for {what}; {kept}"
             ) from None
-        where = f" ({error.filename})" if error.filename else ""
-        raise errors.HostError(
-            f"{what} could not be stored: {error.strerror or error}{where}"
-        ) from None
+        raise errors.HostError(f"{what} could not be stored: {errors.reason(error)}") from None
 
 
 PULL = board.DOWNLOADING, board.PULLED  # how layers come, in the words of progress/board.py

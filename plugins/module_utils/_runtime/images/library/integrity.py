@@ -16,7 +16,7 @@ import hashlib
 import os
 import stat
 
-from ...errors import EngineError, NotFound
+from ...errors import EngineError, NotFound, reason
 from ...layers import confined_tree, formats, inodes
 from ...layers.compression import compressed_streams
 from ...layers.tar import reader
@@ -165,7 +165,7 @@ def _blob(engine: Engine, layer: Document, full: bool) -> str | None:
     except (NotFound, FileNotFoundError):
         return "is gone"
     except OSError as error:
-        return f"can't be read: {error.strerror}"
+        return f"can't be read: {reason(error, named=True)}"
 
 
 def _archive(engine: Engine, layer: Document, full: bool) -> str | None:
@@ -197,7 +197,7 @@ def _place(engine: Engine, row: Row | None, diff_id: str, digest: str, full: boo
     try:
         return _content(engine, path, row, diff_id, digest)
     except (EngineError, OSError) as error:
-        return f"can't be held against its archive: {error if isinstance(error, EngineError) else error.strerror}"
+        return f"can't be held against its archive: {reason(error, named=True)}"
 
 
 def _content(engine: Engine, path: str, row: Row, diff_id: str, digest: str) -> str | None:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import os
 
-from ...errors import HostError, NotFound, Unsupported
+from ...errors import HostError, NotFound, Unsupported, reason
 from ...kernel.mounts import erofs as kernel
 from ...layers.formats import DIRECTORY, EROFS, is_there
 from ...store import settings
@@ -145,7 +145,7 @@ def _rename(engine: Engine, source: str, target: str) -> list[str]:
         os.rename(source, target)
     except OSError as error:
         raise HostError(
-            f"could not move the unpacked layer to {target}: {error.strerror}"
+            f"could not move the unpacked layer to {target}: {reason(error, named=True)}"
         ) from None
     return aside
 
@@ -159,10 +159,10 @@ def kind(engine: Engine) -> str:
     wanted = settings.read(engine.paths.config)["layers"]
     if wanted == DIRECTORY:
         return DIRECTORY
-    reason = why_no_erofs(engine)
-    if reason and wanted == EROFS:
-        raise Unsupported(f"{engine.paths.config} asks for layers as EROFS images: {reason}")
-    return DIRECTORY if reason else EROFS
+    why_not = why_no_erofs(engine)
+    if why_not and wanted == EROFS:
+        raise Unsupported(f"{engine.paths.config} asks for layers as EROFS images: {why_not}")
+    return DIRECTORY if why_not else EROFS
 
 
 def why_no_erofs(engine: Engine) -> str:

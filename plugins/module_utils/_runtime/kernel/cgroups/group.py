@@ -81,7 +81,9 @@ def engine() -> Group:
             try:
                 directories.make_parents(hierarchy, top)
             except OSError as error:
-                raise HostError(f"cgroup {path} can't be made: {error.strerror}") from error
+                raise HostError(
+                    f"cgroup {path} can't be made: {reason(error, named=True)}"
+                ) from error
     return group
 
 
@@ -177,7 +179,7 @@ class Group:
             return entry.Door(self) if self.paths or self.later else None
         except OSError as error:
             raise HostError(
-                f"cgroup {error.filename} can't be entered: {error.strerror}"
+                f"cgroup {error.filename} can't be entered: {reason(error, named=True)}"
             ) from error
 
     def attach(
@@ -203,7 +205,7 @@ class Group:
                 elif error.errno == errno.ESRCH:
                     raise NotFound(f"process {pid} has ended") from error
                 else:
-                    why = os.strerror(error.errno or 0).lower()
+                    why = reason(error, named=True)
                     raise HostError(
                         f"process {pid} can't be moved into its cgroup: error adding pid {pid} to "
                         f"cgroups: {path}/cgroup.procs: {why}"
@@ -301,7 +303,7 @@ class Group:
                     os.chown(f"{self.unified}/{name}", uid, -1)
         except OSError as error:
             raise HostError(
-                f"cgroup {self.unified} can't be given to user {uid}: {error.strerror}"
+                f"cgroup {self.unified} can't be given to user {uid}: {reason(error, named=True)}"
             ) from error
 
     # ----------------------------------------------------------------------------------- life cycle

@@ -14,7 +14,7 @@ from __future__ import annotations
 import errno
 import os
 
-from ...errors import Conflict, HostError, InvalidInput
+from ...errors import Conflict, HostError, InvalidInput, reason
 from .group import Group
 from .hierarchy import directories, layout, removal
 
@@ -85,7 +85,7 @@ class Located(Group):
                 raise HostError(
                     "linux.cgroupsPath: unable to apply cgroup configuration: cgroup "
                     f"{hierarchy.mount}{self.top}/{self.name} can't be made: "
-                    f"{os.strerror(error.errno or 0).lower()}"
+                    f"{reason(error, named=True)}"
                 ) from error
 
 

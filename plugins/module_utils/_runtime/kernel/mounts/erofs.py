@@ -8,6 +8,7 @@ import contextlib
 import os
 import struct
 
+from ...errors import reason
 from ..calls import constants as c
 from . import mounts
 
@@ -30,7 +31,7 @@ def why_not(directory: str) -> str:
     try:
         fd = os.open(directory, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        return f"no file could be made in {directory}: {error.strerror}"
+        return f"no file could be made in {directory}: {reason(error, named=True)}"
     try:
         os.pwrite(fd, _smallest(), 0)
         mounted = mount("/proc/self/fd/%d" % fd)
@@ -40,9 +41,7 @@ def why_not(directory: str) -> str:
             os.close(mounted)
         return "" if found == ["works"] else "a mounted EROFS file does not show what is in it"
     except OSError as error:
-        return (
-            f"the kernel does not mount EROFS from a file in {directory}: {error.strerror or error}"
-        )
+        return f"the kernel does not mount EROFS from a file in {directory}: {reason(error, named=True)}"
     finally:
         os.close(fd)
 

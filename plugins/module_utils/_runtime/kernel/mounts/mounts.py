@@ -18,7 +18,7 @@ import errno
 import os
 import stat
 
-from ...errors import Unsupported
+from ...errors import Unsupported, reason
 from ..calls import constants as c
 from ..calls import syscalls
 from ..processes import procfs
@@ -136,7 +136,7 @@ def new_fs(
     except OSError as error:
         raise OSError(
             error.errno,
-            f"mount {fstype}: {os.strerror(error.errno or 0)}{_explained(context)}",
+            f"mount {fstype}: {reason(error, named=True)}{_explained(context)}",
             error.filename,
         ) from error
     finally:
@@ -233,7 +233,7 @@ def change_parameters(fd: int, options: Mapping[str, str | int | None]) -> None:
     except OSError as error:
         raise OSError(
             error.errno,
-            f"remount: {os.strerror(error.errno or 0)}{_explained(context)}",
+            f"remount: {reason(error, named=True)}{_explained(context)}",
             error.filename,
         ) from error
     finally:

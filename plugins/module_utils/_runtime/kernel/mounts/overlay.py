@@ -344,7 +344,7 @@ def _make_and_send(make: Callable[[], int], channel: socket.socket) -> None:
     except Unsupported as error:
         answer = f"unsupported 0 {error}"
     except OSError as error:
-        answer = "error %d %s" % (error.errno or errno.EIO, error.strerror)
+        answer = "error %d %s" % (error.errno or errno.EIO, reason(error, named=True))
     except BaseException as error:  # pylint: disable=broad-except # the parent raises it
         answer = "error %d %s" % (errno.EIO, reason(error) or type(error).__name__)
     fds.send(channel, os.fsencode(answer), sent)

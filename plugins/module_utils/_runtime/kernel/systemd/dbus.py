@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 
-from ...errors import HostError, NotFound, Unsupported
+from ...errors import HostError, NotFound, Unsupported, reason
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ class Connection:
         except OSError as error:
             self.close()
             raise Unsupported(
-                f"systemd: {address} can't be reached: {error.strerror or error}"
+                f"systemd: {address} can't be reached: {reason(error, named=True)}"
             ) from error
         except BaseException:
             self.close()
@@ -238,7 +238,7 @@ class Connection:
             try:
                 more = self.socket.recv(65536)
             except OSError as error:
-                raise HostError("systemd: no answer: %s" % (error.strerror or error)) from error
+                raise HostError("systemd: no answer: %s" % reason(error, named=True)) from error
             if not more:
                 raise HostError("systemd: it closed the connection")
             self.buffer += more

@@ -14,7 +14,7 @@ import errno
 import os
 import stat
 
-from ...errors import HostError, InvalidInput
+from ...errors import HostError, InvalidInput, reason
 from ...kernel.files import same_file
 from ...untrusted import trees
 from .reader import BLOCK, BLOCK_DEVICE, CHAR, DIRECTORY, FILE_TYPES, LINK, REGULAR, SYMLINK
@@ -56,7 +56,7 @@ def directory(path: str, option: str = "path") -> Iterator[bytes]:
         fd = os.open(path, _OPEN | os.O_DIRECTORY)
     except OSError as error:
         raise InvalidInput(
-            option, path, f"an existing directory or archive ({error.strerror})"
+            option, path, f"an existing directory or archive ({reason(error, named=True)})"
         ) from None
     try:
         yield from tree(fd)

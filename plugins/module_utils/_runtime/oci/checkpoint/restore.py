@@ -18,7 +18,7 @@ import contextlib
 import os
 import stat
 
-from ...errors import ContainerFailed, InvalidInput, Unsupported
+from ...errors import ContainerFailed, InvalidInput, Unsupported, reason
 from ...kernel.calls import constants as c
 from ...kernel.calls import syscalls
 from ...kernel.isolation import namespaces
@@ -368,7 +368,7 @@ class _Stage:
         except OSError as error:
             raise ContainerFailed(
                 f"mount {key}: the checkpoint has files of the host's there, and now there are "
-                f"none ({os.strerror(error.errno or 0).lower()})"
+                f"none ({reason(error, named=True)})"
             ) from None
         if stat.S_ISDIR(os.fstat(found).st_mode):
             os.mkdir(place)

@@ -12,7 +12,7 @@ import os
 import time
 
 from ... import json_text
-from ...errors import InvalidInput, Unsupported, required
+from ...errors import InvalidInput, Unsupported, reason, required
 from ...kernel import cgroups
 from ...kernel.mounts import mounts
 from ...kernel.net import loopback
@@ -369,9 +369,7 @@ def write_pid(path: str, pid: int) -> None:
         json_text.write_whole(path, b"%d" % pid, 0o644, temporary)
     except OSError as error:
         raise InvalidInput(
-            "--pid-file",
-            path,
-            f"a path that can be written to ({os.strerror(error.errno or 0).lower()})",
+            "--pid-file", path, f"a path that can be written to ({reason(error, named=True)})"
         ) from None
 
 

@@ -10,7 +10,7 @@ import _signal
 import os
 import sys
 
-from ...errors import EngineError
+from ...errors import EngineError, reason
 from . import arguments
 from .output import Log, write
 
@@ -86,9 +86,7 @@ def _run(argv: Sequence[str]) -> int:
         log.error(str(error), getattr(error, "of_program", False))
         return getattr(error, "status", 1)
     except OSError as error:
-        from ..spec.document import read_error  # here: what fails so rarely need not be quick
-
-        log.error(read_error(error))
+        log.error(reason(error))
         return getattr(error, "status", 1)
     except KeyboardInterrupt:
         return 130

@@ -10,6 +10,7 @@ import os
 import time
 
 from ... import json_text
+from ...errors import reason
 from ...untrusted.text import printable
 from .arguments import Usage
 
@@ -48,7 +49,7 @@ class Log:
                     options["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644
                 )
             except OSError as error:
-                why = os.strerror(error.errno or 0).lower()
+                why = reason(error, named=True)
                 raise Usage(f"option --log: {options['log']}: {why}") from None
 
     def error(self, text: str, of_program: bool = False) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import errno
 import os
 
-from ...errors import ContainerFailed, Unsupported
+from ...errors import ContainerFailed, Unsupported, reason
 from ...kernel.calls import constants as c
 from ...kernel.calls import fork, syscalls
 from ...kernel.isolation import namespaces
@@ -78,7 +78,7 @@ def enter_joined(fd: int) -> None:
         syscalls.unshare(c.CLONE_NEWNS)
     except OSError as error:
         raise ContainerFailed(
-            f"can't join the container's user namespace: {os.strerror(error.errno or 0)}"
+            f"can't join the container's user namespace: {reason(error, named=True)}"
         ) from None
 
 
@@ -120,7 +120,7 @@ def _refusal(error: OSError) -> str:
         return "the host forbids it (kernel.unprivileged_userns_clone, or its security module)"
     if error.errno == errno.ENOSPC:
         return "user.max_user_namespaces"
-    return os.strerror(error.errno or 0)
+    return reason(error, named=True)
 
 
 def _write_own(maps: id_maps.Maps) -> None:
@@ -202,7 +202,7 @@ def join(pid: int, given: int | None = None) -> None:
         namespaces.join(fd, "user")
     except OSError as error:
         raise ContainerFailed(
-            f"can't join the container's user namespace: {os.strerror(error.errno or 0)}"
+            f"can't join the container's user namespace: {reason(error, named=True)}"
         ) from None
     finally:
         os.close(fd)

@@ -20,7 +20,7 @@ import fcntl
 import os
 
 from ... import json_text
-from ...errors import Conflict, EngineError, InvalidInput, NotFound
+from ...errors import Conflict, EngineError, InvalidInput, NotFound, reason
 from ...kernel.processes import pidfd, procfs
 
 TYPE_CHECKING = False
@@ -304,7 +304,7 @@ class Unreadable(EngineError):
 
 def _reason(error: BaseException) -> str:
     """Return what the kernel says of an OSError, "" for another exception."""
-    return os.strerror(error.errno or 0).lower() if isinstance(error, OSError) else ""
+    return reason(error, named=True) if isinstance(error, OSError) else ""
 
 
 def open_container(root: str, ident: str) -> Container:

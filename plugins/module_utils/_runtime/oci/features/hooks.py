@@ -97,8 +97,7 @@ class Hook:
                 )
             except OSError as error:
                 raise ContainerFailed(
-                    f"annotation {annotation}: {path} can't be written: "
-                    f"{os.strerror(error.errno or 0).lower()}"
+                    f"annotation {annotation}: {path} can't be written: {reason(error, named=True)}"
                 ) from None
         return found
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import struct
 
-from ...errors import ContainerFailed, Unsupported
+from ...errors import ContainerFailed, Unsupported, reason
 from ...kernel.isolation import namespaces
 from ...kernel.net import netlink
 
@@ -70,7 +70,7 @@ def move(devices: Mapping[str, str], pid: int, joined: int | None = None) -> Non
                 except OSError as error:
                     raise ContainerFailed(
                         f"linux.netDevices: network device {name} can't be moved to the container "
-                        f"as {new}: {error.strerror}"
+                        f"as {new}: {reason(error, named=True)}"
                     ) from None
     finally:
         os.close(target)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from ...errors import ContainerFailed, Unsupported
+from ...errors import ContainerFailed, Unsupported, reason
 from ...kernel.processes import procfs
 
 TYPE_CHECKING = False
@@ -91,7 +91,7 @@ def apply(entry: Rdt, ident: str, pid: int, root: str) -> None:
             procfs.write(_monitor(directory, ident) + "/tasks", str(pid))
     except OSError as error:
         raise ContainerFailed(
-            f"linux.intelRdt: {os.fsdecode(error.filename or directory)}: {error.strerror}"
+            f"linux.intelRdt: {os.fsdecode(error.filename or directory)}: {reason(error, named=True)}"
         ) from None
 
 
@@ -121,7 +121,7 @@ def update(
             procfs.write(directory + "/tasks", str(pid))
     except OSError as error:
         raise ContainerFailed(
-            f"linux.intelRdt: {os.fsdecode(error.filename or directory)}: {error.strerror}"
+            f"linux.intelRdt: {os.fsdecode(error.filename or directory)}: {reason(error, named=True)}"
         ) from None
     return changed
 

@@ -16,7 +16,7 @@ import _socket
 import os
 
 from ... import json_text
-from ...errors import ContainerFailed
+from ...errors import ContainerFailed, reason
 from ...kernel.calls import fds
 
 TYPE_CHECKING = False
@@ -67,7 +67,7 @@ def forward(listener_fd: int, words_fd: int) -> None:
             return
         raise ContainerFailed(
             "linux.seccomp.listenerPath: failed to connect with seccomp agent at "
-            f"{os.fsdecode(path)}: {os.strerror(error.errno) if error.errno else error}"
+            f"{os.fsdecode(path)}: {reason(error, named=True)}"
         ) from None
     finally:
         connection.close()

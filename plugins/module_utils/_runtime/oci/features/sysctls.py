@@ -14,7 +14,7 @@ from __future__ import annotations
 import errno
 import os
 
-from ...errors import Unsupported
+from ...errors import Unsupported, reason
 from ...kernel.isolation import namespaces
 from ...kernel.mounts import mounts
 from ...kernel.processes import procfs
@@ -126,7 +126,7 @@ def apply(entries: Iterable[Sysctl]) -> None:
                 else ""
             )
             raise OSError(
-                error.errno, f"sysctl {name}={value}: {os.strerror(error.errno or 0)}{why}"
+                error.errno, f"sysctl {name}={value}: {reason(error, named=True)}{why}"
             ) from None
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import errno
 import os
 
-from ...errors import ContainerFailed, Unsupported, required
+from ...errors import ContainerFailed, Unsupported, reason, required
 from ...kernel import cgroups
 from ...kernel.calls import constants as c
 from ...kernel.calls import syscalls
@@ -24,7 +24,6 @@ from ...kernel.isolation import capabilities, namespaces
 from ...kernel.mounts import mounts, rootfs
 from ...kernel.processes import procfs
 from ..spec.mounts import CgroupMount, Mount
-from . import channel
 from .channel import Failure
 
 TYPE_CHECKING = False
@@ -111,9 +110,7 @@ def _source(mount: Mount) -> str:
 
 
 def _sentence(mount: AnyMount, error: OSError) -> str:
-    return (
-        f"mount {mount.destination}: can't bind {mount.source} of the host: {channel.reason(error)}"
-    )
+    return f"mount {mount.destination}: can't bind {mount.source} of the host: {reason(error, named=True)}"
 
 
 def owners(mount: Mount, spaces: Namespaces | None) -> int:
@@ -141,7 +138,7 @@ def _map_ids(mount: Mount, userns_fd: int) -> None:
         }
         raise ContainerFailed(
             f"mount {mount.destination}: the ids of {mount.source} of the host can't be mapped: "
-            f"{reasons.get(error.errno or 0) or channel.reason(error)}"
+            f"{reasons.get(error.errno or 0) or reason(error, named=True)}"
         ) from None
 
 

@@ -27,7 +27,7 @@ import errno
 import os
 
 from ... import json_text
-from ...errors import ContainerFailed, EngineError, required
+from ...errors import ContainerFailed, EngineError, reason, required
 from ...kernel.calls import fds
 from . import steps
 
@@ -55,11 +55,6 @@ class Failure(Exception):
     def __init__(self, message: str, code: int = FAILED):
         super().__init__(message)
         self.code = code
-
-
-def reason(error: OSError) -> str:
-    """Return the kernel's word for an error."""
-    return os.strerror(error.errno) if error.errno else str(error)
 
 
 def not_executed(name: str, number: int | None) -> Failure:
@@ -219,12 +214,7 @@ def send_listener(channel: _socket.socket, listener_fd: int, words_fd: int) -> N
 
 def report(channel: _socket.socket, error: BaseException) -> None:
     """Tell why the process fails."""
-    code, text = FAILED, str(error)
-    if isinstance(error, Failure):
-        code = error.code
-    elif isinstance(error, OSError) and error.errno and not isinstance(error, EngineError):
-        named = f" ({error.filename})" if error.filename and isinstance(error.filename, str) else ""
-        text = f"{error.strerror or os.strerror(error.errno)}{named}"
-    elif not isinstance(error, EngineError):
-        text = defect(error)
+    code = error.code if isinstance(error, Failure) else FAILED
+    expected = isinstance(error, EngineError) or (isinstance(error, OSError) and error.errno)
+    text = reason(error) if expected else defect(error)
     channel.send(f"E{code} {text}".encode("utf-8", "replace")[:_SAID])

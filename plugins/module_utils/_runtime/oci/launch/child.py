@@ -20,7 +20,7 @@ from __future__ import annotations
 import errno
 import os
 
-from ...errors import required
+from ...errors import reason, required
 from ...kernel import cgroups
 from ...kernel.calls import constants as c
 from ...kernel.calls import syscalls
@@ -340,7 +340,7 @@ class FirstProcess:
             try:
                 mount.make(launch.root_fd, order.come(number))
             except OSError as error:
-                raise Failure(f"mount {mount.destination}: {error.strerror}") from None
+                raise Failure(f"mount {mount.destination}: {reason(error, named=True)}") from None
             if mount.destination.rstrip("/") == "/dev":
                 made = True
                 if (

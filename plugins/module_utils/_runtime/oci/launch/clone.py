@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import os
 
-from ...errors import ContainerFailed, NotFound
+from ...errors import ContainerFailed, NotFound, reason
 from ...kernel import cgroups
 from ...kernel.calls import constants as c
 from ...kernel.isolation import namespaces
@@ -238,5 +238,5 @@ class Clone:
             return pid, descriptor
         except OSError as error:
             raise ContainerFailed(
-                f"the container's namespaces can't be made: {error.strerror}"
+                f"the container's namespaces can't be made: {reason(error, named=True)}"
             ) from None

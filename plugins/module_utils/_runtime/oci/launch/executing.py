@@ -11,7 +11,7 @@ import errno
 import os
 import sys
 
-from ...errors import required
+from ...errors import reason, required
 from ...kernel.calls import constants as c
 from ...kernel.calls import fds, syscalls
 from ...kernel.isolation import capabilities
@@ -80,7 +80,7 @@ def set_label(program: Program) -> None:
                 procfs.write("/proc/self/attr/keycreate", text)
         except OSError as error:
             raise Failure(
-                f"security label {text!r} can't be set: {channel.reason(error)}"
+                f"security label {text!r} can't be set: {reason(error, named=True)}"
             ) from None
 
 
@@ -104,7 +104,7 @@ def enter_directory(cwd: bytes) -> None:
         inside = os.getcwdb().startswith(b"/")
     except OSError as error:
         raise Failure(
-            f"working directory {name}: {channel.reason(error)}", NOT_EXECUTABLE
+            f"working directory {name}: {reason(error, named=True)}", NOT_EXECUTABLE
         ) from None
     if not inside:
         raise Failure(f"working directory {name} is outside of the container", NOT_EXECUTABLE)
@@ -171,7 +171,7 @@ class Execution:
             fd = syscalls.seccomp(c.SECCOMP_SET_MODE_FILTER, program.filter_flags, code)
         except OSError as error:
             raise Failure(
-                f"the seccomp filter can't be installed: {channel.reason(error)}"
+                f"the seccomp filter can't be installed: {reason(error, named=True)}"
             ) from None
         if program.hand_listener is not None:
             program.hand_listener(fd)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 
-from ...errors import ContainerFailed, required
+from ...errors import ContainerFailed, reason, required
 from ...kernel import cgroups
 from ...kernel.calls import constants as c
 from ...kernel.calls import syscalls
@@ -23,7 +23,6 @@ from ...kernel.mounts import userns
 from ...kernel.processes import pidfd
 from ..features import rlimits
 from ..spec import devices, id_maps
-from ..spec.document import read_error
 from ..spec.scheduling import affinity, reset_affinity
 from . import channel, executing, terminal, userns_inside
 from .executing import Execution
@@ -99,7 +98,7 @@ class Process:
                 raise ContainerFailed(f"container {self.name} is paused")
             self._start(target)
         except OSError as error:
-            raise ContainerFailed(read_error(error)) from None
+            raise ContainerFailed(reason(error)) from None
         finally:
             os.close(target)
 

@@ -16,13 +16,12 @@ from __future__ import annotations
 
 import os
 
-from ...errors import ContainerFailed, EngineError
+from ...errors import ContainerFailed, EngineError, reason
 from ...kernel.calls import constants as c
 from ...kernel.calls import syscalls
 from ...kernel.processes import pidfd
 from ..features.optional_fields import OptionalFields
 from ..spec import devices, mounts
-from ..spec.document import read_error
 from .clone import Clone
 from .rights import Direct
 from .steps import perform
@@ -138,7 +137,7 @@ class Launch:
             self.origin.make(self)
         except OSError as error:
             self.undo()
-            raise ContainerFailed(read_error(error)) from None
+            raise ContainerFailed(reason(error)) from None
         except BaseException:
             self.undo()
             raise

@@ -12,7 +12,7 @@ import errno
 import os
 import stat
 
-from ...errors import ContainerFailed, Unsupported
+from ...errors import ContainerFailed, Unsupported, reason
 from ...kernel.mounts import mounts, rootfs
 
 TYPE_CHECKING = False
@@ -101,7 +101,7 @@ def make(root_fd: int, nodes: Sequence[Node]) -> list[Node]:
             elif uid or gid:
                 os.chown(name, uid, gid, dir_fd=parent, follow_symlinks=False)
     except OSError as error:
-        raise OSError(error.errno, f"device {path}: {error.strerror}") from None
+        raise OSError(error.errno, f"device {path}: {reason(error, named=True)}") from None
     finally:
         if parent is not None:
             os.close(parent)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 
-from ...errors import ContainerFailed, HostError, Unsupported
+from ...errors import ContainerFailed, Unsupported, reason
 from ...kernel.calls import constants as c
 from ...kernel.isolation import namespaces
 
@@ -192,7 +192,7 @@ class Document:
                     else None
                 )
             except OSError as error:
-                problem = error.strerror
+                problem = reason(error, named=True)
             if problem:
                 for fd in found.values():
                     os.close(fd)
@@ -202,11 +202,3 @@ class Document:
     def namespace_path(self, _kind: str, path: str) -> str:
         """Return where a namespace to join is found."""
         return path
-
-
-def read_error(error: BaseException) -> str:
-    """Return an exception as one sentence."""
-    if isinstance(error, OSError):
-        what = f": {os.fsdecode(error.filename)}" if error.filename else ""
-        return str(HostError(f"{error.strerror or error}{what}"))
-    return str(error) or type(error).__name__

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 
-from ...errors import ContainerFailed, Unsupported
+from ...errors import ContainerFailed, Unsupported, reason
 from ...kernel.mounts import userns
 
 TYPE_CHECKING = False
@@ -134,13 +134,15 @@ def _joined(path: str) -> tuple[Extents, Extents]:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
         raise ContainerFailed(
-            f"can't join the user namespace {path}: {os.strerror(error.errno or 0)}"
+            f"can't join the user namespace {path}: {reason(error, named=True)}"
         ) from None
     try:
         maps: tuple[Extents, Extents] = userns.maps_of(fd)
         return maps
     except OSError as error:
-        raise ContainerFailed(f"can't join the user namespace {path}: {error.strerror}") from None
+        raise ContainerFailed(
+            f"can't join the user namespace {path}: {reason(error, named=True)}"
+        ) from None
     finally:
         os.close(fd)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from ... import json_text
-from ...errors import Unsupported
+from ...errors import Unsupported, reason
 from ...kernel.calls import constants as c
 from ...kernel.calls import syscalls
 from ...kernel.isolation import capabilities
@@ -182,7 +182,7 @@ class Program:
             except OSError as error:
                 warn(
                     "oom_score_adj %d can't be set: %s"
-                    % (self.oom_score_adj, os.strerror(error.errno or 0))
+                    % (self.oom_score_adj, reason(error, named=True))
                 )
 
     def fit_capabilities(self, warn: Warn) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import errno
 import os
 
-from ...errors import Unsupported
+from ...errors import Unsupported, reason
 from ...kernel.calls import syscalls
 
 TYPE_CHECKING = False
@@ -95,7 +95,7 @@ class Scheduling:
                 ):
                     raise
                 why = "; process scheduler can't be used together with AllowedCPUs (linux.resources.cpu.cpus), or needs CAP_SYS_NICE"
-                raise OSError(error.errno, f"{error.strerror}{why}") from None
+                raise OSError(error.errno, f"{reason(error, named=True)}{why}") from None
         if self.io_priority:
             _do("process.ioPriority", syscalls.ioprio_set, pid, *self.io_priority)
 
@@ -111,9 +111,7 @@ def _do(field: str, call: Callable[..., object], *arguments: Any, **named: Any) 
     try:
         call(*arguments, **named)
     except OSError as error:
-        raise OSError(
-            error.errno, f"{field} can't be set: {os.strerror(error.errno or 0)}"
-        ) from None
+        raise OSError(error.errno, f"{field} can't be set: {reason(error, named=True)}") from None
 
 
 def affinity(field: str, cpus: Set[int] | None) -> None:

@@ -10,7 +10,7 @@ import re
 import socket
 import ssl
 
-from ...errors import Conflict, HostError, InvalidInput
+from ...errors import Conflict, HostError, InvalidInput, reason
 
 ACCEPTED = "ADDRESS:PORT, such as 127.0.0.1:5000, 0.0.0.0:5000 or [::1]:5000"
 
@@ -60,7 +60,9 @@ def bind(address: str, port: int) -> socket.socket:
             raise Conflict(f"listen: {show(address, port)} is taken by another process") from None
         if error.errno == errno.EADDRNOTAVAIL:
             raise Conflict(f"listen: {address} is not an address of this host") from None
-        raise HostError(f"listen: {show(address, port)} can't be used: {error.strerror}") from None
+        raise HostError(
+            f"listen: {show(address, port)} can't be used: {reason(error, named=True)}"
+        ) from None
     return sock
 
 

@@ -213,7 +213,7 @@ class Server:
             OSError
         ) as error:  # the client is gone again, or this process has no file descriptor left
             if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS):
-                self.log(f"a connection can't be taken: {error.strerror}")
+                self.log(f"a connection can't be taken: {reason(error, named=True)}")
                 time.sleep(0.2)
             return
         sock.settimeout(STALL)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 
-from ....errors import Conflict, HostError, InvalidInput
+from ....errors import Conflict, HostError, InvalidInput, reason
 from . import cgroup_files, layout, removal
 
 TYPE_CHECKING = False
@@ -128,7 +128,7 @@ def make(hierarchy: Hierarchy, top: str, path: str) -> None:
         make_new(hierarchy, top, path)
         make_ready(hierarchy, top, path)
     except OSError as error:
-        raise HostError(f"cgroup {path} can't be made: {error.strerror}") from error
+        raise HostError(f"cgroup {path} can't be made: {reason(error, named=True)}") from error
 
 
 def make_new(hierarchy: Hierarchy, top: str, path: str) -> None:

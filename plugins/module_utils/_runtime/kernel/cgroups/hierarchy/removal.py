@@ -7,7 +7,7 @@ from __future__ import annotations
 import errno
 import os
 
-from ....errors import HostError
+from ....errors import HostError, reason
 from . import cgroup_files, freezer
 from .freezer import GONE, until
 
@@ -116,7 +116,9 @@ def remove_tree(path: str) -> bool:
         return True
     except OSError as error:
         if error.errno not in (errno.EBUSY, errno.ENOTEMPTY):
-            raise HostError(f"cgroup {path} can't be removed: {error.strerror}") from error
+            raise HostError(
+                f"cgroup {path} can't be removed: {reason(error, named=True)}"
+            ) from error
     for one in reversed(tree(path)[1:]):  # each is tried
         remove_quietly(one)
     remove_quietly(path)

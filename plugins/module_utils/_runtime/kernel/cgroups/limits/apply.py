@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ....errors import Conflict, HostError, Unsupported
+from ....errors import Conflict, HostError, Unsupported, reason
 from ..hierarchy import cgroup_files, layout
 from ..hierarchy.cgroup_files import Directory
 from . import device_rules, translation, write
@@ -142,5 +142,5 @@ def _apply_devices(group: Group, rules: Sequence[Rule]) -> None:
     except OSError as error:
         where = group.v1.get("devices", group.unified)
         raise HostError(
-            f"devices: the kernel refused the rules for {where}: {error.strerror}"
+            f"devices: the kernel refused the rules for {where}: {reason(error, named=True)}"
         ) from error

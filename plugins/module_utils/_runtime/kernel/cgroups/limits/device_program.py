@@ -15,7 +15,7 @@ import errno
 import os
 import struct
 
-from ....errors import Unsupported
+from ....errors import Unsupported, reason
 from ...calls import syscalls
 from . import device_rules
 
@@ -138,7 +138,7 @@ def load(program: bytes) -> int:
             raise Unsupported(
                 "devices: on cgroup v2 device rules need BPF programs for cgroups "
                 "(CONFIG_CGROUP_BPF, CAP_SYS_ADMIN), and this host doesn't take one: "
-                f"{error.strerror}"
+                f"{reason(error, named=True)}"
             ) from error
         raise
 

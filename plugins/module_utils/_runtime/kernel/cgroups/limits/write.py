@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import errno
 
-from ....errors import HostError
+from ....errors import HostError, reason
 from ..hierarchy import cgroup_files
 
 TYPE_CHECKING = False
@@ -104,5 +104,5 @@ def refusal(setting: Setting, here: cgroup_files.Directory, error: OSError) -> H
         hint = "the numbers have to be those of a whole disk of this host"
     return HostError(
         f"{setting.key}: the kernel refused {setting.value!r} for {here.path}/{setting.file}: "
-        f"{error.strerror}{f' ({hint})' if hint else ''}"
+        f"{reason(error, named=True)}{f' ({hint})' if hint else ''}"
     )

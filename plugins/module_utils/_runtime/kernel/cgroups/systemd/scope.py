@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import time
 
-from ....errors import Conflict, HostError, InvalidInput
+from ....errors import Conflict, HostError, InvalidInput, reason
 from ...calls import fork
 from ...systemd import units
 from .. import location
@@ -235,8 +235,7 @@ class Scope(Group):
                 directories.make_ready(hierarchy, top, directory)
         except OSError as error:
             raise HostError(
-                f"linux.cgroupsPath: cgroup {directory} can't be made: "
-                f"{os.strerror(error.errno or 0).lower()}"
+                f"linux.cgroupsPath: cgroup {directory} can't be made: {reason(error, named=True)}"
             ) from error
 
     def remove(self) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import abc
 import os
 
-from ....errors import HostError, Unsupported
+from ....errors import HostError, Unsupported, reason
 from ...calls import syscalls
 from ..hierarchy import cgroup_files
 
@@ -34,7 +34,7 @@ def watch(group: GroupDirectories) -> Watch:
             return NewWatch(group.unified)
     except OSError as error:
         raise HostError(
-            f"cgroup {group.v1.get('memory') or group.unified} can't be watched: {error.strerror}"
+            f"cgroup {group.v1.get('memory') or group.unified} can't be watched: {reason(error, named=True)}"
         ) from error
     raise Unsupported("events: this host has no memory controller among its cgroups")
 

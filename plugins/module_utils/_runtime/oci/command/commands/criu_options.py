@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 
-from ....errors import InvalidInput
+from ....errors import InvalidInput, reason
 from ...checkpoint import criu
 
 TYPE_CHECKING = False
@@ -78,7 +78,7 @@ def directory(path: str) -> str:
     try:
         os.makedirs(path, 0o700, exist_ok=True)
     except OSError as error:
-        why = os.strerror(error.errno or 0).lower()
+        why = reason(error, named=True)
         raise InvalidInput(
             "--image-path, --work-path", path, f"a directory that can be made ({why})"
         ) from None

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 
 from .... import json_text
-from ....errors import Conflict, HostError
+from ....errors import Conflict, HostError, reason
 from ....kernel import cgroups
 from ..arguments import Command
 from ..states import VERSION
@@ -45,7 +45,7 @@ def spec(call: Call, _log: Log) -> None:
     except FileExistsError:
         raise Conflict(f"spec: file {path} exists; remove it first") from None
     except OSError as error:
-        why = os.strerror(error.errno or 0).lower()
+        why = reason(error, named=True)
         raise HostError(f"spec: {path} can't be written: {why}") from None
     os.write(fd, (json_text.dump(template(call["rootless"]), 4) + "\n").encode())
     os.close(fd)

@@ -512,8 +512,11 @@ options:
     description:
       - >-
         Ports to publish, in the forms V(8080:80), V(127.0.0.1:8080:80), V(80) or V(0:80) (a free
-        port of the host), V(127.0.0.1::80), V(8000-8010:80-90), V(8000-8010:80) (the first free
-        one), each with V(/tcp) or V(/udp).
+        port of the host), V(127.0.0.1::80), V([::]:8080:80), V(8000-8010:80-90), V(8000-8010:80)
+        (the first free one), each with V(/tcp), V(/udp) or V(/sctp).
+      - >-
+        Without an address a port is published on all IPv4 addresses of the host, with V([::]) on
+        all IPv6 ones. A container is reached by both, whichever addresses it has itself.
       - >-
         Quote them. YAML takes C(22:22) for a number of base 60, which would be port 1342.
     type: list
@@ -549,6 +552,11 @@ options:
         description:
           - >-
             The address on it. The default is a free one.
+        type: str
+      ipv6_address:
+        description:
+          - >-
+            The IPv6 address on it. The default is a free one.
         type: str
       mac_address:
         description:

@@ -134,6 +134,7 @@ CONTAINER = {
         "options": {
             "name": {"type": "str", "required": True},
             "ipv4_address": {"type": "str"},
+            "ipv6_address": {"type": "str"},
             "mac_address": {"type": "str"},
         },
     },

@@ -10,15 +10,16 @@ module: network
 short_description: Networks that containers of a host share
 version_added: 0.1.0
 description:
-  - Creates, changes and removes networks. A network is a bridge on the host with an IPv4 subnet of its own, from which every
-    container on it gets an address.
+  - Creates, changes and removes networks. A network is a bridge on the host with subnets of its own, of IPv4, of IPv6 or of
+    both, from which every container on it gets an address of each family.
   - Containers on one network reach each other. Containers on different networks do not, and other hosts reach published
     ports only. Containers reach other hosts through the host's address, unless the network is O(internal).
   - The network V(bridge), on which a container is put that names no other, is made when it is first needed. It can be made
     with other settings beforehand, like any other network.
-  - The bridge and the firewall's rules (nf_tables, table C(ip pycontainer)) are derived from what this module has recorded, and
-    put back by whatever starts a container, after a reboot or after something has flushed the rules. This module turns
-    C(net.ipv4.ip_forward) on.
+  - The bridge and the firewall's rules (nf_tables, tables C(ip pycontainer) and C(ip6 pycontainer)) are derived from what this
+    module has recorded, and put back by whatever starts a container, after a reboot or after something has flushed the rules. This
+    module turns C(net.ipv4.ip_forward) on, and for a network with IPv6 C(net.ipv6.conf.all.forwarding). Links of the host that
+    get their addresses by router advertisements go on doing so (C(accept_ra) becomes 2 on them).
 extends_documentation_fragment:
   - pycontainer.engine._attributes
   - pycontainer.engine._attributes.actiongroup_pycontainer
@@ -62,15 +63,19 @@ options:
     type: dict
   ipam_config:
     description:
-      - The network's addresses. Networks are IPv4, so one entry is accepted.
-      - Without it, and with an empty list, the first of V(172.17.0.0/16) to V(172.31.0.0/16) and the V(/20) subnets of
-        V(192.168.0.0/16) is chosen that overlaps no route and no address of the host and no other network.
+      - The network's subnets, one or more of each family. A container gets one address of each family, from the first subnet of
+        it that has a free one. Given, they are exact.
+      - A family that the network has and no entry names gets a subnet that overlaps no route and no address of the host and no
+        other network. Of IPv4 that is the first free one of V(172.17.0.0/16) to V(172.31.0.0/16) and the V(/20) subnets of
+        V(192.168.0.0/16). Of IPv6 it is a V(/64) of a unique local prefix (RFC 4193) which the host draws once. The option
+        O(pycontainer.engine.host#module:default_address_pools) names others.
     type: list
     elements: dict
     suboptions:
       subnet:
         description:
-          - The subnet, for example V(172.28.0.0/16). It must not overlap that of another network, nor of one of the host's links.
+          - The subnet, for example V(172.28.0.0/16) or V(fd12:3456:789a::/64). It must not overlap that of another network, nor of
+            one of the host's links. One of IPv6 implies O(enable_ipv6).
         type: str
         required: true
       iprange:
@@ -94,14 +99,20 @@ options:
     description:
       - Labels of the network. Given, they are exact.
     type: dict
+  attachable:
+    description:
+      - Recorded, and shown as C(Attachable). Any container can be attached to any network here, so it changes nothing else.
+    type: bool
   enable_ipv4:
     description:
-      - Whether the network has IPv4 addresses. V(false) is refused, because this version's networks have nothing else.
+      - Whether containers get IPv4 addresses. The default is V(true). V(false) needs O(enable_ipv6).
     type: bool
   enable_ipv6:
     description:
-      - Whether the network has IPv6 addresses. V(true) is refused, because this version's networks are IPv4 only. IPv6 is off on
-        the links that containers get.
+      - Whether containers get IPv6 addresses. The default is V(false), unless O(ipam_config) has a subnet of IPv6. Where it is
+        off, IPv6 is off on the links that containers get.
+      - They appear with the host's address to other hosts, as with IPv4. Router advertisements are not listened to.
+      - The host's kernel must have IPv6, and it must not be off (C(net.ipv6.conf.all.disable_ipv6)).
     type: bool
   force:
     description:
@@ -148,6 +159,20 @@ EXAMPLES = r"""
       com.docker.network.driver.mtu: 1400
     labels:
       team: storage
+
+- name: A network with IPv4 and IPv6, each with a subnet of the engine's choice
+  pycontainer.engine.network:
+    name: dual
+    enable_ipv6: true
+
+- name: A network with IPv6 alone
+  pycontainer.engine.network:
+    name: six
+    enable_ipv4: false
+    enable_ipv6: true
+    ipam_config:
+      - subnet: fd12:3456:789a::/64
+        gateway: fd12:3456:789a::1
 
 - name: Remove a network
   pycontainer.engine.network:
@@ -212,6 +237,7 @@ def main():
                 },
             },
             "internal": {"type": "bool"},
+            "attachable": {"type": "bool"},
             "labels": {"type": "dict"},
             "enable_ipv4": {"type": "bool"},
             "enable_ipv6": {"type": "bool"},

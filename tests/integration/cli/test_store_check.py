@@ -318,7 +318,7 @@ def test_rules_that_lead_to_nobody(docker):
     docker("rm", "-f", "web")
     if not publish.publish(
         "a" * 64,
-        address,
+        [address],
         [{"host_ip": "0.0.0.0", "host_port": 18081, "container_port": 80, "protocol": "tcp"}],
     ):
         pytest.skip("no nf_tables here")

@@ -139,7 +139,7 @@ def test_a_change_to_a_port_that_another_process_has_changes_nothing(engine):
         taken.bind(("127.0.0.1", 8092))
         taken.listen(1)
         for _again in range(2):  # what was not done is still to be done
-            with pytest.raises(EngineError, match="8092/tcp is taken by another process"):
+            with pytest.raises(EngineError, match="8092/tcp is taken by process"):
                 do(engine, **web(published_ports=["127.0.0.1:8091:80", "127.0.0.1:8092:80"]))
         assert get(8091) == served
         assert not do(engine, **web(published_ports=["127.0.0.1:8091:80"]))["changed"]

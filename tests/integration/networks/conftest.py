@@ -23,6 +23,7 @@ from support import waiting
 CLONE_NEWNET = 0x40000000
 PR_SET_PDEATHSIG = 1
 LAN_HOST, LAN_PEER = "10.9.0.1", "10.9.0.2"
+LAN_HOST6, LAN_PEER6 = "2001:db8:9::1", "2001:db8:9::2"
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -150,7 +151,10 @@ class Namespace:
         return self.call(run, command)
 
     def serve(self, tcp=(), udp=()):
-        """Start servers on all addresses: each answers with the caller's address and what it sent, in capitals."""
+        """Start servers on all addresses: each answers with the caller's address and what it sent, in capitals.
+
+        They are of both families, and write an IPv4 address as one.
+        """
         file = self.start(servers, list(tcp), list(udp))
         assert file.readline() == "ready\n"
         self.net.files.append(file)
@@ -162,9 +166,9 @@ def servers(ready, tcp, udp):
     poll, listeners = select.poll(), {}
     for kind, ports in ((socket.SOCK_STREAM, tcp), (socket.SOCK_DGRAM, udp)):
         for port in ports:
-            sock = socket.socket(socket.AF_INET, kind)
+            sock = socket.socket(socket.AF_INET6, kind)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.bind(("0.0.0.0", port))
+            sock.bind(("::", port))
             if kind == socket.SOCK_STREAM:
                 sock.listen(50)
             listeners[sock.fileno()] = sock
@@ -176,23 +180,28 @@ def servers(ready, tcp, udp):
             sock = listeners[fd]
             if sock.type == socket.SOCK_DGRAM:
                 data, peer = sock.recvfrom(65536)
-                sock.sendto(peer[0].encode() + b" " + data.upper(), peer)
+                sock.sendto(caller(peer) + b" " + data.upper(), peer)
                 continue
             connection, peer = sock.accept()
             with connection:
                 connection.settimeout(3)
                 with contextlib.suppress(OSError):
-                    connection.sendall(peer[0].encode() + b" " + connection.recv(65536).upper())
+                    connection.sendall(caller(peer) + b" " + connection.recv(65536).upper())
 
 
 servers.serves = True
+
+
+def caller(peer):
+    return peer[0].removeprefix("::ffff:").encode()
 
 
 def ask(address, port, protocol="tcp", text="hello", timeout=0.7):
     """Send a text to a server and return its answer, or the name of the error."""
     try:
         with socket.socket(
-            socket.AF_INET, socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
+            socket.AF_INET6 if ":" in address else socket.AF_INET,
+            socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM,
         ) as sock:
             sock.settimeout(timeout)
             sock.connect((address, port))
@@ -206,42 +215,55 @@ class Container:
     """A namespace that is attached as a container's is, with servers in it."""
 
     def __init__(
-        self, net, engine, ident, network="bridge", ports=(), tcp=(80,), udp=(53,), wanted_ip=None
+        self,
+        net,
+        engine,
+        ident,
+        network="bridge",
+        ports=(),
+        tcp=(80,),
+        udp=(53,),
+        wanted_ip=None,
+        wanted_ip6=None,
     ):
         from pycontainer import networks
         from pycontainer.networks import attach, publish
 
         self.ident, self.namespace = ident * 64, Namespace(net)
         self.ports = networks.reserve_ports(engine, self.ident, list(ports))
-        self.attachment = networks.allocate(engine, network, self.ident, wanted_ip)
+        self.attachment = networks.allocate(
+            engine, network, self.ident, wanted_ip, wanted_ip6=wanted_ip6
+        )
         self.address = self.attachment["address"].partition("/")[0]
+        self.address6 = self.attachment.get("address6", "").partition("/")[0]
+        self.targets = attach.targets([self.attachment])
         self.warnings = networks.ensure_links(engine, [network])
         attach.connect(self.namespace.fd, self.attachment, 0)
         self.namespace.serve(tcp, udp)
         self.relay = None
         if ports:
             self.relay = self.start_relay(net)
-            self.published = publish.publish(self.ident, self.attachment["address"], self.ports)
+            self.published = publish.publish(self.ident, self.targets, self.ports)
 
     def ask(self, *arguments, **options):
         return self.namespace.call(lambda: ask(*arguments, **options))
 
     def start_relay(self, net):
         """What the monitor does: a process of the host with the relay in its event loop. Returns its pid."""
-        file = net.host().start(relay, self.ports, self.attachment["address"])
+        file = net.host().start(relay, self.ports, self.targets)
         net.files.append(file)
         assert file.readline() == "ready\n"
         return net.pids[-1]
 
 
-def relay(ready, ports, address):
+def relay(ready, ports, addresses):
     import select
 
     from pycontainer.containers.monitor.port_relay import Relay
 
     epoll = select.epoll()
     running = Relay(epoll)
-    running.serve(ports, address)
+    running.serve(ports, addresses)
     ready.write("ready\n")
     ready.flush()
     while True:
@@ -294,6 +316,16 @@ class Net:
             f"ip addr add {LAN_PEER}/24 dev eth0; ip link set eth0 up; ip link set lo up; ip "
             f"route add 172.16.0.0/12 via {LAN_HOST}"
         )
+        for command in (run, peer.run):  # an address works at once
+            command(
+                "for f in /proc/sys/net/ipv6/conf/*/accept_dad; do test ! -e $f || echo 0 > $f; done"
+            )
+        if os.path.exists("/proc/sys/net/ipv6"):
+            run(f"ip addr add {LAN_HOST6}/64 dev up0 nodad")
+            peer.run(
+                f"ip addr add {LAN_PEER6}/64 dev eth0 nodad; ip route add fc00::/7 via {LAN_HOST6}"
+            )
+            run(f"ip route add default via {LAN_PEER6}")
         run(f"ip route add default via {LAN_PEER}")
         peer.serve(tcp=[9000], udp=[9000])
         peer.ask = lambda *arguments, **options: peer.call(lambda: ask(*arguments, **options))

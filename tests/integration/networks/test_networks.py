@@ -100,7 +100,7 @@ def test_what_nft_reads_is_what_was_meant(net):
     published = {"host_ip": "0.0.0.0", "host_port": 8080, "container_port": 80, "protocol": "tcp"}
     publish.publish(
         "a",
-        "172.17.0.2/16",
+        ["172.17.0.2/16"],
         [
             published,
             dict(published, host_ip="10.9.0.1", protocol="udp"),
@@ -177,7 +177,7 @@ def test_subnets_avoid_the_hosts_and_each_other(net):
     net.run("ip route add 172.16.0.0/12 via 172.19.4.2")
     assert do(engine, name="four")["network"]["IPAM"]["Config"][0]["Subnet"] == "192.168.0.0/20"
     net.run("ip route add 192.168.0.0/16 via 172.19.4.2")
-    with pytest.raises(Conflict, match="no private subnet is free"):
+    with pytest.raises(Conflict, match="no private IPv4 subnet is free"):
         do(engine, name="five")
     assert networks.get(engine, "five") is None
 
@@ -315,26 +315,26 @@ def test_flushed_rules_leave_published_ports_to_the_relay(net, port):
     engine, peer = net.engine(), net.lan()
     container = net.container(engine, "a", ports=[port(8080), port(5353, 53, "udp")])
     net.run("nft flush ruleset; nft delete table ip pycontainer || true")
-    assert publish.publish(container.ident, container.address, container.ports) is False
+    assert publish.publish(container.ident, [container.address], container.ports) is False
     assert peer.ask("10.9.0.1", 8080) == "172.17.0.1 HELLO"
     assert peer.ask("10.9.0.1", 5353, "udp") == "172.17.0.1 HELLO"
-    publish.unpublish(container.ident, container.address, container.ports)
+    publish.unpublish(container.ident, [container.address], container.ports)
 
 
 def test_ports_are_taken_over_and_taken_back(net, port):
     engine = net.engine()
     networks.ensure_links(engine, ["bridge"])
     ports = [port(8080), port(8081, host_ip="10.9.0.1")]
-    publish.publish("dead", "172.17.0.7/16", ports)
-    publish.publish("heir", "172.17.0.8/16", ports)
-    publish.publish("heir", "172.17.0.8/16", ports)
+    publish.publish("dead", ["172.17.0.7/16"], ports)
+    publish.publish("heir", ["172.17.0.8/16"], ports)
+    publish.publish("heir", ["172.17.0.8/16"], ports)
     assert rule_elements(net, "published") == [
         [{"concat": ["tcp", 8080]}, {"concat": ["172.17.0.8", 80]}]
     ]
-    publish.unpublish("dead", "172.17.0.7", ports)
+    publish.unpublish("dead", ["172.17.0.7"], ports)
     assert len(rule_elements(net, "published")) == len(rule_elements(net, "published_on")) == 1
-    publish.unpublish("heir", "172.17.0.8", ports)
-    publish.unpublish("heir", "172.17.0.8", ports)
+    publish.unpublish("heir", ["172.17.0.8"], ports)
+    publish.unpublish("heir", ["172.17.0.8"], ports)
     assert [rule_elements(net, name) for name in ("published", "published_on", "own_ports")] == [
         [],
         [],
@@ -405,7 +405,7 @@ def test_without_nf_tables_the_relay_serves(net, port, monkeypatch):
     assert container.warnings == [firewall.NO_NFTABLES]
     assert container.published is False
     assert peer.ask("10.9.0.1", 8080) == "172.17.0.1 HELLO"
-    publish.unpublish(container.ident, container.address, container.ports)
+    publish.unpublish(container.ident, [container.address], container.ports)
     assert do(engine, name="web", state="absent")["changed"] is False
 
 
@@ -459,13 +459,17 @@ def test_a_failed_attachment_leaves_nothing(net):
 
 def test_a_kernel_that_lacks_one_of_the_modules(net, monkeypatch):
     """As where it may not be loaded. Nothing of the rules is there then, and the next start tries again."""
-    engine, rules = net.engine(), firewall.CHAINS[-1]
+    engine, chains = net.engine(), firewall.chains
     unknown = nftables_rules.text(1, "nosuch") + nftables_rules.nested(2)
-    monkeypatch.setattr(
-        firewall, "CHAINS", firewall.CHAINS[:-1] + (rules[:-1] + (rules[-1] + [[unknown]],),)
-    )
+
+    def with_unknown(family):
+        found = chains(family)
+        found[-1].rules.append([unknown])
+        return found
+
+    monkeypatch.setattr(firewall, "chains", with_unknown)
     assert networks.ensure_links(engine, ["bridge"]) == [
-        firewall.INCOMPLETE_NFTABLES % "No such file or directory"
+        firewall.INCOMPLETE_NFTABLES % ("IPv4", "No such file or directory")
     ]
     assert "table ip pycontainer" not in net.run("nft list ruleset")
     monkeypatch.undo()
@@ -563,5 +567,5 @@ def test_networks_made_at_once_do_not_clash(net):
             os._exit(0)
         pids.append(pid)
     assert [os.waitpid(pid, 0)[1] for pid in pids] == [0] * 6
-    subnets = [config["subnet"] for config in networks.listing(net.engine())]
+    subnets = [config["pools"][0]["subnet"] for config in networks.listing(net.engine())]
     assert len(subnets) == len(set(subnets)) == 7

@@ -127,7 +127,7 @@ def test_nothing_enters_or_leaves_an_internal_network(net, port):
     assert peer.call(catch) == "open", "not even a datagram that asks for no answer leaves"
     assert one.ask(outer.address, 80) in UNREACHABLE
     assert outer.ask(one.address, 80) in UNREACHABLE
-    publish.publish(one.ident, one.address, [port(8088)])
+    publish.publish(one.ident, [one.address], [port(8088)])
     assert peer.ask(HOST, 8088) in UNREACHABLE
 
 
@@ -228,8 +228,8 @@ def test_udp_clients_follow_a_port_to_another_container(net, port):
                 return "nothing"
 
     assert peer.call(talk, 5353) == peer.call(talk, 5354) == PEER + " HELLO"
-    publish.unpublish(one.ident, one.address, ports)
+    publish.unpublish(one.ident, [one.address], ports)
     networks.release_ports(engine, one.ident)
     net.run("ip link del " + one.attachment["ifname"])
-    publish.publish(two.ident, two.address, [port(5353, 1053, "udp")])
+    publish.publish(two.ident, [two.address], [port(5353, 1053, "udp")])
     assert peer.call(talk, 5353) == PEER + " HELLO"

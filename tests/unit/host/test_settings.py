@@ -104,6 +104,7 @@ def test_what_is_written(tmp_path):
     assert json.load(open(path)) == {"layers": "erofs"} and settings.read(path) == {
         "layers": "erofs",
         "selinux": False,
+        "default_address_pools": None,
         "container_ids": None,
     }
     settings.write(path, {})
@@ -111,6 +112,7 @@ def test_what_is_written(tmp_path):
         "layers": "directory",
         "selinux": False,
         "container_ids": None,
+        "default_address_pools": None,
     }
 
 

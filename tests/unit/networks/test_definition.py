@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from pycontainer.errors import EngineError, InvalidInput, Unsupported
+from pycontainer.errors import EngineError, InvalidInput
 from pycontainer.networks import definition
 
 
@@ -17,7 +17,7 @@ def test_only_what_is_named():
     assert wanted() == {}
     assert wanted(
         internal=False, driver="bridge", enable_ipv4=True, enable_ipv6=False, labels=None
-    ) == {"internal": False}
+    ) == {"internal": False, "ipv4": True, "ipv6": False}
 
 
 def test_labels_and_driver_options_are_text():
@@ -40,7 +40,7 @@ def test_labels_are_not_guessed(value):
 
 
 def test_ipam():
-    assert wanted(ipam_config=[]) == {"automatic": True}
+    assert wanted(ipam_config=[]) == {"pools": []}
     found = wanted(
         ipam_config=[
             {
@@ -52,12 +52,60 @@ def test_ipam():
         ]
     )
     assert found == {
-        "automatic": False,
-        "subnet": "172.28.0.0/16",
-        "ip_range": "172.28.5.0/24",
-        "gateway": "172.28.0.2",
-        "aux_addresses": {"a": "172.28.0.1"},
+        "pools": [
+            {
+                "automatic": False,
+                "subnet": "172.28.0.0/16",
+                "ip_range": "172.28.5.0/24",
+                "gateway": "172.28.0.2",
+                "aux_addresses": {"a": "172.28.0.1"},
+            }
+        ]
     }
+
+
+def test_subnets_of_both_families():
+    found = wanted(
+        ipam_config=[
+            {
+                "subnet": "fd00:0:0:1::/64",
+                "gateway": "fd00::1:0:0:0:fe",
+                "iprange": "fd00:0:0:1::/96",
+            },
+            {"subnet": "10.1.0.0/24"},
+            {"subnet": "10.2.0.0/24"},
+        ]
+    )
+    assert found["ipv6"] is True
+    assert [(pool["subnet"], pool["gateway"]) for pool in found["pools"]] == [
+        ("10.1.0.0/24", "10.1.0.1"),
+        ("10.2.0.0/24", "10.2.0.1"),
+        ("fd00:0:0:1::/64", "fd00:0:0:1::fe"),
+    ]
+
+
+def test_a_row_of_an_older_version():
+    old = {
+        "name": "web",
+        "subnet": "10.1.0.0/24",
+        "gateway": "10.1.0.1",
+        "ip_range": None,
+        "aux_addresses": {"a": "10.1.0.9"},
+        "automatic": True,
+        "mtu": 1500,
+    }
+    found = definition.whole(dict(old))
+    assert found["pools"] == [
+        {
+            "subnet": "10.1.0.0/24",
+            "gateway": "10.1.0.1",
+            "ip_range": None,
+            "aux_addresses": {"a": "10.1.0.9"},
+            "automatic": True,
+        }
+    ]
+    assert (found["ipv4"], found["ipv6"], found["mtu"]) == (True, False, 1500)
+    assert "subnet" not in found and definition.whole(found) == found
 
 
 @pytest.mark.parametrize(
@@ -75,7 +123,16 @@ def test_bad_names(name):
         ({"subnet": "172.28.0.1/16"}, "ipam_config.subnet"),
         ({"subnet": "nonsense"}, "ipam_config.subnet"),
         ({"subnet": None}, "ipam_config.subnet"),
-        ({"subnet": "fd00::/64"}, "ipam_config.subnet"),
+        ({"subnet": "fd00::/127"}, "ipam_config.subnet"),
+        ({"subnet": "fe80::/64"}, "ipam_config.subnet"),
+        ({"subnet": "ff02::/64"}, "ipam_config.subnet"),
+        ({"subnet": "::/64"}, "ipam_config.subnet"),
+        ({"subnet": "fd00::1/64"}, "ipam_config.subnet"),
+        ({"subnet": "fd00::/64", "gateway": "fd00::"}, "ipam_config.gateway"),
+        ({"subnet": "fd00::/64", "gateway": "10.0.0.1"}, "ipam_config.gateway"),
+        ({"subnet": "fd00::/64", "iprange": "fd01::/96"}, "ipam_config.iprange"),
+        ({"subnet": "fd00::/64", "iprange": "10.0.0.0/24"}, "ipam_config.iprange"),
+        ({"subnet": "fd00::/64", "aux_addresses": {"x": "fd01::7"}}, "ipam_config.aux_addresses.x"),
         ({"subnet": "10.0.0.0/31"}, "ipam_config.subnet"),
         ({"subnet": "127.0.0.0/16"}, "ipam_config.subnet"),
         ({"subnet": "0.0.0.0/0"}, "ipam_config.subnet"),
@@ -116,7 +173,9 @@ def test_bad_ipam(entry, option):
         {"driver_options": {definition.BRIDGE_OPTION: "a/b"}},
         {"driver_options": {definition.BRIDGE_OPTION: "lo"}},
         {"driver_options": {definition.MASQUERADE_OPTION: "maybe"}},
-        {"ipam_config": [{"subnet": "10.0.0.0/24"}, {"subnet": "10.1.0.0/24"}]},
+        {"ipam_config": [{"subnet": "10.0.0.0/16"}, {"subnet": "10.0.1.0/24"}]},
+        {"ipam_config": [{"subnet": "fd00::/64"}], "enable_ipv6": False},
+        {"ipam_config": [{"subnet": "10.0.0.0/24"}], "enable_ipv4": False, "enable_ipv6": True},
     ],
 )
 def test_bad_options(params):
@@ -124,10 +183,17 @@ def test_bad_options(params):
         wanted(**params)
 
 
-def test_ipv6_is_refused_with_a_sentence():
-    for params in ({"enable_ipv6": True}, {"enable_ipv4": False}):
-        with pytest.raises(Unsupported, match=next(iter(params))):
-            wanted(**params)
+@pytest.mark.parametrize(
+    "ipv4, ipv6, mtu, option",
+    [
+        (False, False, 1500, "enable_ipv4"),
+        (True, True, 1279, "driver_options.com.docker.network.driver.mtu"),
+    ],
+)
+def test_families_that_can_not_be(ipv4, ipv6, mtu, option):
+    with pytest.raises(InvalidInput) as error:
+        definition.check_families({"ipv4": ipv4, "ipv6": ipv6, "mtu": mtu})
+    assert error.value.option == option
 
 
 def test_errors_are_one_line():

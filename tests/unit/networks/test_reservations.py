@@ -4,14 +4,17 @@
 
 from __future__ import annotations
 
+import ipaddress
+import os
 import socket
 import types
 
 import pytest
 from pycontainer import networks
-from pycontainer.errors import Conflict, InvalidInput, NotFound, Unsupported
-from pycontainer.networks import catalog, pools
+from pycontainer.errors import Conflict, InvalidInput, NotFound
+from pycontainer.networks import attach, catalog, pools
 from pycontainer.store.database import Database
+from pycontainer.store.paths import Paths
 
 A, B, C = "a" * 64, "b" * 64, "c" * 64
 
@@ -29,16 +32,23 @@ def host():
                 "id": name.encode().hex().ljust(64, "0"),
                 "driver": "bridge",
                 "bridge": "pyc-" + name,
-                "subnet": subnet,
-                "gateway": start + ".1",
-                "ip_range": None,
-                "aux_addresses": {"x": start + ".3"} if name == "web" else {},
+                "pools": [
+                    {
+                        "subnet": subnet,
+                        "gateway": start + ".1",
+                        "ip_range": None,
+                        "aux_addresses": {"x": start + ".3"} if name == "web" else {},
+                        "automatic": False,
+                    }
+                ],
+                "ipv4": True,
+                "ipv6": False,
                 "internal": internal,
+                "attachable": False,
                 "masquerade": True,
                 "mtu": 1500,
                 "labels": {"tier": name},
                 "driver_options": {},
-                "automatic": False,
             },
         )
     engine.db.run("INSERT INTO containers VALUES (?, 'first', '{}', NULL, 'created', 0)", A)
@@ -191,7 +201,8 @@ def test_ports_of_other_processes(host):
         taken.listen(1)
         number = taken.getsockname()[1]
         with pytest.raises(
-            Conflict, match=r"port 0.0.0.0:%d/tcp is taken by another process" % number
+            Conflict,
+            match=r"port 0.0.0.0:%d/tcp is taken by process \S+ \(pid %d\)" % (number, os.getpid()),
         ):
             networks.check_ports(host, A, [port(number)])
         networks.check_ports(host, A, [port(number, "udp")])
@@ -210,8 +221,8 @@ def test_chosen_ports(host, free):
 @pytest.mark.parametrize(
     "bad, error",
     [
-        (port(80, "sctp"), InvalidInput),
-        (port(80, host_ip="::"), Unsupported),
+        (port(80, "dccp"), InvalidInput),
+        (port(8077, host_ip="2001:db8::9"), InvalidInput),
         (port(80, host_ip="web"), InvalidInput),
         (port(70000), InvalidInput),
         (port(80, inner=0), InvalidInput),
@@ -229,9 +240,104 @@ def test_the_same_port_twice(host, free):
         networks.check_ports(host, A, [port(free), port(free, inner=81)])
 
 
-def test_pools_are_private_and_do_not_overlap():
-    import ipaddress
+def test_ports_of_the_two_families_do_not_conflict(host, free):
+    networks.reserve_ports(host, A, [port(free)])
+    networks.reserve_ports(host, B, [port(free, host_ip="::")])
+    with pytest.raises(Conflict, match=r"port \[::1\]:%d/tcp is taken by container b" % free):
+        networks.check_ports(host, C, [port(free, host_ip="0:0::1")])
 
-    subnets = [ipaddress.ip_network(text) for text in pools.POOLS]
+
+@pytest.fixture
+def dual(host):
+    """A network with two subnets of IPv4 and one of IPv6."""
+    config = networks.get(host, "web")
+    pool = dict(config["pools"][0], aux_addresses={})
+    config = {
+        **config,
+        "name": "dual",
+        "id": "d" * 64,
+        "ipv6": True,
+        "pools": [
+            dict(pool, subnet="10.57.0.0/30", gateway="10.57.0.1"),
+            dict(pool, subnet="10.58.0.0/24", gateway="10.58.0.1"),
+            dict(
+                pool,
+                subnet="fd00:1::/64",
+                gateway="fd00:1::1",
+                ip_range="fd00:1::8:0/112",
+                aux_addresses={"x": "fd00:1::8:0"},
+            ),
+        ],
+    }
+    catalog.add(host, config)
+    return host
+
+
+def test_an_address_of_each_family(dual):
+    found = networks.allocate(dual, "dual", A)
+    assert (found["address"], found["gateway"]) == ("10.57.0.2/30", "10.57.0.1")
+    assert (found["address6"], found["gateway6"]) == ("fd00:1::8:1/64", "fd00:1::1")
+    assert attach.addresses(found) == ["10.57.0.2/30", "fd00:1::8:1/64"]
+    assert attach.targets([found]) == ["10.57.0.2", "fd00:1::8:1"]
+    other = networks.allocate(dual, "dual", B)
+    assert (other["address"], other["gateway"]) == ("10.58.0.2/24", "10.58.0.1"), (
+        "the first is full"
+    )
+    assert networks.allocate(dual, "dual", A) == found
+    assert [user["addresses"] for user in networks.users(dual, "dual")] == [
+        ["10.58.0.2", "fd00:1::8:2"],
+        ["10.57.0.2", "fd00:1::8:1"],
+    ]
+    moved = networks.allocate(dual, "dual", A, wanted_ip6="fd00:1:0::0:7")
+    assert attach.addresses(moved) == ["10.57.0.2/30", "fd00:1::7/64"]
+    with pytest.raises(
+        Conflict, match="ipv6_address: fd00:1::7 on network dual is container first"
+    ):
+        networks.allocate(dual, "dual", C, wanted_ip6="fd00:1::7")
+    networks.release(dual, A)
+    assert [user["id"] for user in networks.users(dual, "dual")] == [B]
+
+
+@pytest.mark.parametrize("address", ["fd00:2::7", "fd00:1::", "fd00:1::1", "10.58.0.9", "x"])
+def test_bad_addresses_of_ipv6(dual, address):
+    with pytest.raises(InvalidInput, match="^ipv6_address"):
+        networks.allocate(dual, "dual", A, wanted_ip6=address)
+    with pytest.raises(InvalidInput, match="^ipv6_address: .* network web has no IPv6"):
+        networks.allocate(dual, "web", A, wanted_ip6="fd00:1::7")
+
+
+def test_where_ports_lead_to():
+    both = {
+        "address": "10.1.0.2/24",
+        "gateway": None,
+        "address6": "fd00::2/64",
+        "gateway6": "fd00::1",
+    }
+    four = {"address": "10.2.0.2/24", "gateway": "10.2.0.1"}
+    six = {"address": "", "gateway": None, "address6": "fd01::2/64", "gateway6": None}
+    assert attach.targets([]) == []
+    assert attach.targets([both, four]) == ["10.2.0.2", "fd00::2"], "where there is a gateway"
+    assert attach.targets([six, both]) == ["10.1.0.2", "fd00::2"]
+    assert attach.targets([six]) == ["fd01::2"]
+
+
+def test_pools_are_private_and_do_not_overlap():
+    subnets = [
+        subnet
+        for base, prefix in pools.POOLS
+        for subnet in pools._subnets(ipaddress.ip_network(base), prefix)
+    ]
     assert len(subnets) == 31 and all(subnet.is_private for subnet in subnets)
+    assert str(subnets[0]) == "172.17.0.0/16"
     assert not any(one.overlaps(other) for one in subnets for other in subnets if one is not other)
+
+
+def test_the_unique_local_prefix_is_kept(tmp_path):
+    paths = Paths(str(tmp_path / "data"), str(tmp_path / "run"))
+    drawn = pools._unique_local(paths)
+    assert ipaddress.ip_network(drawn).subnet_of(ipaddress.ip_network("fd00::/8"))
+    assert ipaddress.ip_network(drawn).prefixlen == 48
+    assert pools._unique_local(paths) != drawn, "there is no store yet"
+    os.mkdir(paths.data)
+    kept = pools._unique_local(paths)
+    assert pools._unique_local(paths) == kept

@@ -106,11 +106,12 @@ FLAGS = [
     Flag(
         "--network, --net",
         "list",
-        "Network (NAME, or name=NAME,ip=ADDRESS,mac-address=MAC), or none, host, container:NAME",
+        "Network (NAME, or name=NAME,ip=ADDRESS,ip6=ADDRESS,mac-address=MAC), or none, host, container:NAME",
         "networks",
         reads="apart",
     ),
     Flag("--ip", "value", "Address on the network", "networks.ipv4_address", reads="apart"),
+    Flag("--ip6", "value", "IPv6 address on the network", "networks.ipv6_address", reads="apart"),
     Flag("--mac-address", "value", "MAC address", "mac_address"),
     Flag("--add-host", "list", "Line for /etc/hosts (name:ip or name=ip)", "etc_hosts", reads=":"),
     Flag("--dns", "list", "DNS server", "dns_servers"),

@@ -45,8 +45,8 @@ def options(given: Given, flags: Iterable[Flag], at_home: bool = False) -> dict[
             _put(found, flag.option, READERS[flag.reads](_long(flag), value))
     if values.get("restart") is not None:
         found.update(_restart(values["restart"]))
-    if values.get("network") or values.get("ip"):
-        found.update(_networks(values["network"], values["ip"]))
+    if values.get("network") or values.get("ip") or values.get("ip6"):
+        found.update(_networks(values["network"], values["ip"], values["ip6"]))
     if values.get("env") or values.get("env_file"):
         found["env"] = environment(values["env"], values["env_file"])
     if values.get("label") or values.get("label_file"):
@@ -292,18 +292,27 @@ def _restart(text: str) -> dict[str, Any]:
     return found
 
 
-def _networks(names: Sequence[str], address: str | None) -> dict[str, Any]:
+def _networks(
+    names: Sequence[str], address: str | None, address6: str | None = None
+) -> dict[str, Any]:
     entries = [_network(name) for name in names or ["bridge"]]
     first = entries[0]["name"]
     mode = first in ("none", "host", "bridge", "default") or first.startswith("container:")
-    if mode and entries == [{"name": first}] and not address:
+    if mode and entries == [{"name": first}] and not (address or address6):
         return {"network_mode": "bridge" if first == "default" else first}
     if address:
         entries[0]["ipv4_address"] = address
+    if address6:
+        entries[0]["ipv6_address"] = address6
     return {"networks": entries, "network_mode": first}
 
 
-NETWORK_KEYS = {"name": "name", "ip": "ipv4_address", "mac-address": "mac_address"}
+NETWORK_KEYS = {
+    "name": "name",
+    "ip": "ipv4_address",
+    "ip6": "ipv6_address",
+    "mac-address": "mac_address",
+}
 
 
 def _network(text: str) -> dict[str, str]:

@@ -364,9 +364,7 @@ def _links(engine: Engine) -> list[Stray]:
     """List links of containers on bridges of this engine, whose container has no address there."""
     configs = {config["name"]: config for config in catalog.every(engine)}
     wanted = {
-        addresses.attachment(configs[row["network"]], row["container"], row["address"], row["mac"])[
-            "ifname"
-        ]
+        addresses.link_name(configs[row["network"]], row["container"])
         for row in engine.db.all("SELECT * FROM addresses")
         if row["network"] in configs
     }
@@ -406,19 +404,25 @@ def _elements(engine: Engine) -> list[Stray]:
     """List published ports in the kernel that lead to an address of a network of this engine which
     no container has.
     """
-    subnets = [ipaddress.ip_network(config["subnet"]) for config in catalog.every(engine)]
+    subnets = [
+        ipaddress.ip_network(pool["subnet"])
+        for config in catalog.every(engine)
+        for pool in config["pools"]
+    ]
     taken = {row["address"] for row in engine.db.all("SELECT address FROM addresses")}
-    stale, told = [], set()
-    with (
-        contextlib.suppress(OSError),
-        nftables.Connection() as connection,
-    ):  # without nf_tables, or the table, there are none
-        for name in (publish.ANY, publish.ONE, publish.OWN):
-            for key, data in connection.elements(publish.TABLE, name).items():
-                address = ipaddress.ip_address((data if data is not None else key)[:4])
-                if str(address) not in taken and any(address in subnet for subnet in subnets):
-                    stale.append((name, key))
-                    told.add(str(address))
+    stale: list[tuple[int, str, bytes]] = []
+    told = set()
+    for family, size in ((nftables.FAMILY_IPV4, 4), (nftables.FAMILY_IPV6, 16)):
+        with (
+            contextlib.suppress(OSError),
+            nftables.Connection() as connection,
+        ):  # without nf_tables, or the table, there are none
+            for name in (publish.ANY, publish.ONE, publish.OWN):
+                for key, data in connection.elements(publish.TABLE, name, family).items():
+                    address = ipaddress.ip_address((data if data is not None else key)[:size])
+                    if str(address) not in taken and any(address in subnet for subnet in subnets):
+                        stale.append((family, name, key))
+                        told.add(str(address))
     return (
         [
             Stray(
@@ -433,14 +437,14 @@ def _elements(engine: Engine) -> list[Stray]:
     )
 
 
-def _remove_elements(stale: list[tuple[str, bytes]]) -> None:
+def _remove_elements(stale: list[tuple[int, str, bytes]]) -> None:
     with nftables.Connection() as connection:
         connection.commit(
             [
                 message
-                for name, key in stale
+                for family, name, key in stale
                 for message in nftables.delete_elements(
-                    publish.TABLE, name, [nftables.element(key)]
+                    publish.TABLE, name, [nftables.element(key)], family
                 )
             ]
         )

@@ -18,6 +18,7 @@ from ..containers.options import security
 from ..errors import EngineError
 from ..images.library import layer_store
 from ..images.model import manifest
+from ..networks import attach
 from ..networks import definition as networks
 from ..store import database, rowfiles
 from ..store.files import read_json, sync_directory
@@ -27,6 +28,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
+
+    from ..networks.attach import Attachment
 
     Tables = dict[str, list[dict[str, Any]]]  # rows of the database, by table
     from ..engine import Engine
@@ -300,7 +303,6 @@ class _Found:
         ident = row["id"]
         run, config = documents(self.engine, ident)
         for attachment in run.get("network", {}).get("attachments", ()):
-            address = attachment["address"].partition("/")[0]
             if attachment["network"] not in self._keys("networks", "name"):
                 config_of = network_config(attachment)
                 entry = {
@@ -312,19 +314,20 @@ class _Found:
                 self.rows["networks"].append(entry)
                 self.said.append(
                     f"network {config_of['name']}: its options are not known any more, but its "
-                    "subnet"
+                    "subnets"
                 )
-            if (attachment["network"], address) not in {
-                (other["network"], other["address"]) for other in self.rows["addresses"]
-            }:
-                self.rows["addresses"].append(
-                    {
-                        "network": attachment["network"],
-                        "address": address,
-                        "container": ident,
-                        "mac": attachment["mac"],
-                    }
-                )
+            known = {(other["network"], other["address"]) for other in self.rows["addresses"]}
+            for address in attach.addresses(attachment):
+                address = address.partition("/")[0]
+                if (attachment["network"], address) not in known:
+                    self.rows["addresses"].append(
+                        {
+                            "network": attachment["network"],
+                            "address": address,
+                            "container": ident,
+                            "mac": attachment["mac"],
+                        }
+                    )
         for port in run.get("network", {}).get("ports", ()):
             entry = {
                 "protocol": port["protocol"],
@@ -438,22 +441,33 @@ def _image(
     return None
 
 
-def network_config(attachment: dict[str, Any]) -> dict[str, Any]:
+def network_config(attachment: Attachment) -> dict[str, Any]:
     """Make the configuration of a network that only an attachment tells of."""
-    subnet = str(ipaddress.ip_interface(attachment["address"]).network)
+    gateways = {":" in gateway: gateway for gateway in attach.gateways(attachment)}
+    pools: list[dict[str, Any]] = []
+    for address in attach.addresses(attachment):
+        subnet = str(ipaddress.ip_interface(address).network)
+        pools.append(
+            {
+                "subnet": subnet,
+                "gateway": gateways.get(":" in subnet) or networks.default_gateway(subnet),
+                "ip_range": None,
+                "aux_addresses": {},
+                "automatic": False,
+            }
+        )
     return {
         "name": attachment["network"],
         "id": hashlib.sha256(os.urandom(32)).hexdigest(),
         "driver": "bridge",
         "bridge": attachment["bridge"],
-        "subnet": subnet,
-        "gateway": attachment["gateway"] or networks.default_gateway(subnet),
-        "ip_range": None,
-        "aux_addresses": {},
-        "internal": attachment["gateway"] is None,
+        "pools": pools,
+        "ipv4": any(":" not in pool["subnet"] for pool in pools),
+        "ipv6": any(":" in pool["subnet"] for pool in pools),
+        "internal": not gateways,
+        "attachable": False,
         "masquerade": True,
         "labels": {},
         "driver_options": {},
-        "automatic": False,
         "mtu": attachment["mtu"],
     }

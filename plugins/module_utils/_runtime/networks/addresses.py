@@ -9,20 +9,25 @@ import ipaddress
 import re
 
 from ..errors import Conflict, InvalidInput
+from ..kernel.net import netlink
 from .catalog import require, users
-from .definition import check_host
+from .definition import check_host, is_host, pool_with, pools_of, version, versions
 
-# Docker's: locally administered, then the address, so that it survives a change of containers.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from typing import Optional
 
     from ..engine import Engine
     from .attach import Attachment
     from .catalog import User
-    from .definition import Definition
+    from .definition import Definition, Pool
 
+    Asked = dict[int, Optional[str]]  # family (4, 6) -> address, None for any
+
+# Docker's: locally administered, then the address, so that it survives a change of containers.
 DEFAULT_MAC = "02:42:%02x:%02x:%02x:%02x"
+OPTION = {4: "ipv4_address", 6: "ipv6_address"}
 
 
 def allocate(
@@ -32,48 +37,73 @@ def allocate(
     wanted_ip: str | None = None,
     mac: str | None = None,
     replaces: str | None = None,
+    wanted_ip6: str | None = None,
 ) -> Attachment:
-    """Reserve an address on a network for a container and return the attachment.
+    """Reserve an address of each of a network's families for a container, return the attachment.
 
     What the container has already is kept, unless another address or MAC is wanted now.
 
     :param network: its name.
+    :param wanted_ip: of IPv4, or None for any. :param wanted_ip6: of IPv6.
     :param replaces: id of a container whose addresses on this network may be taken over.
     :raises NotFound: no such network. :raises InvalidInput: the address or MAC can't be used.
     :raises Conflict: another container has it, or the network is full.
     """
-    config, wanted_ip = require(engine, network), wanted_ip or None
-    check_wanted(config, wanted_ip, mac or None)
+    config = require(engine, network)
+    asked = _asked(config, wanted_ip, wanted_ip6)
+    check_wanted(config, asked, mac or None)
     network = config["name"]
     with engine.db.transaction() as connection:
-        taken = {row["address"]: row for row in users(engine, network)}
-        mine = next((address for address, row in taken.items() if row["id"] == container_id), None)
-        address = _choose(config, taken, container_id, wanted_ip or mine, replaces)
-        mac = mac or (taken[mine]["mac"] if mine and mine == address else mac_for(address))
-        _check_mac(config, taken, container_id, mac, replaces)
+        there = users(engine, network)
+        has = next((user for user in there if user["id"] == container_id), None)
+        chosen = _choose(config, there, container_id, asked, replaces)
+        if not mac:
+            same = has is not None and has["addresses"][0] == chosen[0]
+            mac = has["mac"] if has is not None and same else mac_for(chosen[0])
+        _check_mac(config, there, container_id, mac, replaces)
         connection.execute(
-            "DELETE FROM addresses WHERE network = ? AND (container = ? OR address = ?)",
-            (network, container_id, address),
+            "DELETE FROM addresses WHERE network = ? AND container = ?", (network, container_id)
         )
-        connection.execute(
-            "INSERT INTO addresses (network, address, container, mac) VALUES (?, ?, ?, ?)",
-            (network, address, container_id, mac),
-        )
-    return attachment(config, container_id, address, mac)
+        for address in chosen:
+            connection.execute(
+                "INSERT OR REPLACE INTO addresses (network, address, container, mac)"
+                " VALUES (?, ?, ?, ?)",
+                (network, address, container_id, mac),
+            )
+    return attachment(config, container_id, chosen, mac)
 
 
-def attachment(config: Definition, container_id: str, address: str, mac: str) -> Attachment:
-    """Return a container's place on a network, in run.json's form."""
-    digest = hashlib.sha256(f"{container_id}/{config['id']}".encode()).hexdigest()
-    return {
+def attachment(
+    config: Definition, container_id: str, addresses: Sequence[str], mac: str
+) -> Attachment:
+    """Return a container's place on a network, in run.json's form.
+
+    :param addresses: one of each family at most.
+    """
+    found: Attachment = {
         "network": config["name"],
         "bridge": config["bridge"],
-        "ifname": "pyv-" + digest[:11],
-        "address": f"{address}/{config['subnet'].partition('/')[2]}",
-        "gateway": None if config["internal"] else config["gateway"],
+        "ifname": link_name(config, container_id),
+        "address": "",
+        "gateway": None,
         "mac": mac,
         "mtu": config["mtu"],
     }
+    for address in addresses:
+        pool = pool_with(config, address)
+        prefix = pool["subnet"].partition("/")[2] if pool else "128" if ":" in address else "32"
+        gateway = None if config["internal"] or pool is None else pool["gateway"]
+        if version(address) == 4:
+            found["address"], found["gateway"] = f"{address}/{prefix}", gateway
+        else:
+            found["address6"], found["gateway6"] = f"{address}/{prefix}", gateway
+    return found
+
+
+def link_name(config: Definition, container_id: str) -> str:
+    """Return the name of the host's end of a container's link to a network."""
+    digest = hashlib.sha256(f"{container_id}/{config['id']}".encode()).hexdigest()
+    return "pyv-" + digest[:11]
 
 
 def check_address(
@@ -82,35 +112,59 @@ def check_address(
     container_id: str,
     wanted_ip: str | None = None,
     mac: str | None = None,
+    wanted_ip6: str | None = None,
 ) -> None:
     """Refuse what :func:`allocate` would refuse, without a change.
 
     :param container_id: whose address may be taken over, or "".
     :raises NotFound, InvalidInput, Conflict: as it does.
     """
-    config, wanted_ip, mac = require(engine, network), wanted_ip or None, mac or None
-    check_wanted(config, wanted_ip, mac)
-    taken = {row["address"]: row for row in users(engine, config["name"])}
-    if not any(row["id"] == container_id for row in taken.values()) or wanted_ip:
-        _choose(config, taken, container_id, wanted_ip, None)
+    config, mac = require(engine, network), mac or None
+    asked = _asked(config, wanted_ip, wanted_ip6)
+    check_wanted(config, asked, mac)
+    there = users(engine, config["name"])
+    _choose(config, there, container_id, asked, None)
     if mac:
-        _check_mac(config, taken, container_id, mac, None)
+        _check_mac(config, there, container_id, mac, None)
 
 
-def check_wanted(config: Definition, wanted_ip: str | None, mac: str | None) -> None:
-    """:raises InvalidInput: the network can't give the address or MAC, whoever has them."""
-    if wanted_ip is not None:
+def _asked(config: Definition, wanted_ip: str | None, wanted_ip6: str | None) -> Asked:
+    """Return what is asked for by family. :raises InvalidInput: the network has not the family."""
+    asked = {4: wanted_ip or None, 6: wanted_ip6 or None}
+    for family, text in asked.items():
+        if text is None:
+            continue
+        if family not in versions(config):
+            raise InvalidInput(
+                OPTION[family],
+                text,
+                f"none: network {config['name']} has no IPv{family} addresses (enable_ipv{family})",
+            )
+        subnets = " or ".join(pool["subnet"] for pool in pools_of(config, family))
         try:
-            address = ipaddress.IPv4Address(wanted_ip)
+            address = ipaddress.ip_address(text)
         except ValueError:
+            address = None
+        if address is None or address.version != family:
+            raise InvalidInput(OPTION[family], text, f"an IPv{family} address in {subnets}")
+        asked[family] = str(address)
+    return asked
+
+
+def check_wanted(config: Definition, asked: Asked, mac: str | None) -> None:
+    """:raises InvalidInput: the network can't give the addresses or MAC, whoever has them."""
+    for family, text in asked.items():
+        if text is None:
+            continue
+        pool = pool_with(config, text)
+        if pool is None:
+            subnets = " or ".join(one["subnet"] for one in pools_of(config, family))
+            raise InvalidInput(OPTION[family], text, f"an address of a host in {subnets}")
+        check_host(OPTION[family], ipaddress.ip_address(text), ipaddress.ip_network(pool["subnet"]))
+        if text in [pool["gateway"], *pool["aux_addresses"].values()]:
             raise InvalidInput(
-                "ipv4_address", wanted_ip, f"an IPv4 address in {config['subnet']}"
-            ) from None
-        check_host("ipv4_address", address, ipaddress.ip_network(config["subnet"]))
-        if wanted_ip in [config["gateway"]] + list(config["aux_addresses"].values()):
-            raise InvalidInput(
-                "ipv4_address",
-                wanted_ip,
+                OPTION[family],
+                text,
                 f"an address that is neither the gateway of network {config['name']} nor in its "
                 "aux_addresses",
             )
@@ -126,51 +180,87 @@ def check_wanted(config: Definition, wanted_ip: str | None, mac: str | None) -> 
 
 def _choose(
     config: Definition,
-    taken: Mapping[str, User],
+    there: Sequence[User],
     container_id: str,
-    wanted: str | None,
+    asked: Mapping[int, str | None],
     replaces: str | None,
-) -> str:
-    """Return the address that the container gets: the wanted one, or the first free one."""
-    if wanted is not None:
-        owner = taken.get(wanted)
+) -> list[str]:
+    """Return the container's addresses: those asked for, those that it has, or the first free."""
+    owners = {address: user for user in there for address in user["addresses"]}
+    found = []
+    for family in versions(config):
+        wanted = asked[family]
+        owner = owners.get(wanted) if wanted is not None else None
         if owner is not None and owner["id"] not in (container_id, replaces):
             raise Conflict(
-                f"ipv4_address: {wanted} on network {config['name']} is container {owner['name']}'s"
+                f"{OPTION[family]}: {wanted} on network {config['name']} is container "
+                f"{owner['name']}'s"
             )
-        return wanted
-    reserved = {config["gateway"]} | set(config["aux_addresses"].values()) | set(taken)
-    subnet = ipaddress.ip_network(config["subnet"])
-    for address in ipaddress.ip_network(config["ip_range"] or config["subnet"]):
-        text = str(address)
-        if text not in reserved and address not in (
-            subnet.network_address,
-            subnet.broadcast_address,
-        ):
-            return text
+        if wanted is None:
+            wanted = next(
+                (
+                    address
+                    for address, user in owners.items()
+                    if user["id"] == container_id
+                    and version(address) == family
+                    and pool_with(config, address)
+                ),
+                None,
+            )
+        found.append(wanted if wanted is not None else _first_free(config, family, owners))
+    return found
+
+
+def _first_free(config: Definition, family: int, owners: Mapping[str, User]) -> str:
+    """Return the first address of a network's subnets of a family that nobody has."""
+    pools = pools_of(config, family)
+    taken = {_number(address) for address in owners if version(address) == family}
+    for pool in pools:
+        taken.update(map(_number, [pool["gateway"], *pool["aux_addresses"].values()]))
+    for pool in pools:
+        subnet = ipaddress.ip_network(pool["subnet"])
+        chosen_from = ipaddress.ip_network(_range(pool))
+        last = int(chosen_from[-1])
+        number = int(chosen_from[0])
+        while number <= last:
+            if number not in taken:
+                address = subnet.network_address + (number - int(subnet.network_address))
+                if is_host(address, subnet):
+                    return str(address)
+            number += 1
     raise Conflict(
         f"network {config['name']} has no free address left in "
-        f"{config['ip_range'] or config['subnet']}"
+        f"{' or '.join(_range(pool) for pool in pools)}"
     )
 
 
+def _range(pool: Pool) -> str:
+    """Return where addresses of a pool are chosen from."""
+    return pool["ip_range"] or pool["subnet"]
+
+
+def _number(address: str) -> int:
+    return int.from_bytes(netlink.packed(address), "big")
+
+
 def _check_mac(
-    config: Definition, taken: Mapping[str, User], container_id: str, mac: str, replaces: str | None
+    config: Definition, there: Sequence[User], container_id: str, mac: str, replaces: str | None
 ) -> None:
-    for row in taken.values():
-        if row["mac"].lower() == mac.lower() and row["id"] not in (container_id, replaces):
+    for user in there:
+        if user["mac"].lower() == mac.lower() and user["id"] not in (container_id, replaces):
             raise Conflict(
-                f"mac_address: {mac} on network {config['name']} is container {row['name']}'s"
+                f"mac_address: {mac} on network {config['name']} is container {user['name']}'s"
             )
 
 
 def mac_for(address: str) -> str:
-    """Return the MAC address that goes with an IPv4 address."""
-    return DEFAULT_MAC % tuple(ipaddress.IPv4Address(address).packed)
+    """Return the MAC address that goes with an address."""
+    raw = netlink.packed(address)
+    return DEFAULT_MAC % tuple(raw if len(raw) == 4 else hashlib.sha256(raw).digest()[:4])
 
 
 def release(engine: Engine, container_id: str, network: str | None = None) -> None:
-    """Give back a container's address on one network, or all of them; none is no error."""
+    """Give back a container's addresses on one network, or all of them; none is no error."""
     if network is None:
         engine.db.run("DELETE FROM addresses WHERE container = ?", container_id)
     else:

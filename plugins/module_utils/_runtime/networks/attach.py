@@ -23,16 +23,55 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Optional, TypedDict
 
-    class Attachment(TypedDict):
-        """A container's place on a network, as run.json and state.json have it."""
-
+    class _Attachment(TypedDict):
         network: str  # name of the network
         bridge: str  # name of its bridge
         ifname: str  # of the veth pair's end on the host; the container's is eth0, eth1 ...
-        address: str  # "172.20.0.2/16"
+        address: str  # "172.20.0.2/16"; "" on a network without IPv4
         gateway: Optional[str]  # an address; None on an internal network
         mac: str
         mtu: int  # bytes
+
+    class Attachment(_Attachment, total=False):
+        """A container's place on a network, as run.json and state.json have it.
+
+        Without IPv6 it is what a monitor of any version reads: :func:`addresses` and
+        :func:`gateways` ask for both families.
+        """
+
+        address6: str  # "fd12:3456:789a::2/64"
+        gateway6: Optional[str]
+
+
+ROUTER_ADVERTISEMENTS, DUPLICATES, OFF = "accept_ra", "accept_dad", "disable_ipv6"
+
+
+def addresses(attachment: Attachment) -> list[str]:
+    """Return an attachment's addresses with their prefixes: IPv4, then IPv6, as far as it has."""
+    return [text for text in (attachment["address"], attachment.get("address6")) if text]
+
+
+def gateways(attachment: Attachment) -> list[str]:
+    """Return an attachment's gateways, IPv4's first; [] on an internal network."""
+    return [text for text in (attachment["gateway"], attachment.get("gateway6")) if text]
+
+
+def targets(attachments: Iterable[Attachment]) -> list[str]:
+    """Return where published ports lead to: one address of each family at most, without prefix.
+
+    It is on the first network of the family that has a gateway, else on the first.
+    """
+    listed = list(attachments)
+    found = []
+    for family in (
+        [(one["address"], one["gateway"]) for one in listed],
+        [(one.get("address6", ""), one.get("gateway6")) for one in listed],
+    ):
+        having = [pair for pair in family if pair[0]]
+        best = next((pair for pair in having if pair[1]), having[0] if having else None)
+        if best is not None:
+            found.append(best[0].partition("/")[0])
+    return found
 
 
 def connect(netns: int, attachment: Attachment, index: int) -> None:
@@ -83,31 +122,35 @@ def _make_pair(
 
 
 def _configure(attachment: Attachment, inside: str) -> None:
-    address, dummy, prefix = attachment["address"].partition("/")
-    _no_ipv6(inside)
+    if attachment.get("address6"):
+        # An address works at once; router advertisements would lead around the network.
+        _set(inside, ROUTER_ADVERTISEMENTS, b"0")
+        _set(inside, DUPLICATES, b"0")
+    else:
+        # Others could give it addresses by router advertisements (CVE-2020-13401).
+        _set(inside, OFF, b"1")
     with netlink.Socket() as container:
         index = required(netlink.link(container, inside), f"the link {inside}")["index"]
-        messages = [
-            netlink.set_link("lo", up=True),
-            netlink.new_address(index, address, int(prefix)),
-            netlink.set_link(inside, up=True),
-        ]
-        if attachment["gateway"]:
-            messages.append(netlink.default_route(attachment["gateway"]))
+        messages = [netlink.set_link("lo", up=True), netlink.set_link(inside, up=True)]
+        for text in addresses(attachment):
+            address, dummy, prefix = text.partition("/")
+            # of IPv6 when the link is up: only then is there a route to its neighbours at once
+            messages.insert(
+                1 if ":" not in address else len(messages),
+                netlink.new_address(index, address, int(prefix)),
+            )
+        messages += [netlink.default_route(gateway) for gateway in gateways(attachment)]
         container.request(
             messages, tolerate=(errno.EEXIST,)
         )  # an earlier network's default route stays
 
 
-def _no_ipv6(inside: str) -> None:
-    """Have a link take no IPv6 addresses.
-
-    Networks are IPv4, and router advertisements would lead around them (CVE-2020-13401).
-    """
-    with contextlib.suppress(FileNotFoundError):  # a kernel without IPv6
-        fd = os.open(f"/proc/sys/net/ipv6/conf/{inside}/disable_ipv6", os.O_WRONLY | os.O_CLOEXEC)
+def _set(inside: str, name: str, value: bytes) -> None:
+    """Write a link's setting of IPv6; a kernel without IPv6 has none."""
+    with contextlib.suppress(FileNotFoundError):
+        fd = os.open(f"/proc/sys/net/ipv6/conf/{inside}/{name}", os.O_WRONLY | os.O_CLOEXEC)
         try:
-            os.write(fd, b"1")
+            os.write(fd, value)
         finally:
             os.close(fd)
 
@@ -131,18 +174,20 @@ def disconnect(
 
     One that is gone already is no error.
 
-    :param netns: where the container runs on, its namespace: its default route then moves to the
-        first of the ``remaining`` attachments that has a gateway.
+    :param netns: where the container runs on, its namespace: its default routes then move to the
+        first of the ``remaining`` attachments that have a gateway of the family.
     :raises HostError: the kernel refuses.
     """
     try:
         with netlink.Socket() as host:
             host.request([netlink.delete_link(attachment["ifname"])], tolerate=(errno.ENODEV,))
         isolation.dismiss(attachment)
-        gateway = next((one["gateway"] for one in remaining if one["gateway"]), None)
-        if netns is not None and gateway:
+        listed = [gateway for one in remaining for gateway in gateways(one)]
+        if netns is not None and listed:
             with _visit(netns), netlink.Socket() as container:
-                container.request([netlink.default_route(gateway)], tolerate=(errno.EEXIST,))
+                container.request(
+                    [netlink.default_route(gateway) for gateway in listed], tolerate=(errno.EEXIST,)
+                )
     except OSError as error:
         raise HostError(
             f"network {attachment['network']}: can't disconnect {attachment['ifname']}: "

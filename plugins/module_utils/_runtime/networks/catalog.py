@@ -11,7 +11,16 @@ from .. import units
 from ..errors import Conflict, InvalidInput, NotFound
 from ..store.database import decode, encode, now
 from . import pools
-from .definition import DEFAULT, DEFAULT_BRIDGE, default_gateway
+from .definition import (
+    DEFAULT,
+    DEFAULT_BRIDGE,
+    check_families,
+    default_gateway,
+    pools_of,
+    version,
+    versions,
+    whole,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,14 +28,14 @@ if TYPE_CHECKING:
     from typing import Any, TypedDict
 
     from ..engine import Engine
-    from .definition import Definition, Wanted
+    from .definition import Definition, Pool, Wanted
 
     class User(TypedDict):
-        """Who has an address on a network: a row of the table ``addresses``."""
+        """Who has addresses on a network: the rows of a container in the table ``addresses``."""
 
         id: str  # the container's
         name: str  # the container's; the id for one that is being made
-        address: str  # "172.20.0.2"
+        addresses: list[str]  # "172.20.0.2", "fd00::2": one of each family at most, IPv4 first
         mac: str
 
 
@@ -36,7 +45,8 @@ FILTERS = ("name", "id", "driver", "label", "dangling", "type", "scope")
 def every(engine: Engine) -> list[Definition]:
     """Return the definitions of all networks, by name."""
     return [
-        decode(row["config"]) for row in engine.db.all("SELECT config FROM networks ORDER BY name")
+        whole(decode(row["config"]))
+        for row in engine.db.all("SELECT config FROM networks ORDER BY name")
     ]
 
 
@@ -50,8 +60,7 @@ def get(engine: Engine, name: str) -> Definition | None:
         row = rows[0] if len(rows) == 1 else None
     if row is None:
         return None
-    found: Definition = decode(row["config"])
-    return found
+    return whole(decode(row["config"]))
 
 
 def require(engine: Engine, name: str) -> Definition:
@@ -75,15 +84,14 @@ def complete(engine: Engine, name: str, wanted: Wanted) -> Definition:
         "id": ident,
         "driver": "bridge",
         "bridge": default_bridge(name, ident),
-        "subnet": "",  # chosen below, where the task names none
-        "gateway": "",
-        "ip_range": None,
-        "aux_addresses": {},
+        "pools": [],  # chosen below, where the task names none
+        "ipv4": True,
+        "ipv6": False,
         "internal": False,
+        "attachable": False,
         "masquerade": True,
         "labels": {},
         "driver_options": {},
-        "automatic": True,
         "mtu": wanted["mtu"] if "mtu" in wanted else pools.uplink_mtu(),
         **wanted,
     }
@@ -97,22 +105,64 @@ def default_bridge(name: str, ident: str) -> str:
 
 
 def settle(engine: Engine, config: Definition) -> None:
-    """Choose a definition's subnet, or see that the user's is free, and that its bridge is.
+    """Choose the subnets that a definition lacks, and see that the others are free, and its bridge.
 
-    :raises Conflict: one is not.
+    A subnet that was chosen before and has been taken meanwhile is chosen again.
+
+    :raises InvalidInput: it has no addresses at all.
+    :raises Unsupported: the host has no IPv6. :raises Conflict: something is not free.
     """
+    check_families(config)
+    if config["ipv6"]:
+        pools.require_ipv6()
     others = [other for other in every(engine) if other["name"] != config["name"]]
     for other in others:
         if other["bridge"] == config["bridge"]:
             raise Conflict(
                 f"driver_options: the bridge {config['bridge']} is network {other['name']}'s"
             )
-    if config["automatic"]:
-        config["subnet"] = pools.choose(config["bridge"], others)
-        config["gateway"] = default_gateway(config["subnet"])
-        config["ip_range"], config["aux_addresses"] = None, {}
-    else:
-        pools.check(config["subnet"], config["bridge"], others)
+    settled: list[Pool] = []
+    for family in versions(config):
+        found = pools_of(config, family)
+        for pool in found:
+            if not pool["automatic"]:
+                pools.check(pool["subnet"], config["bridge"], others)
+        found = [
+            pool
+            for pool in found
+            if not pool["automatic"] or pools.free(pool["subnet"], config["bridge"], others)
+        ]
+        settled += found or [_chosen(engine, family, config, others)]
+    config["pools"] = settled
+
+
+def _chosen(engine: Engine, family: int, config: Definition, others: Sequence[Definition]) -> Pool:
+    subnet = pools.choose(engine.paths, family, config["bridge"], others)
+    return {
+        "subnet": subnet,
+        "gateway": default_gateway(subnet),
+        "ip_range": None,
+        "aux_addresses": {},
+        "automatic": True,
+    }
+
+
+def merged_pools(
+    current: Sequence[Pool], wanted: Sequence[Pool] | None, families: Sequence[int]
+) -> list[Pool]:
+    """Return the subnets that a network is to have, as far as they are not yet to be chosen.
+
+    :param wanted: those of the task, exact where it names some; None where it names none. Of a
+        family that it leaves out, the one that was chosen stays.
+    """
+    found: list[Pool] = []
+    for family in families:
+        has = [pool for pool in current if version(pool["subnet"]) == family]
+        if wanted is not None:
+            named = [pool for pool in wanted if version(pool["subnet"]) == family]
+            has = named or [pool for pool in has if pool["automatic"]]
+        found += has
+    return found
 
 
 def add(engine: Engine, config: Definition) -> None:
@@ -172,14 +222,20 @@ def ensure_default(engine: Engine) -> Definition:
 
 
 def users(engine: Engine, name: str) -> list[User]:
-    """Return who has an address on a network, by name."""
-    rows: list[Any] = engine.db.all(
+    """Return who has addresses on a network, by name."""
+    found: dict[str, User] = {}
+    for row in engine.db.all(
         "SELECT addresses.container AS id, coalesce(containers.name, addresses.container) AS "
         "name, address, mac FROM addresses"
-        " LEFT JOIN containers ON containers.id = addresses.container WHERE network = ? ORDER BY 2",
+        " LEFT JOIN containers ON containers.id = addresses.container WHERE network = ?"
+        " ORDER BY 2, instr(address, ':') > 0",
         name,
-    )
-    return rows
+    ):
+        user = found.setdefault(
+            row["id"], {"id": row["id"], "name": row["name"], "addresses": [], "mac": row["mac"]}
+        )
+        user["addresses"].append(row["address"])
+    return list(found.values())
 
 
 def listing(engine: Engine, filters: Mapping[str, Any] | None = None) -> list[Definition]:

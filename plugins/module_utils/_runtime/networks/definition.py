@@ -8,47 +8,58 @@ import ipaddress
 import re
 
 from .. import units
-from ..errors import InvalidInput, Unsupported
+from ..errors import InvalidInput
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from typing import Any, Optional, TypedDict, Union
 
-    class Wanted(TypedDict, total=False):
-        """What a task says of a network: keys of :class:`Definition`, those alone that it names."""
+    class Pool(TypedDict):
+        """One subnet of a network."""
 
-        subnet: str
-        gateway: str
-        ip_range: Optional[str]
-        aux_addresses: dict[str, str]
+        subnet: str  # "172.20.0.0/16", "fd12:3456:789a::/64"
+        gateway: str  # "172.20.0.1"
+        ip_range: Optional[str]  # where addresses are chosen from; None: the subnet
+        aux_addresses: dict[str, str]  # name -> address that no container gets
+        automatic: bool  # whether the engine has chosen the subnet
+
+    class Wanted(TypedDict, total=False):
+        """What a task says of a network: keys of :class:`Definition`, those alone that it names.
+
+        ``pools`` are those of ``ipam_config``: a family that has none there gets one chosen.
+        """
+
+        pools: list[Pool]
+        ipv4: bool
+        ipv6: bool
         internal: bool
+        attachable: bool
         masquerade: bool
         mtu: int
         bridge: str
         labels: dict[str, str]
         driver_options: dict[str, str]
-        automatic: bool
 
     class Definition(TypedDict):
-        """A network, as the column ``networks.config`` has it (JSON)."""
+        """A network, as the column ``networks.config`` has it (JSON).
+
+        :func:`whole` makes it of a row that an older version has written.
+        """
 
         name: str
         id: str  # 64 hexadecimal digits
         driver: str  # "bridge"
         bridge: str  # name of the link
-        subnet: str  # "172.20.0.0/16"
-        gateway: str  # "172.20.0.1"
-        ip_range: Optional[
-            str
-        ]  # "172.20.5.0/24": where addresses are chosen from; None: the subnet
-        aux_addresses: dict[str, str]  # name -> address that no container gets
+        pools: list[Pool]  # those of IPv4 first
+        ipv4: bool  # whether containers get an IPv4 address
+        ipv6: bool
         internal: bool  # nothing enters or leaves it
+        attachable: bool  # as asked for; any container can be attached to any network
         masquerade: bool
         mtu: int  # bytes
         labels: dict[str, str]
         driver_options: dict[str, str]  # as asked for
-        automatic: bool  # whether the engine has chosen the subnet
 
     Subnet = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
     Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
@@ -62,8 +73,21 @@ MASQUERADE_OPTION = "com.docker.network.bridge.enable_ip_masquerade"
 DRIVER_OPTIONS = (MTU_OPTION, BRIDGE_OPTION, MASQUERADE_OPTION)
 UNUSABLE = tuple(
     ipaddress.ip_network(text)
-    for text in ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4")
+    for text in (
+        "0.0.0.0/8",
+        "127.0.0.0/8",
+        "169.254.0.0/16",
+        "224.0.0.0/4",
+        "240.0.0.0/4",
+        "::/96",  # unspecified, loopback, and the old form of an IPv4 address
+        "::ffff:0:0/96",
+        "fe80::/10",
+        "ff00::/8",
+    )
 )
+LARGEST_PREFIX = {4: 30, 6: 126}  # there must be room for the gateway and one container
+EXAMPLE = {4: "172.28.0.0/16", 6: "fd12:3456:789a::/64"}
+LEAST_MTU = {4: 68, 6: 1280}  # RFC 791, RFC 8200: every link carries as much
 
 
 def check_name(name: object) -> None:
@@ -87,26 +111,82 @@ def wanted(params: Mapping[str, Any]) -> Wanted:
     check_name(params["name"])
     if params.get("driver") not in (None, "bridge"):
         raise InvalidInput("driver", params["driver"], "bridge")
-    if params.get("enable_ipv6"):
-        raise Unsupported(
-            "enable_ipv6: networks are IPv4 only in this version of pycontainer.engine; leave it "
-            "out or set it to false"
-        )
-    if params.get("enable_ipv4") is False:
-        raise Unsupported(
-            "enable_ipv4: networks are IPv4 only in this version of pycontainer.engine; a network "
-            "without IPv4 can't be made"
-        )
     found: Wanted = {}
     if params.get("internal") is not None:
         found["internal"] = params["internal"]
+    if params.get("attachable") is not None:
+        found["attachable"] = params["attachable"]
+    if params.get("enable_ipv4") is not None:
+        found["ipv4"] = params["enable_ipv4"]
+    if params.get("enable_ipv6") is not None:
+        found["ipv6"] = params["enable_ipv6"]
     if params.get("labels") is not None:
         found["labels"] = units.texts(params["labels"], "labels")
     if params.get("driver_options") is not None:
         found.update(_driver_options(params["driver_options"]))
     if params.get("ipam_config") is not None:
-        found.update(_ipam(params["ipam_config"]))
+        found["pools"] = _ipam(params["ipam_config"])
+        if any(version(pool["subnet"]) == 6 for pool in found["pools"]):
+            found.setdefault("ipv6", True)
+    for pool in found.get("pools", ()):
+        option = f"enable_ipv{version(pool['subnet'])}"
+        if params.get(option) is False:
+            raise InvalidInput(
+                "ipam_config.subnet", pool["subnet"], f"no such one with {option}: false"
+            )
     return found
+
+
+def whole(config: dict[str, Any]) -> Definition:
+    """Return a definition as it was read, in today's form: a network had one subnet, of IPv4, once."""
+    if "pools" not in config:
+        pool = {key: config.pop(key) for key in _POOL_KEYS}
+        config = {**config, "pools": [pool], "ipv4": True, "ipv6": False, "attachable": False}
+    found: Any = config
+    return found
+
+
+_POOL_KEYS = ("subnet", "gateway", "ip_range", "aux_addresses", "automatic")
+
+
+def check_families(config: Definition) -> None:
+    """:raises InvalidInput: a network has no addresses, or an MTU that IPv6 can't work with."""
+    if not versions(config):
+        raise InvalidInput(
+            "enable_ipv4",
+            False,
+            "true, or enable_ipv6: true beside it, so that there are addresses",
+        )
+    if config["ipv6"] and config["mtu"] < LEAST_MTU[6]:
+        raise InvalidInput(
+            f"driver_options.{MTU_OPTION}",
+            config["mtu"],
+            f"{LEAST_MTU[6]} to 65535 bytes with IPv6 (RFC 8200)",
+        )
+
+
+def version(subnet: str) -> int:
+    """Return 4 or 6, for a subnet or an address."""
+    return 6 if ":" in subnet else 4
+
+
+def versions(config: Definition) -> list[int]:
+    """Return the families that containers on a network get addresses of: of 4 and 6."""
+    return [number for number, has in ((4, config["ipv4"]), (6, config["ipv6"])) if has]
+
+
+def pools_of(config: Definition, family: int) -> list[Pool]:
+    """Return a network's subnets of IPv4 (4) or IPv6 (6), in the order that they are used in."""
+    return [pool for pool in config["pools"] if version(pool["subnet"]) == family]
+
+
+def pool_with(config: Definition, address: str) -> Pool | None:
+    """Return the subnet of a network that an address is in, or None."""
+    wanted = ipaddress.ip_address(address)
+    for pool in pools_of(config, wanted.version):
+        if wanted in ipaddress.ip_network(pool["subnet"]):
+            return pool
+    return None
 
 
 def _driver_options(given: Mapping[str, Any]) -> Wanted:
@@ -117,9 +197,7 @@ def _driver_options(given: Mapping[str, Any]) -> Wanted:
     found: Wanted = {"driver_options": options}
     if MTU_OPTION in options:
         text = options[MTU_OPTION]
-        if (
-            not re.fullmatch("[0-9]{1,5}", text) or not 68 <= int(text) <= 65535
-        ):  # RFC 791: every link carries 68 bytes
+        if not re.fullmatch("[0-9]{1,5}", text) or not LEAST_MTU[4] <= int(text) <= 65535:
             raise InvalidInput(f"driver_options.{MTU_OPTION}", text, "68 to 65535 bytes")
         found["mtu"] = int(text)
     if BRIDGE_OPTION in options:
@@ -149,20 +227,29 @@ def _option_text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _ipam(entries: Sequence[Mapping[str, Any]]) -> Wanted:
-    if not entries:
-        return {"automatic": True}
-    if len(entries) > 1:
-        raise InvalidInput(
-            "ipam_config", f"{len(entries)} entries", "one entry, for the network's one IPv4 subnet"
-        )
-    entry = entries[0]
+def _ipam(entries: Sequence[Mapping[str, Any]]) -> list[Pool]:
+    """Return the subnets of ``ipam_config``, those of IPv4 first."""
+    found = [_pool(entry) for entry in entries]
+    subnets: list[Subnet] = []
+    for pool in found:
+        subnet = ipaddress.ip_network(pool["subnet"])
+        for other in subnets:
+            if subnet.version == other.version and subnet.overlaps(other):
+                raise InvalidInput(
+                    "ipam_config.subnet", pool["subnet"], f"subnets apart from {other}"
+                )
+        subnets.append(subnet)
+    return sorted(found, key=lambda pool: version(pool["subnet"]))
+
+
+def _pool(entry: Mapping[str, Any]) -> Pool:
     subnet = _subnet("ipam_config.subnet", entry.get("subnet"))
-    found: Wanted = {
-        "automatic": False,
+    found: Pool = {
         "subnet": str(subnet),
+        "gateway": "",
         "ip_range": None,
         "aux_addresses": {},
+        "automatic": False,
     }
     if entry.get("iprange"):
         ip_range = _network(
@@ -170,7 +257,7 @@ def _ipam(entries: Sequence[Mapping[str, Any]]) -> Wanted:
             entry["iprange"],
             f"a range inside of {subnet} such as {next(subnet.subnets(1))}",
         )
-        if not ip_range.subnet_of(subnet):
+        if ip_range.version != subnet.version or not ip_range.subnet_of(subnet):  # type: ignore[arg-type]
             raise InvalidInput(
                 "ipam_config.iprange", entry["iprange"], f"a range inside of {subnet}"
             )
@@ -192,7 +279,7 @@ def _ipam(entries: Sequence[Mapping[str, Any]]) -> Wanted:
 
 def default_gateway(subnet: str | Subnet, reserved: Collection[str] = ()) -> str:
     """Return the first free address of a subnet. :raises InvalidInput: ``reserved`` has all."""
-    for address in ipaddress.ip_network(subnet).hosts():
+    for address in ipaddress.ip_network(subnet).hosts():  # of IPv6 without the routers' anycast
         if str(address) not in reserved:
             return str(address)
     raise InvalidInput(
@@ -202,24 +289,30 @@ def default_gateway(subnet: str | Subnet, reserved: Collection[str] = ()) -> str
     )
 
 
-def _subnet(option: str, text: Any) -> ipaddress.IPv4Network:
-    subnet = _network(option, text, "an IPv4 subnet such as 172.28.0.0/16")
-    if subnet.prefixlen > 30 or any(subnet.overlaps(other) for other in UNUSABLE):
+def _subnet(option: str, text: Any) -> Subnet:
+    subnet = _network(option, text, f"a subnet such as {EXAMPLE[4]} or {EXAMPLE[6]}")
+    family = subnet.version
+    if subnet.prefixlen > LARGEST_PREFIX[family] or any(
+        subnet.overlaps(other) for other in UNUSABLE if other.version == family
+    ):
         raise InvalidInput(
             option,
             text,
-            "an IPv4 subnet of unicast addresses with room for two hosts, such as 172.28.0.0/16",
+            f"an IPv{family} subnet of unicast addresses with room for two hosts, such as "
+            f"{EXAMPLE[family]}",
         )
     return subnet
 
 
-def _network(option: str, text: Any, accepted: str) -> ipaddress.IPv4Network:
+def _network(option: str, text: Any, accepted: str) -> Subnet:
+    if not isinstance(text, str):
+        raise InvalidInput(option, text, accepted)
     try:
-        return ipaddress.IPv4Network(text)
+        return ipaddress.ip_network(text)
     except ValueError:
         pass
     try:
-        proper = ipaddress.IPv4Network(text, strict=False)
+        proper = ipaddress.ip_network(text, strict=False)
     except ValueError:
         raise InvalidInput(option, text, accepted) from None
     raise InvalidInput(
@@ -227,16 +320,26 @@ def _network(option: str, text: Any, accepted: str) -> ipaddress.IPv4Network:
     )
 
 
-def _host(option: str, text: Any, subnet: Subnet) -> ipaddress.IPv4Address:
+def _host(option: str, text: Any, subnet: Subnet) -> Address:
     try:
-        address = ipaddress.IPv4Address(text)
+        address = ipaddress.ip_address(text if isinstance(text, str) else "")
     except ValueError:
-        raise InvalidInput(option, text, f"an IPv4 address in {subnet}") from None
+        raise InvalidInput(option, text, f"an IPv{subnet.version} address in {subnet}") from None
     check_host(option, address, subnet)
     return address
 
 
 def check_host(option: str, address: Address, subnet: Subnet) -> None:
     """:raises InvalidInput: no host of ``subnet`` can have ``address``."""
-    if address not in subnet or address in (subnet.network_address, subnet.broadcast_address):
+    if address not in subnet or not is_host(address, subnet):
         raise InvalidInput(option, str(address), f"an address of a host in {subnet}")
+
+
+def is_host(address: Address, subnet: Subnet) -> bool:
+    """Tell whether an address of a subnet is neither the subnet's own nor the broadcast's.
+
+    IPv6 has no broadcast; a subnet's own address is every router's (RFC 4291, 2.6.1).
+    """
+    if address == subnet.network_address:
+        return False
+    return address.version == 6 or address != subnet.broadcast_address

@@ -1,6 +1,7 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The engine's nf_tables ruleset: table ``ip pycontainer``.
+"""The engine's nf_tables ruleset: the tables ``ip pycontainer`` and, where a network has IPv6,
+``ip6 pycontainer``.
 
 The rules never change; which networks and published ports there are is told by the elements of sets
 and maps. All of it is derived from the database and the running containers, and put back when
@@ -14,13 +15,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import socket
-import struct
 import zlib
 
 from ..errors import HostError
 from ..kernel.net import netlink, nftables, rules
 from ..store.files import Damaged, read_json
+from . import attach
+from .definition import pools_of
 from .publish import ABSENT, ANY, ONE, OWN, TABLE, elements
 
 TYPE_CHECKING = False
@@ -30,27 +31,54 @@ if TYPE_CHECKING:
 
     from ..engine import Engine
     from ..kernel.net.netlink import Message
+    from ..kernel.net.rules import Family
     from .definition import Definition
-    from .publish import Elements
 
 BRIDGES, INTERNAL, WITHIN, SUBNETS = "bridges", "internal", "within", "subnets"
-_NAME, _ADDRESS, _PROTOCOL, _PORT = (
-    nftables.INTERFACE_NAME,
-    nftables.IPV4_ADDRESS,
-    nftables.INET_PROTOCOL,
-    nftables.INET_SERVICE,
-)
+FAMILIES = {4: rules.IPV4, 6: rules.IPV6}
+_NAME, _PROTOCOL, _PORT = (nftables.INTERFACE_NAME, nftables.INET_PROTOCOL, nftables.INET_SERVICE)
 
-# name, key types, key bytes, data types, data bytes, intervals
-SETS = (
-    (BRIDGES, (_NAME,), 16, (), 0, False),
-    (INTERNAL, (_NAME,), 16, (), 0, False),  # bridges of networks that nothing enters or leaves
-    (WITHIN, (_NAME, _NAME), 32, (), 0, False),  # every bridge with itself
-    (SUBNETS, (_ADDRESS,), 4, (), 0, True),  # of the networks that masquerade
-    (ANY, (_PROTOCOL, _PORT), 8, (_ADDRESS, _PORT), 8, False),
-    (ONE, (_ADDRESS, _PROTOCOL, _PORT), 12, (_ADDRESS, _PORT), 8, False),
-    (OWN, (_ADDRESS, _PROTOCOL, _PORT), 12, (), 0, False),
-)
+
+class Set:
+    """A set, or a map where there are data; lengths in bytes."""
+
+    def __init__(
+        self,
+        name: str,
+        key_types: tuple[int, ...],
+        key_length: int,
+        data_types: tuple[int, ...] = (),
+        data_length: int = 0,
+        interval: bool = False,
+    ) -> None:
+        self.name, self.interval = name, interval
+        self.key_types, self.key_length = key_types, key_length
+        self.data_types, self.data_length = data_types, data_length
+
+
+class Chain:
+    """A chain with its rules, each a list of expressions."""
+
+    def __init__(
+        self, name: str, kind: str, hook: int, priority: int, listed: list[list[bytes]]
+    ) -> None:
+        self.name, self.kind, self.hook, self.priority = name, kind, hook, priority
+        self.rules = listed
+
+
+def sets(family: Family) -> list[Set]:
+    """Return the sets and maps of a family's table."""
+    address = nftables.IPV4_ADDRESS if family is rules.IPV4 else nftables.IPV6_ADDRESS
+    size = family.length
+    return [
+        Set(BRIDGES, (_NAME,), 16),
+        Set(INTERNAL, (_NAME,), 16),  # bridges of networks that nothing enters or leaves
+        Set(WITHIN, (_NAME, _NAME), 32),  # every bridge with itself
+        Set(SUBNETS, (address,), size, interval=True),  # of the networks that masquerade
+        Set(ANY, (_PROTOCOL, _PORT), 8, (address, _PORT), size + 4),
+        Set(ONE, (address, _PROTOCOL, _PORT), size + 8, (address, _PORT), size + 4),
+        Set(OWN, (address, _PROTOCOL, _PORT), size + 8),
+    ]
 
 
 def _accept(*parts: list[bytes]) -> list[bytes]:
@@ -61,89 +89,102 @@ def _drop(*parts: list[bytes]) -> list[bytes]:
     return rules.rule(*parts, rules.verdict(nftables.DROP))
 
 
-_TRANSLATE = [
-    rules.rule(rules.to_this_host(), rules.destination_from(ONE, with_address=True)),
-    rules.rule(rules.to_this_host(), rules.destination_from(ANY)),
-]
-
-# name, type, hook, priority, rules
-CHAINS = (
-    (
-        "guard",
-        "filter",
-        nftables.PREROUTING,
-        -300,
-        [
-            _drop(rules.incoming_not("lo"), rules.to_loopback()),
-            _drop(rules.incoming_in(BRIDGES), rules.source_from_elsewhere()),
-        ],
-    ),  # a container that claims another network's address
-    # With br_netfilter a container's call of its own port would have to leave by the bridge port
-    # that it came in by, which bridges do not do; hairpin mode would do it, and give containers
-    # back every broadcast of theirs.
-    (
-        "prerouting",
-        "nat",
-        nftables.PREROUTING,
-        -100,
-        [rules.rule(rules.source_and_port_in(OWN), rules.verdict(nftables.RETURN))] + _TRANSLATE,
-    ),
-    (
-        "output",
-        "nat",
-        nftables.OUTPUT,
-        -100,
-        [rules.rule(rules.to_loopback(), rules.verdict(nftables.RETURN))] + _TRANSLATE,
-    ),
-    (
-        "postrouting",
-        "nat",
-        nftables.POSTROUTING,
-        100,
-        [
-            rules.rule(
-                rules.source_in(SUBNETS),
-                rules.outgoing_in(BRIDGES, invert=True),
-                rules.masquerade(),
-            ),
-            # a container that calls a published port of its own network: the answer must come back
-            # through the host
-            rules.rule(
-                rules.source_in(SUBNETS),
-                rules.outgoing_in(BRIDGES),
-                rules.redirected(),
-                rules.masquerade(),
-            ),
-        ],
-    ),
-    (
-        "forward",
-        "filter",
-        nftables.FORWARD,
-        0,
-        [
-            _accept(
-                rules.both_in(WITHIN)
-            ),  # bridged frames come by here too where br_netfilter is loaded
-            _drop(rules.incoming_in(INTERNAL)),
-            _drop(rules.outgoing_in(INTERNAL)),
-            _accept(rules.established()),
-            _accept(rules.redirected()),
-            _drop(rules.outgoing_in(BRIDGES)),
-        ],
-    ),
-)  # from other networks and other hosts to what is not published
+def _return(*parts: list[bytes]) -> list[bytes]:
+    return rules.rule(*parts, rules.verdict(nftables.RETURN))
 
 
-def _ruleset() -> list[Message]:
+def chains(family: Family) -> list[Chain]:
+    """Return the chains of a family's table."""
+    translate = [
+        rules.rule(rules.to_this_host(), family.destination_from(ONE, with_address=True)),
+        rules.rule(rules.to_this_host(), family.destination_from(ANY)),
+    ]
+    guard = [
+        _drop(rules.incoming_not("lo"), family.to_loopback()),
+        # a container that claims another network's address
+        _drop(rules.incoming_in(BRIDGES), rules.source_from_elsewhere()),
+    ]
+    if family is rules.IPV6:
+        # Who has no address yet asks from this one whether his is taken (RFC 4862, 5.4.2).
+        guard.insert(1, _return(family.source_is(bytes(16))))
+    return [
+        Chain("guard", "filter", nftables.PREROUTING, -300, guard),
+        # With br_netfilter a container's call of its own port would have to leave by the bridge
+        # port that it came in by, which bridges do not do; hairpin mode would do it, and give
+        # containers back every broadcast of theirs.
+        Chain(
+            "prerouting",
+            "nat",
+            nftables.PREROUTING,
+            -100,
+            [_return(family.source_and_port_in(OWN)), *translate],
+        ),
+        Chain("output", "nat", nftables.OUTPUT, -100, [_return(family.to_loopback()), *translate]),
+        Chain(
+            "postrouting",
+            "nat",
+            nftables.POSTROUTING,
+            100,
+            [
+                rules.rule(
+                    family.source_in(SUBNETS),
+                    rules.outgoing_in(BRIDGES, invert=True),
+                    rules.masquerade(),
+                ),
+                # a container that calls a published port of its own network: the answer must come
+                # back through the host
+                rules.rule(
+                    family.source_in(SUBNETS),
+                    rules.outgoing_in(BRIDGES),
+                    rules.redirected(),
+                    rules.masquerade(),
+                ),
+            ],
+        ),
+        Chain(
+            "forward",
+            "filter",
+            nftables.FORWARD,
+            0,
+            [
+                # bridged frames come by here too where br_netfilter is loaded
+                _accept(rules.both_in(WITHIN)),
+                _drop(rules.incoming_in(INTERNAL)),
+                _drop(rules.outgoing_in(INTERNAL)),
+                _accept(rules.established()),
+                _accept(rules.redirected()),
+                # from other networks and other hosts to what is not published
+                _drop(rules.outgoing_in(BRIDGES)),
+            ],
+        ),
+    ]
+
+
+def _ruleset(family: Family) -> list[Message]:
     """Return the messages that make sets, chains and rules in an empty table."""
     messages = [
-        nftables.new_set(TABLE, name, number, key, length, data, data_length, interval)
-        for number, (name, key, length, data, data_length, interval) in enumerate(SETS, 1)
+        nftables.new_set(
+            TABLE,
+            one.name,
+            number,
+            one.key_types,
+            one.key_length,
+            one.data_types,
+            one.data_length,
+            one.interval,
+            family.number,
+        )
+        for number, one in enumerate(sets(family), 1)
     ]
-    for name, kind, hook, priority, listed in CHAINS:
-        messages.append(nftables.new_chain(TABLE, name, kind, hook, priority))
-        messages += [nftables.new_rule(TABLE, name, rule) for rule in listed]
+    for chain in chains(family):
+        messages.append(
+            nftables.new_chain(
+                TABLE, chain.name, chain.kind, chain.hook, chain.priority, family.number
+            )
+        )
+        messages += [
+            nftables.new_rule(TABLE, chain.name, rule, family.number) for rule in chain.rules
+        ]
     return messages
 
 
@@ -165,32 +206,70 @@ def ensure(engine: Engine, networks: Sequence[Definition]) -> list[str]:
     with connection:
         if not connection.available():
             return [NO_NFTABLES]
-        messages = _ruleset()
-        if _intact(connection, messages):
-            _synchronise(connection, networks)
-        else:
-            try:
-                _install(engine, connection, messages, networks)
-            except netlink.Refused as error:
-                if error.errno not in ABSENT:
-                    raise HostError(
-                        "the rules of networks can't be set: the kernel's nf_tables refuses "
-                        f"them: {error.strerror}"
-                    ) from None
-                return [INCOMPLETE_NFTABLES % error.strerror]
-        return foreign(connection, [config["bridge"] for config in networks])
+        for version in _versions(networks):
+            refused = _ensure(engine, connection, version, networks)
+            if refused:
+                return [refused]
+        families = [FAMILIES[version].number for version in _versions(networks)]
+        return foreign(
+            connection, [config["bridge"] for config in networks], [nftables.FAMILY_INET, *families]
+        )
 
 
-def remove() -> None:
-    """Take the table away, with all that is in it; nothing where there is none."""
+def _versions(networks: Iterable[Definition]) -> list[int]:
+    """Return the families that have a table: IPv6 where a network has it."""
+    return [4, 6] if any(config["ipv6"] for config in networks) else [4]
+
+
+def _ensure(
+    engine: Engine, connection: nftables.Connection, version: int, networks: Sequence[Definition]
+) -> str | None:
+    """Make the ruleset of one family; returns why that can't be."""
+    messages = _ruleset(FAMILIES[version])
+    if _intact(connection, messages, FAMILIES[version]):
+        _synchronise(connection, version, networks)
+        return None
+    try:
+        _install(engine, connection, messages, version, networks)
+    except netlink.Refused as error:
+        if error.errno not in ABSENT:
+            raise HostError(
+                "the rules of networks can't be set: the kernel's nf_tables refuses "
+                f"them: {error.strerror}"
+            ) from None
+        return INCOMPLETE_NFTABLES % (f"IPv{version}", error.strerror)
+    return None
+
+
+def missing(networks: Sequence[Definition]) -> list[str]:
+    """Return which of the tables are not as they should be, as ``ip pycontainer``.
+
+    :param networks: all of them. A kernel without nf_tables misses none.
+    """
+    with contextlib.suppress(OSError), nftables.Connection() as connection:
+        if connection.available():
+            return [
+                f"{nftables.FAMILIES[family.number]} {TABLE}"
+                for family in (FAMILIES[version] for version in _versions(networks))
+                if not _intact(connection, _ruleset(family), family)
+            ]
+    return []
+
+
+def remove(versions: Iterable[int] = (4, 6)) -> None:
+    """Take tables away, with all that is in them; nothing where there are none."""
     try:
         connection = nftables.Connection()
     except OSError:
         return
     with connection:
         if connection.available():
-            # The first, so that the second finds one.
-            connection.commit([nftables.new_table(TABLE), nftables.delete_table(TABLE)])
+            for version in versions:
+                family = FAMILIES[version].number
+                # The first, so that the second finds one.
+                messages = [nftables.new_table(TABLE, family), nftables.delete_table(TABLE, family)]
+                with contextlib.suppress(netlink.Refused):  # a kernel without the family
+                    connection.commit(messages)
 
 
 NO_NFTABLES = (
@@ -200,18 +279,18 @@ NO_NFTABLES = (
 
 
 INCOMPLETE_NFTABLES = (
-    "this host's kernel refuses the rules of networks (%s; nf_tables without a module such as "
+    "this host's kernel refuses the %s rules of networks (%s; nf_tables without a module such as "
     "nft_fib or nft_masq): published ports are "
     "served by a relay, and containers can't reach other hosts because their addresses can't be "
     "masqueraded"
 )
 
 
-def _intact(connection: nftables.Connection, messages: Iterable[Message]) -> bool:
-    if not connection.has_chain(TABLE, _mark(messages)):
+def _intact(connection: nftables.Connection, messages: Iterable[Message], family: Family) -> bool:
+    if not connection.has_chain(TABLE, _mark(messages), family.number):
         return False
-    return connection.count_rules(TABLE) == {
-        name: len(listed) for name, _kind, _hook, _priority, listed in CHAINS
+    return connection.count_rules(TABLE, family.number) == {
+        chain.name: len(chain.rules) for chain in chains(family)
     }
 
 
@@ -219,61 +298,88 @@ def _install(
     engine: Engine,
     connection: nftables.Connection,
     messages: Sequence[Message],
+    version: int,
     networks: Sequence[Definition],
 ) -> None:
-    """Replace the whole table in one atomic step; published ports stay published."""
+    """Replace a whole table in one atomic step; published ports stay published."""
+    family = FAMILIES[version].number
     batch = [
-        nftables.new_table(TABLE),
-        nftables.delete_table(TABLE),
-        nftables.new_table(TABLE),
+        nftables.new_table(TABLE, family),
+        nftables.delete_table(TABLE, family),
+        nftables.new_table(TABLE, family),
         *messages,
-        nftables.new_chain(TABLE, _mark(messages)),
+        nftables.new_chain(TABLE, _mark(messages), family=family),
     ]
-    for name, wanted in _network_elements(networks).items():
-        batch += nftables.add_elements(TABLE, name, wanted)
-    for name, entries in _published(engine, connection).items():
+    for name, wanted in _network_elements(networks, version).items():
+        batch += nftables.add_elements(TABLE, name, wanted, family)
+    for name, entries in _published(engine, connection, family).items():
         batch += nftables.add_elements(
-            TABLE, name, [nftables.element(key, data) for key, data in entries.items()]
+            TABLE, name, [nftables.element(key, data) for key, data in entries.items()], family
         )
     connection.commit(batch)
 
 
-def _synchronise(connection: nftables.Connection, networks: Sequence[Definition]) -> None:
+def _synchronise(
+    connection: nftables.Connection, version: int, networks: Sequence[Definition]
+) -> None:
     batch: list[Message] = []
-    for name, wanted in _network_elements(networks).items():
-        if connection.packed_elements(TABLE, name) != set(wanted):
-            batch.append(nftables.flush_elements(TABLE, name))
-            batch += nftables.add_elements(TABLE, name, wanted)
+    family = FAMILIES[version].number
+    for name, wanted in _network_elements(networks, version).items():
+        if connection.packed_elements(TABLE, name, family) != set(wanted):
+            batch.append(nftables.flush_elements(TABLE, name, family))
+            batch += nftables.add_elements(TABLE, name, wanted, family)
     if batch:
         connection.commit(batch)
 
 
-def _network_elements(networks: Sequence[Definition]) -> dict[str, list[bytes]]:
-    """Return ``{set name: [packed elements]}`` for the networks, intervals by address."""
+def _network_elements(networks: Sequence[Definition], version: int) -> dict[str, list[bytes]]:
+    """Return ``{set name: [packed elements]}`` for the networks of a family, intervals by address."""
     found: dict[str, list[bytes]] = {BRIDGES: [], INTERNAL: [], WITHIN: [], SUBNETS: []}
-    for config in sorted(
-        networks, key=lambda config: socket.inet_aton(config["subnet"].partition("/")[0])
-    ):
+    intervals: list[tuple[bytes, bytes]] = []
+    for config in networks:
+        pools = pools_of(config, version)
+        if not pools:
+            continue
         name = rules.interface_name(config["bridge"])
         found[BRIDGES].append(nftables.element(name))
         found[WITHIN].append(nftables.element(name + name))
         if config["internal"]:
             found[INTERNAL].append(nftables.element(name))
         elif config["masquerade"]:
-            address, dummy, prefix = config["subnet"].partition("/")
-            first = struct.unpack("!I", socket.inet_aton(address))[0]
-            end = first + (1 << (32 - int(prefix)))
-            found[SUBNETS] += nftables.interval(struct.pack("!I", first), struct.pack("!I", end))
+            intervals += [_interval(pool["subnet"]) for pool in pools]
+    for first, end in _joined(intervals):
+        found[SUBNETS] += nftables.interval(first, end)
     return found
 
 
-def _published(engine: Engine, connection: nftables.Connection) -> Elements:
-    """Return the port maps' elements.
+def _interval(subnet: str) -> tuple[bytes, bytes]:
+    """Return the first address of a subnet and the one after its last."""
+    address, dummy, prefix = subnet.partition("/")
+    raw = netlink.packed(address)
+    end = int.from_bytes(raw, "big") + (1 << (8 * len(raw) - int(prefix)))
+    return raw, end.to_bytes(len(raw), "big")
+
+
+def _joined(intervals: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Return intervals by address, those that touch each other as one: older kernels want it so."""
+    found: list[tuple[bytes, bytes]] = []
+    for first, end in sorted(intervals):
+        if found and found[-1][1] == first:
+            found[-1] = (found[-1][0], end)
+        else:
+            found.append((first, end))
+    return found
+
+
+def _published(
+    engine: Engine, connection: nftables.Connection, family: int
+) -> dict[str, dict[bytes, bytes | None]]:
+    """Return the port maps' elements of a family.
 
     They are those that are there, and, where the table was flushed, what the running containers'
     states say.
     """
-    found: Elements = {ANY: {}, ONE: {}, OWN: {}}
+    found: dict[str, dict[bytes, bytes | None]] = {ANY: {}, ONE: {}, OWN: {}}
     for row in engine.db.all("SELECT DISTINCT container FROM ports"):
         state: dict[str, Any] = {}
         with contextlib.suppress(Damaged):
@@ -281,28 +387,29 @@ def _published(engine: Engine, connection: nftables.Connection) -> Elements:
                 os.path.join(engine.paths.container(row["container"]), "state.json"), {}
             )
         network = state.get("network") or {}
-        attachment = next(
-            (one for one in network.get("attachments", ()) if one.get("gateway")), None
-        )
-        if state.get("status") == "running" and attachment is not None:
-            for name, entries in elements(attachment["address"], network.get("ports", ())).items():
-                found[name].update(entries)
+        if state.get("status") == "running":
+            targets = attach.targets(network.get("attachments", ()))
+            for place, entries in elements(targets, network.get("ports", ())).items():
+                if place[0] == family:
+                    found[place[1]].update(entries)
     for name in found:
         try:
-            found[name].update(connection.elements(TABLE, name))
+            found[name].update(connection.elements(TABLE, name, family))
         except netlink.Refused as error:
             if error.errno != errno.ENOENT:
                 raise
     return found
 
 
-def foreign(connection: nftables.Connection, bridges: list[str]) -> list[str]:
+def foreign(
+    connection: nftables.Connection, bridges: list[str], families: Iterable[int]
+) -> list[str]:
     """Return warnings about other people's rules that stop forwarded packets whatever ours accept.
 
     Rules that name a bridge of ours know of us.
     """
     warnings = []
-    for chain in connection.chains():
+    for chain in connection.chains(families):
         if chain["hook"] != nftables.FORWARD or chain["table"] == TABLE:
             continue
         if chain["policy"] != nftables.DROP and chain["table"] != "firewalld":

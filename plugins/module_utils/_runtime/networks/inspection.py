@@ -7,7 +7,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 
-from . import catalog
+from . import catalog, definition
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,22 +38,24 @@ def inspect(engine: Engine, name: str) -> dict[str, Any]:
 
 def describe(config: Definition) -> dict[str, Any]:
     """Return what a definition alone says, as of a network that check mode would make."""
-    ipam: dict[str, Any] = {"Subnet": config["subnet"], "Gateway": config["gateway"]}
-    if config["ip_range"]:
-        ipam["IPRange"] = config["ip_range"]
-    if config["aux_addresses"]:
-        ipam["AuxiliaryAddresses"] = config["aux_addresses"]
+    ipam: list[dict[str, Any]] = []
+    for pool in config["pools"]:
+        ipam.append({"Subnet": pool["subnet"], "Gateway": pool["gateway"]})
+        if pool["ip_range"]:
+            ipam[-1]["IPRange"] = pool["ip_range"]
+        if pool["aux_addresses"]:
+            ipam[-1]["AuxiliaryAddresses"] = pool["aux_addresses"]
     return {
         "Name": config["name"],
         "Id": config["id"],
         "Created": None,
         "Scope": "local",
         "Driver": config["driver"],
-        "EnableIPv4": True,
-        "EnableIPv6": False,
-        "IPAM": {"Driver": "default", "Options": {}, "Config": [ipam]},
+        "EnableIPv4": config["ipv4"],
+        "EnableIPv6": config["ipv6"],
+        "IPAM": {"Driver": "default", "Options": {}, "Config": ipam},
         "Internal": config["internal"],
-        "Attachable": False,
+        "Attachable": config["attachable"],
         "Ingress": False,
         "ConfigFrom": {"Network": ""},
         "ConfigOnly": False,
@@ -66,10 +68,15 @@ def describe(config: Definition) -> dict[str, Any]:
 
 
 def _endpoint(config: Definition, user: User) -> dict[str, str]:
+    shown = {4: "", 6: ""}
+    for address in user["addresses"]:
+        pool = definition.pool_with(config, address)
+        prefix = pool["subnet"].partition("/")[2] if pool else ""
+        shown[definition.version(address)] = f"{address}/{prefix}" if pool else address
     return {
         "Name": user["name"],
         "EndpointID": hashlib.sha256((config["id"] + user["id"]).encode()).hexdigest(),
         "MacAddress": user["mac"],
-        "IPv4Address": f"{user['address']}/{config['subnet'].partition('/')[2]}",
-        "IPv6Address": "",
+        "IPv4Address": shown[4],
+        "IPv6Address": shown[6],
     }

@@ -12,11 +12,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import socket
 
 from ..errors import Conflict, HostError, Unsupported, reason
 from ..kernel.calls import fork
 from ..kernel.net import frames, netlink
-from . import catalog, firewall, isolation
+from . import catalog, definition, firewall, isolation, pools
 from .addresses import attachment, mac_for
 
 TYPE_CHECKING = False
@@ -30,21 +31,26 @@ if TYPE_CHECKING:
     from .definition import Definition
 
 FORWARD = "/proc/sys/net/ipv4/ip_forward"
+FORWARD_IPV6 = "/proc/sys/net/ipv6/conf/all/forwarding"
+SETTINGS_IPV6 = "/proc/sys/net/ipv6/conf"
 
 
-def ensure_links(engine: Engine, names: Iterable[str]) -> list[str]:
+def ensure_links(engine: Engine, names: Iterable[str], anew: bool = False) -> list[str]:
     """Make the bridges of networks and the rules where they are not, and let the host forward.
 
+    :param anew: whether to set up bridges that look right, too.
     :returns: sentences to warn the user with. :raises NotFound: a network does not exist.
     :raises HostError, Conflict, Unsupported: its bridge can't be made.
     """
     configs = [catalog.require(engine, name) for name in names]
     if not configs:
         return []
-    if wrong(configs):
+    if anew or wrong(configs):
         with engine.locks.hold("networks"):
-            make(wrong(configs), alias(engine.paths))
+            make(configs if anew else wrong(configs), alias(engine.paths))
     warnings = _forward()
+    if any(config["ipv6"] and not config["internal"] for config in configs):
+        warnings += _forward_ipv6()
     every = catalog.every(engine)
     warnings += firewall.ensure(engine, every)
     if firewall.NO_NFTABLES in warnings:
@@ -56,7 +62,7 @@ def ensure_links(engine: Engine, names: Iterable[str]) -> list[str]:
 def _attachments(engine: Engine) -> list[Attachment]:
     """Return the places of all containers on all networks."""
     return [
-        attachment(config, user["id"], user["address"], user["mac"])
+        attachment(config, user["id"], user["addresses"], user["mac"])
         for config in catalog.every(engine)
         for user in catalog.users(engine, config["name"])
     ]
@@ -72,10 +78,29 @@ def _in_order(sock: netlink.Socket, config: Definition) -> bool:
     link = netlink.link(sock, config["bridge"])
     if link is None or link["kind"] != "bridge" or not link["up"] or link["mtu"] != config["mtu"]:
         return False
-    found = [
-        (entry["address"], entry["prefix"]) for entry in netlink.addresses(sock, link["index"])
-    ]
-    return found == [(config["gateway"], int(config["subnet"].partition("/")[2]))]
+    return all(
+        sorted(found) == sorted(wanted)
+        for found, wanted in _addresses(sock, link["index"], config).values()
+    )
+
+
+def _addresses(
+    sock: netlink.Socket, index: int, config: Definition
+) -> dict[int, tuple[list[tuple[str, int]], list[tuple[str, int]]]]:
+    """Return the addresses that a bridge has and those that it should have, by family."""
+    found: dict[int, tuple[list[tuple[str, int]], list[tuple[str, int]]]] = {}
+    for family, version in ((socket.AF_INET, 4), (socket.AF_INET6, 6)):
+        wanted = [
+            (pool["gateway"], int(pool["subnet"].partition("/")[2]))
+            for pool in definition.pools_of(config, version)
+        ]
+        if wanted or version == 4 or config["ipv6"]:
+            has = [
+                (entry["address"], entry["prefix"])
+                for entry in netlink.addresses(sock, index, family)
+            ]
+            found[family] = (has, wanted)
+    return found
 
 
 def _forward() -> list[str]:
@@ -94,6 +119,42 @@ def _forward() -> list[str]:
     return []
 
 
+def _forward_ipv6() -> list[str]:
+    """Let the host forward IPv6; returns a warning where it can't.
+
+    A host that forwards takes itself for a router: it forgets the routes that its own routers have
+    told it, and listens to them no more, but on links with ``accept_ra`` 2 (ip-sysctl, RFC 4861,
+    6.2.1). So a link that listens gets that first.
+    """
+    try:
+        with open(FORWARD_IPV6) as file:
+            if file.read().strip() == "1":
+                return []
+        for name in os.listdir(SETTINGS_IPV6):
+            place = f"{SETTINGS_IPV6}/{name}"
+            if name not in ("all", "default", "lo") and _read(f"{place}/accept_ra") == "1":
+                if _read(f"{place}/forwarding") == "0" and _read(f"{place}/disable_ipv6") == "0":
+                    with open(f"{place}/accept_ra", "w") as file:
+                        file.write("2")
+        with open(FORWARD_IPV6, "w") as file:
+            file.write("1")
+    except OSError as error:
+        return [
+            f"net.ipv6.conf.all.forwarding is off and can't be turned on ({error.strerror}): "
+            "containers reach no other hosts by IPv6"
+        ]
+    return []
+
+
+def _read(path: str) -> str:
+    """Return a setting of a link; "" where the link has gone meanwhile."""
+    try:
+        with open(path) as file:
+            return file.read().strip()
+    except FileNotFoundError:
+        return ""
+
+
 def alias(paths: Paths) -> str:
     """Return the alias of an engine's bridges: several engines may share a kernel."""
     return f"pycontainer {paths.data}"[:255]  # IFALIASZ, rtnetlink(7)
@@ -107,6 +168,8 @@ def make(configs: Sequence[Definition], owner: str) -> None:
     """
     if not configs:
         return
+    if any(config["ipv6"] for config in configs):
+        pools.require_ipv6()
     with netlink.Socket() as sock:
         for config in configs:
             link = netlink.link(sock, config["bridge"])
@@ -155,39 +218,45 @@ def _make_in_child(configs: Sequence[Definition], owner: str) -> bytes:
 
 def _make_bridge(route: Any, config: Definition, owner: str) -> None:
     """Make or mend one bridge. :param route: a pyroute2.IPRoute."""
-    name, prefix = config["bridge"], int(config["subnet"].partition("/")[2])
+    name = config["bridge"]
     found = list(route.link_lookup(ifname=name))
     if not found:
         route.link("add", ifname=name, kind="bridge", mtu=config["mtu"])
         found = list(route.link_lookup(ifname=name))
         route.link("set", index=found[0], ifalias=owner)
     index = found[0]
-    _settings(name)
+    _settings(name, config["ipv6"])
     # An address of its own, or the bridge takes on that of its lowest port and containers lose
     # their gateway with every change.
-    route.link("set", index=index, address=mac_for(config["gateway"]), mtu=config["mtu"])
-    wanted = (config["gateway"], prefix)
+    mac = mac_for(config["pools"][0]["gateway"])
+    route.link("set", index=index, address=mac, mtu=config["mtu"])
     # pyroute2 0.5, which Enterprise Linux 9 has, deletes with a flag that kernels from 5.19 on
     # refuse.
     with netlink.Socket() as sock:
-        present = [(entry["address"], entry["prefix"]) for entry in netlink.addresses(sock, index)]
-        changes = [netlink.delete_address(index, *other) for other in present if other != wanted]
-        if wanted not in present:
-            changes.append(netlink.new_address(index, *wanted))
+        changes = []
+        for present, wanted in _addresses(sock, index, config).values():
+            changes += [
+                netlink.delete_address(index, *other) for other in present if other not in wanted
+            ]
+            changes += [
+                netlink.new_address(index, *missing) for missing in wanted if missing not in present
+            ]
         if changes:
             sock.request(changes)
         sock.request([frames.learn_no_group_senders(index)], tolerate=isolation.ABSENT)
     route.link("set", index=index, state="up")
 
 
-def _settings(name: str) -> None:
-    """Have a bridge take no IPv6 and lead to no 127/8.
+def _settings(name: str, ipv6: bool) -> None:
+    """Have a bridge take no IPv6 but its own, and lead to no 127/8.
 
-    A container could send router advertisements (CVE-2020-13401).
+    A container could send router advertisements (CVE-2020-13401). Nobody is asked whether an
+    address is taken: it would work a second later.
     """
     for path, value in (
         ("ipv6/conf/%s/accept_ra", "0"),
-        ("ipv6/conf/%s/disable_ipv6", "1"),
+        ("ipv6/conf/%s/accept_dad", "0"),
+        ("ipv6/conf/%s/disable_ipv6", "0" if ipv6 else "1"),
         ("ipv4/conf/%s/route_localnet", "0"),
     ):
         with contextlib.suppress(FileNotFoundError):  # a kernel without IPv6

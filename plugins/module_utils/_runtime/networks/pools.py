@@ -1,28 +1,55 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Choose a network's subnet, and see that it clashes with nothing on the host.
+"""Choose a network's subnets, and see that they clash with nothing on the host.
 
-The pools are Docker's: 172.17.0.0/16 to 172.31.0.0/16, then the 16 /20 of 192.168.0.0/16. What the
-host has is read from the kernel.
+The pools are the host's setting ``default_address_pools``, else Docker's: 172.17.0.0/16 to
+172.31.0.0/16, then the 16 /20 of 192.168.0.0/16. Of IPv6 they are the 65,536 /64 of one unique local
+prefix, whose 40 random bits the host draws once (RFC 4193, 3.2.2). What the host has is read from
+the kernel.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import os
+import socket
 
-from ..errors import Conflict
+from ..errors import Conflict, Unsupported
 from ..kernel.net import netlink
+from ..store import settings
+from ..store.files import write_whole
+from .definition import version
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
+    from ..store.paths import Paths
     from .definition import Definition, Subnet
 
-POOLS = ["172.%d.0.0/16" % number for number in range(17, 32)] + [
-    "192.168.%d.0/20" % number for number in range(0, 256, 16)
-]
+POOLS = (("172.16.0.0/12", 16), ("192.168.0.0/16", 20))  # each is cut into subnets of that prefix
+FIRST = ipaddress.ip_network("172.17.0.0/16")  # 172.16.0.0/16 is what many a LAN has
+ULA_BITS, SUBNET_PREFIX = 48, 64
+MOST = 1 << 16  # subnets of one pool that are looked at
 LARGEST_MTU = 1500
+IPV6 = "/proc/sys/net/ipv6"
+
+
+def require_ipv6() -> None:
+    """:raises Unsupported: the host's kernel has no IPv6, or it is off."""
+    try:
+        with open(f"{IPV6}/conf/all/disable_ipv6") as file:
+            off = file.read().strip() != "0"
+    except OSError:
+        raise Unsupported(
+            "enable_ipv6: this host's kernel has no IPv6 (it is without the module ipv6, or was "
+            "booted with ipv6.disable=1)"
+        ) from None
+    if off:
+        raise Unsupported(
+            "enable_ipv6: IPv6 is off on this host; turn it on with sysctl "
+            "net.ipv6.conf.all.disable_ipv6=0"
+        )
 
 
 def occupied(bridge: str) -> set[Subnet]:
@@ -30,37 +57,85 @@ def occupied(bridge: str) -> set[Subnet]:
 
     Default routes are left out, and what is of the link ``bridge``.
     """
+    found = []
     with netlink.Socket() as sock:
         link = netlink.link(sock, bridge)
         own = link["index"] if link else None
-        found = [
-            "%s/%d" % (route["destination"], route["prefix"])
-            for route in netlink.routes(sock)
-            if route["prefix"] and route["link"] != own
-        ]
-        found += [
-            "%s/%d" % (entry["address"], entry["prefix"])
-            for entry in netlink.addresses(sock)
-            if entry["index"] != own
-        ]
+        for family in (socket.AF_INET, socket.AF_INET6):
+            found += [
+                "%s/%d" % (route["destination"], route["prefix"])
+                for route in netlink.routes(sock, family)
+                if route["prefix"] and route["link"] != own
+            ]
+            found += [
+                "%s/%d" % (entry["address"], entry["prefix"])
+                for entry in netlink.addresses(sock, family=family)
+                if entry["index"] != own
+            ]
     return {ipaddress.ip_network(text, strict=False) for text in found}
 
 
-def choose(bridge: str, networks: Iterable[Definition]) -> str:
+def choose(paths: Paths, family: int, bridge: str, networks: Iterable[Definition]) -> str:
     """Return the first pool that overlaps neither the host's routes nor ``networks``.
 
+    :param family: 4 or 6.
     :raises Conflict: all are taken.
     """
-    taken = occupied(bridge) | {ipaddress.ip_network(config["subnet"]) for config in networks}
-    for text in POOLS:
-        pool = ipaddress.ip_network(text)
-        if not any(pool.overlaps(other) for other in taken):
-            return text
+    taken = [
+        subnet
+        for subnet in occupied(bridge)
+        | {ipaddress.ip_network(pool["subnet"]) for config in networks for pool in config["pools"]}
+        if subnet.version == family
+    ]
+    bases = _bases(paths, family)
+    for base, prefix in bases:
+        for candidate in _subnets(ipaddress.ip_network(base), prefix):
+            if not any(candidate.overlaps(other) for other in taken):
+                return str(candidate)
     raise Conflict(
-        "no private subnet is free on this host: all of 172.17.0.0/16 to 172.31.0.0/16 and "
-        "192.168.0.0/16 overlap its routes "
-        "or networks; name one with ipam_config.subnet"
+        f"no private IPv{family} subnet is free on this host: all of "
+        f"{', '.join(base for base, _prefix in bases)} overlaps its routes or networks; name one "
+        "with ipam_config.subnet, or other pools with the setting default_address_pools of the "
+        "module host"
     )
+
+
+def _bases(paths: Paths, family: int) -> list[tuple[str, int]]:
+    """Return where subnets are taken from: ``(subnet, prefix of the pieces)``."""
+    given = [
+        (pool["base"], pool["size"])
+        for pool in settings.read(paths.config)["default_address_pools"] or ()
+        if version(pool["base"]) == family
+    ]
+    if given:
+        return given
+    return list(POOLS) if family == 4 else [(_unique_local(paths), SUBNET_PREFIX)]
+
+
+def _subnets(base: Subnet, prefix: int) -> Iterator[Subnet]:
+    """Yield the subnets that a pool is cut into; no more than somebody would wait for."""
+    pieces: Iterator[Subnet] = iter(base.subnets(new_prefix=prefix))
+    for _number, subnet in zip(range(MOST), pieces):
+        if str(base) != POOLS[0][0] or subnet.network_address >= FIRST.network_address:  # type: ignore[operator]
+            yield subnet
+
+
+def _unique_local(paths: Paths) -> str:
+    """Return the host's own unique local prefix, drawn when it is first asked for.
+
+    Where the store is not there yet, as in check mode on a bare host, it is drawn and not kept.
+    """
+    place = os.path.join(paths.data, "unique-local-prefix")
+    try:
+        with open(place) as file:
+            return str(ipaddress.IPv6Network(file.read(64).strip()))
+    except (OSError, ValueError):
+        pass
+    drawn = ipaddress.IPv6Address(b"\xfd" + os.urandom(5) + bytes(10))
+    text = f"{drawn}/{ULA_BITS}"
+    if os.path.isdir(paths.data):
+        write_whole(place, text + "\n", mode=0o600)
+    return text
 
 
 def check(subnet: str, bridge: str, networks: Iterable[Definition]) -> None:
@@ -68,24 +143,34 @@ def check(subnet: str, bridge: str, networks: Iterable[Definition]) -> None:
 
     :raises Conflict: it overlaps another network, or the subnet of a link of the host.
     """
-    wanted = ipaddress.ip_network(subnet)
+    clash = _clash(ipaddress.ip_network(subnet), bridge, networks)
+    if clash:
+        raise Conflict(f"ipam_config.subnet: {subnet} overlaps {clash}")
+
+
+def free(subnet: str, bridge: str, networks: Iterable[Definition]) -> bool:
+    """Tell whether :func:`check` would let a subnet pass."""
+    return not _clash(ipaddress.ip_network(subnet), bridge, networks)
+
+
+def _clash(wanted: Subnet, bridge: str, networks: Iterable[Definition]) -> str | None:
+    """Return who has a part of a subnet, for a sentence."""
     for config in networks:
-        if wanted.overlaps(ipaddress.ip_network(config["subnet"])):
-            raise Conflict(
-                f"ipam_config.subnet: {subnet} overlaps {config['subnet']} of network "
-                f"{config['name']}"
-            )
+        for pool in config["pools"]:
+            other = ipaddress.ip_network(pool["subnet"])
+            if other.version == wanted.version and wanted.overlaps(other):
+                return f"{other} of network {config['name']}"
+    family = socket.AF_INET if wanted.version == 4 else socket.AF_INET6
     with netlink.Socket() as sock:
         names = {link["index"]: link["name"] for link in netlink.links(sock)}
-        for entry in netlink.addresses(sock):
+        for entry in netlink.addresses(sock, family=family):
             connected = ipaddress.ip_network(
                 "%s/%d" % (entry["address"], entry["prefix"]), strict=False
             )
             name = names.get(entry["index"], "")
             if name != bridge and wanted.overlaps(connected):
-                raise Conflict(
-                    f"ipam_config.subnet: {subnet} overlaps {connected} of this host's link {name}"
-                )
+                return f"{connected} of this host's link {name}"
+    return None
 
 
 def uplink_mtu() -> int:

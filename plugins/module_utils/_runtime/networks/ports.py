@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which container has which published port of the host: table ``ports``.
 
-What is asked for has the keys of ``publish.Port``: without ``host_ip`` it is every address of the
-host, without ``host_port`` a free port.
+What is asked for has the keys of ``publish.Port``: without ``host_ip`` it is every IPv4 address of
+the host, without ``host_port`` a free port.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import os
 import socket
 
 from ..errors import Conflict, InvalidInput, Unsupported
+from ..kernel.net import listeners, netlink
+from .publish import EVERY, PROTOCOLS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,8 +35,6 @@ if TYPE_CHECKING:
 
     Asked = Mapping[str, Any]  # keys of a Port; what is missing, None or 0 is to be filled in
 
-KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
-EVERY = "0.0.0.0"
 UPPER = 49153  # the first of the ports that nobody registers (RFC 6335: 49152 and up)
 
 
@@ -103,18 +103,14 @@ def _assign(
 
 def _normal(port: Asked) -> Port:
     """Return a port that was asked for in full; ``host_port`` 0 is yet to be chosen."""
-    protocol, host_ip = port.get("protocol") or "tcp", port.get("host_ip") or EVERY
-    if protocol not in KINDS:
-        raise InvalidInput("published_ports", protocol, "protocol tcp or udp")
-    if ":" in host_ip:
-        raise Unsupported(
-            f"published_ports: {host_ip}: ports are published on IPv4 addresses only in this "
-            "version of pycontainer.engine"
-        )
+    protocol, host_ip = port.get("protocol") or "tcp", port.get("host_ip") or EVERY[0]
+    if protocol not in PROTOCOLS:
+        raise InvalidInput("published_ports", protocol, "protocol tcp, udp or sctp")
     try:
-        socket.inet_pton(socket.AF_INET, host_ip)
+        family = netlink.family_of(host_ip)
+        host_ip = socket.inet_ntop(family, socket.inet_pton(family, host_ip))
     except OSError:
-        raise InvalidInput("published_ports", host_ip, "an IPv4 address of this host") from None
+        raise InvalidInput("published_ports", host_ip, "an address of this host") from None
     for key in ("host_port", "container_port"):
         number = port.get(key) or 0
         if (
@@ -133,12 +129,16 @@ def _normal(port: Asked) -> Port:
 
 def _clashes(port: Port, row: Mapping[str, Any]) -> bool:
     return (port["protocol"], port["host_port"]) == (row["protocol"], row["host_port"]) and (
-        port["host_ip"] == row["host_ip"] or EVERY in (port["host_ip"], row["host_ip"])
+        port["host_ip"] == row["host_ip"]
+        or (
+            netlink.family_of(port["host_ip"]) == netlink.family_of(row["host_ip"])
+            and (port["host_ip"] in EVERY or row["host_ip"] in EVERY)
+        )
     )
 
 
 def _check(port: Port, own: Sequence[Reservation], others: Sequence[Mapping[str, Any]]) -> None:
-    shown = "%s:%d/%s" % (port["host_ip"], port["host_port"], port["protocol"])
+    shown = written(port["protocol"], port["host_ip"], port["host_port"])
     for row in others:
         if _clashes(port, row):
             if "name" in row:
@@ -146,28 +146,53 @@ def _check(port: Port, own: Sequence[Reservation], others: Sequence[Mapping[str,
             raise InvalidInput("published_ports", shown, "every port of the host once")
     # On what is its own its monitor may be listening.
     if not any(_clashes(port, row) for row in own) and not _binds(port):
-        raise Conflict(f"published_ports: port {shown} is taken by another process")
+        raise taken(port["protocol"], port["host_ip"], port["host_port"])
+
+
+def written(protocol: str, host_ip: str, host_port: int) -> str:
+    """Write a port as users do: ``0.0.0.0:8080/tcp``, ``[::]:8080/tcp``."""
+    shown = f"[{host_ip}]" if ":" in host_ip else host_ip
+    return f"{shown}:{host_port}/{protocol}"
+
+
+def taken(protocol: str, host_ip: str, host_port: int) -> Conflict:
+    """Make the sentence about a port that a process has which is no container's."""
+    found = listeners.holder(protocol, host_ip, host_port)
+    who = f"process {found[0]} (pid {found[1]})" if found else "another process"
+    shown = written(protocol, host_ip, host_port)
+    return Conflict(f"published_ports: port {shown} is taken by {who}")
 
 
 def _binds(port: Port) -> bool:
     """Tell whether the relay could listen now.
 
     :raises InvalidInput: the address is not the host's.
+    :raises Unsupported: the kernel has not the protocol, or no IPv6.
     """
-    with socket.socket(socket.AF_INET, KINDS[port["protocol"]]) as sock:
-        try:
-            if port["protocol"] == "tcp":
+    datagrams = port["protocol"] == "udp"
+    try:
+        with socket.socket(
+            netlink.family_of(port["host_ip"]),
+            socket.SOCK_DGRAM if datagrams else socket.SOCK_STREAM,
+            PROTOCOLS[port["protocol"]],
+        ) as sock:
+            if sock.family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            if not datagrams:
                 # Connections that linger in TIME_WAIT are no listener.
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.bind((port["host_ip"], port["host_port"]))
-            if port["protocol"] == "tcp":
+            if not datagrams:
                 sock.listen(1)
-        except OSError as error:
-            if error.errno == errno.EADDRNOTAVAIL:
-                raise InvalidInput(
-                    "published_ports", port["host_ip"], "an IPv4 address of this host"
-                ) from None
-            return False
+    except OSError as error:
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise InvalidInput(
+                "published_ports", port["host_ip"], "an address of this host"
+            ) from None
+        if error.errno in (errno.EPROTONOSUPPORT, errno.EAFNOSUPPORT, errno.ESOCKTNOSUPPORT):
+            lacks = "IPv6" if error.errno == errno.EAFNOSUPPORT else port["protocol"].upper()
+            raise Unsupported(f"published_ports: this host's kernel has no {lacks}") from None
+        return False
     return True
 
 

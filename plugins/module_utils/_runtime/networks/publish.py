@@ -18,20 +18,21 @@ from ..kernel.net import conntrack, netlink, nftables
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from typing import Optional, TypedDict
 
     from ..kernel.net.netlink import Message
 
-    Elements = dict[str, dict[bytes, Optional[bytes]]]  # set or map -> key -> data, None in a set
+    Place = tuple[int, str]  # family, name of a set or map
+    Elements = dict[Place, dict[bytes, Optional[bytes]]]  # -> key -> data, None in a set
 
     class Port(TypedDict):
         """A published port, as run.json and state.json have it."""
 
-        host_ip: str  # "0.0.0.0": every address of the host
+        host_ip: str  # "0.0.0.0": every address of the host of IPv4, "::": of IPv6
         host_port: int
         container_port: int
-        protocol: str  # "tcp" or "udp"
+        protocol: str  # "tcp", "udp" or "sctp"
 
 
 TABLE = "pycontainer"
@@ -40,7 +41,12 @@ ONE = "published_on"  # a map, keyed by address . protocol . port
 # A set, keyed by container's address . protocol . port: what a container itself calls is left to
 # the relay.
 OWN = "own_ports"
-PROTOCOLS = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP}
+PROTOCOLS = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP, "sctp": 132}
+FAMILIES: dict[int, int] = {
+    socket.AF_INET: nftables.FAMILY_IPV4,
+    socket.AF_INET6: nftables.FAMILY_IPV6,
+}
+EVERY = ("0.0.0.0", "::")
 ABSENT = (
     errno.ENOENT,
     errno.EPROTONOSUPPORT,
@@ -48,33 +54,31 @@ ABSENT = (
 )  # no table, no nfnetlink, no nf_tables
 
 
-def publish(container_id: str, address: str, ports: Iterable[Port]) -> bool:
+def publish(container_id: str, addresses: Sequence[str], ports: Sequence[Port]) -> bool:
     """Send what comes for ``ports`` to a container.
 
-    Ports published on 127/8 alone are left out: only the relay serves those, so that they never are
-    reachable from outside. An element that leads elsewhere is a dead container's:
-    ``ports.reserve_ports`` has seen to that.
+    Ports published on 127/8 or ::1 alone are left out: only the relay serves those, so that they
+    never are reachable from outside; and so are ports of a family that the container has not. An
+    element that leads elsewhere is a dead container's: ``ports.reserve_ports`` has seen to that.
 
     :param container_id: for the error's text.
-    :param address: the container's IPv4 address, with or without a ``/prefix``.
+    :param addresses: the container's, one of each family at most, with or without a ``/prefix``.
     :returns: whether the rules are there. Without them (no nf_tables, or flushed) the relay alone
         serves the ports.
     :raises HostError: the kernel refuses.
     """
-    wanted = elements(address, ports)
-    if not any(wanted.values()):
+    wanted = elements(addresses, ports)
+    if not wanted:
         return True
+    there = True
     try:
         with nftables.Connection() as connection:
-            try:
-                connection.commit(_adding(wanted))
-            except netlink.Refused as error:
-                if error.errno not in (errno.EEXIST, errno.EBUSY):
-                    raise
-                connection.commit(_removing(_present(connection, wanted)) + _adding(wanted))
+            for family in sorted({family for family, _name in wanted}):
+                there &= _put(connection, _of(wanted, family))
         for port in ports:
-            if port["protocol"] == "udp":
-                conntrack.forget_udp(port["host_port"], address.partition("/")[0])
+            target = target_of(port, addresses)
+            if port["protocol"] == "udp" and target:
+                conntrack.forget_udp(port["host_port"], target)
     except OSError as error:
         if error.errno in ABSENT:
             return False
@@ -82,24 +86,48 @@ def publish(container_id: str, address: str, ports: Iterable[Port]) -> bool:
             f"published_ports: can't publish the ports of container {container_id}: "
             f"{error.strerror}"
         ) from None
+    return there
+
+
+def _of(wanted: Elements, family: int) -> Elements:
+    return {place: entries for place, entries in wanted.items() if place[0] == family}
+
+
+def _put(connection: nftables.Connection, wanted: Elements) -> bool:
+    """Add elements of one family; returns whether its table is there."""
+    try:
+        connection.commit(_adding(wanted))
+    except netlink.Refused as error:
+        if error.errno in ABSENT:
+            return False
+        if error.errno not in (errno.EEXIST, errno.EBUSY):
+            raise
+        connection.commit(_removing(_present(connection, wanted)) + _adding(wanted))
     return True
 
 
-def unpublish(container_id: str, address: str, ports: Iterable[Port]) -> None:
+def unpublish(container_id: str, addresses: Sequence[str], ports: Iterable[Port]) -> None:
     """Take back what :func:`publish` did.
 
     What is gone already, or leads to another container by now, is left alone.
 
     :raises HostError: the kernel refuses.
     """
-    wanted = elements(address, ports)
+    wanted = elements(addresses, ports)
+    if not wanted:
+        return
     try:
         with nftables.Connection() as connection:
-            found = _present(connection, wanted, same=True)
-            if any(found.values()):
-                connection.commit(_removing(found))
+            for family in sorted({family for family, _name in wanted}):
+                try:
+                    found = _present(connection, _of(wanted, family), same=True)
+                    if any(found.values()):
+                        connection.commit(_removing(found))
+                except OSError as error:
+                    # EINVAL: nfnetlink's word outside of a batch for "no nf_tables"
+                    if error.errno not in (*ABSENT, errno.EINVAL):
+                        raise
     except OSError as error:
-        # EINVAL: nfnetlink's word outside of a batch for "no nf_tables"
         if error.errno not in (*ABSENT, errno.EINVAL):
             raise HostError(
                 f"published_ports: can't take back the ports of container {container_id}: "
@@ -107,30 +135,42 @@ def unpublish(container_id: str, address: str, ports: Iterable[Port]) -> None:
             ) from None
 
 
-def elements(address: str, ports: Iterable[Port]) -> Elements:
-    """Return the elements for ports of the container at ``address``."""
-    found: Elements = {ANY: {}, ONE: {}, OWN: {}}
-    container = netlink.packed(address.partition("/")[0])
+def target_of(port: Port, addresses: Sequence[str]) -> str:
+    """Return the address of a container that rules lead a port to, without prefix; "" for none."""
+    family = netlink.family_of(port.get("host_ip") or EVERY[0])
+    found = (address.partition("/")[0] for address in addresses)
+    return next((address for address in found if netlink.family_of(address) == family), "")
+
+
+def is_loopback(address: str) -> bool:
+    """Tell whether an address leads to the host itself alone."""
+    return address.startswith("127.") or address == "::1"
+
+
+def elements(addresses: Sequence[str], ports: Iterable[Port]) -> Elements:
+    """Return the elements for ports of the container with ``addresses``; {} without any."""
+    found: Elements = {}
     for port in ports:
-        host_ip = port.get("host_ip") or "0.0.0.0"
-        if host_ip.startswith("127."):
+        host_ip, target = port.get("host_ip") or EVERY[0], target_of(port, addresses)
+        if is_loopback(host_ip) or not target:
             continue
+        family, container = FAMILIES[netlink.family_of(target)], netlink.packed(target)
         key = struct.pack("!B3xH2x", PROTOCOLS[port["protocol"]], port["host_port"])
         data = container + struct.pack("!H2x", port["container_port"])
-        found[OWN][container + key] = None
-        if host_ip == "0.0.0.0":
-            found[ANY][key] = data
+        found.setdefault((family, OWN), {})[container + key] = None
+        if host_ip in EVERY:
+            found.setdefault((family, ANY), {})[key] = data
         else:
-            found[ONE][netlink.packed(host_ip) + key] = data
+            found.setdefault((family, ONE), {})[netlink.packed(host_ip) + key] = data
     return found
 
 
 def _present(connection: nftables.Connection, wanted: Elements, same: bool = False) -> Elements:
     """Return those of ``wanted`` whose key is in the map now; with ``same``, with equal data."""
     found: Elements = {}
-    for name, entries in wanted.items():
-        current = connection.elements(TABLE, name) if entries else {}
-        found[name] = {
+    for (family, name), entries in wanted.items():
+        current = connection.elements(TABLE, name, family) if entries else {}
+        found[family, name] = {
             key: current[key]
             for key, data in entries.items()
             if key in current and (not same or current[key] == data)
@@ -141,9 +181,9 @@ def _present(connection: nftables.Connection, wanted: Elements, same: bool = Fal
 def _adding(wanted: Elements) -> list[Message]:
     return [
         message
-        for name, entries in wanted.items()
+        for (family, name), entries in wanted.items()
         for message in nftables.add_elements(
-            TABLE, name, [nftables.element(key, data) for key, data in entries.items()]
+            TABLE, name, [nftables.element(key, data) for key, data in entries.items()], family
         )
     ]
 
@@ -151,8 +191,8 @@ def _adding(wanted: Elements) -> list[Message]:
 def _removing(found: Elements) -> list[Message]:
     return [
         message
-        for name, entries in found.items()
+        for (family, name), entries in found.items()
         for message in nftables.delete_elements(
-            TABLE, name, [nftables.element(key) for key in entries]
+            TABLE, name, [nftables.element(key) for key in entries], family
         )
     ]

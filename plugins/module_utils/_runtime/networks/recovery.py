@@ -47,9 +47,12 @@ def remove(engine: Engine, name: str) -> None:
             links.remove(
                 config,
                 [
-                    attachment(config, user["id"], user["address"], user["mac"])
+                    attachment(config, user["id"], user["addresses"], user["mac"])
                     for user in catalog.users(engine, name)
                 ],
             )
             catalog.forget(engine, name)
-        firewall.ensure(engine, catalog.every(engine))
+        left = catalog.every(engine)
+        firewall.ensure(engine, left)
+        if not any(other["ipv6"] for other in left):
+            firewall.remove([6])

@@ -8,40 +8,64 @@ from __future__ import annotations
 
 from ..errors import Conflict, InvalidInput
 from ..reconcile import Plan
-from . import catalog, definition, links, pools, recovery
+from . import catalog, definition, firewall, links, pools, recovery
 from .inspection import describe, inspect
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     from ..engine import Engine
     from .definition import Definition, Wanted
 
 # What can change under the containers of a network; the rest is part of their own configuration.
-LIVE = ("labels", "ip_range", "aux_addresses", "masquerade")
+LIVE = ("labels", "attachable", "masquerade", "driver_options", "iprange", "aux_addresses")
+OPTION = {
+    "mtu": f"driver_options.{definition.MTU_OPTION}",
+    "bridge": f"driver_options.{definition.BRIDGE_OPTION}",
+    "masquerade": f"driver_options.{definition.MASQUERADE_OPTION}",
+    "ipv4": "enable_ipv4",
+    "ipv6": "enable_ipv6",
+}
 COMPARED = (
-    "subnet",
-    "gateway",
-    "ip_range",
-    "aux_addresses",
+    "ipv4",
+    "ipv6",
     "internal",
     "masquerade",
     "mtu",
     "bridge",
     "driver_options",
+    "attachable",
     "labels",
 )
-OPTION = {
-    "subnet": "ipam_config.subnet",
-    "gateway": "ipam_config.gateway",
-    "ip_range": "ipam_config.iprange",
-    "aux_addresses": "ipam_config.aux_addresses",
-    "mtu": f"driver_options.{definition.MTU_OPTION}",
-    "bridge": f"driver_options.{definition.BRIDGE_OPTION}",
-    "masquerade": f"driver_options.{definition.MASQUERADE_OPTION}",
+POOL = {
+    "subnet": "subnet",
+    "gateway": "gateway",
+    "iprange": "ip_range",
+    "aux_addresses": "aux_addresses",
 }
+
+
+def _compared(config: Definition) -> dict[str, Any]:
+    """Return what of a network is compared, by key: of its subnets a value, or one for each."""
+    whole: Mapping[str, Any] = config
+    pools: Sequence[Mapping[str, Any]] = config["pools"]
+    found: dict[str, Any] = {}
+    for option, key in POOL.items():
+        values = {pool["subnet"]: pool[key] for pool in pools}
+        if option == "subnet":
+            found[option] = list(values)
+        else:
+            found[option] = values
+        if len(pools) == 1:
+            found[option] = pools[0][key]
+    return {**found, **{key: whole[key] for key in COMPARED}}
+
+
+def _option(key: str) -> str:
+    """Return the name of an option of the module, for what is compared."""
+    return f"ipam_config.{key}" if key in POOL else OPTION.get(key, key)
 
 
 def plan(engine: Engine, params: Mapping[str, Any]) -> Plan:
@@ -86,8 +110,13 @@ def _create(engine: Engine, name: str, wanted: Wanted) -> Plan:
                 recovery.undo_create(engine, config)
                 raise
 
+    subnets = [pool["subnet"] for pool in config["pools"]]
     steps.add(
-        "state", "absent", "present", f"create network {name} with subnet {config['subnet']}", apply
+        "state",
+        "absent",
+        "present",
+        f"create network {name} with subnet{'s'[: len(subnets) - 1]} {' and '.join(subnets)}",
+        apply,
     )
     return steps
 
@@ -97,14 +126,13 @@ def _update(engine: Engine, current: Definition, wanted: Wanted) -> Plan:
     config = _merged(engine, current, wanted)
     steps = Plan(f"network {name}")
     steps.facts = lambda: _facts(engine, config, steps)
-    before: Mapping[str, Any] = current
-    after: Mapping[str, Any] = config
-    differing = [key for key in COMPARED if after[key] != before[key]]
-    fixed = [key for key in differing if key not in LIVE and key != "driver_options"]
+    before, after = _compared(current), _compared(config)
+    differing = [key for key in after if after[key] != before[key]]
+    fixed = [key for key in differing if key not in LIVE]
     users = catalog.users(engine, name) if fixed else []
     if users:
         raise Conflict(
-            f"{OPTION.get(fixed[0], fixed[0])}: {before[fixed[0]]} can't become "
+            f"{_option(fixed[0])}: {before[fixed[0]]} can't become "
             f"{after[fixed[0]]} while containers use network {name} "
             f"({', '.join((user['name'] for user in users))}): their own addresses and routes "
             "depend on it; remove them first"
@@ -115,20 +143,34 @@ def _update(engine: Engine, current: Definition, wanted: Wanted) -> Plan:
             if config["bridge"] != current["bridge"]:
                 links.remove(current)
             catalog.change(engine, config)
-            steps.warnings += links.ensure_links(engine, [name])
+            steps.warnings += links.ensure_links(engine, [name], anew=bool(fixed))
 
     for position, key in enumerate(differing):
-        option = OPTION.get(key, key)
         steps.add(
-            option,
+            _option(key),
             before[key],
             after[key],
-            f"change {option} of network {name}",
+            f"change {_option(key)} of network {name}",
             None if position else apply,
         )
-    if not differing and links.wrong([config]):
-        steps.add("bridge", None, config["bridge"], f"restore bridge {config['bridge']}", apply)
+    if not differing:
+        _repair(engine, config, steps, apply)
     return steps
+
+
+def _repair(engine: Engine, config: Definition, steps: Plan, apply: Callable[[], object]) -> None:
+    """Plan what the kernel has lost of a network that is as it was asked for."""
+    if links.wrong([config]):
+        steps.add("bridge", None, config["bridge"], f"restore bridge {config['bridge']}", apply)
+    tables = firewall.missing(catalog.every(engine))
+    if tables:
+        steps.add(
+            "rules",
+            None,
+            tables,
+            f"restore the firewall's rules (nf_tables, {' and '.join(f'table {one}' for one in tables)})",
+            None if steps.changed else apply,
+        )
 
 
 def _merged(engine: Engine, current: Definition, wanted: Wanted) -> Definition:
@@ -140,10 +182,11 @@ def _merged(engine: Engine, current: Definition, wanted: Wanted) -> Definition:
             config["mtu"] = pools.uplink_mtu()
         if definition.BRIDGE_OPTION in gone:
             config["bridge"] = catalog.default_bridge(current["name"], current["id"])
-    if (
-        config["bridge"] != current["bridge"]
-        or config["subnet"] != current["subnet"]
-        or config["automatic"] != current["automatic"]
+    config["pools"] = catalog.merged_pools(
+        current["pools"], wanted.get("pools"), definition.versions(config)
+    )
+    if any(config[key] != current[key] for key in ("bridge", "ipv4", "ipv6", "mtu")) or (
+        config["pools"] != current["pools"] or not config["pools"]
     ):
         catalog.settle(engine, config)
     return config

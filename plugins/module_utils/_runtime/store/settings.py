@@ -25,6 +25,9 @@ CHOICES = {
     "container_ids": (
         None,
     ),  # FIRST-LAST: the ids of the host that containers' user namespaces get theirs from; None: the engine's own choice
+    "default_address_pools": (
+        None,
+    ),  # [{"base": subnet, "size": prefix}]: where networks get subnets from that name none; None: the engine's own choice
 }
 IDS_FIRST, IDS_LAST, IDS_LEAST = 65536, 2**32 - 2, 65536
 
@@ -54,6 +57,35 @@ def check_ids(value: Any, name: str = "container_ids") -> str:
     )
 
 
+def check_pools(value: Any, name: str = "default_address_pools") -> list[dict[str, Any]]:
+    """The normal form of pools, Docker's ``[{"base": subnet, "size": prefix}]``. :raises InvalidInput: it is none."""
+    import ipaddress  # 5 ms, for hosts that have the setting
+
+    accepted = (
+        "a list of maps with base, a subnet such as 10.20.0.0/16, and size, the prefix of the networks that it is "
+        "cut into, such as 24"
+    )
+    if not isinstance(value, list):
+        raise InvalidInput(name, value, accepted)
+    found = []
+    for entry in value:
+        if not isinstance(entry, dict) or set(entry) != {"base", "size"}:
+            raise InvalidInput(name, entry, accepted)
+        try:
+            base = ipaddress.ip_network(str(entry["base"]))
+            size = int(entry["size"])
+        except (TypeError, ValueError):
+            raise InvalidInput(name, entry, accepted) from None
+        largest = 30 if base.version == 4 else 126
+        if not base.prefixlen <= size <= largest:
+            raise InvalidInput(f"{name}.size", size, f"{base.prefixlen} to {largest} for {base}")
+        found.append({"base": str(base), "size": size})
+    return found
+
+
+CHECKS = {"container_ids": check_ids, "default_address_pools": check_pools}
+
+
 def read(path: str) -> dict[str, Any]:
     """All settings: ``{setting: value}``. :param path: of the file, which may be missing. :raises HostError: it can't be used."""
     found = given(path)
@@ -75,9 +107,9 @@ def given(path: str) -> dict[str, Any]:
             raise HostError(
                 f"{path}: there is no setting {key!r}; accepted are: {', '.join(CHOICES)}"
             )
-        if key == "container_ids":
+        if key in CHECKS:
             try:
-                check_ids(value)
+                CHECKS[key](value)
             except InvalidInput as error:
                 raise HostError(f"{path}: {error}") from None
         elif json.dumps(value) not in map(

@@ -24,6 +24,7 @@ from pycontainer.containers.lifecycle import create, remove
 from pycontainer.containers.view import inspection
 from pycontainer.engine import Engine
 from pycontainer.networks import catalog
+from pycontainer.networks.definition import wanted as said_of_network
 from pycontainer.options.rows import LIVE, Computed, Flag, Nowhere, Shown
 from pycontainer.reconcile import carry_out
 
@@ -72,7 +73,10 @@ def of_health(key, value, line):
 
 CHECKED = ["CMD-SHELL", "true"]
 BIND = {"type": "bind", "source": "HERE", "target": "/m"}
-NETWORKS = {"lab": "10.213.1.0/24", "den": "10.213.2.0/24"}  # of the store of these tests
+NETWORKS = {  # of the store of these tests
+    "lab": ["10.213.1.0/24", "fd00:213:1::/64"],
+    "den": ["10.213.2.0/24"],
+}
 
 SAMPLES = {
     "command": Sample(["a", "b"], "IMAGE a b"),
@@ -138,6 +142,12 @@ SAMPLES = {
     "networks.ipv4_address": Sample(
         [{"name": "lab", "ipv4_address": "10.213.1.77"}],
         "--network lab --ip 10.213.1.77",
+        {"network_mode": "lab"},
+        without=[{"name": "lab"}],
+    ),
+    "networks.ipv6_address": Sample(
+        [{"name": "lab", "ipv6_address": "fd00:213:1::77"}],
+        "--network lab --ip6 fd00:213:1::77",
         {"network_mode": "lab"},
         without=[{"name": "lab"}],
     ),
@@ -296,10 +306,9 @@ def stored(tmp_path_factory):
         os.mknod(files[name], stat.S_IFBLK | 0o600, os.makedev(7, minor))
     with Engine(data=str(directory / "data"), run=str(directory / "run")) as engine:
         carry_out(images.plan_import(engine, "box:1", str(root), {"command": ["serve"]}), False)
-        for name, subnet in NETWORKS.items():
-            catalog.add(
-                engine, catalog.complete(engine, name, {"subnet": subnet, "automatic": False})
-            )
+        for name, subnets in NETWORKS.items():
+            said = {"name": name, "ipam_config": [{"subnet": subnet} for subnet in subnets]}
+            catalog.add(engine, catalog.complete(engine, name, said_of_network(said)))
         yield engine, files
 
 

@@ -162,7 +162,11 @@ BAD = [
     ("published_ports", ["x:80"]),
     ("published_ports", ["1.2.3.4.5:80:80"]),
     ("published_ports", ["a:b:c:d"]),
-    ("published_ports", ["[::1]:80:80"]),
+    ("published_ports", ["[::1]80:80"]),
+    ("published_ports", ["[::1]:80"]),
+    ("published_ports", ["[10.0.0.1]:80:80"]),
+    ("published_ports", ["[fe80::1%eth0]:80:80"]),
+    ("published_ports", ["::1:80:80"]),
     ("exposed_ports", ["http"]),
     ("networks", [{"name": "host"}]),
     ("networks", [{"name": "a", "aliases": ["b"]}]),
@@ -225,6 +229,9 @@ def test_refused(name, given):
         ("80-81", [(80, "tcp", "0.0.0.0", 0), (81, "tcp", "0.0.0.0", 0)]),
         ("9000-9010:80", [(80, "tcp", "0.0.0.0", "9000-9010")]),
         ("53:53/UDP", [(53, "udp", "0.0.0.0", 53)]),
+        ("[::]:8080:80", [(80, "tcp", "::", 8080)]),
+        ("[0:0::1]::80/sctp", [(80, "sctp", "::1", 0)]),
+        ("[fd00::9]:9000-9001:80-81", [(80, "tcp", "fd00::9", 9000), (81, "tcp", "fd00::9", 9001)]),
     ],
 )
 def test_published_ports(given, expected):

@@ -195,7 +195,7 @@ def _write_names(
 ) -> None:
     """Write the files hostname, hosts and resolv.conf that the container is shown."""
     hostname = request.hostname or HOSTNAME
-    gateway = attachment["gateway"] if attachment else None
+    gateway = next(iter(networks.attach.gateways(attachment)), None) if attachment else None
     extra = {
         key: gateway if value == "host-gateway" else value
         for key, value in request.extra_hosts.items()
@@ -204,7 +204,7 @@ def _write_names(
     texts = {
         "hostname": hostname + "\n",
         "hosts": networks.hosts(
-            hostname, [attachment["address"]] if attachment else [], extra=extra
+            hostname, networks.attach.addresses(attachment) if attachment else [], extra=extra
         ),
         "resolv.conf": networks.resolv_conf(host_network=mode == "host"),
     }

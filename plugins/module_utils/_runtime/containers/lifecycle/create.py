@@ -169,10 +169,11 @@ def reserve(
                     entry["ipv4_address"] or None,
                     entry["mac_address"] or None,
                     replaces,
+                    entry.get("ipv6_address") or None,
                 )
             )
         attachments.sort(
-            key=lambda entry: entry["gateway"] is None
+            key=lambda entry: not networks.attach.gateways(entry)
         )  # ports lead to the first: to no internal network where there is another
         kept = {entry["network"] for entry in attachments}
         for row in engine.db.all("SELECT network FROM addresses WHERE container = ?", ident):
@@ -263,7 +264,7 @@ def published(definition: Definition, image: dict[str, Any]) -> list[dict[str, A
         ):
             number, dummy, protocol = entry.partition("/")
             key = (int(number), protocol or "tcp")
-            if key not in taken and key[1] in ("tcp", "udp"):
+            if key not in taken and key[1] in ("tcp", "udp", "sctp"):
                 ports.append(
                     {
                         "container_port": key[0],

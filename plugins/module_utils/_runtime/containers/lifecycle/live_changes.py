@@ -88,10 +88,11 @@ def _connect(engine: Engine, ident: str, state: Status, wanted: Reserved) -> Non
     has = state["network"]
     old, ports = (has["attachments"], has["ports"]) if has else ([], [])
     new = wanted["attachments"]
-    republish = old[:1] != new[:1] or ports != wanted["ports"]
+    were, are = networks.attach.targets(old), networks.attach.targets(new)
+    republish = were != are or ports != wanted["ports"]
     networks.ensure_links(engine, [entry["network"] for entry in new])
-    if republish and old and ports:
-        networks.publish.unpublish(ident, old[0]["address"], ports)
+    if republish and were and ports:
+        networks.publish.unpublish(ident, were, ports)
     netns = os.open(f"/proc/{state['pid']}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
         kept = [entry for entry in old if entry in new]
@@ -103,8 +104,8 @@ def _connect(engine: Engine, ident: str, state: Status, wanted: Reserved) -> Non
                 networks.attach.connect(netns, entry, _free_index(state["pid"]))
     finally:
         os.close(netns)
-    if republish and new and wanted["ports"]:
-        networks.publish.publish(ident, new[0]["address"], wanted["ports"])
+    if republish and are and wanted["ports"]:
+        networks.publish.publish(ident, are, wanted["ports"])
 
 
 def _free_index(pid: int) -> int:

@@ -112,7 +112,12 @@ def _networks(engine: Engine, definition: Definition, ident: str) -> None:
         if config is None:
             raise NotFound(f"networks: network {entry['name']} does not exist")
         networks.check_address(
-            engine, entry["name"], ident, entry["ipv4_address"], entry["mac_address"]
+            engine,
+            entry["name"],
+            ident,
+            entry["ipv4_address"],
+            entry["mac_address"],
+            entry.get("ipv6_address"),
         )
         closed += [config["name"]] if config["internal"] else []
     if closed and len(closed) == len(network.attachments(definition)):

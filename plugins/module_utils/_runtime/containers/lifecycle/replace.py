@@ -160,7 +160,12 @@ def put_back(engine: Engine, old: Record, new: Record | None, ran: bool) -> None
     reserved = container_files.reserved(engine, old["id"])
     for entry in reserved["attachments"]:
         networks.allocate(
-            engine, entry["network"], old["id"], entry["address"].partition("/")[0], entry["mac"]
+            engine,
+            entry["network"],
+            old["id"],
+            entry["address"].partition("/")[0],
+            entry["mac"],
+            wanted_ip6=entry.get("address6", "").partition("/")[0],
         )
     networks.reserve_ports(engine, old["id"], reserved["ports"])
     if ran and not status.lives(engine.paths, old["id"]):

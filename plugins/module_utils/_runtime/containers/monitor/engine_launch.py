@@ -107,7 +107,7 @@ class EngineSite(Site):
         finally:
             os.close(netns)
         if wanted.get("ports") and now["attachments"]:
-            publish.publish(self.ident, now["attachments"][0]["address"], wanted["ports"])
+            publish.publish(self.ident, attach.targets(now["attachments"]), wanted["ports"])
             now["ports"] = wanted["ports"]
 
     def disconnect(self, _launch: Launch) -> None:

@@ -26,6 +26,7 @@ from ...errors import EngineError, NotFound, required
 from ...kernel import cgroups
 from ...kernel.calls import constants, fork, syscalls
 from ...kernel.processes import pidfd
+from ...networks import attach
 from ...store import paths as stores
 from ..client import signals, stdio
 from ..records import state
@@ -258,7 +259,7 @@ class Monitor(loop.Loop):
             return ""
         relay = self.relay or port_relay.Relay(self.epoll)
         try:
-            relay.serve(network["ports"], network["attachments"][0]["address"])
+            relay.serve(network["ports"], attach.targets(network["attachments"]))
         except EngineError as error:
             return str(error)
         self.relay = relay

@@ -21,6 +21,7 @@ import struct
 import time
 
 from ...errors import Conflict, HostError, reason
+from ...kernel.net import listeners, netlink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ UDP_IDLE = 60.0  # seconds without a datagram after which a client is forgotten
 RETRY = 1.0  # seconds until accepting is tried again without descriptors
 IP_PKTINFO = 8  # ip(7); Python names it from 3.14 on
 SPARE_DESCRIPTORS = 256  # of the process's limit, for what else the monitor does
+IPPROTO_SCTP, SCTP_NODELAY = 132, 3  # sctp(7); Python names the first where its libc does
 
 
 class Relay:
@@ -61,16 +63,17 @@ class Relay:
         self.most = max(16, (os.sysconf("SC_OPEN_MAX") - SPARE_DESCRIPTORS) // 2)
         self.full, self.paused = False, 0.0
 
-    def serve(self, ports: list[Port], container_ip: str) -> None:
+    def serve(self, ports: list[Port], addresses: list[str]) -> None:
         """Listen on these ports, and on no other; what is served already and stays goes on
         undisturbed.
 
-        :param container_ip: the container's IPv4 address; a ``/prefix`` is ignored.
+        :param addresses: the container's, one of each family at most; a ``/prefix`` is ignored. A
+            port leads to that of its own family, else to the other one.
         :raises Conflict: another process has one. :raises HostError: another refusal. The same is
             served as before then.
         """
-        ip = container_ip.partition("/")[0]
         wanted = {address(port): port for port in ports}
+        places = {key: _target(port, addresses) for key, port in wanted.items()}
         kept = {
             listener.address: listener for listener in self.listeners if listener.address in wanted
         }
@@ -85,9 +88,7 @@ class Relay:
             listener.close()
         try:
             for key, port in new.items():
-                self.listeners.append(
-                    _KINDS[port["protocol"]](self, key, (ip, port["container_port"]))
-                )
+                self.listeners.append(_KINDS[port["protocol"]](self, key, places[key]))
         except OSError as error:
             self._take_back(kept, [listener for listener in going if listener not in first], first)
             raise _refusal(port, error) from None
@@ -95,7 +96,7 @@ class Relay:
             if listener not in first:
                 listener.close()
         for key, listener in kept.items():
-            listener.lead_to((ip, wanted[key]["container_port"]))
+            listener.lead_to(places[key])
 
     def _take_back(
         self, kept: dict[Address, _Listener], staying: list[_Listener], closed: list[_Listener]
@@ -192,23 +193,44 @@ def address(port: Port) -> Address:
 
 def _refusal(port: Port, error: OSError) -> EngineError:
     protocol, host_ip, host_port = address(port)
-    shown = f"{host_ip}:{host_port}/{protocol}"
+    shown = f"[{host_ip}]" if ":" in host_ip else host_ip
+    shown += f":{host_port}/{protocol}"
     if error.errno == errno.EADDRINUSE:
-        return Conflict(f"published_ports: port {shown} is taken by another process")
+        found = listeners.holder(protocol, host_ip, host_port)
+        who = f"process {found[0]} (pid {found[1]})" if found else "another process"
+        return Conflict(f"published_ports: port {shown} is taken by {who}")
     return HostError(f"published_ports: can't listen on {shown}: {reason(error, named=True)}")
 
 
-def _socket(kind: int) -> socket.socket:
-    return socket.socket(socket.AF_INET, kind | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+def _target(port: Port, addresses: list[str]) -> Target:
+    """Return where in a container a port leads to."""
+    family = netlink.family_of(address(port)[1])
+    listed = [text.partition("/")[0] for text in addresses]
+    same = [text for text in listed if netlink.family_of(text) == family]
+    return (same or listed)[0], port["container_port"]
+
+
+def _socket(ip: str, protocol: str) -> socket.socket:
+    """Make a socket of an address's family; one of IPv6 has nothing to do with IPv4."""
+    kind = socket.SOCK_DGRAM if protocol == "udp" else socket.SOCK_STREAM
+    family = netlink.family_of(ip)
+    made = socket.socket(
+        family,
+        kind | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC,
+        IPPROTO_SCTP if protocol == "sctp" else 0,
+    )
+    if family == socket.AF_INET6:
+        made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    return made
 
 
 class _TcpListener:
-    """A TCP port. ``connections``: the open ones that came by it."""
+    """A TCP port, or one of SCTP, whose messages are passed on as a stream. ``connections``: the open ones that came by it."""
 
     def __init__(self, relay: Relay, bound: Address, target: Target, fd: int | None = None) -> None:
         self.relay, self.address, self.target = relay, bound, target
         self.connections: set[_Connection] = set()
-        self.socket = _socket(socket.SOCK_STREAM) if fd is None else socket.socket(fileno=fd)
+        self.socket = _socket(bound[1], bound[0]) if fd is None else socket.socket(fileno=fd)
         if fd is None:
             self._bind()
         relay.watch(self.socket.fileno(), self, select.EPOLLIN)
@@ -231,7 +253,8 @@ class _TcpListener:
             return
         server = None
         try:
-            server = _socket(socket.SOCK_STREAM)  # first: who is accepted must be served
+            # first: who is accepted must be served
+            server = _socket(self.target[0], self.address[0])
             client, _address = self.socket.accept()
         except OSError as error:
             if server is not None:
@@ -296,7 +319,10 @@ class _Connection:
         self.sides[0].peer, self.sides[1].peer = self.sides[1], self.sides[0]
         relay.connections += 1
         for side in self.sides:
-            side.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if listener.address[0] == "sctp":
+                side.socket.setsockopt(IPPROTO_SCTP, SCTP_NODELAY, 1)
+            else:
+                side.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             side.socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             relay.sources[side.fd] = side
         number = server.connect_ex(listener.target)
@@ -396,14 +422,17 @@ class _UdpListener:
         self.relay, self.address, self.target = relay, bound, target
         # By the client's address and the one that it sent to; the longest idle first.
         self.clients: dict[tuple[Any, bytes], _UdpClient] = {}
-        self.socket = _socket(socket.SOCK_DGRAM) if fd is None else socket.socket(fileno=fd)
+        self.socket = _socket(bound[1], bound[0]) if fd is None else socket.socket(fileno=fd)
         if fd is None:
             self._bind()
         relay.watch(self.socket.fileno(), self, select.EPOLLIN)
 
     def _bind(self) -> None:
         try:
-            self.socket.setsockopt(socket.SOL_IP, IP_PKTINFO, 1)
+            if netlink.family_of(self.address[1]) == socket.AF_INET:
+                self.socket.setsockopt(socket.SOL_IP, IP_PKTINFO, 1)
+            else:
+                self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
             self.socket.bind(self.address[1:])
         except OSError:
             self.socket.close()
@@ -414,17 +443,15 @@ class _UdpListener:
 
     def handle(self, _events: int) -> None:
         try:
-            data, control, _flags, address = self.socket.recvmsg(CHUNK, socket.CMSG_SPACE(12))
+            data, control, _flags, address = self.socket.recvmsg(CHUNK, socket.CMSG_SPACE(20))
         except OSError:
             return  # an ICMP error for an earlier answer
-        local = next(
-            (
-                content[4:8]
-                for level, kind, content in control
-                if (level, kind) == (socket.SOL_IP, IP_PKTINFO)
-            ),
-            bytes(4),
-        )
+        local = bytes(4)
+        for level, kind, content in control:
+            if (level, kind) == (socket.SOL_IP, IP_PKTINFO):
+                local = content[4:8]
+            elif (level, kind) == (socket.IPPROTO_IPV6, socket.IPV6_PKTINFO):
+                local = content[:16]
         client = self.clients.pop((address, local), None)
         if client is None:
             if len(self.clients) >= self.relay.most // 2:
@@ -440,15 +467,16 @@ class _UdpListener:
         """Send from the address that the client had sent to: with 0.0.0.0 the kernel might choose
         another one.
         """
-        try:
-            self.socket.sendmsg(
-                [data],
-                [(socket.SOL_IP, IP_PKTINFO, struct.pack("=i4s4s", 0, client.local, bytes(4)))],
-                0,
-                client.address,
+        if len(client.local) == 4:
+            source = (socket.SOL_IP, IP_PKTINFO, struct.pack("=i4s4s", 0, client.local, bytes(4)))
+        else:
+            source = (
+                socket.IPPROTO_IPV6,
+                socket.IPV6_PKTINFO,
+                struct.pack("=16si", client.local, 0),
             )
-        except OSError:
-            pass
+        with contextlib.suppress(OSError):
+            self.socket.sendmsg([data], [source], 0, client.address)
 
     def lead_to(self, target: Target) -> None:
         """Send what comes to this place."""
@@ -474,14 +502,14 @@ class _UdpListener:
 class _UdpClient:
     __slots__ = ("listener", "address", "local", "socket", "last")
 
-    def __init__(self, listener: _UdpListener, address: tuple[str, int], local: bytes) -> None:
+    def __init__(self, listener: _UdpListener, address: tuple[Any, ...], local: bytes) -> None:
         self.listener, self.address, self.local, self.last = (
             listener,
             address,
             local,
             time.monotonic(),
         )
-        self.socket = _socket(socket.SOCK_DGRAM)
+        self.socket = _socket(listener.target[0], "udp")
         try:
             self.socket.connect(listener.target)
         except OSError:
@@ -515,4 +543,5 @@ class _UdpClient:
 _KINDS: dict[str, type[_TcpListener] | type[_UdpListener]] = {
     "tcp": _TcpListener,
     "udp": _UdpListener,
+    "sctp": _TcpListener,
 }

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ipaddress
 import re
 
-from ...errors import InvalidInput, Unsupported
+from ...errors import InvalidInput
 from ...options.forms import boolean, line, list_of, map_of, ordered, set_of
 from ...options.rows import LIST, LIVE, MAP, SET, Computed, Flag, Nowhere, Option, Shown, Suboption
 
@@ -29,12 +29,15 @@ if TYPE_CHECKING:
         host_ip: str
         host_port: Union[int, str]  # 0: any that is free; "9000-9010": a free one of these
 
-    class Attachment(TypedDict):
-        """A network that a container is to be on; an empty text is for any address."""
-
+    class _Attachment(TypedDict):
         name: str
         ipv4_address: str
         mac_address: str
+
+    class Attachment(_Attachment, total=False):
+        """A network that a container is to be on; an empty text is for any address."""
+
+        ipv6_address: str  # where one is asked for
 
 
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}")
@@ -42,7 +45,7 @@ DEFAULT_NETWORK = "bridge"
 LIVE_ON_NETWORKS = (
     "live on networks"  # a change costs nothing while it stays on networks of its own
 )
-NETWORK_KEYS = ("name", "ipv4_address", "mac_address")
+NETWORK_KEYS = ("name", "ipv4_address", "ipv6_address", "mac_address")
 _DOMAIN = re.compile(r"\.|[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*\.?")
 
 
@@ -58,18 +61,22 @@ def ports(value: Any, name: str) -> list[PublishedPort]:
 
 def port(value: Any, name: str) -> list[PublishedPort]:
     """One entry of ``published_ports``, which may be a range."""
-    rest, protocol = _protocol(value, name, ("tcp", "udp"))
-    if rest.startswith("["):
-        raise Unsupported(f"{name}: {value!r}: ports are published on IPv4 addresses only")
-    parts = rest.split(":")
+    rest, protocol = _protocol(value, name, ("tcp", "udp", "sctp"))
     accepted = (
         "container, host:container, ip:host:container or ip::container, "
-        "each a port or a range, with /tcp or /udp"
+        "each a port or a range, an IPv6 address in brackets, with /tcp, /udp or /sctp"
     )
-    if len(parts) > 3:
+    within, bracket, behind = rest[1:].partition("]") if rest.startswith("[") else ("", "", rest)
+    if bracket and not behind.startswith(":"):
+        raise InvalidInput(name, value, accepted)
+    parts = behind.split(":")  # with an address in brackets the first is empty
+    if len(parts) > 3 or (bracket and len(parts) != 3):
         raise InvalidInput(name, value, accepted)
     inside = port_range(parts[-1], name, value, accepted)
-    host_ip = address(parts[0], name) if len(parts) == 3 else "0.0.0.0"
+    if bracket:
+        host_ip = address6(within, name)
+    else:
+        host_ip = address(parts[0], name) if len(parts) == 3 and parts[0] else "0.0.0.0"
     host = parts[-2] if len(parts) > 1 else ""
     if host in ("", "0"):
         return [_binding(number, protocol, host_ip, 0) for number in inside]
@@ -132,6 +139,17 @@ def address(value: Any, name: str) -> str:
         raise InvalidInput(name, value, "an IPv4 address") from None
 
 
+def address6(value: Any, name: str) -> str:
+    """An IPv6 address."""
+    try:
+        found = ipaddress.IPv6Address(line(value, name).strip())
+    except ValueError:
+        raise InvalidInput(name, value, "an IPv6 address") from None
+    if getattr(found, "scope_id", None):
+        raise InvalidInput(name, value, "an IPv6 address without a link's name behind it")
+    return str(found)
+
+
 def any_address(value: Any, name: str) -> str:
     """An IPv4 or IPv6 address."""
     try:
@@ -169,11 +187,14 @@ def network(value: Any, name: str) -> Attachment:
     if not NAME.fullmatch(label) or label in ("none", "host", "default"):
         raise InvalidInput(name + ".name", label, "a network's name")
     wanted_address, wanted_mac = value.get("ipv4_address"), value.get("mac_address")
-    return {
+    found: Attachment = {
         "name": label,
         "ipv4_address": address(wanted_address, name + ".ipv4_address") if wanted_address else "",
         "mac_address": mac(wanted_mac, name + ".mac_address") if wanted_mac else "",
     }
+    if value.get("ipv6_address"):  # without one the form is that of records of older versions
+        found["ipv6_address"] = address6(value["ipv6_address"], name + ".ipv6_address")
+    return found
 
 
 def network_mode(value: Any, name: str) -> str:
@@ -235,13 +256,18 @@ def mode_of(definition: Definition) -> str:
     return mode if mode in ("none", "host") or mode.startswith("container:") else "bridge"
 
 
+def port_address(host_ip: str) -> str:
+    """Write an address before a port: one of IPv6 in brackets."""
+    return f"[{host_ip}]" if ":" in host_ip else host_ip
+
+
 def _written(option: str, value: Any) -> Any:
     """An option's value for a sentence."""
     if option == "networks":
         return ", ".join(entry["name"] for entry in value)
     if option == "published_ports":
         return ", ".join(
-            f"{port['host_ip']}:{port['host_port'] or ''}:"
+            f"{port_address(port['host_ip'])}:{port['host_port'] or ''}:"
             f"{port['container_port']}/{port['protocol']}"
             for port in value
         )
@@ -264,7 +290,9 @@ def check(definition: Definition) -> None:
     for protocol, host_ip, host_port in taken:
         if taken.count((protocol, host_ip, host_port)) > 1 and isinstance(host_port, int):
             raise InvalidInput(
-                "published_ports", f"{host_ip}:{host_port}/{protocol}", "each port of the host once"
+                "published_ports",
+                f"{port_address(host_ip)}:{host_port}/{protocol}",
+                "each port of the host once",
             )
 
 
@@ -315,8 +343,11 @@ OPTIONS: tuple[Option, ...] = (
         flag=Flag("-p, --publish", "Published port ([ip:][port:]port[/udp])"),
         description="""
         Ports to publish, in the forms V(8080:80), V(127.0.0.1:8080:80), V(80) or V(0:80) (a free
-        port of the host), V(127.0.0.1::80), V(8000-8010:80-90), V(8000-8010:80) (the first free
-        one), each with V(/tcp) or V(/udp).
+        port of the host), V(127.0.0.1::80), V([::]:8080:80), V(8000-8010:80-90),
+        V(8000-8010:80) (the first free one), each with V(/tcp), V(/udp) or V(/sctp).
+
+        Without an address a port is published on all IPv4 addresses of the host, with V([::]) on
+        all IPv6 ones. A container is reached by both, whichever addresses it has itself.
 
         Quote them. YAML takes C(22:22) for a number of base 60, which would be port 1342.
         """,
@@ -360,7 +391,8 @@ OPTIONS: tuple[Option, ...] = (
         inspect=Computed("NetworkSettings.Networks"),
         flag=Flag(
             "--network, --net",
-            "Network (NAME, or name=NAME,ip=ADDRESS,mac-address=MAC), or none, host, container:NAME",
+            "Network (NAME, or name=NAME,ip=ADDRESS,ip6=ADDRESS,mac-address=MAC), or none, host, "
+            "container:NAME",
             reads="apart",
         ),
         suboptions=(
@@ -380,6 +412,14 @@ OPTIONS: tuple[Option, ...] = (
                 inspect="NetworkSettings.Networks",
                 flag=Flag("--ip", "Address on the network", reads="apart"),
                 description="The address on it. The default is a free one.",
+            ),
+            Suboption(
+                "ipv6_address",
+                "str",
+                place="run.json network.attachments",
+                inspect="NetworkSettings.Networks",
+                flag=Flag("--ip6", "IPv6 address on the network", reads="apart"),
+                description="The IPv6 address on it. The default is a free one.",
             ),
             Suboption(
                 "mac_address",

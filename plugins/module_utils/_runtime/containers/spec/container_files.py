@@ -270,9 +270,18 @@ def known_volumes(engine: Engine, ident: str) -> list[str]:
 def _write_names(directory: str, ident: str, definition: Definition, reserved: Reserved) -> None:
     name = config_json.hostname(ident, definition)
     host = network.mode_of(definition) == "host"
-    addresses = [entry["address"].partition("/")[0] for entry in reserved["attachments"]]
+    addresses = [
+        address.partition("/")[0]
+        for entry in reserved["attachments"]
+        for address in networks.attach.addresses(entry)
+    ]
     gateway = next(
-        (entry["gateway"] for entry in reserved["attachments"] if entry["gateway"]), None
+        (
+            gateway
+            for entry in reserved["attachments"]
+            for gateway in networks.attach.gateways(entry)
+        ),
+        None,
     )
     extra = {
         key: gateway if value == "host-gateway" else value

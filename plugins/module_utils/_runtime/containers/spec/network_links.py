@@ -28,7 +28,7 @@ def disconnect(ident: str, network: Network | None) -> None:
     attachments = network.get("attachments") or ()
     if network.get("ports") and attachments:
         with contextlib.suppress(EngineError, OSError):
-            publish.unpublish(ident, attachments[0]["address"], network["ports"])
+            publish.unpublish(ident, attach.targets(attachments), network["ports"])
     for attachment in attachments:
         with contextlib.suppress(EngineError):
             attach.disconnect(attachment)

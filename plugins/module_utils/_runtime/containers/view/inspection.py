@@ -343,16 +343,23 @@ def _network(
         "Gateway": first["Gateway"],
         "MacAddress": first["MacAddress"],
         "IPPrefixLen": first["IPPrefixLen"],
+        "GlobalIPv6Address": first["GlobalIPv6Address"],
+        "GlobalIPv6PrefixLen": first["GlobalIPv6PrefixLen"],
+        "IPv6Gateway": first["IPv6Gateway"],
         "SandboxKey": f"/proc/{state['pid']}/ns/net" if living and state.get("pid") else "",
     }
 
 
 def _endpoint(entry: Attachment | None, living: bool) -> dict[str, Any]:
     address, dummy, prefix = entry["address"].partition("/") if entry else ("", "", "")
+    address6, dummy, prefix6 = (entry.get("address6", "") if entry else "").partition("/")
     return {
         "IPAddress": address,
         "IPPrefixLen": int(prefix or 0),
         "Gateway": (entry and entry["gateway"]) or "",
+        "GlobalIPv6Address": address6,
+        "GlobalIPv6PrefixLen": int(prefix6 or 0),
+        "IPv6Gateway": (entry and entry.get("gateway6")) or "",
         "MacAddress": entry["mac"] if entry else "",
         "IPAMConfig": None,
         "Connected": living,

@@ -17,10 +17,11 @@ from .netlink import attribute, nested
 
 SUBSYSTEM, GET, DELETE = 1, 1, 2  # NFNL_SUBSYS_CTNETLINK
 TUPLE_ORIGINAL, TUPLE_REPLY, ID, FILTER = 1, 2, 12, 25
-TUPLE_IP, TUPLE_PROTOCOL, IP_SOURCE, IP_DESTINATION = 1, 2, 1, 2
+TUPLE_IP, TUPLE_PROTOCOL = 1, 2
+IP_SOURCE: dict[int, int] = {socket.AF_INET: 1, socket.AF_INET6: 3}
+IP_DESTINATION: dict[int, int] = {socket.AF_INET: 2, socket.AF_INET6: 4}
 PROTOCOL_NUMBER, DESTINATION_PORT = 1, 3
 FILTER_ORIGINAL, FILTER_BY_PROTOCOL, FILTER_BY_DESTINATION_PORT = 1, 1 << 3, 1 << 5
-HEADER = struct.pack("!BBH", socket.AF_INET, 0, 0)
 
 
 def forget_udp(port: int, keep: str) -> None:
@@ -28,13 +29,16 @@ def forget_udp(port: int, keep: str) -> None:
 
     :raises OSError: when the kernel refuses; without connection tracking there are no flows.
     """
+    family = netlink.family_of(keep)
     with netlink.Socket() as sock:
-        here = {netlink.packed(entry["address"]) for entry in netlink.addresses(sock)}
+        here = {
+            netlink.packed(entry["address"]) for entry in netlink.addresses(sock, family=family)
+        }
     try:
         with netlink.Socket(netlink.NETLINK_NETFILTER) as sock:
-            for original, ident in _flows(sock, port, here, netlink.packed(keep)):
+            for original, ident in _flows(sock, port, here, netlink.packed(keep), family):
                 message = (
-                    HEADER
+                    _header(family)
                     + attribute(TUPLE_ORIGINAL | netlink.NLA_F_NESTED, original)
                     + attribute(ID, ident)
                 )
@@ -44,8 +48,12 @@ def forget_udp(port: int, keep: str) -> None:
             raise
 
 
+def _header(family: int) -> bytes:
+    return struct.pack("!BBH", family, 0, 0)
+
+
 def _flows(
-    sock: netlink.Socket, port: int, here: set[bytes], keep: bytes
+    sock: netlink.Socket, port: int, here: set[bytes], keep: bytes, family: int
 ) -> list[tuple[bytes, bytes]]:
     """``(packed original tuple, id)`` of each flow. The kernel filters from 5.8 on; before it, all flows are looked through."""
     packed = struct.pack("!H", port)
@@ -56,7 +64,9 @@ def _flows(
     )
     flags = struct.pack("=I", FILTER_BY_PROTOCOL | FILTER_BY_DESTINATION_PORT)
     question = (
-        HEADER + nested(TUPLE_ORIGINAL, wanted) + nested(FILTER, attribute(FILTER_ORIGINAL, flags))
+        _header(family)
+        + nested(TUPLE_ORIGINAL, wanted)
+        + nested(FILTER, attribute(FILTER_ORIGINAL, flags))
     )
     found = []
     for content in sock.dump(SUBSYSTEM << 8 | GET, question):
@@ -67,8 +77,8 @@ def _flows(
         )
         protocol = netlink.attributes(original[TUPLE_PROTOCOL])
         sent_to, answered_from = (
-            netlink.attributes(original[TUPLE_IP])[IP_DESTINATION],
-            netlink.attributes(reply[TUPLE_IP])[IP_SOURCE],
+            netlink.attributes(original[TUPLE_IP]).get(IP_DESTINATION[family]),
+            netlink.attributes(reply[TUPLE_IP]).get(IP_SOURCE[family]),
         )
         if (
             protocol[PROTOCOL_NUMBER][0] == socket.IPPROTO_UDP

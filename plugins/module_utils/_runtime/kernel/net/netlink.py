@@ -34,16 +34,16 @@ if TYPE_CHECKING:
         alias: str  # "" where it has none
 
     class Address(TypedDict):
-        """An IPv4 address of an interface."""
+        """An address of an interface."""
 
         index: int  # the interface's
         address: str
         prefix: int
 
     class Route(TypedDict):
-        """An IPv4 route."""
+        """A route."""
 
-        destination: str  # "10.0.0.0"
+        destination: str  # "10.0.0.0", "fd00::"
         prefix: int
         link: int  # index, or 0
         gateway: Union[str, None]
@@ -90,6 +90,7 @@ IFLA_INFO_KIND, IFLA_INFO_DATA = 1, 2
 IFLA_INET6_ADDR_GEN_MODE, ADDR_GEN_MODE_NONE = 8, 1
 VETH_INFO_PEER = 1
 IFA_ADDRESS, IFA_LOCAL, IFA_BROADCAST = 1, 2, 4
+IFA_F_NODAD, RT_SCOPE_LINK = 0x02, 253
 RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_TABLE = 1, 4, 5, 6, 15
 IFF_UP = 1
 RT_TABLE_MAIN, RT_TABLE_LOCAL, RTPROT_STATIC, RTN_UNICAST = 254, 255, 4, 1
@@ -279,9 +280,14 @@ def acknowledgement(flags: int, body: bytes) -> tuple[int, str]:
     )
 
 
+def family_of(address: str) -> int:
+    """``AF_INET`` or ``AF_INET6``."""
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
 def packed(address: str) -> bytes:
-    """An IPv4 address in its 4 bytes. :raises OSError: when it is none."""
-    return socket.inet_pton(socket.AF_INET, address)
+    """An address in its 4 or 16 bytes. :raises OSError: when it is none."""
+    return socket.inet_pton(family_of(address), address)
 
 
 def hardware(mac: str) -> bytes:
@@ -330,31 +336,43 @@ def _parse_link(content: bytes) -> Link:
     }
 
 
-def addresses(sock: Socket, index: int = 0) -> list[Address]:
-    """The IPv4 addresses of one link, or with index 0 of all."""
+def addresses(sock: Socket, index: int = 0, family: int = socket.AF_INET) -> list[Address]:
+    """The addresses of one link, or with index 0 of all; of IPv6 without those that are of a link alone."""
     found: list[Address] = []
-    for content in sock.dump(RTM_GETADDR, struct.pack("=BBBBi", socket.AF_INET, 0, 0, 0, index)):
-        _family, prefix, _flags, _scope, owner = struct.unpack_from("=BBBBi", content)
-        local = attributes(content[8:]).get(IFA_LOCAL)
-        if local is not None and index in (0, owner):
-            found.append({"index": owner, "address": socket.inet_ntoa(local), "prefix": prefix})
+    for content in sock.dump(RTM_GETADDR, struct.pack("=BBBBi", family, 0, 0, 0, index)):
+        kind, prefix, _flags, scope, owner = struct.unpack_from("=BBBBi", content)
+        details = attributes(content[8:])
+        local = details.get(
+            IFA_LOCAL, details.get(IFA_ADDRESS) if family != socket.AF_INET else None
+        )
+        if kind != family or local is None or index not in (0, owner):
+            continue  # a kernel without the family answers for all others
+        if family == socket.AF_INET6 and scope == RT_SCOPE_LINK:
+            continue
+        found.append({"index": owner, "address": socket.inet_ntop(family, local), "prefix": prefix})
     return found
 
 
-def routes(sock: Socket) -> list[Route]:
-    """The IPv4 routes of every table."""
+def routes(sock: Socket, family: int = socket.AF_INET) -> list[Route]:
+    """The routes of every table; of IPv6 without those that are of a link alone."""
     found: list[Route] = []
-    for content in sock.dump(RTM_GETROUTE, route_message(0, table=0, protocol=0, scope=0, kind=0)):
-        _family, prefix, _source, _tos, table, _protocol, _scope, _kind, _flags = (
-            struct.unpack_from("=BBBBBBBBI", content)
+    nowhere = bytes(4 if family == socket.AF_INET else 16)
+    for content in sock.dump(
+        RTM_GETROUTE, route_message(0, table=0, protocol=0, scope=0, kind=0, family=family)
+    ):
+        own, prefix, _source, _tos, table, _protocol, _scope, _kind, _flags = struct.unpack_from(
+            "=BBBBBBBBI", content
         )
         details = attributes(content[12:])
+        destination = details.get(RTA_DST, nowhere)
+        if own != family or (family == socket.AF_INET6 and destination[0] in (0xFE, 0xFF)):
+            continue
         found.append(
             {
-                "destination": socket.inet_ntoa(details.get(RTA_DST, bytes(4))),
+                "destination": socket.inet_ntop(family, destination),
                 "prefix": prefix,
                 "link": struct.unpack("=I", details[RTA_OIF])[0] if RTA_OIF in details else 0,
-                "gateway": socket.inet_ntoa(details[RTA_GATEWAY])
+                "gateway": socket.inet_ntop(family, details[RTA_GATEWAY])
                 if RTA_GATEWAY in details
                 else None,
                 "table": struct.unpack("=I", details[RTA_TABLE])[0]
@@ -374,9 +392,10 @@ def route_message(
     protocol: int = RTPROT_STATIC,
     scope: int = 0,
     kind: int = RTN_UNICAST,
+    family: int = socket.AF_INET,
 ) -> bytes:
-    """struct rtmsg for IPv4."""
-    return struct.pack("=BBBBBBBBI", socket.AF_INET, prefix, 0, 0, table, protocol, scope, kind, 0)
+    """struct rtmsg."""
+    return struct.pack("=BBBBBBBBI", family, prefix, 0, 0, table, protocol, scope, kind, 0)
 
 
 def new_veth(name: str, peer_name: str, peer_namespace: int, mtu: int, peer_mac: str) -> Message:
@@ -432,29 +451,36 @@ def delete_link(name: str) -> Message:
 
 
 def new_address(index: int, address: str, prefix: int) -> Message:
-    """Message: give a link an IPv4 address."""
-    raw = packed(address)
-    host_bits = (1 << (32 - prefix)) - 1
-    broadcast = struct.pack("!I", struct.unpack("!I", raw)[0] | host_bits)
+    """Message: give a link an address.
+
+    One of IPv6 works at once: the engine knows who has which, so nobody is asked whether it is taken (RFC 4862, 5.4).
+    """
+    raw, family = packed(address), family_of(address)
+    flags = IFA_F_NODAD if family == socket.AF_INET6 else 0
     body = (
-        struct.pack("=BBBBi", socket.AF_INET, prefix, 0, 0, index)
+        struct.pack("=BBBBi", family, prefix, flags, 0, index)
         + attribute(IFA_LOCAL, raw)
         + attribute(IFA_ADDRESS, raw)
     )
-    return RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, body + attribute(IFA_BROADCAST, broadcast)
+    if family == socket.AF_INET:
+        host_bits = (1 << (32 - prefix)) - 1
+        last = struct.unpack("!I", raw)[0] | host_bits
+        body += attribute(IFA_BROADCAST, struct.pack("!I", last))
+    return RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, body
 
 
 def delete_address(index: int, address: str, prefix: int) -> Message:
-    """Message: take an IPv4 address from a link."""
+    """Message: take an address from a link."""
     return (
         RTM_DELADDR,
         0,
-        struct.pack("=BBBBi", socket.AF_INET, prefix, 0, 0, index)
+        struct.pack("=BBBBi", family_of(address), prefix, 0, 0, index)
         + attribute(IFA_LOCAL, packed(address)),
     )
 
 
 def default_route(gateway: str, replace: bool = False) -> Message:
-    """Message: the namespace's default route; EEXIST when there is one, unless ``replace``."""
+    """Message: the namespace's default route of the gateway's family; EEXIST when there is one, unless ``replace``."""
     flags = NLM_F_CREATE | (NLM_F_REPLACE if replace else NLM_F_EXCL)
-    return RTM_NEWROUTE, flags, route_message(0) + attribute(RTA_GATEWAY, packed(gateway))
+    message_body = route_message(0, family=family_of(gateway))
+    return RTM_NEWROUTE, flags, message_body + attribute(RTA_GATEWAY, packed(gateway))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     class Chain(TypedDict):
         """A chain that is hooked in."""
 
-        family: int  # FAMILY_INET or FAMILY_IPV4
+        family: int  # FAMILY_INET, FAMILY_IPV4 or FAMILY_IPV6
         table: str
         name: str
         hook: int  # enum nf_inet_hooks
@@ -61,11 +61,11 @@ DATA_VALUE, DATA_VERDICT, VERDICT_CODE = 1, 2, 1
 
 PREROUTING, FORWARD, OUTPUT, POSTROUTING = 0, 2, 3, 4  # enum nf_inet_hooks
 DROP, ACCEPT, RETURN = 0, 1, -5
-FAMILY_INET, FAMILY_IPV4 = 1, 2
-FAMILIES = {FAMILY_INET: "inet", FAMILY_IPV4: "ip"}
+FAMILY_INET, FAMILY_IPV4, FAMILY_IPV6 = 1, 2, 10
+FAMILIES = {FAMILY_INET: "inet", FAMILY_IPV4: "ip", FAMILY_IPV6: "ip6"}
 
 # nft's own numbers of its data types (the kernel only stores them, `nft list` reads them); a concatenation is 6 bits each
-IPV4_ADDRESS, INET_PROTOCOL, INET_SERVICE, INTERFACE_NAME = 7, 12, 13, 41
+IPV4_ADDRESS, IPV6_ADDRESS, INET_PROTOCOL, INET_SERVICE, INTERFACE_NAME = 7, 8, 12, 13, 41
 
 
 def concatenation(*kinds: int) -> int:
@@ -83,26 +83,33 @@ def _message(kind: int, flags: int, *attributes: bytes, family: int = FAMILY_IPV
     return SUBSYSTEM << 8 | kind, flags, struct.pack("!BBH", family, 0, 0) + b"".join(attributes)
 
 
-def new_table(name: str) -> Message:
-    return _message(NEWTABLE, NLM_F_CREATE, text(TABLE_NAME, name))
+def new_table(name: str, family: int = FAMILY_IPV4) -> Message:
+    return _message(NEWTABLE, NLM_F_CREATE, text(TABLE_NAME, name), family=family)
 
 
-def delete_table(name: str) -> Message:
-    return _message(DELTABLE, 0, text(TABLE_NAME, name))
+def delete_table(name: str, family: int = FAMILY_IPV4) -> Message:
+    return _message(DELTABLE, 0, text(TABLE_NAME, name), family=family)
 
 
 def new_chain(
-    table: str, name: str, kind: str | None = None, hook: int = 0, priority: int = 0
+    table: str,
+    name: str,
+    kind: str | None = None,
+    hook: int = 0,
+    priority: int = 0,
+    family: int = FAMILY_IPV4,
 ) -> Message:
     """A chain; with ``kind`` (``filter``, ``nat``) one that is hooked in, its policy accept."""
     body = text(CHAIN_TABLE, table) + text(CHAIN_NAME, name)
     if kind is not None:
         body += nested(CHAIN_HOOK, be32(HOOK_NUMBER, hook), be32(HOOK_PRIORITY, priority))
         body += be32(CHAIN_POLICY, ACCEPT) + text(CHAIN_TYPE, kind)
-    return _message(NEWCHAIN, NLM_F_CREATE, body)
+    return _message(NEWCHAIN, NLM_F_CREATE, body, family=family)
 
 
-def new_rule(table: str, chain: str, expressions: Iterable[bytes]) -> Message:
+def new_rule(
+    table: str, chain: str, expressions: Iterable[bytes], family: int = FAMILY_IPV4
+) -> Message:
     """A rule at the chain's end, of expressions that ``rules.py`` makes."""
     listed = nested(
         RULE_EXPRESSIONS,
@@ -114,6 +121,7 @@ def new_rule(table: str, chain: str, expressions: Iterable[bytes]) -> Message:
         text(RULE_TABLE, table),
         text(RULE_CHAIN, chain),
         listed,
+        family=family,
     )
 
 
@@ -126,6 +134,7 @@ def new_set(
     data_types: tuple[int, ...] = (),
     data_length: int = 0,
     interval: bool = False,
+    family: int = FAMILY_IPV4,
 ) -> Message:
     """A set, or with ``data_types`` a map. ``number`` is any that no other set of the batch has; lengths are in bytes."""
     flags = (SET_INTERVAL if interval else 0) | (SET_MAP if data_types else 0)
@@ -142,7 +151,7 @@ def new_set(
         INTERFACE_NAME,
     ):  # nft's own note (type 0: byte order of the key, 1: the host's), without which it shows ""
         body += attribute(SET_USERDATA, struct.pack("=BBI", 0, 4, 1))
-    return _message(NEWSET, NLM_F_CREATE, body)
+    return _message(NEWSET, NLM_F_CREATE, body, family=family)
 
 
 def element(key: bytes, data: bytes | None = None, flags: int = 0) -> bytes:
@@ -156,7 +165,7 @@ def element(key: bytes, data: bytes | None = None, flags: int = 0) -> bytes:
 
 
 def _elements(
-    kind: int, flags: int, table: str, name: str, listed: Iterable[bytes]
+    kind: int, flags: int, table: str, name: str, listed: Iterable[bytes], family: int
 ) -> list[Message]:
     """As many messages as the elements need: one attribute holds 64 KiB."""
     chunks: list[list[bytes]] = []
@@ -168,26 +177,33 @@ def _elements(
         chunks[-1].append(one)
         size += len(one)
     place = text(ELEMENTS_TABLE, table) + text(ELEMENTS_SET, name)
-    return [_message(kind, flags, place, nested(ELEMENTS, *chunk)) for chunk in chunks]
+    return [
+        _message(kind, flags, place, nested(ELEMENTS, *chunk), family=family) for chunk in chunks
+    ]
 
 
-def add_elements(table: str, name: str, listed: Iterable[bytes]) -> list[Message]:
+def add_elements(
+    table: str, name: str, listed: Iterable[bytes], family: int = FAMILY_IPV4
+) -> list[Message]:
     """Messages that add elements; one that is there already is no error (with other data it is: EBUSY or EEXIST)."""
-    return _elements(NEWSETELEM, NLM_F_CREATE, table, name, listed)
+    return _elements(NEWSETELEM, NLM_F_CREATE, table, name, listed, family)
 
 
-def delete_elements(table: str, name: str, listed: Iterable[bytes]) -> list[Message]:
+def delete_elements(
+    table: str, name: str, listed: Iterable[bytes], family: int = FAMILY_IPV4
+) -> list[Message]:
     """Messages that remove elements; ENOENT when one is not there."""
-    return _elements(DELSETELEM, 0, table, name, listed)
+    return _elements(DELSETELEM, 0, table, name, listed, family)
 
 
-def flush_elements(table: str, name: str) -> Message:
+def flush_elements(table: str, name: str, family: int = FAMILY_IPV4) -> Message:
     """Message: empty a set."""
-    return _message(DELSETELEM, 0, text(ELEMENTS_TABLE, table), text(ELEMENTS_SET, name))
+    place = text(ELEMENTS_TABLE, table) + text(ELEMENTS_SET, name)
+    return _message(DELSETELEM, 0, place, family=family)
 
 
 def interval(first: bytes, end: bytes) -> list[bytes]:
-    """The two elements that stand for the addresses from ``first`` up to but without ``end`` (each 4 bytes)."""
+    """The two elements that stand for the addresses from ``first`` up to but without ``end`` (each 4 or 16 bytes)."""
     return [element(first), element(end, flags=ELEMENT_INTERVAL_END)]
 
 
@@ -250,10 +266,10 @@ class Connection(netlink.Socket):
             raise
         return True
 
-    def chains(self) -> list[Chain]:
-        """The hooked chains of the families ip and inet."""
+    def chains(self, families: Iterable[int] = (FAMILY_INET, FAMILY_IPV4)) -> list[Chain]:
+        """The hooked chains of some families."""
         found: list[Chain] = []
-        for family in FAMILIES:
+        for family in families:
             for content in self.dump(*_question(GETCHAIN, family)):
                 details = netlink.attributes(content[4:])
                 if CHAIN_HOOK not in details:
@@ -302,9 +318,11 @@ class Connection(netlink.Socket):
         """
         return {key: data for key, data, _flags in self._elements(table, name, family)}
 
-    def packed_elements(self, table: str, name: str) -> set[bytes]:
+    def packed_elements(self, table: str, name: str, family: int = FAMILY_IPV4) -> set[bytes]:
         """The elements of a set, as :func:`element` packs them: for comparing with what should be there."""
-        return {element(key, flags=flags) for key, _data, flags in self._elements(table, name)}
+        return {
+            element(key, flags=flags) for key, _data, flags in self._elements(table, name, family)
+        }
 
     def _elements(
         self, table: str, name: str, family: int = FAMILY_IPV4

@@ -3,7 +3,8 @@
 """What nf_tables rules consist of: matches and verdicts, each a list of packed expressions to be joined to a rule.
 
 ``rule(interface("iifname"), ...)`` reads like the rule in nft's language. Registers: a match loads into register 1 (16
-bytes); a key of several fields fills the 4-byte registers 8 (the start of register 1), 9, 10 ... one after another.
+bytes); a key of several fields fills the 4-byte registers 8 (the start of register 1), 9, 10 ... one after another. What
+depends on addresses is asked of a :class:`Family`, of which there is one for IPv4 and one for IPv6.
 ``nft --debug=netlink`` shows what nft itself makes of a rule. Source: linux/netfilter/nf_tables.h.
 """
 
@@ -15,14 +16,10 @@ from .netlink import attribute, nested, text
 from .nftables import DATA_VALUE, DATA_VERDICT, VERDICT_CODE, be32
 
 REGISTER_VERDICT, REGISTER_1, REGISTER_2 = 0, 1, 2
-WORDS = (REGISTER_1, 9, 10)  # where the fields of a key of three words go
+FIRST_WORD = 8
 META_IIFNAME, META_OIFNAME, META_L4PROTO = 6, 7, 16
 NETWORK_HEADER, TRANSPORT_HEADER = 1, 2
-SOURCE_ADDRESS, DESTINATION_ADDRESS, DESTINATION_PORT = (
-    12,
-    16,
-    2,
-)  # offsets in the IPv4 and the TCP or UDP header
+DESTINATION_PORT = 2  # offset in the TCP, UDP and SCTP header
 CMP_EQ, CMP_NEQ = 0, 1
 CT_STATE, CT_STATUS = 0, 2
 ESTABLISHED, RELATED = 0x2, 0x4  # bits of ct state
@@ -31,7 +28,7 @@ FIB_OIF, FIB_ADDRTYPE = 1, 3
 FIB_SADDR, FIB_DADDR, FIB_IIF, FIB_PRESENT = 0x1, 0x2, 0x8, 0x20
 RTN_LOCAL = 2
 LOOKUP_INVERT = 1
-NAT_DESTINATION, AF_INET = 1, 2
+NAT_DESTINATION = 1
 
 
 def rule(*parts: list[bytes]) -> list[bytes]:
@@ -99,16 +96,6 @@ def both_in(name: str) -> list[bytes]:
     return [_meta(META_IIFNAME, REGISTER_1), _meta(META_OIFNAME, REGISTER_2), _lookup(name)]
 
 
-def source_in(name: str) -> list[bytes]:
-    """``ip saddr @set``"""
-    return [_payload(NETWORK_HEADER, SOURCE_ADDRESS, 4), _lookup(name)]
-
-
-def to_loopback() -> list[bytes]:
-    """``ip daddr 127.0.0.0/8``"""
-    return [_payload(NETWORK_HEADER, DESTINATION_ADDRESS, 1), _compare(CMP_EQ, b"\x7f")]
-
-
 def to_this_host() -> list[bytes]:
     """``fib daddr type local``"""
     return [_fib(FIB_ADDRTYPE, FIB_DADDR), _compare(CMP_EQ, struct.pack("=I", RTN_LOCAL))]
@@ -148,28 +135,67 @@ def redirected() -> list[bytes]:
     return _tracked(CT_STATUS, STATUS_DNAT)
 
 
-def _address_and_port(offset: int | None) -> list[bytes]:
-    """Load an address of the IPv4 header (or none), the protocol and the destination port as the words of a key."""
-    words = iter(WORDS)
-    key = [_payload(NETWORK_HEADER, offset, 4, next(words))] if offset is not None else []
-    return key + [
-        _meta(META_L4PROTO, next(words)),
-        _payload(TRANSPORT_HEADER, DESTINATION_PORT, 2, next(words)),
-    ]
+class Family:
+    """The matches that look at addresses, for one family.
+
+    :ivar number: of nf_tables and of sockets (AF_INET, AF_INET6). :ivar length: an address's bytes.
+    :param source: the offset of the sender's address in the header, :param destination: the receiver's, in bytes.
+    :param loopback: the first bytes of the host's own addresses that no other host reaches.
+    """
+
+    def __init__(
+        self, number: int, length: int, source: int, destination: int, loopback: bytes
+    ) -> None:
+        self.number, self.length = number, length
+        self._source, self._destination, self._loopback = source, destination, loopback
+
+    def source_in(self, name: str) -> list[bytes]:
+        """``ip saddr @set``"""
+        return [_payload(NETWORK_HEADER, self._source, self.length), _lookup(name)]
+
+    def source_is(self, address: bytes) -> list[bytes]:
+        """``ip saddr address``"""
+        return [_payload(NETWORK_HEADER, self._source, len(address)), _compare(CMP_EQ, address)]
+
+    def to_loopback(self) -> list[bytes]:
+        """``ip daddr 127.0.0.0/8``, ``ip6 daddr ::1``"""
+        return [
+            _payload(NETWORK_HEADER, self._destination, len(self._loopback)),
+            _compare(CMP_EQ, self._loopback),
+        ]
+
+    def _address_and_port(self, offset: int | None) -> list[bytes]:
+        """Load an address of the header (or none), the protocol and the destination port as the words of a key."""
+        key = []
+        word = FIRST_WORD
+        if offset is not None:
+            key.append(_payload(NETWORK_HEADER, offset, self.length, REGISTER_1))
+            word += self.length // 4
+        return [
+            *key,
+            _meta(META_L4PROTO, REGISTER_1 if word == FIRST_WORD else word),
+            _payload(TRANSPORT_HEADER, DESTINATION_PORT, 2, word + 1),
+        ]
+
+    def source_and_port_in(self, name: str) -> list[bytes]:
+        """``ip saddr . meta l4proto . th dport @set``"""
+        return self._address_and_port(self._source) + [_lookup(name)]
+
+    def destination_from(self, name: str, with_address: bool = False) -> list[bytes]:
+        """``dnat ip to [ip daddr .] meta l4proto . th dport map @map``; the map's data are address and port."""
+        key = self._address_and_port(self._destination if with_address else None)
+        translate = _expression(
+            "nat",
+            be32(1, NAT_DESTINATION),
+            be32(2, self.number),
+            be32(3, REGISTER_1),
+            be32(5, FIRST_WORD + self.length // 4),
+        )
+        return key + [_lookup(name, into=REGISTER_1), translate]
 
 
-def source_and_port_in(name: str) -> list[bytes]:
-    """``ip saddr . meta l4proto . th dport @set``"""
-    return _address_and_port(SOURCE_ADDRESS) + [_lookup(name)]
-
-
-def destination_from(name: str, with_address: bool = False) -> list[bytes]:
-    """``dnat ip to [ip daddr .] meta l4proto . th dport map @map``; the map's data are address and port."""
-    key = _address_and_port(DESTINATION_ADDRESS if with_address else None)
-    translate = _expression(
-        "nat", be32(1, NAT_DESTINATION), be32(2, AF_INET), be32(3, WORDS[0]), be32(5, WORDS[1])
-    )
-    return key + [_lookup(name, into=REGISTER_1), translate]
+IPV4 = Family(2, 4, 12, 16, b"\x7f")  # the offsets: RFC 791
+IPV6 = Family(10, 16, 8, 24, bytes(15) + b"\1")  # RFC 8200
 
 
 def masquerade() -> list[bytes]:

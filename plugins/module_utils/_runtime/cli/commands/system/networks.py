@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import ipaddress
+
 from .... import containers, networks
 from ....containers.lifecycle import live_changes
-from ....errors import Conflict, NotFound
+from ....errors import Conflict, InvalidInput, NotFound
 from ... import tables
 from ...filters import filtering, filters
 from ...grammar import pairs
@@ -33,7 +35,9 @@ def network_ls(session: Session, given: Given) -> None:
             "Name": config["name"],
             "Driver": config["driver"],
             "Scope": "local",
-            "Subnet": config["subnet"],
+            "Subnet": ",".join(pool["subnet"] for pool in config["pools"]),
+            "IPv4": config["ipv4"],
+            "IPv6": config["ipv6"],
             "Internal": config["internal"],
             "Labels": ",".join("%s=%s" % pair for pair in sorted(config["labels"].items())),
         }
@@ -47,15 +51,6 @@ def network_ls(session: Session, given: Given) -> None:
 def network_create(session: Session, given: Given) -> None:
     if networks.get(session.engine, given.words[0]) is not None:
         raise Conflict(f"network {given.words[0]} exists already")
-    ipam = {
-        key: value
-        for key, value in (
-            ("subnet", given.subnet),
-            ("gateway", given.gateway),
-            ("iprange", given.ip_range),
-        )
-        if value
-    }
     facts = session.carry_out(
         networks.plan(
             session.engine,
@@ -66,11 +61,47 @@ def network_create(session: Session, given: Given) -> None:
                 "driver_options": pairs(given.opt) or None,
                 "labels": pairs(given.label) or None,
                 "internal": given.internal or None,
-                "ipam_config": [ipam] if ipam else None,
+                "attachable": given.attachable or None,
+                "enable_ipv6": given.ipv6 or None,
+                "enable_ipv4": None if given.ipv4 else False,
+                "ipam_config": _ipam(given) or None,
             },
         )
     )
     session.say(facts["network"]["Id"])
+
+
+def _ipam(given: Given) -> list[dict[str, Any]]:
+    """Sort what is said of subnets to the subnet that it is in, as Docker does it."""
+    entries: list[dict[str, Any]] = [{"subnet": subnet} for subnet in given.subnet]
+    said = [("gateway", "--gateway", text, text) for text in given.gateway]
+    said += [("iprange", "--ip-range", text, text) for text in given.ip_range]
+    for pair in given.aux_address:
+        name, _equals, text = pair.partition("=")
+        said.append((f"aux_addresses.{name}", "--aux-address", text, pair))
+    for key, flag, text, whole in said:
+        entry = next((one for one in entries if _within(text, one["subnet"])), None)
+        if entry is None:
+            raise InvalidInput(flag, whole, "what is in a subnet that --subnet names")
+        name, dot, alias = key.partition(".")
+        if dot:
+            entry.setdefault(name, {})[alias] = text
+        elif name in entry:
+            raise InvalidInput(
+                flag, whole, f"one for each subnet; {entry['subnet']} has {entry[name]}"
+            )
+        else:
+            entry[name] = text
+    return entries
+
+
+def _within(text: str, subnet: str) -> bool:
+    """Tell whether an address or range is in a subnet; what is no address is in none."""
+    try:
+        inner, outer = (ipaddress.ip_network(one, strict=False) for one in (text, subnet))
+    except ValueError:
+        return False
+    return inner.version == outer.version and inner[0] in outer and inner[-1] in outer
 
 
 def network_rm(session: Session, given: Given) -> None:
@@ -101,7 +132,10 @@ def network_connect(session: Session, given: Given) -> None:
             {
                 "name": record["name"],
                 "state": "present",
-                "networks": now + [{"name": config["name"], "ipv4_address": given.ip}],
+                "networks": [
+                    *now,
+                    {"name": config["name"], "ipv4_address": given.ip, "ipv6_address": given.ip6},
+                ],
             },
         )
     )

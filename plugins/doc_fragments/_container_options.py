@@ -220,6 +220,22 @@ options:
       - >-
         Run a small process 1 that passes signals on and reaps orphans, with the command below it.
     type: bool
+  systemd: &systemd
+    description:
+      - >-
+        Whether the container is set up so that systemd can be its process 1: writable control
+        groups of its own, a C(tmpfs) on C(/run), C(/run/lock) and C(/tmp), the variables
+        C(container) and C(container_uuid), and C(SIGRTMIN+3) as the signal that stops it.
+      - >-
+        V(true) does so when its command is C(/sbin/init), C(/usr/sbin/init),
+        C(/usr/local/sbin/init) or a program called C(systemd). V(always) does so for any command,
+        V(false) for none.
+      - >-
+        With O(state=healthy), a container that is set up so and has no health check is waited for
+        until C(systemctl is-system-running) says that it is up.
+      - >-
+        The default is V(true).
+    type: str
   tty: &tty
     description:
       - >-
@@ -847,6 +863,7 @@ options:
       hostname: *hostname
       domainname: *domainname
       init: *init
+      systemd: *systemd
       tty: *tty
       interactive: *interactive
       labels: *labels

@@ -50,6 +50,7 @@ CONTAINER = {
     "hostname": {"type": "str"},
     "domainname": {"type": "str"},
     "init": {"type": "bool"},
+    "systemd": {"type": "str"},
     "tty": {"type": "bool"},
     "interactive": {"type": "bool"},
     "labels": {"type": "dict"},

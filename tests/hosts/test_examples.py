@@ -112,6 +112,12 @@ BEFORE = {
             }
         }
     ],
+    "container_copy": [
+        {"pycontainer.engine.container": {"name": "web", "image": "nginx:1.27"}},
+        {"ansible.builtin.file": {"path": "/srv/shop/web", "state": "directory"}},
+        {"ansible.builtin.copy": {"dest": "/srv/shop/web/index.html", "content": "Hello\n"}},
+        {"ansible.builtin.file": {"path": "/var/tmp/passwd-of-web", "state": "absent"}},
+    ],
     "container_info": [{"pycontainer.engine.container": {"name": "web", "image": "nginx:1.27"}}],
     "image": [
         {"pycontainer.engine.registry": {}},

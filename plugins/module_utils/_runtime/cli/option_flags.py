@@ -38,6 +38,9 @@ FLAGS = [
     Flag("-h, --hostname", "value", "Host name", "hostname"),
     Flag("--domainname", "value", "Domain name", "domainname"),
     Flag("--init", "switch", "A small init as process 1", "init"),
+    Flag(
+        "--systemd", "value", "Set it up for systemd as process 1: true, false or always", "systemd"
+    ),
     Flag("-t, --tty", "switch", "With a terminal", "tty"),
     Flag("-i, --interactive", "switch", "Keep standard input open", "interactive"),
     Flag("-l, --label", "list", "Label (key=value)", "labels", reads="apart"),

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the modules ``container``, ``container_info``, ``container_exec``, ``container_export`` and
-``container_checkpoint`` do.
+"""What the modules ``container``, ``container_info``, ``container_exec``, ``container_copy``,
+``container_export`` and ``container_checkpoint`` do.
 """
 
 from __future__ import annotations
@@ -136,6 +136,13 @@ def container_exec(engine: Engine, params: dict[str, Any]) -> dict[str, Any]:
         "stdout_lines": stdout.splitlines(),
         "stderr_lines": stderr.splitlines(),
     }
+
+
+def container_copy(engine: Engine, params: dict[str, Any]) -> Plan | dict[str, Any]:
+    """Plan a copy into a container or out of one; see ``copy_task.plan_copy``."""
+    from .access import copy_task  # here: no other module of this file needs what it imports
+
+    return copy_task.plan_copy(engine, params)
 
 
 def container_checkpoint(engine: Engine, params: dict[str, Any]) -> Plan:

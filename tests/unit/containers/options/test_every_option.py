@@ -89,6 +89,7 @@ SAMPLES = {
     "hostname": Sample("box", "-h box"),
     "domainname": Sample("example.org", "--domainname example.org"),
     "init": Sample(True, "--init"),
+    "systemd": Sample("always", "--systemd always"),
     "tty": Sample(True, "-t"),
     "interactive": Sample(True, "-i"),
     "labels": Sample({"a": "b"}, "-l a=b"),

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ...engine import Engine
     from ..records.catalog import Record
     from ..spec.user_namespaces import Extents
+    from .packing import Wanted
     from .unpacking import Ids
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -255,9 +256,12 @@ class Source:
     def is_directory(self) -> bool:
         return stat.S_ISDIR(self.mode)
 
-    def pieces(self, called: bytes | None) -> Iterator[bytes]:
-        """Pack it under the name ``called``; None: only what is in the directory."""
-        packer = Packer(self.side.inner)
+    def pieces(self, called: bytes | None, wanted: Wanted | None = None) -> Iterator[bytes]:
+        """Pack it under the name ``called``; None: only what is in the directory.
+
+        :param wanted: see Packer.
+        """
+        packer = Packer(self.side.inner, wanted)
         if self.is_directory:
             fd = os.open(".", _DIRECTORY, dir_fd=self.handle)
             try:
@@ -306,7 +310,7 @@ def _target(side: Side, path: str, source: Source) -> Iterator[tuple[int, bytes 
                 raise Conflict(f"{path} {side.where} is a file, and {source.given} a directory")
         if path.endswith("/") and not (there is None and source.is_directory):
             raise NotFound(f"there is no directory {path} {side.where}")
-        parent, last = posixpath.split(_resolved(side, path.rstrip("/")))
+        parent, last = posixpath.split(resolved(side, path.rstrip("/")))
         directory = side.open(parent or "/", _DIRECTORY)
         if directory is None or last in ("", ".", ".."):
             raise NotFound(f"there is no directory {parent or path} {side.where}")
@@ -317,7 +321,7 @@ def _target(side: Side, path: str, source: Source) -> Iterator[tuple[int, bytes 
         os.close(directory)
 
 
-def _resolved(side: Side, path: str) -> str:
+def resolved(side: Side, path: str) -> str:
     """Return a path whose last name is no link.
 
     Where a link leads, a few times over, is read as the side's own root has it.

@@ -18,9 +18,11 @@ from .unpacking import DEEPEST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from .unpacking import Ids
+
+    Wanted = Callable[[bytes], bool]
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 PIECE = 1 << 18
@@ -39,11 +41,19 @@ class _Seen:
 
 
 class Packer:
-    """Packs one archive. :param ids: turns the ids of a file into those that the archive says."""
+    """Packs one archive.
 
-    def __init__(self, ids: Ids) -> None:
-        self.ids = ids
+    :param ids: turns the ids of a file into those that the archive says.
+    :param wanted: says of a path in the archive whether it is packed; None: all are. Directories
+        that are not are gone through.
+    """
+
+    def __init__(self, ids: Ids, wanted: Wanted | None = None) -> None:
+        self.ids, self.wanted = ids, wanted
         self._links: dict[tuple[int, int], bytes] = {}
+
+    def _is_wanted(self, path: bytes) -> bool:
+        return self.wanted is None or self.wanted(path)
 
     def one(self, fd: int, name: bytes, called: bytes) -> Iterator[bytes]:
         """Pack ``name`` in the directory ``fd``, under the name ``called``; yields the archive's
@@ -64,7 +74,7 @@ class Packer:
 
     def directory(self, fd: int, called: bytes | None = None) -> Iterator[bytes]:
         """Pack an open directory under the name ``called``; None: only what is in it."""
-        if called is not None:
+        if called is not None and self._is_wanted(called):
             yield writer.header(
                 called + b"/",
                 reader.DIRECTORY,
@@ -94,22 +104,23 @@ class Packer:
     def _entry(self, fd: int, name: bytes, path: bytes, depth: int) -> Iterator[bytes]:
         status = os.lstat(name, dir_fd=fd)
         kind = stat.S_IFMT(status.st_mode)
-        seen = _Seen(status, self.ids)
+        seen, wanted = _Seen(status, self.ids), self._is_wanted(path)
         if kind == stat.S_IFDIR:
             inner = os.open(name, _DIRECTORY, dir_fd=fd)
             try:
-                yield writer.header(
-                    path + b"/",
-                    reader.DIRECTORY,
-                    seen,
-                    xattrs=same_file.xattrs(inner),
-                    fraction=True,
-                )
+                if wanted:
+                    yield writer.header(
+                        path + b"/",
+                        reader.DIRECTORY,
+                        seen,
+                        xattrs=same_file.xattrs(inner),
+                        fraction=True,
+                    )
                 yield from self._contents(inner, path + b"/", depth + 1)
             finally:
                 os.close(inner)
             return
-        if kind == stat.S_IFSOCK:
+        if kind == stat.S_IFSOCK or not wanted:
             return
         if status.st_nlink > 1:
             first = self._links.setdefault((status.st_dev, status.st_ino), path)

@@ -37,11 +37,19 @@ class Unpacker:
     :param owner: turns the ids that the archive says into this process's.
     :param trusted: whether set-id bits, file capabilities and device nodes are taken; without it
         they are left out.
+    :param modes: turns an entry's permissions into those that its file gets: ``modes(mode, whether
+        it is a directory)``; None: as they are.
     :ivar left_out: names of device nodes that were left out.
     """
 
-    def __init__(self, fd: int, owner: Ids, trusted: bool = True) -> None:
-        self.fd, self.owner, self.trusted = fd, owner, trusted
+    def __init__(
+        self,
+        fd: int,
+        owner: Ids,
+        trusted: bool = True,
+        modes: Callable[[int, bool], int] | None = None,
+    ) -> None:
+        self.fd, self.owner, self.trusted, self.modes = fd, owner, trusted, modes
         self.left_out: list[str] = []
         # Of directories: set last, since making a file in one changes them.
         self._times: list[tuple[list[bytes], int]] = []
@@ -200,7 +208,7 @@ class Unpacker:
         handle = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd)
         try:
             if stat.S_IFMT(os.fstat(handle).st_mode) == kind:
-                os.chmod(f"/proc/self/fd/{handle}", entry.mode & 0o7777)
+                os.chmod(f"/proc/self/fd/{handle}", self._mode(entry))
         finally:
             os.close(handle)
         self._own(fd, name, entry)
@@ -218,8 +226,9 @@ class Unpacker:
 
     def _mode(self, entry: reader.Entry) -> int:
         """Return the mode that an entry's file gets."""
-        whole = self.trusted or entry.kind == reader.DIRECTORY
-        return entry.mode & (0o7777 if whole else 0o1777)
+        directory = entry.kind == reader.DIRECTORY
+        mode = entry.mode if self.modes is None else self.modes(entry.mode, directory)
+        return mode & (0o7777 if self.trusted or directory else 0o1777)
 
     def _kept(self, entry: reader.Entry) -> dict[bytes, bytes]:
         """Return the attributes that an entry's file gets."""

@@ -15,7 +15,7 @@ from ...options.rows import IGNORE, LIVE
 from .. import options
 from ..options import lifecycle, network, storage
 from ..records import catalog, status
-from ..spec import shared_namespaces, user_namespaces
+from ..spec import config_json, shared_namespaces, user_namespaces
 from . import preconditions
 
 TYPE_CHECKING = False
@@ -204,6 +204,8 @@ class Desired:
 
     def _check_health(self) -> None:
         if self.task.state != "healthy" or self.image.blank:
+            return
+        if config_json.systemd(self.definition, self.image.config):
             return
         if lifecycle.health(self.definition, self.image.config.get("Healthcheck")) is None:
             raise InvalidInput(

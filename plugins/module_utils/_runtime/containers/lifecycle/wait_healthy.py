@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import time
 
-from ...errors import ContainerFailed, InvalidInput, NotFound
+from ...errors import ContainerFailed, EngineError, InvalidInput, NotFound
+from ...untrusted.text import printable
+from ..access import exec_client
 from ..records import catalog, status
 from ..spec import container_files
 from ..view import logs
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 # Ends of a container until it is given up: some two seconds (monitor.BACKOFF) and what its program takes.
 ENDS = 5
+BOOTED = ("running", "degraded")  # what systemd says when it is up, see systemctl(1)
 
 
 def wait_healthy(engine: Engine, record: Record, timeout: float, fresh: bool = False) -> None:
@@ -34,6 +37,9 @@ def wait_healthy(engine: Engine, record: Record, timeout: float, fresh: bool = F
     """
     with catalog.reading(engine, record):
         checked = container_files.read_run(engine, record["id"])["health"] is not None
+    if not checked and container_files.with_systemd(engine, record):
+        _wait_booted(engine, record, timeout)
+        return
     if not checked:
         raise InvalidInput(
             "state", "healthy", f"another state: container {record['name']} has no health check"
@@ -59,6 +65,51 @@ def wait_healthy(engine: Engine, record: Record, timeout: float, fresh: bool = F
             )
         time.sleep(pause)
         pause = min(pause * 1.5, 0.25)
+
+
+def _wait_booted(engine: Engine, record: Record, timeout: float) -> None:
+    """Wait until systemd, the container's process 1, says that it is up; failed units are no matter.
+
+    :raises ContainerFailed: it ended, is about to, or the time is over; with its last lines.
+    """
+    until = time.monotonic() + timeout if timeout > 0 else None
+    said = ""
+    while True:
+        now = status.now(engine.paths, record["id"])
+        if now["status"] == "running":
+            try:
+                said = _asked(engine, record)
+            except EngineError as error:  # it has just ended, or has no systemctl
+                said = str(error)
+        if said in BOOTED:
+            return
+        why = ""
+        if now["status"] not in status.LIVING:
+            why = f"ended with exit code {status.exit_code(now)} before systemd was up"
+        elif said in ("maintenance", "stopping"):
+            why = f"is not up: systemd says {said}"
+        elif until is not None and time.monotonic() > until:
+            why = f"is not up after {timeout:g} seconds: systemd says {said or 'nothing'}"
+        if why:
+            raise ContainerFailed(
+                f"container {start.shown_name(record)} {why}",
+                status.exit_code(now) if now["status"] not in status.LIVING else None,
+                logs.tail(engine.paths, record["id"]),
+            )
+        if catalog.by_id(engine, record["id"]) is None:
+            raise NotFound(
+                f"container {start.shown_name(record)} does not exist: another task has removed it "
+                "meanwhile"
+            )
+        time.sleep(0.2)
+
+
+def _asked(engine: Engine, record: Record) -> str:
+    """Return what ``systemctl is-system-running`` says, in one line."""
+    done = exec_client.run(
+        engine.paths, record["id"], ["systemctl", "is-system-running"], user="0", timeout=30
+    )
+    return printable(done["stdout"] or done["stderr"], 200).partition("\\n")[0]
 
 
 class _Watch:

@@ -45,7 +45,7 @@ def check(wanted: Definition) -> None:
 
     :raises InvalidInput:
     """
-    for part in (resources, storage, network, security, lifecycle):
+    for part in PARTS:
         part.check(wanted)
 
 

@@ -16,7 +16,10 @@ from ...untrusted import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
+
+    from .table import Definition
 
 # With "_", which Docker does not refuse (moby #28988).
 _HOSTNAME = re.compile(r"\w([\w-]{0,61}\w)?(\.\w([\w-]{0,61}\w)?)*", re.ASCII)
@@ -143,6 +146,57 @@ def stop_signal(value: Any, name: str) -> str:
     if word.isdigit() or "+" in word or "-" in word:
         return found
     return word if word.startswith("SIG") else "SIG" + word  # of those with two names the given one
+
+
+def systemd(value: Any, name: str) -> str:
+    """``true``, ``always`` or ``false``, as Podman has it."""
+    word = {True: "true", False: "false"}.get(value, value) if isinstance(value, bool) else value
+    if word not in ("true", "false", "always"):
+        raise InvalidInput(name, value, "true, false or always")
+    return str(word)
+
+
+# What Podman takes for systemd.
+SYSTEMD_PROGRAMS = ("/sbin/init", "/usr/sbin/init", "/usr/local/sbin/init")
+
+
+def runs_systemd(definition: Definition, arguments: Sequence[str]) -> bool:
+    """Tell whether a container is set up for systemd as its process 1.
+
+    :param arguments: the words of its command, the image's among them.
+    """
+    said = definition.get("systemd", "true")
+    if said != "true":
+        return bool(said == "always")
+    if _why_not_systemd(definition):
+        return False
+    return arguments[0] in SYSTEMD_PROGRAMS or os.path.basename(arguments[0]) == "systemd"
+
+
+def _why_not_systemd(definition: Definition) -> str:
+    """Name the option with which systemd can't be process 1 of a container, or has no groups."""
+    if definition.get("init"):
+        return "init"
+    return next(
+        (
+            f"{option} {definition[option]}"
+            for option in ("pid_mode", "cgroupns_mode")
+            if definition.get(option, "private") not in ("private", "")
+        ),
+        "",
+    )
+
+
+def check(definition: Definition) -> None:
+    """Refuse options that contradict each other. :raises InvalidInput:"""
+    why = _why_not_systemd(definition)
+    if definition.get("systemd") == "always" and why:
+        raise InvalidInput(
+            "systemd",
+            "always",
+            f"true or false, with {why}: systemd has to be process 1, with "
+            "control groups of its own",
+        )
 
 
 def prepare(params: dict[str, Any]) -> None:
@@ -281,6 +335,29 @@ OPTIONS: tuple[Option, ...] = (
         flag=Flag("--init", "A small init as process 1"),
         description="""
         Run a small process 1 that passes signals on and reaps orphans, with the command below it.
+        """,
+    ),
+    Option(
+        "systemd",
+        "str",
+        systemd,
+        default="true",
+        place=("config.json mounts", "config.json process.env", "run.json stop.signal"),
+        inspect=Computed("Config.SystemdMode"),
+        flag=Flag("--systemd", "Set it up for systemd as process 1: true, false or always"),
+        description="""
+        Whether the container is set up so that systemd can be its process 1: writable control
+        groups of its own, a C(tmpfs) on C(/run), C(/run/lock) and C(/tmp), the variables
+        C(container) and C(container_uuid), and C(SIGRTMIN+3) as the signal that stops it.
+
+        V(true) does so when its command is C(/sbin/init), C(/usr/sbin/init),
+        C(/usr/local/sbin/init) or a program called C(systemd). V(always) does so for any command,
+        V(false) for none.
+
+        With O(state=healthy), a container that is set up so and has no health check is waited for
+        until C(systemctl is-system-running) says that it is up.
+
+        The default is V(true).
         """,
     ),
     Option(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from ...errors import InvalidInput
 from ..options import network
+from ..options import process as process_options
 from . import confinement, container_mounts, device_nodes, limits, own_annotations
 
 TYPE_CHECKING = False
@@ -58,7 +59,7 @@ def config(
         "process": process(
             ident, definition, image, capabilities, confinement.apparmor(definition, host.apparmor)
         ),
-        "mounts": container_mounts.mounts(definition, host),
+        "mounts": container_mounts.mounts(definition, host, systemd(definition, image)),
         "linux": linux,
         "annotations": _annotations(definition, image, host),
     }
@@ -128,12 +129,20 @@ def arguments(definition: Definition, image: dict[str, Any]) -> list[str]:
     return words
 
 
+def systemd(definition: Definition, image: dict[str, Any]) -> bool:
+    """Tell whether the container is set up for systemd as its process 1."""
+    return process_options.runs_systemd(definition, arguments(definition, image))
+
+
 def environment(ident: str, definition: Definition, image: dict[str, Any]) -> list[str]:
     """Return the image's variables, and the task's over them, as ``NAME=value``.
 
     PATH, HOSTNAME and TERM are set where neither has them; HOME follows from the user at the start.
     """
     found = {"PATH": DEFAULT_PATH, "HOSTNAME": hostname(ident, definition)}
+    if systemd(definition, image):
+        # systemd.io/CONTAINER_INTERFACE; a machine-id that the image lacks is made of the uuid.
+        found.update(container="oci", container_uuid=ident[:32])
     if definition.get("tty"):
         found["TERM"] = "xterm"
     for entry in image.get("Env") or ():

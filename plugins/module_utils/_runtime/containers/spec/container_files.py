@@ -135,7 +135,7 @@ def _stop_signal(definition: Definition, image: dict[str, Any]) -> str:
     if own:
         return own
     if not image.get("StopSignal"):
-        return "SIGTERM"
+        return "SIGRTMIN+3" if config_json.systemd(definition, image) else "SIGTERM"
     named: str = process.stop_signal(image["StopSignal"], "the image's StopSignal")
     return named
 
@@ -200,6 +200,11 @@ def read_config(engine: Engine, ident: str) -> dict[str, Any]:
 def with_terminal(engine: Engine, ident: str) -> bool:
     """Tell whether a container has a terminal."""
     return bool(read_run(engine, ident).get("tty"))
+
+
+def with_systemd(engine: Engine, record: Record) -> bool:
+    """Tell whether a container is set up for systemd as its process 1."""
+    return config_json.systemd(record["definition"], images.config(engine, record["image"]))
 
 
 def swap() -> bool:

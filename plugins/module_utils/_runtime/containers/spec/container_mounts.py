@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 FILES = {"/etc/hostname": "hostname", "/etc/hosts": "hosts", "/etc/resolv.conf": "resolv.conf"}
 
 
-def mounts(definition: Definition, host: Surroundings) -> list[Mount]:
+def mounts(definition: Definition, host: Surroundings, systemd: bool = False) -> list[Mount]:
     """Return all mounts in the order in which they are made.
 
     A path's parents come before it, and the user's mounts over the engine's.
+
+    :param systemd: whether it is set up for systemd as its process 1.
     """
     user = [_user(entry, host) for entry in host.mounts] + [
         _tmpfs(entry) for entry in definition.get("tmpfs", ())
@@ -30,7 +32,7 @@ def mounts(definition: Definition, host: Surroundings) -> list[Mount]:
     taken = {entry["destination"] for entry in user}
     engine = [
         entry
-        for entry in _defaults(definition, host) + _files(host)
+        for entry in _defaults(definition, host, systemd) + _files(host)
         if entry["destination"] not in taken
     ]
     return engine + sorted(user, key=lambda entry: entry["destination"].count("/"))
@@ -45,7 +47,7 @@ def _mount(destination: str, kind: str, source: str, *options: str | bool | None
     }
 
 
-def _defaults(definition: Definition, host: Surroundings) -> list[Mount]:
+def _defaults(definition: Definition, host: Surroundings, systemd: bool) -> list[Mount]:
     read_only = "rw" if definition.get("privileged") else "ro"
     if definition.get("pid_mode") == "host":
         proc = _mount("/proc", "bind", "/proc", "rbind", "nosuid", "noexec", "nodev")
@@ -66,9 +68,23 @@ def _defaults(definition: Definition, host: Surroundings) -> list[Mount]:
             (host.highest_gid() or 0) >= 5 and "gid=5",
         ),
         _sys(definition, read_only),
-        _mount("/sys/fs/cgroup", "cgroup", "cgroup", read_only, "nosuid", "noexec", "nodev"),
+        # cgroup2: on a host that has both versions, systemd gets its groups of version 2 alone, which
+        # every version of it knows, and none of the controllers.
+        _mount("/sys/fs/cgroup", "cgroup2", "cgroup", "rw", "nosuid", "noexec", "nodev")
+        if systemd
+        else _mount("/sys/fs/cgroup", "cgroup", "cgroup", read_only, "nosuid", "noexec", "nodev"),
     ]
-    return found + _ipc(definition, host)
+    return found + (_of_systemd() if systemd else []) + _ipc(definition, host)
+
+
+def _of_systemd() -> list[Mount]:
+    """Make what systemd expects to be there anew at each start, with the image's files in it."""
+    options = ("nosuid", "nodev", "strictatime", "tmpcopyup")
+    return [
+        _mount("/run", "tmpfs", "tmpfs", *options, "mode=755"),
+        _mount("/run/lock", "tmpfs", "tmpfs", "nosuid", "nodev", "noexec", "mode=1777"),
+        _mount("/tmp", "tmpfs", "tmpfs", *options, "mode=1777"),
+    ]
 
 
 def _sys(definition: Definition, read_only: str) -> Mount:

@@ -14,6 +14,7 @@ from ...errors import EngineError, HostError, NotFound
 from ...store.files import Damaged
 from .. import options
 from ..options import network
+from ..options import process as process_options
 from ..records import catalog, status
 from ..records import image as images
 from ..spec import container_files, own_annotations
@@ -200,6 +201,7 @@ def _config(
         "Labels": labels(record, image),
         "Volumes": image.get("Volumes"),
         "StopSignal": run["stop"]["signal"],
+        "SystemdMode": process_options.runs_systemd(definition, process["args"]),
         "StopTimeout": run["stop"]["timeout"],
         "ExposedPorts": {port: {} for port in exposed(definition, image)},
         "Healthcheck": _healthcheck(run["health"]),

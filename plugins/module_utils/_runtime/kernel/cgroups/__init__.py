@@ -36,7 +36,7 @@ from .entry import enter, fork, tasks
 from .group import Group, create, engine
 from .hierarchy import layout
 from .hierarchy.directories import base, base_paths, remove_base
-from .hierarchy.layout import mode
+from .hierarchy.layout import mode, unified
 from .location import places
 
 TYPE_CHECKING = False
@@ -171,6 +171,7 @@ __all__ = [
     "remove_base",
     "reopen",
     "tasks",
+    "unified",
     "warnings",
     "with_default_devices",
 ]

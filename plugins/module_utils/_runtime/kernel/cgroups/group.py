@@ -283,27 +283,36 @@ class Group:
         """
         return removal.processes(self.unified or next(iter(self.paths.values()), ""))
 
-    def chown(self, uid: int) -> None:
+    def chown(self, uid: int, beside_v1: bool = False) -> None:
         """Give the group to a user of the host (config-linux.md, "Cgroup ownership").
 
         A container with a cgroup namespace of its own and a writable cgroup mount can make groups
-        in it then. Only where there is v2 alone: v1 can't be given away safely.
+        in it then. Of version 1 only systemd's hierarchy, which has no controllers, can be given
+        away safely.
 
+        :param beside_v1: do so on hosts that have version 1 as well, or alone.
         :raises HostError: the kernel refuses.
         """
-        if not self.unified or layout.mode() != "v2":
+        if beside_v1 and not self.unified and "name=systemd" in self.v1:
+            self._give(self.v1["name=systemd"], ["cgroup.procs", "tasks"], uid)
+        if not self.unified or (layout.mode() != "v2" and not beside_v1):
             return
         names = cgroup_files.read_or(
             "/sys/kernel/cgroup/delegate", "cgroup.procs\ncgroup.subtree_control\ncgroup.threads"
         ).split()
+        self._give(self.unified, names, uid)
+
+    @staticmethod
+    def _give(path: str, names: Sequence[str], uid: int) -> None:
+        """Give a directory and some files in it to a user."""
         try:
-            os.chown(self.unified, uid, -1)
+            os.chown(path, uid, -1)
             for name in names:
-                if os.path.exists(f"{self.unified}/{name}"):
-                    os.chown(f"{self.unified}/{name}", uid, -1)
+                if os.path.exists(f"{path}/{name}"):
+                    os.chown(f"{path}/{name}", uid, -1)
         except OSError as error:
             raise HostError(
-                f"cgroup {self.unified} can't be given to user {uid}: {reason(error, named=True)}"
+                f"cgroup {path} can't be given to user {uid}: {reason(error, named=True)}"
             ) from error
 
     # ----------------------------------------------------------------------------------- life cycle

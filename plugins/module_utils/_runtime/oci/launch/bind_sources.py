@@ -69,7 +69,7 @@ def _find_groups(mount: CgroupMount, launch: Launch, later: bool) -> None:
         return
     if not launch.group.paths:  # shown are its maker's
         mount.mount.attributes |= c.MOUNT_ATTR_RDONLY
-    mount.find(launch.group.shown(), cgroups.mode() == "v2", later)
+    mount.find(launch.group.shown(), cgroups.mode() == "v2", later, cgroups.unified())
 
 
 def _find_one(mount: Mount, launch: Launch, spaces: Namespaces | None, later: bool) -> None:

@@ -140,7 +140,7 @@ class Clone:
         group.complete()
         for mount in self.launch.mounts:
             if isinstance(mount, mounts.CgroupMount):
-                mount.find(group.shown(), cgroups.mode() == "v2", True)
+                mount.find(group.shown(), cgroups.mode() == "v2", True, cgroups.unified())
                 names, places = (
                     [name for name, _fd in mount.parts],
                     [fd for _name, fd in mount.parts],

@@ -358,4 +358,4 @@ def _delegate(launch: Launch, maps: Maps) -> None:
         return
     owner = maps.uid((launch.document.process.get("user") or {}).get("uid", 0))
     if owner is not None:
-        launch.group.chown(owner)
+        launch.group.chown(owner, beside_v1=mount.type == "cgroup2")

@@ -415,14 +415,25 @@ class CgroupMount:
         if not own:
             self.mount.attributes |= c.MOUNT_ATTR_RDONLY
 
-    def find(self, group_paths: Mapping[str, str], unified_only: bool, later: bool = False) -> None:
+    def find(
+        self,
+        group_paths: Mapping[str, str],
+        unified_only: bool,
+        later: bool = False,
+        unified: str | None = None,
+    ) -> None:
         """Find what is shown.
+
+        The type ``cgroup2`` shows the hierarchy of version 2 alone where there is one.
 
         :param group_paths: ``{mount point of a hierarchy: the container's directory in it}``.
         :param unified_only: v2 alone is there.
         :param later: only open the places, ``copy`` follows.
+        :param unified: the mount point of version 2's hierarchy.
         """
         self.waiting = later
+        if self.mount.type == "cgroup2" and unified is not None and unified in group_paths:
+            group_paths, unified_only = {unified: group_paths[unified]}, True
         for place, self.source in group_paths.items():
             name = "" if unified_only else os.path.basename(place)
             fd = mounts.place(self.source) if later else mounts.bind(self.source, recursive=False)
@@ -471,9 +482,22 @@ class CgroupMount:
         mounts.attach(holder, root_fd, self.destination)
         for name, fd in self.parts:
             os.mkdir(name, 0o755, dir_fd=holder)
-            mounts.attach_made(fd, holder, name, attributes=attributes, propagation=c.MS_PRIVATE)
+            mounts.attach_made(
+                fd, holder, name, attributes=self._attributes(name), propagation=c.MS_PRIVATE
+            )
             for part in name.split(",") if "," in name else ():
                 os.symlink(name, part, dir_fd=holder)
+
+    def _attributes(self, name: str) -> int:
+        """Return the attributes of one hierarchy of several.
+
+        Where ``cgroup2`` was asked for and there is only version 1, none but systemd's, which has no
+        controllers, may be written to.
+        """
+        attributes = self.mount.attributes
+        if self.mount.type == "cgroup2" and name != "systemd":
+            attributes |= c.MOUNT_ATTR_RDONLY
+        return attributes
 
     def finish(self) -> None:
         """Make the directory read-only when all mounts are made, for one may be below this one."""

@@ -153,6 +153,12 @@ def mode() -> str:
     return current().mode
 
 
+def unified() -> str | None:
+    """Return the mount point of the hierarchy of version 2; None where there is none."""
+    found = current().unified
+    return found.mount if found else None
+
+
 def of_process(pid: int | str) -> dict[str, str]:
     """Return where a process is: ``{mount point: directory}``. ``pid`` may be "self".
 

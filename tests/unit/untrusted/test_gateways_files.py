@@ -59,6 +59,7 @@ OWN = {  # "file:function": of the store, of /run/pycontainer or of the controll
     RUNTIME + "registry/content/storage.py:Storage.referrers": "the registry's own directory",
     "plugin_utils/_delivery_source.py:pieces": "the controller's cache; archives come by archive.Place",
     "plugin_utils/_delivery_source.py:Recipe.__init__": "the controller's cache",
+    "plugin_utils/_controller_files.py:_read": "what was fetched, in the run's own directory",
     "plugin_utils/_foretold.py:images_for": "the run's own file",
 }
 ON_PURPOSE = {  # what a user names and what may be a pipe, or a file of the host that no container and no image has put there
@@ -79,6 +80,8 @@ BENEATH = {  # one name in a directory that is open, through no link, and withou
     RUNTIME
     + "builds/trees/source_tree.py:Entry.open": "a regular file when it was looked at, and opened without waiting",
     RUNTIME + "containers/access/copy.py:Source.pieces": "a descriptor whose type was looked at",
+    RUNTIME + "containers/access/tree_manifest.py:of": "a descriptor whose type was looked at",
+    "plugin_utils/_controller_files.py:_pieces": "a descriptor whose type was looked at",
     RUNTIME + "containers/client/stdio.py:open_unlinked": "a descriptor of a FIFO",
     RUNTIME
     + "layers/difference.py:_same_file": "a regular file when it was looked at, and opened without waiting",

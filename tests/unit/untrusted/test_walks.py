@@ -41,6 +41,7 @@ BOUNDED = {  # (file, function) that calls itself for each directory: what bound
     (RUNTIME + "layers/difference.py", "clean"): "MAX_DEPTH",
     (RUNTIME + "layers/difference.py", "_contents"): "MAX_DEPTH",
     (RUNTIME + "containers/access/packing.py", "_contents"): "DEEPEST",
+    (RUNTIME + "containers/access/tree_manifest.py", "_below"): "DEEPEST",
     (RUNTIME + "volumes/populate.py", "_copy"): "200, of an image's tree",
     (RUNTIME + "builds/trees/source_tree.py", "_walk"): "MAX_DEPTH",
     (RUNTIME + "deploy/fingerprint.py", "_sources_of_directory"): "the engine's own sources",

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-_NAME = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_ONE_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NOTHING = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 SHOWN = 20  # changes that are told one by one
 DIFFS = 50  # files that a diff shows
@@ -263,7 +263,7 @@ class _Walk:
         for part in parts[same:-1]:
             above = self.open[-1][1] if self.open else self.fd
             try:
-                self.open.append((part, os.open(part, _NAME, dir_fd=above)))
+                self.open.append((part, os.open(part, _ONE_DIRECTORY, dir_fd=above)))
             except OSError as error:
                 if error.errno in _NOTHING:
                     return None
@@ -433,9 +433,9 @@ def _set(end: End, walk: _Walk, parts: list[bytes], difference: Difference, rule
     if parent is None:
         return
     entry = difference.entry
-    flags = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+    name = parts[-1] if parts else b"."
     try:
-        handle = os.open(parts[-1] if parts else b".", flags, dir_fd=parent)
+        handle = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
         try:
             status = os.fstat(handle)
             if tree_manifest.kind_of(status) != entry.kind:

@@ -18,6 +18,7 @@ from ...errors import HostError, InvalidInput, reason
 from ...kernel.mounts import users
 from ...layers.tar import reader, writer
 from ...reconcile import Plan
+from ...untrusted import files
 from ..records import catalog, image
 from . import copy, copy_plan, tree_manifest
 
@@ -206,7 +207,7 @@ class Request:
 
     def _delivered(self, _called: bytes | None, _wanted: Wanted) -> Iterable[bytes]:
         try:
-            with open(self.params["delivered"], "rb") as file:
+            with os.fdopen(files.open_regular(self.params["delivered"]), "rb") as file:
                 while True:
                     piece = file.read(PIECE)
                     if not piece:

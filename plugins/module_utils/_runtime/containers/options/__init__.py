@@ -45,7 +45,7 @@ def check(wanted: Definition) -> None:
 
     :raises InvalidInput:
     """
-    for part in PARTS:
+    for part in _PARTS:
         part.check(wanted)
 
 

@@ -25,6 +25,7 @@ OWN = {  # "file:function": of the store, of /run/pycontainer or of the controll
     RUNTIME
     + "builds/sources/add_url.py:Fetched.open": "what was fetched, in a directory of the store",
     RUNTIME + "containers/access/auto_remove.py:remove.left": "a container's own directory",
+    RUNTIME + "containers/access/inside.py:_quick": "a container's own directory",
     RUNTIME + "containers/lifecycle/checkpoints.py:_appear": "what CRIU wrote, to sync it",
     RUNTIME + "containers/spec/container_files.py:_put": "a container's own directory",
     RUNTIME + "containers/monitor/sleep.py:Bed._hold_copy": "the lock of the engine's files",
@@ -63,6 +64,10 @@ OWN = {  # "file:function": of the store, of /run/pycontainer or of the controll
     "plugin_utils/_foretold.py:images_for": "the run's own file",
 }
 ON_PURPOSE = {  # what a user names and what may be a pipe, or a file of the host that no container and no image has put there
+    RUNTIME
+    + "containers/access/file_stream.py:_open_to_read": "as a process of the container, with its user's rights, without waiting",
+    RUNTIME
+    + "containers/access/file_stream.py:_open_to_write": "as a process of the container, with its user's rights, without waiting",
     RUNTIME + "containers/lifecycle/preconditions.py:_read": "/sys",
     RUNTIME + "containers/monitor/restored.py:open_streams": "/dev/null",
     RUNTIME + "containers/client/signals.py:_become": "/dev/null",

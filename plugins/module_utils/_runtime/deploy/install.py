@@ -68,6 +68,31 @@ from importlib import import_module
 sys.exit(import_module("pycontainer." + entry).main(sys.argv[2:]))
 """
 
+INSIDE_COMMAND = "pycontainer-inside"
+INSIDE = """\
+#!%(interpreter)s -IS
+# What Ansible's connection into containers runs on this host.
+import sys
+from fcntl import LOCK_SH, flock
+from gc import disable
+from os import _exit, path
+
+disable()  # it lives for as long as a command, and keeps next to nothing
+here = path.dirname(path.realpath(__file__))
+sys.path += [here] + %(paths)r
+try:
+    lock = open(here + "/lock", "rb", 0)
+    flock(lock, LOCK_SH)  # while this lives, the copy is not swept away
+except PermissionError:  # for root alone
+    pass
+from pycontainer.containers.access.inside import main
+
+try:
+    _exit(main(sys.argv[1:]))
+except SystemExit as error:
+    _exit(error.code)
+"""
+
 # What runs for long, or is called very often, has an entry of its own, past the command line and its imports: first word -> module
 # with main(argv).
 ENTRIES = {"registry-service": "registry.service.supervisor", "oci": "oci.command.main"}
@@ -342,6 +367,11 @@ def record_host(directory: str, copy: Copy, python: Python) -> None:
     write_whole(
         os.path.join(directory, OCI_COMMAND),
         module_archive.start(python["interpreter"], copy.path, directories),
+        mode=0o755,
+    )
+    write_whole(
+        os.path.join(directory, INSIDE_COMMAND),
+        INSIDE % {"interpreter": python["interpreter"], "paths": directories},
         mode=0o755,
     )
     subprocess.run(

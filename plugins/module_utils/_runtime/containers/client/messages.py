@@ -80,7 +80,8 @@ if TYPE_CHECKING:
     class ExecRequest(_Exec, total=False):
         """Run a command in a container.
 
-        ``stdio``: which of its three standard streams come as descriptors, in this order; the
+        ``bound``: it and all that it has started end when the caller is gone before its end.
+        ``transfer``: in place of a command, a part of a file (access/file_stream.py). ``stdio``: which of its three standard streams come as descriptors, in this order; the
         others are the container's /dev/null. Answered ``{"pid", "warnings"}`` with the descriptor
         of its terminal where it has one, and at its end, unless ``detach``, ``{"rc"}``. Until then
         ``{"signal": number}`` may be sent, or ``{}`` with the terminal of who leaves it.
@@ -92,6 +93,8 @@ if TYPE_CHECKING:
         env: dict[str, str] | None
         tty: bool
         privileged: bool
+        bound: bool
+        transfer: dict[str, Any]
 
     class RetireRequest(TypedDict):
         """End the zygote. Answered ``{"pid"}``: the zygote's, 0 where it was gone."""

@@ -13,12 +13,13 @@ import contextlib
 import os
 import select
 
-from ...errors import EngineError, required
+from ...errors import ContainerFailed, EngineError, HostError, required
 from ...kernel import cgroups
 from ...kernel.isolation import capabilities
 from ...kernel.processes import pidfd
 from ...oci.launch import join
 from ...oci.spec.process import Program
+from ..access import file_stream
 from ..client import messages
 from ..records import state
 from ..spec import run_file
@@ -42,6 +43,7 @@ def process(
     stdio: tuple[int | None, ...] = (None, None, None),
     options: messages.ExecRequest | None = None,
     limits: Limits | None = None,
+    group: cgroups.Group | None = None,
 ) -> join.Process:
     """Make ready a further process of a container; it is not started yet.
 
@@ -51,6 +53,7 @@ def process(
     :param options: user, cwd, env, tty, privileged of the request; what it lacks is the
         container's.
     :param limits: rlimits to give back, ``{number: (soft, hard)}``.
+    :param group: where it goes; None: the container's.
     """
     asked: dict[str, Any] = dict(options or {})
     privileged, user = asked.get("privileged"), asked.get("user")
@@ -59,6 +62,7 @@ def process(
         wanted["cwd"] = asked["cwd"]
     added = asked.get("env") or {}
     wanted["env"] = [
+        *(_for_temporary_files(bundle) if asked.get("bound") else ()),
         *(wanted.get("env") or ()),
         *(f"{key}={value}" for key, value in added.items()),
     ]
@@ -77,11 +81,28 @@ def process(
     return join.Process(
         bundle.ident,
         (now["pid"], now["pid_start"]),
-        cgroups.Group.open(now["cgroup"]),
+        cgroups.Group.open(now["cgroup"]) if group is None else group,
         program,
         stdio,
         bundle.state(bundle.ident, bundle.directory, now["pid"], "running"),
     )
+
+
+def _for_temporary_files(bundle: run_file.Bundle) -> list[str]:
+    """Return ``["TMPDIR=..."]`` for a container whose root is read-only, and /tmp with it.
+
+    Every module of Ansible unpacks itself into a temporary directory.
+    """
+    if not (bundle.config.get("root") or {}).get("readonly"):
+        return []
+    writable = {
+        mount["destination"]
+        for mount in bundle.config.get("mounts") or ()
+        if "ro" not in (mount.get("options") or ())
+    }
+    if writable & {"/tmp", "/var/tmp"} or "/dev/shm" not in writable:
+        return []
+    return ["TMPDIR=/dev/shm"]
 
 
 def serve(
@@ -98,11 +119,28 @@ def serve(
     """
     streams = iter(descriptors)
     given = tuple(next(streams) if wanted else None for wanted in request["stdio"])
+    bounds: Bounds | None = None
     try:
         bundle = run_file.Bundle(paths, request["id"])
         now = state.read(paths, request["id"])
-        command = process(bundle, now, request["argv"], given, request, limits)
-        command.start()
+        if request.get("bound"):
+            bounds = Bounds(cgroups.Group.open(now["cgroup"]), request["id"])
+        command = process(
+            bundle,
+            now,
+            request["argv"],
+            given,
+            request,
+            limits,
+            None if bounds is None else bounds.joined,
+        )
+        _set_work(command, request.get("transfer"))
+        try:
+            command.start()
+        except BaseException:
+            if bounds is not None:
+                bounds.leave()
+            raise
     except EngineError as error:
         answer = {"error": str(error), "exit_code": getattr(error, "exit_code", None)}
         messages.send(connection, answer)
@@ -122,16 +160,72 @@ def serve(
         return
     if terminal is not None:
         os.close(terminal)
-    code, signal = _attend(required(command.pidfd, "the command's process"), connection)
+    process_fd = required(command.pidfd, "the command's process")
+    code, signal = _attend(process_fd, connection, bounds)
     with contextlib.suppress(messages.Gone):
         messages.send(connection, {"rc": code if signal is None else 128 + signal})
+    if bounds is not None:
+        bounds.leave()
 
 
-def _attend(process_fd: int, connection: socket.socket) -> tuple[int | None, int | None]:
+def _set_work(command: join.Process, transfer: Any) -> None:
+    """Have the process move a file, where it is not to execute a program."""
+    if transfer is not None:
+        command.instead = lambda begun: file_stream.perform(transfer, begun)
+
+
+class Bounds:
+    """A control group of a command's own, below the container's: what is started in it can be
+    ended, wherever its processes have gone.
+
+    What a command leaves running at its regular end stays in it; who comes after removes the empty
+    ones.
+
+    :ivar joined: the container's group with this one in it, for the command to go into.
+    :raises ContainerFailed: the container is paused. :raises HostError: no group can be made.
+    """
+
+    PREFIX = "pycontainer-task-"
+
+    def __init__(self, group: cgroups.Group, ident: str) -> None:
+        if not group.exists:
+            raise ContainerFailed(f"container {ident} is not running")
+        if group.frozen():
+            raise ContainerFailed(f"container {ident} is paused")
+        made = group.below(f"{self.PREFIX}{os.getpid()}")
+        if made is None:
+            raise HostError("the command's control group can't be made in that of the container")
+        self.own, self.joined = made
+
+    def end(self) -> None:
+        """Kill all that is in it."""
+        with contextlib.suppress(HostError, OSError):
+            self.own.remove()
+
+    def leave(self) -> None:
+        """Remove it, or leave to it what still runs."""
+        path = next(iter(self.own.paths.values()))
+        try:
+            os.rmdir(path)
+        except OSError:
+            self._remove_those_of_others(os.path.dirname(path))
+
+    def _remove_those_of_others(self, directory: str) -> None:
+        with contextlib.suppress(OSError):
+            for name in os.listdir(directory):
+                pid = name.partition(self.PREFIX)[2]
+                if pid.isdigit() and not os.path.isdir(f"/proc/{pid}"):
+                    with contextlib.suppress(OSError):
+                        os.rmdir(f"{directory}/{name}")
+
+
+def _attend(
+    process_fd: int, connection: socket.socket, bounds: Bounds | None
+) -> tuple[int | None, int | None]:
     """Wait for a command's end; returns ``(exit code, signal)``, one of them None.
 
     Over the connection come signals for it, and its terminal when the caller leaves that. The end
-    of the connection changes nothing.
+    of the connection changes nothing, or ends all that is in ``bounds``.
     """
     poll = select.poll()
     poll.register(process_fd, select.POLLIN)
@@ -149,6 +243,8 @@ def _attend(process_fd: int, connection: socket.socket) -> tuple[int | None, int
                 message, fds = messages.receive(connection)
             except messages.Gone:
                 poll.unregister(connection)
+                if bounds is not None:
+                    bounds.end()
                 continue
             if fds:
                 left = fds[0]

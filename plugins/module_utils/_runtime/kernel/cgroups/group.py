@@ -276,6 +276,25 @@ class Group:
                 f"process {pid} can't be moved into the cgroup of process {like}: {reason(error)}"
             ) from error
 
+    def below(self, name: str) -> tuple[Group, Group] | None:
+        """Make a group below this one, so that what is started in it can be ended by itself.
+
+        One hierarchy is enough for that, and one directory costs the least.
+
+        :returns: ``(the new group, this one with it in the place of its own directory there)``; the
+            second is for a process to go into. None: the kernel lets nobody make one here.
+        """
+        path = self.unified or self.v1.get("freezer") or next(iter(self.paths.values()), None)
+        if path is None:
+            return None
+        mount = next(mount for mount, one in self.paths.items() if one == path)
+        inner = f"{path}/{name}"
+        try:
+            os.mkdir(inner)
+        except OSError:
+            return None
+        return Group({mount: inner}), Group({**self.paths, mount: inner})
+
     def procs(self) -> list[int]:
         """Return the ids of the processes in the group and below it, unordered.
 

@@ -128,12 +128,19 @@ class Execution:
 
     :param before: called just before that, with the program's rights.
     :param trace: told of the steps until the seccomp filter is there.
+    :param instead: what this process does itself in place of a program; it never returns.
     """
 
     path: bytes
 
-    def __init__(self, program: Program, before: Callable[[], None] | None, trace: Trace | None):
-        self.program, self.before, self.trace = program, before, trace
+    def __init__(
+        self,
+        program: Program,
+        before: Callable[[], None] | None,
+        trace: Trace | None,
+        instead: Callable[[], NoReturn] | None = None,
+    ):
+        self.program, self.before, self.trace, self.instead = program, before, trace, instead
 
     def steps(self) -> Steps:
         """The steps. The last one never returns; it raises Failure."""
@@ -145,14 +152,15 @@ class Execution:
             # It needs CAP_SYS_ADMIN, which is gone below.
             yield "install the seccomp filter (nothing more is traced)", self._install_filter
         yield "become its user, with its groups and capabilities", self._become_user
-        yield "find the program", self._find
+        if self.instead is None:
+            yield "find the program", self._find
         if program.no_new_privileges:
             yield "allow no new privileges", lambda: syscalls.prctl(c.PR_SET_NO_NEW_PRIVS, 1)
             if program.filter:
                 yield "install the seccomp filter (nothing more is traced)", self._install_filter
         if self.before is not None:
             yield "run the hooks startContainer", self.before
-        yield "execute the program", self._execute
+        yield "execute the program", self.instead or self._execute
 
     def _set_limits(self) -> None:
         capabilities.last_cap()
@@ -178,6 +186,9 @@ class Execution:
 
     def _become_user(self) -> None:
         program, sets = self.program, self.program.capabilities
+        if self.instead is not None and program.uid != 0:
+            # What execve(2) would take from a user other than root (capabilities(7)).
+            sets = dict(sets, effective=sets["ambient"], permitted=sets["ambient"])
         capabilities.switch_user_and_apply(
             program.uid,
             program.gid,

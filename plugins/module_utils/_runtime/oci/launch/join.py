@@ -31,7 +31,7 @@ from .steps import perform
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import _socket
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import NoReturn
 
     from ...kernel.cgroups import Group
@@ -61,6 +61,8 @@ class Process:
         its process (start_socket.ask).
     :ivar maps: of the container's user namespace.
     :ivar door: in the process: by which it goes into its group (cgroups.fork).
+    :ivar instead: what it does in place of executing the program, in the container and with the
+        program's rights: it gets a function to call when it has begun, and never returns.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class Process:
         self.spaces: Mapping[str, int] | None = None
         self.maps: id_maps.Maps | None = None
         self.door: Door | None = None
+        self.instead: Callable[[Callable[[], object]], NoReturn] | None = None
 
     def start(self) -> None:
         """Start it: when this returns, its program is being executed.
@@ -255,7 +258,11 @@ class Process:
             lambda: executing.close_others(inside.fileno(), program),
         )
         yield "enter the working directory", lambda: executing.enter_directory(program.cwd)
-        yield from Execution(program, None, self.trace).steps()
+        yield from Execution(program, None, self.trace, self._own_work(inside)).steps()
+
+    def _own_work(self, inside: _socket.socket) -> Callable[[], NoReturn] | None:
+        instead = self.instead
+        return None if instead is None else lambda: instead(inside.close)
 
     def _make_streams(self, root_fd: int, inside: _socket.socket) -> list[int]:
         program = self.program

@@ -273,6 +273,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
             info = {"reached": error is None, "error": error}
             self.inventory.set_variable(machine, "pycontainer_host_info", info)
         if error is not None:
+            error = error.removeprefix(f"{machine}: ")
             self.display.warning(f"{machine} could not be asked for its containers: {error}")
             return
         for document in answer["containers"]:

@@ -14,6 +14,7 @@ from pycontainer.containers.lifecycle import cleanup
 from pycontainer.errors import EngineError
 from pycontainer.kernel import cgroups
 from pycontainer.kernel.processes import procfs
+from support import unwatched
 
 
 @pytest.fixture
@@ -34,11 +35,8 @@ def test_a_reused_pid_is_somebody_else(boxes, victim, eventually):
         from pycontainer.containers.records import state
 
         monitor = procfs.stat(pid)["parent"]
-        for killed in (
-            procfs.stat(monitor)["parent"],
-            monitor,
-            pid,
-        ):  # the zygote, too: it would give the container another monitor
+        unwatched.kill(boxes.paths.run)  # they would give the container another monitor
+        for killed in (monitor, pid):
             os.kill(killed, 9)
         eventually(lambda: procfs.start_time(pid) is None)
         record = state.read(boxes.paths, box.ident)

@@ -28,7 +28,7 @@ OWN = {  # "file:function": of the store, of /run/pycontainer or of the controll
     RUNTIME + "containers/access/inside.py:_quick": "a container's own directory",
     RUNTIME + "containers/lifecycle/checkpoints.py:_appear": "what CRIU wrote, to sync it",
     RUNTIME + "containers/spec/container_files.py:_put": "a container's own directory",
-    RUNTIME + "containers/monitor/sleep.py:Bed._hold_copy": "the lock of the engine's files",
+    RUNTIME + "containers/monitor/sleep.py:Bed.hold_copy": "the lock of the engine's files",
     RUNTIME + "containers/view/logs.py:_entries": "the log, which the monitor writes",
     RUNTIME + "containers/view/logs.py:_backwards": "the log, which the monitor writes",
     RUNTIME + "containers/view/logs.py:_Follower._open": "the log, which the monitor writes",

@@ -15,6 +15,7 @@ from pycontainer.containers.lifecycle import cleanup
 from pycontainer.containers.records import state
 from pycontainer.kernel import cgroups
 from pycontainer.kernel.processes import procfs
+from support import unwatched
 from support.scale import scaled
 
 COUNT = "i=0; while :; do i=$((i+1)); echo $i; sleep 0.02; done"
@@ -42,8 +43,7 @@ def kill_monitor(box, eventually):
     """With the zygote, which would see to it that another follows (test_watch.py)."""
     monitor = parent(box.state["pid"])
     assert monitor in named(box.paths, "pyc-monitor")
-    for zygote in named(box.paths, "pyc-zygote"):
-        os.kill(zygote, 9)
+    unwatched.kill(box.paths.run)
     os.kill(monitor, 9)
     eventually(lambda: not state.monitored(box.paths, box.ident))
 
@@ -145,8 +145,7 @@ def test_stop_and_wait_need_no_living_monitor(boxes, eventually):
 def test_zygote_may_die(boxes, eventually):
     box = boxes.shell(COUNT)
     pid = box.start()
-    (zygote,) = named(box.paths, "pyc-zygote")
-    os.kill(zygote, 9)
+    unwatched.kill(box.paths.run)
     eventually(lambda: not named(box.paths, "pyc-zygote"))
     before = len(box.log())
     eventually(lambda: len(box.log()) > before)

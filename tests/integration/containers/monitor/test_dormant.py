@@ -22,8 +22,8 @@ def monitor_of(box):
     return procfs.stat(box.state["pid"])["parent"]
 
 
-def asleep(pid):
-    return "memfd:pyc-monitor" in os.readlink("/proc/%d/exe" % pid)
+def asleep(pid, name="pyc-monitor"):
+    return "memfd:" + name in os.readlink("/proc/%d/exe" % pid)
 
 
 def size(pid):

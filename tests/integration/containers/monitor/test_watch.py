@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import shutil
 
 import pytest
@@ -13,8 +14,10 @@ from pycontainer.containers.client import messages, monitor_client, zygote_clien
 from pycontainer.containers.monitor import zygote
 from pycontainer.containers.records import state
 from pycontainer.kernel.processes import procfs
+from support import unwatched
 
 from .test_crash import COUNT, named, parent
+from .test_dormant import asleep, size
 
 SERVING = "echo up; while :; do sleep 0.05; done"
 
@@ -50,6 +53,58 @@ def test_policy_without_monitor_and_process(boxes, eventually, policy):
             os.kill(victim, 9)
         eventually(lambda pid=pid: restarted(box, pid))
         pid = state.read(box.paths, box.ident)["pid"]
+
+
+@pytest.mark.parametrize("stays", [(), ("container",)], ids=["with it", "container stays"])
+def test_policy_without_monitor_process_and_zygote(boxes, eventually, stays):
+    """kill -9 of all at once, again and again: the guard of the zygote takes its place."""
+    box = boxes.shell(COUNT)
+    box.run["restart"] = {"policy": "always", "retries": None}
+    pid = box.start()
+    for _again in range(2):
+        zygote, guard = guarded(boxes, eventually)
+        for victim in (zygote, parent(pid), *(() if stays else (pid,))):
+            os.kill(victim, 9)
+        if stays:
+            eventually(lambda: procfs.start_time(zygote) is None)
+            eventually(lambda: state.monitored(box.paths, box.ident))
+            assert state.read(box.paths, box.ident)["pid"] == pid
+            os.kill(pid, 9)
+        eventually(lambda pid=pid: restarted(box, pid))
+        pid = state.read(box.paths, box.ident)["pid"]
+        # The same process: nobody else has started one.
+        eventually(lambda guard=guard: named(boxes.paths, "pyc-zygote") == [guard])
+
+
+def guarded(boxes, eventually):
+    """The zygote and its guard, alone: a child of the zygote has its name for a moment."""
+
+    def alone():
+        found = [named(boxes.paths, name) for name in ("pyc-zygote", "pyc-guard")]
+        return found if [len(pids) for pids in found] == [1, 1] else None
+
+    return [pid for (pid,) in eventually(alone)]
+
+
+def test_guard(boxes, eventually):
+    """It sleeps, is followed by another when it is killed, and ends when the zygote is ended on purpose, or followed by another."""
+    boxes("/bin/true").start()
+    zygote, guard = guarded(boxes, eventually)
+    eventually(lambda: asleep(guard, "pyc-guard"))
+    assert size(guard) < 64
+    limits = resource.prlimit(zygote, resource.RLIMIT_NOFILE)
+    os.kill(guard, 9)
+    eventually(lambda: guarded(boxes, eventually)[1] != guard)
+    zygote, guard = guarded(boxes, eventually)
+    os.kill(zygote, 9)
+    eventually(lambda: named(boxes.paths, "pyc-zygote") == [guard])
+    assert resource.prlimit(guard, resource.RLIMIT_NOFILE) == limits
+    # and gives containers what the first has found, not what it has set
+    assert int(boxes.shell("ulimit -n").output()) == resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    zygote, guard = guarded(boxes, eventually)
+    zygote_client.retire(boxes.paths)
+    eventually(lambda: procfs.start_time(guard) is None)
+    assert named(boxes.paths, "pyc-zygote") == []
 
 
 def test_a_killed_monitor_is_followed_by_another(boxes, eventually):
@@ -102,8 +157,8 @@ def test_output_that_has_lost_its_name(boxes, eventually):
     eventually(lambda: "5\n" in box.log())
     emptied(box)
     box.paths.make()
-    for name in ("pyc-zygote", "pyc-monitor"):
-        os.kill(named(box.paths, name)[0], 9)
+    unwatched.kill(box.paths.run)
+    os.kill(named(box.paths, "pyc-monitor")[0], 9)
     eventually(lambda: not state.monitored(box.paths, box.ident))
     zygote_client.start(box.paths, [box.ident])
     before = len(box.log())

@@ -8,6 +8,7 @@ A container's start is one request here; what becomes of it is monitor/worker.py
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import select
@@ -232,11 +233,11 @@ def retire(paths: Paths) -> None:
     """End the zygotes of this engine; what they have started runs on."""
     for entry in os.listdir(paths.run):
         if entry.startswith("zygote-") and entry.endswith(".sock"):
-            try:
-                messages.ask(paths.run, entry, {"op": "retire"})
-            except messages.Gone:
-                pass
-            try:
+            with contextlib.suppress(messages.Gone), messages.connect(paths.run, entry) as asked:
+                # First: the guard of one that still has its name would follow it.
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(os.path.join(paths.run, entry))
+                messages.send(asked, {"op": "retire"})
+                messages.receive(asked)
+            with contextlib.suppress(FileNotFoundError):
                 os.unlink(os.path.join(paths.run, entry))
-            except FileNotFoundError:
-                pass

@@ -65,11 +65,18 @@ class Bed:
         directory and that of its library.
     :param program: the waiting program, as an ELF file.
     :param interpreter: a descriptor of the interpreter, None for this process's.
+    :param name: the sleeping process's.
     """
 
-    def __init__(self, command: list[str], program: bytes, interpreter: int | None = None) -> None:
-        self.command = command
-        self.program = elf.descriptor("pyc-monitor", program)
+    def __init__(
+        self,
+        command: list[str],
+        program: bytes,
+        interpreter: int | None = None,
+        name: str = "pyc-monitor",
+    ) -> None:
+        self.command, self.name = command, name
+        self.program = elf.descriptor(name, program)
         # The sealed view of it (oci/launch/sealed_interpreter.py): what is forked from a monitor
         # enters containers.
         self.interpreter = (
@@ -79,26 +86,31 @@ class Bed:
         )
 
     @classmethod
-    def make(cls, command: list[str], interpreter: int | None = None) -> Bed | None:
+    def make(
+        cls, command: list[str], interpreter: int | None = None, name: str = "pyc-monitor"
+    ) -> Bed | None:
         """Make a Bed; None where monitors can't sleep.
 
         That is on another machine, or where the host forbids executable files in memory.
         """
         program = image()
         try:
-            return cls(command, program, interpreter) if program is not None else None
+            return cls(command, program, interpreter, name) if program is not None else None
         except OSError:
             return None
 
-    def lie_down(self, epoll: int, held: list[int], words: dict[str, Any]) -> None:
+    def lie_down(
+        self, epoll: int, held: list[int], words: dict[str, Any], verb: str = "wake"
+    ) -> None:
         """Execute the waiting program; returns only where that fails.
 
-        :param epoll: the descriptor of the monitor's epoll.
+        :param epoll: the descriptor of the process's epoll.
         :param held: the others that it must find again.
         :param words: what it must be told, as JSON can say it.
+        :param verb: what zygote_main.py is to do with them.
         """
         low = fcntl.fcntl(epoll, fcntl.F_DUPFD_CLOEXEC, 3)
-        held = held + [low, self.interpreter] + self._hold_copy()
+        held = held + [low, self.interpreter]
         try:
             for fd in held:
                 os.set_inheritable(fd, True)
@@ -107,11 +119,11 @@ class Bed:
                 os.execve(
                     self.program,
                     [
-                        "pyc-monitor",
+                        self.name,
                         chr(low),
                         f"/proc/self/fd/{self.interpreter}",
                         *self.command,
-                        "wake",
+                        verb,
                         told,
                     ],
                     dict(os.environ, PYCONTAINER_SEALED="1"),
@@ -120,7 +132,7 @@ class Bed:
             for fd in held:
                 os.set_inheritable(fd, False)
 
-    def _hold_copy(self) -> list[int]:
+    def hold_copy(self) -> list[int]:
         """Lock the files that it wakes with: deploy/install.py removes no copy whose lock is held."""
         try:
             fd = os.open(
@@ -166,6 +178,8 @@ class Rest:
         settled = monitor.settled()
         if settled is not None:
             self.bed.lie_down(
-                monitor.epoll.fileno(), settled[0], dict(settled[1], woken=self.times + 1)
+                monitor.epoll.fileno(),
+                settled[0] + self.bed.hold_copy(),
+                dict(settled[1], woken=self.times + 1),
             )
         self.disturb()

@@ -7,13 +7,18 @@ client/zygote_client.py starts it. It imports what a monitor needs, freezes it (
 the pages stay shared with the forks) and waits. For each request on its socket (client/messages.py)
 it forks a monitor, whose worker answers on the connection: a start and an adoption leave the
 monitor behind, ``exec`` an exec worker, ``retire`` nothing.
+
+It watches over the monitors (``Watch``), and its guard over it: a child that sleeps as monitors
+do (sleep.py), wakes when the zygote ends, and takes its place if it was killed.
 """
 
 from __future__ import annotations
 
 import _signal
 import contextlib
+import fcntl
 import gc
+import json
 import os
 import resource
 import select
@@ -31,6 +36,7 @@ from . import defects, monitor, sleep
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
+    from typing import Any
 
     from ...store.paths import Paths
     from .exec_worker import Limits
@@ -61,6 +67,50 @@ def main(data: str, run: str, name: str, command: list[str]) -> None:
     :param name: the socket's file name in ``run``.
     :param command: the arguments that zygote_main.py was executed with, without these three.
     """
+    paths = stores.Paths(data, run)
+    _settle()
+    limits = raise_limits()
+    _serve_all(paths, name, _listen(paths, name), limits, command)
+
+
+def revive(text: str, command: list[str]) -> None:
+    """Take the place of a zygote that was killed, as its guard (``Watch.guarded``).
+
+    One that was ended on purpose has no name any more, and one that somebody else has followed is
+    not followed again.
+
+    :param text: JSON of what the zygote has told its guard. :param command: see :func:`main`.
+    """
+    words = json.loads(text)
+    for fd in words.get("held", ()):
+        os.close(fd)
+    paths, name = stores.Paths(words["data"], words["run"]), words["name"]
+    _settle()
+    place = _place_again(paths, name, words["inode"])
+    if place is not None:
+        _serve_all(paths, name, place, dict(words["limits"]), command, revived=True)
+
+
+def _place_again(paths: Paths, name: str, before: int) -> tuple[socket.socket, int] | None:
+    """Listen where a killed zygote did, whose socket had the inode ``before``; None where that is
+    another one by now, or gone.
+    """
+    try:
+        # Whoever finds no zygote starts one, and holds this meanwhile (client/zygote_client.py).
+        lock = os.open(
+            os.path.join(paths.locks, "zygote"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+        )
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        there = os.stat(os.path.join(paths.run, name)).st_ino == before
+        place = _listen(paths, name) if there else None
+    except FileNotFoundError:
+        return None
+    os.close(lock)
+    return place
+
+
+def _settle() -> None:
+    """Become the process that a zygote is."""
     os.chdir("/")
     os.umask(0o022)
     # A container never looks into what is forked from here.
@@ -68,16 +118,29 @@ def main(data: str, run: str, name: str, command: list[str]) -> None:
     syscalls.prctl(c.PR_SET_NAME, b"pyc-zygote\0")
     for number in (_signal.SIGHUP, _signal.SIGINT, _signal.SIGPIPE):
         _signal.signal(number, _signal.SIG_IGN)
-    limits = raise_limits()
-    paths = stores.Paths(data, run)
-    place: tuple[socket.socket, int] | None = _listen(paths, name)
+
+
+def _serve_all(
+    paths: Paths,
+    name: str,
+    first: tuple[socket.socket, int],
+    limits: Limits,
+    command: list[str],
+    revived: bool = False,
+) -> None:
+    """Serve until the zygote is not wanted any more.
+
+    :param first: of :func:`_listen`. :param limits: of :func:`raise_limits`.
+    :param revived: whether another one was killed: monitors may have been killed with it.
+    """
     process.compile_default()
     with contextlib.suppress(Unsupported):  # the start says it
         fork_hooks.prepare()
     bed = sleep.Bed.make(command)
     gc.collect()
     gc.freeze()
-    watch = Watch(paths, name)
+    watch = Watch(paths, name, revived)
+    place: tuple[socket.socket, int] | None = first
     while place is not None:
         server, poll = place[0], select.poll()
         poll.register(server, select.POLLIN)
@@ -90,9 +153,12 @@ def main(data: str, run: str, name: str, command: list[str]) -> None:
                 connection, _address = server.accept()
                 _serve(paths, server, connection, limits, bed, watch)
                 connection.close()
+                watch.guarded(*place, limits, command)
         if watch.due():
             place = _in_place(paths, name, *place)
             watch.look()
+            if place is not None:
+                watch.guarded(*place, limits, command)
 
 
 def _listen(paths: Paths, name: str) -> tuple[socket.socket, int]:
@@ -132,9 +198,11 @@ class Watch:
     started is no child of this one. A child looks, so that this memory stays as it is.
     """
 
-    def __init__(self, paths: Paths, name: str) -> None:
+    def __init__(self, paths: Paths, name: str, soon: bool) -> None:
         self.paths, self.name = paths, name
-        self.gap, self.last, self.next = IDLE, 0.0, time.monotonic() + IDLE
+        self.gap, self.last = SOON if soon else IDLE, 0.0
+        self.next = time.monotonic() + self.gap
+        self.guard, self.guarded_inode = 0, 0
         self.reader, self.writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         _signal.set_wakeup_fd(self.writer, warn_on_full_buffer=False)
         _signal.signal(_signal.SIGCHLD, lambda *_arguments: None)
@@ -156,6 +224,8 @@ class Watch:
                 pid, status = os.waitpid(-1, os.WNOHANG)
                 if pid == 0:
                     return
+                if pid == self.guard:
+                    self.guard = 0
                 if status:
                     self._lost()
 
@@ -170,6 +240,48 @@ class Watch:
         self.last = time.monotonic()
         self.next, self.gap = self.last + self.gap, min(self.gap * 2, IDLE)
         fork.child(self._adopt)
+
+    def guarded(
+        self, server: socket.socket, inode: int, limits: Limits, command: list[str]
+    ) -> None:
+        """Have a guard, unless there is one: it takes the zygote's place when that is killed.
+
+        :param server: :param inode: of :func:`_listen`.
+        """
+        if self.guard:
+            if inode != self.guarded_inode:
+                os.kill(self.guard, _signal.SIGKILL)  # and another follows
+            return
+        words = {
+            "data": self.paths.data,
+            "run": self.paths.run,
+            "name": self.name,
+            "inode": inode,
+            "limits": list(limits.items()),
+        }
+        with contextlib.suppress(OSError):  # it is tried again
+            zygote = syscalls.pidfd_open(os.getpid())
+            try:
+                self.guard = fork.child(lambda: self._guard(server, zygote, command, words))
+                self.guarded_inode = inode
+            finally:
+                os.close(zygote)
+
+    def _guard(
+        self, server: socket.socket, zygote: int, command: list[str], words: dict[str, Any]
+    ) -> None:
+        os.close(server.fileno())
+        self.leave()
+        os.setsid()
+        epoll = select.epoll()
+        epoll.register(zygote, select.EPOLLIN)
+        bed = sleep.Bed.make(command, name="pyc-guard")
+        if bed is not None:
+            bed.lie_down(epoll.fileno(), [zygote], words, "revive")
+        # Where processes can't sleep, this one waits as it is.
+        syscalls.prctl(c.PR_SET_NAME, b"pyc-guard\0")
+        epoll.poll()
+        os.execv(command[0], [*command, "revive", json.dumps(words)])
 
     def leave(self) -> None:
         """Let go, in a child, of what wakes the zygote."""

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The zygote's program: ``python3 -I -S zygote_main.py PACKAGE BACKEND DATA RUN NAME``.
 
-``... PACKAGE BACKEND wake WORDS`` is that of a monitor that wakes. It is a file of its own because
+``... PACKAGE BACKEND wake WORDS`` is that of a monitor that wakes, and ``... revive WORDS`` that of
+the guard of a zygote that was killed. It is a file of its own because
 what it imports has relative imports: it makes the runtime at PACKAGE importable under the name
 ``pycontainer``. BACKEND is the directory of ``_cffi_backend``, which -S hides; no other file is
 taken from there.
@@ -39,7 +40,10 @@ def main(package: str, backend: str, *arguments: str) -> None:
     else:
         from pycontainer.containers.monitor import zygote  # pylint: disable=import-error
 
-        zygote.main(*arguments, command)
+        if arguments[0] == "revive":
+            zygote.revive(arguments[1], command)
+        else:
+            zygote.main(*arguments, command)
 
 
 if __name__ == "__main__":

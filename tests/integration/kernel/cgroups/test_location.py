@@ -18,6 +18,7 @@ from pycontainer.kernel import cgroups
 from pycontainer.kernel.cgroups import location
 from pycontainer.kernel.cgroups.hierarchy import cgroup_files, directories, freezer, layout
 from pycontainer.kernel.systemd import units
+from support.scale import scaled
 
 SLEEP = "import time; print('up', flush=True); time.sleep(60)"
 
@@ -96,7 +97,52 @@ def test_without_a_path():
         assert group.paths == places("pycontainer-oci/" + ident)
     finally:
         group.remove()
-    assert not left("pycontainer-oci/" + ident) and left("pycontainer-oci")
+    assert not left("pycontainer-oci/" + ident)
+
+
+@pytest.fixture
+def shared(top, monkeypatch):
+    """The parent of groups without a path, which other tests use at this moment, under a name of its own."""
+    monkeypatch.setattr(directories, "SHARED", "/" + top)
+    return top
+
+
+def test_the_parent_of_those_without_a_path_goes_with_the_last(shared):
+    first, second = cgroups.create_at(None, "one"), cgroups.create_at("", "two")
+    cgroups.reopen(json.loads(json.dumps(first.record()))).remove()
+    assert len(left(shared)) == len(second.paths)
+    cgroups.reopen(json.loads(json.dumps(second.record()))).remove()
+    assert not left(shared)
+
+
+def test_a_group_is_made_while_the_last_goes(shared):
+    """Four processes make and remove groups without a pause: the parent comes and goes all the time, and nobody fails."""
+    code = (
+        "import sys, types; package = types.ModuleType('pycontainer'); package.__path__ = "
+        "[sys.argv[1]]; sys.modules['pycontainer'] = package\n"
+        "from pycontainer.kernel import cgroups\n"
+        "from pycontainer.kernel.cgroups.hierarchy import directories\n"
+        "directories.SHARED = sys.argv[2]\n"
+        "for number in range(int(sys.argv[4])): cgroups.create_at(None, sys.argv[3]).remove()"
+    )
+    makers = [
+        subprocess.Popen(
+            [
+                sys.executable,
+                "-c",
+                code,
+                pycontainer.__path__[0],
+                "/" + shared,
+                str(number),
+                str(scaled(50)),
+            ],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(4)
+    ]
+    assert [maker.communicate(timeout=120)[1] for maker in makers] == [""] * 4
+    assert not left(shared)
 
 
 @pytest.mark.parametrize("path", ["/", "//", "/a/..", "a\0b", "/a\nb"])
@@ -349,7 +395,7 @@ def test_what_is_planned_beside_a_scope(top, monkeypatch):
     assert not any(os.path.exists(path) for path in group.made)
 
 
-def test_realtime_budgets_without_a_path_of_its_own():
+def test_realtime_budgets_without_a_path_of_its_own(shared):
     """The group above is this project's: it has what the groups in it have together."""
     cpu = layout.current().v1.get("cpu")
     if not cpu or not os.path.exists(cpu.mount + "/cpu.rt_runtime_us"):
@@ -368,7 +414,7 @@ def test_realtime_budgets_without_a_path_of_its_own():
     finally:
         for group in groups:
             group.remove()
-    assert cgroup_files.read(cpu.mount + "/pycontainer-oci/cpu.rt_runtime_us") == "0"
+    assert not left(shared)
 
 
 def test_realtime_budgets_where_the_groups_above_have_them(top):

@@ -11,8 +11,6 @@ import shutil
 import subprocess
 
 import pytest
-from pycontainer.kernel import cgroups
-from pycontainer.kernel.cgroups.hierarchy import removal
 from support import laid_down
 
 CHECKOUT = pathlib.Path(__file__).resolve().parents[4]
@@ -162,8 +160,6 @@ def runtime(tmp_path):
         for ident in os.listdir(found.root):
             found("delete", "--force", ident)
         assert os.listdir(found.root) == []
-    for mount in cgroups.base_paths():
-        removal.remove_quietly(mount + "/pycontainer-oci")
 
 
 @pytest.fixture

@@ -380,6 +380,9 @@ class Group:
         for directory in reversed(self.made):  # of those above it, what nobody else uses by now
             if directory not in self.paths.values():
                 removal.remove_quietly(directory)
+        for mount, path in self.paths.items():
+            if os.path.dirname(path) == mount + directories.SHARED:
+                removal.remove_quietly(mount + directories.SHARED)
 
     # -------------------------------------------------------------------------------------- figures
     # Imported where they are asked for: a start reads none of them.

@@ -58,7 +58,7 @@ class Located(Group):
         try:
             for hierarchy in hierarchies:
                 self._make_in(hierarchy)
-            if not self.given:  # what is above it stays for the next
+            if not self.given:  # what is above it goes with the last, whoever that is
                 self.made = list(self.paths.values())
             self._sort()
             self.shared = self.shared or any(

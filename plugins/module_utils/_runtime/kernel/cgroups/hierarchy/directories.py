@@ -4,19 +4,22 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 from ....errors import Conflict, HostError, InvalidInput, reason
 from . import cgroup_files, layout, removal
+from .freezer import GONE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .layout import Hierarchy
 
 BASE = "/pycontainer"
-# Of the OCI command's containers without a path of their own. It stays when the last of them goes,
-# like the engine's.
+# Of the OCI command's containers without a path of their own. It goes with the last of them, and is
+# made again by whoever finds it missing.
 SHARED = "/pycontainer-oci"
+TRIES = 100  # to make a group whose parents others remove meanwhile
 # The controllers that version 2 hands on to groups below, as far as they are there.
 PASSED_ON = ("cpu", "cpuset", "io", "memory", "hugetlb", "pids", "rdma", "misc")
 
@@ -151,17 +154,24 @@ def make_at(hierarchy: Hierarchy, top: str, name: str, made: list[str]) -> str:
     :raises OSError: the kernel refuses.
     """
     directory = f"{hierarchy.mount}{top}/{name}"
-    while True:
+    for attempt in range(TRIES):
         try:
             os.mkdir(directory, 0o755)
             made.append(directory)
             break
         except FileNotFoundError:
-            make_parents(hierarchy, top, made)
+            # A parent that is empty is removed at any moment, by whoever had the last group in it.
+            try:
+                make_parents(hierarchy, top, made)
+            except OSError as error:
+                if error.errno not in GONE or attempt == TRIES - 1:
+                    raise
         except FileExistsError:
             if not os.path.isdir(directory):
                 raise
             break
+    else:
+        raise OSError(errno.ENOENT, os.strerror(errno.ENOENT), directory)
     make_ready(hierarchy, top, directory)
     return directory
 

@@ -113,7 +113,7 @@ class Engine:
 
     def _enter(self) -> None:
         self.db.connection  # noqa: B018 # pylint: disable=pointless-statement # a damaged one is told before anything else is done
-        if self.check:
+        if self.check or self.db.is_read_only():
             return
         if not _nouns:
             raise RuntimeError("nobody has registered the nouns: import nouns.py before")

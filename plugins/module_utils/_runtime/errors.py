@@ -70,6 +70,10 @@ class NoSpace(HostError):
     """There is no room left on the file system of the store."""
 
 
+class ReadOnly(HostError):
+    """The file system of the store is mounted read-only."""
+
+
 class StoreDamaged(HostError):
     """The store's database is lost, broken, or not this engine's."""
 

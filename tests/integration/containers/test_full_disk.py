@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A disk without a free byte: what looks works, and what makes room works."""
+"""A disk without a free byte: what looks works, and what makes room works. A disk that is mounted read-only: what looks works."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pycontainer import containers, images, volumes
 from pycontainer.containers import task
 from pycontainer.deploy import install
 from pycontainer.engine import Engine
-from pycontainer.errors import NoSpace
+from pycontainer.errors import NoSpace, ReadOnly
 from pycontainer.reconcile import Plan, carry_out
 from pycontainer.store import reserve
 
@@ -242,3 +242,129 @@ def test_a_full_run_directory(disk, rootfs, scratch):
                 )
                 assert done.returncode == 0, (more, done.stdout, done.stderr)
         assert containers.every(engine) == []
+
+
+@pytest.fixture(params=["whole", "this mount"])
+def read_only(request, disk, scratch, rootfs, tmp_path):
+    """``(command, engine, run)`` of a store on a file system that has become read-only.
+
+    As a whole, or in this mount alone: a file system can't be mounted read-only by hand while containers run on it.
+    """
+    data = os.path.join(disk, "data")
+    runs = request.param == "this mount"
+    with Engine(data, scratch[1]) as engine:
+        carry_out(
+            images.plan_import(engine, "box:1", rootfs, {"command": ["sleep", "1000"]}), False
+        )
+        do(engine, name="web", state="started" if runs else "present", volumes=["data:/data"])
+        do(engine, name="old", state="present")
+        volumes.create(engine, "unused")
+        (tmp_path / "build").mkdir()
+        (tmp_path / "build" / "Containerfile").write_text("FROM box:1\nRUN true\n")
+        install.ensure(engine)
+        words = install.command_line(engine)
+    if runs:
+        run("mount", "--bind", disk, disk)
+        run("mount", "-o", "remount,bind,ro", disk)
+    else:
+        run("mount", "-o", "remount,ro", disk)
+
+    def command(*more):
+        return subprocess.run(
+            words + list(more), capture_output=True, text=True, timeout=60, check=False
+        )
+
+    try:
+        yield command, data, scratch[1], runs, tmp_path
+    finally:
+        if runs:
+            run("umount", disk)
+        else:
+            run("mount", "-o", "remount,rw", disk)
+        with Engine(data, scratch[1]) as engine:
+            assert [record["name"] for record in containers.every(engine)] == ["old", "web"]
+            assert engine.db.all("SELECT * FROM operations") == []
+            for record in containers.every(engine):
+                containers.remove(engine, record, force=True)
+        from pycontainer.containers.client import zygote_client
+
+        with contextlib.suppress(Exception):
+            zygote_client.retire(engine.paths)
+
+
+@pytest.mark.parametrize("disk", ["ext4"], indirect=True)
+def test_a_store_that_is_mounted_read_only(read_only):
+    """What looks says the same as ever, what changes something says one sentence, and nothing has been done."""
+    command, data, at, runs, tmp_path = read_only
+    wrong = []
+    for words, said in (
+        (["ps", "-a", "--format", "{{.Names}}"], "old\nweb\n"),
+        (["images"], "box"),
+        (["volume", "ls"], "unused"),
+        (["network", "ls"], ""),
+        (["inspect", "web"], '"Name": "'),
+        (["image", "inspect", "box:1"], "RepoTags"),
+        (["history", "box:1"], ""),
+        (["system", "df"], ""),
+        (["system", "check"], ""),
+        (["info"], ""),
+        (["diff", "old"], ""),
+        (["export", "old", "-o", "/dev/null"], ""),
+        (["save", "box:1", "-o", str(tmp_path / "saved")], ""),
+        (["cp", "old:/bin/busybox", str(tmp_path / "copied")], ""),
+        *(
+            (
+                (["exec", "web", "echo", "hello"], "hello\n"),
+                (["logs", "web"], ""),
+                (["top", "web"], "sleep"),
+                (["stats", "--no-stream", "web"], "web"),
+            )
+            if runs
+            else ()
+        ),
+    ):
+        done = command(*words)
+        if (done.returncode, done.stderr) != (0, "") or said not in done.stdout:
+            wrong.append((words, done.returncode, done.stdout, done.stderr))
+    assert wrong == []
+    for words in (
+        ["create", "--name", "more", "box:1"],
+        ["run", "--rm", "box:1", "true"],
+        ["start", "old"],
+        ["restart", "web"],
+        ["rm", "-f", "web"],
+        ["rm", "old"],
+        ["rename", "old", "older"],
+        ["update", "--memory", "64m", "web"],
+        ["commit", "old", "c:1"],
+        ["cp", str(tmp_path / "build"), "old:/x"],
+        ["rmi", "-f", "box:1"],
+        ["tag", "box:1", "box:2"],
+        ["import", str(tmp_path / "saved"), "i:1"],
+        ["build", "-t", "b:1", str(tmp_path / "build")],
+        ["volume", "create", "more"],
+        ["volume", "rm", "unused"],
+        ["network", "create", "n"],
+        ["container", "prune", "-f"],
+        ["volume", "prune", "-a", "-f"],
+        ["system", "prune", "-a", "-f"],
+        *([["pause", "web"], ["stop", "web"]] if runs else ()),
+    ):
+        done = command(*words)
+        if not (
+            done.returncode
+            and "mounted read-only" in done.stderr
+            and done.stderr.count("Error") == 1
+        ):
+            wrong.append((words, done.returncode, done.stdout, done.stderr))
+    assert wrong == []
+    if runs:
+        command("kill", "web")
+        assert command("ps", "-q").stdout == ""
+    with Engine(data, at) as engine:
+        with pytest.raises(ReadOnly, match="mounted read-only"):
+            do(engine, name="more")
+        assert do(engine, name="old", state="present")["changed"] is False
+        assert containers.status(engine.paths, containers.find(engine, "web")["id"])["status"] == (
+            "exited" if runs else "created"
+        )

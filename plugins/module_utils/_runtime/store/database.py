@@ -23,14 +23,14 @@ import stat
 import time
 import weakref
 
-from ..errors import HostError, NoSpace, StoreDamaged, reason
+from ..errors import HostError, NoSpace, ReadOnly, StoreDamaged, reason
 from . import reserve, rowfiles
 from .files import make_private
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from typing import Any, Union
+    from typing import Any, NoReturn, Union
 
     Row = dict[str, Any]  # column -> value
     Transaction = Union[sqlite3.Connection, rowfiles.RowFiles]  # has ``execute``
@@ -134,7 +134,7 @@ class Database:
     of the locks comes with the fork, the locks do not.
 
     On a full disk SQLite can't make the files that it keeps beside a database that nobody else has open. Then reads come from
-    a copy in memory, and what makes room (``freeing``) gets the reserve.
+    a copy in memory, and what makes room (``freeing``) gets the reserve. So they do on a file system that is mounted read-only.
 
     :param path: the file, or ":memory:". :param beside: directories that are empty while a store is new: where something is in
         them and there is no database, it is lost. :param records: the directory of the copies of its rows (``rowfiles``), or
@@ -160,6 +160,8 @@ class Database:
 
         :raises StoreDamaged: when the file is not this engine's database, or a broken one. :raises HostError: when it can't be opened.
         """
+        if self._connection is None and self.is_read_only():
+            return self._copy_unlocked()
         until = time.monotonic() + PATIENCE
         while self._connection is None:
             try:
@@ -210,8 +212,54 @@ class Database:
         finally:
             source.close()
 
+    def _copy_unlocked(self) -> sqlite3.Connection:
+        """Copy the database into memory from a file system where nobody can write.
+
+        SQLite locks nothing there, and needs the files beside it only where work is in the log that has not come to the database.
+        """
+        path = self.path
+        for letter in "%?#":
+            path = path.replace(letter, "%%%02x" % ord(letter))
+        log = self.path + "-wal"
+        unused = not os.path.exists(log) or os.stat(log).st_size == 0
+        copy = self._connection = sqlite3.connect(":memory:", isolation_level=None)
+        copy.row_factory, self._copied = sqlite3.Row, True
+        try:
+            source = sqlite3.connect(
+                f"file:{path}?mode=ro{'&immutable=1' if unused else ''}", uri=True
+            )
+            try:
+                source.backup(copy)
+            finally:
+                source.close()
+            if self._version() != VERSION or not self._ours():
+                self._raise_read_only()
+        except BaseException as error:
+            self.close()
+            self._raise_sentence(error)
+            raise
+        return copy
+
+    def is_read_only(self) -> bool:
+        """Whether the file is there, on a file system that is mounted read-only."""
+        if self.path == ":memory:" or not os.path.exists(self.path):
+            return False
+        return bool(os.statvfs(os.path.dirname(self.path)).f_flag & os.ST_RDONLY)
+
+    def require_writable(self) -> None:
+        """For what begins with a change elsewhere in the store than in the database. :raises ReadOnly:"""
+        if self.is_read_only():
+            self._raise_read_only()
+
+    def _raise_read_only(self) -> NoReturn:
+        """:raises ReadOnly:"""
+        raise ReadOnly(
+            f"nothing can be changed: {os.path.dirname(self.path)} is on a file system that is mounted read-only; where the "
+            "kernel has done that, its log (dmesg) says why; mount it for writing again (mount -o remount,rw)"
+        )
+
     def refresh(self) -> None:
-        """Read what is there now from here on, also on a full disk."""
+        """Read what is there now from here on, also on a full disk or one that is mounted read-only."""
         if self._copied:
             self.close()
 
@@ -326,6 +374,7 @@ class Database:
             raise StoreDamaged(f"{self.path} is damaged: {text}") from None
         if not isinstance(error, sqlite3.OperationalError):
             return
+        self.require_writable()
         if (
             "full" in text
             or ("disk I/O" in text or "unable to open" in text)
@@ -350,6 +399,7 @@ class Database:
 
         :param durable: False for what matters only together with a later transaction, with which it is on disk at the latest.
         """
+        self.require_writable()
         if self._freeing and self.spare is not None and self.is_tight():
             self.spare.give_up()
         self.refresh()

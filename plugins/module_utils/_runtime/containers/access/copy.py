@@ -106,6 +106,8 @@ def inside(engine: Engine, record: Record, path: str, write: bool) -> Iterator[t
         with _running(engine, record) as side:
             yield side, path
         return
+    if write:
+        engine.db.require_writable()
     volume, rest = _in_volume(engine, record, path)
     what = f"container {record['name']}"
     if volume is not None:

@@ -38,6 +38,7 @@ def apply(engine: Engine, record: Record, definition: Definition, changed: list[
     :param changed: the names of the options that differ.
     :raises HostError, Unsupported, Conflict: the kernel refuses; the record is as it was.
     """
+    engine.db.require_writable()
     ident = record["id"]
     state = status.now(engine.paths, ident)
     lives = state["status"] in status.LIVING

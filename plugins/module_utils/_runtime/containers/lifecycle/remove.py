@@ -34,6 +34,7 @@ def remove(engine: Engine, record: Record, force: bool = False, keep_volumes: bo
     :param force: kill one that runs. :param keep_volumes: leave its anonymous volumes.
     :raises Conflict: it runs, and not ``force``.
     """
+    engine.db.require_writable()
     ident = record["id"]
     if status.lives(engine.paths, ident):
         if not force:

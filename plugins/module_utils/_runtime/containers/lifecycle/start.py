@@ -117,6 +117,7 @@ def _start_level(
 ) -> Results:
     results: Results = {}
     ready = []
+    engine.db.require_writable()
     for record in records:
         try:
             _prepare(engine, record)

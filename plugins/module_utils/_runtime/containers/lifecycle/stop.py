@@ -25,6 +25,7 @@ def stop(
     :param force: kill it. :param timeout: seconds until SIGKILL, -1 for never; None: its own.
     :param signal: name or number; None: its stop signal. :raises InvalidInput: it is none.
     """
+    engine.db.require_writable()
     number = None if signal is None else signals.number(signal)
     patience = 0 if force else timeout
     # With a full disk it ends first: what it writes would take the room that is given up for the
@@ -40,12 +41,14 @@ def stop(
 
 def pause(engine: Engine, record: Record) -> None:
     """Freeze a container's processes. :raises Conflict: it does not run."""
+    engine.db.require_writable()
     monitor_client.pause(engine.paths, record["id"])
     catalog.set_wanted(engine, record["id"], "paused")
 
 
 def unpause(engine: Engine, record: Record) -> None:
     """Let a container's processes go on. :raises Conflict: it does not run."""
+    engine.db.require_writable()
     monitor_client.unpause(engine.paths, record["id"])
     catalog.set_wanted(engine, record["id"], "running")
 

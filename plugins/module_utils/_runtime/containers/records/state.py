@@ -172,7 +172,7 @@ def monitored(paths: Paths, ident: str) -> bool:
     Asking takes no lock.
     """
     try:
-        fd = os.open(os.path.join(paths.container(ident), LOCK), os.O_RDWR | os.O_CLOEXEC)
+        fd = os.open(os.path.join(paths.container(ident), LOCK), os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
     try:

@@ -20,6 +20,7 @@ OWN = {
     RUNTIME + "store/database.py": "columns of the database",
     RUNTIME + "containers/client/messages.py": "between root's own processes",
     RUNTIME + "containers/monitor/monitor.py": "a sleeping monitor's arguments",
+    RUNTIME + "containers/monitor/zygote.py": "a guard's arguments",
     RUNTIME + "containers/monitor/health.py": "from a process forked for the check",
     RUNTIME
     + "containers/view/logs.py": "the log, which the monitor writes, an object of three texts a line",

@@ -188,7 +188,8 @@ class Database:
     def _copy(self, until: float) -> None:
         """Copy the database into memory. Where somebody else has it open, SQLite's files beside it are there, and it can be read.
 
-        To read a database that it has locked as a whole, SQLite needs an empty log at most, which takes no room.
+        To read a database that it has locked as a whole, SQLite needs an empty log at most, which takes no room but on Btrfs. There it
+        is read without a lock, as long as nobody else has made a log either.
         """
         source = sqlite3.connect(self.path, timeout=1, isolation_level=None)
         copy = sqlite3.connect(":memory:", isolation_level=None)
@@ -207,6 +208,11 @@ class Database:
                 and time.monotonic() < until
             ):
                 return
+            if isinstance(error, sqlite3.OperationalError) and not self._has_log():
+                self._copy_unlocked()
+                if self._has_log() and time.monotonic() < until:
+                    self.close()  # somebody has got room for one meanwhile: once more
+                return
             self._raise_sentence(error)
             raise
         finally:
@@ -220,8 +226,7 @@ class Database:
         path = self.path
         for letter in "%?#":
             path = path.replace(letter, "%%%02x" % ord(letter))
-        log = self.path + "-wal"
-        unused = not os.path.exists(log) or os.stat(log).st_size == 0
+        unused = not self._has_log() or os.stat(self.path + "-wal").st_size == 0
         copy = self._connection = sqlite3.connect(":memory:", isolation_level=None)
         copy.row_factory, self._copied = sqlite3.Row, True
         try:
@@ -233,12 +238,17 @@ class Database:
             finally:
                 source.close()
             if self._version() != VERSION or not self._ours():
-                self._raise_read_only()
+                raise HostError(
+                    f"{self.path} is of another version, and can't be changed to this one's now"
+                )
         except BaseException as error:
             self.close()
             self._raise_sentence(error)
             raise
         return copy
+
+    def _has_log(self) -> bool:
+        return os.path.exists(self.path + "-wal")
 
     def is_read_only(self) -> bool:
         """Whether the file is there, on a file system that is mounted read-only."""
@@ -276,7 +286,7 @@ class Database:
 
     def is_tight(self, room: int = ROOM) -> bool:
         """Whether the disk is so full that a transaction may fail for it."""
-        return self.path != ":memory:" and reserve.free(os.path.dirname(self.path)) < room
+        return self.path != ":memory:" and not reserve.has_room(os.path.dirname(self.path), room)
 
     def _open(self) -> sqlite3.Connection:
         if self.path != ":memory:" and not os.path.exists(self.path):

@@ -51,6 +51,24 @@ class Reserve:
             return False
 
 
+def has_room(directory: str, size: int) -> bool:
+    """Whether so many bytes can be had on a directory's file system.
+
+    Btrfs tells of free bytes that nobody gets, so they are asked for, in a file without a name that goes at once.
+    """
+    if free(directory) < size:
+        return False
+    try:
+        fd = os.open(directory, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        try:
+            os.posix_fallocate(fd, 0, size)
+        finally:
+            os.close(fd)
+    except OSError as error:  # not every file system has such files
+        return error.errno not in (errno.ENOSPC, errno.EDQUOT)
+    return True
+
+
 def free(directory: str) -> int:
     """Bytes that are free on a directory's file system for a process without special rights."""
     status = os.statvfs(directory)

@@ -231,13 +231,20 @@ def _last_line(path: str) -> str:
 
 def retire(paths: Paths) -> None:
     """End the zygotes of this engine; what they have started runs on."""
-    for entry in os.listdir(paths.run):
-        if entry.startswith("zygote-") and entry.endswith(".sock"):
-            with contextlib.suppress(messages.Gone), messages.connect(paths.run, entry) as asked:
-                # First: the guard of one that still has its name would follow it.
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(os.path.join(paths.run, entry))
-                messages.send(asked, {"op": "retire"})
-                messages.receive(asked)
+    for entry in _sockets(paths):
+        with contextlib.suppress(messages.Gone), messages.connect(paths.run, entry) as asked:
+            # First: the guard of one that still has its name would follow it.
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(os.path.join(paths.run, entry))
+            messages.send(asked, {"op": "retire"})
+            messages.receive(asked)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(os.path.join(paths.run, entry))
+
+
+def _sockets(paths: Paths) -> list[str]:
+    return [
+        entry
+        for entry in os.listdir(paths.run)
+        if entry.startswith("zygote-") and entry.endswith(".sock")
+    ]

@@ -145,11 +145,23 @@ def cgroup_tops():
 def remove_cgroups(wanted, tops=None):
     """Remove the cgroups whose own name ``wanted`` says yes to, and all below them."""
     for top in tops or cgroup_tops():
-        for directory, names, _files in os.walk(top):
-            for name in [name for name in names if wanted(name)]:
-                names.remove(name)
-                for group, _below, _there in os.walk(os.path.join(directory, name), topdown=False):
-                    empty(group)
+        doomed = set()
+        for path in groups(top):  # each before those below it
+            if path != top and (os.path.dirname(path) in doomed or wanted(os.path.basename(path))):
+                doomed.add(path)
+        for path in sorted(doomed, key=lambda path: path.count("/"), reverse=True):
+            empty(path)
+
+
+def groups(top):
+    """A cgroup and all below it, of any depth: a suite may nest them a thousand levels deep."""
+    found = [top]
+    for path in found:
+        with contextlib.suppress(OSError):  # gone meanwhile
+            found += [
+                entry.path for entry in os.scandir(path) if entry.is_dir(follow_symlinks=False)
+            ]
+    return found
 
 
 def empty(group):

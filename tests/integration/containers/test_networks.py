@@ -19,6 +19,7 @@ from pycontainer.containers.access import exec_client
 from pycontainer.engine import Engine
 from pycontainer.errors import Conflict, ContainerFailed, EngineError, InvalidInput
 from pycontainer.reconcile import carry_out
+from support import waiting
 
 CLONE_NEWNET = 0x40000000
 SERVE = "mkdir -p /www && hostname > /www/index.html && exec httpd -f -p 80 -h /www"
@@ -346,3 +347,61 @@ def test_nothing_is_left(engine):
             ["ip", "-o", "link"], capture_output=True, check=True, text=True
         ).stdout
     )
+
+
+def tables():
+    """The firewall's tables of the engine as nft lists them, by family."""
+    return {
+        family: subprocess.run(
+            ["nft", "list", "table", family, "pycontainer"], capture_output=True, text=True
+        ).stdout
+        for family in ("ip", "ip6", "bridge")
+    }
+
+
+@in_own_network
+def test_flushed_rules_come_back_by_themselves(engine):
+    carry_out(
+        networks.plan(engine, {"name": "dual", "state": "present", "enable_ipv6": True}), False
+    )
+    do(engine, **web(networks=[{"name": "dual"}], published_ports=["8080:80", "[::]:8080:80"]))
+    before = tables()
+    assert "8080" in before["ip"] and "8080" in before["ip6"]
+    for harm in (
+        ["flush", "ruleset"],
+        ["delete", "table", "ip6", "pycontainer"],
+        ["flush", "chain", "ip", "pycontainer", "prerouting"],
+        ["delete", "table", "bridge", "pycontainer"],
+    ):
+        subprocess.run(["nft", *harm], check=True)
+        lost = time.monotonic()
+        waiting.until(lambda: tables() == before, 20)
+        assert time.monotonic() - lost < (2 if os.getloadavg()[0] < 2 else 15), harm
+        assert get(8080) == get(8080, "::1")
+    assert not carry_out(networks.plan_repair(engine), False)["changed"]
+    assert not do(engine)["changed"]
+
+
+@in_own_network
+def test_ipv6_of_a_container(engine):
+    six = {"enable_ipv4": False, "ipam_config": [{"subnet": "fd12:3456:789a::/64"}]}
+    carry_out(networks.plan(engine, {"name": "six", "state": "present", **six}), False)
+    found = do(engine, **web(networks=[{"name": "six", "ipv6_address": "fd12:3456:789a::99"}]))
+    settings = found["container"]["NetworkSettings"]
+    assert (settings["IPAddress"], settings["IPPrefixLen"], settings["Gateway"]) == ("", 0, "")
+    endpoint = settings["Networks"]["six"]
+    assert endpoint["GlobalIPv6Address"] == "fd12:3456:789a::99"
+    assert (endpoint["GlobalIPv6PrefixLen"], endpoint["IPv6Gateway"]) == (64, "fd12:3456:789a::1")
+    assert get(80, "fd12:3456:789a::99")
+    wanted = {"networks": [{"name": "six", "ipv6_address": "fd12:3456:789a::99"}]}
+    assert not do(engine, **wanted)["changed"]
+    hosts = os.path.join(engine.paths.container(found["container"]["Id"]), "hosts")
+    with open(hosts) as file:
+        assert "fd12:3456:789a::99\t" in file.read()
+    pid = found["container"]["State"]["Pid"]
+    moved = do(engine, networks=[{"name": "six"}, {"name": "bridge"}])["container"]
+    assert moved["State"]["Pid"] == pid
+    assert moved["NetworkSettings"]["Networks"]["bridge"]["IPAddress"].startswith("172.")
+    assert moved["NetworkSettings"]["Networks"]["six"]["GlobalIPv6Address"].endswith("::99")
+    with pytest.raises(InvalidInput, match="network bridge has no IPv6 addresses"):
+        do(engine, networks=[{"name": "bridge", "ipv6_address": "fd00::7"}])

@@ -11,7 +11,7 @@ import os
 import pytest
 from pycontainer import networks
 from pycontainer.errors import Unsupported
-from pycontainer.networks import attach, firewall, pools, publish, task
+from pycontainer.networks import attach, links, pools, publish, task
 from pycontainer.reconcile import carry_out
 
 pytestmark = pytest.mark.skipif(
@@ -179,7 +179,7 @@ def test_what_was_lost_comes_back(net, port):
         # a bridge that has just come up may lose the first solicitation; the next is a second later
         assert peer.ask("2001:db8:9::1", 8080, timeout=5) == "2001:db8:9::2 HELLO", harm
     net.run("nft delete table ip6 pycontainer; nft flush chain ip pycontainer output")
-    assert firewall.missing(networks.listing(engine)) == ["ip pycontainer", "ip6 pycontainer"]
+    assert links.missing_rules(engine) == ["ip pycontainer", "ip6 pycontainer"]
     checked = do(net.engine(check=True), name="dual")
     assert checked["changed"] and "rules" in checked["diff"]["after"]
     done = do(engine, name="dual")

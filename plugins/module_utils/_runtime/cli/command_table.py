@@ -624,6 +624,12 @@ OTHER_COMMANDS = [
         [Flag("-f, --force", "switch", "One that does not exist is no error")],
     ),
     Command(
+        "network repair",
+        "",
+        "Put back bridges and firewall rules that something has taken away",
+        "system.networks:network_repair",
+    ),
+    Command(
         "network connect",
         "NETWORK CONTAINER",
         "Put a container on a network, as it runs",

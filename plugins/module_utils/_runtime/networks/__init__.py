@@ -20,6 +20,7 @@ _HOMES = {
     "listing": "catalog",
     "users": "catalog",
     "plan": "task",
+    "plan_repair": "task",
     "inspect": "inspection",
     "allocate": "addresses",
     "check_address": "addresses",

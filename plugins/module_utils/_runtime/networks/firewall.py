@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ..engine import Engine
     from ..kernel.net.netlink import Message
     from ..kernel.net.rules import Family
+    from ..store.paths import Paths
     from .definition import Definition
 
 BRIDGES, INTERNAL, WITHIN, SUBNETS = "bridges", "internal", "within", "subnets"
@@ -228,6 +229,7 @@ def _ensure(
     messages = _ruleset(FAMILIES[version])
     if _intact(connection, messages, FAMILIES[version]):
         _synchronise(connection, version, networks)
+        remember(engine.paths, _name(FAMILIES[version]))
         return None
     try:
         _install(engine, connection, messages, version, networks)
@@ -238,22 +240,43 @@ def _ensure(
                 f"them: {error.strerror}"
             ) from None
         return INCOMPLETE_NFTABLES % (f"IPv{version}", error.strerror)
+    remember(engine.paths, _name(FAMILIES[version]))
     return None
 
 
-def missing(networks: Sequence[Definition]) -> list[str]:
-    """Return which of the tables are not as they should be, as ``ip pycontainer``.
+def missing(paths: Paths, networks: Sequence[Definition]) -> list[str]:
+    """Return which tables were made in this boot and are not whole now, as ``ip pycontainer``.
 
-    :param networks: all of them. A kernel without nf_tables misses none.
+    :param networks: all of them.
     """
+    found = []
     with contextlib.suppress(OSError), nftables.Connection() as connection:
-        if connection.available():
-            return [
-                f"{nftables.FAMILIES[family.number]} {TABLE}"
-                for family in (FAMILIES[version] for version in _versions(networks))
-                if not _intact(connection, _ruleset(family), family)
-            ]
-    return []
+        for family in (FAMILIES[version] for version in _versions(networks)):
+            name = _name(family)
+            if remembered(paths, name) and not _intact(connection, _ruleset(family), family):
+                found.append(name)
+    return found
+
+
+def _name(family: Family) -> str:
+    """Return a table's name as nft writes it."""
+    return f"{nftables.FAMILIES[family.number]} {TABLE}"
+
+
+def remember(paths: Paths, table: str) -> None:
+    """Write down, for this boot, that a table has been made: that the kernel could."""
+    if not remembered(paths, table):
+        with contextlib.suppress(OSError), open(_note(paths, table), "w"):
+            pass
+
+
+def remembered(paths: Paths, table: str) -> bool:
+    """Tell whether a table has been made in this boot."""
+    return os.path.exists(_note(paths, table))
+
+
+def _note(paths: Paths, table: str) -> str:
+    return os.path.join(paths.run, "rules-" + table.partition(" ")[0])
 
 
 def remove(versions: Iterable[int] = (4, 6)) -> None:

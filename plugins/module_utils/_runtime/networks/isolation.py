@@ -121,6 +121,15 @@ def ensure(
     return []
 
 
+def intact() -> bool:
+    """Tell whether the rules are there and whole."""
+    try:
+        with nftables.Connection() as connection:
+            return _intact(connection, _ruleset())
+    except OSError:
+        return False
+
+
 def remove() -> None:
     """Take the table away; nothing where there is none."""
     with contextlib.suppress(OSError), nftables.Connection() as connection:

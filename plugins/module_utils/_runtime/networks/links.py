@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 FORWARD = "/proc/sys/net/ipv4/ip_forward"
 FORWARD_IPV6 = "/proc/sys/net/ipv6/conf/all/forwarding"
 SETTINGS_IPV6 = "/proc/sys/net/ipv6/conf"
+BRIDGE_TABLE = f"bridge {isolation.TABLE}"
 
 
 def ensure_links(engine: Engine, names: Iterable[str], anew: bool = False) -> list[str]:
@@ -56,7 +57,21 @@ def ensure_links(engine: Engine, names: Iterable[str], anew: bool = False) -> li
     if firewall.NO_NFTABLES in warnings:
         return warnings
     bridges = [config["bridge"] for config in every]
-    return warnings + isolation.ensure(bridges, lambda: _attachments(engine))
+    unchecked = isolation.ensure(bridges, lambda: _attachments(engine))
+    if not unchecked:
+        firewall.remember(engine.paths, BRIDGE_TABLE)
+    return warnings + unchecked
+
+
+def missing_rules(engine: Engine) -> list[str]:
+    """Return the firewall's tables which were there in this boot and have gone or lost rules.
+
+    What a kernel refuses was never there, and is missed by nobody.
+    """
+    found = firewall.missing(engine.paths, catalog.every(engine))
+    if firewall.remembered(engine.paths, BRIDGE_TABLE) and not isolation.intact():
+        found.append(BRIDGE_TABLE)
+    return found
 
 
 def _attachments(engine: Engine) -> list[Attachment]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ..errors import Conflict, InvalidInput
 from ..reconcile import Plan
-from . import catalog, definition, firewall, links, pools, recovery
+from . import catalog, definition, links, pools, recovery
 from .inspection import describe, inspect
 
 TYPE_CHECKING = False
@@ -162,15 +162,37 @@ def _repair(engine: Engine, config: Definition, steps: Plan, apply: Callable[[],
     """Plan what the kernel has lost of a network that is as it was asked for."""
     if links.wrong([config]):
         steps.add("bridge", None, config["bridge"], f"restore bridge {config['bridge']}", apply)
-    tables = firewall.missing(catalog.every(engine))
+    _repair_rules(engine, steps, None if steps.changed else apply)
+
+
+def _repair_rules(engine: Engine, steps: Plan, apply: Callable[[], object] | None) -> None:
+    tables = links.missing_rules(engine)
     if tables:
+        names = " and ".join(f"table {name}" for name in tables)
         steps.add(
-            "rules",
+            "rules", None, tables, f"restore the firewall's rules (nf_tables, {names})", apply
+        )
+
+
+def plan_repair(engine: Engine) -> Plan:
+    """Plan to put back what the kernel has lost of networks: bridges that are used, and the rules."""
+    steps = Plan("networks")
+    used = [config for config in catalog.every(engine) if catalog.users(engine, config["name"])]
+
+    def apply() -> None:
+        steps.warnings += links.ensure_links(engine, [config["name"] for config in used])
+
+    for config in links.wrong(used):
+        steps.add(
+            f"bridge of {config['name']}",
             None,
-            tables,
-            f"restore the firewall's rules (nf_tables, {' and '.join(f'table {one}' for one in tables)})",
+            config["bridge"],
+            f"restore bridge {config['bridge']} of network {config['name']}",
             None if steps.changed else apply,
         )
+    if used:
+        _repair_rules(engine, steps, None if steps.changed else apply)
+    return steps
 
 
 def _merged(engine: Engine, current: Definition, wanted: Wanted) -> Definition:

@@ -27,9 +27,12 @@ import time
 from ...errors import Unsupported
 from ...kernel.calls import constants as c
 from ...kernel.calls import fork, fork_hooks, syscalls
+from ...kernel.net import rule_changes
+from ...networks import publish
 from ...oci.spec import process
 from ...store import paths as stores
-from ..client import messages
+from ...store.files import Damaged
+from ..client import messages, signals
 from ..records import state
 from . import defects, monitor, sleep
 
@@ -46,6 +49,9 @@ IDLE = 60.0
 # Seconds after a monitor's death to the second look, then twice as many to each; and from one death
 # to one that counts as another.
 SOON, CALM = 0.05, 10.0
+# Seconds from a change of the firewall's rules to the look whether they are there: who replaces them
+# takes them away first. And seconds to the next look, so that nobody is mended against all the time.
+SETTLED, PATIENCE = 0.3, 2.0
 
 
 def raise_limits() -> Limits:
@@ -141,11 +147,15 @@ def _serve_all(
     gc.freeze()
     watch = Watch(paths, name, revived)
     place: tuple[socket.socket, int] | None = first
+    rules = Rules(paths, watch)
     while place is not None:
         server, poll = place[0], select.poll()
         poll.register(server, select.POLLIN)
         poll.register(watch.reader, select.POLLIN)
-        happened = dict(poll.poll(watch.pause() * 1000))
+        if watch.changes is not None:
+            poll.register(watch.changes.socket, select.POLLIN)
+        happened = dict(poll.poll(min(watch.pause(), rules.pause()) * 1000))
+        rules.look()
         if watch.reader in happened:
             watch.reap()
         if server.fileno() in happened:
@@ -204,6 +214,7 @@ class Watch:
         self.next = time.monotonic() + self.gap
         self.guard, self.guarded_inode = 0, 0
         self.reader, self.writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self.changes: rule_changes.Changes | None = None  # see Rules
         _signal.set_wakeup_fd(self.writer, warn_on_full_buffer=False)
         _signal.signal(_signal.SIGCHLD, lambda *_arguments: None)
 
@@ -285,6 +296,8 @@ class Watch:
 
     def leave(self) -> None:
         """Let go, in a child, of what wakes the zygote."""
+        if self.changes is not None:
+            self.changes.close()
         _signal.set_wakeup_fd(-1)
         _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
         os.close(self.reader)
@@ -297,6 +310,59 @@ class Watch:
                 with contextlib.suppress(messages.Gone, OSError, ValueError):
                     if state.forsaken(self.paths, ident):
                         messages.ask(self.paths.run, self.name, {"op": "adopt", "id": ident})
+
+
+class Rules:
+    """Has the firewall's rules put back which others take away, as ``nft flush ruleset`` does.
+
+    The kernel tells of each change. What is missing a moment later is put back by the host's
+    command, as the documents of a container that runs on a network name it: who has none has no
+    need of the rules before the next start, which sees to them.
+    """
+
+    def __init__(self, paths: Paths, watch: Watch) -> None:
+        self.paths, self.watch = paths, watch
+        self.taken: set[rule_changes.Place] = set()
+        self.next = self.free = 0.0
+        with contextlib.suppress(OSError):  # a kernel without nf_tables
+            watch.changes = rule_changes.Changes(publish.TABLE)
+
+    def pause(self) -> float:
+        """Return the seconds until the next look, where there is something to be looked after."""
+        return max(0.0, self.next - time.monotonic()) if self.taken else IDLE
+
+    def look(self) -> None:
+        """Hear what was taken away, and where it was long enough ago, have it put back."""
+        if self.watch.changes is None:
+            return
+        now = time.monotonic()
+        with contextlib.suppress(OSError):
+            fresh = self.watch.changes.taken()
+            if fresh and not self.taken:
+                self.next = max(now + SETTLED, self.free)
+            self.taken |= fresh
+        if self.taken and now >= self.next:
+            places, self.taken, self.free = self.taken, set(), now + PATIENCE
+            fork.child(lambda: self._put_back(places))
+
+    def _put_back(self, places: set[rule_changes.Place]) -> None:
+        self.watch.leave()
+        if rule_changes.gone(publish.TABLE, places):
+            command = self._command()
+            if command:
+                signals.run_detached([*command, "network", "repair"])
+
+    def _command(self) -> list[str] | None:
+        """Return the host's command, as a container that runs on a network knows it."""
+        for ident in os.listdir(self.paths.containers):
+            with contextlib.suppress(OSError, Damaged):
+                found = state.read(self.paths, ident)
+                network = found.get("network")
+                if state.alive(found) and network and network["attachments"]:
+                    command = found.get("command")
+                    if command:
+                        return command
+        return None
 
 
 def _serve(

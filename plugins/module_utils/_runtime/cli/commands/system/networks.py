@@ -118,6 +118,14 @@ def network_rm(session: Session, given: Given) -> None:
     session.each(given.words, one)
 
 
+def network_repair(session: Session, given: Given) -> None:
+    """Put back what the kernel has lost of networks; each step is told."""
+    plan = networks.plan_repair(session.engine)
+    session.carry_out(plan)
+    for action in plan.actions:
+        session.say(action)
+
+
 def network_connect(session: Session, given: Given) -> None:
     config, record = (
         _network(session, given.words[0]),

@@ -82,6 +82,24 @@ options:
       - It is written to C(/etc/pycontainer/config.json). When not given, what is there stays; without any, the lines of a user C(pycontainer) in
         C(/etc/subuid) and C(/etc/subgid) name them, else they are from 2013265920 to 2147483647, and from 1879048192 on when these are taken.
     type: str
+  default_address_pools:
+    description:
+      - Where networks get their subnets from that name none, as in Docker's C(daemon.json). The first piece is taken that overlaps no
+        route and no address of the host and no other network. Networks that are there keep theirs.
+      - It is written to C(/etc/pycontainer/config.json). When not given, what is there stays. An empty list goes back to the default,
+        V(172.17.0.0/16) to V(172.31.0.0/16), then the V(/20) subnets of V(192.168.0.0/16), and of IPv6 the V(/64) subnets of a unique
+        local prefix (RFC 4193) that the host draws once. Each family has its default as long as no pool is of it.
+    type: list
+    elements: dict
+    suboptions:
+      base:
+        description: A subnet, for example V(10.20.0.0/16) or V(fd12:3456:789a::/48).
+        type: str
+        required: true
+      size:
+        description: The length of the prefix of the subnets that it is cut into, for example V(24).
+        type: int
+        required: true
   force:
     description:
       - With O(state=absent), stop the containers that run.
@@ -182,6 +200,12 @@ host:
       type: str
       returned: with O(state=present)
       sample: 2100000000-2147483647
+    default_address_pools:
+      description: Where networks get their subnets from, as O(default_address_pools), or null where nobody has set it.
+      type: list
+      elements: dict
+      returned: with O(state=present)
+      sample: [{base: 10.20.0.0/16, size: 24}]
 actions:
   description: What was changed, or in check mode would be.
   returned: success
@@ -205,6 +229,14 @@ def main():
             "layers": {"type": "str", "choices": ["directory", "erofs", "auto"]},
             "selinux": {"type": "bool"},
             "container_ids": {"type": "str"},
+            "default_address_pools": {
+                "type": "list",
+                "elements": "dict",
+                "options": {
+                    "base": {"type": "str", "required": True},
+                    "size": {"type": "int", "required": True},
+                },
+            },
             "force": {"type": "bool", "default": False},
             "delete_data": {"type": "bool", "default": False},
         },

@@ -179,6 +179,7 @@ def test_the_oci_command_has_its_place_beside_the_other(engine, tmp_path):
         "layers": None,
         "selinux": None,
         "container_ids": None,
+        "default_address_pools": None,
         "force": False,
         "delete_data": False,
     }

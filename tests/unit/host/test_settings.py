@@ -8,10 +8,11 @@ import json
 import os
 
 import pytest
-from pycontainer.errors import HostError, InvalidInput, Unsupported
+from pycontainer.errors import Conflict, HostError, InvalidInput, Unsupported
 from pycontainer.host import info, task
 from pycontainer.images.library import layer_store
 from pycontainer.kernel.mounts import erofs
+from pycontainer.networks.pools import choose
 from pycontainer.store import settings
 
 
@@ -25,6 +26,7 @@ def plan(engine, tmp_path):
         "layers": None,
         "selinux": None,
         "container_ids": None,
+        "default_address_pools": None,
         "force": False,
         "delete_data": False,
     }
@@ -67,7 +69,7 @@ def test_a_host_without_erofs_says_so(engine, plan, monkeypatch):
         ("[]", "is JSON, but not an object"),
         (
             '{"layer": "erofs"}',
-            "there is no setting 'layer'; accepted are: layers, selinux, container_ids",
+            "there is no setting 'layer'; accepted are: layers, selinux, container_ids, default_address_pools",
         ),
         (
             '{"container_ids": "100-200"}',
@@ -147,3 +149,35 @@ def test_other_ranges_are_refused(value):
         match="^container_ids: .* is not valid; accepted: FIRST-LAST, with 65536 or more ids",
     ):
         settings.check_ids(value)
+
+
+def test_address_pools_are_settled_by_the_module(engine, plan):
+    pools = [{"base": "10.20.0.0/16", "size": 24}, {"base": "fd12:3456:789a::/48", "size": 64}]
+    plan(default_address_pools=pools).apply()
+    assert json.load(open(engine.paths.config)) == {"default_address_pools": pools}
+    assert not plan(default_address_pools=pools).changes
+    assert choose(engine.paths, 4, "none0", []) == "10.20.0.0/24"
+    assert choose(engine.paths, 6, "none0", []) == "fd12:3456:789a::/64"
+    taken = [{"pools": [{"subnet": "10.20.0.0/23"}]}]
+    assert choose(engine.paths, 4, "none0", taken) == "10.20.2.0/24"
+    everything = [{"name": "all", "pools": [{"subnet": "10.0.0.0/8"}]}]
+    with pytest.raises(Conflict, match="no private IPv4 subnet .* 10.20.0.0/16 .* default_address"):
+        choose(engine.paths, 4, "none0", everything)
+    plan(default_address_pools=[]).apply()
+    assert not os.path.exists(engine.paths.config)
+
+
+@pytest.mark.parametrize(
+    "pools, said",
+    [
+        ([{"base": "10.20.0.0", "size": 33}], "default_address_pools.size: 33 is not valid"),
+        ([{"base": "10.20.0.0/16", "size": 8}], "default_address_pools.size: 8 is not valid"),
+        ([{"base": "10.20.0.1/16", "size": 24}], "default_address_pools: "),
+        ([{"base": "x", "size": 24}], "default_address_pools: "),
+        ([{"base": "10.20.0.0/16"}], "default_address_pools: "),
+    ],
+)
+def test_bad_address_pools(plan, pools, said):
+    with pytest.raises(InvalidInput) as error:
+        plan(default_address_pools=pools)
+    assert str(error.value).startswith(said)

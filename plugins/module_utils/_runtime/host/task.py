@@ -41,7 +41,8 @@ def plan(engine: Engine, params: dict[str, Any]) -> Plan:
     """Plan to prepare a host (``state: present``) or to undo that (``absent``).
 
     :param params: the options of the module ``host``: ``state``, ``command`` (path of the on-host
-        command), ``boot``, ``interpreter``, ``layers``, ``selinux``, ``force``, ``delete_data``.
+        command), ``boot``, ``interpreter``, ``layers``, ``selinux``, ``container_ids``, ``default_address_pools``, ``force``,
+        ``delete_data``.
     """
     if not os.path.isabs(params["command"]):
         raise InvalidInput("command", params["command"], "an absolute path")
@@ -65,6 +66,9 @@ def present(engine: Engine, params: dict[str, Any]) -> Plan:
         plan_selinux(found, engine, params["selinux"])
     if params["container_ids"] is not None:
         plan_setting(found, engine, "container_ids", settings.check_ids(params["container_ids"]))
+    if params["default_address_pools"] is not None:
+        pools = settings.check_pools(params["default_address_pools"])
+        plan_setting(found, engine, "default_address_pools", pools or None)
     if params["boot"] and unit is None:
         found.warnings.append(
             f"this host's init system is none of {', '.join(boot.UNITS)}: containers will not be "
@@ -198,15 +202,21 @@ def plan_selinux(found: Plan, engine: Engine, wanted: bool) -> None:
 
 
 def plan_setting(found: Plan, engine: Engine, name: str, wanted: Any) -> None:
+    """Plan a setting. :param wanted: None takes it out of the file."""
     path = engine.paths.config
     before = settings.given(path).get(name)
+
+    def apply() -> None:
+        given = dict(settings.given(path), **{name: wanted})
+        settings.write(path, {key: value for key, value in given.items() if value is not None})
+
     if before != wanted:
         found.add(
             name,
             before,
             wanted,
             "set %s to %s in %s" % (name, json.dumps(wanted).strip('"'), path),
-            lambda: settings.write(path, dict(settings.given(path), **{name: wanted})),
+            apply,
         )
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 from pycontainer.containers import options
-from pycontainer.containers.options import storage
+from pycontainer.containers.options import network, storage
 from pycontainer.errors import EngineError, InvalidInput
 
 
@@ -319,7 +319,8 @@ CONTRADICTIONS = [
     {"volumes": ["va:/x", "vb:/x"]},
     {"volumes": ["va:/x"], "mounts": [{"target": "/x"}]},
     {"volumes": ["va:/x"], "tmpfs": ["/x"]},
-    {"network_mode": "host", "published_ports": ["80:80"]},
+    {"network_mode": "none", "published_ports": ["80:80"]},
+    {"network_mode": "container:a", "publish_all_ports": True},
     {"network_mode": "none", "networks": [{"name": "a"}]},
     {"network_mode": "container:a", "dns_servers": ["1.1.1.1"]},
     {"networks": [{"name": "a"}, {"name": "a"}]},
@@ -611,3 +612,14 @@ def test_inspect_shows_that_a_mount_is_labelled(monkeypatch):
     shown = {}
     options.TABLE.options["volumes"].show(options.definition({"volumes": ["/a:/b:ro,z"]}), shown)
     assert shown["HostConfig"]["Binds"] == ["/a:/b:ro,z"]
+
+
+def test_ports_of_the_hosts_network_are_a_warning():
+    """As in Docker: compose files say both."""
+    for said in ({"published_ports": ["80:80"]}, {"publish_all_ports": True}):
+        definition = options.definition({"network_mode": "host", **said})
+        options.check(definition)
+        (warning,) = network.warnings(definition)
+        assert warning.startswith(next(iter(said))) and "network_mode host" in warning
+        assert network.warnings(options.definition(said)) == []
+    assert network.warnings(options.definition({"network_mode": "host"})) == []

@@ -256,6 +256,8 @@ def published(definition: Definition, image: dict[str, Any]) -> list[dict[str, A
     """Return what is to be published: the task's ports, and with publish_all_ports every exposed
     one beside them.
     """
+    if network.mode_of(definition) == "host":
+        return []  # see network.warnings
     ports = list(definition.get("published_ports", ()))
     if definition.get("publish_all_ports"):
         taken = {(port["container_port"], port["protocol"]) for port in ports}

@@ -11,6 +11,7 @@ import re
 
 from ...errors import Conflict, EngineError, NotFound, required
 from ...reconcile import Plan
+from ..options import network
 from ..records import catalog, status
 from ..spec import shared_namespaces, user_namespaces
 from ..view import audit, inspection
@@ -117,6 +118,7 @@ class Work:
         if self.desired.pull is not None:
             self.plan.extend(self.desired.pull)
         self.image_config = image.config
+        self.plan.warnings += network.warnings(self.definition)
         if self.record is None:
             self.anew = self.desired.joined
             self._create(image)

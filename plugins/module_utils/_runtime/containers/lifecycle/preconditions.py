@@ -131,6 +131,8 @@ def _networks(engine: Engine, definition: Definition, ident: str) -> None:
                 "etc_hosts: host-gateway: an internal network has none, and the container is on "
                 f"{', '.join(closed)} only"
             )
+    if network.mode_of(definition) == "host":
+        return  # its ports are not published: network.warnings
     networks.check_ports(
         engine,
         ident,

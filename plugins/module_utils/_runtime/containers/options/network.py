@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}")
 DEFAULT_NETWORK = "bridge"
+PUBLISHING = ("published_ports", "publish_all_ports")
 LIVE_ON_NETWORKS = (
     "live on networks"  # a change costs nothing while it stays on networks of its own
 )
@@ -296,9 +297,20 @@ def check(definition: Definition) -> None:
             )
 
 
+def warnings(definition: Definition) -> list[str]:
+    """Return sentences about what a definition says that has no effect, as Docker does it."""
+    said = [option for option in PUBLISHING if definition.get(option)]
+    if mode_of(definition) != "host" or not said:
+        return []
+    return [
+        f"{said[0]}: no port is published, since with network_mode host the container's ports are "
+        "the host's own"
+    ]
+
+
 def _check_without_networks(definition: Definition, mode: str) -> None:
-    for option in ("networks", "published_ports", "publish_all_ports", "mac_address"):
-        if definition.get(option):
+    for option in ("networks", *PUBLISHING, "mac_address"):
+        if definition.get(option) and not (mode == "host" and option in PUBLISHING):
             raise InvalidInput(
                 option,
                 _written(option, definition[option]),

@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 
 from .... import containers
+from ....containers.options.network import port_address
 from ....errors import NotFound
 from ... import tables
 from ...filters import filtering, filters
@@ -118,10 +119,13 @@ def _ports(document: dict[str, Any]) -> list[str]:
     for port_name, bindings in sorted(
         document["NetworkSettings"]["Ports"].items(), key=_port_order
     ):
-        found += [
-            f"{binding['HostIp']}:{binding['HostPort']}->{port_name}" for binding in bindings or ()
-        ] or [port_name]
+        found += [f"{_binding(binding)}->{port_name}" for binding in bindings or ()] or [port_name]
     return found
+
+
+def _binding(binding: dict[str, str]) -> str:
+    """Write where a port is published: ``0.0.0.0:8080``, ``[::]:8080``."""
+    return f"{port_address(binding['HostIp'])}:{binding['HostPort']}"
 
 
 def port(session: Session, given: Given) -> None:
@@ -131,12 +135,10 @@ def port(session: Session, given: Given) -> None:
         wanted = given.words[1] if "/" in given.words[1] else given.words[1] + "/tcp"
         if not ports.get(wanted):
             raise NotFound(f"container {record['name']} publishes no port {wanted}")
-        session.say(*[f"{binding['HostIp']}:{binding['HostPort']}" for binding in ports[wanted]])
+        session.say(*[_binding(binding) for binding in ports[wanted]])
         return
     for name, bindings in sorted(ports.items(), key=_port_order):
-        session.say(
-            *[f"{name} -> {binding['HostIp']}:{binding['HostPort']}" for binding in bindings or ()]
-        )
+        session.say(*[f"{name} -> {_binding(binding)}" for binding in bindings or ()])
 
 
 def _port_order(item: tuple[str, Any]) -> tuple[int, str]:

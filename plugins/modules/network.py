@@ -118,12 +118,14 @@ options:
     description:
       - With O(state=absent), remove the network though containers use it. They lose its link at once and can't be started again
         before they are made anew without it.
-      - With O(state=present), it has no meaning and is refused.
+      - With O(state=present), make the bridge anew, whether anything differs or not, and connect its containers again. They keep their
+        addresses where these are in the subnets that the network has then, and get others where not.
     type: bool
 notes:
-  - Labels, V(iprange), V(aux_addresses) and masquerading are changed under running containers. The subnet, the gateway, the MTU, the
-    bridge's name and O(internal) are part of the containers' own configuration, so changing them is refused while
-    containers use the network.
+  - Labels, V(iprange), V(aux_addresses) and masquerading are changed under running containers. The subnets, the gateway, the MTU, the
+    bridge's name, the families and O(internal) are part of the containers' own configuration. After such a change the containers are
+    connected again as they run, with the addresses that they had, which ends their connections by other addresses. A change that would
+    take an address from a container is refused without O(force).
   - Containers are put on networks by the option O(pycontainer.engine.container#module:networks) of
     M(pycontainer.engine.container), which changes running containers too. So there is no option C(connected) here, which would be
     a second place to say the same.

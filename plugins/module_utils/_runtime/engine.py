@@ -48,6 +48,19 @@ class Noun:
     def adopt(self, engine: Engine) -> None:
         """Take care of what runs without the process that watched it; called last."""
 
+    def reconnect(self, engine: Engine, network: str, idents: list[str]) -> None:
+        """Connect containers again to a network that has changed; called by networks, which know no container."""
+
+
+def reconnect(engine: Engine, network: str, idents: list[str]) -> None:
+    """Have the nouns connect containers again to a network that has changed.
+
+    :param idents: the containers that have addresses on it.
+    :raises EngineError: one can't be connected.
+    """
+    for noun in _nouns:
+        noun.reconnect(engine, network, idents)
+
 
 _nouns: list[Noun] = []
 

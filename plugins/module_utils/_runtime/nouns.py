@@ -82,6 +82,11 @@ class _Containers(Noun):
 
         recovery.recover(engine, kind, detail)
 
+    def reconnect(self, engine: Engine, network: str, idents: list[str]) -> None:
+        from .containers.lifecycle import live_changes
+
+        live_changes.reconnect(engine, network, idents)
+
     def adopt(self, engine: Engine) -> None:
         """Give the containers whose monitors were killed new ones; a look at a lock for each container when there are none."""
         idents = os.listdir(engine.paths.running)

@@ -405,3 +405,44 @@ def test_ipv6_of_a_container(engine):
     assert moved["NetworkSettings"]["Networks"]["six"]["GlobalIPv6Address"].endswith("::99")
     with pytest.raises(InvalidInput, match="network bridge has no IPv6 addresses"):
         do(engine, networks=[{"name": "bridge", "ipv6_address": "fd00::7"}])
+
+
+def changed(engine, check=False, **params):
+    return carry_out(networks.plan(engine, {"name": "lab", "state": "present", **params}), check)
+
+
+@in_own_network
+def test_a_changed_network_keeps_its_containers(engine):
+    """Their addresses, their processes and their published ports; IPv6 comes to them as they run."""
+    changed(engine, ipam_config=[{"subnet": "10.77.3.0/24"}])
+    said = {"networks": [{"name": "lab"}], "published_ports": ["8083:80"]}
+    first = do(engine, **web(**said))["container"]
+    ident, pid = first["Id"], first["State"]["Pid"]
+    wider = {
+        "enable_ipv6": True,
+        "ipam_config": [{"subnet": "10.77.0.0/16", "gateway": "10.77.0.9"}],
+    }
+    foreseen = changed(engine, check=True, **wider)
+    done = changed(engine, **wider)
+    assert foreseen["actions"] == done["actions"] and foreseen["diff"] == done["diff"]
+    assert "connect web again" in done["actions"][0]
+    now = do(engine, **said)
+    assert not now["changed"] and not changed(engine, **wider)["changed"]
+    settings = now["container"]["NetworkSettings"]["Networks"]["lab"]
+    assert (settings["IPAddress"], settings["IPPrefixLen"]) == ("10.77.3.2", 16)
+    assert settings["Gateway"] == "10.77.0.9" and settings["GlobalIPv6Address"].startswith("fd")
+    assert now["container"]["State"]["Pid"] == pid
+    assert get(8083) == get(80, "10.77.3.2") == get(80, settings["GlobalIPv6Address"]) == ident[:12]
+    assert get(8083, "10.77.0.9") == ident[:12]
+    small = {"driver_options": {"com.docker.network.driver.mtu": 1400}}
+    assert changed(engine, **small)["changed"]
+    with open(f"/proc/{pid}/net/dev") as file:
+        assert "eth0" in file.read() and get(80, "10.77.3.2") == ident[:12]
+    with pytest.raises(Conflict, match="container web would lose its address 10.77.3.2"):
+        changed(engine, ipam_config=[{"subnet": "10.78.0.0/16"}])
+    moved = changed(engine, force=True, ipam_config=[{"subnet": "10.78.0.0/16"}])
+    assert moved["actions"][0].endswith(", with web")
+    assert get(80, "10.78.0.2") == get(8083) == ident[:12]
+    again = changed(engine, force=True)
+    assert again["changed"] and get(80, "10.78.0.2") == get(8083) == ident[:12]
+    assert not do(engine, **said)["changed"]

@@ -203,12 +203,22 @@ def _choose(
                     for address, user in owners.items()
                     if user["id"] == container_id
                     and version(address) == family
-                    and pool_with(config, address)
+                    and keeps(config, address)
                 ),
                 None,
             )
         found.append(wanted if wanted is not None else _first_free(config, family, owners))
     return found
+
+
+def keeps(config: Definition, address: str) -> bool:
+    """Tell whether a container's address is one that it can have on the network as it is now."""
+    pool = pool_with(config, address)
+    if pool is None or version(address) not in versions(config):
+        return False
+    return address not in (pool["gateway"], *pool["aux_addresses"].values()) and is_host(
+        ipaddress.ip_address(address), ipaddress.ip_network(pool["subnet"])
+    )
 
 
 def _first_free(config: Definition, family: int, owners: Mapping[str, User]) -> str:

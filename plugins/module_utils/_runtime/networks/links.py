@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ..engine import Engine
     from ..store.paths import Paths
     from .attach import Attachment
+    from .catalog import User
     from .definition import Definition
 
 FORWARD = "/proc/sys/net/ipv4/ip_forward"
@@ -77,10 +78,15 @@ def missing_rules(engine: Engine) -> list[str]:
 def _attachments(engine: Engine) -> list[Attachment]:
     """Return the places of all containers on all networks."""
     return [
-        attachment(config, user["id"], user["addresses"], user["mac"])
+        place
         for config in catalog.every(engine)
-        for user in catalog.users(engine, config["name"])
+        for place in attachments_of(config, catalog.users(engine, config["name"]))
     ]
+
+
+def attachments_of(config: Definition, users: Iterable[User]) -> list[Attachment]:
+    """Return the places of containers on a network."""
+    return [attachment(config, user["id"], user["addresses"], user["mac"]) for user in users]
 
 
 def wrong(configs: Iterable[Definition]) -> list[Definition]:

@@ -6,9 +6,11 @@ out.
 
 from __future__ import annotations
 
-from ..errors import Conflict, InvalidInput
+from ..engine import reconnect
+from ..errors import Conflict
 from ..reconcile import Plan
 from . import catalog, definition, links, pools, recovery
+from .addresses import keeps
 from .inspection import describe, inspect
 
 TYPE_CHECKING = False
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..engine import Engine
+    from .catalog import User
     from .definition import Definition, Wanted
 
 # What can change under the containers of a network; the rest is part of their own configuration.
@@ -78,16 +81,9 @@ def plan(engine: Engine, params: Mapping[str, Any]) -> Plan:
     current = catalog.get(engine, params["name"])
     if params.get("state") == "absent":
         return _absent(engine, params, current)
-    if params.get("force"):
-        raise InvalidInput(
-            "force",
-            True,
-            "true with state=absent only; a network that is present is never taken away from its "
-            "containers",
-        )
     if current is None:
         return _create(engine, params["name"], wanted)
-    return _update(engine, current, wanted)
+    return _update(engine, current, wanted, bool(params.get("force")))
 
 
 def _create(engine: Engine, name: str, wanted: Wanted) -> Plan:
@@ -121,7 +117,7 @@ def _create(engine: Engine, name: str, wanted: Wanted) -> Plan:
     return steps
 
 
-def _update(engine: Engine, current: Definition, wanted: Wanted) -> Plan:
+def _update(engine: Engine, current: Definition, wanted: Wanted, force: bool) -> Plan:
     name = current["name"]
     config = _merged(engine, current, wanted)
     steps = Plan(f"network {name}")
@@ -129,33 +125,57 @@ def _update(engine: Engine, current: Definition, wanted: Wanted) -> Plan:
     before, after = _compared(current), _compared(config)
     differing = [key for key in after if after[key] != before[key]]
     fixed = [key for key in differing if key not in LIVE]
-    users = catalog.users(engine, name) if fixed else []
-    if users:
-        raise Conflict(
-            f"{_option(fixed[0])}: {before[fixed[0]]} can't become "
-            f"{after[fixed[0]]} while containers use network {name} "
-            f"({', '.join((user['name'] for user in users))}): their own addresses and routes "
-            "depend on it; remove them first"
-        )
+    users = catalog.users(engine, name) if fixed or force else []
+    if fixed and not force:
+        _check_addresses(config, fixed[0], users)
+    names = ", ".join(user["name"] for user in users)
 
     def apply() -> None:
         with engine.locks.hold("network", name):
-            if config["bridge"] != current["bridge"]:
-                links.remove(current)
+            if config["bridge"] != current["bridge"] or force:
+                links.remove(current, links.attachments_of(current, users))
             catalog.change(engine, config)
             steps.warnings += links.ensure_links(engine, [name], anew=bool(fixed))
+            reconnect(engine, name, [user["id"] for user in users])
 
+    if force:
+        differing.insert(0, "force")
+        before["force"], after["force"] = config["bridge"], "made anew"
     for position, key in enumerate(differing):
         steps.add(
             _option(key),
             before[key],
             after[key],
-            f"change {_option(key)} of network {name}",
+            _action(key, name, names),
             None if position else apply,
         )
     if not differing:
         _repair(engine, config, steps, apply)
     return steps
+
+
+def _action(key: str, name: str, names: str) -> str:
+    """Return the sentence about a change. :param names: the containers that are connected again."""
+    if key == "force":
+        return f"make the bridge of network {name} anew" + (f", with {names}" if names else "")
+    sentence = f"change {_option(key)} of network {name}"
+    return sentence + (f" and connect {names} again" if names and key not in LIVE else "")
+
+
+def _check_addresses(config: Definition, key: str, users: Sequence[User]) -> None:
+    """:raises Conflict: a container would lose an address."""
+    lost = [
+        (user["name"], address)
+        for user in users
+        for address in user["addresses"]
+        if not keeps(config, address)
+    ]
+    if lost:
+        more = f", and {len(lost) - 1} more would" if len(lost) > 1 else ""
+        raise Conflict(
+            f"{_option(key)}: container {lost[0][0]} would lose its address {lost[0][1]} on network "
+            f"{config['name']}{more}; set force to give other ones, or remove the containers first"
+        )
 
 
 def _repair(engine: Engine, config: Definition, steps: Plan, apply: Callable[[], object]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from ... import networks
-from ...errors import HostError
+from ...errors import EngineError, HostError, NotFound
 from ...options.rows import LIVE, REPLACE
 from ..client import monitor_client
 from ..options import network, resources
@@ -55,12 +55,52 @@ def apply(engine: Engine, record: Record, definition: Definition, changed: list[
     catalog.set_definition(engine, ident, definition)
 
 
+def reconnect(engine: Engine, network_name: str, idents: list[str]) -> None:
+    """Connect containers again to a network that has changed; their addresses stay where they can.
+
+    One that is gone meanwhile is left out.
+
+    :raises HostError, Conflict: naming the container that can't be connected.
+    """
+    for ident in idents:
+        record = catalog.by_id(engine, ident)
+        if record is None:
+            continue
+        try:
+            with catalog.held(engine, ident) as now:
+                state = status.now(engine.paths, ident)
+                lives = state["status"] in status.LIVING
+                _bring(
+                    engine,
+                    now,
+                    now["definition"],
+                    ["networks"],
+                    state if lives else None,
+                    network_name,
+                )
+                if lives:
+                    monitor_client.reload(engine.paths, ident)
+        except NotFound:
+            continue
+        except EngineError as error:
+            raise HostError(
+                f"network {network_name}: container {record['name']} can't be connected again: "
+                f"{error}"
+            ) from None
+
+
 def _bring(
-    engine: Engine, record: Record, definition: Definition, changed: list[str], state: Status | None
+    engine: Engine,
+    record: Record,
+    definition: Definition,
+    changed: list[str],
+    state: Status | None,
+    anew: str | None = None,
 ) -> None:
     """Bring kernel and documents from one definition to another.
 
     :param state: of a container that runs, else None.
+    :param anew: a network that it is to be connected to again, even where nothing differs.
     """
     ident = record["id"]
     if state and LIMITS & set(changed):
@@ -73,7 +113,7 @@ def _bring(
     if NETWORK & set(changed):
         reserved = create.reserve(engine, ident, definition, record["image"])
         if state and state["pid"]:
-            _connect(engine, ident, state, reserved)
+            _connect(engine, ident, state, reserved, anew)
     container_files.write(
         engine,
         {**record, "definition": definition},
@@ -82,7 +122,7 @@ def _bring(
     )
 
 
-def _connect(engine: Engine, ident: str, state: Status, wanted: Reserved) -> None:
+def _connect(engine: Engine, ident: str, state: Status, wanted: Reserved, anew: str | None) -> None:
     """Move a running container from the networks and ports that it has to those that it should
     have.
     """
@@ -96,12 +136,12 @@ def _connect(engine: Engine, ident: str, state: Status, wanted: Reserved) -> Non
         networks.publish.unpublish(ident, were, ports)
     netns = os.open(f"/proc/{state['pid']}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
-        kept = [entry for entry in old if entry in new]
+        kept = [entry for entry in old if entry in new and entry["network"] != anew]
         for entry in old:
-            if entry not in new:
+            if entry not in kept:
                 networks.attach.disconnect(entry, netns, kept)
         for entry in new:
-            if entry not in old:
+            if entry not in kept:
                 networks.attach.connect(netns, entry, _free_index(state["pid"]))
     finally:
         os.close(netns)

@@ -25,7 +25,9 @@ class ActionModule(EngineAction):
 
     def checked(self, result, task_vars):
         for entry in result.pop("foretold", ()):
-            _foretold.keep(self, entry["names"], entry["image"], task_vars)
+            _foretold.keep(
+                self, entry["names"], entry["image"], task_vars, entry.get("gone", False)
+            )
 
     def carry_out(self, arguments, task_vars):
         typed = arguments.pop("_raw_params", None)

@@ -295,7 +295,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
                 )
             ((word, expression),) = entry.items()
             try:
-                true = boolean(self._compose(expression, facts))
+                true = (
+                    expression
+                    if isinstance(expression, bool)
+                    else boolean(self._compose(expression, facts))
+                )
             except Exception as error:
                 if self.get_option("strict"):
                     raise AnsibleParserError(

@@ -11,7 +11,7 @@ import signal
 import subprocess
 
 import pytest
-from support import waiting
+from support import sleepers, waiting
 
 TASKS = """
 - hosts: web:open:shut
@@ -195,7 +195,7 @@ def test_files_of_any_size_and_kind(ansible):
 @contextlib.contextmanager
 def at_work(ansible, seconds):
     """Ansible, in a session of its own, with a task that has started processes all over the container."""
-    line = f"sleep {seconds} & setsid sleep {seconds} & (setsid sh -c 'sleep {seconds} & sleep {seconds}' &) ; sleep {seconds}"
+    line = sleepers.LINE.format(seconds)
     process = subprocess.Popen(
         ansible.command("ansible", "web", "-m", "shell", "-a", line),
         env=ansible.environment(),
@@ -205,22 +205,12 @@ def at_work(ansible, seconds):
         stderr=subprocess.DEVNULL,
     )
     try:
-        waiting.until(lambda: len(sleeping(seconds)) >= 5)
+        waiting.until(lambda: len(sleepers.sleeping(seconds)) >= sleepers.COUNT)
         yield process
     finally:
         if process.poll() is None:
             process.kill()
         process.wait()
-
-
-def sleeping(seconds):
-    """The processes of this machine that sleep for so long."""
-    found = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline", "rb") as file:
-            if file.read() == b"sleep\0%d\0" % seconds:
-                found.append(int(pid))
-    return found
 
 
 @pytest.mark.parametrize("how", ["the controller", "the door"])
@@ -231,7 +221,7 @@ def test_a_task_ends_with_who_asked_for_it(ansible, how):
         else:
             for pid in doors(ansible):
                 os.kill(pid, signal.SIGKILL)
-        waiting.until(lambda: not sleeping(91000 + len(how)))
+        waiting.until(lambda: not sleepers.sleeping(91000 + len(how)))
     waiting.until(lambda: not doors(ansible) and not tasks_left(ansible))
 
 

@@ -25,9 +25,7 @@ class ActionModule(EngineAction):
 
     def checked(self, result, task_vars):
         for entry in result.pop("foretold", ()):
-            _foretold.keep(
-                self, entry["names"], entry["image"], task_vars, entry.get("gone", False)
-            )
+            _foretold.keep(self, entry["names"], entry["image"], task_vars)
 
     def carry_out(self, arguments, task_vars):
         typed = arguments.pop("_raw_params", None)

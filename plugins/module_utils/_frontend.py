@@ -81,6 +81,7 @@ def run(
     argument_spec: dict[str, Any],
     store_needed: bool | Callable[[dict[str, Any]], bool] = True,
     package: str | None = None,
+    prepares: bool = False,
     **options: Any,
 ) -> None:
     """Carry out a task and exit.
@@ -91,6 +92,7 @@ def run(
     :param store_needed: False for what only looks: a host that has no store gets none. Or a function of the parameters that
         says so.
     :param package: the runtime package to use, where the module brings its own; None: the copy that is laid down on the host.
+    :param prepares: whether the task prepares a host: what a new one lacks is told before anything is made.
     :param argument_spec: Ansible's. :param options: the rest of AnsibleModule's (``required_if`` ...).
     """
     module = Module(argument_spec, supports_check_mode=True, **options)
@@ -109,7 +111,7 @@ def run(
             exception=traceback.format_exc(),
         )
     try:
-        _carry_out(module, package, errors, text, part, function, store_needed, brings)
+        _carry_out(module, package, errors, text, part, function, store_needed, prepares or brings)
     except Exception as error:  # noqa: B902 - a defect, or a host that fails: one sentence, and the traceback for whoever wants it
         module.fail_json(
             msg=errors.unexpected(error, "-vvv shows the traceback"),
@@ -125,7 +127,7 @@ def _carry_out(
     part: str,
     function: str,
     store_needed: bool | Callable[[dict[str, Any]], bool],
-    brings: bool,
+    prepares: bool,
 ) -> None:
     reconcile = importlib.import_module(package + ".reconcile")
     engine_class = importlib.import_module(package + ".engine").Engine
@@ -136,7 +138,7 @@ def _carry_out(
     storeless = bare and not store_needed
     try:
         if (
-            bare and brings and store_needed and not module.check_mode and os.geteuid() == 0
+            bare and prepares and store_needed and not module.check_mode and os.geteuid() == 0
         ):  # the same play may be about to install it
             importlib.import_module(package + ".deploy.install").refuse_unfit(
                 module.params.get("interpreter")

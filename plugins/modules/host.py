@@ -214,7 +214,7 @@ actions:
   sample: ["lay down the engine 0.1.0-1f2e3d4c5b6a"]
 """
 
-from ..module_utils import _frontend, _payload  # noqa: E402
+from ..module_utils import _frontend  # noqa: E402
 
 
 def main():
@@ -241,7 +241,7 @@ def main():
             "delete_data": {"type": "bool", "default": False},
         },
         store_needed=lambda params: params["state"] == "present",
-        package=_payload.package(),
+        prepares=True,
     )
 
 

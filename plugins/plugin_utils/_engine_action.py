@@ -20,6 +20,7 @@ from ansible_collections.pycontainer.engine.plugins.plugin_utils import _foretol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from typing import Any
 
 
@@ -75,8 +76,7 @@ class EngineAction(ActionBase):
         """Run the module with ``arguments``; bring the engine first where it turns out to be
         missing.
         """
-        if TOLD in arguments:
-            raise AnsibleActionFail(f"{TOLD} is no option of {COLLECTION}.{self.module}")
+        self.refuse_told(arguments)
         name = fingerprint.name()
         if self._task.async_val and not self._has(
             name
@@ -92,10 +92,22 @@ class EngineAction(ActionBase):
             return brought if brought.get("failed") else self._module(arguments, name, task_vars)
         return self._in_passing(arguments, task_vars)
 
+    def refuse_told(self, arguments: dict[str, Any]) -> None:
+        """:raises AnsibleActionFail: where a user gives what only the action plugin tells."""
+        if TOLD in arguments:
+            raise AnsibleActionFail(f"{TOLD} is no option of {COLLECTION}.{self.module}")
+
+    def watched(self) -> AbstractContextManager[dict[str, Any]]:
+        """While the block runs, the controller's terminal shows how far the host is. Gives what the
+        module is told for that.
+        """
+        watched: AbstractContextManager[dict[str, Any]] = self.live.watched()
+        return watched
+
     def _module(
         self, arguments: dict[str, Any], copy: str, task_vars: dict[str, Any] | None, **told: Any
     ) -> dict[str, Any]:
-        with self.live.watched() as watched:
+        with self.watched() as watched:
             if self._task.check_mode and self.foretold:
                 told = dict(told, foretold=_foretold.images_for(self, task_vars))
             told = {TOLD: dict(told, copy=copy, **watched)}
@@ -131,12 +143,16 @@ class EngineAction(ActionBase):
         removed again.
         """
         directory = self._make_tmp_path()
+        shell = self._connection._shell
+        engine = shell.join_path(directory, "engine")
         try:
-            brought = self._bring(self._connection._shell.join_path(directory, "engine"), task_vars)
+            brought = self._bring(engine, task_vars)
             return (
                 brought
                 if brought.get("failed")
                 else self._module(arguments, brought["engine_copy"], task_vars)
             )
         finally:
+            # It is root's: a user who becomes root can't remove it as himself.
+            self._low_level_execute_command(shell.remove(engine, recurse=True))
             self._remove_tmp_path(directory)

@@ -93,11 +93,8 @@ def keep(
         names = set(names).difference(
             *(entry["names"] for entry in found if entry["image"].get("Id") == image.get("Id"))
         )
-    taken = set(map(_in_full, names))
     for entry in found:
-        entry["names"] = [name for name in entry["names"] if _in_full(name) not in taken]
-    if gone:  # an image without a name is none that a later task could use
-        found = [entry for entry in found if entry["names"]]
+        entry["names"] = [name for name in entry["names"] if name not in names]
     if not gone and names:
         found.append(
             {
@@ -113,18 +110,6 @@ def keep(
     with open(path + ".new", "w", encoding="utf-8") as file:
         file.write(text)
     os.rename(path + ".new", path)
-
-
-def _in_full(name: str) -> str:
-    """Return one text for all forms of a name: ``web`` is ``web:latest``."""
-    from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.images.model import (
-        reference,  # here: most tasks do not need it
-    )
-
-    try:
-        return reference.parse(name).tagged or name
-    except errors.EngineError:
-        return name
 
 
 def _names(arguments: dict[str, Any]) -> list[str]:

@@ -9,10 +9,21 @@ VOLUME = {"pycontainer.engine.volume": {"name": "travels", "state": "present"}}
 LOOK = {"pycontainer.engine.host_info": None}
 
 
+ANN = """
+useradd --create-home --password '*' --shell /bin/sh ann
+mkdir /home/ann/.ssh && cp /root/.ssh/authorized_keys /home/ann/.ssh/ && chown -R ann /home/ann/.ssh
+echo 'ann ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/ann
+"""
+AS_ANN = ("-e", '{"ansible_user": "ann", "ansible_become": true}')
+
+
 def left(fleet, host):
     """What the engine and Ansible have left on a host."""
     return fleet.execute(
-        host, "sh", "-c", f"ls -A {RUNTIME}; ls -d /root/.ansible/tmp/*/engine 2> /dev/null; true"
+        host,
+        "sh",
+        "-c",
+        f"ls -A {RUNTIME}; ls -d /root/.ansible/tmp/* /home/ann/.ansible/tmp/* 2> /dev/null; true",
     ).stdout.split()
 
 
@@ -20,6 +31,12 @@ def test_looking_leaves_nothing_on_a_host(play, fleet):
     looked = play(fleet, [LOOK])
     assert looked.changed["h1"] == 0 and looked.results("h1")[0]["host"]["cgroup_mode"]
     assert left(fleet, "h1") == []
+
+
+def test_looking_by_who_becomes_root_leaves_nothing_on_a_host(play, fleet):
+    assert fleet.execute("h2", "sh", "-ec", ANN).returncode == 0
+    looked = play(fleet, [LOOK], "--limit", "h2", *AS_ANN)
+    assert looked.results("h2")[0]["host"]["cgroup_mode"] and left(fleet, "h2") == []
 
 
 def test_check_mode_leaves_nothing_on_a_host(play, fleet):

@@ -169,13 +169,13 @@ class Session:
             self.foretell(facts["image"].get("RepoTags") or (), facts["image"])
         return facts
 
-    def foretell(self, names: Iterable[str], image: dict[str, Any], gone: bool = False) -> None:
+    def foretell(self, names: Iterable[str], image: dict[str, Any]) -> None:
         """Keep what a checked command would bring, for the tasks after it (``plugin_utils/_foretold.py``).
 
-        :param image: what is known of it, {} where nothing is. :param gone: it would take the names away.
+        :param image: what is known of it, {} where nothing is.
         """
         if names:
-            self.foretold.append({"names": sorted(names), "image": image, "gone": gone})
+            self.foretold.append({"names": sorted(names), "image": image})
 
     def _live(self) -> AbstractContextManager[None]:
         from . import progress as live  # here: most commands have nothing to show

@@ -75,7 +75,7 @@ def _rows(engine: Engine) -> tuple[Tables, list[str]]:
             copy.close()
     return rows, said + [
         "there are no copies of the rows, and no backup: what is known is what the directories "
-        "say; images have lost their names, and networks that no container is in are lost"
+        "say; images have lost their names"
     ]
 
 
@@ -150,7 +150,6 @@ class _Found:
         if self.recorded is None:
             self._images()
             self._layers()
-            self._registries()
         self._volumes()
         self._containers()
         for row in self.rows["containers"]:
@@ -253,15 +252,6 @@ class _Found:
                         "blob": None,
                         "size": 0,
                     }
-                )
-
-    def _registries(self) -> None:
-        """Tell of registries of which only the content is there: how they are served stood in the rows."""
-        for name in self._directories(self.paths.registries, VOLUME):
-            if name not in self._keys("registries", "name"):
-                self.said.append(
-                    f"registry {name}: how it was served is not known any more; its content is in "
-                    f"{os.path.join(self.paths.registries, name)}, and a registry that is made with this name has it again"
                 )
 
     def _volumes(self) -> None:

@@ -43,7 +43,6 @@ _FOR_NOUNS = {
     "save_pieces": "archives.archive_writer",
     "write_archive": "archives.archive_writer",
     "plan_foretold": "plans.foretold:plan",
-    "plan_foretold_absent": "plans.foretold:plan_absent",
     "plan_load": "plans.load_and_import",
     "ImagePlan": "plans.present",
     "name_image": "plans.present",

@@ -66,7 +66,7 @@ def image(
         ):
             if params.get(option):
                 raise InvalidInput(option, params[option], f"no {option} with state absent")
-        return foretold.plan_absent(engine, name) or present.plan_absent(
+        return present.plan_absent(
             engine, name, bool(params.get("force_absent")), params.get("prune") is not False
         )
     _check(params, name)

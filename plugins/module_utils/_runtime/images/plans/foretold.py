@@ -56,35 +56,11 @@ def plan(engine: Engine, text: str) -> Foretold | None:
     if not engine.foretold:
         return None
     row, parsed = records.resolve(engine, text)
-    entry = _find(engine, text, parsed)
-    if entry is None or row is not None and row["id"] == (entry.get("image") or {}).get("Id"):
-        return None
-    return Foretold(engine, text, parsed, entry)
-
-
-def plan_absent(engine: Engine, text: str) -> ImagePlan | None:
-    """Have no image of the name ``text`` that is not here yet; None where no task would bring it, or
-    one of that name is here.
-    """
-    if not engine.foretold:
-        return None
-    row, parsed = records.resolve(engine, text)
-    entry = _find(engine, text, parsed)
-    if entry is None or row is not None or parsed is None:
-        return None
-    plan = ImagePlan(engine, f"image {text}", parsed)
-    plan.gone = True
-    plan.add(
-        "image",
-        (entry.get("image") or {}).get("Id") or text,
-        None,
-        f"remove image {text}, which the task {entry['task']} would bring",
-    )
-    return plan
-
-
-def _find(engine: Engine, text: str, parsed: Reference | None) -> Document | None:
-    return next((entry for entry in reversed(engine.foretold) if _is(entry, text, parsed)), None)
+    for entry in reversed(engine.foretold):
+        if _is(entry, text, parsed):
+            is_here = row is not None and row["id"] == (entry.get("image") or {}).get("Id")
+            return None if is_here else Foretold(engine, text, parsed, entry)
+    return None
 
 
 def _is(entry: Document, text: str, parsed: Reference | None) -> bool:

@@ -96,12 +96,6 @@ def rm(session: Session, given: Given) -> None:
     def one(name: str) -> None:
         found = images.find_row(session.engine, name)
         if found is None:
-            coming = images.plan_foretold_absent(session.engine, name)
-            if coming is not None:
-                session.carry_out(coming)
-                session.foretell([name], {}, gone=True)
-                session.say(f"Untagged: {name}")
-                return
             if given.force:
                 session.mention(str(images.absent(name)))
                 return

@@ -24,22 +24,17 @@ def pull(session: Session, given: Given) -> None:
         if given.verify_key
         else None
     )
-    name = given.words[0]
-    plan = images.plan_foretold(session.engine, name) or images.plan_present(
-        session.engine, name, "always", given.platform, _registries(given), verify
+    plan = images.plan_present(
+        session.engine, given.words[0], "always", given.platform, _registries(given), verify
     )
     facts = session.carry_out(plan, live=not given.quiet)
     session.say(plan.reference.name if plan.reference is not None else facts["image"]["Id"])
 
 
 def push(session: Session, given: Given) -> None:
-    name = given.words[0]
-    plan = images.plan_foretold(session.engine, name) or images.plan_local(session.engine, name)
+    plan = images.plan_local(session.engine, given.words[0])
     sign = {"key": os.path.abspath(given.sign_key)} if given.sign_key else None
-    if plan.unknown:  # in check mode, of an image that is not here yet
-        plan.add("registry " + name, None, "pushed", f"push image {name}")
-    else:
-        images.plan_push(plan, [name], _registries(given), sign=sign)
+    images.plan_push(plan, [given.words[0]], _registries(given), sign=sign)
     session.carry_out(plan, live=not given.quiet)
     session.say(images.parse(given.words[0]).name)
 

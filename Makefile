@@ -19,7 +19,7 @@ REQUIRE := tests/tools/requirements.sh
 .DEFAULT_GOAL := help
 .PHONY: help venv demo test test-unit test-integration test-hosts test-long test-vm test-conformance sanity generate changelog docs package bench bench-images bench-delivery clean
 
-help:  ## list the targets
+help:  ## list the targets, with minutes on two processors
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 # Three stamps: the environment is there; it holds what requirements.txt asks for; it holds what the linters need too.
@@ -45,35 +45,35 @@ demo:  ## prepare this machine and run playbooks/quickstart.yml on it; ASK=-K as
 	@$(REQUIRE) demo
 	$(BIN)/ansible-playbook $(ASK) playbooks/quickstart.yml
 
-test: $(VENV)/.linters  ## all tests: sanity, unit, integration on this kernel, over SSH on test hosts
+test: $(VENV)/.linters  ## all tests: sanity, unit, integration on this kernel, over SSH on test hosts (20 min)
 	@$(REQUIRE) test peers hosts vm sanity
 	$(RUN) tests/sanity tests/unit tests/fuzz tests/integration tests/hosts $(AND_PYTEST)
 
-test-unit: venv  ## what does not need the kernel's help
+test-unit: venv  ## what does not need the kernel's help (2 min)
 	@$(REQUIRE) test
 	$(RUN) tests/unit tests/fuzz $(AND_PYTEST)
 
-test-integration: venv  ## on this machine's kernel, as root
+test-integration: venv  ## on this machine's kernel, as root (10 min)
 	@$(REQUIRE) test peers
 	$(RUN) tests/integration $(AND_PYTEST)
 
-test-hosts: venv  ## playbooks over SSH on namespace hosts, and a short part on a virtual machine
+test-hosts: venv  ## playbooks over SSH on namespace hosts, and a short part on a virtual machine (10 min)
 	@$(REQUIRE) test hosts vm
 	$(RUN) tests/hosts $(AND_PYTEST)
 
-test-vm: venv  ## the integration tests inside two virtual machines with systemd and cgroup v2; SELinux's in a third
+test-vm: venv  ## the integration tests inside two virtual machines with systemd and cgroup v2; SELinux's in a third (hours)
 	@$(REQUIRE) test hosts vm
 	tests/hosts.sh vm suite
 
-test-conformance: venv  ## crun's and runc's own suites, podman and docker on our OCI runtime, beside runc and crun
+test-conformance: venv  ## crun's and runc's own suites, podman and docker on our OCI runtime, beside runc and crun (1 h)
 	@$(REQUIRE) test conformance
 	$(BIN)/python tests/conformance $(SUITES)
 
-test-long: $(VENV)/.filled  ## fuzz, power cuts, kills and races twenty times as long
+test-long: $(VENV)/.filled  ## fuzz, power cuts, kills and races twenty times as long (hours)
 	@$(REQUIRE) test peers hosts
 	PYCONTAINER_TEST_SCALE=20 $(RUN) $(LONG) -- -o timeout=7200 $(PYTEST_OPTIONS)
 
-sanity: $(VENV)/.linters  ## ansible-test sanity and the other linters
+sanity: $(VENV)/.linters  ## ansible-test sanity and the other linters (3 min)
 	@$(REQUIRE) test sanity
 	$(RUN) tests/sanity $(AND_PYTEST)
 

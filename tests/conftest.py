@@ -80,10 +80,10 @@ def pytest_configure(config):
 def pytest_sessionstart(session):
     config = session.config
     if config.getoption("--leak-check"):
-        config.leaks_before = leaks.snapshot()
-        config.leak_kinds = (
-            leaks.OF_NAMESPACES if config.getoption("--leak-check") == "apart" else None
+        config.leak_kinds = tuple(
+            leaks.OF_NAMESPACES if config.getoption("--leak-check") == "apart" else leaks.KINDS
         )
+        config.leaks_before = leaks.snapshot(config.leak_kinds)
 
 
 def pytest_sessionfinish(session, exitstatus):
@@ -108,6 +108,16 @@ def pytest_terminal_summary(terminalreporter, config):
             terminalreporter.line(line)
 
 
+def worked():
+    """Seconds that processors have worked for this process and for those that it has waited for."""
+    return sum(os.times()[:4])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    item.worked_before = worked()
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item, nextitem):
     """A file's tests leave no connections, and no threads of servers at their other ends, to those of the next.
@@ -126,6 +136,7 @@ def pytest_runtest_teardown(item, nextitem):
                 item.config.leaks_before, patience=0, kinds=item.config.leak_kinds
             ):
                 item.config.seen_after.setdefault(left, item.path.relative_to(CHECKOUT))
+    item.user_properties.append(("busy", f"{worked() - item.worked_before:.3f}"))
 
 
 def pytest_collection_modifyitems(config, items):

@@ -6,21 +6,28 @@
 
 Tests of the engine run in a network and a mount namespace of their own for each process, so that ports, links, nftables rules and mounts
 of one are not another's. Those of hosts and sanity have this machine's network: they build their roots and environments from it.
-A process is told its place by PYCONTAINER_TEST_WORKER (0, 1 ...), for what has one name on the machine.
+A process is told its place by PYCONTAINER_TEST_WORKER (0, 1 ...), for what has one name on the machine, and by PYCONTAINER_TEST_SHARED a
+directory for what one makes for all of them.
+
+What takes long begins first, by the times of the run before (`.cache/suite/times.json`), or by those of `tests/times.json` where there is none.
+With `--keep-times` the times of this run become those of `tests/times.json`.
 """
 
 from __future__ import annotations
 
 import argparse
 import collections
+import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+import typing
 import xml.etree.ElementTree
 
 CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
@@ -29,37 +36,42 @@ sys.path.insert(0, str(TESTS))
 
 from support import leaks  # noqa: E402  # pylint: disable=wrong-import-position
 
-WITH_NETWORK = ("sanity", "hosts")  # one file a process: they wait more than they work
-LINES = 2400  # of test files that a process gets at most: some seconds to two minutes
+WITH_NETWORK = ("sanity", "hosts")  # one file a process
+TOGETHER = ("unit", "fuzz")  # of any directory: they need nothing that a directory has in common
+PORTION = 90  # seconds that the files of one process take, where it is not one file
+USUAL_TIMES = TESTS / "times.json"
+LAST_TIMES = CHECKOUT / ".cache" / "suite" / "times.json"
+LINES_A_SECOND = 30  # of a file that never ran
 SLOWEST = 20
-APART = [
-    "unshare",
-    "--net",
-    "--mount",
-    "--propagation",
-    "slave",
-    "--",
-    "sh",
-    "-c",
-    'ip link set lo up && exec "$@"',
-    "sh",
-]
+# $1: a file system's image, $2: what the process has in it as its own, then the command. The disk is ext4 with a journal, as on most hosts, for
+# ext4 without one looks through all that was deleted in the last minutes whenever it makes a file. It goes with the process: nothing on it
+# needs to last, so nothing waits for this machine's disk. Where there is none to be had, /var/tmp is this machine's.
+APART = """
+ip link set lo up
+truncate --size 32G "$1"
+mke2fs -q -F -t ext4 -O has_journal -E lazy_itable_init=1,lazy_journal_init=1,nodiscard -m 0 "$1" &&
+    mount -o loop,nobarrier,discard "$1" /var/tmp && chmod 1777 /var/tmp
+rm "$1"
+mkdir --mode 755 "$2"
+shift 2
+exec "$@"
+"""
 
 
 class Job:
     """Files that one process runs.
 
+    :ivar expected: seconds that it is going to take.
     :ivar output: what pytest printed.
-    :ivar cases: [(seconds, name, outcome, reason)].
+    :ivar cases: what its tests did, see :class:`Case`.
     :ivar seconds, busy: how long it took, and how much of it a processor worked for it.
     """
 
     running: set[int] = set()  # the processes of all jobs
 
-    def __init__(self, files):
-        self.files = files
-        self.lines = sum(len(file.read_bytes().splitlines()) for file in files)
-        self.apart = files[0].relative_to(TESTS).parts[0] not in WITH_NETWORK
+    def __init__(self, files, expected):
+        self.files, self.expected = files, expected
+        self.networked = files[0].relative_to(TESTS).parts[0] in WITH_NETWORK
         self.output, self.returncode, self.cases = "", None, []
         self.seconds = self.busy = 0.0
 
@@ -68,10 +80,11 @@ class Job:
         names = [str(file.relative_to(CHECKOUT)) for file in self.files]
         return names[0] if len(names) == 1 else "%s and %d more" % (names[0], len(names) - 1)
 
-    def run(self, worker, options):
-        """Run pytest. :param worker: its number."""
+    def run(self, worker, shared, options):
+        """Run pytest. :param worker: its number. :param shared: a directory that all jobs have in common."""
         begin = time.monotonic()
         place = pathlib.Path(tempfile.mkdtemp(prefix="suite-"))
+        own = pathlib.Path("/var/tmp", place.name) if os.geteuid() == 0 else place
         try:
             place.chmod(0o755)  # some tests are other users
             report = place / "report.xml"
@@ -81,20 +94,25 @@ class Job:
                 "-m",
                 "pytest",
                 "--instafail",
-                f"--basetemp={place / 't'}",
+                f"--basetemp={own / 't'}",
                 f"--junitxml={report}",
                 "-o",
                 "junit_family=xunit1",
                 *options,
                 *map(str, self.files),
             ]
-            if not self.apart:
-                command += [
-                    "-o",
-                    "timeout=900",
-                ]  # the first builds roots and machines for the others
-            elif os.geteuid() == 0:
-                command = APART + command + ["--leak-check=apart"]
+            if self.networked:
+                command += ["-o", "timeout=900"]  # the first builds roots and machines for others
+            if os.geteuid() == 0:
+                command = [
+                    "unshare",
+                    *(["--mount"] if self.networked else ["--net", "--mount"]),
+                    *("--propagation", "slave", "--", "sh", "-c", APART, "sh"),
+                    str(shared / f"{place.name}.image"),
+                    str(own),
+                    *command,
+                    "--leak-check=apart",
+                ]
             with open(place / "output", "w+b") as output:
                 process = subprocess.Popen(
                     command,
@@ -102,7 +120,12 @@ class Job:
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
-                    env=dict(os.environ, PYCONTAINER_TEST_WORKER=str(worker)),
+                    env=dict(
+                        os.environ,
+                        PYCONTAINER_TEST_WORKER=str(worker),
+                        PYCONTAINER_TEST_SHARED=str(shared),
+                        PYCONTAINER_TEST_FLEETS=str(own),
+                    ),
                 )
                 Job.running.add(process.pid)
                 _pid, status, used = os.wait4(process.pid, 0)
@@ -115,49 +138,89 @@ class Job:
             if report.exists():
                 self.cases = list(cases(report))
         finally:
-            subprocess.run(["rm", "-rf", place], check=False)  # of any depth
+            subprocess.run(["rm", "-rf", place, own], check=False)  # of any depth
 
     def counts(self):
-        return collections.Counter(outcome for _seconds, _name, outcome, _reason in self.cases)
+        return collections.Counter(case.outcome for case in self.cases)
+
+
+class Case(typing.NamedTuple):
+    """What one test did. :ivar busy: how long processors worked for it and for the processes that it waited for."""
+
+    seconds: float
+    busy: float
+    file: str  # from the checkout's top
+    name: str
+    outcome: str  # passed, failed, error, skipped
+    reason: str
 
 
 def cases(report):
     """The tests of a report in JUnit's form."""
     for case in xml.etree.ElementTree.parse(report).iter("testcase"):
-        outcome, reason = "passed", ""
+        outcome, reason, busy = "passed", "", 0.0
+        for child in case.iter("property"):
+            if child.get("name") == "busy":
+                busy = float(child.get("value") or 0)
         for child in case:
             if child.tag in ("failure", "error", "skipped"):
                 outcome, reason = (
                     {"failure": "failed"}.get(child.tag, child.tag),
                     child.get("message") or "",
                 )
-        yield (
-            float(case.get("time") or 0),
-            f"{case.get('file')}::{case.get('name')}",
-            outcome,
-            reason,
+        file = case.get("file") or ""
+        yield Case(
+            float(case.get("time") or 0), busy, file, f"{file}::{case.get('name')}", outcome, reason
         )
+
+
+def times():
+    """``{file: seconds}`` that files took, as far as is known."""
+    found = {}
+    for place in (USUAL_TIMES, LAST_TIMES):
+        if place.exists():
+            found.update(json.loads(place.read_text()))
+    return found
+
+
+def keep_times(done, place):
+    """Write down what each file took; what did not run has its time from before."""
+    found = collections.Counter()
+    for job in done:
+        for case in job.cases:
+            found[case.file] += case.seconds
+    known = {**times(), **{file: round(seconds, 1) for file, seconds in found.items()}}
+    place.parent.mkdir(parents=True, exist_ok=True)
+    lines = [
+        f"{json.dumps(file)}: {seconds}"
+        for file, seconds in sorted(known.items())
+        if (CHECKOUT / file).exists()
+    ]
+    place.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
 def jobs(places):
     """The jobs for directories and files, the longest first."""
-    found, groups = [], collections.defaultdict(list)
+    found, groups, known = [], collections.defaultdict(list), times()
     for place in places:
         path = pathlib.Path(place).resolve()
         for file in sorted(path.rglob("test_*.py")) if path.is_dir() else [path]:
-            groups[file.parent].append(file)
-    for directory, files in groups.items():
-        alone = directory.relative_to(TESTS).parts[0] in WITH_NETWORK
-        portion, size = [], 0
+            part = file.relative_to(TESTS).parts[0]
+            groups[part if part in TOGETHER else file.parent].append(file)
+    for files in groups.values():
+        alone = files[0].relative_to(TESTS).parts[0] in WITH_NETWORK
+        portion, size = [], 0.0
         for file in files:
-            lines = len(file.read_bytes().splitlines())
-            if portion and (alone or size + lines > LINES):
-                found.append(Job(portion))
-                portion, size = [], 0
+            seconds = known.get(str(file.relative_to(CHECKOUT)))
+            if seconds is None:
+                seconds = len(file.read_bytes().splitlines()) / LINES_A_SECOND
+            if portion and (alone or size + seconds > PORTION):
+                found.append(Job(portion, size))
+                portion, size = [], 0.0
             portion.append(file)
-            size += lines
-        found.append(Job(portion))
-    return sorted(found, key=lambda job: -job.lines)
+            size += seconds
+        found.append(Job(portion, size))
+    return sorted(found, key=lambda job: -job.expected)
 
 
 def summed(counts):
@@ -171,11 +234,8 @@ def summed(counts):
     )
 
 
-def run(todo, workers, options):
-    """Run jobs side by side, one line for each that is done, the whole output of those that fail.
-
-    The first process does what waits more than it works (hosts, sanity), the others do the rest, until either is done.
-    """
+def run(todo, workers, shared, options):
+    """Run jobs side by side in their order, one line for each that is done, the whole output of those that fail."""
     waiting, lock, done = list(todo), threading.Lock(), []
 
     def work(worker):
@@ -183,9 +243,8 @@ def run(todo, workers, options):
             with lock:
                 if not waiting:
                     return
-                job = next((job for job in waiting if job.apart == (worker > 0)), waiting[0])
-                waiting.remove(job)
-            job.run(worker, options)
+                job = waiting.pop(0)
+            job.run(worker, shared, options)
             with lock:
                 done.append(job)
                 if job.returncode not in (0, 5):  # 5: nothing was selected
@@ -230,31 +289,21 @@ def remove_base():
 
 def report(done, begin):
     """Print what there is to know at the end."""
-    slowest = sorted((case for job in done for case in job.cases), reverse=True)[:SLOWEST]
+    every = [case for job in done for case in job.cases]
     print("\nslowest:")
-    for seconds, name, _outcome, _reason in slowest:
-        print(f"  {seconds:6.1f} s  {name}")
-    reasons = collections.Counter(
-        reason
-        for job in done
-        for _seconds, _name, outcome, reason in job.cases
-        if outcome == "skipped"
-    )
+    for case in sorted(every, reverse=True)[:SLOWEST]:
+        print(f"  {case.seconds:6.1f} s, {case.busy:5.1f} busy  {case.name}")
+    reasons = collections.Counter(case.reason for case in every if case.outcome == "skipped")
     if reasons:
         print("\nskipped:")
         for reason, count in reasons.most_common():
             print("  %4d  %s" % (count, reason))
-    failed = [
-        name
-        for job in done
-        for _seconds, name, outcome, _reason in job.cases
-        if outcome in ("failed", "error")
-    ]
+    failed = [case.name for case in every if case.outcome in ("failed", "error")]
     broken = [
         job.name
         for job in done
         if job.returncode not in (0, 5)
-        and not any(case[2] in ("failed", "error") for case in job.cases)
+        and not any(case.outcome in ("failed", "error") for case in job.cases)
     ]
     if failed or broken:
         print("\nfailed:")
@@ -274,8 +323,11 @@ def main():
     parser.add_argument(
         "--workers",
         type=int,
-        default=(os.cpu_count() or 1) + 1,
-        help="processes side by side (default: one more than there are processors)",
+        default=2 * (os.cpu_count() or 1),
+        help="processes side by side (default: twice as many as there are processors)",
+    )
+    parser.add_argument(
+        "--keep-times", action="store_true", help="write the times of this run to tests/times.json"
     )
     parser.add_argument("places", nargs="+", metavar="DIRECTORY|FILE")
     given = parser.parse_args(own)
@@ -284,7 +336,16 @@ def main():
         signal.SIGINT, signal.default_int_handler
     )  # a shell's background job ignores it, and hands that on to all tests
     begin, before, there = time.monotonic(), leaks.snapshot(), base_there()
-    done = run(jobs(given.places), given.workers, options)
+    shared = pathlib.Path(tempfile.mkdtemp(prefix="suite-"))
+    shared.chmod(0o755)  # some tests are other users
+    try:
+        done = run(jobs(given.places), given.workers, shared, options)
+    finally:
+        shutil.rmtree(shared, ignore_errors=True)
+    if not options:  # else it may be some tests of a file alone
+        keep_times(done, LAST_TIMES)
+        if given.keep_times:
+            keep_times(done, USUAL_TIMES)
     if not there:
         remove_base()
     left = leaks.since(before)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import pathlib
@@ -21,13 +22,50 @@ CALLBACKS = pathlib.Path(__file__).resolve().parent / "callback"
 
 
 @contextlib.contextmanager
-def fleet_of(count, name, **options):
-    """Namespace hosts for the length of a block."""
-    fleet = namespaces.Fleet(name, **options)
+def fleet_of(count, name, engine=False, **options):
+    """Namespace hosts for the length of a block. :param engine: whether they have the engine, as if a task had brought it."""
+    binds = {RUNTIME: ENGINE + "/pycontainer"} if engine else {}
+    fleet = namespaces.Fleet(name, binds=binds, **options)
     try:
-        yield fleet.up(count)
+        fleet.up(count)
+        if engine:
+            lay_down(fleet)
+        yield fleet
     finally:
         fleet.down()
+
+
+RUNTIME = roots.CHECKOUT / "plugins" / "module_utils" / "_runtime"
+ENGINE = "/srv/engine"
+LAY_DOWN = f"""
+import sys
+sys.path.insert(0, {ENGINE!r})
+from pycontainer.deploy import install
+from pycontainer.store.paths import Paths
+paths = Paths()
+paths.make()
+install.ensure_at(paths)
+"""
+
+
+def lay_down(fleet):
+    """Put the engine on all hosts of a fleet: bytecode is made on the first one, or was by another fleet's of this run."""
+    kept = os.path.join(
+        os.environ.get("PYCONTAINER_TEST_SHARED", fleet.directory), f"engine-{fleet.root.name}"
+    )
+    data = [fleet.directory / host / "data" for host in fleet.hosts()]
+    with open(kept + ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.path.exists(kept):
+            made = fleet.execute(fleet.hosts()[0], "/usr/bin/python3", "-c", LAY_DOWN)
+            assert made.returncode == 0, made.stdout
+            shutil.copytree(data.pop(0) / STORE, kept + ".partial", symlinks=True)
+            os.rename(kept + ".partial", kept)
+    for place in data:
+        shutil.copytree(kept, place / STORE, symlinks=True, dirs_exist_ok=True)
+
+
+STORE = "var/lib/pycontainer"
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,8 @@ import sys
 import time
 
 import pytest
-from support.fleet import namespaces, roots
+from hosts.conftest import fleet_of
+from support.fleet import roots
 
 BIN = pathlib.Path(sys.executable).parent
 RUN = "run -d --network none --stop-timeout 0"
@@ -19,11 +20,8 @@ RUN = "run -d --network none --stop-timeout 0"
 
 @pytest.fixture(scope="module")
 def fleet():
-    made = namespaces.Fleet("adhoc")
-    try:
-        yield made.up(2)
-    finally:
-        made.down()
+    with fleet_of(2, "adhoc", engine=True) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

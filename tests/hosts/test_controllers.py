@@ -70,6 +70,7 @@ def run(fleet, version, book, *options):
         "ANSIBLE_PIPELINING=True",
         "HOME=/root",
         "LC_ALL=C.UTF-8",
+        "PYTHONPYCACHEPREFIX=/var/tmp/bytecode",  # of ansible-core: its own place is read-only
     ]
     done = fleet.execute(
         VERSIONS[version],

@@ -59,7 +59,7 @@ def version(number, changed=(), files=300):
 
 @pytest.fixture(scope="module")
 def hosts():
-    with fleet_of(3, "delivery") as made:
+    with fleet_of(3, "delivery", engine=True) as made:
         yield made
 
 

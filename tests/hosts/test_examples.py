@@ -203,7 +203,7 @@ rm -f /etc/pycontainer/policy.json
 @pytest.fixture(scope="module")
 def host():
     """One host with all that the examples name."""
-    with fleet_of(1, "examples") as made:
+    with fleet_of(1, "examples", engine=True) as made:
         standins.prepare(made)
         yield made
 

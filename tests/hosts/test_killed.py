@@ -90,7 +90,7 @@ print(json.dumps({
 
 @pytest.fixture(scope="module")
 def host():
-    with fleet_of(1, "killed") as made:
+    with fleet_of(1, "killed", engine=True) as made:
         standins.prepare(made)
         yield made
 

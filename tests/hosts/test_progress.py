@@ -30,7 +30,7 @@ ROW = r" *%s +Pulling .*slow:1 .*\d+(\.\d+)?[kM]B/3\.164MB  0/3 layers"
 
 @pytest.fixture(scope="module")
 def fleet():
-    with fleet_of(3, "progress") as made:
+    with fleet_of(3, "progress", engine=True) as made:
         yield made
 
 

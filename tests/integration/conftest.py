@@ -11,10 +11,10 @@ import tempfile
 import time
 
 import pytest
-from pycontainer.deploy import fingerprint, install
+from pycontainer.deploy import install
 from pycontainer.kernel import cgroups
 from pycontainer.kernel.cgroups.hierarchy import freezer
-from pycontainer.oci.command import module_archive
+from support import laid_down
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -28,56 +28,12 @@ def no_base_left():
         freezer.until(cgroups.remove_base, 2)
 
 
-def link_or_copy(source, target):
-    try:
-        os.link(source, target)
-    except OSError:  # another file system
-        shutil.copy2(source, target)
-
-
 @pytest.fixture(scope="session", autouse=True)
 def compiled_once():
-    """Each test's store has a copy of the engine of its own, but the bytecode is made for the first of them and shared.
-
-    It takes a second, and ten in an emulated machine. tests/unit/deploy/test_install.py and the test hosts see to how it is really made.
-    """
-    kept = tempfile.mkdtemp(
-        prefix="pycontainer-test-", dir=os.environ.get("PYCONTAINER_TEST_DIR", "/var/tmp")
-    )
-    package, really, of = os.path.join(kept, fingerprint.PACKAGE), install.lay_down, []
-
-    def lay_down(paths, copy, python):
-        if python not in of:
-            really(paths, copy, python)
-            if not of:
-                shutil.copytree(copy.path, kept, dirs_exist_ok=True)
-                of.append(python)
-            return
-        partial = os.path.join(paths.tmp, "runtime-" + copy.name)
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.copytree(
-            kept, partial, ignore=lambda top, _names: [fingerprint.PACKAGE] if top == kept else []
-        )
-        shutil.copytree(
-            package, os.path.join(partial, fingerprint.PACKAGE), copy_function=link_or_copy
-        )
-        with open(
-            os.path.join(partial, install.OCI_COMMAND), "w"
-        ) as file:  # it alone holds where it lies
-            file.write(
-                module_archive.start(
-                    python["interpreter"],
-                    copy.path,
-                    list(dict.fromkeys(filter(None, python["libraries"].values()))),
-                )
-            )
-        os.chmod(partial, 0o700)
-        os.rename(partial, copy.path)
-
-    install.lay_down = lay_down
+    """Each test's store has a copy of the engine of its own, but the bytecode is made once and shared."""
+    really, install.lay_down = install.lay_down, laid_down.lay_down
     yield
     install.lay_down = really
-    shutil.rmtree(kept)
 
 
 @pytest.fixture

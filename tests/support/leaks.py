@@ -21,11 +21,8 @@ import subprocess
 import sys
 import time
 
-OF_NAMESPACES = (
-    "mount",
-    "link",
-    "nft table",
-)  # what a process in a network and a mount namespace of its own sees alone
+# What a process in a network and a mount namespace of its own, with a disk of its own at /var/tmp, sees alone.
+OF_NAMESPACES = ("mount", "link", "nft table", "file in /var/tmp")
 NAMES = re.compile(
     r"pycontainer|/run/pct-"
 )  # the engine's own names, and the suite's scratch directories
@@ -37,7 +34,6 @@ PLACES = (
     "/run/pycontainer",
     "/run/pycontainer/containers/*",
     "/run/pct-*",
-    "/var/tmp/pycontainer-test-*",
     "/run/netns/*",
     "/etc/systemd/system/pycontainer*",
     "/etc/systemd/system/*/pycontainer*",
@@ -125,29 +121,31 @@ def nft_tables():
     )
 
 
-def snapshot():
+KINDS = {
+    "mount": mounts,
+    "cgroup": cgroups,
+    "link": lambda: (name for _index, name in socket.if_nameindex()),
+    "nft table": nft_tables,
+    "process": lambda: (
+        "%d %s" % (pid, " ".join(command.split())[:300]) for pid, command in processes().items()
+    ),
+    "file": lambda: (path for pattern in PLACES for path in glob.glob(pattern)),
+    "file in /var/tmp": lambda: glob.glob("/var/tmp/pycontainer-*"),
+}
+
+
+def snapshot(kinds=tuple(KINDS)):
     """``{kind: sorted list of strings}`` of all that is looked at."""
-    return {
-        "mount": sorted(mounts()),
-        "cgroup": sorted(cgroups()),
-        "link": sorted(name for _index, name in socket.if_nameindex()),
-        "nft table": sorted(nft_tables()),
-        "process": sorted(
-            "%d %s" % (pid, " ".join(command.split())[:300]) for pid, command in processes().items()
-        ),
-        "file": sorted(path for pattern in PLACES for path in glob.glob(pattern)),
-    }
+    return {kind: sorted(KINDS[kind]()) for kind in kinds}
 
 
-def since(before, patience=5.0, kinds=None):
-    """What has come since ``before``, a snapshot: a list of sentences. Processes get ``patience`` seconds to end. :param kinds: None for all."""
+def since(before, patience=5.0, kinds=tuple(KINDS)):
+    """What has come since ``before``, a snapshot: a list of sentences. Processes get ``patience`` seconds to end."""
     end = time.monotonic() + patience
     while True:
-        now = snapshot()
         left = [
             f"{kind}: {name}"
-            for kind, names in now.items()
-            if kinds is None or kind in kinds
+            for kind, names in snapshot(kinds).items()
             for name in names
             if name not in before.get(kind, ())
         ]

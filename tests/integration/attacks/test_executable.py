@@ -62,23 +62,28 @@ def test_command_that_is_proc_self_exe(boxes, program):
 def test_executables_of_commands_on_their_way_in(boxes, program, caps):
     """With CAP_SYS_PTRACE the file can be seen, and still not be written to."""
     loader(boxes, program)
-    box = boxes(boxes.program(program("executable")), "3")
-    for kind in ("bounding", "effective", "permitted"):
-        box.config["process"]["capabilities"][kind] = box.config["process"]["capabilities"][
-            kind
-        ] + list(caps)
-    box.config["linux"].pop("seccomp")
-    box.start()
-    while True:
-        try:
-            box.execute("/bin/true")
-            box.execute("/bin/evil")
-        except ContainerFailed:
-            break  # it has ended
-    box.wait()
-    text = box.log()
-    assert not re.findall("WRITABLE .*|OPENED .*", text)
-    assert int(re.search(r"looked (\d+)", text).group(1)) > 100, text
+    attack = boxes.program(program("executable"))
+    for seconds in ("3", "30", "200"):  # on a busy machine no command may come in three
+        box = boxes(attack, seconds)
+        for kind in ("bounding", "effective", "permitted"):
+            box.config["process"]["capabilities"][kind] = box.config["process"]["capabilities"][
+                kind
+            ] + list(caps)
+        box.config["linux"].pop("seccomp")
+        box.start()
+        while True:
+            try:
+                box.execute("/bin/true")
+                box.execute("/bin/evil")
+            except ContainerFailed:
+                break  # it has ended
+        box.wait()
+        text = box.log()
+        assert not re.findall("WRITABLE .*|OPENED .*", text)
+        looked = int(re.search(r"looked (\d+)", text).group(1))
+        if looked > 100:
+            break
+    assert looked > 100, text
 
 
 def test_the_runtime_itself(tmp_path):

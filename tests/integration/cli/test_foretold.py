@@ -155,34 +155,3 @@ def test_builds_and_commands_on_images_of_earlier_tasks(check, docker, tmp_path)
     for result, by in zip(found["run"]["results"], ("adhoc build", "adhoc tag", "adhoc copy")):
         assert f"from the image that the task {by} would bring" in result["actions"][0]
     assert "from the image that the task build would bring" in found["adhoc run"]["actions"][0]
-
-
-def test_commands_push_remove_and_pull_what_is_not_here_yet(check, docker, tmp_path):
-    """No registry is asked: there is none of these names. A removed one is not there for the tasks after that."""
-    archive = str(tmp_path / "web.tar")
-    docker("tag", "box:1", NAME)
-    docker("save", "-o", archive, NAME)
-    found = check(
-        task("deliver", "image", name=NAME, source="controller", path=archive),
-        task("tag", "pycontainer", cmd=f"tag {NAME} 127.0.0.1:1/pct-foretold/web"),
-        task("push", "pycontainer", cmd="push 127.0.0.1:1/pct-foretold/web"),
-        task("pull", "pycontainer", cmd="pull 127.0.0.1:1/pct-foretold/web:latest"),
-        task("rmi", "pycontainer", cmd="rmi 127.0.0.1:1/pct-foretold/web:latest"),
-        task("run", "pycontainer", cmd=f"run -d --network none {NAME}"),
-        task("absent", "image", name=NAME, state="absent"),
-        task("again", "pycontainer", cmd=f"rmi {NAME}") | {"ignore_errors": True},
-    )
-    assert found["push"]["actions"] == ["push image 127.0.0.1:1/pct-foretold/web"]
-    assert found["push"]["stdout"] == "127.0.0.1:1/pct-foretold/web:latest"
-    assert (found["pull"]["changed"], found["pull"]["stdout"]) == (
-        False,
-        "127.0.0.1:1/pct-foretold/web:latest",
-    )
-    assert found["rmi"]["actions"] == [
-        "remove image 127.0.0.1:1/pct-foretold/web:latest, which the task tag would bring"
-    ]
-    assert "the task deliver would bring" in found["run"]["actions"][0]
-    assert found["absent"]["actions"] == [
-        f"remove image {NAME}, which the task deliver would bring"
-    ]
-    assert found["again"]["failed"] and "there is no image" in found["again"]["msg"], found["again"]

@@ -184,7 +184,7 @@ def servers(ready, tcp, udp):
                 continue
             connection, peer = sock.accept()
             with connection:
-                connection.settimeout(3)
+                connection.settimeout(20)
                 with contextlib.suppress(OSError):
                     connection.sendall(caller(peer) + b" " + connection.recv(65536).upper())
 
@@ -196,7 +196,7 @@ def caller(peer):
     return peer[0].removeprefix("::ffff:").encode()
 
 
-def ask(address, port, protocol="tcp", text="hello", timeout=0.7):
+def ask(address, port, protocol="tcp", text="hello", timeout=20):
     """Send a text to a server and return its answer, or the name of the error."""
     try:
         with socket.socket(

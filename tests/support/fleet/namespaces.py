@@ -44,7 +44,9 @@ class Fleet:
         interpreter="/usr/bin/python3",
     ):
         name += os.environ.get("PYCONTAINER_TEST_WORKER", "")
-        self.directory = roots.CACHE / ("ns-" + name)
+        self.directory = pathlib.Path(
+            os.environ.get("PYCONTAINER_TEST_FLEETS", roots.CACHE), "ns-" + name
+        )
         self.group = f"testhosts-{name}-{zlib.crc32(str(roots.CACHE).encode()):08x}"
         self.init, self.cgroup, self.root, self.binds, self.interpreter = (
             init,

@@ -222,9 +222,9 @@ def test_features():
         procfs.read("/proc/modules") if os.path.exists("/proc/modules") else "",
         sorted(os.listdir("/proc/self/fd")),
     )
-    started = time.monotonic()
+    worked = sum(os.times()[:4])
     found = features.detect()
-    assert time.monotonic() - started < 0.5
+    assert sum(os.times()[:4]) - worked < 0.5
     assert (
         procfs.read("/proc/modules") if os.path.exists("/proc/modules") else "",
         sorted(os.listdir("/proc/self/fd")),

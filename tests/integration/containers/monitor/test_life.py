@@ -29,7 +29,7 @@ def test_stop_by_signal_then_by_force(boxes, eventually):
     assert polite.stop() == 4 and polite.log() == "up\nbye\n"
     began = time.monotonic()
     assert deaf.stop(timeout=0.5) == 137
-    assert 0.4 < time.monotonic() - began < 3
+    assert 0.4 < time.monotonic() - began < 9  # 10 seconds is what it gets without one
     assert polite.stop() is None  # it does not run
     for box in (polite, deaf):
         assert not [

@@ -52,11 +52,11 @@ CASES = [
     ),
     (
         container(published_ports=["22:80"]),
-        "published_ports: port 0.0.0.0:22/tcp is taken by another process",
+        "published_ports: port 0.0.0.0:22/tcp is taken by process sshd (pid ",
     ),
     (
         container(published_ports=["127.0.0.1:22:80"]),
-        "published_ports: port 127.0.0.1:22/tcp is taken by another process",
+        "published_ports: port 127.0.0.1:22/tcp is taken by process sshd (pid ",
     ),
     (
         container(published_ports=["99999:80"]),

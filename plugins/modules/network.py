@@ -58,6 +58,8 @@ options:
         back to its default.
       - V(com.docker.network.driver.mtu), in bytes. The default is the MTU of the host's link to the outside, V(1500) at most.
       - V(com.docker.network.bridge.name), the name of the bridge on the host.
+      - V(com.docker.network.bridge.enable_icc), whether the network's containers reach each other. The default is V(true). Ports that they
+        publish are reached all the same.
       - V(com.docker.network.bridge.enable_ip_masquerade), whether containers appear with the host's address to other hosts.
         The default is V(true).
     type: dict

@@ -248,3 +248,25 @@ def test_a_host_without_ipv6_is_told(net, monkeypatch, tmp_path):
         with pytest.raises(Unsupported, match="enable_ipv6: IPv6 is off on this host"):
             do(engine, name="six", **params)
     assert networks.get(engine, "six") is None and "pyc-" not in net.run("ip -br link")
+
+
+def test_containers_kept_apart(net, port):
+    """``enable_icc`` false: neighbours are reached by neither family, nor by way of the host, but for published ports."""
+    engine = net.engine()
+    net.lan()
+    said = {"com.docker.network.bridge.enable_icc": "false"}
+    do(engine, name="dual", enable_ipv6=True, driver_options=said)
+    web = net.container(engine, "a", "dual", ports=[port(8080), port(8080, host_ip="::")])
+    other = net.container(engine, "b", "dual")
+    for address, gateway in (
+        (web.address, web.attachment["gateway"]),
+        (web.address6, web.attachment["gateway6"]),
+    ):
+        assert other.ask(address, 80) in ("TimeoutError", "113")
+        length = "128" if ":" in address else "32"
+        other.namespace.run(f"ip route add {address}/{length} via {gateway}")
+        assert other.ask(address, 80) == "TimeoutError", "by way of the host"
+    assert other.ask("10.9.0.1", 8080).endswith(" HELLO")
+    assert other.ask("2001:db8:9::1", 8080).endswith(" HELLO")
+    assert net.ask(web.address, 80).endswith(" HELLO")
+    assert other.ask("10.9.0.2", 9000) == "10.9.0.1 HELLO"

@@ -166,7 +166,8 @@ def test_bad_ipam(entry, option):
     "params",
     [
         {"driver": "overlay"},
-        {"driver_options": {"com.docker.network.bridge.enable_icc": "false"}},
+        {"driver_options": {"com.docker.network.bridge.enable_icc": "no"}},
+        {"driver_options": {"com.docker.network.bridge.trusted_host_interfaces": "eth0"}},
         {"driver_options": {definition.MTU_OPTION: "big"}},
         {"driver_options": {definition.MTU_OPTION: 67}},
         {"driver_options": {definition.BRIDGE_OPTION: "sixteen-letters."}},

@@ -11,7 +11,7 @@ import re
 from ..errors import Conflict, InvalidInput
 from ..kernel.net import netlink
 from .catalog import require, users
-from .definition import check_host, is_host, pool_with, pools_of, version, versions
+from .definition import apart, check_host, is_host, pool_with, pools_of, version, versions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,6 +89,8 @@ def attachment(
         "mac": mac,
         "mtu": config["mtu"],
     }
+    if apart(config):
+        found["apart"] = True
     for address in addresses:
         pool = pool_with(config, address)
         prefix = pool["subnet"].partition("/")[2] if pool else "128" if ":" in address else "32"

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Optional, TypedDict
 
+    from ..kernel.net.netlink import Message
+
     class _Attachment(TypedDict):
         network: str  # name of the network
         bridge: str  # name of its bridge
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 
         address6: str  # "fd12:3456:789a::2/64"
         gateway6: Optional[str]
+        apart: bool  # it reaches the host, but no other container of the network
 
 
 ROUTER_ADVERTISEMENTS, DUPLICATES, OFF = "accept_ra", "accept_dad", "disable_ipv6"
@@ -107,11 +110,14 @@ def _make_pair(
     host: netlink.Socket, netns: int, attachment: Attachment, bridge: int, inside: str
 ) -> None:
     name = attachment["ifname"]
-    messages = [
+    messages: list[Message] = [
         netlink.new_veth(name, inside, netns, attachment["mtu"], attachment["mac"]),
         netlink.no_ipv6_address(name),  # refused by kernels without IPv6, which is as good
         netlink.set_link(name, up=True, master=bridge),
     ]
+    if attachment.get("apart"):
+        messages.insert(2, netlink.set_link(name, master=bridge))  # a port first, then up
+        messages.insert(3, netlink.isolated_port(name))
     try:
         host.request(messages, tolerate=(errno.EAFNOSUPPORT,))
     except netlink.Refused as error:

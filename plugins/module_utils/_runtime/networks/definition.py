@@ -70,7 +70,8 @@ RESERVED = ("host", "none", "default", "container")
 MTU_OPTION = "com.docker.network.driver.mtu"
 BRIDGE_OPTION = "com.docker.network.bridge.name"
 MASQUERADE_OPTION = "com.docker.network.bridge.enable_ip_masquerade"
-DRIVER_OPTIONS = (MTU_OPTION, BRIDGE_OPTION, MASQUERADE_OPTION)
+NEIGHBOURS_OPTION = "com.docker.network.bridge.enable_icc"
+DRIVER_OPTIONS = (MTU_OPTION, BRIDGE_OPTION, MASQUERADE_OPTION, NEIGHBOURS_OPTION)
 UNUSABLE = tuple(
     ipaddress.ip_network(text)
     for text in (
@@ -165,6 +166,11 @@ def check_families(config: Definition) -> None:
         )
 
 
+def apart(config: Definition) -> bool:
+    """Tell whether the containers on a network do not reach each other (``enable_icc`` false)."""
+    return config["driver_options"].get(NEIGHBOURS_OPTION, "true").lower() == "false"
+
+
 def version(subnet: str) -> int:
     """Return 4 or 6, for a subnet or an address."""
     return 6 if ":" in subnet else 4
@@ -215,10 +221,10 @@ def _driver_options(given: Mapping[str, Any]) -> Wanted:
                 "a link's name: 1 to 15 letters, digits, '_', '.' and '-'",
             )
         found["bridge"] = name
-    text = options.get(MASQUERADE_OPTION, "true").lower()
-    if text not in ("true", "false"):
-        raise InvalidInput(f"driver_options.{MASQUERADE_OPTION}", text, "true or false")
-    found["masquerade"] = text == "true"
+    for option in (MASQUERADE_OPTION, NEIGHBOURS_OPTION):
+        if options.get(option, "true").lower() not in ("true", "false"):
+            raise InvalidInput(f"driver_options.{option}", options[option], "true or false")
+    found["masquerade"] = options.get(MASQUERADE_OPTION, "true").lower() == "true"
     return found
 
 

@@ -21,7 +21,7 @@ from ..errors import HostError
 from ..kernel.net import netlink, nftables, rules
 from ..store.files import Damaged, read_json
 from . import attach
-from .definition import pools_of
+from .definition import apart, pools_of
 from .publish import ABSENT, ANY, ONE, OWN, TABLE, elements
 
 TYPE_CHECKING = False
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .definition import Definition
 
 BRIDGES, INTERNAL, WITHIN, SUBNETS = "bridges", "internal", "within", "subnets"
+APART = "apart"
 FAMILIES = {4: rules.IPV4, 6: rules.IPV6}
 _NAME, _PROTOCOL, _PORT = (nftables.INTERFACE_NAME, nftables.INET_PROTOCOL, nftables.INET_SERVICE)
 
@@ -74,6 +75,7 @@ def sets(family: Family) -> list[Set]:
     return [
         Set(BRIDGES, (_NAME,), 16),
         Set(INTERNAL, (_NAME,), 16),  # bridges of networks that nothing enters or leaves
+        Set(APART, (_NAME,), 16),  # bridges whose containers do not reach each other
         Set(WITHIN, (_NAME, _NAME), 32),  # every bridge with itself
         Set(SUBNETS, (address,), size, interval=True),  # of the networks that masquerade
         Set(ANY, (_PROTOCOL, _PORT), 8, (address, _PORT), size + 4),
@@ -118,7 +120,12 @@ def chains(family: Family) -> list[Chain]:
             "nat",
             nftables.PREROUTING,
             -100,
-            [_return(family.source_and_port_in(OWN)), *translate],
+            [
+                _return(family.source_and_port_in(OWN)),
+                # The same holds for a neighbour's port where ports of a bridge are kept apart.
+                _return(rules.incoming_in(APART)),
+                *translate,
+            ],
         ),
         Chain("output", "nat", nftables.OUTPUT, -100, [_return(family.to_loopback()), *translate]),
         Chain(
@@ -357,7 +364,7 @@ def _synchronise(
 
 def _network_elements(networks: Sequence[Definition], version: int) -> dict[str, list[bytes]]:
     """Return ``{set name: [packed elements]}`` for the networks of a family, intervals by address."""
-    found: dict[str, list[bytes]] = {BRIDGES: [], INTERNAL: [], WITHIN: [], SUBNETS: []}
+    found: dict[str, list[bytes]] = {BRIDGES: [], INTERNAL: [], APART: [], WITHIN: [], SUBNETS: []}
     intervals: list[tuple[bytes, bytes]] = []
     for config in networks:
         pools = pools_of(config, version)
@@ -365,7 +372,10 @@ def _network_elements(networks: Sequence[Definition], version: int) -> dict[str,
             continue
         name = rules.interface_name(config["bridge"])
         found[BRIDGES].append(nftables.element(name))
-        found[WITHIN].append(nftables.element(name + name))
+        if apart(config):
+            found[APART].append(nftables.element(name))
+        else:
+            found[WITHIN].append(nftables.element(name + name))
         if config["internal"]:
             found[INTERNAL].append(nftables.element(name))
         elif config["masquerade"]:

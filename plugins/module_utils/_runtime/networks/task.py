@@ -125,6 +125,8 @@ def _update(engine: Engine, current: Definition, wanted: Wanted, force: bool) ->
     before, after = _compared(current), _compared(config)
     differing = [key for key in after if after[key] != before[key]]
     fixed = [key for key in differing if key not in LIVE]
+    if definition.apart(config) != definition.apart(current):
+        fixed.append("driver_options")  # the containers' links have it, too
     users = catalog.users(engine, name) if fixed or force else []
     if fixed and not force:
         _check_addresses(config, fixed[0], users)

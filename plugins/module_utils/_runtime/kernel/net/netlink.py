@@ -86,7 +86,8 @@ IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_MASTER, IFLA_LINKINFO, IFLA_NET_NS_FD,
     26,
 )
 IFLA_IFALIAS = 20
-IFLA_INFO_KIND, IFLA_INFO_DATA = 1, 2
+IFLA_INFO_KIND, IFLA_INFO_DATA, IFLA_INFO_SLAVE_KIND, IFLA_INFO_SLAVE_DATA = 1, 2, 4, 5
+IFLA_BRPORT_ISOLATED = 33
 IFLA_INET6_ADDR_GEN_MODE, ADDR_GEN_MODE_NONE = 8, 1
 VETH_INFO_PEER = 1
 IFA_ADDRESS, IFA_LOCAL, IFA_BROADCAST = 1, 2, 4
@@ -443,6 +444,13 @@ def set_link(
     if mtu is not None:
         body += u32(IFLA_MTU, mtu)
     return RTM_NEWLINK, 0, body
+
+
+def isolated_port(name: str) -> Message:
+    """Message: a port of a bridge exchanges frames with the bridge itself, not with other such ports (kernel 4.18)."""
+    data = nested(IFLA_INFO_SLAVE_DATA, attribute(IFLA_BRPORT_ISOLATED, b"\1"))
+    info = nested(IFLA_LINKINFO, text(IFLA_INFO_SLAVE_KIND, "bridge"), data)
+    return RTM_NEWLINK, 0, link_message() + text(IFLA_IFNAME, name) + info
 
 
 def delete_link(name: str) -> Message:

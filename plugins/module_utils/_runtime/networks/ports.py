@@ -81,16 +81,23 @@ def _assign(
     engine: Engine, container_id: str, asked: Iterable[Asked], replaces: str | None
 ) -> list[Port]:
     """Return the ports that ``asked`` comes to, in its order."""
+    ports = [_normal(port) for port in asked]
+    # Where every number is fixed, only they can clash: a host may have thousands of rows.
+    numbers = [port["host_port"] for port in ports]
+    mine = [ident for ident in (container_id, replaces) if ident]
+    marks = [",".join("?" * len(listed)) for listed in (numbers, mine)]
+    few = all(numbers) and len(numbers) < 100
     rows: list[Any] = engine.db.all(
         "SELECT protocol, host_ip, host_port, container AS id, coalesce(containers.name, "
         "container) AS name FROM ports"
         " LEFT JOIN containers ON containers.id = ports.container"
+        + (f" WHERE host_port IN ({marks[0]}) OR container IN ({marks[1]})" if few else ""),
+        *([*numbers, *mine] if few else []),
     )
     own: list[Reservation] = [row for row in rows if row["id"] in (container_id, replaces)]
     others: list[Mapping[str, Any]] = [
         row for row in rows if row["id"] not in (container_id, replaces)
     ]
-    ports = [_normal(port) for port in asked]
     # Those with a number first, so that no free choice takes it.
     for port in sorted(ports, key=lambda port: not port["host_port"]):
         if port["host_port"]:

@@ -128,7 +128,7 @@ def test_other_ports_of_one_that_sleeps(boxes, bridge, sleeping):
         taken.listen(1)
         box.run["network"]["ports"] = [dict(first, host_port=taken.getsockname()[1])]
         box.write()
-        with pytest.raises(HostError, match="taken by another process"):
+        with pytest.raises(HostError, match="taken by process"):
             monitor_client.reload(box.paths, box.ident)
     assert fetched("127.0.0.1:%d" % kept)
     assert box.state["network"]["ports"] == [dict(first, host_port=kept)]

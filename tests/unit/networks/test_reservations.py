@@ -11,7 +11,7 @@ import types
 
 import pytest
 from pycontainer import networks
-from pycontainer.errors import Conflict, InvalidInput, NotFound
+from pycontainer.errors import Conflict, InvalidInput, NotFound, Unsupported
 from pycontainer.networks import attach, catalog, pools
 from pycontainer.store.database import Database
 from pycontainer.store.paths import Paths
@@ -233,6 +233,18 @@ def test_bad_ports(host, bad, error):
     with pytest.raises(error, match="published_ports"):
         networks.reserve_ports(host, A, [bad])
     assert host.db.all("SELECT * FROM ports") == []
+
+
+def test_sctp(host, free):
+    """A kernel without it is told in one sentence."""
+    try:
+        socket.socket(socket.AF_INET, socket.SOCK_STREAM, 132).close()
+    except OSError:
+        with pytest.raises(Unsupported, match="this host's kernel has no SCTP"):
+            networks.check_ports(host, A, [port(free, "sctp")])
+    else:
+        (found,) = networks.reserve_ports(host, A, [port(free, "sctp")])
+        assert found["protocol"] == "sctp"
 
 
 def test_the_same_port_twice(host, free):

@@ -11,7 +11,8 @@ from __future__ import annotations
 import os
 
 from ...errors import ContainerFailed, NotFound
-from ...oci.spec.document import NAMESPACES, Document
+from ...kernel.isolation import namespaces
+from ...oci.spec.document import Document
 from ...store import files
 from ..records import state
 from . import own_annotations
@@ -136,7 +137,7 @@ class Bundle(Document):
         """As Document's, where a path may also be ``container:<id>``."""
         found = super().namespaces
         joins = own_annotations.joins(self.config)
-        for kind in NAMESPACES:
+        for kind in namespaces.TYPES:
             if kind in joins:
                 found[kind] = "container:" + joins[kind]
         return found
@@ -155,7 +156,7 @@ class Bundle(Document):
                 f"can't join the {kind} namespace of container {read(self.paths, other)['name']}: "
                 "it does not run"
             )
-        return f"/proc/{now['pid']}/ns/{NAMESPACES[kind][0]}"
+        return f"/proc/{now['pid']}/ns/{namespaces.TYPES[kind][1]}"
 
     def cgroup_parent(self) -> str | None:
         """Return the parent of the container's cgroup; None where that is the engine's own."""

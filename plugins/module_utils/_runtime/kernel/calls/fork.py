@@ -37,12 +37,13 @@ def end(
     work: Callable[[], int | None],
     parent: int | None = None,
     failed: Callable[[BaseException], object] | None = None,
+    status: int = 1,
 ) -> NoReturn:
     """End this process with what ``work`` returns, for a child made by clone3: see :func:`child`.
 
     :param parent: the pid of who made it, with whom it is to end.
+    :param status: what it ends with where ``work`` raises.
     """
-    status = 1
     try:
         if parent is None or _tied_to(parent):
             status = work() or 0

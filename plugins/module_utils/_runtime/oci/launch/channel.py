@@ -28,13 +28,13 @@ import os
 
 from ... import json_text
 from ...errors import ContainerFailed, EngineError, reason, required
-from ...kernel.calls import fds
+from ...kernel.calls import fds, fork
 from . import steps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
-    from typing import Any
+    from typing import Any, NoReturn
 
     Own = Callable[[list[int], int, int], None]
 
@@ -169,6 +169,12 @@ def hand(channel: _socket.socket, word: bytes, value: Any, descriptors: Collecti
 # ------------------------------------------------------------------------------------------- inside
 
 
+def expect(channel: _socket.socket, word: bytes) -> None:
+    """Wait for the maker's word; its end before that is the end of this process as well."""
+    if channel.recv(1) != word:
+        os._exit(FAILED)
+
+
 def take(channel: _socket.socket, word: bytes) -> tuple[Any, list[int]]:
     """Wait for a word of ``hand``.
 
@@ -208,8 +214,12 @@ def send_listener(channel: _socket.socket, listener_fd: int, words_fd: int) -> N
     Nothing but sendmsg(2) is called before.
     """
     fds.send(channel, b"S", [listener_fd, words_fd])
-    if channel.recv(1) != b"s":
-        os._exit(FAILED)
+    expect(channel, b"s")
+
+
+def end(channel: _socket.socket, become: Callable[[], int]) -> NoReturn:
+    """End the process with what ``become`` returns; what it raises is told over the channel."""
+    fork.end(become, failed=lambda error: report(channel, error), status=FAILED)
 
 
 def report(channel: _socket.socket, error: BaseException) -> None:

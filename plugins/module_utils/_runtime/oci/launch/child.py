@@ -53,16 +53,13 @@ def main(launch: Launch, inside: _socket.socket, door: Door | None) -> NoReturn:
     :param inside: its end of the channel.
     :param door: by which it goes into its control group, None where it is moved there.
     """
-    try:
+
+    def become() -> int:
         process = FirstProcess(launch, inside, door)
         perform(process.steps(), process.trace)
-    except BaseException as error:  # pylint: disable=broad-except # it must not return into the maker's code
-        try:
-            channel.report(inside, error)
-        except OSError:
-            pass
-    finally:
-        os._exit(FAILED)
+        return FAILED  # its last step executes the program
+
+    channel.end(inside, become)
 
 
 class FirstProcess:
@@ -266,9 +263,7 @@ class FirstProcess:
         cgroups.enter(channel.take(self.inside, b"c")[1])
 
     def _wait_for_word(self) -> None:
-        """Wait for the maker's word; its death before that is the end of this process as well."""
-        if self.inside.recv(1) != b"g":
-            os._exit(FAILED)
+        channel.expect(self.inside, b"g")
 
     def _run_create_hooks(self) -> None:
         """Run hooks in the container's namespaces, by paths of the host; the pid is that of the

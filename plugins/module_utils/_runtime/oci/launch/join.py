@@ -197,16 +197,12 @@ class Process:
     def _become(
         self, target: int, types: Sequence[str], root_fd: int, inside: _socket.socket
     ) -> NoReturn:
-        try:
+        def become() -> int:
             self.trace = channel.trace(self.trace, inside)
             perform(self._steps(target, types, root_fd, inside), self.trace)
-        except BaseException as error:  # pylint: disable=broad-except # it must not return into the caller's code
-            try:
-                channel.report(inside, error)
-            except OSError:
-                pass
-        finally:
-            os._exit(channel.FAILED)
+            return channel.FAILED  # its last step executes the program
+
+        channel.end(inside, become)
 
     def _steps(
         self, target: int, types: Sequence[str], root_fd: int, inside: _socket.socket
@@ -221,7 +217,7 @@ class Process:
             yield "go into the container's control group", self.door.enter
         yield "take every signal as a new program expects it", executing.default_signals
         yield "let nobody look into its memory", lambda: syscalls.prctl(c.PR_SET_DUMPABLE, 0)
-        yield "wait until it is in its control group", lambda: _wait(inside)
+        yield "wait until it is in its control group", lambda: channel.expect(inside, b"c")
         yield "begin a session", os.setsid
         yield "set its oom_score_adj", lambda: program.set_oom_score(warn)
         yield ("set the security label that its program gets", lambda: executing.set_label(program))
@@ -295,12 +291,6 @@ class Process:
         listener = required(self.program.listener, "the listener of a seccomp filter")
         words = seccomp_listener.words(listener, required(self.state, "the state of a container"))
         executing.prepare_listener(self.program, words, inside)
-
-
-def _wait(inside: _socket.socket) -> None:
-    """Wait for the maker's word; its death before that is the end of this process as well."""
-    if inside.recv(1) != b"c":
-        os._exit(channel.FAILED)
 
 
 def _join_keyring() -> None:

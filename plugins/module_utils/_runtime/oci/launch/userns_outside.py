@@ -22,7 +22,7 @@ import os
 
 from ...errors import ContainerFailed, Unsupported, reason, required
 from ...kernel.calls import constants as c
-from ...kernel.calls import fds, syscalls
+from ...kernel.calls import fds, fork, syscalls
 from ...kernel.isolation import namespaces
 from ...kernel.mounts import mounts, userns
 from ..spec import devices, id_maps
@@ -235,19 +235,11 @@ def _fork_inside(joined: dict[str, int], flags: int, kinds: Iterable[str]) -> tu
     helper, helper_fd = syscalls.clone3(0)
     if helper == 0:
         ours.close()
-        answer, sent, pid = b"", [], -1
-        try:
-            for kind in [*kinds, "user"]:
-                namespaces.join(joined[kind], kind)
-            pid, pidfd = syscalls.clone3(flags | c.CLONE_PARENT, 0)
-            answer, sent = b"%d" % pid, [pidfd]
-        except BaseException as error:  # pylint: disable=broad-except # it must not return into the maker's code
-            answer = reason(error).encode("utf-8", "replace")
-        if pid != 0:
-            fds.send(theirs, answer, sent)
-            os._exit(0)
-        theirs.close()
-        return 0, -1
+        pid, answer, sent = _join_and_fork(joined, flags, kinds)
+        if pid == 0:
+            theirs.close()
+            return 0, -1
+        fork.end(lambda: fds.send(theirs, answer, sent))  # nobody looks at its status
     theirs.close()
     data, found = fds.receive(ours, 4096, 1)
     ours.close()
@@ -258,6 +250,23 @@ def _fork_inside(joined: dict[str, int], flags: int, kinds: Iterable[str]) -> tu
             f"the container's namespaces can't be joined: {data.decode('utf-8', 'replace')}"
         )
     return int(data), found[0]
+
+
+def _join_and_fork(
+    joined: dict[str, int], flags: int, kinds: Iterable[str]
+) -> tuple[int, bytes, list[int]]:
+    """In the helper: join, and fork the process.
+
+    Return its pid (0 in itself, -1 where it can't be), and what the maker is told: the pid and its
+    pidfd, or why not.
+    """
+    try:
+        for kind in [*kinds, "user"]:
+            namespaces.join(joined[kind], kind)
+        pid, pidfd = syscalls.clone3(flags | c.CLONE_PARENT, 0)
+        return pid, b"%d" % pid, [pidfd]
+    except BaseException as error:  # pylint: disable=broad-except # it must not return into the maker's code
+        return -1, reason(error).encode("utf-8", "replace"), []
 
 
 def _send(outside: _socket.socket, found: list[tuple[int, int]]) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 
 from ...errors import ContainerFailed, Unsupported, reason
-from ...kernel.calls import constants as c
 from ...kernel.isolation import namespaces
 
 TYPE_CHECKING = False
@@ -30,17 +29,6 @@ if TYPE_CHECKING:
         bundle: str
         annotations: dict[str, str]
 
-
-NAMESPACES = {
-    "mount": ("mnt", c.CLONE_NEWNS),
-    "network": ("net", c.CLONE_NEWNET),
-    "uts": ("uts", c.CLONE_NEWUTS),
-    "ipc": ("ipc", c.CLONE_NEWIPC),
-    "pid": ("pid", c.CLONE_NEWPID),
-    "cgroup": ("cgroup", c.CLONE_NEWCGROUP),
-    "time": ("time", c.CLONE_NEWTIME),
-    "user": ("user", c.CLONE_NEWUSER),
-}
 
 REFUSED = ("vm", "solaris", "windows", "zos", "freebsd")  # sections of other platforms
 
@@ -81,10 +69,10 @@ class Document:
             if kinds.count(kind) > 1:
                 raise Unsupported(f"config.json: linux.namespaces: {kind} is there twice")
         for namespace in self.linux.get("namespaces") or ():
-            if namespace["type"] not in NAMESPACES:
+            if namespace["type"] not in namespaces.TYPES:
                 raise Unsupported(
                     f"config.json: a namespace of type {namespace['type']} is not supported; "
-                    f"accepted: {', '.join(NAMESPACES)}"
+                    f"accepted: {', '.join(namespaces.TYPES)}"
                 )
         for entry in self.linux.get("namespaces") or ():
             if entry.get("path") and not os.path.isabs(entry["path"]):
@@ -167,13 +155,9 @@ class Document:
         """Return CLONE_NEW* flags of what clone3 makes; the cgroup namespace comes later, when the
         process is in its cgroup.
         """
-        flags = 0
-        for kind, path in self.namespaces.items():
-            if (
-                path is None and kind != "cgroup" and not (kind == "time" and self.time_offsets)
-            ):  # those are made before
-                flags |= NAMESPACES[kind][1]
-        return flags
+        made_apart = {"cgroup", "time"} if self.time_offsets else {"cgroup"}
+        new = [kind for kind, path in self.namespaces.items() if path is None]
+        return namespaces.flags(kind for kind in new if kind not in made_apart)
 
     def joined(self) -> dict[str, int]:
         """Open the namespaces to join: ``{type: fd}``.
@@ -188,7 +172,7 @@ class Document:
                 found[kind] = os.open(self.namespace_path(kind, path), os.O_RDONLY | os.O_CLOEXEC)
                 problem = (
                     "it is no namespace of that type"
-                    if namespaces.type_of(found[kind]) != NAMESPACES[kind][1]
+                    if namespaces.type_of(found[kind]) != namespaces.TYPES[kind][0]
                     else None
                 )
             except OSError as error:

@@ -11,11 +11,11 @@ import os
 from .... import json_text
 from ....deploy import fingerprint
 from ....kernel.calls import constants as c
-from ....kernel.isolation import capabilities
+from ....kernel.isolation import capabilities, namespaces
 from ....kernel.seccomp import compiler
 from ...checkpoint import save
 from ...features import hooks
-from ...spec import document, mounts, scheduling
+from ...spec import mounts, scheduling
 from .. import bundle_launch
 from ..arguments import Command
 from ..output import write
@@ -49,7 +49,7 @@ def described() -> dict[str, Any]:
     """Return the document that ``features`` prints."""
     words, options = compiler.WORDS, mounts.options()
     linux = {
-        "namespaces": sorted(document.NAMESPACES),
+        "namespaces": sorted(namespaces.TYPES),
         "capabilities": list(capabilities.NAMES),
         "cgroup": {"v1": True, "v2": True, "systemd": True, "systemdUser": False, "rdma": True},
         "seccomp": {

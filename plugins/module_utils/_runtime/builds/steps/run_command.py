@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from ...engine import Engine
     from ...networks.attach import Attachment
+    from ...oci.spec.config_types import Config
     from ..parse.build_request import BuildRequest
     from ..parse.instructions import Instruction
     from ..parse.lines import Heredoc
@@ -161,7 +162,7 @@ def _document(
     request: BuildRequest,
     network_mode: str,
     scratch: str,
-) -> dict[str, Any]:
+) -> Config:
     """Return the OCI document of the command's container."""
     # here: as in run
     from ...containers import Surroundings, oci_document
@@ -184,7 +185,7 @@ def _document(
         scratch, scratch, mounts.entries, apparmor=profile, architecture=state.platform[1]
     )
     config = {"WorkingDir": state.config.get("WorkingDir") or "/"}
-    document: dict[str, Any] = oci_document(ident, definition, config, host)
+    document: Config = oci_document(ident, definition, config, host)
     env = {**command.env, **command.proxies, **mounts.env}
     document["process"]["env"] = [f"{name}={value}" for name, value in env.items()]
     return document

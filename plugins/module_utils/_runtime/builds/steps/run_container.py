@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from ...kernel.cgroups import Group
     from ...networks.attach import Attachment
+    from ...oci.spec.config_types import Config
     from .workspace import StepPlace
 
 
@@ -57,7 +58,7 @@ class Job:
 
     def __init__(
         self,
-        config: dict[str, Any],
+        config: Config,
         user: str | None,
         layers: Sequence[str],
         place: StepPlace,

@@ -18,8 +18,8 @@ from ...store.files import read_json
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
+    from ...oci.spec.config_types import Linux
     from ...store.paths import Paths
 
 OUTPUTS = ("stdout", "stderr")
@@ -83,12 +83,12 @@ def open_inside(directory: str, name: str, context: str | None = None) -> int:
     return fd
 
 
-def label(linux: dict[str, Any]) -> str | None:
+def label(linux: Linux) -> str | None:
     """Return the SELinux label of a container's files; None where it has none.
 
     :param linux: that of its config.json.
     """
-    context: str | None = linux.get("mountLabel")
+    context = linux.get("mountLabel")
     return context if context and selinux.enabled() else None
 
 

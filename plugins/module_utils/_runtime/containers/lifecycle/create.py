@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ...engine import Engine
     from ...networks.publish import Port
     from ...options.rows import Definition
+    from ..options.storage import Mount
     from ..records.catalog import Record
     from ..spec.container_files import Reserved
 
@@ -110,7 +111,7 @@ def _directory(engine: Engine, record: Record) -> None:
     os.chmod(upper, info.st_mode & 0o7777 if info else 0o755)
 
 
-def _wanted(engine: Engine, record: Record) -> list[dict[str, Any]]:
+def _wanted(engine: Engine, record: Record) -> list[Mount]:
     """Return the mounts that are volumes, in normal form."""
     return [
         entry

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from ...engine import Engine
     from ...options.rows import Definition
+    from ..options.storage import Mount
     from ..records.catalog import Record
 
 
@@ -69,7 +70,7 @@ def _mounts(engine: Engine, definition: Definition) -> None:
             volumes.check_name(entry["source"])
 
 
-def _propagation(option: str, entry: dict[str, Any]) -> None:
+def _propagation(option: str, entry: Mount) -> None:
     """Check propagation: the kernel hands mounts on only from a mount that is shared itself
     (mount_namespaces(7)).
     """

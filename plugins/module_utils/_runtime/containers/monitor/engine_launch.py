@@ -130,7 +130,7 @@ def prepare(
     document = site.document
     terminal = document.run.get("tty") or document.process.get("terminal")
     program = Program(
-        dict(document.process, terminal=terminal),
+        {**document.process, "terminal": bool(terminal)},
         document.linux,
         document.user,
         document.groups,

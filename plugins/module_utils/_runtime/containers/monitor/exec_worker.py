@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import socket
     from typing import Any
 
+    from ...oci.spec.config_types import Process
     from ...store.paths import Paths
     from ..records.state import RunState
 
@@ -57,7 +58,7 @@ def process(
     """
     asked: dict[str, Any] = dict(options or {})
     privileged, user = asked.get("privileged"), asked.get("user")
-    wanted = dict(bundle.process, args=list(argv), terminal=bool(asked.get("tty")))
+    wanted: Process = {**bundle.process, "args": list(argv), "terminal": bool(asked.get("tty"))}
     if asked.get("cwd"):
         wanted["cwd"] = asked["cwd"]
     added = asked.get("env") or {}
@@ -77,7 +78,9 @@ def process(
     )
     if privileged:
         everything = capabilities.available()
-        program.capabilities.update(effective=everything, permitted=everything, bounding=everything)
+        program.capabilities.update(
+            {"effective": everything, "permitted": everything, "bounding": everything}
+        )
     return join.Process(
         bundle.ident,
         (now["pid"], now["pid_start"]),

@@ -293,12 +293,8 @@ def _check_maps(definition: Definition) -> None:
     from ...oci.spec import id_maps  # only where somebody gives maps
 
     for option in given:
-        entries = [
-            dict(zip(("containerID", "hostID", "size"), extent))
-            for extent in _extents(definition[option])
-        ]
         try:
-            id_maps.checked(entries, option)
+            id_maps.checked(id_maps.entries(_extents(definition[option])), option)
         except Unsupported as error:
             raise Unsupported(str(error).replace("config.json: ", "")) from None
 

@@ -22,11 +22,25 @@ from ...options.rows import SET, Flag, Nowhere, Option, Shown, Suboption
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, TypedDict
 
     from ...options.rows import Definition
 
-    Mount = dict[str, Any]  # in normal form
+    class _Labelled(TypedDict, total=False):
+        relabel: str  # z or Z, where files have labels
+
+    class Mount(_Labelled):
+        """An entry of ``volumes`` or ``mounts`` in normal form."""
+
+        type: str  # bind, volume or tmpfs
+        source: str  # a path of the host, a volume's name; "" for an anonymous volume
+        target: str
+        read_only: bool
+        propagation: str  # of a bind mount: rprivate ..., else ""
+        no_copy: bool
+        tmpfs_size: int  # bytes, 0 for half of the memory
+        tmpfs_mode: str  # four octal digits, or ""
+
 
 VOLUME_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,127}")
 MOUNT_KEYS = (
@@ -64,9 +78,9 @@ _TMPFS_FLAGS = {
 OF_PLACES = ("volumes", "mounts", "tmpfs")
 
 
-def mount(kind: str, source: str, target: str, **more: Any) -> Mount:
+def mount(kind: str, source: str, target: str) -> Mount:
     """A mount in its normal form."""
-    result = {
+    return {
         "type": kind,
         "source": source,
         "target": target,
@@ -76,8 +90,6 @@ def mount(kind: str, source: str, target: str, **more: Any) -> Mount:
         "tmpfs_size": 0,
         "tmpfs_mode": "",
     }
-    result.update(more)
-    return result
 
 
 def volume(value: Any, name: str) -> Mount:
@@ -170,9 +182,10 @@ def mount_map(value: Any, name: str) -> Mount:
     result = mount(
         kind, _mount_source(kind, given, name), target(given["target"], name + ".target")
     )
-    for key in ("read_only", "no_copy"):
-        if key in given:
-            result[key] = boolean(given[key], f"{name}.{key}")
+    if "read_only" in given:
+        result["read_only"] = boolean(given["read_only"], name + ".read_only")
+    if "no_copy" in given:
+        result["no_copy"] = boolean(given["no_copy"], name + ".no_copy")
     if "propagation" in given:
         if given["propagation"] not in PROPAGATIONS:
             raise InvalidInput(name + ".propagation", given["propagation"], ", ".join(PROPAGATIONS))
@@ -350,8 +363,12 @@ def _mounts(entries: list[Mount]) -> list[dict[str, Any]] | None:
 
 
 def _mount(entry: Mount) -> dict[str, Any]:
-    found = {"Type": entry["type"], "Source": entry["source"], "Target": entry["target"]}
-    found["ReadOnly"] = entry["read_only"]
+    found: dict[str, Any] = {
+        "Type": entry["type"],
+        "Source": entry["source"],
+        "Target": entry["target"],
+        "ReadOnly": entry["read_only"],
+    }
     if entry["type"] == "bind":
         found["BindOptions"] = {"Propagation": entry["propagation"]}
     elif entry["type"] == "volume":

@@ -9,6 +9,7 @@ result can be tested.
 from __future__ import annotations
 
 from ...errors import InvalidInput
+from ...oci.spec import id_maps
 from ..options import network
 from ..options import process as process_options
 from . import confinement, container_mounts, device_nodes, limits, own_annotations
@@ -17,22 +18,21 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from ...oci.spec.config_types import Config, Linux, NamespaceEntry, Process, User
     from ...options.rows import Definition
     from .surroundings import Surroundings
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-def config(
-    ident: str, definition: Definition, image: dict[str, Any], host: Surroundings
-) -> dict[str, Any]:
+def config(ident: str, definition: Definition, image: dict[str, Any], host: Surroundings) -> Config:
     """Make the OCI runtime-spec document.
 
     :param image: the ``config`` object of the image's config (Env, Cmd, Entrypoint, User ...).
     :raises InvalidInput: neither task nor image says what to run.
     """
     capabilities = confinement.capabilities(definition)
-    linux: dict[str, Any] = {
+    linux: Linux = {
         "namespaces": namespaces(definition),
         "cgroupsPath": f"{definition.get('cgroup_parent') or '/pycontainer'}/{ident}",
         "resources": limits.resources(definition, host.swap),
@@ -44,16 +44,14 @@ def config(
     }
     if host.maps is not None and "user" not in host.joins:
         linux["namespaces"].append({"type": "user"})
-        for name, extents in zip(("uidMappings", "gidMappings"), host.maps):
-            linux[name] = [
-                dict(zip(("containerID", "hostID", "size"), extent)) for extent in extents
-            ]
+        uids, gids = host.maps
+        linux["uidMappings"], linux["gidMappings"] = id_maps.entries(uids), id_maps.entries(gids)
     seccomp = confinement.seccomp(
         definition, capabilities, host.kernel, host.machine, host.architecture
     )
     if seccomp is not None:
         linux["seccomp"] = seccomp
-    document = {
+    document: Config = {
         "ociVersion": "1.2.0",
         "root": {"path": "rootfs", "readonly": definition.get("read_only", False)},
         "process": process(
@@ -81,31 +79,35 @@ def process(
     image: dict[str, Any],
     capabilities: list[str],
     profile: str | None = None,
-) -> dict[str, Any]:
+) -> Process:
     """Make the document's ``process``."""
-    sets = dict.fromkeys(("bounding", "effective", "permitted"), capabilities)
-    sets.update(
-        inheritable=[], ambient=[]
-    )  # CVE-2022-24769: inheritable capabilities must be empty
-    found = {
+    found: Process = {
         "terminal": definition.get("tty", False),
         "user": user(definition),
         "args": arguments(definition, image),
         "env": environment(ident, definition, image),
         "cwd": definition.get("working_dir") or image.get("WorkingDir") or "/",
-        "capabilities": sets,
+        "capabilities": {
+            "bounding": capabilities,
+            "effective": capabilities,
+            "permitted": capabilities,
+            "inheritable": [],  # CVE-2022-24769: they must be empty
+            "ambient": [],
+        },
         "rlimits": limits.rlimits(definition),
         "noNewPrivileges": confinement.no_new_privileges(definition),
         "oomScoreAdj": definition.get("oom_score_adj", 0),
     }
-    return dict(found, apparmorProfile=profile) if profile else found
+    if profile:
+        found["apparmorProfile"] = profile
+    return found
 
 
-def user(definition: Definition) -> dict[str, Any]:
+def user(definition: Definition) -> User:
     """Return root, until the name in the annotations is looked up in the container's root at its
     start.
     """
-    found: dict[str, Any] = {"uid": 0, "gid": 0, "additionalGids": [0]}
+    found: User = {"uid": 0, "gid": 0, "additionalGids": [0]}
     if "umask" in definition:
         found["umask"] = int(definition["umask"], 8)
     return found
@@ -153,7 +155,7 @@ def environment(ident: str, definition: Definition, image: dict[str, Any]) -> li
     return [f"{key}={value}" for key, value in found.items()]
 
 
-def namespaces(definition: Definition) -> list[dict[str, str]]:
+def namespaces(definition: Definition) -> list[NamespaceEntry]:
     """Return the namespaces to make or join; what is shared with the host is not in the list."""
     kinds = [
         ("mount", None),

@@ -14,8 +14,7 @@ from ..options import network, security
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
+    from ...oci.spec.config_types import Seccomp
     from ...options.rows import Definition
 
 MASKED = [
@@ -116,7 +115,7 @@ def seccomp(
     kernel: tuple[int, int],
     machine: str,
     architecture: str = "",
-) -> dict[str, Any] | None:
+) -> Seccomp | None:
     """Return linux.seccomp, or None for no filter.
 
     :param kernel: (major, minor). :param architecture: the image's.

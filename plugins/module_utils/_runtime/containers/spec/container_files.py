@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from ...engine import Engine
     from ...networks.attach import Attachment
     from ...networks.publish import Port
+    from ...oci.spec.config_types import Config, Seccomp
     from ...options.rows import Definition
+    from ..options.storage import Mount
     from ..records.catalog import Record
     from .run_file import RunFile
 
@@ -171,7 +173,7 @@ def confine(engine: Engine, record: Record) -> None:
         selinux_labels.relabel(engine, record, labels, mounted_volumes(engine, record["id"]))
 
 
-def _filter(engine: Engine, record: Record) -> dict[str, Any] | None:
+def _filter(engine: Engine, record: Record) -> Seccomp | None:
     definition, host = (
         record["definition"],
         surroundings.Surroundings(
@@ -192,7 +194,7 @@ def read_run(engine: Engine, ident: str) -> RunFile:
     return run_file.read_or_empty(engine.paths, ident)
 
 
-def read_config(engine: Engine, ident: str) -> dict[str, Any]:
+def read_config(engine: Engine, ident: str) -> Config:
     """Read config.json; an empty document where there is none."""
     return read_json(os.path.join(engine.paths.container(ident), "config.json"), {})
 
@@ -212,7 +214,7 @@ def swap() -> bool:
     return not cgroups.check({"memory": {"limit": 1 << 30, "swap": 1 << 31}})
 
 
-def wanted_volumes(definition: Definition, image: dict[str, Any]) -> list[dict[str, Any]]:
+def wanted_volumes(definition: Definition, image: dict[str, Any]) -> list[Mount]:
     """Return the mounts of a container in normal form, the image's VOLUMEs included."""
     mounts = storage.mounts_of(definition)
     taken = {entry["target"] for entry in mounts} | {
@@ -227,13 +229,12 @@ def wanted_volumes(definition: Definition, image: dict[str, Any]) -> list[dict[s
 
 def _mounts(
     engine: Engine, definition: Definition, image: dict[str, Any], volume_names: dict[str, str]
-) -> list[dict[str, Any]]:
-    found = []
+) -> list[Mount]:
+    found: list[Mount] = []
     for entry in wanted_volumes(definition, image):
         if entry["type"] == "volume":
-            entry = dict(
-                entry, source=volumes.path(engine, entry["source"] or volume_names[entry["target"]])
-            )
+            name = entry["source"] or volume_names[entry["target"]]
+            entry = {**entry, "source": volumes.path(engine, name)}
         found.append(entry)
     return found
 

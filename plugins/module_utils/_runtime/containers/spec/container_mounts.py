@@ -9,17 +9,17 @@ import os
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Any
 
+    from ...oci.spec.config_types import MountEntry
     from ...options.rows import Definition
+    from ..options.storage import Mount
     from .surroundings import Surroundings
 
-    Mount = dict[str, Any]  # OCI runtime-spec, config.md#mounts
 
 FILES = {"/etc/hostname": "hostname", "/etc/hosts": "hosts", "/etc/resolv.conf": "resolv.conf"}
 
 
-def mounts(definition: Definition, host: Surroundings, systemd: bool = False) -> list[Mount]:
+def mounts(definition: Definition, host: Surroundings, systemd: bool = False) -> list[MountEntry]:
     """Return all mounts in the order in which they are made.
 
     A path's parents come before it, and the user's mounts over the engine's.
@@ -38,7 +38,7 @@ def mounts(definition: Definition, host: Surroundings, systemd: bool = False) ->
     return engine + sorted(user, key=lambda entry: entry["destination"].count("/"))
 
 
-def _mount(destination: str, kind: str, source: str, *options: str | bool | None) -> Mount:
+def _mount(destination: str, kind: str, source: str, *options: str | None) -> MountEntry:
     return {
         "destination": destination,
         "type": kind,
@@ -47,7 +47,7 @@ def _mount(destination: str, kind: str, source: str, *options: str | bool | None
     }
 
 
-def _defaults(definition: Definition, host: Surroundings, systemd: bool) -> list[Mount]:
+def _defaults(definition: Definition, host: Surroundings, systemd: bool) -> list[MountEntry]:
     read_only = "rw" if definition.get("privileged") else "ro"
     if definition.get("pid_mode") == "host":
         proc = _mount("/proc", "bind", "/proc", "rbind", "nosuid", "noexec", "nodev")
@@ -65,7 +65,7 @@ def _defaults(definition: Definition, host: Surroundings, systemd: bool) -> list
             "newinstance",
             "ptmxmode=0666",
             "mode=0620",
-            (host.highest_gid() or 0) >= 5 and "gid=5",
+            "gid=5" if (host.highest_gid() or 0) >= 5 else None,
         ),
         _sys(definition, read_only),
         # cgroup2: on a host that has both versions, systemd gets its groups of version 2 alone, which
@@ -77,7 +77,7 @@ def _defaults(definition: Definition, host: Surroundings, systemd: bool) -> list
     return found + (_of_systemd() if systemd else []) + _ipc(definition, host)
 
 
-def _of_systemd() -> list[Mount]:
+def _of_systemd() -> list[MountEntry]:
     """Make what systemd expects to be there anew at each start, with the image's files in it."""
     options = ("nosuid", "nodev", "strictatime", "tmpcopyup")
     return [
@@ -87,7 +87,7 @@ def _of_systemd() -> list[Mount]:
     ]
 
 
-def _sys(definition: Definition, read_only: str) -> Mount:
+def _sys(definition: Definition, read_only: str) -> MountEntry:
     if (definition.get("network_mode") or "").startswith("host"):
         # sysfs shows the network namespace that it is mounted in, and only the owner of that may
         # mount it: show the host's.
@@ -95,7 +95,7 @@ def _sys(definition: Definition, read_only: str) -> Mount:
     return _mount("/sys", "sysfs", "sysfs", read_only, "nosuid", "noexec", "nodev")
 
 
-def _ipc(definition: Definition, host: Surroundings) -> list[Mount]:
+def _ipc(definition: Definition, host: Surroundings) -> list[MountEntry]:
     """Make /dev/shm and /dev/mqueue by ipc_mode: a container's own, the host's, another
     container's, or none.
     """
@@ -158,7 +158,7 @@ def shared_memory(other: str, run: str) -> str:
     return os.path.join(os.path.dirname(run), other, "shm")
 
 
-def _files(host: Surroundings) -> list[Mount]:
+def _files(host: Surroundings) -> list[MountEntry]:
     """Mount hosts, hostname and resolv.conf; those of the other container where its network is
     joined.
     """
@@ -174,13 +174,13 @@ def _files(host: Surroundings) -> list[Mount]:
                 os.path.join(directory, name),
                 "rbind",
                 "rprivate",
-                host.maps and "idmap",
+                "idmap" if host.maps else None,
             )
         )
     return found
 
 
-def _user(entry: dict[str, Any], host: Surroundings) -> Mount:
+def _user(entry: Mount, host: Surroundings) -> MountEntry:
     if entry["type"] == "tmpfs":
         return _mount(
             entry["target"],
@@ -189,8 +189,8 @@ def _user(entry: dict[str, Any], host: Surroundings) -> Mount:
             "noexec",
             "nosuid",
             "nodev",
-            entry["read_only"] and "ro",
-            entry["tmpfs_size"] and f"size={entry['tmpfs_size']}",
+            "ro" if entry["read_only"] else None,
+            f"size={entry['tmpfs_size']}" if entry["tmpfs_size"] else None,
             f"mode={entry['tmpfs_mode'] or '1777'}",
         )
     return _mount(
@@ -200,11 +200,11 @@ def _user(entry: dict[str, Any], host: Surroundings) -> Mount:
         "rbind",
         "ro" if entry["read_only"] else "rw",
         entry["propagation"] or "rprivate",
-        host.maps and "ridmap",
+        "ridmap" if host.maps else None,
     )
 
 
-def _tmpfs(entry: str) -> Mount:
+def _tmpfs(entry: str) -> MountEntry:
     target, _colon, text = entry.partition(":")
     options = text.split(",")
     if not any(option.startswith("mode=") for option in options):
@@ -212,7 +212,7 @@ def _tmpfs(entry: str) -> Mount:
     return _mount(target, "tmpfs", "tmpfs", *options)
 
 
-def root_propagation(user_mounts: Iterable[dict[str, Any]]) -> str:
+def root_propagation(user_mounts: Iterable[Mount]) -> str:
     """Return what the root must be for the user's mounts to propagate.
 
     It is shared above shared ones, slave above slave ones (mount_namespaces(7)).

@@ -12,11 +12,10 @@ from ...errors import InvalidInput, reason
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
-    from typing import Any
 
+    from ...oci.spec.config_types import DeviceEntry, DeviceRule
     from ...options.rows import Definition
 
-    Node = dict[str, Any]  # OCI runtime-spec, config-linux.md#devices
 
 # (type, major, minor) of what every container may use: null, zero, full, random, urandom, tty,
 # console, ptmx, pts, net/tun.
@@ -35,14 +34,14 @@ ALLOWED = (
 )
 
 
-def device_rules(definition: Definition) -> list[dict[str, Any]]:
+def device_rules(definition: Definition) -> list[DeviceRule]:
     """Make the device cgroup's list: everything is refused but what is named.
 
     Any node may be made (mknod), but not opened.
     """
     if definition.get("privileged"):
         return [{"allow": True, "access": "rwm"}]
-    rules = [
+    rules: list[DeviceRule] = [
         {"allow": False, "access": "rwm"},
         {"allow": True, "type": "c", "access": "m"},
         {"allow": True, "type": "b", "access": "m"},
@@ -58,12 +57,16 @@ def device_rules(definition: Definition) -> list[dict[str, Any]]:
     return rules
 
 
-def _rule(kind: str, major: int | None, minor: int | None, access: str) -> dict[str, Any]:
-    rule = {"allow": True, "type": kind, "access": access, "major": major, "minor": minor}
-    return {key: value for key, value in rule.items() if value is not None}
+def _rule(kind: str, major: int | None, minor: int | None, access: str) -> DeviceRule:
+    rule: DeviceRule = {"allow": True, "type": kind, "access": access}
+    if major is not None:
+        rule["major"] = major
+    if minor is not None:
+        rule["minor"] = minor
+    return rule
 
 
-def devices(definition: Definition) -> list[Node]:
+def devices(definition: Definition) -> list[DeviceEntry]:
     """Make linux.devices: the nodes to make beside the default ones."""
     found = [node for node, _access in nodes(definition)]
     if definition.get("privileged"):
@@ -72,7 +75,7 @@ def devices(definition: Definition) -> list[Node]:
     return found
 
 
-def nodes(definition: Definition) -> list[tuple[Node, str]]:
+def nodes(definition: Definition) -> list[tuple[DeviceEntry, str]]:
     """Return the task's devices as ``[(node, access)]``.
 
     A directory of the host stands for all devices below it, as in Docker. :raises InvalidInput:
@@ -110,7 +113,7 @@ def device_number(
     return "b" if stat.S_ISBLK(info.st_mode) else "c", info.st_rdev, info
 
 
-def _made(inside: str, kind: str, number: int, info: os.stat_result) -> Node:
+def _made(inside: str, kind: str, number: int, info: os.stat_result) -> DeviceEntry:
     return {
         "path": inside,
         "type": kind,
@@ -122,7 +125,7 @@ def _made(inside: str, kind: str, number: int, info: os.stat_result) -> Node:
     }
 
 
-def _node(path: str, inside: str) -> Node:
+def _node(path: str, inside: str) -> DeviceEntry:
     info = os.lstat(path)
     return _made(inside, "b" if stat.S_ISBLK(info.st_mode) else "c", info.st_rdev, info)
 
@@ -140,7 +143,7 @@ def _walk(directory: str, skip: Collection[str] = ()) -> list[str]:
     return found
 
 
-def _host_devices() -> list[Node]:
+def _host_devices() -> list[DeviceEntry]:
     """Return every device of the host, for a privileged container.
 
     Terminals and what the container has of its own are left out.

@@ -11,15 +11,36 @@ from . import device_nodes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Literal
 
+    from ...oci.spec.config_types import BlockIO, Cpu, Memory, Rate, Resources, Rlimit, Throttle
     from ...options.rows import Definition
 
 
 PERIOD = 100000  # microseconds: the CFS period that `cpus` is a quota of
 UNLIMITED = (1 << 64) - 1  # RLIM_INFINITY, getrlimit(2)
 
-THROTTLES = {
+# What is written where a limit is taken away.
+FREE: dict[str, dict[str, Any]] = {
+    "memory": {
+        "limit": -1,
+        "reservation": -1,
+        "swap": -1,
+        "swappiness": 60,
+        "disableOOMKiller": False,
+    },
+    "cpu": {"shares": 1024, "quota": -1, "period": PERIOD, "cpus": "", "mems": ""},
+    "pids": {"limit": -1},
+    "blockIO": {"weight": 500},
+}
+CPU: dict[str, Literal["shares", "period", "quota", "cpus", "mems"]] = {
+    "cpu_shares": "shares",
+    "cpu_period": "period",
+    "cpu_quota": "quota",
+    "cpuset_cpus": "cpus",
+    "cpuset_mems": "mems",
+}
+THROTTLES: dict[str, Throttle] = {
     "device_read_bps": "throttleReadBpsDevice",
     "device_write_bps": "throttleWriteBpsDevice",
     "device_read_iops": "throttleReadIOPSDevice",
@@ -27,28 +48,28 @@ THROTTLES = {
 }
 
 
-def resources(definition: Definition, swap: bool = True) -> dict[str, Any]:
+def resources(definition: Definition, swap: bool = True) -> Resources:
     """Make linux.resources with only what was asked for, and the device rules.
 
     :param swap: whether the host accounts for swap; without it Docker's default (as much swap as
         memory) is left out.
     """
-    found: dict[str, Any] = {"devices": device_nodes.device_rules(definition)}
-    for key, part in (
-        ("memory", memory(definition, swap)),
-        ("cpu", cpu(definition)),
-        ("blockIO", block_io(definition)),
-    ):
-        if part:
-            found[key] = part
+    found: Resources = {"devices": device_nodes.device_rules(definition)}
+    of_memory, of_cpu, of_disks = memory(definition, swap), cpu(definition), block_io(definition)
+    if of_memory:
+        found["memory"] = of_memory
+    if of_cpu:
+        found["cpu"] = of_cpu
+    if of_disks:
+        found["blockIO"] = of_disks
     if definition.get("pids_limit", -1) > 0:
         found["pids"] = {"limit": definition["pids_limit"]}
     return found
 
 
-def memory(definition: Definition, swap: bool) -> dict[str, Any]:
+def memory(definition: Definition, swap: bool) -> Memory:
     """Make linux.resources.memory; sizes are bytes."""
-    found = {}
+    found: Memory = {}
     limit, both = definition.get("memory", 0), definition.get("memory_swap", 0)
     if limit:
         found["limit"] = limit
@@ -65,26 +86,20 @@ def memory(definition: Definition, swap: bool) -> dict[str, Any]:
     return found
 
 
-def cpu(definition: Definition) -> dict[str, Any]:
+def cpu(definition: Definition) -> Cpu:
     """Make linux.resources.cpu; times are microseconds."""
-    found: dict[str, Any] = {}
+    found: Cpu = {}
     if definition.get("cpus"):
-        found.update(quota=int(round(definition["cpus"] * PERIOD)), period=PERIOD)
-    for option, key in (
-        ("cpu_shares", "shares"),
-        ("cpu_period", "period"),
-        ("cpu_quota", "quota"),
-        ("cpuset_cpus", "cpus"),
-        ("cpuset_mems", "mems"),
-    ):
+        found["quota"], found["period"] = int(round(definition["cpus"] * PERIOD)), PERIOD
+    for option, key in CPU.items():
         if definition.get(option):
             found[key] = definition[option]
     return found
 
 
-def block_io(definition: Definition) -> dict[str, Any]:
+def block_io(definition: Definition) -> BlockIO:
     """Make linux.resources.blockIO."""
-    found: dict[str, Any] = {}
+    found: BlockIO = {}
     if definition.get("blkio_weight"):
         found["weight"] = definition["blkio_weight"]
     for option, key in THROTTLES.items():
@@ -93,7 +108,7 @@ def block_io(definition: Definition) -> dict[str, Any]:
     return found
 
 
-def _throttle(option: str, entry: dict[str, Any]) -> dict[str, int]:
+def _throttle(option: str, entry: dict[str, Any]) -> Rate:
     number = device_nodes.device_number(
         entry["path"], option + ".path", (stat.S_ISBLK,), "a block device of the host"
     )[1]
@@ -108,34 +123,29 @@ def released(before: Definition, after: Definition, swap: bool = True) -> dict[s
     :returns: linux.resources without device rules, which do not change while a container runs.
     """
     old, new = resources(before, swap), resources(after, swap)
-    new.pop("devices")
-    free: dict[str, dict[str, Any]] = {
-        "memory": {
-            "limit": -1,
-            "reservation": -1,
-            "swap": -1,
-            "swappiness": 60,
-            "disableOOMKiller": False,
-        },
-        "cpu": {"shares": 1024, "quota": -1, "period": PERIOD, "cpus": "", "mems": ""},
-        "pids": {"limit": -1},
-        "blockIO": {"weight": 500},
-    }
-    for part, values in free.items():
+    del new["devices"]
+    had: dict[str, Any] = {**old}
+    wanted: dict[str, Any] = {**new}
+    for part, values in FREE.items():
         for key, value in values.items():
-            if key in old.get(part, {}) and key not in new.get(part, {}):
-                new.setdefault(part, {})[key] = value
+            if key in had.get(part, {}) and key not in wanted.get(part, {}):
+                wanted.setdefault(part, {})[key] = value
     for key in THROTTLES.values():
-        kept = {(entry["major"], entry["minor"]) for entry in new.get("blockIO", {}).get(key, ())}
-        for entry in old.get("blockIO", {}).get(key, ()):
-            if (entry["major"], entry["minor"]) not in kept:
-                new.setdefault("blockIO", {}).setdefault(key, []).append(dict(entry, rate=0))
-    return new
+        kept = {(rate["major"], rate["minor"]) for rate in _rates(new, key)}
+        for rate in _rates(old, key):
+            if (rate["major"], rate["minor"]) not in kept:
+                gone: Rate = {**rate, "rate": 0}
+                wanted.setdefault("blockIO", {}).setdefault(key, []).append(gone)
+    return wanted
 
 
-def rlimits(definition: Definition) -> list[dict[str, Any]]:
+def _rates(resources: Resources, key: Throttle) -> list[Rate]:
+    return resources.get("blockIO", {}).get(key, [])
+
+
+def rlimits(definition: Definition) -> list[Rlimit]:
     """Make process.rlimits."""
-    found = []
+    found: list[Rlimit] = []
     for entry in definition.get("ulimits", ()):
         name, soft, hard = entry.split(":")
         found.append(

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from ...oci.spec.config_types import Config
 
 USER = "org.pycontainer.user"  # "user[:group]", looked up in the container's root
 GROUPS = "org.pycontainer.groups"  # further groups, "a,b"
 JOIN = "org.pycontainer.join."  # + network, pid, ipc, user: id of the container that is joined
 
 
-def joins(config: dict[str, Any]) -> dict[str, str]:
+def joins(config: Config) -> dict[str, str]:
     """Return whose namespaces a container enters: ``{kind: id}``.
 
     :param config: its config.json, which may be empty.

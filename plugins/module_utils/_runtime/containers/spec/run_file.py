@@ -19,8 +19,9 @@ from . import own_annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Optional, TypedDict
+    from typing import Optional, TypedDict
 
+    from ...oci.spec.config_types import Config
     from ...store.paths import Paths
     from ..records.state import Network
 
@@ -113,7 +114,7 @@ class Bundle(Document):
     def __init__(self, paths: Paths, ident: str) -> None:
         self.paths, self.ident = paths, ident
         self.directory, self.run_directory = paths.container(ident), paths.container_run(ident)
-        config: dict[str, Any] | None = files.read_json(os.path.join(self.directory, "config.json"))
+        config: Config | None = files.read_json(os.path.join(self.directory, "config.json"))
         if config is None:
             raise NotFound(f"container {ident} has not been created: its config.json is missing")
         self.run = read(paths, ident)

@@ -26,9 +26,8 @@ from ..options import security, storage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from ...engine import Engine
+    from ...oci.spec.config_types import Config
     from ...options.rows import Definition
     from ..records.catalog import Record
 
@@ -162,7 +161,7 @@ def _of_document(engine: Engine, ident: str) -> str:
     return level_of(label)
 
 
-def put_into(config: dict[str, Any], labels: Labels | None) -> bool:
+def put_into(config: Config, labels: Labels | None) -> bool:
     """Write a container's labels into its document; returns whether that changed it."""
     before = config["process"].pop("selinuxLabel", None), config["linux"].pop("mountLabel", None)
     if labels is not None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from ...engine import Engine
+    from ...oci.spec.config_types import Config
     from ...options.rows import Definition
     from ..records.catalog import Record
 
@@ -121,7 +122,7 @@ def users(engine: Engine, record: Record) -> list[tuple[str, str]]:
 
 def recorded(engine: Engine, ident: str) -> dict[str, str]:
     """Return the joins as they were resolved when the container was made, by its documents."""
-    config = {}
+    config: Config = {}
     with contextlib.suppress(Damaged):
         config = read_json(os.path.join(engine.paths.container(ident), "config.json"), {})
     return {kind: other for kind, other in own_annotations.joins(config).items() if kind in OPTIONS}

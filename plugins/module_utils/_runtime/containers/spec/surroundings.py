@@ -11,8 +11,8 @@ from ...kernel.processes import procfs
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
 
+    from ..options.storage import Mount
     from .user_namespaces import Maps
 
 
@@ -36,7 +36,7 @@ class Surroundings:
         self,
         directory: str,
         run: str,
-        mounts: Sequence[dict[str, Any]] = (),
+        mounts: Sequence[Mount] = (),
         joins: dict[str, str] | None = None,
         swap: bool = True,
         kernel: tuple[int, int] | None = None,

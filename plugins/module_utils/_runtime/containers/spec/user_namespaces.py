@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ...engine import Engine
+    from ...oci.spec.config_types import Config
     from ...options.rows import Definition
     from ..records.catalog import Record
     from .directory_ids import Range
@@ -89,7 +90,7 @@ def maps(engine: Engine, record: Record, joined: dict[str, str]) -> tuple[Maps |
     return (extents, extents), None
 
 
-def of_documents(config: dict[str, Any]) -> Maps | None:
+def of_documents(config: Config) -> Maps | None:
     """Return the maps by a container's config.json; None where it has the host's namespace."""
     linux = config.get("linux", {})
     if not linux.get("uidMappings"):

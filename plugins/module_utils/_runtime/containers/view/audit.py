@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ...engine import Engine
+    from ...kernel.seccomp.compiler import Profile
     from ...options.rows import Definition
     from ...store.paths import Paths
     from ..records.catalog import Record
@@ -238,7 +239,7 @@ def _beyond_default(definition: Definition, profile: str) -> tuple[list[str], bo
     return sorted(allowed, key=lambda name: (name not in TELLING, name)), allowed != refused
 
 
-def _allowed(profile: dict[str, Any], every: Iterable[str]) -> set[str]:
+def _allowed(profile: Profile, every: Iterable[str]) -> set[str]:
     """Return the system calls that a profile lets pass with whatever arguments.
 
     :param every: those that ``defaultAction`` is for.

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ...engine import Engine
     from ...networks.attach import Attachment
     from ...networks.publish import Port
+    from ...oci.spec.config_types import Config, IdMapping, MountEntry
     from ...options.rows import Definition
     from ..records.catalog import Record
     from ..records.status import Status
@@ -184,9 +185,7 @@ def _state(state: Status) -> dict[str, Any]:
     return found
 
 
-def _config(
-    record: Record, image: dict[str, Any], config: dict[str, Any], run: RunFile
-) -> dict[str, Any]:
+def _config(record: Record, image: dict[str, Any], config: Config, run: RunFile) -> dict[str, Any]:
     definition, process = record["definition"], config["process"]
     return {
         "Hostname": config.get("hostname", ""),
@@ -240,7 +239,7 @@ def _healthcheck(health: HealthCheck | None) -> dict[str, Any] | None:
     }
 
 
-def _host_config(definition: Definition, config: dict[str, Any], run: RunFile) -> dict[str, Any]:
+def _host_config(definition: Definition, config: Config, run: RunFile) -> dict[str, Any]:
     memory = config["linux"]["resources"].get("memory", {})
     return {
         "PortBindings": bindings(run["network"]["ports"]),
@@ -251,7 +250,7 @@ def _host_config(definition: Definition, config: dict[str, Any], run: RunFile) -
     }
 
 
-def _user_namespace(definition: Definition, config: dict[str, Any]) -> dict[str, Any]:
+def _user_namespace(definition: Definition, config: Config) -> dict[str, Any]:
     """Return ``UsernsMode`` as it is in force, and the maps in podman's form."""
     other, linux = own_annotations.joins(config).get("user"), config["linux"]
     if other:
@@ -266,12 +265,14 @@ def _user_namespace(definition: Definition, config: dict[str, Any]) -> dict[str,
     return {
         "UsernsMode": mode,
         "IDMappings": {
-            key: [
-                f"{entry['containerID']}:{entry['hostID']}:{entry['size']}" for entry in linux[name]
-            ]
-            for key, name in (("UidMap", "uidMappings"), ("GidMap", "gidMappings"))
+            "UidMap": _id_map(linux["uidMappings"]),
+            "GidMap": _id_map(linux["gidMappings"]),
         },
     }
+
+
+def _id_map(entries: Iterable[IdMapping]) -> list[str]:
+    return [f"{entry['containerID']}:{entry['hostID']}:{entry['size']}" for entry in entries]
 
 
 def bindings(ports: Iterable[Port]) -> dict[str, list[dict[str, str]]]:
@@ -284,9 +285,9 @@ def bindings(ports: Iterable[Port]) -> dict[str, list[dict[str, str]]]:
     return found
 
 
-def _mounts(engine: Engine, config: dict[str, Any]) -> list[dict[str, Any]]:
+def _mounts(engine: Engine, config: Config) -> list[dict[str, Any]]:
     below = engine.paths.volumes + "/"
-    found = []
+    found: list[dict[str, Any]] = []
     for entry in config["mounts"]:
         said = entry["options"]
         if entry["type"] == "bind" and entry["source"].startswith(below):
@@ -315,7 +316,7 @@ def _mounts(engine: Engine, config: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-def _engines_own(engine: Engine, entry: dict[str, Any]) -> bool:
+def _engines_own(engine: Engine, entry: MountEntry) -> bool:
     """Tell whether a bind mount is the engine's, not the user's: names and resolver, shared memory,
     the host's /proc and /sys.
     """

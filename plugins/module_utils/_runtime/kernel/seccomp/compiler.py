@@ -26,14 +26,37 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import builtins
     from collections.abc import Sequence
-    from typing import Any, Union
+    from typing import Any, TypedDict, Union
 
-    Profile = dict[str, Any]  # OCI's linux.seccomp, of others
     Comparison = tuple[int, str, int, int]  # index of the argument, operator, value, valueTwo
     Rule = tuple[list[str], int, list[Comparison]]  # names of calls, action, all of which must hold
     Conditional = tuple[int, list[Comparison]]  # action, comparisons
     Outcome = Union[int, list[Conditional]]  # of a call: an action, or rules to be tried
     Section = tuple[int, int]  # label of an architecture's tree, AUDIT_ARCH_*
+
+    class ProfileArgument(TypedDict, total=False):
+        index: int
+        value: int
+        valueTwo: int
+        op: str
+
+    class ProfileRule(TypedDict, total=False):
+        names: list[str]
+        action: str
+        errnoRet: int
+        args: list[ProfileArgument]
+
+    class Profile(TypedDict, total=False):
+        """OCI's linux.seccomp; it may be of others."""
+
+        defaultAction: str
+        defaultErrnoRet: int
+        architectures: list[str]
+        flags: list[str]
+        listenerPath: str
+        listenerMetadata: str
+        syscalls: list[ProfileRule]
+
 
 MAX_INSTRUCTIONS = 4096  # BPF_MAXINSNS
 
@@ -231,7 +254,7 @@ def _action(name: Any, errno_ret: Any, option: str) -> int:
     return _ACTIONS[name] | code
 
 
-def _rules(entry: dict[str, Any], default: int) -> list[Rule]:
+def _rules(entry: ProfileRule, default: int) -> list[Rule]:
     """The rules of one entry of ``syscalls``, as ``(names, action, comparisons)``."""
     action = _action(entry.get("action"), entry.get("errnoRet"), "action")
     names = entry.get("names")
@@ -245,10 +268,9 @@ def _rules(entry: dict[str, Any], default: int) -> list[Rule]:
     return [(names, action, comparisons)]
 
 
-def _comparison(argument: dict[str, Any]) -> Comparison:
-    index, value, value_two, operator = (
-        argument.get(key, 0) for key in ("index", "value", "valueTwo", "op")
-    )
+def _comparison(argument: ProfileArgument) -> Comparison:
+    index, operator = argument.get("index", 0), argument.get("op", "")
+    value, value_two = argument.get("value", 0), argument.get("valueTwo", 0)
     if not isinstance(index, int) or not 0 <= index <= 5:
         raise InvalidInput("seccomp args index", index, "0 to 5")
     for number in (value, value_two):

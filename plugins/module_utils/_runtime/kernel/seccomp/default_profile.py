@@ -20,7 +20,9 @@ from ..calls import constants as c
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection
-    from typing import Any
+    from typing import Any, Literal
+
+    from .compiler import Profile, ProfileArgument, ProfileRule
 
 _NATIVE = {"x86_64": ("SCMP_ARCH_X86_64", "amd64"), "aarch64": ("SCMP_ARCH_AARCH64", "arm64")}
 _ARCHITECTURES = {
@@ -146,12 +148,19 @@ _FAMILIES = (
 )
 
 
+# What a profile in Docker's form has in common with OCI's.
+_TAKEN: tuple[
+    Literal["defaultAction", "defaultErrnoRet", "flags", "listenerPath", "listenerMetadata"], ...
+] = ("defaultAction", "defaultErrnoRet", "flags", "listenerPath", "listenerMetadata")
+_TAKEN_OF_RULES: tuple[Literal["action", "errnoRet", "args"], ...] = ("action", "errnoRet", "args")
+
+
 def default_profile(
     capabilities: Collection[str],
     kernel_version: tuple[int, int],
     arch: str = c.MACHINE,
     image: str = "",
-) -> dict[str, Any]:
+) -> Profile:
     """Docker's default as an OCI ``linux.seccomp`` dict.
 
     :param capabilities: full names of those in the container's bounding set. :param kernel_version: ``(major, minor)``.
@@ -166,7 +175,7 @@ def default_profile(
         names += _OF_CAPABILITY.get(capability, "").split()
     if image == "386":
         names.append("socketcall")
-    rules: list[dict[str, Any]] = [{"names": sorted(set(names)), "action": "SCMP_ACT_ALLOW"}]
+    rules: list[ProfileRule] = [{"names": sorted(set(names)), "action": "SCMP_ACT_ALLOW"}]
     if image != "386" and "SCMP_ARCH_X86" in _ARCHITECTURES[arch]:
         rules.append({"names": ["socketcall"], "action": "SCMP_ACT_ERRNO", "errnoRet": 38})
     rules += [_allow("personality", 0, "SCMP_CMP_EQ", value) for value in _PERSONALITIES]
@@ -183,8 +192,13 @@ def default_profile(
     }
 
 
-def _allow(name: str, index: int, operator: str, value: int, value_two: int = 0) -> dict[str, Any]:
-    argument = {"index": index, "value": value, "valueTwo": value_two, "op": operator}
+def _allow(name: str, index: int, operator: str, value: int, value_two: int = 0) -> ProfileRule:
+    argument: ProfileArgument = {
+        "index": index,
+        "value": value,
+        "valueTwo": value_two,
+        "op": operator,
+    }
     return {"names": [name], "action": "SCMP_ACT_ALLOW", "args": [argument]}
 
 
@@ -193,7 +207,7 @@ def from_docker(
     capabilities: Collection[str],
     kernel_version: tuple[int, int],
     arch: str = c.MACHINE,
-) -> dict[str, Any]:
+) -> Profile:
     """A profile in Docker's form, or already in OCI's, as an OCI ``linux.seccomp`` dict for one container on this host.
 
     :raises InvalidInput: it is neither.
@@ -206,8 +220,10 @@ def from_docker(
         )
     if document.get("archMap") and document.get("architectures"):
         raise InvalidInput("seccomp profile", "archMap and architectures", "one of the two")
-    keys = ("defaultAction", "defaultErrnoRet", "flags", "listenerPath", "listenerMetadata")
-    profile = {key: document[key] for key in keys if key in document}
+    profile: Profile = {}
+    for key in _TAKEN:
+        if key in document:
+            profile[key] = document[key]
     profile["architectures"] = list(document.get("architectures") or [])
     native, short = _NATIVE.get(arch, ("", ""))
     for entry in document.get("archMap") or []:
@@ -225,10 +241,12 @@ def from_docker(
             short,
         ):
             continue
-        rule = {
-            key: entry[key] for key in ("action", "errnoRet", "args") if entry.get(key) is not None
-        }
-        profile["syscalls"].append(dict(rule, names=entry.get("names") or [entry.get("name")]))
+        rule: ProfileRule = {}
+        for part in _TAKEN_OF_RULES:
+            if entry.get(part) is not None:
+                rule[part] = entry[part]
+        rule["names"] = entry.get("names") or [entry.get("name")]
+        profile["syscalls"].append(rule)
     return profile
 
 

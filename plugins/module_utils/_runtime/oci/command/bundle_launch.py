@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
     from ..launch.join import Process
     from ..launch.launch import Origin
+    from ..spec import config_types
+    from ..spec.config_types import Config
     from .arguments import Call
 
 KEEP_GROUPS = "run.oci.keep_original_groups"  # podman's --group-add keep-groups
@@ -64,7 +66,7 @@ class BundleSite(Site):
         self,
         container: Container,
         bundle: str,
-        config: dict[str, Any],
+        config: Config,
         options: Mapping[str, Any],
         waits: bool,
         systemd: bool | None = False,
@@ -93,17 +95,14 @@ class BundleSite(Site):
             self.container.announce_group,
         )
 
-    def resources(self, launch: Launch) -> dict[str, Any]:
+    def resources(self, launch: Launch) -> Mapping[str, Any]:
         if not launch.group.paths and not launch.document.private("pid"):
             launch.warnings.append(
                 "the container has no process namespace and no cgroup of its own: its end does "
                 "not end what it has started. "
                 "Such configuration is strongly discouraged"
             )
-        resources: dict[str, Any] = cgroups.with_default_devices(
-            launch.document.linux.get("resources")
-        )
-        return resources
+        return cgroups.with_default_devices(launch.document.linux.get("resources"))
 
     def prepare(self, launch: Launch) -> None:
         """Read bind mounts as callers of runc expect them, and without root become the root of a
@@ -191,10 +190,7 @@ class BundleSite(Site):
 
 
 def prepare(
-    site: BundleSite,
-    config: dict[str, Any],
-    options: Mapping[str, Any],
-    origin: Origin | None = None,
+    site: BundleSite, config: Config, options: Mapping[str, Any], origin: Origin | None = None
 ) -> Launch:
     """Put the launch of a bundle's container together.
 
@@ -253,7 +249,7 @@ def _given(fd: int) -> bool:
         return False
 
 
-def read_bundle(options: Mapping[str, Any]) -> tuple[str, str, dict[str, Any]]:
+def read_bundle(options: Mapping[str, Any]) -> tuple[str, str, Config]:
     """Read ``(bundle, text of its document, document)``."""
     bundle = os.path.abspath(options["bundle"] or ".")
     path = os.path.join(bundle, options["config"] or "config.json")
@@ -318,7 +314,7 @@ def make(
     return launch, site
 
 
-def enter(site: BundleSite, config: dict[str, Any]) -> None:
+def enter(site: BundleSite, config: Config) -> None:
     """Make the container's directory, with what is known before there is a process.
 
     :raises Conflict: there is one of its id.
@@ -373,7 +369,9 @@ def write_pid(path: str, pid: int) -> None:
         ) from None
 
 
-def check_terminal(process: Mapping[str, Any], options: Mapping[str, Any], detached: bool) -> None:
+def check_terminal(
+    process: config_types.Process, options: Mapping[str, Any], detached: bool
+) -> None:
     """See that a terminal can be given on.
 
     A terminal's master needs somebody to take it: the caller by a socket, or this process while it

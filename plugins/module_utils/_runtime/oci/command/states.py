@@ -25,10 +25,11 @@ from ...kernel.processes import pidfd, procfs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, TypedDict
+    from typing import TypedDict
 
     from ...kernel.cgroups import Group
     from ...kernel.cgroups.group import GroupRecord
+    from ..spec.config_types import Config
 
     class Status(TypedDict, total=False):
         """The file ``status``, JSON.
@@ -178,10 +179,10 @@ class Container:
         """Write its status file."""
         json_text.write_whole(self.path + "/status", json_text.dump(self.data).encode(), 0o600)
 
-    def config(self) -> dict[str, Any]:
+    def config(self) -> Config:
         """Return the document that the container was made from. :raises Unreadable:"""
         try:
-            found: dict[str, Any] = json_text.load(procfs.read(self.path + "/config.json", ALL))
+            found: Config = json_text.load(procfs.read(self.path + "/config.json", ALL))
             if not isinstance(found, dict):
                 raise ValueError
             return found

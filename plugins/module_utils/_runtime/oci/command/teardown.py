@@ -17,15 +17,14 @@ from .states import Unreadable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
+    from ..spec.config_types import Config
     from .output import Log
     from .states import Container
 
 SIGKILL = 9
 
 
-def remove(container: Container, log: Log, config: dict[str, Any] | None = None) -> None:
+def remove(container: Container, log: Log, config: Config | None = None) -> None:
     """Remove all that there is of a container, and kill what still runs in it.
 
     The caller holds its lock.
@@ -66,7 +65,7 @@ def remove(container: Container, log: Log, config: dict[str, Any] | None = None)
         log.warning(text)
 
 
-def _config(container: Container) -> dict[str, Any]:
+def _config(container: Container) -> Config:
     """Return the container's document; {} where there is none that can be read."""
     try:
         return container.config()
@@ -90,7 +89,7 @@ def _remove_group(container: Container, process: int | None, log: Log) -> None:
         log.warning(str(error))
 
 
-def _remove_unrecorded(container: Container, config: dict[str, Any]) -> None:
+def _remove_unrecorded(container: Container, config: Config) -> None:
     """Remove the groups of one whose making was killed before they were written down, or whose
     status is lost.
 
@@ -121,7 +120,7 @@ def _remove_unrecorded(container: Container, config: dict[str, Any]) -> None:
         )
 
 
-def _has_own_mounts(config: dict[str, Any]) -> bool:
+def _has_own_mounts(config: Config) -> bool:
     return any(
         entry["type"] == "mount" and not entry.get("path")
         for entry in (config.get("linux") or {}).get("namespaces") or ()

@@ -33,14 +33,22 @@ from ...kernel.calls import fork
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Any
 
+    from ..spec.config_types import Config, HookKind
+    from ..spec.config_types import Hook as HookEntry
     from ..spec.document import State
 
     Hooks = dict[str, list["Hook"]]
     Environment = Mapping[bytes, bytes]
 
-KINDS = ("prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop")
+KINDS: tuple[HookKind, ...] = (
+    "prestart",
+    "createRuntime",
+    "createContainer",
+    "startContainer",
+    "poststart",
+    "poststop",
+)
 RUNTIME_CREATE = ("prestart", "createRuntime")  # those that need the mounts made, from outside
 OUTPUTS = ("run.oci.hooks.stdout", "run.oci.hooks.stderr")  # annotations
 SHOWN = 4096  # bytes of a failed hook's output
@@ -57,9 +65,7 @@ class Hook:
     :raises Unsupported: naming what is wrong.
     """
 
-    def __init__(
-        self, kind: str, entry: Mapping[str, Any], outputs: Sequence[str | None] = (None, None)
-    ):
+    def __init__(self, kind: str, entry: HookEntry, outputs: Sequence[str | None] = (None, None)):
         self.outputs = outputs
         self.opened: list[int | None] | None = None
         path = entry.get("path")
@@ -109,7 +115,7 @@ def _bytes(text: str, kind: str) -> bytes:
     return data
 
 
-def read(config: Mapping[str, Any]) -> Hooks:
+def read(config: Config) -> Hooks:
     """Read ``{kind: [Hook]}`` of a config.json, the kinds that are there.
 
     :raises Unsupported: naming what is wrong.

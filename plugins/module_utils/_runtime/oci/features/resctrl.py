@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """linux.intelRdt: a class of service for cache and memory bandwidth, by files of resctrl.
-runtime-spec config-linux.md "IntelRdt".
+runtime-spec config-linux.md "IntelIntelRdt".
 """
 
 from __future__ import annotations
@@ -13,13 +13,12 @@ from ...kernel.processes import procfs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from typing import Any
+    from collections.abc import Iterable, Sequence
 
-    Rdt = Mapping[str, Any]  # linux.intelRdt
+    from ..spec.config_types import IntelRdt
 
 
-def check(entry: Rdt) -> None:
+def check(entry: IntelRdt) -> None:
     """Check linux.intelRdt.
 
     :raises Unsupported: naming what can't be, or that no resctrl is mounted.
@@ -34,8 +33,11 @@ def check(entry: Rdt) -> None:
             f"config.json: linux.intelRdt.closID: {clos!r} is not valid; accepted: the name of a "
             "directory, or /"
         )
-    for name, start in (("l3CacheSchema", ""), ("memBwSchema", "MB:")):
-        text = entry.get(name) or ""
+    schemas = (
+        ("l3CacheSchema", entry.get("l3CacheSchema") or "", ""),
+        ("memBwSchema", entry.get("memBwSchema") or "", "MB:"),
+    )
+    for name, text, start in schemas:
         if "\n" in text or text and not text.startswith(start):
             raise Unsupported(
                 f"config.json: linux.intelRdt.{name}: {text!r} is not valid; accepted: one "
@@ -62,7 +64,7 @@ def place() -> str | None:
     return None
 
 
-def apply(entry: Rdt, ident: str, pid: int, root: str) -> None:
+def apply(entry: IntelRdt, ident: str, pid: int, root: str) -> None:
     """Put a process into its class, which is made where it has to be.
 
     :raises ContainerFailed: naming what the kernel refuses.
@@ -96,8 +98,8 @@ def apply(entry: Rdt, ident: str, pid: int, root: str) -> None:
 
 
 def update(
-    entry: Rdt | None, given: Mapping[str, str], ident: str, pids: Iterable[int], root: str
-) -> dict[str, Any]:
+    entry: IntelRdt | None, given: IntelRdt, ident: str, pids: Iterable[int], root: str
+) -> IntelRdt:
     """Change the schemas of a container's class as it runs, or give it one of its own.
 
     Returns the document's section as it is now.
@@ -107,7 +109,7 @@ def update(
     :param pids: of its processes.
     :raises Unsupported, ContainerFailed:
     """
-    changed = dict(entry or {}, **given)
+    changed: IntelRdt = {**(entry or {}), **given}
     check(changed)
     directory = _directory(changed.get("closID"), ident, root)
     lines = [given[name] for name in ("l3CacheSchema", "memBwSchema") if name in given]
@@ -126,7 +128,7 @@ def update(
     return changed
 
 
-def remove(entry: Rdt, ident: str, root: str) -> None:
+def remove(entry: IntelRdt, ident: str, root: str) -> None:
     """Take away what was made for this container alone."""
     directory = _directory(entry.get("closID"), ident, root)
     places = [_monitor(directory, ident)] if entry.get("enableMonitoring") else []

@@ -18,7 +18,9 @@ from ...kernel.processes import pidfd as pidfds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Protocol
+    from typing import Protocol
+
+    from ..spec.config_types import Config
 
     class Container(Protocol):
         """What is asked of a container's state (oci/command/states.py)."""
@@ -40,7 +42,7 @@ def host() -> str | None:
     return None if not path else "\0" + path[1:] if path[0] == "@" else path
 
 
-def add(config: dict[str, Any], container: Container) -> None:
+def add(config: Config, container: Container) -> None:
     """Give the program its socket's place, in its document."""
     config.setdefault("mounts", []).append(
         {

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import _socket
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from ...kernel.cgroups import Group
@@ -55,10 +55,9 @@ class Site(ABC):
     def make_group(self, launch: Launch) -> Group:
         """Make the control group, empty; maybe to be completed when there is a process."""
 
-    def resources(self, launch: Launch) -> dict[str, Any]:
+    def resources(self, launch: Launch) -> Mapping[str, Any]:
         """Return OCI ``linux.resources``, which become the limits of the group."""
-        resources: dict[str, Any] = launch.document.linux.get("resources") or {}
-        return resources
+        return launch.document.linux.get("resources") or {}
 
     def prepare(self, launch: Launch) -> None:
         """Look over the mounts and the rights, with the group made and nothing opened."""

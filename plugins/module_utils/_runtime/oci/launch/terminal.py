@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import _socket
     from collections.abc import Sequence
 
+    from ..spec.config_types import ConsoleSize
     from ..spec.process import Program
 
 # ioctl_tty(2); GPTPEER is of Linux 4.13
@@ -73,7 +74,7 @@ def set_size(fd: int, rows: int, columns: int) -> None:
     fcntl.ioctl(fd, TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
 
-def size_of_own() -> dict[str, int] | None:
+def size_of_own() -> ConsoleSize | None:
     """Return the size of this process's terminal as config.json's consoleSize; None where standard
     input is none.
 

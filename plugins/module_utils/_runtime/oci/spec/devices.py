@@ -17,8 +17,9 @@ from ...kernel.mounts import mounts, rootfs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from typing import Any
+    from collections.abc import Sequence
+
+    from .config_types import Config
 
     # path, kind (a letter of KINDS), major, minor, mode, uid, gid
     Node = tuple[str, str, int, int, int, int, int]
@@ -44,7 +45,7 @@ LINKS = (
 KINDS = {"c": stat.S_IFCHR, "u": stat.S_IFCHR, "b": stat.S_IFBLK, "p": stat.S_IFIFO}
 
 
-def read(config: Mapping[str, Any]) -> list[Node]:
+def read(config: Config) -> list[Node]:
     """Read the device nodes to make: what every container has, and linux.devices.
 
     :raises Unsupported: naming what is wrong.

@@ -15,7 +15,9 @@ from ...kernel.isolation import namespaces
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, TypedDict
+    from typing import Literal, TypedDict
+
+    from .config_types import Config, Linux, Process
 
     class State(TypedDict, total=False):
         """A container's state, as hooks and seccomp agents are given it (runtime-spec runtime.md,
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
         annotations: dict[str, str]
 
 
+PATH_LISTS: tuple[Literal["maskedPaths", "readonlyPaths"], ...] = ("maskedPaths", "readonlyPaths")
 REFUSED = ("vm", "solaris", "windows", "zos", "freebsd")  # sections of other platforms
 
 
@@ -42,12 +45,12 @@ class Document:
     :raises Unsupported: naming what can't be done.
     """
 
-    def __init__(self, config: dict[str, Any]):
+    def __init__(self, config: Config):
         self.config = config
         if not config.get("process"):
             raise Unsupported("config.json: process is missing; needed: what is to be executed")
-        self.process: dict[str, Any] = config["process"]
-        self.linux: dict[str, Any] = config.get("linux") or {}
+        self.process: Process = config["process"]
+        self.linux: Linux = config.get("linux") or {}
         self._check()
         self._check_namespaces()
         self._check_paths()
@@ -87,13 +90,14 @@ class Document:
                 )
 
     def _check_paths(self) -> None:
-        for name in ("maskedPaths", "readonlyPaths"):
-            for path in self.linux.get(name) or ():
+        lists = {name: self.linux.get(name) for name in PATH_LISTS}
+        for name, paths in lists.items():
+            for path in paths or ():
                 if not os.path.isabs(path):
                     raise Unsupported(
                         f"config.json: linux.{name}: {path!r} is not an absolute path"
                     )
-            if self.linux.get(name) and not self.private("mount"):
+            if paths and not self.private("mount"):
                 raise Unsupported(
                     f"config.json: linux.{name}: unable to restrict sys entries without a private "
                     "MNT namespace"
@@ -137,8 +141,7 @@ class Document:
     @property
     def annotations(self) -> dict[str, str]:
         """The document's annotations."""
-        found: dict[str, str] = self.config.get("annotations") or {}
-        return found
+        return self.config.get("annotations") or {}
 
     @property
     def namespaces(self) -> dict[str, str | None]:

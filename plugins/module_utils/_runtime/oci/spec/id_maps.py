@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
+    from .config_types import IdMapping, Linux, MapKey, MountEntry
+
     Extent = tuple[int, int, int]
     Extents = list[Extent]
     Relative = list[tuple[bool, Extent]]  # whether it counts in the container's own ids
 
-KINDS = (("uidMappings", "uid"), ("gidMappings", "gid"))
+KINDS: tuple[tuple[MapKey, str], ...] = (("uidMappings", "uid"), ("gidMappings", "gid"))
 
 
 class Maps:
@@ -92,7 +94,7 @@ def spoken(extents: Extents) -> str:
     )
 
 
-def of_container(linux: Mapping[str, Any], namespaces: Mapping[str, str | None]) -> Maps | None:
+def of_container(linux: Linux, namespaces: Mapping[str, str | None]) -> Maps | None:
     """Return the Maps of a container, None where it has no user namespace of its own.
 
     :param linux: config.json's section.
@@ -147,7 +149,15 @@ def _joined(path: str) -> tuple[Extents, Extents]:
         os.close(fd)
 
 
-def checked(mappings: Iterable[Mapping[str, Any]], where: str) -> Extents:
+def entries(extents: Iterable[Extent]) -> list[IdMapping]:
+    """Write extents as config.json's mappings."""
+    return [
+        {"containerID": inside, "hostID": outside, "size": size}
+        for inside, outside, size in extents
+    ]
+
+
+def checked(mappings: Iterable[IdMapping], where: str) -> Extents:
     """Read config.json's mappings as extents.
 
     :raises Unsupported: naming what the kernel would refuse.
@@ -188,7 +198,7 @@ def checked(mappings: Iterable[Mapping[str, Any]], where: str) -> Extents:
 # ---------------------------------------------------------------------------------------- of mounts
 
 
-def of_mount(entry: Mapping[str, Any], option: str) -> Inline | None:
+def of_mount(entry: MountEntry, option: str) -> Inline | None:
     """Read the ``(uid extents, gid extents)`` that a mount asks for; None: those of the container's
     user namespace.
 
@@ -227,13 +237,7 @@ def of_mount(entry: Mapping[str, Any], option: str) -> Inline | None:
             f"mount {entry['destination']}: the option idmap={option} needs both uids and gids"
         )
     for kind, name in (("uids", "uidMappings"), ("gids", "gidMappings")):
-        checked(
-            [
-                dict(zip(("containerID", "hostID", "size"), extent))
-                for _relative, extent in found[kind]
-            ],
-            where + name,
-        )
+        checked(entries(extent for _relative, extent in found[kind]), where + name)
     return Inline(found["uids"], found["gids"])
 
 

@@ -22,8 +22,9 @@ from ...kernel.mounts import mounts, rootfs
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from typing import Any, Union
+    from typing import Union
 
+    from .config_types import Config, MountEntry
     from .id_maps import Inline
 
     AnyMount = Union["Mount", "CgroupMount"]
@@ -92,7 +93,7 @@ class Mount:
     :raises Unsupported: naming the option that can't be done.
     """
 
-    def __init__(self, entry: Mapping[str, Any]):
+    def __init__(self, entry: MountEntry):
         options: Sequence[str] = entry.get("options") or []
         self.destination: str = "/" + entry["destination"].lstrip("/")
         self.source: str | None = entry.get("source")
@@ -507,7 +508,7 @@ class CgroupMount:
             os.close(self.holder)
 
 
-def read(config: Mapping[str, Any]) -> list[AnyMount]:
+def read(config: Config) -> list[AnyMount]:
     """Read config.json's mounts, in order.
 
     :raises Unsupported: naming the option that can't be done.

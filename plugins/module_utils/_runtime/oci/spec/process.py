@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
 
+    from .config_types import CapabilitySet, ConsoleSize, Linux, Process, Rlimit, Seccomp
+
     Warn = Callable[[str], object]
     Limits = dict[
         int, tuple[int, int]
@@ -46,7 +48,7 @@ RLIMITS = (
     "RTPRIO",
     "RTTIME",
 )  # in the order of their numbers
-NEEDED = {
+NEEDED: dict[CapabilitySet, CapabilitySet] = {
     "inheritable": "bounding",
     "ambient": "inheritable",
 }  # besides: what is effective or ambient is permitted
@@ -55,7 +57,13 @@ WHY = {
     "effective": "it is not permitted",
     "ambient": "it is not inheritable and permitted",
 }
-CAPABILITY_SETS = ("bounding", "permitted", "inheritable", "effective", "ambient")
+CAPABILITY_SETS: tuple[CapabilitySet, ...] = (
+    "bounding",
+    "permitted",
+    "inheritable",
+    "effective",
+    "ambient",
+)
 
 
 class Program:
@@ -87,8 +95,8 @@ class Program:
 
     def __init__(
         self,
-        process: Mapping[str, Any],
-        linux: Mapping[str, Any],
+        process: Process,
+        linux: Linux,
         user: str | None = None,
         groups: Sequence[str] = (),
         init: bool | None = False,
@@ -106,7 +114,7 @@ class Program:
         self.additional: list[int] | None = sorted(set(ids.get("additionalGids") or ()))
         self.umask: int = ids.get("umask", 0o022)
         self.terminal = bool(process.get("terminal"))
-        self.size: dict[str, int] | None = process.get("consoleSize")
+        self.size: ConsoleSize | None = process.get("consoleSize")
         sets = process.get("capabilities") or {}
         self.capabilities = {kind: self._mask(sets.get(kind) or ()) for kind in CAPABILITY_SETS}
         self.no_new_privileges = bool(process.get("noNewPrivileges"))
@@ -126,7 +134,7 @@ class Program:
         self.step_fd: int | None = None
         self.step_channel: int | None = None
 
-    def _read_filter(self, profile: dict[str, Any] | None) -> None:
+    def _read_filter(self, profile: Seccomp | None) -> None:
         self.filter = _filter(profile) if profile else None
         self.filter_flags = _filter_flags(profile) if profile else 0
         self.listener = _listener(profile) if profile else None
@@ -231,7 +239,7 @@ def compile_default() -> None:
     _filters.append((profile, compiler.compile(profile, c.MACHINE)))
 
 
-def _filter(profile: dict[str, Any]) -> bytes:
+def _filter(profile: Seccomp) -> bytes:
     for known, compiled in _filters:
         if known == profile:
             return compiled
@@ -241,7 +249,7 @@ def _filter(profile: dict[str, Any]) -> bytes:
     return program
 
 
-def _filter_flags(profile: dict[str, Any]) -> int:
+def _filter_flags(profile: Seccomp) -> int:
     from ...kernel.seccomp import compiler  # as above
 
     bits: int = compiler.flags(profile)
@@ -253,7 +261,7 @@ def _filter_flags(profile: dict[str, Any]) -> int:
 NOT_ASKED = ("write", "sendmsg")
 
 
-def _listener(profile: dict[str, Any]) -> Listener | None:
+def _listener(profile: Seccomp) -> Listener | None:
     """Read ``(path, metadata, whether the agent must be there)`` of a linux.seccomp, None when
     nobody is asked or told.
 
@@ -303,7 +311,7 @@ def _variable(entry: object) -> tuple[bytes, bytes]:
     return key, value
 
 
-def _check(process: Mapping[str, Any]) -> None:
+def _check(process: Process) -> None:
     """Check what every process needs. :raises Unsupported: naming the field."""
     if process.get("args") and not isinstance(process["args"], list):
         raise Unsupported(
@@ -333,7 +341,7 @@ def _check(process: Mapping[str, Any]) -> None:
         )
 
 
-def _limits(entries: Iterable[Mapping[str, Any]]) -> list[tuple[int, int, int]]:
+def _limits(entries: Iterable[Rlimit]) -> list[tuple[int, int, int]]:
     """Read ``[(number, soft, hard)]``."""
     found: list[tuple[int, int, int]] = []
     for entry in entries:
@@ -356,7 +364,7 @@ def _limits(entries: Iterable[Mapping[str, Any]]) -> list[tuple[int, int, int]]:
     return found
 
 
-def _label(process: Mapping[str, Any]) -> tuple[str, str] | None:
+def _label(process: Process) -> tuple[str, str] | None:
     """Read ``(file below /proc/self/attr, text)`` of the security module's label, or None.
 
     :raises Unsupported: when there is no such module.

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Set
     from typing import Any
 
+    from .config_types import IoPriority, Linux, MemoryPolicy, Personality, Process, Scheduler
+
 POLICIES = {
     "SCHED_OTHER": 0,
     "SCHED_FIFO": 1,
@@ -69,14 +71,12 @@ class Scheduling:
     :raises Unsupported: naming what can't be done.
     """
 
-    def __init__(self, process: Mapping[str, Any], linux: Mapping[str, Any]):
+    def __init__(self, process: Process, linux: Linux):
         self.scheduler = _scheduler(process.get("scheduler"))
         self.io_priority = _io_priority(process.get("ioPriority"))
         affinity = process.get("execCPUAffinity") or {}
-        self.initial, self.final = (
-            _list("process.execCPUAffinity." + name, affinity.get(name))
-            for name in ("initial", "final")
-        )
+        self.initial = _list("process.execCPUAffinity.initial", affinity.get("initial"))
+        self.final = _list("process.execCPUAffinity.final", affinity.get("final"))
         self.personality = _personality(linux.get("personality"))
         self.memory = _memory(linux.get("memoryPolicy"))
 
@@ -151,7 +151,7 @@ def _number(field: str, value: object, least: int, most: int) -> int:
     return value
 
 
-def _scheduler(entry: Mapping[str, Any] | None) -> dict[str, int] | None:
+def _scheduler(entry: Scheduler | None) -> dict[str, int] | None:
     """Return arguments of sched_setattr, or None."""
     if not entry:
         return None
@@ -182,12 +182,13 @@ def _scheduler(entry: Mapping[str, Any] | None) -> dict[str, int] | None:
     return found
 
 
-def _check_deadline(entry: Mapping[str, Any]) -> None:
+def _check_deadline(entry: Scheduler) -> None:
     """Check what sched_setattr(2) would answer by EINVAL alone.
 
     :raises Unsupported: with the numbers.
     """
-    runtime, deadline, period = (entry.get(name) for name in ("runtime", "deadline", "period"))
+    runtime, deadline = entry.get("runtime"), entry.get("deadline")
+    period = entry.get("period")
     if runtime is None or not deadline:
         why = f"requires `{'runtime' if runtime is None else 'deadline'}`"
     elif runtime == 0:
@@ -203,7 +204,7 @@ def _check_deadline(entry: Mapping[str, Any]) -> None:
     raise Unsupported("config.json: process.scheduler: sched_setattr: `SCHED_DEADLINE` " + why)
 
 
-def _io_priority(entry: Mapping[str, Any] | None) -> tuple[int, int] | None:
+def _io_priority(entry: IoPriority | None) -> tuple[int, int] | None:
     if not entry:
         return None
     return (
@@ -212,7 +213,7 @@ def _io_priority(entry: Mapping[str, Any] | None) -> tuple[int, int] | None:
     )
 
 
-def _personality(entry: Mapping[str, Any] | None) -> int | None:
+def _personality(entry: Personality | None) -> int | None:
     if not entry:
         return None
     if entry.get("flags"):
@@ -223,7 +224,7 @@ def _personality(entry: Mapping[str, Any] | None) -> int | None:
     return _chosen("linux.personality.domain", entry.get("domain"), PERSONALITIES)
 
 
-def _memory(entry: Mapping[str, Any] | None) -> tuple[int, set[int]] | None:
+def _memory(entry: MemoryPolicy | None) -> tuple[int, set[int]] | None:
     """Return ``(mode with its flags, nodes)`` or None."""
     if entry is None:
         return None

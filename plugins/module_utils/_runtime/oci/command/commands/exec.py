@@ -19,8 +19,20 @@ from ..states import open_container
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Literal
 
+    from ...spec.config_types import Capabilities, Process, User
+
+    OfContainer = Literal[
+        "capabilities",
+        "rlimits",
+        "apparmorProfile",
+        "selinuxLabel",
+        "oomScoreAdj",
+        "ioPriority",
+        "scheduler",
+        "execCPUAffinity",
+    ]
     from ..arguments import Call
     from ..output import Log
     from ..states import Container
@@ -54,7 +66,7 @@ COMMAND = Command(
 
 FAILED = 255  # exit code of an exec that did not come to its program, as runc's
 # What a process in a file has of the container where it says nothing of it itself.
-OF_CONTAINER = (
+OF_CONTAINER: tuple[OfContainer, ...] = (
     "capabilities",
     "rlimits",
     "apparmorProfile",
@@ -169,7 +181,7 @@ def _log_steps(
     log.debug(f"setns_init: about to exec {word}")
 
 
-def wanted(base: dict[str, Any], call: Call) -> dict[str, Any]:
+def wanted(base: Process, call: Call) -> Process:
     """Return OCI ``process`` of the call: from its file, or the container's (``base``) with what
     the options change.
 
@@ -178,15 +190,13 @@ def wanted(base: dict[str, Any], call: Call) -> dict[str, Any]:
     words = call.arguments[1:]
     if call["process"]:
         process = _read_process(call["process"])
-        process.update(
-            (key, base[key])
-            for key in OF_CONTAINER
-            if key in base and process.get(key) in (None, "", [])
-        )
+        for key in OF_CONTAINER:
+            if key in base and process.get(key) in (None, "", []):
+                process[key] = base[key]
     elif not words:
         raise InvalidInput("exec", None, "a command, or --process with a file")
     else:
-        process = dict(base, args=words, terminal=call["tty"])
+        process = {**base, "args": words, "terminal": call["tty"]}
         # Of a document that says nothing of rights, only --no-new-privs asks for it, as with crun.
         if not base.get("capabilities"):
             process["noNewPrivileges"] = False
@@ -196,29 +206,28 @@ def wanted(base: dict[str, Any], call: Call) -> dict[str, Any]:
     return process
 
 
-def _read_process(path: str) -> dict[str, Any]:
+def _read_process(path: str) -> Process:
     """Return OCI ``process`` of a file. :raises InvalidInput: it is none."""
     try:
-        _text, process = json_text.read(path, Unsupported)
+        read: Process = json_text.read(path, Unsupported)[1]
     except EngineError as error:
         raise InvalidInput(
             "--process", path, f"a file with an OCI process as JSON ({error})"
         ) from None
-    if not isinstance(process, dict) or not process.get("args"):
+    if not isinstance(read, dict) or not read.get("args"):
         raise InvalidInput("--process", path, "a file with an OCI process as JSON, with args")
-    schema.check_process(process)
-    return process
+    schema.check_process(read)
+    return read
 
 
-def _change(process: dict[str, Any], call: Call) -> None:
+def _change(process: Process, call: Call) -> None:
     """Apply the options to ``process``."""
-    for option, key in (
-        ("cwd", "cwd"),
-        ("apparmor", "apparmorProfile"),
-        ("process-label", "selinuxLabel"),
-    ):
-        if call[option]:
-            process[key] = call[option]
+    if call["cwd"]:
+        process["cwd"] = call["cwd"]
+    if call["apparmor"]:
+        process["apparmorProfile"] = call["apparmor"]
+    if call["process-label"]:
+        process["selinuxLabel"] = call["process-label"]
     if call["no-new-privs"]:
         process["noNewPrivileges"] = True
     if call["env"]:
@@ -228,7 +237,7 @@ def _change(process: dict[str, Any], call: Call) -> None:
         process["env"] = list(process.get("env") or ()) + call["env"]
     if call["cap"]:
         process["capabilities"] = _with_capabilities(process.get("capabilities") or {}, call["cap"])
-    user = dict(process.get("user") or {})
+    user: User = {**(process.get("user") or {})}
     if call["user"]:
         uid, colon, gid = call["user"].partition(":")
         user["uid"] = _number("--user", uid)
@@ -241,19 +250,19 @@ def _change(process: dict[str, Any], call: Call) -> None:
     process["user"] = user
 
 
-def _with_capabilities(sets: dict[str, Any], names: list[str]) -> dict[str, Any]:
+def _with_capabilities(sets: Capabilities, names: list[str]) -> Capabilities:
     """Return OCI ``capabilities`` with more of them.
 
     The inheritable set stays: what is not in it can't be ambient (capabilities(7)).
     """
-    added = {
-        kind: list(sets.get(kind) or ()) + names for kind in ("bounding", "effective", "permitted")
-    }
     inheritable = sets.get("inheritable") or ()
-    added["ambient"] = list(sets.get("ambient") or ()) + [
-        name for name in names if name in inheritable
-    ]
-    return dict(sets, **added)
+    return {
+        **sets,
+        "bounding": [*(sets.get("bounding") or ()), *names],
+        "effective": [*(sets.get("effective") or ()), *names],
+        "permitted": [*(sets.get("permitted") or ()), *names],
+        "ambient": [*(sets.get("ambient") or ()), *(name for name in names if name in inheritable)],
+    }
 
 
 def _number(option: str, text: str) -> int:

@@ -14,9 +14,8 @@ from ..states import open_container
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from ...features.sd_notify import Relay
+    from ...spec.config_types import Config
     from ..arguments import Call
     from ..output import Log
     from ..states import Container
@@ -66,7 +65,7 @@ def wait_until_ready(relay: Relay | None, container: Container) -> None:
         relay.wait(container.pid, process)
 
 
-def run_poststart(container: Container, config: dict[str, Any], log: Log) -> None:
+def run_poststart(container: Container, config: Config, log: Log) -> None:
     """Run the poststart hooks.
 
     :raises ContainerFailed: one fails; the container is removed then.

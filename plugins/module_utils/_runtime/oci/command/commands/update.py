@@ -20,14 +20,18 @@ from ..states import open_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Literal
 
+    from ...spec.config_types import IntelRdt, Linux
     from ..arguments import Call
     from ..output import Log
     from ..states import Container
 
 # Option -> key of linux.intelRdt.
-SCHEMAS = {"l3-cache-schema": "l3CacheSchema", "mem-bw-schema": "memBwSchema"}
+SCHEMAS: dict[str, Literal["l3CacheSchema", "memBwSchema"]] = {
+    "l3-cache-schema": "l3CacheSchema",
+    "mem-bw-schema": "memBwSchema",
+}
 COMMAND = Command(
     "change the resource limits of a container",
     "ID",
@@ -58,22 +62,22 @@ COMMAND = Command(
 
 
 def update(call: Call, _log: Log) -> None:
-    schemas = {key: call.given[name] for name, key in SCHEMAS.items() if call.given[name]}
+    schemas: IntelRdt = {}
+    for name, key in SCHEMAS.items():
+        if call.given[name]:
+            schemas[key] = call.given[name]
     change = wanted(call.given, bool(schemas))
     container = open_in(call.options["root"], call.arguments[0], "created", "running", "paused")
     config = container.config()
-    linux = dict(config.get("linux") or {})
+    linux: Linux = {**(config.get("linux") or {})}
     if schemas:
         linux["intelRdt"] = _change_class(container, linux.get("intelRdt"), schemas)
     merged, writes = cgroups.merge(cgroups.canonical(linux.get("resources")), change)
     container.group().apply(writes)
-    linux["resources"] = merged
-    container.keep_config(json_text.dump(dict(config, linux=linux)))
+    container.keep_config(json_text.dump({**config, "linux": {**linux, "resources": merged}}))
 
 
-def _change_class(
-    container: Container, entry: dict[str, Any] | None, schemas: dict[str, str]
-) -> dict[str, Any]:
+def _change_class(container: Container, entry: IntelRdt | None, schemas: IntelRdt) -> IntelRdt:
     """Write the schemas; return linux.intelRdt as it is then.
 
     :raises Unsupported: there is no resctrl here.
@@ -85,7 +89,7 @@ def _change_class(
         raise Unsupported(
             "update --l3-cache-schema, --mem-bw-schema: no resctrl file system is mounted"
         )
-    changed: dict[str, Any] = resctrl.update(
+    changed: IntelRdt = resctrl.update(
         entry, schemas, container.ident, container.group().procs(), root
     )
     return changed

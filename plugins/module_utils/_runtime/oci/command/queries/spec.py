@@ -14,8 +14,7 @@ from ..states import VERSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
+    from ...spec.config_types import Config, Linux, MountEntry
     from ..arguments import Call
     from ..output import Log
 
@@ -51,13 +50,13 @@ def spec(call: Call, _log: Log) -> None:
     os.close(fd)
 
 
-def template(rootless: bool = False) -> dict[str, Any]:
+def template(rootless: bool = False) -> Config:
     """Return the document.
 
     :param rootless: with a user namespace in which this user is root, and nothing that a user who
         is not root may not do.
     """
-    document: dict[str, Any] = {
+    document: Config = {
         "ociVersion": VERSION,
         "process": {
             "terminal": True,
@@ -68,7 +67,11 @@ def template(rootless: bool = False) -> dict[str, Any]:
                 "TERM=xterm",
             ],
             "cwd": "/",
-            "capabilities": dict.fromkeys(("bounding", "effective", "permitted"), CAPABILITIES),
+            "capabilities": {
+                "bounding": CAPABILITIES,
+                "effective": CAPABILITIES,
+                "permitted": CAPABILITIES,
+            },
             "rlimits": [{"type": "RLIMIT_NOFILE", "hard": 1024, "soft": 1024}],
             "noNewPrivileges": True,
         },
@@ -82,7 +85,7 @@ def template(rootless: bool = False) -> dict[str, Any]:
             "readonlyPaths": READ_ONLY,
         },
     }
-    linux: dict[str, Any] = document["linux"]
+    linux: Linux = document["linux"]
     if cgroups.mode() == "v2" or rootless:
         linux["namespaces"].append({"type": "cgroup"})
     if rootless:
@@ -95,7 +98,7 @@ def template(rootless: bool = False) -> dict[str, Any]:
     return document
 
 
-def mounts(rootless: bool) -> list[dict[str, Any]]:
+def mounts(rootless: bool) -> list[MountEntry]:
     safe = ["nosuid", "noexec", "nodev"]
     found = [
         _mount("/proc", "proc", "proc"),
@@ -119,6 +122,8 @@ def mounts(rootless: bool) -> list[dict[str, Any]]:
 
 def _mount(
     destination: str, kind: str, source: str, options: list[str] | None = None
-) -> dict[str, Any]:
-    mount: dict[str, Any] = {"destination": destination, "type": kind, "source": source}
-    return dict(mount, options=options) if options else mount
+) -> MountEntry:
+    mount: MountEntry = {"destination": destination, "type": kind, "source": source}
+    if options:
+        mount["options"] = options
+    return mount

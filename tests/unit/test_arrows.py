@@ -7,6 +7,7 @@ from __future__ import annotations
 import ast
 import collections
 import graphlib
+import importlib
 import pathlib
 import re
 import sys
@@ -293,10 +294,29 @@ def test_a_noun_uses_another_only_through_its_front_door(path):
         assert other not in TOP, f"{path} imports {module}"
         if other in NOUNS - {own}:
             public = public_names(other)
-            asked = name if module == other else module[len(other) + 1 :].split(".")[0]
+            asked = name if module == other else module[len(other) + 1 :]
             assert asked is None or asked in public, (
                 f"{path} imports {asked} of {other}, which is not in its __all__ {sorted(public)}"
             )
+
+
+def test_a_front_door_names_only_what_other_nouns_import():
+    asked = {
+        module
+        for path in FILES
+        if path.split("/")[0] in NOUNS
+        for module, _name in inner(path)[0]
+        if part(module) != path.split("/")[0]
+    }
+    for noun in NOUNS:
+        package = importlib.import_module("pycontainer." + noun)
+        for file in getattr(package, "FILES", ()):
+            assert f"{noun}.{file}" in asked, f"no other noun imports {noun}.{file}"
+        assert not set(getattr(package, "__all__", ())) & set(chapters_of(noun))
+
+
+def chapters_of(noun):
+    return [chapter for line in CHAPTERS.get(noun, ()) for chapter in line.split(" ") if chapter]
 
 
 @pytest.mark.parametrize(
@@ -371,10 +391,9 @@ def test_a_chapter_has_few_files():
 
 
 def public_names(noun):
-    """``__all__`` of a noun's package: of the package as imported, since it may be made by an expression."""
-    import importlib
-
-    return set(getattr(importlib.import_module("pycontainer." + noun), "__all__", ()))
+    """``__all__`` and ``FILES`` of a noun's package as imported, since they may be made by an expression."""
+    package = importlib.import_module("pycontainer." + noun)
+    return {*getattr(package, "__all__", ()), *getattr(package, "FILES", ())}
 
 
 def test_everything_travels_with_a_module():

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Images: references, the store's records and layers, registries' clients, archives.
 
-What other nouns use is in ``__all__``: names, and two chapters that builds, commits and deliveries
-stand on, ``model`` and ``library``. Commands and the host use a few more. Uses ``layers``,
-``kernel``, ``store``, ``progress`` and what all share.
+What other nouns use is named in ``__all__``, and in ``FILES`` the few files that builds, commits and
+deliveries import whole. Commands and the host use a few more. Uses ``layers``, ``kernel``,
+``store``, ``progress`` and what all share.
 
 Files are loaded when they are first needed, so that a container's start does not pay for a registry
 client.
@@ -80,7 +80,16 @@ _FOR_COMMANDS = {  # and for the host as a whole
     "plan_prune": "plans.present",
     "plan_tags": "plans.present",
 }
-__all__ = [*sorted(_FOR_NOUNS), "layer_paths", "library", "model"]
+__all__ = [*sorted(_FOR_NOUNS), "layer_paths"]
+FILES = {
+    "model.manifest": "manifests are read and made, digests and platforms compared",
+    "model.reference": "types",
+    "library.built": "what a build makes comes into the store",
+    "library.ingest": "what a delivery or a commit brings comes into the store",
+    "library.integrity": "whether a blob that a delivery finds here is whole",
+    "library.layer_store": "where a layer is unpacked to, and where it lies",
+    "library.records": "records of images, and their types",
+}
 
 __getattr__ = lazy.door(__name__, {**_FOR_NOUNS, **_FOR_COMMANDS})
 

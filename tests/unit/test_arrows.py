@@ -109,7 +109,7 @@ CHAPTERS = {
 # Names that two files have, since each is what its own reader searches for; those of roles and of commands aside.
 ROLES = {"__init__", "catalog", "plan", "recovery", "task"}
 COMMANDS = {"attach", "create", "features", "restore", "start", "state"}
-TWICE = {"auth", "files", "filters", "inspection", "mounts", "process", "storage", "trees", "units"}
+TWICE = {"files"}
 
 # Who imports by a name that is made at run time, and what for. Each stands where it may import anything that it can name.
 BY_STRING = {

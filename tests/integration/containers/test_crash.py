@@ -21,7 +21,7 @@ from pycontainer.containers.lifecycle import cleanup
 from pycontainer.containers.view import stats as metering
 from pycontainer.engine import Engine
 from pycontainer.reconcile import Plan, carry_out
-from pycontainer.store import database, files, trees
+from pycontainer.store import database, files, tree_removal
 
 FIRST = {
     "name": "web",
@@ -77,7 +77,7 @@ def _count_steps(limit):
     for owner, names in (
         (database.Database, ("transaction",)),
         (files, ("write_whole", "write_json")),
-        (trees, ("remove",)),
+        (tree_removal, ("remove",)),
         (os, ("mkdir", "rename", "rmdir")),
         (zygote_client, ("start",)),
         (monitor_client, ("stop", "reload")),

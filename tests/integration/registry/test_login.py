@@ -17,7 +17,7 @@ from pycontainer import reconcile
 from pycontainer.errors import InvalidInput, RegistryError
 from pycontainer.images.client.basic_auth import Credentials
 from pycontainer.images.configuration import credentials, login
-from pycontainer.registry.http import auth
+from pycontainer.registry.http import registry_users
 from pycontainer.store.paths import Paths
 
 DEFAULTS = {"registry_url": "docker.io", "state": "present"}
@@ -46,7 +46,7 @@ def task(config):
 def guarded(make_server, tmp_path):
     """A registry with the user ann."""
     path = tmp_path / "users"
-    path.write_text(auth.write({"ann": auth.derive("secret", rounds=1000)}))
+    path.write_text(registry_users.write({"ann": registry_users.derive("secret", rounds=1000)}))
     return "127.0.0.1:%d" % make_server(users=str(path)).addresses[0][1]
 
 
@@ -144,7 +144,7 @@ def test_tls(task, make_server, tmp_path):
         stderr=subprocess.DEVNULL,
     )
     users = tmp_path / "users"
-    users.write_text(auth.write({"ann": auth.derive("secret", rounds=1000)}))
+    users.write_text(registry_users.write({"ann": registry_users.derive("secret", rounds=1000)}))
     port = make_server(tls_cert=cert, tls_key=key, users=str(users)).addresses[0][1]
     assert task(
         registry_url="https://localhost:%d" % port, username="ann", password="secret", ca_path=cert

@@ -168,10 +168,10 @@ def test_skopeo_there_and_back(address, oci_layout, tmp_path):
 
 @needs("skopeo")
 def test_skopeo_with_users(make_server, oci_layout, tmp_path):
-    from pycontainer.registry.http import auth
+    from pycontainer.registry.http import registry_users
 
     path = tmp_path / "users"
-    path.write_text(auth.write({"ann": auth.derive("secret")}))
+    path.write_text(registry_users.write({"ann": registry_users.derive("secret")}))
     address = "127.0.0.1:%d" % make_server(users=str(path)).addresses[0][1]
     copy = [
         "skopeo",
@@ -282,7 +282,7 @@ def test_buildah(address, tmp_path, root_file_system):
 
 
 def test_docker_push_and_pull(address, docker_daemon, root_file_system, make_server, tmp_path):
-    from pycontainer.registry.http import auth
+    from pycontainer.registry.http import registry_users
 
     name = f"{address}/docker/one:1"
     docker_daemon("import", root_file_system, name)
@@ -296,7 +296,7 @@ def test_docker_push_and_pull(address, docker_daemon, root_file_system, make_ser
     docker_daemon("tag", name, name.replace("one", "two"))
     assert "Mounted from docker/one" in docker_daemon("push", name.replace("one", "two"))
 
-    (tmp_path / "users").write_text(auth.write({"ann": auth.derive("secret")}))
+    (tmp_path / "users").write_text(registry_users.write({"ann": registry_users.derive("secret")}))
     guarded = (
         "127.0.0.1:%d"
         % make_server(root=str(tmp_path / "guarded"), users=str(tmp_path / "users")).addresses[0][1]

@@ -304,9 +304,9 @@ def test_what_nobody_asks_for_goes(source, client, cache):
 @pytest.fixture
 def guarded(tmp_path):
     """An upstream with a user."""
-    from pycontainer.registry.http import auth
+    from pycontainer.registry.http import registry_users
 
-    (tmp_path / "users").write_text(auth.write({"me": auth.derive("secret")}))
+    (tmp_path / "users").write_text(registry_users.write({"me": registry_users.derive("secret")}))
     found = Upstream(str(tmp_path / "guarded"), users=str(tmp_path / "users"))
     yield found
     found.stop()

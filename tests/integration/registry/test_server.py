@@ -20,7 +20,7 @@ import time
 import pytest
 from pycontainer.errors import Conflict, InvalidInput
 from pycontainer.registry.content import collect, uploads
-from pycontainer.registry.http import auth, wire
+from pycontainer.registry.http import registry_users, wire
 from pycontainer.registry.http import server as servers
 
 # --- requests that are not what they should be ---
@@ -343,7 +343,7 @@ def test_false_certificates(make_server, certificate, tmp_path):
 
 def test_users(make_server, new_client, tmp_path, monkeypatch):
     path = tmp_path / "users"
-    path.write_text(auth.write({"ann": auth.derive("secret")}))
+    path.write_text(registry_users.write({"ann": registry_users.derive("secret")}))
     client = new_client(make_server(users=str(path)).addresses[0][1])
     for method, where in (
         ("GET", "/v2/"),
@@ -356,9 +356,9 @@ def test_users(make_server, new_client, tmp_path, monkeypatch):
             "WWW-Authenticate"
         ].startswith("Basic realm=")
     good = "Basic " + base64.b64encode(b"ann:secret").decode()
-    derived, matches = [], auth.matches
+    derived, matches = [], registry_users.matches
     monkeypatch.setattr(
-        auth,
+        registry_users,
         "matches",
         lambda password, secret: derived.append(password) or matches(password, secret),
     )

@@ -20,7 +20,7 @@ from pycontainer import reconcile
 from pycontainer.engine import Engine
 from pycontainer.errors import Conflict, HostError, InvalidInput
 from pycontainer.registry import boot, services, task
-from pycontainer.registry.content.storage import Storage
+from pycontainer.registry.content.content_store import Storage
 from pycontainer.registry.http import listen
 from pycontainer.registry.service import recovery, service, supervisor
 

@@ -12,7 +12,7 @@ import threading
 import time
 
 import pytest
-from pycontainer.registry.http import auth, wire
+from pycontainer.registry.http import registry_users, wire
 from pycontainer.registry.http import server as servers
 
 PATIENT = (
@@ -76,7 +76,7 @@ def begun(client):
 @pytest.fixture
 def users(tmp_path):
     path = tmp_path / "users"
-    path.write_text(auth.write({"ann": auth.derive("secret", rounds=1)}))
+    path.write_text(registry_users.write({"ann": registry_users.derive("secret", rounds=1)}))
     return str(path)
 
 

@@ -17,7 +17,7 @@ from pycontainer.images.library import history
 from pycontainer.images.plans import squash
 from pycontainer.layers import contents, difference, erofs_image, inodes, open_ends, stack, unpack
 from pycontainer.layers.tar import reader as tar
-from pycontainer.store import trees
+from pycontainer.store import tree_removal
 
 
 def entry(name, kind=tarfile.REGTYPE, link="", pax=None):
@@ -235,7 +235,7 @@ def work(way, data, place):
     finally:
         sys.setprofile(None)
     spent = time.process_time() - began
-    trees.remove(place)
+    tree_removal.remove(place)
     return calls[0], spent
 
 

@@ -17,7 +17,7 @@ from pycontainer.images.archives import archive_writer as saving
 from pycontainer.images.client import transport
 from pycontainer.images.configuration import registries_conf
 from pycontainer.images.trust import keys, policy
-from pycontainer.registry.http import auth, server
+from pycontainer.registry.http import registry_users, server
 from pycontainer.untrusted import files
 
 DIGEST = "sha256:" + "0" * 64
@@ -45,7 +45,7 @@ REGULAR = {
     "a registries.conf": (registries_conf._read, "a file that can be read"),
     "a public key": (lambda path: keys.load(path, "verify.key"), "verify.key: "),
     "a private key": (lambda path: keys.PrivateKey(path, "sign.key"), "sign.key: "),
-    "a file of users": (lambda path: auth.Users(path, print), "is not a regular file"),
+    "a file of users": (lambda path: registry_users.Users(path, print), "is not a regular file"),
     "an authority": (lambda path: transport._context([path]), "ca_path: "),
     "a registry's certificate": (lambda path: server.Certificate(path, None, print), "tls_cert: "),
     "a document of a build cache": (

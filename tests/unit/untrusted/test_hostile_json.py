@@ -18,7 +18,7 @@ from pycontainer.images.client import auth, client
 from pycontainer.images.configuration import credentials
 from pycontainer.images.model import manifest
 from pycontainer.images.trust import policy, signatures
-from pycontainer.registry.content import answers, collect, manifests, storage
+from pycontainer.registry.content import answers, collect, content_store, manifests
 from pycontainer.store import settings
 
 HOSTILE = [
@@ -118,7 +118,7 @@ def test_what_the_other_side_of_a_delivery_sends_is_bounded():
 
 
 def test_blobs_of_a_manifest_that_an_older_version_took_are_kept(tmp_path):
-    store = storage.Storage(str(tmp_path / "registry"))
+    store = content_store.Storage(str(tmp_path / "registry"))
     try:
         digest = "sha256:" + "a" * 64
         data = b'{"layers": [{"digest": "%s"}], "deep": %s1%s}' % (

@@ -149,6 +149,6 @@ def test_a_tree_of_any_depth_is_walked(tmp_path):
         "d" * 20,
         "file",
     ]
-    from pycontainer.store import trees as removal
+    from pycontainer.store import tree_removal as removal
 
     removal.remove(str(tmp_path / ("d" * 20)))

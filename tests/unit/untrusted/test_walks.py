@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Trees of others are walked by ``untrusted/trees.py`` and removed by ``store/trees.py``: whatever walks by recursion or by paths is named here, and why.
+"""Trees of others are walked by ``untrusted/trees.py`` and removed by ``store/tree_removal.py``: whatever walks by recursion or by paths is named here, and why.
 
 os.walk and shutil recurse on older Pythons, and build paths that no system call takes; a function that calls itself ends at 1,000 levels.
 """
@@ -28,11 +28,11 @@ OWN = {  # (file, function or walker): whose tree it is
     (RUNTIME + "deploy/install.py", "rmtree"): "a copy of the engine",
     (RUNTIME + "deploy/install.py", "walk"): "a copy of the engine",
     (
-        RUNTIME + "registry/content/storage.py",
+        RUNTIME + "registry/content/content_store.py",
         "rmtree",
     ): "a registry's own directories, as deep as a repository's name has parts",
     (
-        RUNTIME + "registry/content/storage.py",
+        RUNTIME + "registry/content/content_store.py",
         "walk",
     ): "a registry's own directories, as deep as a repository's name has parts",
     (RUNTIME + "registry/service/service.py", "rmtree"): "a service's run directory, one level",
@@ -109,7 +109,7 @@ def relative(path):
 
 
 def test_who_walks_otherwise_is_known():
-    """A new one fails here: use untrusted/trees.walk or store/trees.remove, or enter whose tree it is."""
+    """A new one fails here: use untrusted/trees.walk or store/tree_removal.remove, or enter whose tree it is."""
     found = {
         (relative(path), name)
         for path in files()

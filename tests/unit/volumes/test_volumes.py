@@ -235,7 +235,7 @@ def test_first_use_never_leaves_the_image(engine, tmp_path, way):
 
 
 def test_trees_of_any_depth_are_removed(engine, tmp_path):
-    from pycontainer.store import trees
+    from pycontainer.store import tree_removal
 
     top = tmp_path / "top"
     top.mkdir()
@@ -249,6 +249,6 @@ def test_trees_of_any_depth_are_removed(engine, tmp_path):
         os.close(here)
         here = deeper
     os.close(here)
-    trees.remove(str(top))
-    trees.remove(str(top))
+    tree_removal.remove(str(top))
+    tree_removal.remove(str(top))
     assert not top.exists() and (tmp_path / "outside" / "kept").exists()

@@ -18,7 +18,7 @@ from .lifecycle import batch, checkpoints, start
 from .lifecycle.plan import plan_container
 from .options import process
 from .records import catalog, status
-from .view import changes, filters, inspection, stats
+from .view import changes, container_filters, inspect_container, stats
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,9 +49,13 @@ def container_info(engine: Engine, params: dict[str, Any]) -> dict[str, Any]:
         names = params["name"] if isinstance(params["name"], list) else [params["name"]]
         found = [record for record in (_find(engine, name) for name in names) if record is not None]
     else:
-        found = filters.listing(engine, params.get("all") is not False, params.get("filters"))
+        found = container_filters.listing(
+            engine, params.get("all") is not False, params.get("filters")
+        )
     look, containers = (
-        inspection.inspect if params.get("name") is not None else inspection.inspect_even_damaged,
+        inspect_container.inspect
+        if params.get("name") is not None
+        else inspect_container.inspect_even_damaged,
         [],
     )
     for record in found:

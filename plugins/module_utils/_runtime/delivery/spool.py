@@ -15,7 +15,7 @@ import re
 import time
 
 from ..errors import HostError
-from ..store import trees
+from ..store import tree_removal
 from ..store.files import read_json, write_json
 
 TYPE_CHECKING = False
@@ -106,7 +106,7 @@ class Spool:
         return open(os.path.join(self.path, name), "rb")
 
     def remove(self) -> None:
-        trees.remove(self.path)
+        tree_removal.remove(self.path)
         _remove_empty(os.path.dirname(self.path))
 
 
@@ -120,7 +120,7 @@ def sweep(paths: Paths) -> None:
         return
     for entry in entries:
         if abs(time.time() - entry.stat(follow_symlinks=False).st_mtime) > AGE:
-            trees.remove(entry.path)
+            tree_removal.remove(entry.path)
     _remove_empty(paths.deliveries)
 
 

@@ -27,7 +27,7 @@ from ..kernel.net import netlink, nftables
 from ..kernel.processes import procfs
 from ..networks import addresses, catalog, links, publish
 from ..reconcile import Plan
-from ..store import rowfiles, trees
+from ..store import rowfiles, tree_removal
 from ..store.database import decode
 from . import rebuild
 
@@ -301,7 +301,7 @@ def _end(engine: Engine, ident: str) -> None:
         group.remove()
     for place in _mounted(engine.paths.container_run(ident)):
         syscalls.umount2(place, MNT_DETACH)
-    trees.remove(engine.paths.container_run(ident))
+    tree_removal.remove(engine.paths.container_run(ident))
 
 
 def _mounted(top: str) -> list[str]:

@@ -24,7 +24,7 @@ from ..networks import catalog, firewall, isolation, links
 from ..reconcile import Plan
 from ..registry import task as registries
 from ..registry.service import service
-from ..store import settings, trees
+from ..store import settings, tree_removal
 from ..store.operations import boot_id, start_time
 from . import boot
 
@@ -249,7 +249,7 @@ def delete_data(engine: Engine) -> None:
     for path in (engine.paths.run, engine.paths.data):
         for name in entries(path):  # the others too where one is in use
             with contextlib.suppress(HostError, OSError):
-                trees.remove(os.path.join(path, name))
+                tree_removal.remove(os.path.join(path, name))
         with contextlib.suppress(OSError):
             os.rmdir(path)
     left = entries(engine.paths.data)

@@ -12,8 +12,8 @@ import re
 from .. import units
 from ..errors import Conflict, EngineError, InvalidInput
 from ..reconcile import Plan
-from .content import storage
-from .http import auth, listen
+from .content import content_store
+from .http import listen, registry_users
 from .service import service
 
 TYPE_CHECKING = False
@@ -130,7 +130,7 @@ def _users(asked: list[dict[str, str]], known: dict[str, str]) -> dict[str, str]
     """
     found = {}
     for user in asked:
-        auth.check_name(user["name"], "users.name")
+        registry_users.check_name(user["name"], "users.name")
         if user["name"] in found:
             raise InvalidInput("users.name", user["name"], "each name once")
         if not user["password"]:
@@ -138,8 +138,8 @@ def _users(asked: list[dict[str, str]], known: dict[str, str]) -> dict[str, str]
         secret = known.get(user["name"])
         found[user["name"]] = (
             secret
-            if secret and auth.matches(user["password"], secret)
-            else auth.derive(user["password"])
+            if secret and registry_users.matches(user["password"], secret)
+            else registry_users.derive(user["password"])
         )
     return found
 
@@ -155,7 +155,7 @@ def _check(engine: Engine, wanted: Row, current: Row | None) -> None:
     for other in service.rows(engine):
         if other["name"] != name and other["config"]["path"] == config["path"]:
             raise Conflict(f"path: {config['path']} is the storage of registry {other['name']}")
-    storage.inspect(config["path"])
+    content_store.inspect(config["path"])
     if config["tls_cert"]:
         from .http.server import Certificate
 
@@ -345,7 +345,10 @@ def _absent(engine: Engine, params: dict[str, Any], current: Row | None) -> Plan
     ]
     doomed = (
         path
-        if params["delete_storage"] and not others and os.path.isdir(path) and storage.inspect(path)
+        if params["delete_storage"]
+        and not others
+        and os.path.isdir(path)
+        and content_store.inspect(path)
         else None
     )
 

@@ -15,7 +15,7 @@ import secrets
 
 from .. import units
 from ..errors import Conflict, InvalidInput, NotFound
-from ..store import trees
+from ..store import tree_removal
 from ..store.database import decode, encode, now
 from ..store.files import Damaged, read_json, sync_directory
 from . import driver
@@ -123,7 +123,7 @@ def create(
 
 def _make_directory(engine: Engine, name: str) -> None:
     directory = engine.paths.volume(name)
-    trees.remove(directory)
+    tree_removal.remove(directory)
     os.mkdir(directory, 0o700)
     data = os.path.join(directory, "_data")
     os.mkdir(data, 0o755)
@@ -157,7 +157,7 @@ def remove(engine: Engine, name: str) -> None:
 def clear(engine: Engine, name: str) -> None:
     """Remove a volume's directory, its own mount first."""
     driver.detach(path(engine, name))
-    trees.remove(engine.paths.volume(name))
+    tree_removal.remove(engine.paths.volume(name))
 
 
 def attach(engine: Engine, name: str) -> None:

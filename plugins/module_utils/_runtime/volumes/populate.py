@@ -17,7 +17,7 @@ import stat
 
 from ..errors import HostError, reason
 from ..kernel.mounts import overlay, rootfs
-from ..store import trees
+from ..store import tree_removal
 from ..store.files import sync_directory
 from . import catalog
 
@@ -78,7 +78,7 @@ def _open_inside(root: int, target: str) -> int | None:
 def _fill(engine: Engine, name: str, source: int) -> None:
     directory: str = engine.paths.volume(name)
     half = os.path.join(directory, "copy")
-    trees.remove(half)
+    tree_removal.remove(half)
     os.mkdir(half, 0o700)
     to = os.open(half, _DIRECTORY)
     try:

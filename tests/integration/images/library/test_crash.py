@@ -15,7 +15,7 @@ from pycontainer.engine import Engine
 from pycontainer.errors import HostError, NotFound
 from pycontainer.images.library import garbage
 from pycontainer.images.library import layer_store as places
-from pycontainer.store import settings, trees
+from pycontainer.store import settings, tree_removal
 from support.layouts import layer, layout, member, names_in, run
 
 STEPS = {
@@ -181,7 +181,7 @@ def test_killed_while_an_image_is_made_whole(scratch, stored, task, source):
                 file.seek(-1, os.SEEK_END)
                 file.write(b"x")
         else:
-            trees.remove(paths[0])
+            tree_removal.remove(paths[0])
             os.truncate(os.path.join(paths[1], "f1"), 1)
         assert len(images.damaged(engine, True)[0].places) == 2
 
@@ -413,14 +413,14 @@ def test_killed_while_an_image_is_saved(scratch, task, source, tmp_path):
             )
 
         def prepare(engine, path=path):
-            trees.remove(path)
+            tree_removal.remove(path)
 
         def goal(engine, work=work, path=path, form=form):
             again = part.image_export(engine, {"names": ["x:1"], "path": path, "format": form})
             return not again.changed and os.listdir(tmp_path / "to") == [form]
 
         every_step(scratch, task, prepare, work, goal, 5)
-        trees.remove(path)
+        tree_removal.remove(path)
 
 
 def test_killed_while_layers_are_merged(scratch, task, source):

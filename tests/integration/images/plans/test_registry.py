@@ -15,7 +15,7 @@ from pycontainer import images
 from pycontainer.errors import Conflict, InvalidInput, NotFound, RegistryError, Unsupported
 from pycontainer.images.client import upload
 from pycontainer.images.library import garbage
-from pycontainer.store import trees
+from pycontainer.store import tree_removal
 from support.layouts import (
     as_directory,
     fingerprint,
@@ -342,10 +342,10 @@ def test_a_layer_that_was_lost_is_made_again(engine, task, registry, tmp_path):
     reference, _digest = put(registry, tmp_path, "lost/a:1", ONE, TWO)
     task(engine, name=reference)
     before = images.layer_paths(engine, reference)
-    trees.remove(before[0])
+    tree_removal.remove(before[0])
     after = images.layer_paths(engine, reference)
     assert before == after and names_in(after[0]) == ["g"]
-    trees.remove(before[1])
+    tree_removal.remove(before[1])
     engine.db.run("DELETE FROM layers")
     assert (
         names_in(images.layer_paths(engine, reference)[0]) == ["g"]

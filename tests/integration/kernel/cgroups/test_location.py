@@ -17,7 +17,7 @@ from pycontainer.errors import Conflict, HostError, InvalidInput, NotFound, Unsu
 from pycontainer.kernel import cgroups
 from pycontainer.kernel.cgroups import location
 from pycontainer.kernel.cgroups.hierarchy import cgroup_files, directories, freezer, layout
-from pycontainer.kernel.systemd import units
+from pycontainer.kernel.systemd import systemd_units
 from support.scale import scaled
 
 SLEEP = "import time; print('up', flush=True); time.sleep(60)"
@@ -381,10 +381,10 @@ def test_what_is_planned_is_told_before_it_is_made(top):
 
 def test_what_is_planned_beside_a_scope(top, monkeypatch):
     """The hierarchies that systemd leaves alone: here all of them, its answers being made up."""
-    monkeypatch.setattr(units, "user", lambda: False)
-    monkeypatch.setattr(units, "connect", lambda: io.BytesIO())
-    monkeypatch.setattr(units, "state", lambda _connection, _unit: "inactive")
-    monkeypatch.setattr(units, "start_scope", lambda _connection, _unit, _properties: None)
+    monkeypatch.setattr(systemd_units, "user", lambda: False)
+    monkeypatch.setattr(systemd_units, "connect", lambda: io.BytesIO())
+    monkeypatch.setattr(systemd_units, "state", lambda _connection, _unit: "inactive")
+    monkeypatch.setattr(systemd_units, "start_scope", lambda _connection, _unit, _properties: None)
     plans = []
     group = cgroups.create_at(
         f"{top.replace('-', '')}.slice:test:c", "c1", systemd=True, announce=plans.append

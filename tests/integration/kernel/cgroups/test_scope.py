@@ -13,10 +13,10 @@ import pytest
 from pycontainer.errors import Conflict, HostError
 from pycontainer.kernel import cgroups
 from pycontainer.kernel.cgroups.hierarchy import freezer, layout
-from pycontainer.kernel.systemd import units
+from pycontainer.kernel.systemd import systemd_units
 
 pytestmark = pytest.mark.skipif(
-    not units.booted(), reason="this machine wasn't booted with systemd"
+    not systemd_units.booted(), reason="this machine wasn't booted with systemd"
 )
 MIB = 1 << 20
 

@@ -14,7 +14,7 @@ import subprocess
 import pytest
 from pycontainer.kernel import cgroups
 from pycontainer.kernel.processes import procfs
-from pycontainer.kernel.systemd import units
+from pycontainer.kernel.systemd import systemd_units
 
 from .conftest import COMMAND, Runtime
 from .test_terminal import Receiver, read_until
@@ -376,7 +376,7 @@ test -d /sys/fs/cgroup$group/one || echo gone
 
 
 @pytest.mark.skipif(
-    not units.booted() or cgroups.mode() != "v2",
+    not systemd_units.booted() or cgroups.mode() != "v2",
     reason="needs systemd and cgroup v2, to have a group delegated",
 )
 def test_limits_in_a_group_that_is_the_users(place, bundle, tmp_path):
@@ -416,7 +416,7 @@ def test_limits_in_a_group_that_is_the_users(place, bundle, tmp_path):
 def account(place, bundle):
     """A user with a manager of his own, as everybody has one from his login on: an account that nobody logs in to. The bundle is his."""
     if (
-        not units.booted()
+        not systemd_units.booted()
         or cgroups.mode() != "v2"
         or not any(os.path.exists(place + "/pam.d/systemd-user") for place in ("/etc", "/usr/lib"))
     ):

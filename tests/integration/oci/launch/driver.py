@@ -23,7 +23,7 @@ from pycontainer.kernel.processes import pidfd, procfs  # noqa: E402  # pylint: 
 from pycontainer.oci.features import hooks  # noqa: E402  # pylint: disable=wrong-import-position
 from pycontainer.oci.launch import join, launch, site, steps  # noqa: E402  # pylint: disable=wrong-import-position
 from pycontainer.oci.spec import document  # noqa: E402  # pylint: disable=wrong-import-position
-from pycontainer.oci.spec import process as program
+from pycontainer.oci.spec import program as program
 
 
 class Directory(site.Site):

@@ -19,7 +19,7 @@ from pycontainer.kernel.mounts import mounts, userns
 from pycontainer.kernel.processes import pidfd, procfs
 from pycontainer.oci.launch import join, launch, site
 from pycontainer.oci.spec.document import Document
-from pycontainer.oci.spec.process import Program
+from pycontainer.oci.spec.program import Program
 
 BUSYBOX = "/bin/busybox"
 DISK = os.environ.get("PYCONTAINER_TEST_DIR", "/var/tmp")

@@ -22,8 +22,8 @@ from pycontainer.errors import InvalidInput, NotFound, Unsupported
 from pycontainer.kernel.calls import constants as c
 from pycontainer.kernel.programs import init, trampoline
 from pycontainer.oci.features.optional_fields import OptionalFields
-from pycontainer.oci.spec import devices, mounts
-from pycontainer.oci.spec import process as program
+from pycontainer.oci.spec import devices, mount_entries
+from pycontainer.oci.spec import program as program
 from pycontainer.store.paths import Paths
 
 IDENT = "b" * 64
@@ -104,7 +104,7 @@ def test_health_command():
 
 
 def mount(*options, **entry):
-    return mounts.Mount(
+    return mount_entries.Mount(
         dict(
             {"destination": "/x", "type": "tmpfs", "source": "tmpfs", "options": list(options)},
             **entry,

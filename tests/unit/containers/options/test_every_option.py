@@ -21,7 +21,7 @@ from pycontainer import images
 from pycontainer.cli import read, run_flags
 from pycontainer.containers import options
 from pycontainer.containers.lifecycle import create, remove
-from pycontainer.containers.view import inspection
+from pycontainer.containers.view import inspect_container
 from pycontainer.engine import Engine
 from pycontainer.networks import catalog
 from pycontainer.networks.definition import wanted as said_of_network
@@ -291,7 +291,7 @@ class Made:
                 text = file.read().replace(ident, "ID").replace(ident[:12], "ID")
             self.files[name] = json.loads(text) if name.endswith(".json") else text
         self.inspect = json.loads(
-            json.dumps(inspection.inspect(engine, record))
+            json.dumps(inspect_container.inspect(engine, record))
             .replace(ident, "ID")
             .replace(ident[:12], "ID")
         )

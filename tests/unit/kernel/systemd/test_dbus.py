@@ -12,7 +12,7 @@ import threading
 
 import pytest
 from pycontainer.errors import HostError, NotFound, Unsupported
-from pycontainer.kernel.systemd import dbus, units
+from pycontainer.kernel.systemd import dbus, systemd_units
 
 
 def test_types_are_split():
@@ -58,8 +58,10 @@ def test_a_call_as_bytes():
 
 
 def test_unit_paths():
-    assert units.unit_path("test-1.scope") == "/org/freedesktop/systemd1/unit/test_2d1_2escope"
-    assert units.unit_path("9a.slice").endswith("/_39a_2eslice")
+    assert (
+        systemd_units.unit_path("test-1.scope") == "/org/freedesktop/systemd1/unit/test_2d1_2escope"
+    )
+    assert systemd_units.unit_path("9a.slice").endswith("/_39a_2eslice")
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from pycontainer.oci.launch import userns_outside
-from pycontainer.oci.spec import mounts
+from pycontainer.oci.spec import mount_entries
 from pycontainer.oci.spec.document import Document
 from pycontainer.oci.spec.id_maps import Maps
 
@@ -27,7 +27,7 @@ def test_a_group_is_given_to_a_user_who_is_in_the_namespace(uid, owners):
     given = []
     launch = SimpleNamespace(
         document=document,
-        mounts=mounts.read({"mounts": [entry]}),
+        mounts=mount_entries.read({"mounts": [entry]}),
         group=SimpleNamespace(chown=given.append),
     )
     userns_outside._delegate(launch, Maps([(0, 100000, 65536)], [(0, 100000, 65536)]))  # pylint: disable=protected-access

@@ -46,7 +46,7 @@ def differences(form, hint, types, where):
         name: eval(entry.__forward_arg__, types) if isinstance(entry, typing.ForwardRef) else entry
         for name, entry in hint.__annotations__.items()
     }
-    fields.pop("args", None) if where == ".process" else None  # its form is looked at by process.py
+    fields.pop("args", None) if where == ".process" else None  # its form is looked at by program.py
     found = [f"{where}.{name}" for name in set(named) ^ set(fields)]
     for name in set(named) & set(fields):
         found += differences(named[name], fields[name], types, f"{where}.{name}")

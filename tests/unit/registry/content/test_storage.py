@@ -11,7 +11,7 @@ import os
 import pytest
 from pycontainer.errors import Conflict, InvalidInput
 from pycontainer.registry.content import collect
-from pycontainer.registry.content import storage as storages
+from pycontainer.registry.content import content_store as storages
 from pycontainer.registry.content.manifests import OCI_MANIFEST
 
 

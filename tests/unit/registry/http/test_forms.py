@@ -10,7 +10,7 @@ import pytest
 from pycontainer.errors import InvalidInput
 from pycontainer.registry.content import names
 from pycontainer.registry.content.answers import Refusal
-from pycontainer.registry.http import api, auth, listen
+from pycontainer.registry.http import api, listen, registry_users
 
 
 @pytest.mark.parametrize("name", ["a", "a/b", "library/alpine", "a.b_c__d-e--f/g1", "x" * 255])
@@ -160,10 +160,10 @@ class Asked:
 def users_file(tmp_path):
     path = tmp_path / "users"
     path.write_text(
-        auth.write(
+        registry_users.write(
             {
-                "ann": auth.derive("s3cret:with colon", rounds=1000),
-                "jürg": auth.derive("ü", rounds=1000),
+                "ann": registry_users.derive("s3cret:with colon", rounds=1000),
+                "jürg": registry_users.derive("ü", rounds=1000),
             }
         )
     )
@@ -171,7 +171,7 @@ def users_file(tmp_path):
 
 
 def test_users(users_file):
-    users = auth.Users(str(users_file), print)
+    users = registry_users.Users(str(users_file), print)
     assert users.require(Asked("ann:s3cret:with colon")) == "ann"
     assert users.require(Asked("ann:s3cret:with colon")) == "ann"  # from memory
     assert users.require(Asked("jürg:ü", "basic")) == "jürg"
@@ -191,9 +191,9 @@ def test_users(users_file):
 
 def test_changed_users_are_seen_and_a_lost_file_lets_nobody_in(users_file):
     lines = []
-    users = auth.Users(str(users_file), lines.append)
+    users = registry_users.Users(str(users_file), lines.append)
     assert users.require(Asked("ann:s3cret:with colon")) == "ann"
-    users_file.write_text(auth.write({"ann": auth.derive("new", rounds=1000)}))
+    users_file.write_text(registry_users.write({"ann": registry_users.derive("new", rounds=1000)}))
     assert users.require(Asked("ann:new")) == "ann"
     with pytest.raises(Refusal):
         users.require(Asked("ann:s3cret:with colon"))
@@ -202,7 +202,7 @@ def test_changed_users_are_seen_and_a_lost_file_lets_nobody_in(users_file):
         with pytest.raises(Refusal):
             users.require(Asked("ann:new"))
     assert len(lines) == 1
-    users_file.write_text(auth.write({"ann": auth.derive("back", rounds=1000)}))
+    users_file.write_text(registry_users.write({"ann": registry_users.derive("back", rounds=1000)}))
     assert users.require(Asked("ann:back")) == "ann"
 
 
@@ -210,10 +210,12 @@ def test_a_users_file_of_another_form_is_refused(tmp_path):
     path = tmp_path / "users"
     path.write_text("ann:$2y$05$abcdefghijklmnopqrstuv\n")
     with pytest.raises(InvalidInput, match="line 1"):
-        auth.Users(str(path), print)
+        registry_users.Users(str(path), print)
 
 
 def test_secrets():
-    secret = auth.derive("pass", rounds=1000)
-    assert auth.matches("pass", secret) and not auth.matches("Pass", secret)
-    assert secret != auth.derive("pass", rounds=1000) and "pass" not in secret.replace("pbkdf2", "")
+    secret = registry_users.derive("pass", rounds=1000)
+    assert registry_users.matches("pass", secret) and not registry_users.matches("Pass", secret)
+    assert secret != registry_users.derive("pass", rounds=1000) and "pass" not in secret.replace(
+        "pbkdf2", ""
+    )

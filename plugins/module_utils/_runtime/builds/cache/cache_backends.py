@@ -17,7 +17,7 @@ from ... import images
 from ...errors import EngineError, InvalidInput
 from ...images.library import built
 from ...images.model import manifest
-from ...store import trees
+from ...store import tree_removal
 from ..parse.cache_flags import KEY, layout_digest
 
 TYPE_CHECKING = False
@@ -248,7 +248,7 @@ def _write(engine: Engine, directory: str, made: Made) -> None:
         os.rename(new, directory)
     finally:
         for path in (new, new + ".old"):
-            trees.remove(path)
+            tree_removal.remove(path)
 
 
 def _file(path: str, pieces: Iterable[bytes]) -> None:

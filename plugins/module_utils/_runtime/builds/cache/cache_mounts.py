@@ -11,7 +11,7 @@ import hashlib
 import os
 
 from ...reconcile import Plan
-from ...store import trees
+from ...store import tree_removal
 from ...untrusted import trees as walks
 
 TYPE_CHECKING = False
@@ -60,7 +60,7 @@ def plan_prune(engine: Engine) -> Plan:
     def remove(name: str, path: str) -> None:
         with engine.locks.hold("build-cache", name):
             freed.append(size(path))
-            trees.remove(path)
+            tree_removal.remove(path)
             gone.append(name)
 
     for name, path in listing(engine):
@@ -79,6 +79,6 @@ def plan_prune(engine: Engine) -> Plan:
             "remembered",
             "forgotten",
             "forget the digests of contexts",
-            lambda: trees.remove(stat),
+            lambda: tree_removal.remove(stat),
         )
     return plan

@@ -14,7 +14,7 @@ import tempfile
 
 from ...errors import InvalidInput
 from ...images.library import layer_store
-from ...store import trees
+from ...store import tree_removal
 from ...untrusted import files
 from ...untrusted.text import without_userinfo
 from ..parse import lines
@@ -48,7 +48,7 @@ class Located:
 
     def close(self) -> None:
         while self.temporary:
-            trees.remove(self.temporary.pop())
+            tree_removal.remove(self.temporary.pop())
 
 
 def is_remote(text: str) -> bool:

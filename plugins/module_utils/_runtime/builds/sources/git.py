@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from ...errors import reason, required
 from ...kernel.mounts import rootfs
-from ...store import trees
+from ...store import tree_removal
 from ...untrusted import trees as walks
 from ...untrusted.text import printable, without_userinfo
 from ..parse.expansion import Trouble
@@ -386,7 +386,7 @@ def _heard(process: Popen[bytes]) -> tuple[bytes | bytearray | None, bytes | byt
 def _without_git(directory: str) -> None:
     for entry in walks.walk(directory, lambda entry: entry.name != ".git"):
         if entry.name == ".git":
-            trees.remove(os.path.join(directory, entry.path))
+            tree_removal.remove(os.path.join(directory, entry.path))
 
 
 def _below(directory: str, repository: Repository) -> str:

@@ -8,7 +8,7 @@ import os
 import secrets
 
 from ... import networks
-from ...store import trees
+from ...store import tree_removal
 from ..parse import lines
 from ..parse.stages import PROXIES
 
@@ -149,7 +149,7 @@ def run(
             return code
         finally:
             if code != 0:
-                trees.remove(place.upper)  # first: a full disk leaves no room for all else
+                tree_removal.remove(place.upper)  # first: a full disk leaves no room for all else
             if attachment:
                 networks.release(engine, ident)
 

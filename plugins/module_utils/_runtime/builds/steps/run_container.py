@@ -26,7 +26,7 @@ from ...oci.launch import steps
 from ...oci.launch.launch import Launch
 from ...oci.launch.site import Site
 from ...oci.spec.document import Document
-from ...oci.spec.process import Program
+from ...oci.spec.program import Program
 from ..trees.layers_view import open_layers
 from ..trees.placer import write_all
 

@@ -22,7 +22,7 @@ from ...kernel.calls import fork
 from ...kernel.mounts import overlay
 from ...layers import difference
 from ...layers.compression import compressed_streams
-from ...store import trees
+from ...store import tree_removal
 from ..parse.expansion import Trouble
 from ..trees.layers_view import open_layers
 
@@ -75,7 +75,7 @@ class Workspace:
             os.close(pipe)
             os.waitpid(pid, 0)
         for path in self._directories:
-            trees.remove(path)
+            tree_removal.remove(path)
 
     def directory(self) -> str:
         """Make an empty directory on the store's file system."""

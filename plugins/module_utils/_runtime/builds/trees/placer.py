@@ -16,7 +16,7 @@ import stat
 
 from ...kernel.files import same_file
 from ...kernel.mounts import rootfs
-from ...store import trees
+from ...store import tree_removal
 from ...untrusted.text import printable
 from ..parse.expansion import Trouble
 
@@ -278,7 +278,7 @@ class Placer:
             pass
         except (IsADirectoryError, PermissionError):
             if whole:
-                trees.remove(f"/proc/self/fd/{parent}/{name}")
+                tree_removal.remove(f"/proc/self/fd/{parent}/{name}")
                 return
             raise Trouble(
                 f"{name}: a file can't be copied onto the directory that is there"

@@ -18,7 +18,7 @@ import stat
 
 from ...errors import Conflict, HostError, InvalidInput, NotFound, reason
 from ...layers.tar.writer import open_regular
-from ...store import trees
+from ...store import tree_removal
 from ...untrusted.text import printable
 from . import copy, tree_manifest
 from .unpacking import Unpacker
@@ -424,7 +424,7 @@ def apply(
 def _clear(parent: int | None, name: bytes) -> None:
     """Remove the tree, or the file, that is in the way."""
     if parent is not None:
-        trees.remove(os.fsdecode(b"/proc/self/fd/%d/" % parent + name))
+        tree_removal.remove(os.fsdecode(b"/proc/self/fd/%d/" % parent + name))
 
 
 def _set(end: End, walk: _Walk, parts: list[bytes], difference: Difference, rules: Rules) -> None:

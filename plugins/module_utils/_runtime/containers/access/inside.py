@@ -154,13 +154,13 @@ def _list(paths: Any) -> int:
     from ...engine import Engine  # here: an inventory asks it once, tasks never
     from ...errors import EngineError
     from ..records import catalog
-    from ..view import inspection
+    from ..view import inspect_container
 
     documents = []
     with Engine(paths.data, paths.run, check=True) as engine:
         for record in catalog.every(engine):
             try:
-                documents.append(inspection.inspect(engine, record))
+                documents.append(inspect_container.inspect(engine, record))
             except EngineError:
                 continue
     _write(1, json_text.dump(documents).encode())

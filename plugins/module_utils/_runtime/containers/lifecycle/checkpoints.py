@@ -16,7 +16,7 @@ import time
 from ...errors import Conflict, HostError, InvalidInput, NotFound
 from ...kernel import cgroups
 from ...oci.checkpoint import criu, save
-from ...store import files, trees
+from ...store import files, tree_removal
 from ..client import monitor_client, stdio
 from ..records import catalog, status
 from ..spec import run_file
@@ -166,7 +166,7 @@ def create(
     os.makedirs(top, 0o700, exist_ok=True)
     path, new = os.path.join(top, name), os.path.join(top, NEW + name)
     with engine.operations.record("checkpoint-container", id=record["id"], path=new):
-        trees.remove(new)
+        tree_removal.remove(new)
         os.mkdir(new, 0o700)
         try:
             _save(
@@ -179,9 +179,9 @@ def create(
                 {"leave_running": leave_running, "tcp_established": tcp_established},
             )
         except BaseException as error:
-            trees.remove(new)
+            tree_removal.remove(new)
             if isinstance(error, HostError):  # by CRIU, and the container runs on
-                trees.remove(path)
+                tree_removal.remove(path)
             raise
     if not leave_running:
         monitor_client.wait(engine.paths, [record["id"]], PATIENCE)
@@ -258,14 +258,14 @@ def remove(engine: Engine, record: Record, name: str, directory: str | None = No
         engine.db.freeing(),
         engine.operations.record("checkpoint-container", id=record["id"], path=gone),
     ):
-        trees.remove(gone)
+        tree_removal.remove(gone)
         os.rename(path, gone)
-        trees.remove(gone)
+        tree_removal.remove(gone)
 
 
 def recover(_engine: Engine, detail: dict[str, Any]) -> None:
     """Remove a checkpoint that was being written, or removed, when its task was killed."""
-    trees.remove(detail["path"])
+    tree_removal.remove(detail["path"])
 
 
 def described(engine: Engine, record: Record, directory: str | None = None) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from ...reconcile import Plan
 from ..options import network
 from ..records import catalog, status
 from ..spec import shared_namespaces, user_namespaces
-from ..view import audit, inspection
+from ..view import audit, inspect_container
 from . import create, live_changes, remove, replace, start, stop, wait_healthy
 from .desired import RUNS, Desired, Task
 
@@ -343,7 +343,7 @@ class Work:
             wait_healthy.wait_healthy(self.engine, record, self.task.healthy_timeout, self.started)
         gone = self.task.state == "absent" and self.engine.check
         found = {
-            "container": inspection.inspect(self.engine, record),
+            "container": inspect_container.inspect(self.engine, record),
             "security": [] if gone else self._security(record),
         }
         return found if self.downtime is None else dict(found, downtime=self.downtime)

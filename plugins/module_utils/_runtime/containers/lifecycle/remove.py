@@ -12,7 +12,7 @@ import time
 from ... import volumes
 from ...errors import Conflict
 from ...kernel.calls import constants, syscalls
-from ...store import trees
+from ...store import tree_removal
 from ..client import monitor_client
 from ..records import catalog, status
 from ..spec import container_files
@@ -94,5 +94,5 @@ def directories(engine: Engine, ident: str) -> None:
     shared_memory = os.path.join(engine.paths.container_run(ident), "shm")
     if os.path.ismount(shared_memory):
         syscalls.umount2(shared_memory, constants.MNT_DETACH)
-    trees.remove(engine.paths.container_run(ident))
-    trees.remove(engine.paths.container(ident))
+    tree_removal.remove(engine.paths.container_run(ident))
+    tree_removal.remove(engine.paths.container(ident))

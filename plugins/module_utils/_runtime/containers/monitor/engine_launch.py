@@ -22,7 +22,7 @@ from ...oci.features import hooks, sysctls  # noqa: F401 # pylint: disable=unuse
 from ...oci.launch import steps, userns_inside, userns_outside  # noqa: F401 # pylint: disable=unused-import
 from ...oci.launch.launch import Launch
 from ...oci.launch.site import Site
-from ...oci.spec.process import Program
+from ...oci.spec.program import Program
 from ..client import stdio
 from ..spec import network_links
 

@@ -18,7 +18,7 @@ from ...kernel import cgroups
 from ...kernel.isolation import capabilities
 from ...kernel.processes import pidfd
 from ...oci.launch import join
-from ...oci.spec.process import Program
+from ...oci.spec.program import Program
 from ..access import file_stream
 from ..client import messages
 from ..records import state

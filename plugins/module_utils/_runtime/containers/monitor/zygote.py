@@ -29,7 +29,7 @@ from ...kernel.calls import constants as c
 from ...kernel.calls import fork, fork_hooks, syscalls
 from ...kernel.net import rule_changes
 from ...networks import publish
-from ...oci.spec import process
+from ...oci.spec import program
 from ...store import paths as stores
 from ...store.files import Damaged
 from ..client import messages, signals
@@ -139,7 +139,7 @@ def _serve_all(
     :param first: of :func:`_listen`. :param limits: of :func:`raise_limits`.
     :param revived: whether another one was killed: monitors may have been killed with it.
     """
-    process.compile_default()
+    program.compile_default()
     with contextlib.suppress(Unsupported):  # the start says it
         fork_hooks.prepare()
     bed = sleep.Bed.make(command)

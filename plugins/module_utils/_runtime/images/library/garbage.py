@@ -15,7 +15,7 @@ import os
 import time
 
 from ...errors import EngineError, HostError, NotFound
-from ...store import trees
+from ...store import tree_removal
 from ...store.database import decode
 from ...store.files import read_json
 from ...store.operations import start_time
@@ -187,7 +187,7 @@ def _names(directory: str) -> list[str]:
 def remove_trees(paths: Iterable[str]) -> None:
     """Remove directories or files below the store's ``tmp``."""
     for path in paths:
-        trees.remove(path)
+        tree_removal.remove(path)
 
 
 def sweep(engine: Engine) -> None:

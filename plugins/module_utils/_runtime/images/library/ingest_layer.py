@@ -15,7 +15,7 @@ from ... import errors
 from ...kernel.files import writeback
 from ...layers import formats
 from ...layers.compression import compressed_streams, read_ahead
-from ...store import trees
+from ...store import tree_removal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def bring(
     # what was kept of another time is no beginning of this blob, or the disk has not kept it well
     except _FalseStart:
         if place:
-            trees.remove(place)
+            tree_removal.remove(place)
         return _bring(engine, what, layer, place, kind, threads)
 
 

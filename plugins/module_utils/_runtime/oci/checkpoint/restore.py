@@ -28,7 +28,7 @@ from ...kernel.processes import pidfd, procfs
 from ..launch import bind_sources
 from ..launch.steps import perform
 from ..spec import devices
-from ..spec import mounts as mounting
+from ..spec import mount_entries as mounting
 from . import criu, save
 
 TYPE_CHECKING = False

@@ -23,7 +23,7 @@ from ...kernel.isolation import namespaces
 from ...kernel.mounts import rootfs
 from ...kernel.processes import procfs
 from ...untrusted.files import Unacceptable
-from ..spec import mounts
+from ..spec import mount_entries as mounts
 from . import criu
 
 TYPE_CHECKING = False

@@ -28,9 +28,9 @@ from ..launch.launch import Launch
 from ..launch.rights import Direct
 from ..launch.site import Site
 from ..spec import bind_flags, schema
-from ..spec import mounts as mounting
+from ..spec import mount_entries as mounting
 from ..spec.document import Document
-from ..spec.process import Program
+from ..spec.program import Program
 from .states import Container
 
 TYPE_CHECKING = False

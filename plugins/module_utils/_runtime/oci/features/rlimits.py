@@ -10,11 +10,11 @@ have: a program gets along with eight descriptors, its making does not.
 from __future__ import annotations
 
 from ...kernel.calls import syscalls
-from ..spec.process import RLIMITS
+from ..spec.program import RLIMITS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..spec.process import Limits, Program, Warn
+    from ..spec.program import Limits, Program, Warn
 
 UNLIMITED = -1
 NOFILE = RLIMITS.index("NOFILE")

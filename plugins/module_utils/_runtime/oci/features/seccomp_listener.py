@@ -7,7 +7,7 @@ The process that installs the filter gets the listener's descriptor. It hands th
 with a file of what is to be said, and who makes it sends both to the agent's socket,
 ``linux.seccomp.listenerPath``. From the filter's installation on each of its own calls may be one
 that waits for the agent, so sendmsg(2), which it needs first, can't be among them; nor write(2), as
-with runc (spec/process.NOT_ASKED).
+with runc (spec/program.NOT_ASKED).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ...kernel.calls import fds
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..spec.document import State
-    from ..spec.process import Listener
+    from ..spec.program import Listener
 
 VERSION = "0.2.0"  # of the container process state, as the specification's example has it
 

@@ -23,7 +23,7 @@ from ...kernel.calls import syscalls
 from ...kernel.isolation import capabilities, namespaces
 from ...kernel.mounts import mounts, rootfs
 from ...kernel.processes import procfs
-from ..spec.mounts import CgroupMount, Mount
+from ..spec.mount_entries import CgroupMount, Mount
 from .channel import Failure
 
 TYPE_CHECKING = False
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..spec.id_maps import Namespaces
-    from ..spec.mounts import AnyMount
+    from ..spec.mount_entries import AnyMount
     from .launch import Launch
 
 ORDER_SHOWS = (6, 8)  # Linux: mountinfo in the order of making

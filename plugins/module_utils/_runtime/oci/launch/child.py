@@ -29,7 +29,7 @@ from ...kernel.mounts import mounts, rootfs
 from ...kernel.programs import trampoline
 from ..features import rlimits
 from ..spec import devices
-from ..spec import mounts as mounting
+from ..spec import mount_entries as mounting
 from ..spec.scheduling import reset_affinity
 from . import bind_sources, channel, executing, terminal
 from .channel import FAILED, Failure

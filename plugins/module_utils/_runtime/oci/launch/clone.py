@@ -21,7 +21,6 @@ from ...kernel import cgroups
 from ...kernel.calls import constants as c
 from ...kernel.isolation import namespaces
 from ...kernel.processes import pidfd
-from ..spec import mounts
 from . import channel, child
 from .steps import perform
 
@@ -139,7 +138,7 @@ class Clone:
         group = self.launch.group
         group.complete()
         for mount in self.launch.mounts:
-            if isinstance(mount, mounts.CgroupMount):
+            if isinstance(mount, mount_entries.CgroupMount):
                 mount.find(group.shown(), cgroups.mode() == "v2", True, cgroups.unified())
                 names, places = (
                     [name for name, _fd in mount.parts],

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import NoReturn
 
-    from ..spec.process import Program
+    from ..spec.program import Program
     from .steps import Steps, Trace
 
 DEFAULT_PATH = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -188,7 +188,7 @@ class Execution:
         program, sets = self.program, self.program.capabilities
         if self.instead is not None and program.uid != 0:
             # What execve(2) would take from a user other than root (capabilities(7)).
-            sets = dict(sets, effective=sets["ambient"], permitted=sets["ambient"])
+            sets = {**sets, "effective": sets["ambient"], "permitted": sets["ambient"]}
         capabilities.switch_user_and_apply(
             program.uid,
             program.gid,

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from ...kernel.cgroups import Group
     from ...kernel.cgroups.entry import Door
     from ..spec.document import State
-    from ..spec.process import Program
+    from ..spec.program import Program
     from .steps import Steps, Trace
 
 

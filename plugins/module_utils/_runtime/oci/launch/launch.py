@@ -21,7 +21,7 @@ from ...kernel.calls import constants as c
 from ...kernel.calls import syscalls
 from ...kernel.processes import pidfd
 from ..features.optional_fields import OptionalFields
-from ..spec import devices, mounts
+from ..spec import devices, mount_entries
 from .clone import Clone
 from .rights import Direct
 from .steps import perform
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from ...kernel.cgroups import Group
     from ..spec.document import Document, State
-    from ..spec.process import Listener, Program
+    from ..spec.program import Listener, Program
     from .rights import Rights
     from .site import Site
     from .steps import Steps, Trace
@@ -82,10 +82,13 @@ class Launch:
         self.trace = trace
         self.rights: Rights = Direct()
         self.optional = OptionalFields(document)
-        mounts.check_propagation(document.linux.get("rootfsPropagation"))
-        self.mounts, self.devices = mounts.read(document.config), devices.read(document.config)
+        mount_entries.check_propagation(document.linux.get("rootfsPropagation"))
+        self.mounts, self.devices = (
+            mount_entries.read(document.config),
+            devices.read(document.config),
+        )
         for mount in self.mounts:
-            if isinstance(mount, mounts.Mount) and mount.copies_up():
+            if isinstance(mount, mount_entries.Mount) and mount.copies_up():
                 from ..features.tmp_copy_up import copy_into  # few containers have such a mount
 
                 mount.fill = copy_into

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from typing import Union
 
     from ..spec.id_maps import Maps
-    from ..spec.mounts import Mount
-    from ..spec.process import Program
+    from ..spec.mount_entries import Mount
+    from ..spec.program import Program
     from .child import FirstProcess
     from .clone import Clone
     from .launch import Launch

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..spec.config_types import ConsoleSize
-    from ..spec.process import Program
+    from ..spec.program import Program
 
 # ioctl_tty(2); GPTPEER is of Linux 4.13
 TIOCSCTTY, TIOCGWINSZ, TIOCSWINSZ, TIOCSPTLCK, TIOCGPTPEER, TIOCGPTN = (

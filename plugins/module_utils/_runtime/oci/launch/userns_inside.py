@@ -12,7 +12,7 @@ import os
 from ...kernel.calls import constants as c
 from ...kernel.calls import fds, syscalls
 from ...kernel.isolation import capabilities
-from ..spec.mounts import Mount
+from ..spec.mount_entries import Mount
 from . import channel, terminal
 
 TYPE_CHECKING = False
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ..spec.id_maps import Maps
-    from ..spec.process import Program
+    from ..spec.program import Program
     from .launch import Launch
 
 AT_ONCE = 200  # descriptors in a message; the kernel takes 253 (SCM_MAX_FD)

@@ -26,7 +26,7 @@ from ...kernel.calls import fds, fork, syscalls
 from ...kernel.isolation import namespaces
 from ...kernel.mounts import mounts, userns
 from ..spec import devices, id_maps
-from ..spec import mounts as mounting
+from ..spec import mount_entries as mounting
 from . import bind_sources, channel, terminal, userns_inside
 
 TYPE_CHECKING = False
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from ..spec.devices import Node
     from ..spec.id_maps import Maps
-    from ..spec.process import Program
+    from ..spec.program import Program
     from .child import FirstProcess
     from .clone import Clone
     from .launch import Launch

@@ -39,7 +39,7 @@ class _Map(dict[str, object]):
 _IDS = [{"containerID!": NATURAL, "hostID!": NATURAL, "size!": NATURAL}]
 _HOOKS = [{"path!": TEXT, "args": _TEXTS, "env": _TEXTS, "timeout": INTEGER}]
 _RATES = [{"major!": INTEGER, "minor!": INTEGER, "rate!": NATURAL}]
-# Args are looked at later (process.py): crun's suite asks for the word about the terminal first.
+# Args are looked at later (program.py): crun's suite asks for the word about the terminal first.
 PROCESS = {
     "terminal": FLAG,
     "consoleSize": {"height": NATURAL, "width": NATURAL},

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from .storage import Storage
+    from .content_store import Storage
 
 
 _DIGEST = re.compile(rb"\b[a-z0-9+._-]{1,32}:[0-9a-f]{32,128}\b")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
         def pieces(self, buffer: memoryview) -> Iterator[int]: ...
 
-    from .storage import Storage
+    from .content_store import Storage
 
 
 IDLE = 3600.0  # seconds without a byte after which a session is dropped

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, BinaryIO
 
+    from ..content.content_store import Storage
     from ..content.manifests import Manifest
-    from ..content.storage import Storage
     from ..content.uploads import Upload, Uploads
     from .wire import Request
 

@@ -28,11 +28,11 @@ from ...untrusted import files
 from ...untrusted.text import entry, printable
 from ..content import collect
 from ..content.answers import Refusal
-from ..content.storage import Storage
+from ..content.content_store import Storage
 from ..content.uploads import Uploads
 from . import listen as addresses
 from .api import Api
-from .auth import Users
+from .registry_users import Users
 from .wire import Connection, read_request
 
 TYPE_CHECKING = False
@@ -112,7 +112,7 @@ class Server:
 
     :param listen: addresses and ports.
     :param tls_cert: PEM file, or None for plain HTTP.
-    :param users: file of users (auth.py), or None to let everybody do everything.
+    :param users: file of users (registry_users.py), or None to let everybody do everything.
     :param log: called with a line for what an administrator should see.
     :param access_log: called with a line for each request.
     :param make_api: makes what answers the requests; by default an :class:`Api`.

@@ -19,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from ..content.storage import Storage
+    from ..content.content_store import Storage
 
 
 PIECE = 256 << 10

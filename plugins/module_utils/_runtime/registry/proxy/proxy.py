@@ -44,7 +44,7 @@ if TYPE_CHECKING:
         insecure: bool
         ttl: float  # seconds; 0 keeps everything
 
-    from ..content.storage import Storage
+    from ..content.content_store import Storage
     from ..content.uploads import Uploads
     from ..http.wire import Request
 

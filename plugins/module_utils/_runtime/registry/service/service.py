@@ -3,7 +3,7 @@
 """Registries as services of a host: their rows in the database, and the processes that run them.
 
 A row's ``config`` is ``{"listen": ["127.0.0.1:5000"], "path", "tls_cert", "tls_key", "users": {name: secret} or null, "proxy"}``
-(``registry/http/auth.py`` makes the secrets; ``proxy`` is null or ``{"remote_url", "username", "password", "ca_path", "insecure", "ttl"}``).
+(``registry/http/registry_users.py`` makes the secrets; ``proxy`` is null or ``{"remote_url", "username", "password", "ca_path", "insecure", "ttl"}``).
 What runs is asked of the run directory's lock and of the addresses, never of the row.
 """
 
@@ -19,7 +19,7 @@ import time
 from ... import errors
 from ...store.database import decode, encode
 from ...store.files import read_json, write_json, write_whole
-from ..http import auth, listen
+from ..http import listen, registry_users
 from . import supervisor
 
 TYPE_CHECKING = False
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
         path: str
         tls_cert: str | None
         tls_key: str | None
-        users: dict[str, str] | None  # secrets (http/auth.py makes them) by name
+        users: dict[str, str] | None  # secrets (http/registry_users.py makes them) by name
         proxy: UpstreamConfig | None
 
     class Row(TypedDict):
@@ -214,7 +214,7 @@ def write_users(engine: Engine, row: Row) -> str | None:
     path = os.path.join(engine.paths.registry_run(row["name"]), "users")
     if row["config"]["users"] is None:
         return None
-    write_whole(path, auth.write(row["config"]["users"]), durable=False)
+    write_whole(path, registry_users.write(row["config"]["users"]), durable=False)
     return path
 
 
@@ -323,7 +323,7 @@ def remove(engine: Engine, name: str, storage: str | None = None) -> None:
     """Stop a registry, forget it, and erase its content at ``storage`` where that is given. May be
     repeated at any point.
     """
-    from ..content import storage as content
+    from ..content import content_store as content
 
     stop(engine, name)
     if storage is not None:

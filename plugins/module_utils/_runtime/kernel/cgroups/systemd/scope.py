@@ -15,7 +15,7 @@ import time
 
 from ....errors import Conflict, HostError, InvalidInput, reason
 from ...calls import fork
-from ...systemd import units
+from ...systemd import systemd_units
 from .. import location
 from ..group import Group
 from ..hierarchy import directories, freezer, layout, removal
@@ -44,7 +44,7 @@ def parse(path: str | None, ident: str) -> tuple[str, str]:
 
     :raises InvalidInput: another form.
     """
-    usual = "user.slice" if units.user() else "system.slice"
+    usual = "user.slice" if systemd_units.user() else "system.slice"
     parts = path.split(":") if path else [usual, PREFIX, ident]
     slice_name, name = parts[0] or usual, "-".join(filter(None, parts[1:]))
     words = slice_name[: -len(".slice")].split("-")
@@ -73,12 +73,14 @@ def create(
     slice_name, name = parse(path, ident)
     extra = unit_properties.annotated(annotations)
     top = directories.slice_path(slice_name)
-    connection = units.connect()
+    connection = systemd_units.connect()
     try:
         above = ""
-        if units.user():  # a user's slices are below the user's manager
-            above = units.get(connection, units.ROOT, "Manager", "ControlGroup").rstrip("/")
-        if units.state(connection, name) not in ("inactive", "failed"):
+        if systemd_units.user():  # a user's slices are below the user's manager
+            above = systemd_units.get(
+                connection, systemd_units.ROOT, "Manager", "ControlGroup"
+            ).rstrip("/")
+        if systemd_units.state(connection, name) not in ("inactive", "failed"):
             raise Conflict(
                 f"container's cgroup is not empty: systemd has the unit {name}; linux.cgroupsPath "
                 "has to name one that is the container's alone"
@@ -122,17 +124,17 @@ class Scope(Group):
 
     def apply(self, resources: Mapping[str, Any]) -> list[Remark]:
         limits.check_usage(self, resources.get("memory") or {})
-        connection = units.connect()
+        connection = systemd_units.connect()
         try:
             found = unit_properties.properties(
-                resources, "memory" not in self.v1, units.version(connection)
+                resources, "memory" not in self.v1, systemd_units.version(connection)
             )
             with Frozen(
                 self
                 if "devices" in self.v1 and resources.get("devices") and not self.frozen()
                 else None
             ):
-                units.set_properties(connection, self.unit, found)
+                systemd_units.set_properties(connection, self.unit, found)
         finally:
             connection.close()
         return super().apply(resources)
@@ -153,9 +155,11 @@ class Scope(Group):
         except PermissionError:
             if self.unified is None or not (path + "/").startswith(self.unified + "/"):
                 raise
-            connection = units.connect()
+            connection = systemd_units.connect()
             try:
-                units.attach(connection, self.unit, path[len(self.unified) :], pid or os.getpid())
+                systemd_units.attach(
+                    connection, self.unit, path[len(self.unified) :], pid or os.getpid()
+                )
             finally:
                 connection.close()
 
@@ -194,9 +198,9 @@ class Scope(Group):
             for name in ACCOUNTING
             + (("IOAccounting" if "blkio" not in self.v1 else "BlockIOAccounting"),)
         ]
-        connection = units.connect()
+        connection = systemd_units.connect()
         try:
-            units.start_scope(connection, self.unit, properties + extra)
+            systemd_units.start_scope(connection, self.unit, properties + extra)
         finally:
             connection.close()
 
@@ -243,9 +247,9 @@ class Scope(Group):
         self.thaw()
         self.kill()
         self.let_go()
-        connection = units.connect()
+        connection = systemd_units.connect()
         try:
-            units.stop(connection, self.unit)
+            systemd_units.stop(connection, self.unit)
         finally:
             connection.close()
         super().remove()

@@ -12,7 +12,7 @@ from ...features import rlimits
 from ...launch import join, sealed_interpreter, steps
 from ...spec import schema
 from ...spec.document import Document
-from ...spec.process import Program
+from ...spec.program import Program
 from .. import bundle_launch, foreground
 from ..arguments import Command
 from ..states import open_container

@@ -15,7 +15,7 @@ from ....kernel.isolation import capabilities, namespaces
 from ....kernel.seccomp import compiler
 from ...checkpoint import save
 from ...features import hooks
-from ...spec import mounts, scheduling
+from ...spec import mount_entries, scheduling
 from .. import bundle_launch
 from ..arguments import Command
 from ..output import write
@@ -47,7 +47,7 @@ def features(_call: Call, _log: Log) -> None:
 
 def described() -> dict[str, Any]:
     """Return the document that ``features`` prints."""
-    words, options = compiler.WORDS, mounts.options()
+    words, options = compiler.WORDS, mount_entries.options()
     linux = {
         "namespaces": sorted(namespaces.TYPES),
         "capabilities": list(capabilities.NAMES),

@@ -12,7 +12,7 @@ from ...errors import EngineError, InvalidInput
 from ..records import catalog, status
 from ..records import image as images
 from ..spec import container_files
-from . import inspection
+from . import inspect_container
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _test(engine: Engine, key: str, value: str) -> Test:
             expression.search(record["name"]) or expression.search("/" + record["name"])
         ),
         "label": lambda record, _state: _labelled(
-            inspection.labels(record, images.config(engine, record["image"])), value
+            inspect_container.labels(record, images.config(engine, record["image"])), value
         ),
         "status": lambda _record, state: state["status"] == value,
         "ancestor": lambda record, _state: record["image"] == image or _of_image(record, value),
@@ -155,7 +155,7 @@ def _exposed(engine: Engine, record: Record) -> set[tuple[int, str]]:
         (int(number), protocol)
         for number, _slash, protocol in (
             port.partition("/")
-            for port in inspection.exposed(
+            for port in inspect_container.exposed(
                 record["definition"], images.config(engine, record["image"])
             )
         )

@@ -140,13 +140,13 @@ def build(engine: Engine, params: dict[str, Any]) -> Any:
     outputs = [Output.of_options(entry) for entry in options.get("outputs") or ()]
     wish = build_results.Wish(
         images.names_of(params),
-        params.get("platform") or (),
-        bool(options.get("squash")),
-        outputs,
-        images.pushed_of(params),
-        images.registries_of(params),
-        params.get("index") or (),
-        params.get("sign"),
+        platforms=params.get("platform") or (),
+        squash=bool(options.get("squash")),
+        outputs=outputs,
+        pushed=images.pushed_of(params),
+        registries=images.registries_of(params),
+        index=params.get("index") or (),
+        sign=params.get("sign"),
     )
 
     def make(names: list[str], platform: str | None, called: str | None) -> BuildPlan:

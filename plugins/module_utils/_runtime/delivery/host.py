@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from typing import Any, BinaryIO, NoReturn
 
     from ..engine import Engine
+    from ..images.library.ingest import Stored
     from ..images.model.reference import Reference
 
 
@@ -128,7 +129,7 @@ def _wanted(engine: Engine, params: dict[str, Any], request: dict[str, Any]) -> 
         for _diff_id, digest, size in request["layers"]
     ]
     whole = [
-        blob or (row is not None and engine.blobs.has(row["blob"]))
+        blob or bool(row and row["blob"] and engine.blobs.has(row["blob"]))
         for row, blob in zip(rows, blobs)
     ]
     place = engine.paths.data if os.path.isdir(engine.paths.data) else "/"
@@ -322,8 +323,8 @@ class _Image:
                 self.what,
                 self.config,
                 layer_list,
-                self.manifest if exact else None,
-                None if exact else self._build_manifest,
+                manifest_data=self.manifest if exact else None,
+                build_manifest=None if exact else self._build_manifest,
                 references=names,
                 manner=ingest.LOAD,
             )
@@ -414,7 +415,7 @@ class _Image:
             offset, size = offset + len(piece), size - len(piece)
             yield piece
 
-    def _build_manifest(self, stored: list[dict[str, Any]]) -> bytes:
+    def _build_manifest(self, stored: list[Stored]) -> bytes:
         """Make the manifest with the blobs as they are here. What the one that was sent says beside
         them stays.
         """

@@ -24,10 +24,11 @@ from .recipe import SHORT
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from typing import Any
+
+    from ..engine import Engine
+    from ..images.library.layer_store import LayerRow
 
     Place = tuple[bytes, int, int]
-    from ..engine import Engine
 
 
 MOST = 300000  # entries that are looked at, those of the most closely related layers first
@@ -36,7 +37,7 @@ _READ = 1 << 20
 
 
 def find(
-    engine: Engine, wanted: dict[bytes, tuple[bytes, int]], order: Iterable[dict[str, Any]]
+    engine: Engine, wanted: dict[bytes, tuple[bytes, int]], order: Iterable[LayerRow]
 ) -> dict[bytes, Place]:
     """Find the contents that are here.
 
@@ -77,7 +78,7 @@ def _path(name: bytes) -> bytes:
 
 
 def _candidates(
-    engine: Engine, order: Iterable[dict[str, Any]], names: set[tuple[bytes, int]], sizes: set[int]
+    engine: Engine, order: Iterable[LayerRow], names: set[tuple[bytes, int]], sizes: set[int]
 ) -> tuple[dict[tuple[bytes, int], list[Place]], dict[int, list[Place]]]:
     """Return the files that may be wanted, by path and size, and by size."""
     named: dict[tuple[bytes, int], list[Place]] = {}
@@ -156,7 +157,7 @@ def read(engine: Engine, place: Place) -> Iterator[bytes]:
         os.close(fd)
 
 
-def related(engine: Engine, diff_ids: list[str], repository: str) -> list[dict[str, Any]]:
+def related(engine: Engine, diff_ids: list[str], repository: str) -> list[LayerRow]:
     """Return the rows of all layers of the store, those most likely to have what an image needs
     first.
 

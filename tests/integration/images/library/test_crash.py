@@ -380,7 +380,12 @@ def test_what_a_running_pull_has_found_is_not_taken_away(scratch, task, tmp_path
             ingest.Layer(digests[1], meanwhile, digests[1], len(LAYERS[1])),
         ]
         ident = ingest.take(
-            engine, "second:1", config, parts, data, references=["docker.io/library/second:1"]
+            engine,
+            "second:1",
+            config,
+            parts,
+            manifest_data=data,
+            references=["docker.io/library/second:1"],
         )
         rows = engine.db.all("SELECT * FROM layers")
         assert len(rows) == 2 and all(engine.blobs.has(digest) for digest in digests)

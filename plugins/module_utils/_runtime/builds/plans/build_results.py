@@ -43,6 +43,7 @@ class Wish:
     def __init__(
         self,
         names: Iterable[str],
+        *,
         platforms: Iterable[str] = (),
         squash: bool = False,
         outputs: Sequence[Output] = (),
@@ -58,13 +59,8 @@ class Wish:
         :param option: that names the platforms.
         :raises InvalidInput: for what can't be together.
         """
-        self.names, self.squash, self.registries, self.index, self.sign = (
-            list(names),
-            squash,
-            registries,
-            list(index),
-            sign,
-        )
+        self.names, self.squash, self.registries = list(names), squash, registries
+        self.index, self.sign = list(index), sign
         self.platforms, self.pushed = list(platforms) or [None], list(pushed)
         for output in outputs:
             if output.is_image:

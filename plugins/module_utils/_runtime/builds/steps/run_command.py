@@ -182,7 +182,7 @@ def _document(
     profile = apparmor.default()[0]
     apparmor.ensure(profile)
     host = Surroundings(
-        scratch, scratch, mounts.entries, apparmor=profile, architecture=state.platform[1]
+        scratch, scratch, mounts=mounts.entries, apparmor=profile, architecture=state.platform[1]
     )
     config = {"WorkingDir": state.config.get("WorkingDir") or "/"}
     document: Config = oci_document(ident, definition, config, host)

@@ -69,9 +69,9 @@ def write(
     host = surroundings.Surroundings(
         directory,
         engine.paths.container_run(record["id"]),
-        _mounts(engine, definition, image, volume_names),
-        joins,
-        swap(),
+        mounts=_mounts(engine, definition, image, volume_names),
+        joins=joins,
+        swap=swap(),
         maps=maps,
         apparmor=apparmor.default()[0],
         architecture=images.architecture(engine, record["image"]),

@@ -36,6 +36,7 @@ class Surroundings:
         self,
         directory: str,
         run: str,
+        *,
         mounts: Sequence[Mount] = (),
         joins: dict[str, str] | None = None,
         swap: bool = True,

@@ -548,7 +548,13 @@ def take(engine: Engine, members: Members, image: Image, names: Sequence[str]) -
             for diff_id, digest, name, size in image.layers
         ]
         return ingest.take(
-            engine, what, image.config, layers, image.manifest, references=names, manner=ingest.LOAD
+            engine,
+            what,
+            image.config,
+            layers,
+            manifest_data=image.manifest,
+            references=names,
+            manner=ingest.LOAD,
         )
     described = {"digest": image.id, "size": len(image.config)}
     layers = [

@@ -21,9 +21,10 @@ from ..model import manifest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from typing import Any, BinaryIO
 
+    from ..library.ingest import BuildManifest
     from ..model.manifest import Platform
 
     Document = dict[str, Any]
@@ -173,7 +174,7 @@ def document(
     return json.dumps(body, separators=(",", ":"), sort_keys=True).encode()
 
 
-def build_manifest(data: bytes, config: Document) -> Callable[[list[Document]], bytes]:
+def build_manifest(data: bytes, config: Document) -> BuildManifest:
     """For ``intake.take``: makes the manifest when the layer's blob is known.
 
     ``data``: the configuration's bytes; ``config``: its ``config``.

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Taking an image into the store: blobs and unpacked layers first, one sync, then its rows in one
+"""Take an image into the store: blobs and unpacked layers first, one sync, then its rows in one
 transaction.
 
 Pull, load and import differ only in where a layer's archive comes from. Layers are stored, hashed,
@@ -29,13 +29,20 @@ from . import garbage, ingest_layer, layer_store, records
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-    from typing import Any
+    from typing import TypedDict
 
     from ...engine import Engine
     from .ingest_layer import Brought
+    from .layer_store import LayerRow
 
-    Row = dict[str, Any]
-    Stored = dict[str, Any]  # digest, size and compression of a layer's blob
+    class Stored(TypedDict):
+        """A layer's blob."""
+
+        digest: str
+        size: int  # bytes
+        compression: str  # "", gzip or zstd
+
+    BuildManifest = Callable[[list[Stored]], bytes]
 
 
 class Layer:
@@ -57,13 +64,8 @@ class Layer:
         size: int | None = None,
         resumes: bool = False,
     ) -> None:
-        self.diff_id, self.open, self.digest, self.size, self.resumes = (
-            diff_id,
-            open_,
-            digest,
-            size,
-            resumes,
-        )
+        self.diff_id, self.open = diff_id, open_
+        self.digest, self.size, self.resumes = digest, size, resumes
 
 
 @contextlib.contextmanager
@@ -92,8 +94,9 @@ def take(
     what: str,
     config: bytes,
     layer_list: Sequence[Layer],
+    *,
     manifest_data: bytes | None = None,
-    build_manifest: Callable[[list[Stored]], bytes] | None = None,
+    build_manifest: BuildManifest | None = None,
     references: Sequence[str] = (),
     digests: Sequence[tuple[str, str]] = (),
     manner: tuple[str, str] = PULL,
@@ -104,84 +107,68 @@ def take(
     :param config: bytes of the image configuration.
     :param layer_list: :class:`Layer` objects, lowest first.
     :param manifest_data: the manifest's bytes; or
-    :param build_manifest: called with ``[{"digest", "size", "compression"}]`` of the layers for
-        them.
+    :param build_manifest: called with the layers' blobs for them.
     :param references: full references to give it.
     :param digests: ``(repository, digest)`` pairs known for it.
     :param manner: PULL or LOAD, for who watches.
     :returns: the image id.
     """
-    ident = manifest.digest_of(config)
-    diff_ids = [layer.diff_id for layer in layer_list]
-    names = (
-        [ident]
-        + [layer.digest for layer in layer_list if layer.digest]
-        + ([manifest.digest_of(manifest_data)] if manifest_data else [])
-    )
-    intake = _Intake(engine, what, layer_list, manner)
+    intake = _Intake(engine, what, config, layer_list, manner)
+    names = intake.blob_names(manifest_data)
+    unnamed = build_manifest is not None  # blobs have no name before they are made
     with (
         explained(engine, what),
         writeback.durable(engine.paths.data) as sync,
         engine.operations.record(
-            "pull", name=what, blobs=names, layers=diff_ids, unnamed=build_manifest is not None
+            "pull", name=what, blobs=names, layers=intake.diff_ids, unnamed=unnamed
         ) as entry,
     ):
         try:
             with contextlib.ExitStack() as stack:
-                engine.blobs.partials.sweep()
-                # in one order everywhere, so that two tasks never wait for each other
-                for diff_id in sorted(intake.missing()):
-                    stack.enter_context(engine.locks.hold("layer", diff_id))
+                intake.lock(stack)
                 intake.fetch()
-                data = (
-                    build_manifest(intake.stored) if build_manifest is not None else manifest_data
-                )
-                digest = engine.blobs.put(errors.required(data, "the manifest"), durable=False)
-                engine.blobs.put(config, durable=False)
+                digest = intake.store_documents(manifest_data, build_manifest)
                 sync()
-                with engine.db.transaction() as connection:
-                    intake.directories += layer_store.commit(engine, connection, intake.unpacked)
-                    size = sum(
-                        row["size"] for row in layer_store.rows(engine, diff_ids) if row is not None
-                    )
-                    superseded = records.save(
-                        engine, connection, ident, digest, size, references, digests
-                    )
+                superseded = intake.commit(digest, references, digests)
             if superseded:
                 garbage.collect(engine, superseded)
         except BaseException:
-            garbage.sweep(
-                engine
-            )  # layers that had got their places when the disk had no room for their rows
-            garbage.collect(
-                engine, names + intake.made, everything=build_manifest is not None, ended=entry
-            )  # blobs may have no name yet
+            # Layers that had got their places when the disk had no room for their rows.
+            garbage.sweep(engine)
+            garbage.collect(engine, names + intake.made, everything=unnamed, ended=entry)
             raise
         finally:
             garbage.remove_trees([path for path in intake.directories if os.path.exists(path)])
-    return ident
+    return intake.ident
 
 
 class _Intake:
-    """The layers of one image on their way in.
+    """One image on its way in.
 
-    :ivar stored: ``[{"digest", "size", "compression"}]`` of all layers' blobs.
+    :ivar ident: its id.
+    :ivar stored: all layers' blobs.
     :ivar unpacked: ``layers.Unpacked`` of the new ones.
     :ivar made: digests of blobs that came into being.
     :ivar directories: temporary ones, to be removed if still there.
     """
 
     def __init__(
-        self, engine: Engine, what: str, layer_list: Sequence[Layer], manner: tuple[str, str]
+        self,
+        engine: Engine,
+        what: str,
+        config: bytes,
+        layer_list: Sequence[Layer],
+        manner: tuple[str, str],
     ) -> None:
         self.engine, self.what, self.layers, self.manner = engine, what, layer_list, manner
+        self.config, self.ident = config, manifest.digest_of(config)
         self.diff_ids = [layer.diff_id for layer in layer_list]
         self.stored: list[Stored] = []
         self.unpacked: list[layer_store.Unpacked] = []
         self.made: list[str] = []
         self.directories: list[str] = []
 
-    def _look(self) -> tuple[dict[int, tuple[Layer, bool]], list[Row | None]]:
+    def _look(self) -> tuple[dict[int, tuple[Layer, bool]], list[LayerRow | None]]:
         """Return ``{index: (layer, whether to unpack it)}`` of what is to be done, and the rows of
         what is unpacked.
         """
@@ -194,8 +181,46 @@ class _Intake:
                 tasks[index] = layer, row is None
         return tasks, present
 
-    def missing(self) -> set[str]:
-        return {layer.diff_id for layer, _wanted in self._look()[0].values()}
+    def blob_names(self, manifest_data: bytes | None) -> list[str]:
+        """Return the digests of the image's blobs that are known before they are made."""
+        names = [self.ident, *(layer.digest for layer in self.layers if layer.digest)]
+        return [*names, manifest.digest_of(manifest_data)] if manifest_data else names
+
+    def lock(self, stack: contextlib.ExitStack) -> None:
+        """Hold the locks of the layers that are missing.
+
+        They are taken in one order everywhere, so that two tasks never wait for each other.
+        """
+        self.engine.blobs.partials.sweep()
+        missing = {layer.diff_id for layer, _wanted in self._look()[0].values()}
+        for diff_id in sorted(missing):
+            stack.enter_context(self.engine.locks.hold("layer", diff_id))
+
+    def store_documents(
+        self, manifest_data: bytes | None, build_manifest: BuildManifest | None
+    ) -> str:
+        """Store configuration and manifest; return the manifest's digest."""
+        if build_manifest is not None:
+            manifest_data = build_manifest(self.stored)
+        data = errors.required(manifest_data, "the manifest")
+        digest = self.engine.blobs.put(data, durable=False)
+        self.engine.blobs.put(self.config, durable=False)
+        return digest
+
+    def commit(
+        self, digest: str, references: Sequence[str], digests: Sequence[tuple[str, str]]
+    ) -> list[str]:
+        """Give layers their places and write the rows, in one transaction.
+
+        :returns: as of :func:`records.save`.
+        """
+        with self.engine.db.transaction() as connection:
+            self.directories += layer_store.commit(self.engine, connection, self.unpacked)
+            rows = layer_store.rows(self.engine, self.diff_ids)
+            size = sum(row["size"] for row in rows if row is not None)
+            return records.save(
+                self.engine, connection, self.ident, digest, size, references, digests
+            )
 
     def fetch(self) -> None:
         """Store and unpack what is missing."""
@@ -251,13 +276,15 @@ class _Intake:
         item.phase(self.manner[1])
         return result
 
-    def _note_stored(self, results: Mapping[int, Brought], present: list[Row | None]) -> None:
+    def _note_stored(self, results: Mapping[int, Brought], present: list[LayerRow | None]) -> None:
         by_diff = {
             self.layers[index].diff_id: result["digest"] for index, result in results.items()
         }
         for index, layer in enumerate(self.layers):
             row = present[index]
-            digest = layer.digest or by_diff.get(layer.diff_id) or (row["blob"] if row else "")
+            digest = (
+                layer.digest or by_diff.get(layer.diff_id) or (row["blob"] if row else "") or ""
+            )
             with self.engine.blobs.open(digest) as file:
                 kind = compressed_streams.kind_of(file.read(8))
             self.stored.append(
@@ -268,7 +295,7 @@ class _Intake:
         self,
         results: Mapping[int, Brought],
         directories: Mapping[int, str],
-        present: list[Row | None],
+        present: list[LayerRow | None],
     ) -> None:
         """Close the layers' open ends, lowest layer first, and settle each new one's key."""
         paths = [

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ...engine import Engine
-    from .records import ImageRecord
+    from .layer_store import LayerRow
+    from .records import ImageRecord, ImageRow
 
-    Row = dict[str, Any]
     Document = dict[str, Any]
 
 
@@ -51,7 +51,7 @@ class Damage:
     :ivar diff_ids: of all its layers, as far as they are known.
     """
 
-    def __init__(self, engine: Engine, row: Row) -> None:
+    def __init__(self, engine: Engine, row: ImageRow) -> None:
         self.row, self.name = row, records.name_of(engine, row["id"])
         self.documents: dict[str, str] = {}
         self.blobs: dict[str, str] = {}
@@ -77,7 +77,7 @@ def damaged(engine: Engine, full: bool = False) -> list[Damage]:
     """
     checked: dict[Any, str | None] = {}
     found = []
-    for row in engine.db.all("SELECT * FROM images ORDER BY added"):
+    for row in records.all_rows(engine):
         damage = look(engine, row, full, checked)
         if damage:
             confirmed, checked = _confirmed(engine, row["id"], damage, full), {}
@@ -90,7 +90,7 @@ def _confirmed(engine: Engine, ident: str, first: Damage, full: bool) -> Damage 
     """Return the damage of an image, seen again while nobody can remove what belongs to it; None
     where it was being removed, or made, the first time.
     """
-    row = engine.db.one("SELECT * FROM images WHERE id = ?", ident)
+    row = records.row_or_none(engine, ident)
     if row is None or engine.check or engine.db.is_tight():  # to hold it takes room
         return look(engine, row, full) if row is not None else None
     blobs, diff_ids = records.blobs_of(engine, row) + list(first.blobs), first.diff_ids
@@ -98,11 +98,11 @@ def _confirmed(engine: Engine, ident: str, first: Damage, full: bool) -> Damage 
         record = records.find(engine, ident)
         diff_ids = record["layers"] if record is not None else diff_ids
     with engine.operations.record("pull", name=first.name, blobs=blobs, layers=diff_ids) as entry:
-        row = engine.db.one("SELECT * FROM images WHERE id = ?", ident)
+        row = records.row_or_none(engine, ident)
         damage = look(engine, row, full) if row is not None else None
-        if engine.db.one("SELECT 1 FROM images WHERE id = ?", ident) is None:
+        if records.row_or_none(engine, ident) is None:
             garbage.collect(engine, blobs, ended=entry)  # who removed it left what was held
-            damage = None
+            return None
     return damage
 
 
@@ -110,12 +110,12 @@ def whole(engine: Engine, ident: str) -> ImageRecord | None:
     """Return the image ``ident`` (whole id) as ``records.find`` gives it; None where there is none,
     or a quick look finds that it has lost something.
     """
-    row = engine.db.one("SELECT * FROM images WHERE id = ?", ident)
+    row = records.row_or_none(engine, ident)
     return records.find(engine, ident) if row is not None and not look(engine, row) else None
 
 
 def look(
-    engine: Engine, row: Row, full: bool = False, checked: dict[Any, str | None] | None = None
+    engine: Engine, row: ImageRow, full: bool = False, checked: dict[Any, str | None] | None = None
 ) -> Damage:
     """Return the :class:`Damage` of one image.
 
@@ -187,7 +187,9 @@ def _digest(pieces: Iterable[bytes], like: str) -> str:
     return f"{algorithm}:{checksum.hexdigest()}"
 
 
-def _place(engine: Engine, row: Row | None, diff_id: str, digest: str, full: bool) -> str | None:
+def _place(
+    engine: Engine, row: LayerRow | None, diff_id: str, digest: str, full: bool
+) -> str | None:
     """Return what is wrong with a layer's place. :param full: look into it."""
     if row is None:
         return "is gone or cut short"
@@ -200,7 +202,7 @@ def _place(engine: Engine, row: Row | None, diff_id: str, digest: str, full: boo
         return f"can't be held against its archive: {reason(error, named=True)}"
 
 
-def _content(engine: Engine, path: str, row: Row, diff_id: str, digest: str) -> str | None:
+def _content(engine: Engine, path: str, row: LayerRow, diff_id: str, digest: str) -> str | None:
     if not os.path.isdir(path):
         return formats.damage(path, diff_id)
     with engine.blobs.open(digest) as file:

@@ -26,12 +26,18 @@ from ..model import manifest
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-    from typing import Any
+    from typing import Any, TypedDict
 
     from ...engine import Engine
     from ...store.database import Transaction
 
-    Row = dict[str, Any]
+    class LayerRow(TypedDict):
+        """A row of ``layers``: a layer that is unpacked."""
+
+        diff_id: str  # or a key: see chain_key, LOST
+        number: int  # of its place
+        blob: str | None  # digest of its archive
+        size: int  # bytes, unpacked
 
 
 # begins the key of a place of which nothing tells any more which layer is there; it stays as long
@@ -61,21 +67,29 @@ def path_of(engine: Engine, number: int) -> str:
     return os.path.join(engine.paths.layers, base36(number))
 
 
-def rows(engine: Engine, diff_ids: Sequence[str]) -> list[Row | None]:
+def rows(engine: Engine, diff_ids: Sequence[str]) -> list[LayerRow | None]:
     """Return a row of ``layers`` or None for every layer of an image, lowest first; None also where
     nothing is at its place.
     """
-    found = []
+    found: list[LayerRow | None] = []
     for diff_id, chain_id in zip(diff_ids, manifest.chain_ids(diff_ids)):
         candidates = engine.db.all(
             "SELECT * FROM layers WHERE diff_id IN (?, ?) ORDER BY diff_id DESC",
             diff_id,
             chain_key(chain_id),
         )
-        found.append(
-            next((row for row in candidates if is_there(path_of(engine, row["number"]))), None)
-        )
+        there = (row for row in candidates if is_there(path_of(engine, row["number"])))
+        found.append(next(map(_row, there), None))
     return found
+
+
+def _row(row: dict[str, Any]) -> LayerRow:
+    return {
+        "diff_id": row["diff_id"],
+        "number": row["number"],
+        "blob": row["blob"],
+        "size": row["size"],
+    }
 
 
 def paths(engine: Engine, diff_ids: Sequence[str]) -> list[str]:

@@ -16,14 +16,21 @@ from . import garbage, layer_store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any, TypedDict
 
     from ...engine import Engine
     from ...store.database import Transaction
 
-    Row = dict[str, Any]
     Document = dict[str, Any]
+
+    class ImageRow(TypedDict):
+        """A row of ``images``; see :class:`ImageRecord`."""
+
+        id: str
+        manifest: str
+        size: int
+        added: float
 
     class _Optional(TypedDict, total=False):
         damaged: str
@@ -33,8 +40,8 @@ if TYPE_CHECKING:
 
         ``id``: digest of its configuration. ``manifest``: digest of its manifest; "" where it is
         not known yet. ``config``: its OCI configuration. ``layers``: DiffIDs, lowest first.
-        ``size``: bytes of the layers' files. ``added``: when it came into the store, as the
-        database has it; None for one that is not there. ``damaged``: a sentence, where its
+        ``size``: bytes of the layers' files. ``added``: when it came into the store, in seconds
+        since the epoch; None for one that is not there. ``damaged``: a sentence, where its
         configuration can't be read.
         """
 
@@ -43,7 +50,7 @@ if TYPE_CHECKING:
         config: Document
         layers: list[str]
         size: int
-        added: str | None
+        added: float | None
 
 
 def find(engine: Engine, name_or_id: str) -> ImageRecord | None:
@@ -90,12 +97,12 @@ def get(engine: Engine, name_or_id: str) -> ImageRecord:
     return record
 
 
-def _record(engine: Engine, row: Row) -> ImageRecord:
+def _record(engine: Engine, row: ImageRow) -> ImageRecord:
     config = manifest.parse_config(engine.blobs.read(row["id"]), row["id"])
     return _of_row(row, config, config["rootfs"]["diff_ids"])
 
 
-def _of_row(row: Row, config: Document, layers: list[str]) -> ImageRecord:
+def _of_row(row: ImageRow, config: Document, layers: list[str]) -> ImageRecord:
     return {
         "id": row["id"],
         "manifest": row["manifest"],
@@ -121,14 +128,14 @@ def coming(ident: str, config: Document, digest: str = "") -> ImageRecord:
     }
 
 
-def find_row(engine: Engine, text: str) -> Row | None:
+def find_row(engine: Engine, text: str) -> ImageRow | None:
     """Return the row of ``images`` that a reference, an id or the beginning of one names, or None;
     errors as of :func:`find`.
     """
     return resolve(engine, text)[0]
 
 
-def resolve(engine: Engine, text: str) -> tuple[Row | None, reference.Reference | None]:
+def resolve(engine: Engine, text: str) -> tuple[ImageRow | None, reference.Reference | None]:
     """Return what a user's word for an image means: ``(row of images or None, Reference or None)``;
     errors as of :func:`find`.
 
@@ -160,43 +167,65 @@ def absent(text: str) -> NotFound:
     return NotFound(f"there is no image {printable(text)} on this host")
 
 
-def _by_id(engine: Engine, text: str) -> Row | None:
+def _by_id(engine: Engine, text: str) -> ImageRow | None:
     prefix = text if text.startswith("sha256:") else "sha256:" + text
     found = engine.db.all(
         "SELECT * FROM images WHERE id >= ? AND id < ? LIMIT 2", prefix, prefix + "g"
     )
     if len(found) > 1:
         raise Conflict(f"several images' ids begin with {text}; give more of it")
-    return found[0] if found else None
+    return _row(found[0]) if found else None
 
 
-def by_reference(engine: Engine, parsed: reference.Reference) -> Row | None:
+def by_reference(engine: Engine, parsed: reference.Reference) -> ImageRow | None:
     """Return the row of ``images`` that a :class:`Reference` leads to, or None.
 
     A digest wins over a tag.
     """
     if parsed.digest:
-        return engine.db.one(
+        row = engine.db.one(
             "SELECT images.* FROM images JOIN digests ON digests.image = images.id WHERE "
             "repository = ? AND digest = ?",
             parsed.full_repository,
             parsed.digest,
         )
-    return engine.db.one(
-        "SELECT images.* FROM images JOIN tags ON tags.image = images.id WHERE reference = ?",
-        parsed.tagged,
-    )
+    else:
+        row = engine.db.one(
+            "SELECT images.* FROM images JOIN tags ON tags.image = images.id WHERE reference = ?",
+            parsed.tagged,
+        )
+    return _row(row) if row is not None else None
 
 
-def row_of(engine: Engine, ident: str) -> Row:
+def _row(row: Mapping[str, Any]) -> ImageRow:
+    return {
+        "id": row["id"],
+        "manifest": row["manifest"],
+        "size": row["size"],
+        "added": row["added"],
+    }
+
+
+def row_of(engine: Engine, ident: str) -> ImageRow:
     """Return the row of the image ``ident`` (whole id).
 
     :raises NotFound: when there is none, because another task has removed it since it was looked at.
     """
-    row = engine.db.one("SELECT * FROM images WHERE id = ?", ident)
+    row = row_or_none(engine, ident)
     if row is None:
         raise absent(ident)
     return row
+
+
+def all_rows(engine: Engine) -> list[ImageRow]:
+    """Return the rows of all images, the oldest first."""
+    return [_row(row) for row in engine.db.all("SELECT * FROM images ORDER BY added")]
+
+
+def row_or_none(engine: Engine, ident: str) -> ImageRow | None:
+    """Return the row of the image ``ident`` (whole id), or None."""
+    row = engine.db.one("SELECT * FROM images WHERE id = ?", ident)
+    return _row(row) if row is not None else None
 
 
 def tags_of(engine: Engine, ident: str) -> list[str]:
@@ -350,7 +379,7 @@ def remove(
     :raises Conflict: when a container uses it and not ``force``.
     """
     check_unused(engine, ident, force)
-    row = engine.db.one("SELECT * FROM images WHERE id = ?", ident)
+    row = row_or_none(engine, ident)
     if row is None:
         return 0
     candidates = blobs_of(engine, row)
@@ -381,9 +410,9 @@ def remove(
             if not used:
                 connection.execute("DELETE FROM images WHERE id = ?", (ident,))
         freed = garbage.collect(engine, candidates)
-    for row in intermediate if prune else ():
-        if is_leftover(engine, row["used"]):
-            freed += remove(engine, row["used"])
+    for base in intermediate if prune else ():
+        if is_leftover(engine, base["used"]):
+            freed += remove(engine, base["used"])
     return freed
 
 
@@ -417,7 +446,7 @@ def name_of(engine: Engine, ident: str) -> str:
     return familiar(names[0]) if names else ident[:19]
 
 
-def blobs_of(engine: Engine, row: Row) -> list[str]:
+def blobs_of(engine: Engine, row: ImageRow) -> list[str]:
     """Return digests of all blobs of an image's row; what can't be read any more is left out."""
     digests = [row["manifest"], row["id"]]
     with contextlib.suppress(EngineError):

@@ -137,8 +137,11 @@ def _take(
     def opener(layer: Document) -> Callable[[], Iterator[bytes]]:
         return lambda: origin.blob(layer["digest"], layer["size"])
 
-    ingest.take(engine, what, config, [ingest.Layer(diff_id, opener(layer), layer["digest"], layer["size"])
-                                       for diff_id, layer in zip(diff_ids, described)], data)  # fmt: skip
+    layers = [
+        ingest.Layer(diff_id, opener(layer), layer["digest"], layer["size"])
+        for diff_id, layer in zip(diff_ids, described)
+    ]
+    ingest.take(engine, what, config, layers, manifest_data=data)
 
 
 def _document(engine: Engine, digest: str, fetch: Callable[[str], bytes]) -> bytes:

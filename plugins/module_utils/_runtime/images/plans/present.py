@@ -23,12 +23,11 @@ if TYPE_CHECKING:
     from ...engine import Engine
     from ..configuration.access import Registries
     from ..library.integrity import Damage
-    from ..library.records import ImageRecord
+    from ..library.records import ImageRecord, ImageRow
     from ..model.manifest import Platform
     from ..model.reference import Reference
     from .pull import Remote
 
-    Row = dict[str, Any]
     Document = dict[str, Any]
 
 
@@ -55,7 +54,7 @@ class ImagePlan(Plan):
         self._found = record
         return self
 
-    def is_lost(self, row: Row) -> ImagePlan:
+    def is_lost(self, row: ImageRow) -> ImagePlan:
         """Say that it is there, and its documents are not. :returns: the plan.
 
         What it is can be told when they are.

@@ -121,5 +121,11 @@ class Remote:
         engine.progress.subject(f"Pulling {self.what}")
         known = [(self.reference.full_repository, digest) for digest in self.digests]
         return ingest.take(
-            engine, self.what, self.config_data, layers, self.data, references=names, digests=known
+            engine,
+            self.what,
+            self.config_data,
+            layers,
+            manifest_data=self.data,
+            references=names,
+            digests=known,
         )

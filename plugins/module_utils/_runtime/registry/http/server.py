@@ -124,6 +124,7 @@ class Server:
         self,
         root: str,
         listen: list[tuple[str, int]],
+        *,
         tls_cert: str | None = None,
         tls_key: str | None = None,
         users: str | None = None,
@@ -514,6 +515,7 @@ def _plain(storage: Storage, uploads: Uploads, _log: Log) -> Api:
 def serve(
     root: str,
     listen: list[str],
+    *,
     tls_cert: str | None = None,
     tls_key: str | None = None,
     users: str | None = None,
@@ -538,12 +540,12 @@ def serve(
         server = Server(
             root,
             [addresses.parse(text, lowest=0) for text in listen],
-            tls_cert,
-            tls_key,
-            users,
-            log,
-            access_log,
-            make_api,
+            tls_cert=tls_cert,
+            tls_key=tls_key,
+            users=users,
+            log=log,
+            access_log=access_log,
+            make_api=make_api,
         )
         server.start()
         where = [addresses.show(*address) for address in server.addresses]

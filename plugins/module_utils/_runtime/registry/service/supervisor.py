@@ -158,10 +158,10 @@ def run_server(path: str, directory: str, log: Log) -> int:
         return server.serve(
             config["path"],
             config["listen"],
-            config["tls_cert"],
-            config["tls_key"],
-            config["users"],
-            log,
+            tls_cert=config["tls_cert"],
+            tls_key=config["tls_key"],
+            users=config["users"],
+            log=log,
             access_log=None,
             make_api=make_api,
             started=lambda where: write_json(

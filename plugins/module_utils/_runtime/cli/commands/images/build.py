@@ -55,11 +55,11 @@ def build(session: Session, given: Given) -> None:
     )
     wish = build_results.Wish(
         given.tag,
-        platforms,
-        given.squash,
-        outputs,
-        given.tag if given.push else (),
-        _registries(given),
+        platforms=platforms,
+        squash=given.squash,
+        outputs=outputs,
+        pushed=given.tag if given.push else (),
+        registries=_registries(given),
         option="--platform",
     )
     _check(wish, given)

@@ -165,6 +165,11 @@ def _carry_out(
     except errors.EngineError as error:
         details = {key: value for key, value in vars(error).items() if value not in (None, "")}
         module.fail_json(msg=str(error), **details)
+    _exit(module, text, result)
+
+
+def _exit(module: Module, text: Any, result: dict[str, Any]) -> None:
+    """End the module with a result."""
     for warning in result.pop("warnings", ()):
         module.warn(text.printable(warning))
     result.setdefault("changed", False)

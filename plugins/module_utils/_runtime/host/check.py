@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from ..engine import Engine
 
+    Tables = dict[str, list[dict[str, Any]]]  # rows by table
 
 MNT_DETACH = 2
 PATIENCE = 10.0  # seconds that processes get to end
@@ -113,7 +114,7 @@ def _busy(engine: Engine) -> frozenset[str]:
 # --------------------------------------------------------------------------------------------------------------- directories
 
 
-def _tables(engine: Engine) -> dict[str, list[dict[str, Any]]]:
+def _tables(engine: Engine) -> Tables:
     return {table: engine.db.all(f"SELECT * FROM {table}") for table in rowfiles.KEYS}
 
 
@@ -125,6 +126,25 @@ def _directories(engine: Engine, busy: frozenset[str]) -> list[Stray]:
     said: list[str] = []
     before = {table: list(entries) for table, entries in rows.items()}
     rebuild.complete(engine, rows, said, rowfiles.load(engine.paths.records)[0], busy)
+    found = _without_directory(engine, before, rows) + _kept_for_nobody(engine, before, rows)
+    added = {table: [row for row in rows[table] if row not in before[table]] for table in rows}
+    if not any(added.values()):
+        return found + [
+            Stray("store", sentence) for sentence in said if "can't be read" in sentence
+        ]
+    sentences = [sentence for sentence in said if not sentence.endswith("its directory is gone")]
+    entered = Stray(
+        "store",
+        "; ".join(sentences)
+        or "addresses, ports or user ids of containers are not in the database",
+        "enter in the database what the directories hold",
+        lambda: engine.db.fill(added),
+    )
+    return [*found, entered]
+
+
+def _without_directory(engine: Engine, before: Tables, rows: Tables) -> list[Stray]:
+    """List the containers and volumes that have a row and no directory."""
     found = []
     for table, key, remove in (
         ("containers", "name", _remove_container),
@@ -133,49 +153,31 @@ def _directories(engine: Engine, busy: frozenset[str]) -> list[Stray]:
         for row in before[table]:
             if row not in rows[table]:
                 what = f"{table[:-1]} {row[key]}"
-                found.append(
-                    Stray(
-                        what,
-                        f"{what}: its directory is gone",
-                        "remove " + what,
-                        functools.partial(remove, engine, row[key]),
-                    )
-                )
+                mend = functools.partial(remove, engine, row[key])
+                said = f"{what}: its directory is gone"
+                found.append(Stray(what, said, "remove " + what, mend))
+    return found
+
+
+def _kept_for_nobody(engine: Engine, before: Tables, rows: Tables) -> list[Stray]:
+    """List the addresses, ports and ids of containers that are gone: one Stray for all."""
     gone = [
-        (table, row)
+        row["container"]
         for table in ("addresses", "ports", "id_ranges")
         for row in before[table]
         if row not in rows[table]
     ]
-    named = {row["container"] for _table, row in gone} - {row["id"] for row in before["containers"]}
-    if named:
-        found.append(
-            Stray(
-                "addresses",
-                "addresses, ports or user ids are kept for containers that are not there: "
-                f"{', '.join(sorted((ident[:12] for ident in named)))}",
-                "free the addresses, ports and user ids of containers that are not there",
-                lambda: _free(engine, named),
-            )
+    named = set(gone) - {row["id"] for row in before["containers"]}
+    if not named:
+        return []
+    shown = ", ".join(sorted(ident[:12] for ident in named))
+    return [
+        Stray(
+            "addresses",
+            f"addresses, ports or user ids are kept for containers that are not there: {shown}",
+            "free the addresses, ports and user ids of containers that are not there",
+            lambda: _free(engine, named),
         )
-    added = {table: [row for row in rows[table] if row not in before[table]] for table in rows}
-    if any(added.values()):
-        sentences = [
-            sentence for sentence in said if not sentence.endswith("its directory is gone")
-        ]
-        found.append(
-            Stray(
-                "store",
-                "; ".join(sentences)
-                or "addresses, ports or user ids of containers are not in the database",
-                "enter in the database what the directories hold",
-                lambda: engine.db.fill(added),
-            )
-        )
-    return found + [
-        Stray("store", sentence)
-        for sentence in said
-        if "can't be read" in sentence and not any(added.values())
     ]
 
 

@@ -52,17 +52,21 @@ def plan(engine: Engine, params: dict[str, Any]) -> Plan:
         plan_deletion(found, engine)
     else:
         plan_stop(found, engine, living, served)
+    _plan_programs(found, engine, params["command"])
+    if params["delete_data"]:
+        _plan_data(found, engine)
+    return found
+
+
+def _plan_programs(found: Plan, engine: Engine, command: str) -> None:
+    """Plan that the boot unit, the commands and the engine itself go."""
     for unit in boot.installed():
         found.add("boot unit", unit.path, None, f"remove the boot unit {unit.path}", unit.remove)
-    if boot.MARK in boot.read(params["command"]):
+    if boot.MARK in boot.read(command):
         found.add(
-            "command",
-            params["command"],
-            None,
-            f"remove the command {params['command']}",
-            lambda: os.unlink(params["command"]),
+            "command", command, None, f"remove the command {command}", lambda: os.unlink(command)
         )
-    link = os.path.join(os.path.dirname(params["command"]), install.OCI_COMMAND)
+    link = os.path.join(os.path.dirname(command), install.OCI_COMMAND)
     if os.path.islink(link) and os.readlink(link).startswith(engine.paths.runtime + "/"):
         found.add(
             "OCI runtime command",
@@ -79,7 +83,11 @@ def plan(engine: Engine, params: dict[str, Any]) -> Plan:
             "remove the engine",
             lambda: remove_engine(engine.paths),
         )
-    if params["delete_data"] and os.path.exists(engine.paths.config):
+
+
+def _plan_data(found: Plan, engine: Engine) -> None:
+    """Plan that settings and data go."""
+    if os.path.exists(engine.paths.config):
         found.add(
             "settings",
             engine.paths.config,
@@ -87,7 +95,7 @@ def plan(engine: Engine, params: dict[str, Any]) -> Plan:
             f"remove {engine.paths.config}",
             lambda: settings.write(engine.paths.config, {}),
         )
-    if params["delete_data"] and entries(engine.paths.data):
+    if entries(engine.paths.data):
         found.add(
             "data",
             engine.paths.data,
@@ -95,7 +103,6 @@ def plan(engine: Engine, params: dict[str, Any]) -> Plan:
             f"delete {engine.paths.data}",
             lambda: delete_data(engine),
         )
-    return found
 
 
 def refuse(living: list[str], served: list[str], params: dict[str, Any]) -> None:

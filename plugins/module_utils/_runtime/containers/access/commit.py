@@ -17,7 +17,7 @@ import json
 
 from ... import images
 from ...errors import HostError, Unsupported
-from ...images.library import ingest
+from ...images.library import ingest, records
 from ...images.model import manifest
 from ...layers import difference
 from ...untrusted import json_reader
@@ -59,14 +59,8 @@ def plan_commit(
     """
     references = [images.tagged(name).tagged for name in names]
     base = images.get(engine, record["image"])
-    document = _document(
-        record,
-        base,
-        _configuration(engine, record, base, change),
-        author,
-        comment,
-        _command(engine, record),
-    )
+    config, command = _configuration(engine, record, base, change), _command(engine, record)
+    document = _document(record, base, config, author, comment, command)
     subject = images.familiar(references[0]) if references else f"of container {record['name']}"
     plan = images.ImagePlan(engine, f"image {subject}")
     lost = images.lost(engine, base["id"])
@@ -86,15 +80,7 @@ def plan_commit(
             images.name_image(plan, same["id"], full)
         return plan
     parsed = manifest.parse_config(data, record["name"])
-    coming = {
-        "id": manifest.digest_of(data),
-        "manifest": "",
-        "config": parsed,
-        "layers": parsed["rootfs"]["diff_ids"],
-        "size": 0,
-        "added": None,
-    }
-    plan.brings(coming, references)
+    plan.brings(records.coming(manifest.digest_of(data), parsed), references)
 
     def take() -> None:
         with frozen(engine, record) if pause else contextlib.nullcontext():

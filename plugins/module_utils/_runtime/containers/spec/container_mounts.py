@@ -104,50 +104,19 @@ def _ipc(definition: Definition, host: Surroundings) -> list[MountEntry]:
         return []
     queues = _mount("/dev/mqueue", "mqueue", "mqueue", "nosuid", "noexec", "nodev")
     if mode == "host":
-        return [
-            _mount("/dev/mqueue", "bind", "/dev/mqueue", "rbind", "nosuid", "noexec", "nodev")
-        ] * os.path.isdir("/dev/mqueue") + [
-            _mount("/dev/shm", "bind", "/dev/shm", "rbind", "nosuid", "noexec", "nodev")
-        ] * os.path.isdir("/dev/shm")
+        places = [place for place in ("/dev/mqueue", "/dev/shm") if os.path.isdir(place)]
+        return [_bound(place, place) for place in places]
     if mode.startswith("container:"):
-        return [
-            queues,
-            _mount(
-                "/dev/shm",
-                "bind",
-                shared_memory(host.joins["ipc"], host.run),
-                "rbind",
-                "nosuid",
-                "noexec",
-                "nodev",
-            ),
-        ]
+        return [queues, _bound("/dev/shm", shared_memory(host.joins["ipc"], host.run))]
     if mode == "shareable":
-        return [
-            queues,
-            _mount(
-                "/dev/shm",
-                "bind",
-                os.path.join(host.run, "shm"),
-                "rbind",
-                "nosuid",
-                "noexec",
-                "nodev",
-            ),
-        ]
-    return [
-        queues,
-        _mount(
-            "/dev/shm",
-            "tmpfs",
-            "shm",
-            "nosuid",
-            "noexec",
-            "nodev",
-            "mode=1777",
-            f"size={definition.get('shm_size', 64 << 20)}",
-        ),
-    ]
+        return [queues, _bound("/dev/shm", os.path.join(host.run, "shm"))]
+    size = f"size={definition.get('shm_size', 64 << 20)}"
+    own = _mount("/dev/shm", "tmpfs", "shm", "nosuid", "noexec", "nodev", "mode=1777", size)
+    return [queues, own]
+
+
+def _bound(destination: str, source: str) -> MountEntry:
+    return _mount(destination, "bind", source, "rbind", "nosuid", "noexec", "nodev")
 
 
 def shared_memory(other: str, run: str) -> str:

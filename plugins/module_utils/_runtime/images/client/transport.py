@@ -328,20 +328,7 @@ class Transport:
         timeout: float,
     ) -> Response:
         key = _key(address)
-        for name, value in headers.items():
-            if not all(
-                " " <= character <= "~" or character == "\t" for character in value
-            ):  # some are what a registry has said before
-                raise RegistryError(
-                    f"{address.netloc} wants to be sent a header {name} with characters that none "
-                    f"has: {printable(value, 100)}"
-                )
-        headers.setdefault("User-Agent", USER_AGENT)
-        size = len(body) if isinstance(body, bytes) else body.size if body is not None else None
-        if size is not None:
-            headers["Content-Length"] = str(size)
-        elif method in ("POST", "PUT", "PATCH"):
-            headers["Content-Length"] = "0"
+        _complete(headers, method, address, body)
         if self._pid != os.getpid():  # a forked worker must not talk on its parent's connections
             self._pid, self._pool = os.getpid(), {}
         while True:
@@ -484,6 +471,26 @@ def explain(error: Exception) -> str:
             printable(" ".join(str(error).split()), 100) or type(error).__name__
         )
     return reason(error, named=True)
+
+
+def _complete(
+    headers: dict[str, str], method: str, address: Address, body: bytes | Body | None
+) -> None:
+    """Add the headers that each request has.
+
+    :raises RegistryError: one has characters that none may have; some are what a registry has said.
+    """
+    for name, value in headers.items():
+        if not all(" " <= character <= "~" or character == "\t" for character in value):
+            raise RegistryError(
+                f"{address.netloc} wants to be sent a header {name} with characters that none "
+                f"has: {printable(value, 100)}"
+            )
+    headers.setdefault("User-Agent", USER_AGENT)
+    if body is not None:
+        headers["Content-Length"] = str(len(body) if isinstance(body, bytes) else body.size)
+    elif method in ("POST", "PUT", "PATCH"):
+        headers["Content-Length"] = "0"
 
 
 def _alert(connection: http.client.HTTPConnection, error: Exception) -> Exception:

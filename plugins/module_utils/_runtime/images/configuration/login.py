@@ -57,51 +57,23 @@ def plan(engine: Engine, params: dict[str, Any]) -> Plan:
     if not os.path.isabs(path):
         raise InvalidInput("config_path", path, "an absolute path")
     known = credentials.kept(server, path)
-    found = Plan(f"credentials for {server}")
     if params["state"] == "absent":
-        found.facts = lambda: {
-            "login": {"registry": server, "username": None, "config_path": path, "verified": False}
-        }
-        if known is not None:
-            found.add(
-                "credentials",
-                _show(known),
-                None,
-                f"forget the credentials for {server} in {path}",
-                lambda: credentials.erase(server, path),
-            )
-        return found
-    username, password = params["username"], params["password"]
-    for option in ("username", "password"):
-        if not params[option]:
-            raise InvalidInput(option, params[option], "a text that is not empty")
-    if ":" in username:
-        raise InvalidInput("username", username, "a name without a colon")
+        return _plan_absent(server, path, known)
+    username, password = _checked(params)
     wanted = Credentials(username, password)
-    differs = known != wanted
-    verified = params["verify"] and (differs or params["reauthorize"])
+    found = Plan(f"credentials for {server}")
+    verified = params["verify"] and (known != wanted or params["reauthorize"])
     if verified:
         try:
-            insecure = (
-                params["insecure"]
-                or params["registry_url"].startswith("http:")
-                or _is_insecure(engine, host)
-            )
+            insecure = _is_insecure(engine, host, params)
             verify(host, username, password, insecure, params["ca_path"])
         except Unreachable as error:
             if not engine.check:
                 raise
             found.warnings.append(f"the credentials were not verified: {error}")
             verified = False
-    found.facts = lambda: {
-        "login": {
-            "registry": server,
-            "username": username,
-            "config_path": path,
-            "verified": verified,
-        }
-    }
-    if differs:
+    found.facts = lambda: _facts(server, path, username, verified)
+    if known != wanted:
         found.add(
             "credentials",
             _show(known),
@@ -112,11 +84,45 @@ def plan(engine: Engine, params: dict[str, Any]) -> Plan:
     return found
 
 
-def _is_insecure(engine: Engine, host: str) -> bool:
-    """Tell whether the host's configuration allows to reach the registry without TLS."""
-    found = registries_conf.load(engine.paths.registries_conf).entry(
-        reference.Reference(host, "any", "latest")
-    )
+def _plan_absent(server: str, path: str, known: Credentials | None) -> Plan:
+    found = Plan(f"credentials for {server}", lambda: _facts(server, path))
+    if known is not None:
+        found.add(
+            "credentials",
+            _show(known),
+            None,
+            f"forget the credentials for {server} in {path}",
+            lambda: credentials.erase(server, path),
+        )
+    return found
+
+
+def _facts(
+    server: str, path: str, username: str | None = None, verified: bool = False
+) -> dict[str, Any]:
+    said = {"registry": server, "username": username, "config_path": path, "verified": verified}
+    return {"login": said}
+
+
+def _checked(params: dict[str, Any]) -> tuple[str, str]:
+    """Return the name and the password that a task gives.
+
+    :raises InvalidInput: for what can't be.
+    """
+    for option in ("username", "password"):
+        if not params[option]:
+            raise InvalidInput(option, params[option], "a text that is not empty")
+    if ":" in params["username"]:
+        raise InvalidInput("username", params["username"], "a name without a colon")
+    return params["username"], params["password"]
+
+
+def _is_insecure(engine: Engine, host: str, params: dict[str, Any]) -> bool:
+    """Tell whether a task, or the host's configuration, allows to reach it without TLS."""
+    if params["insecure"] or params["registry_url"].startswith("http:"):
+        return True
+    hosts = registries_conf.load(engine.paths.registries_conf)
+    found = hosts.entry(reference.Reference(host, "any", "latest"))
     return found is not None and found["insecure"]
 
 

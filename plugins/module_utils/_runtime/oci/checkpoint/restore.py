@@ -88,43 +88,9 @@ class Restore:
         :raises EngineError: with the sentence why not.
         """
         self.launch = launch
-        record = save.read(self.images, save.RECORD)
-        if record is None:  # of runc
-            record = {
-                "mounts": [
-                    mount.destination
-                    for mount in launch.mounts
-                    if mount.bind and not isinstance(mount, mounting.CgroupMount)
-                ]
-                + [save.NULL],
-                "files": [],
-            }
+        record = save.read(self.images, save.RECORD) or self._record_of_others()
         inherited = self._inherited(record)
-        options = dict(
-            self.wanted,
-            root=PLACE + "/root",
-            log_level=criu.LOG_LEVEL,
-            log_file=LOG,
-            notify_scripts=True,
-            rst_sibling=True,
-            evasive_devices=True,
-            orphan_pts_master=True,
-            manage_cgroups=True,
-            config_file=save.config_file(launch.document),
-            empty_ns=c.CLONE_NEWNET,
-            manage_cgroups_mode=criu.MODES[self.cgroups_mode]
-            if launch.group.paths
-            else criu.MODES["ignore"],
-            external=[
-                "mnt[%s]:%s/m/%d" % (key, PLACE, number)
-                for number, key in enumerate(record["mounts"])
-            ],
-            inherit_fd=[
-                {"key": key, "fd": criu.FIRST + number}
-                for number, (key, _fd) in enumerate(inherited)
-            ],
-            join_ns=self._joins(),
-        )
+        options = self._options(record["mounts"], [key for key, _fd in inherited])
         if launch.trace is not None:
             launch.trace.tell("have CRIU make the processes")
         notices = {
@@ -146,6 +112,41 @@ class Restore:
             raise save.told("it can't be restored", error, self.work or self.images, LOG) from None
         if launch.pidfd is None:
             raise ContainerFailed("it can't be restored: its process has ended")
+
+    def _record_of_others(self) -> dict[str, Any]:
+        """Return what the record of a checkpoint would say that runc has made."""
+        found = [
+            mount.destination
+            for mount in self.launch.mounts
+            if mount.bind and not isinstance(mount, mounting.CgroupMount)
+        ]
+        return {"mounts": [*found, save.NULL], "files": []}
+
+    def _options(self, mounts: list[str], inherited: list[str]) -> dict[str, Any]:
+        """Return CRIU's options.
+
+        :param mounts: keys of what is mounted from outside. :param inherited: keys of the files.
+        """
+        mode = self.cgroups_mode if self.launch.group.paths else "ignore"
+        return dict(
+            self.wanted,
+            root=PLACE + "/root",
+            log_level=criu.LOG_LEVEL,
+            log_file=LOG,
+            notify_scripts=True,
+            rst_sibling=True,
+            evasive_devices=True,
+            orphan_pts_master=True,
+            manage_cgroups=True,
+            config_file=save.config_file(self.launch.document),
+            empty_ns=c.CLONE_NEWNET,
+            manage_cgroups_mode=criu.MODES[mode],
+            external=[f"mnt[{key}]:{PLACE}/m/{number}" for number, key in enumerate(mounts)],
+            inherit_fd=[
+                {"key": key, "fd": criu.FIRST + number} for number, key in enumerate(inherited)
+            ],
+            join_ns=self._joins(),
+        )
 
     def _joins(self) -> list[dict[str, str]]:
         document = self.launch.document

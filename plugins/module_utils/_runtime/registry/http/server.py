@@ -367,11 +367,8 @@ class Server:
     def _next(self, connection: Connection) -> bool:
         """Serve one request. Return False where the connection is not to be used again."""
         connection.since = time.monotonic()
-        connection.deadline, connection.idle, connection.piece_began = (
-            connection.since + IDLE,
-            True,
-            None,
-        )
+        connection.deadline, connection.idle = connection.since + IDLE, True
+        connection.piece_began = None
         request = None
         try:
             request = read_request(connection)
@@ -383,13 +380,9 @@ class Server:
             return False
         except (ValueError, RecursionError, MemoryError, LookupError) as error:
             self.log(f"{connection.address[0]}: a request can't be read: {_failure(error)}")
-            connection.answer(
-                None,
-                Refusal(
-                    500, "UNKNOWN", "the registry failed; its log says how", close=True
-                ).response(),
-                False,
-            )
+            said = "the registry failed; its log says how"
+            failure = Refusal(500, "UNKNOWN", said, close=True)
+            connection.answer(None, failure.response(), False)
             _linger(connection)
             return False
         began = time.monotonic()
@@ -402,14 +395,8 @@ class Server:
         connection.since, connection.idle = time.monotonic(), True
         if self.access_log:
             self.access_log(
-                '%s "%s" %d %d %.3fs'
-                % (
-                    connection.address[0],
-                    _shown(request),
-                    response.status,
-                    response.length,
-                    time.monotonic() - began,
-                )
+                f'{connection.address[0]} "{_shown(request)}" {response.status} '
+                f"{response.length} {time.monotonic() - began:.3f}s"
             )
         if keep:
             _drain(connection, request.body)

@@ -21,6 +21,7 @@ from ...kernel import cgroups
 from ...kernel.calls import constants as c
 from ...kernel.isolation import namespaces
 from ...kernel.processes import pidfd
+from ..spec import mount_entries
 from . import channel, child
 from .steps import perform
 

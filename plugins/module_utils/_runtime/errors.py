@@ -42,7 +42,7 @@ class InvalidInput(EngineError):
 
     def __init__(self, option: str, value: Any, accepted: str) -> None:
         said = (
-            "%.1000r is not valid; accepted: " % (value,)
+            f"{value!r:.1000} is not valid; accepted: "
             if value is not None
             else "missing; needed: "
         )

@@ -80,7 +80,7 @@ def show_size(count: int) -> str:
         factor = SIZES[unit[0].lower()]
         if count >= factor:
             return (f"{count / factor:.1f}").rstrip("0").rstrip(".") + unit
-    return "%dB" % count
+    return f"{count}B"
 
 
 def show_decimal(

@@ -23,7 +23,7 @@ def filters(items: Iterable[str]) -> dict[str, list[str]]:
     for item in items:
         key, equals, value = item.partition("=")
         if not equals:
-            raise UsageError("--filter %r: accepted is name=value" % item)
+            raise UsageError(f"--filter {item!r}: accepted is name=value")
         found.setdefault(key, []).append(value)
     return found
 

@@ -351,8 +351,8 @@ class _Image:
         self.pack.flush()
         if self.pack.tell() != offset:
             raise errors.RegistryError(
-                "%s: what was sent has %d bytes where %d were missing"
-                % (self.what, self.pack.tell(), offset)
+                f"{self.what}: what was sent has {self.pack.tell()} bytes where {offset} were "
+                "missing"
             )
 
     def _layer(self, item: dict[str, Any], exact: bool) -> ingest.Layer:
@@ -404,7 +404,7 @@ class _Image:
             yield from local_files.read(self.engine, (os.fsencode(path), offset, size))
         except OSError as error:
             raise errors.RegistryError(
-                "a file that was on this host can't be read: %s" % errors.reason(error, named=True)
+                f"a file that was on this host can't be read: {errors.reason(error, named=True)}"
             ) from None
 
     def _sent(self, offset: int, size: int) -> Iterator[bytes]:

@@ -210,7 +210,7 @@ def decode(text: str, most: int = LARGEST) -> bytes:
         data = None
     if data is None or not inflating.eof:
         raise RegistryError(
-            "what the other side of the delivery sent is damaged or has more than %d bytes" % most
+            f"what the other side of the delivery sent is damaged or has more than {most} bytes"
         )
     return data
 

@@ -87,7 +87,7 @@ def run(*command: str) -> str:
             "%s failed: %s"
             % (
                 command[0],
-                done.stderr.decode("utf-8", "replace").strip() or "exit code %d" % done.returncode,
+                done.stderr.decode("utf-8", "replace").strip() or f"exit code {done.returncode}",
             )
         )
     return done.stdout.decode("utf-8", "replace").strip()
@@ -130,7 +130,7 @@ def start_service(
     pid = main_pid(unit)
     if not pid:
         raise HostError(
-            "%s ended at once%s" % (argv[0], "; see %s" % stdout_path if stdout_path else "")
+            "%s ended at once%s" % (argv[0], f"; see {stdout_path}" if stdout_path else "")
         )
     return pid
 

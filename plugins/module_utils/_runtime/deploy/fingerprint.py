@@ -98,9 +98,7 @@ def name() -> str:
     if not archive() and os.path.basename(own) == PACKAGE and above.startswith(VERSION + "-"):
         _name.append(above)  # a laid-down copy knows what it was made from
         return above
-    listing = "".join(
-        "%s %d %d\n" % (path, size, crc) for path, (size, crc) in sorted(sources().items())
-    )
+    listing = "".join(f"{path} {size} {crc}\n" for path, (size, crc) in sorted(sources().items()))
     _name.append(f"{VERSION}-{hashlib.sha256(listing.encode()).hexdigest()[:12]}")
     return _name[0]
 

@@ -206,7 +206,7 @@ UNITS = {
         0o755,
         SYSVINIT,
         [
-            *("/etc/rc%d.d/S99pycontainer" % level for level in (2, 3, 4, 5)),
+            *(f"/etc/rc{level}.d/S99pycontainer" for level in (2, 3, 4, 5)),
             "/etc/rc0.d/K01pycontainer",
             "/etc/rc6.d/K01pycontainer",
         ],

@@ -232,7 +232,7 @@ def _left(engine: Engine, busy: frozenset[str]) -> list[Stray]:
         if os.path.isdir(engine.paths.container(ident)):
             continue  # it is told as a directory
         number = len(_pids(ident))
-        what = "%d processes are" % number if number != 1 else "1 process is"
+        what = f"{number} processes are" if number != 1 else "1 process is"
         found.append(
             Stray(
                 "container " + ident[:12],
@@ -281,7 +281,7 @@ def _of_this_boot(engine: Engine) -> set[str]:
 def _stands_on(engine: Engine, ident: str, pid: int) -> bool:
     try:
         return f"upperdir={engine.paths.container(ident)}/" in procfs.read(
-            "/proc/%d/mountinfo" % pid, 1 << 20
+            f"/proc/{pid}/mountinfo", 1 << 20
         )
     except OSError:
         return False

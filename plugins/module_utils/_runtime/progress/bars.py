@@ -183,7 +183,7 @@ def host_lines(rows: Iterable[tuple[str, Summary]], width: int, height: int) -> 
     kept = rows if len(rows) <= height else rows[: max(0, height - 1)]
     found = [host_line(host, each, width, hosts) for host, each in kept]
     if len(kept) < len(rows):
-        found.append(clip("  and %d more" % (len(rows) - len(kept)), width))
+        found.append(clip(f"  and {len(rows) - len(kept)} more", width))
     return found
 
 

@@ -157,7 +157,7 @@ class Writer:
         resume: Callable[[str], bool] | None = None,
     ) -> None:
         self._paths, self._durable, self._algorithm = paths, durable, algorithm
-        fd, self.path = tempfile.mkstemp(prefix="blob-%d-%s" % (os.getpid(), mark), dir=paths.tmp)
+        fd, self.path = tempfile.mkstemp(prefix=f"blob-{os.getpid()}-{mark}", dir=paths.tmp)
         self._hash = hashlib.new(algorithm)
         self.size = self.resumed = 0
         if resume is not None and resume(self.path):

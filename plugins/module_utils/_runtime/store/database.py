@@ -225,7 +225,7 @@ class Database:
         """
         path = self.path
         for letter in "%?#":
-            path = path.replace(letter, "%%%02x" % ord(letter))
+            path = path.replace(letter, f"%{ord(letter):02x}")
         unused = not self._has_log() or os.stat(self.path + "-wal").st_size == 0
         copy = self._connection = sqlite3.connect(":memory:", isolation_level=None)
         copy.row_factory, self._copied = sqlite3.Row, True
@@ -348,8 +348,8 @@ class Database:
             found = self._version()  # again: another task may have made the tables meanwhile
             if found > VERSION:
                 raise HostError(
-                    "%s is of a newer version of pycontainer.engine (%d, this one knows %d)"
-                    % (self.path, found, VERSION)
+                    f"{self.path} is of a newer version of pycontainer.engine ({found}, this one "
+                    f"knows {VERSION})"
                 )
             if found == 0:
                 if self.connection.execute("SELECT 1 FROM sqlite_master").fetchone():
@@ -360,7 +360,7 @@ class Database:
             for statement in "".join(PARTS[found:]).split(";\n"):
                 if statement.strip():
                     self.connection.execute(statement)
-            self.connection.execute("PRAGMA user_version=%d" % VERSION)
+            self.connection.execute(f"PRAGMA user_version={VERSION}")
         if self.records is not None:
             rowfiles.unmark(self.records)
 
@@ -395,7 +395,7 @@ class Database:
             ) from None  # SQLite says so of writes to the database alone, not of its other files'
         if "locked" in text:
             raise HostError(
-                "%s has been in use by another task for %d seconds" % (self.path, PATIENCE)
+                f"{self.path} has been in use by another task for {PATIENCE} seconds"
             ) from None
         if any(
             words in text

@@ -50,11 +50,8 @@ def write_whole(path: str, data: bytes | str, mode: int = 0o600, durable: bool =
     """
     if isinstance(data, str):
         data = data.encode("utf-8", "surrogateescape")
-    temporary = "%s.tmp.%d.%d" % (
-        path,
-        os.getpid(),
-        _thread.get_ident(),
-    )  # one process's threads write the same file, too
+    # One process's threads write the same file, too.
+    temporary = f"{path}.tmp.{os.getpid()}.{_thread.get_ident()}"
     fd = os.open(
         temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, mode
     )
@@ -157,6 +154,6 @@ def _link(fd: int, path: str, directory: str) -> None:
     """Give an unnamed file its name. With a directory's descriptor Python calls linkat(2), which can follow the link in /proc."""
     home = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.link("/proc/self/fd/%d" % fd, path, src_dir_fd=home, follow_symlinks=True)
+        os.link(f"/proc/self/fd/{fd}", path, src_dir_fd=home, follow_symlinks=True)
     finally:
         os.close(home)

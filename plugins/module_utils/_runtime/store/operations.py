@@ -40,7 +40,7 @@ def start_time(pid: int) -> int | None:
     With the pid it names one process for good: a later one with the same pid has another start time.
     """
     try:
-        with open("/proc/%d/stat" % pid) as file:
+        with open(f"/proc/{pid}/stat") as file:
             fields = file.read().rpartition(")")[2].split()
         return None if fields[0] in "ZX" else int(fields[19])
     except (FileNotFoundError, ProcessLookupError):

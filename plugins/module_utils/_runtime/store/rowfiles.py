@@ -76,7 +76,7 @@ class RowFiles:
         )  # a full disk must not keep anybody from removing
         connection.execute(
             "CREATE TEMP TABLE touched (tab TEXT, %s)"
-            % ", ".join("k%d" % number for number in range(_WIDTH))
+            % ", ".join(f"k{number}" for number in range(_WIDTH))
         )
 
     def execute(self, statement: str, parameters: Sequence[Any] = ()) -> Any:
@@ -124,7 +124,7 @@ class RowFiles:
     def _write(self, table: str, key: tuple[Any, ...]) -> None:
         row = self.connection.execute(
             "SELECT * FROM main.%s WHERE %s"
-            % (table, " AND ".join("%s = ?" % name for name in KEYS[table])),
+            % (table, " AND ".join(f"{name} = ?" for name in KEYS[table])),
             key,
         ).fetchone()
         path = os.path.join(self.directory, table, name_of(key))

@@ -51,9 +51,7 @@ def check_ids(value: Any, name: str = "container_ids") -> str:
         ):
             return f"{int(first)}-{int(last)}"
     raise InvalidInput(
-        name,
-        value,
-        "FIRST-LAST, with %d or more ids, from %d to %d" % (IDS_LEAST, IDS_FIRST, IDS_LAST),
+        name, value, f"FIRST-LAST, with {IDS_LEAST} or more ids, from {IDS_FIRST} to {IDS_LAST}"
     )
 
 

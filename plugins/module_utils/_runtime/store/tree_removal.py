@@ -61,7 +61,7 @@ def _empty(top: int, turn: int) -> bool:
                 pass
             if len(stack) > DEEPEST:
                 moved += 1
-                os.rename(entry, ".moved-up-%d-%d" % (turn, moved), src_dir_fd=fd, dst_dir_fd=top)
+                os.rename(entry, f".moved-up-{turn}-{moved}", src_dir_fd=fd, dst_dir_fd=top)
                 continue
             child = os.open(entry, _FLAGS, dir_fd=fd)
             stack.append((child, entry, os.listdir(child)))

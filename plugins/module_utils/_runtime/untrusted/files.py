@@ -100,5 +100,5 @@ def read_given(name: Name, limit: int) -> bytes:
 
 def _whole(data: bytes, name: Name, limit: int) -> bytes:
     if len(data) > limit:
-        raise Unacceptable("%s is larger than %d bytes" % (printable(os.fsdecode(name)), limit))
+        raise Unacceptable(f"{printable(os.fsdecode(name))} is larger than {limit} bytes")
     return data

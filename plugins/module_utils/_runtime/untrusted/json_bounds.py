@@ -17,13 +17,13 @@ def unfit(data: bytes) -> str | None:
         None, _STRUCTURE
     )
     if outside.count(b",") + outside.count(b"[") + outside.count(b"{") > MOST:
-        return "JSON of more than %d values" % MOST
+        return f"JSON of more than {MOST} values"
     depth = 0
     for byte in outside:
         if byte in b"[{":
             depth += 1
             if depth > DEEPEST:
-                return "JSON nested more than %d levels deep" % DEEPEST
+                return f"JSON nested more than {DEEPEST} levels deep"
         elif byte in b"]}":
             depth -= 1
     return None

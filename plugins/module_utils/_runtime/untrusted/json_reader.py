@@ -48,7 +48,7 @@ def load(
         data = data.encode("utf-8", "surrogatepass")
     data = bytes(data)
     if len(data) > size:
-        problem = "larger than %d bytes" % size
+        problem = f"larger than {size} bytes"
     else:
         problem = unfit(data)
     if problem is None:
@@ -61,7 +61,7 @@ def load(
         except UnicodeError:
             problem = "not text in UTF-8"
         except json.JSONDecodeError as found:
-            problem = "not JSON (%s, at character %d)" % (found.msg, found.pos)
+            problem = f"not JSON ({found.msg}, at character {found.pos})"
         except (ValueError, RecursionError, MemoryError) as found:
             problem = "not acceptable JSON (%s)" % (
                 printable(str(found), 200) or type(found).__name__

@@ -224,10 +224,8 @@ class State:
         )
         if len(data) > manifest.MAX_CONFIG:
             raise Trouble(
-                (
-                    f"the image's configuration would have {len(data)} bytes; accepted: "
-                    f"{manifest.MAX_CONFIG} with its environment, labels and history"
-                )
+                f"the image's configuration would have {len(data)} bytes; accepted: "
+                f"{manifest.MAX_CONFIG} with its environment, labels and history"
             )
         return data
 
@@ -404,7 +402,7 @@ def _go_duration(seconds: float) -> str:
     hours, rest = divmod(seconds, 3600)
     minutes, rest = divmod(rest, 60)
     text = f"{rest:f}".rstrip("0").rstrip(".") + "s"
-    return ("%dh%dm" % (hours, minutes) if hours else "%dm" % minutes if minutes else "") + text
+    return (f"{hours:.0f}h{minutes:.0f}m" if hours else f"{minutes:.0f}m" if minutes else "") + text
 
 
 def _onbuild(

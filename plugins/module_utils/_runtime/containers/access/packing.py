@@ -88,8 +88,7 @@ class Packer:
     def _contents(self, fd: int, prefix: bytes, depth: int) -> Iterator[bytes]:
         if depth > DEEPEST:
             raise HostError(
-                "%s: its directories are nested deeper than %d"
-                % (os.fsdecode(prefix[:200]), DEEPEST)
+                f"{os.fsdecode(prefix[:200])}: its directories are nested deeper than {DEEPEST}"
             )
         for name in sorted(os.fsencode(item) for item in os.listdir(fd)):
             try:

@@ -67,8 +67,8 @@ class Unpacker:
             parts = [part for part in entry.name.split(b"/") if part not in (b"", b".")]
             if len(parts) > DEEPEST:
                 raise HostError(
-                    "%s: its directories are nested deeper than %d"
-                    % (os.fsdecode(entry.name[:200]), DEEPEST)
+                    f"{os.fsdecode(entry.name[:200])}: its directories are nested deeper than "
+                    f"{DEEPEST}"
                 )
             if b".." in parts:
                 raise InvalidInput(

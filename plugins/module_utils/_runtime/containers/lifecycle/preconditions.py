@@ -189,7 +189,7 @@ def _rlimits(definition: Definition) -> None:
 def _cpus(definition: Definition) -> None:
     count = os.cpu_count() or 1
     if definition.get("cpus", 0) > count:
-        raise InvalidInput("cpus", definition["cpus"], "at most %d, the CPUs of this host" % count)
+        raise InvalidInput("cpus", definition["cpus"], f"at most {count}, the CPUs of this host")
     for option, place in (
         ("cpuset_cpus", "/sys/devices/system/cpu/online"),
         ("cpuset_mems", "/sys/devices/system/node/online"),

@@ -97,7 +97,7 @@ class EngineSite(Site):
         now["attachments"], now["ports"] = [], []
         if not self.document.private("network"):
             return
-        netns = os.open("/proc/%d/ns/net" % launch.pid, os.O_RDONLY | os.O_CLOEXEC)
+        netns = os.open(f"/proc/{launch.pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         try:
             if not wanted.get("attachments"):
                 attach.loopback(netns)

@@ -124,7 +124,7 @@ class Authorizer:
             )
         if status != 200:
             raise RegistryError(
-                "the token service of registry %s answered with status %d" % (self.registry, status)
+                f"the token service of registry {self.registry} answered with status {status}"
             )
         if (
             not isinstance(token, str)

@@ -324,7 +324,7 @@ class Client:
             response = self.call(
                 "GET",
                 place,
-                {"Range": "bytes=%d-" % offset} if offset else {},
+                {"Range": f"bytes={offset}-"} if offset else {},
                 accept=(200, 206, 404, 416),
             )
             if response.status in (404, 416):
@@ -339,8 +339,7 @@ class Client:
                     if size is not None and offset > size:
                         response.close()
                         raise RegistryError(
-                            "registry %s sent more than the %d bytes of blob %s"
-                            % (self.registry, size, digest)
+                            f"registry {self.registry} sent more than the {size} bytes of blob {digest}"
                         )
                     if piece:
                         patience.progress()
@@ -356,8 +355,8 @@ class Client:
                 "Content-Length"
             ):  # it is no broken connection: there is no more
                 raise RegistryError(
-                    "registry %s has only %d of the %d bytes of blob %s"
-                    % (self.registry, offset, size, digest)
+                    f"registry {self.registry} has only {offset} of the {size} bytes of blob "
+                    f"{digest}"
                 )
 
     def _no_blob(
@@ -366,8 +365,8 @@ class Client:
         if status == 404:
             return NotFound(f"registry {self.registry} lacks blob {digest} of {self.repository}")
         return RegistryError(
-            "registry %s has not the bytes from %d on of blob %s, which is to have %s"
-            % (self.registry, offset, digest, size)
+            f"registry {self.registry} has not the bytes from {offset} on of blob {digest}"
+            f", which is to have {size}"
         )
 
     def _skip(self, response: Response, digest: str, size: int | None, offset: int) -> int:
@@ -385,8 +384,8 @@ class Client:
         ):
             response.close()
             raise RegistryError(
-                "registry %s answers a request for the bytes from %d on of blob %s with %s"
-                % (self.registry, offset, digest, printable(text, 100))
+                f"registry {self.registry} answers a request for the bytes from {offset} on "
+                f"of blob {digest} with {printable(text, 100)}"
             )
         return 0
 
@@ -535,7 +534,7 @@ class Client:
             403: "refuses access",
             404: "does not know the repository",
             429: "wants fewer requests; try again later",
-        }.get(response.status, "answered %s with status %d" % (method, response.status))
+        }.get(response.status, f"answered {method} with status {response.status}")
         words = _words(text)
         return Refused(
             f"registry {self.registry} {what} "

@@ -37,8 +37,8 @@ class Headers:
         values = [str(value) for value in self._message.get_all(name) or ()]
         if sum(map(len, values)) > LONGEST:
             raise RegistryError(
-                "%s sent a header %s of %d bytes; at most %d are accepted"
-                % (self._host, name, sum(map(len, values)), LONGEST)
+                f"{self._host} sent a header {name} of {sum(map(len, values))} bytes; at most "
+                f"{LONGEST} are accepted"
             )
         return values
 

@@ -30,7 +30,7 @@ class TooSlow(TimeoutError):
     """:ivar count, period: so many bytes came in so many seconds."""
 
     def __init__(self, count: int, period: float) -> None:
-        super().__init__("only %d bytes came in %.0f seconds" % (count, period))
+        super().__init__(f"only {count} bytes came in {period:.0f} seconds")
         self.count, self.period = count, period
 
 
@@ -84,7 +84,7 @@ class Answer(http.client.HTTPResponse):
         """Read as http.client does, but not without end: a server may say "100 Continue" for ever."""
         self._interim += 1
         if self._interim > INTERIM:
-            raise http.client.HTTPException("more than %d interim answers" % INTERIM)
+            raise http.client.HTTPException(f"more than {INTERIM} interim answers")
         return super()._read_status()  # type: ignore[misc]  # typeshed has no private methods
 
     def _read_and_discard_trailer(self) -> None:
@@ -97,4 +97,4 @@ class Answer(http.client.HTTPResponse):
                 raise http.client.LineTooLong("trailer line")
             if line in (b"\r\n", b"\n", b""):
                 return
-        raise http.client.HTTPException("more than %d lines behind the last chunk" % TRAILER)
+        raise http.client.HTTPException(f"more than {TRAILER} lines behind the last chunk")

@@ -115,7 +115,7 @@ def _read(text: str, what: str, base: Address | None = None) -> Address:
     parts, port = urlsplit(""), None
     text = text.strip(" \t") if isinstance(text, str) else ""
     if len(text) > LONGEST:
-        problem = "it has more than %d characters" % LONGEST
+        problem = f"it has more than {LONGEST} characters"
     elif not text or not all(
         "!" <= character <= "~" for character in text
     ):  # others are written as %XX (RFC 3986, 2)

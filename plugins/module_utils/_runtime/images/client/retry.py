@@ -64,7 +64,7 @@ class Patience:
     def said(self) -> str:
         """Return for a sentence how often and how long it was tried."""
         return (
-            " (tried %d times in %.0f seconds)" % (self.count, time.monotonic() - self._began)
+            f" (tried {self.count} times in {time.monotonic() - self._began:.0f} seconds)"
             if self.count > 1
             else ""
         )

@@ -218,7 +218,7 @@ class Response:
         if len(data) > limit:
             self.close()
             raise RegistryError(
-                "%s sent more than the %d bytes that are accepted here" % (self._key[1], limit)
+                f"{self._key[1]} sent more than the {limit} bytes that are accepted here"
             )
         if self._response.length:
             self.close()

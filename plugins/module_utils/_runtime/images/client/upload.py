@@ -158,7 +158,7 @@ class _Session:
         if body is not None:
             headers["Content-Type"] = OCTETS
         if method == "PATCH":
-            headers["Content-Range"] = "%d-%d" % (self.offset, self.offset + count - 1)
+            headers["Content-Range"] = f"{self.offset}-{self.offset + count - 1}"
         return self.client.send(method, address, headers, body)
 
     def _goes_on(self, response: Response, text: bytes) -> bool:
@@ -174,8 +174,8 @@ class _Session:
             )
             if self.offset > self.source.size:
                 raise RegistryError(
-                    "registry %s has got %d bytes of a blob of %d, it says"
-                    % (self.client.registry, self.offset, self.source.size)
+                    f"registry {self.client.registry} has got {self.offset} bytes of a blob of "
+                    f"{self.source.size}, it says"
                 )
             if self.offset > before:
                 self.patience.progress()

@@ -62,7 +62,7 @@ def files(auth_file: str | None = None) -> list[str]:
     if os.environ.get("XDG_RUNTIME_DIR"):
         found.append(os.path.join(os.environ["XDG_RUNTIME_DIR"], "containers", "auth.json"))
     found += [
-        "/run/containers/%d/auth.json" % os.geteuid(),
+        f"/run/containers/{os.geteuid()}/auth.json",
         os.path.join(home(), ".config", "containers", "auth.json"),
         os.path.join(home(), ".dockercfg"),
     ]

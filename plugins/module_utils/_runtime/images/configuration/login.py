@@ -173,8 +173,8 @@ def verify(
             raise RegistryError(f"registry {host} refuses the credentials of {username}")
         if status != 200:
             raise RegistryError(
-                "registry %s answered with status %d on /v2/: it is no registry, or has a fault"
-                % (host, status)
+                f"registry {host} answered with status {status} on /v2/: it is no registry, "
+                "or has a fault"
             )
     except (OSError, http.client.HTTPException) as error:
         raise Unreachable(

@@ -48,7 +48,7 @@ def receive_with_flags(
     found: list[int] = []
     for level, kind, content in ancillary:
         if level == _socket.SOL_SOCKET and kind == _socket.SCM_RIGHTS:
-            found += unpack_from("%di" % (len(content) // 4), content)
+            found += unpack_from(f"{len(content) // 4}i", content)
     return data, found, flags
 
 

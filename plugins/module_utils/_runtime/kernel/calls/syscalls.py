@@ -160,7 +160,7 @@ def prctl(
     option: int, arg2: int | Buffer = 0, arg3: int | Buffer = 0, arg4: int = 0, arg5: int = 0
 ) -> int:
     """prctl(2); arguments are ints or bytes. Returns its result."""
-    return _call("prctl", "option %d" % option, option, arg2, arg3, arg4, arg5)
+    return _call("prctl", f"option {option}", option, arg2, arg3, arg4, arg5)
 
 
 def personality(persona: int) -> int:
@@ -178,9 +178,7 @@ def prlimit(
     limit, before = _new("struct rlimit64 *"), _new("struct rlimit64 *")
     if soft is not None:
         limit.soft, limit.hard = (2**64 - 1 if value == -1 else value for value in (soft, hard))
-    _call(
-        "prlimit64", "resource %d" % resource, pid, resource, 0 if soft is None else limit, before
-    )
+    _call("prlimit64", f"resource {resource}", pid, resource, 0 if soft is None else limit, before)
     soft, hard = (-1 if value == 2**64 - 1 else value for value in (before.soft, before.hard))
     return soft, hard
 
@@ -216,7 +214,7 @@ def sched_setattr(
         deadline,
         period,
     )
-    _call("sched_setattr", "policy %d" % policy, pid, attributes, 0)
+    _call("sched_setattr", f"policy {policy}", pid, attributes, 0)
 
 
 def ioprio_set(pid: int, io_class: int, priority: int) -> None:
@@ -230,7 +228,7 @@ def set_mempolicy(mode: int, nodes: Iterable[int]) -> None:
     """Set the NUMA memory policy of this thread: mode with its flags, node numbers."""
     mask = sum(1 << node for node in set(nodes))
     size = (mask.bit_length() // 64 + 1) * 8
-    _call("set_mempolicy", "mode %d" % mode, mode, mask.to_bytes(size, "little"), size * 8 + 1)
+    _call("set_mempolicy", f"mode {mode}", mode, mask.to_bytes(size, "little"), size * 8 + 1)
 
 
 def keyctl_join_session(name: str | None = None) -> int:
@@ -342,7 +340,7 @@ def seccomp(operation: int, flags: int, program: Buffer) -> int:
 
 def bpf(command: int, attributes: Buffer) -> int:
     """bpf(2) with ``union bpf_attr`` packed by the caller (bytes, or a bytearray that the kernel writes to). Returns its result."""
-    return _call("bpf", "command %d" % command, command, attributes, len(attributes))
+    return _call("bpf", f"command {command}", command, attributes, len(attributes))
 
 
 def address_of(data: Buffer) -> int:

@@ -116,7 +116,7 @@ def ensure(profile: str | None) -> None:
         raise HostError(
             "AppArmor profile %s can't be loaded (security_opts: apparmor=unconfined does "
             "without): %s"
-            % (DEFAULT, done.stdout.strip() or "apparmor_parser ended with %d" % done.returncode)
+            % (DEFAULT, done.stdout.strip() or f"apparmor_parser ended with {done.returncode}")
         )
 
 

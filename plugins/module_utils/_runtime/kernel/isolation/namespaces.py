@@ -129,8 +129,8 @@ def new_time(offsets: Mapping[str, tuple[int, int]]) -> int:
     threads = len(os.listdir("/proc/self/task"))
     if threads > 1:
         raise Unsupported(
-            "a time namespace can't be made by a process of %d threads (setns(2)): start the "
-            "container from one with a single thread" % threads
+            f"a time namespace can't be made by a process of {threads} threads "
+            "(setns(2)): start the container from one with a single thread"
         )
     before = open_namespace("self", "time")
     try:

@@ -111,9 +111,9 @@ def relabel(top: str, context: str, walk: Callable[[int], Iterable[Entry]]) -> N
     fd = os.open(top, os.O_PATH | os.O_CLOEXEC)
     try:
         _relabel_one(fd, context)
-        if not os.path.isdir("/proc/self/fd/%d" % fd):
+        if not os.path.isdir(f"/proc/self/fd/{fd}"):
             return
-        directory = os.open("/proc/self/fd/%d" % fd, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        directory = os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     finally:
         os.close(fd)
     try:
@@ -133,7 +133,7 @@ def relabel(top: str, context: str, walk: Callable[[int], Iterable[Entry]]) -> N
 
 
 def _relabel_one(fd: int, context: str) -> None:
-    path = "/proc/self/fd/%d" % fd  # of a link opened with O_PATH, this is the link
+    path = f"/proc/self/fd/{fd}"  # of a link opened with O_PATH, this is the link
     try:
         before = os.fsdecode(os.getxattr(path, ATTRIBUTE)).rstrip("\0")
     except OSError:

@@ -22,7 +22,7 @@ def mount(path: str, attributes: int = c.MOUNT_ATTR_RDONLY) -> int:
         if len(os.fsencode(path)) > MAX_VALUE:
             fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
             stack.callback(os.close, fd)
-            source = "/proc/self/fd/%d" % fd
+            source = f"/proc/self/fd/{fd}"
         return mounts.new_fs("erofs", None, attributes, source)
 
 
@@ -34,9 +34,9 @@ def why_not(directory: str) -> str:
         return f"no file could be made in {directory}: {reason(error, named=True)}"
     try:
         os.pwrite(fd, _smallest(), 0)
-        mounted = mount("/proc/self/fd/%d" % fd)
+        mounted = mount(f"/proc/self/fd/{fd}")
         try:
-            found = os.listdir("/proc/self/fd/%d" % mounted)
+            found = os.listdir(f"/proc/self/fd/{mounted}")
         finally:
             os.close(mounted)
         return "" if found == ["works"] else "a mounted EROFS file does not show what is in it"

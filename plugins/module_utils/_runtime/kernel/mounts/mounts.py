@@ -194,7 +194,7 @@ def set_attributes(
 
 def _remount(fd: int, attributes: int, clear: int, propagation: int, recursive: bool) -> None:
     """set_attributes by mount(2); the mount must be attached in this mount namespace."""
-    path = "/proc/self/fd/%d" % fd
+    path = f"/proc/self/fd/{fd}"
     if attributes or clear:
         have = os.fstatvfs(fd).f_flag
         flags = sum(
@@ -217,7 +217,7 @@ def reconfigure(fd: int, flags: int) -> None:
     flags |= sum(ms for st, ms, dummy in OLD_FLAGS if have & st) | (
         0 if have & os.ST_NOATIME else c.MS_RELATIME
     )
-    syscalls.mount(None, "/proc/self/fd/%d" % fd, None, c.MS_REMOUNT | flags)
+    syscalls.mount(None, f"/proc/self/fd/{fd}", None, c.MS_REMOUNT | flags)
 
 
 def change_parameters(fd: int, options: Mapping[str, str | int | None]) -> None:
@@ -303,7 +303,7 @@ def _renew(fd: int, target: int) -> None:
         set_attributes(
             fd, propagation=c.MS_PRIVATE, recursive=True
         )  # or what is mounted below it would go from its peers, the host's too
-        syscalls.umount2("/proc/self/fd/%d" % fd, c.MNT_DETACH)
+        syscalls.umount2(f"/proc/self/fd/{fd}", c.MNT_DETACH)
         _attach_to(copy, target)
         os.dup2(copy, fd, inheritable=False)
     finally:
@@ -314,7 +314,7 @@ def _mount_id(fd: int) -> str:
     """The mount that a descriptor is on (proc_pid_fdinfo(5)); by the host's /proc."""
     return next(
         line
-        for line in procfs.read("/proc/self/fdinfo/%d" % fd).splitlines()
+        for line in procfs.read(f"/proc/self/fdinfo/{fd}").splitlines()
         if line.startswith("mnt_id")
     )
 

@@ -75,8 +75,8 @@ def overlay(
     stacked = list(dict.fromkeys(layers))
     if not stacked or len(stacked) > MAX_LAYERS:
         raise Unsupported(
-            "an image with %d layers can't be mounted: overlayfs stacks 1 to %d"
-            % (len(stacked), MAX_LAYERS)
+            f"an image with {len(stacked)} layers can't be mounted: overlayfs stacks 1 to "
+            f"{MAX_LAYERS}"
         )
     if volatile and procfs.kernel_version() < (5, 10):
         raise Unsupported("a volatile upper layer needs Linux 5.10")
@@ -107,7 +107,7 @@ def opened(layer: str) -> Iterator[int]:
         if is_image(layer):
             handle = erofs.mount(layer)
             stack.callback(os.close, handle)
-            layer = "/proc/self/fd/%d" % handle
+            layer = f"/proc/self/fd/{handle}"
         fd = os.open(layer, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         stack.callback(os.close, fd)
         yield fd
@@ -149,7 +149,7 @@ def _value(directory: str, handles: list[int]) -> str:
     if len(os.fsencode(directory)) <= MAX_VALUE and not set(directory) & set(":,\\"):
         return directory
     handles.append(os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
-    return "/proc/self/fd/%d" % handles[-1]
+    return f"/proc/self/fd/{handles[-1]}"
 
 
 # ------------------------------------------------------------------------------- of mounts: with mapped owners, EROFS images
@@ -219,14 +219,14 @@ def _mount_detached(
         return os.dup(layers[0])
     try:
         parameters: dict[str, mounts.Option] = {
-            "lowerdir+": ["/proc/self/fd/%d" % fd for fd in layers]
+            "lowerdir+": [f"/proc/self/fd/{fd}" for fd in layers]
         }
         for key, name in (("upperdir", upper), ("workdir", work)):
             if name is not None:
                 below.append(
                     os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=handles[-1])
                 )
-                parameters[key] = "/proc/self/fd/%d" % below[-1]
+                parameters[key] = f"/proc/self/fd/{below[-1]}"
         with _as(owner):
             return mounts.new_fs("overlay", {**parameters, **options}, attributes)
     finally:
@@ -294,15 +294,15 @@ def _option_string(layers: list[str], upper: str | None, work: str | None, optio
         key
         if value is None
         else "%s=%s"
-        % (key, '"%s"' % value if key == "context" else value)  # it has commas of its own
+        % (key, f'"{value}"' if key == "context" else value)  # it has commas of its own
         for key, value in options.items()
     ]
     text = ",".join(parts)
     if len(os.fsencode(text)) > MAX_OPTIONS:
         raise Unsupported(
-            "an image with %d layers can't be mounted: their names take %d bytes, and before "
-            "Linux 6.7 mount options have at most %d"
-            % (len(layers), len(os.fsencode(text)), MAX_OPTIONS)
+            f"an image with {len(layers)} layers can't be mounted: their names take "
+            f"{len(os.fsencode(text))} bytes, and before Linux 6.7 mount options have at "
+            f"most {MAX_OPTIONS}"
         )
     return text
 
@@ -324,7 +324,7 @@ def _in_own_namespace(make: Callable[[], int]) -> int:
         answer, sent = fds.receive(ours, 65536, 1)
     os.waitpid(pid, 0)
     kind, number, text = (
-        os.fsdecode(answer) or "error %d killed while it mounted" % errno.EIO
+        os.fsdecode(answer) or f"error {errno.EIO} killed while it mounted"
     ).split(" ", 2)
     if kind == "unsupported":
         raise Unsupported(text)
@@ -344,7 +344,7 @@ def _make_and_send(make: Callable[[], int], channel: socket.socket) -> None:
     except Unsupported as error:
         answer = f"unsupported 0 {error}"
     except OSError as error:
-        answer = "error %d %s" % (error.errno or errno.EIO, reason(error, named=True))
+        answer = f"error {error.errno or errno.EIO} {reason(error, named=True)}"
     except BaseException as error:  # pylint: disable=broad-except # the parent raises it
-        answer = "error %d %s" % (errno.EIO, reason(error) or type(error).__name__)
+        answer = f"error {errno.EIO} {reason(error) or type(error).__name__}"
     fds.send(channel, os.fsencode(answer), sent)

@@ -77,7 +77,7 @@ def _walk(root_fd: int, path: Path, flags: int, mode: int) -> int:
     try:
         if stat.S_ISLNK(os.fstat(handle).st_mode):  # O_NOFOLLOW was asked for
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
-        return os.open("/proc/self/fd/%d" % handle, (flags | os.O_CLOEXEC) & ~os.O_NOFOLLOW)
+        return os.open(f"/proc/self/fd/{handle}", (flags | os.O_CLOEXEC) & ~os.O_NOFOLLOW)
     finally:
         os.close(handle)
 

@@ -36,8 +36,8 @@ def text(extents: Extents) -> str:
 
 def write(pid: int, uids: Extents, gids: Extents) -> None:
     """Give the user namespace of ``pid`` its maps. It can be done once, by a process with CAP_SETUID and CAP_SETGID in its parent."""
-    procfs.write("/proc/%d/gid_map" % pid, text(gids))
-    procfs.write("/proc/%d/uid_map" % pid, text(uids))
+    procfs.write(f"/proc/{pid}/gid_map", text(gids))
+    procfs.write(f"/proc/{pid}/uid_map", text(uids))
 
 
 def read(pid: int | str) -> tuple[list[Extent], list[Extent]]:
@@ -55,7 +55,7 @@ def _extents(path: str) -> list[Extent]:
 
 def open_of(pid: int) -> int:
     """A descriptor of a process's user namespace; it keeps the namespace alive."""
-    return os.open("/proc/%d/ns/user" % pid, os.O_RDONLY | os.O_CLOEXEC)
+    return os.open(f"/proc/{pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
 
 
 class _WaitingChild:

@@ -33,7 +33,7 @@ MAX_ID = (
     2**31 - 1
 )  # as Docker: what a signed 32-bit number holds; 2^32-1 means "unchanged" to setuid(2)
 MAX_FILE = 1 << 20  # bytes of passwd or group that are read (CVE-2024-9676)
-_ACCEPTED = "user, uid, user:group, uid:gid; numbers from 0 to %d" % MAX_ID
+_ACCEPTED = f"user, uid, user:group, uid:gid; numbers from 0 to {MAX_ID}"
 
 
 def resolve(
@@ -81,7 +81,7 @@ def _find_user(table: list[list[str]], name: str, value: str) -> PasswdEntry:
             }
     if number is None:
         raise InvalidInput(
-            "user", value, "a user in the image's /etc/passwd, or a number from 0 to %d" % MAX_ID
+            "user", value, f"a user in the image's /etc/passwd, or a number from 0 to {MAX_ID}"
         )
     return {"name": "", "uid": number, "gid": 0, "home": "/"}
 
@@ -94,7 +94,7 @@ def _find_group(table: list[list[str]], name: str, option: str, value: str | int
         if line[0] == name and _is_id(line[2]):
             return int(line[2])
     raise InvalidInput(
-        option, value, "a group in the image's /etc/group, or a number from 0 to %d" % MAX_ID
+        option, value, f"a group in the image's /etc/group, or a number from 0 to {MAX_ID}"
     )
 
 
@@ -124,7 +124,7 @@ def _lines(root_fd: int, path: str, fields: int) -> list[list[str]]:
             os.fstat(handle).st_mode
         ):  # opening a FIFO would wait, opening a device may do anything
             return []
-        fd = os.open("/proc/self/fd/%d" % handle, os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(f"/proc/self/fd/{handle}", os.O_RDONLY | os.O_CLOEXEC)
     finally:
         os.close(handle)
     try:

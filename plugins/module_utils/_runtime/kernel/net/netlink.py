@@ -105,8 +105,7 @@ def attribute(kind: int, payload: bytes) -> bytes:
     """One netlink attribute (struct nlattr), padded to 4 bytes. :raises ValueError: when it does not fit in 16 bits."""
     if len(payload) > LARGEST_PAYLOAD:
         raise ValueError(
-            "netlink attribute %d is %d bytes long; at most %d fit"
-            % (kind, len(payload), LARGEST_PAYLOAD)
+            f"netlink attribute {kind} is {len(payload)} bytes long; at most {LARGEST_PAYLOAD} fit"
         )
     return struct.pack("=HH", len(payload) + 4, kind) + payload + b"\0" * (-len(payload) % 4)
 
@@ -151,7 +150,7 @@ class Refused(OSError):
     """The kernel refused one message of a request; ``position`` says which (from 0), ``detail`` is its own explanation or ""."""
 
     def __init__(self, number: int, detail: str, position: int) -> None:
-        super().__init__(number, "%s%s" % (os.strerror(number), " (%s)" % detail if detail else ""))
+        super().__init__(number, "%s%s" % (os.strerror(number), f" ({detail})" if detail else ""))
         self.detail, self.position = detail, position
 
 

@@ -144,7 +144,7 @@ def compile(profile: Profile, arch: str = c.MACHINE) -> bytes:  # pylint: disabl
         raise InvalidInput(
             "seccomp",
             f"{len(code.reversed)} BPF instructions",
-            "a profile that takes at most %d" % MAX_INSTRUCTIONS,
+            f"a profile that takes at most {MAX_INSTRUCTIONS}",
         )
     return code.bytes()
 

@@ -238,7 +238,7 @@ class Connection:
             try:
                 more = self.socket.recv(65536)
             except OSError as error:
-                raise HostError("systemd: no answer: %s" % reason(error, named=True)) from error
+                raise HostError(f"systemd: no answer: {reason(error, named=True)}") from error
             if not more:
                 raise HostError("systemd: it closed the connection")
             self.buffer += more

@@ -57,7 +57,7 @@ def connect() -> dbus.Connection:
     ident = user()
     places = [(PRIVATE, False), ("/run/dbus/system_bus_socket", True)]
     if ident:
-        own = os.environ.get("XDG_RUNTIME_DIR") or "/run/user/%d" % ident
+        own = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{ident}"
         places = [(own + "/systemd/private", False), (own + "/bus", True)]
     elif not booted():
         raise Unsupported("--systemd-cgroup: this host wasn't booted with systemd")

@@ -153,7 +153,7 @@ def open_regular(fd: int, name: bytes, flags: int) -> int:
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise OSError(errno.EINVAL, "it is no regular file", os.fsdecode(name))
-        return os.open("/proc/self/fd/%d" % handle, flags | os.O_CLOEXEC)
+        return os.open(f"/proc/self/fd/{handle}", flags | os.O_CLOEXEC)
     finally:
         os.close(handle)
 

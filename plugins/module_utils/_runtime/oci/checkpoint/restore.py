@@ -299,7 +299,7 @@ class _Stage:
         mounts.attach_root(trial, place + "/trial")
         self._try(trial)
         for number, key in enumerate(self.keys):
-            self._put(trial, key, "%s/m/%d" % (place, number))
+            self._put(trial, key, f"{place}/m/{number}")
         syscalls.umount2(place + "/trial", c.MNT_DETACH)
         os.close(trial)
         mounting.separate_root(launch.root_fd, launch.document.linux.get("rootfsPropagation"))

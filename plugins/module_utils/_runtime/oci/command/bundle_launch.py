@@ -396,6 +396,6 @@ def check_terminal(
 def _leads(fd: int) -> str:
     """Return where a standard stream of this process leads."""
     try:
-        return os.readlink("/proc/self/fd/%d" % fd)
+        return os.readlink(f"/proc/self/fd/{fd}")
     except OSError:
         return "/dev/null"

@@ -154,7 +154,7 @@ def run(hooks: Hooks, kind: str, state: State) -> list[str]:
             warnings.append(
                 str(error)
                 if error.exit_code is None
-                else "poststop hook failed with exit code %d: %s" % (error.exit_code, error)
+                else f"poststop hook failed with exit code {error.exit_code}: {error}"
             )
     return warnings
 
@@ -225,7 +225,7 @@ def _judge(kind: str, number: int, hook: Hook, ended: int | None, said: str) -> 
         what = (
             f"signal: {(_signal.strsignal(-ended) or str(-ended)).lower()}"
             if ended < 0
-            else "exit status %d" % ended
+            else f"exit status {ended}"
         )
     raise ContainerFailed(
         "error running hooks: error running %s hook #%d: %s: %s%s"

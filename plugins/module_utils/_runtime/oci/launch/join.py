@@ -110,7 +110,7 @@ class Process:
         if "user" in types:
             self.maps = id_maps.Maps(*userns.read(self.first[0]))
         root_fd = (
-            os.open("/proc/%d/root" % self.first[0], os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            os.open(f"/proc/{self.first[0]}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
             if self.spaces is None
             else self.spaces["root"]
         )

@@ -52,8 +52,8 @@ def _sealed_copy() -> int:
 
 def sealed(pid: int) -> bool:
     """Whether a process's executable is none that could be written to."""
-    return bool(os.statvfs("/proc/%d/exe" % pid).f_flag & os.ST_RDONLY) or os.readlink(
-        "/proc/%d/exe" % pid
+    return bool(os.statvfs(f"/proc/{pid}/exe").f_flag & os.ST_RDONLY) or os.readlink(
+        f"/proc/{pid}/exe"
     ).startswith("/memfd:")
 
 

@@ -37,7 +37,7 @@ def receive(launch: Launch, inside: _socket.socket) -> None:
         data, sent = fds.receive(inside, 4096, AT_ONCE)
         if data[:1] != b"u" or not sent:
             os._exit(channel.FAILED)
-        _word, more, *numbers = struct.unpack("=c?%di" % len(sent), data)
+        _word, more, *numbers = struct.unpack(f"=c?{len(sent)}i", data)
         for number, fd in zip(numbers, sent):
             if number == ROOT:
                 launch.root_fd = fd

@@ -274,7 +274,7 @@ def _send(outside: _socket.socket, found: list[tuple[int, int]]) -> None:
     while found:
         now, found = found[: userns_inside.AT_ONCE], found[userns_inside.AT_ONCE :]
         numbers = [number for number, _fd in now]
-        head = struct.pack("=c?%di" % len(now), b"u", bool(found), *numbers)
+        head = struct.pack(f"=c?{len(now)}i", b"u", bool(found), *numbers)
         fds.send(outside, head, [fd for _number, fd in now])
 
 

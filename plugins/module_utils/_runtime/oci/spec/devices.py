@@ -146,8 +146,8 @@ def of_host(node: Node) -> int:
             os.close(fd)
     except OSError:
         raise ContainerFailed(
-            "device %s: it can't be made in a user namespace, and the host has no %s %d:%d at "
-            "that path" % (path, kind, major, minor)
+            f"device {path}: it can't be made in a user namespace, and the host has no "
+            f"{kind} {major}:{minor} at that path"
         ) from None
 
 

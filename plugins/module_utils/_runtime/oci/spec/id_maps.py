@@ -65,8 +65,8 @@ class Maps:
         ]:
             if translate(extents, ident) is None:
                 raise ContainerFailed(
-                    "%s %d is not mapped into the container's user namespace, which has %s"
-                    % (kind, ident, spoken(extents))
+                    f"{kind} {ident} is not mapped into the container's user namespace, which has "
+                    f"{spoken(extents)}"
                 )
 
 
@@ -89,7 +89,7 @@ def translate(extents: Extents, ident: int) -> int | None:
 def spoken(extents: Extents) -> str:
     """Return extents for a sentence."""
     return ", ".join(
-        "%d to %d" % (inside, inside + size - 1) if size > 1 else str(inside)
+        f"{inside} to {inside + size - 1}" if size > 1 else str(inside)
         for inside, _outside, size in extents
     )
 
@@ -172,26 +172,25 @@ def checked(mappings: Iterable[IdMapping], where: str) -> Extents:
                 or not 0 <= number <= 2**32 - 1
             ):
                 raise Unsupported(
-                    "config.json: %s: %s %r is not a number from 0 to %d"
-                    % (where, key, number, 2**32 - 1)
+                    f"config.json: {where}: {key} {number!r} is not a number from 0 to {2**32 - 1}"
                 )
         inside, outside, size = numbers
         if not size or max(inside, outside) + size - 1 > userns.MAX_ID:
             raise Unsupported(
-                "config.json: %s: size %d from %d: accepted are 1 to as many as end at id %d"
-                % (where, size, max(inside, outside), userns.MAX_ID)
+                f"config.json: {where}: size {size} from {max(inside, outside)}: accepted are "
+                f"1 to as many as end at id {userns.MAX_ID}"
             )
         extents.append((inside, outside, size))
     if len(extents) > userns.MAX_EXTENTS or len(userns.text(extents)) > userns.MAX_TEXT:
         raise Unsupported(
-            "config.json: %s: %d entries: the kernel takes %d, of at most %d bytes as text"
-            % (where, len(extents), userns.MAX_EXTENTS, userns.MAX_TEXT)
+            f"config.json: {where}: {len(extents)} entries: the kernel takes "
+            f"{userns.MAX_EXTENTS}, of at most {userns.MAX_TEXT} bytes as text"
         )
     for side, key in ((0, "containerID"), (1, "hostID")):
         ranges = sorted((extent[side], extent[side] + extent[2]) for extent in extents)
         for (_start, end), (start, _end) in zip(ranges, ranges[1:]):
             if start < end:
-                raise Unsupported("config.json: %s: two entries have %s %d" % (where, key, start))
+                raise Unsupported(f"config.json: {where}: two entries have {key} {start}")
     return extents
 
 
@@ -269,7 +268,7 @@ def _absolute(extent: Extent, own: Extents | None) -> Extent:
     found = translate(own, outside) if own else None
     if found is None:
         raise Unsupported(
-            "mount option idmap: id %d is not mapped into the container's user namespace" % outside
+            f"mount option idmap: id {outside} is not mapped into the container's user namespace"
         )
     return inside, found, size
 

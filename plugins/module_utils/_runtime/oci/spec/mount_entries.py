@@ -343,12 +343,12 @@ class Mount:
                 else "%s=%s"
                 % (
                     key,
-                    '"%s"' % value if key == "context" else value,
+                    f'"{value}"' if key == "context" else value,
                 )  # a context has commas of its own
                 for key, value in self.data.items()
             )
             syscalls.mount(
-                self.source or self.type, "/proc/self/fd/%d" % target, self.type, flags, text
+                self.source or self.type, f"/proc/self/fd/{target}", self.type, flags, text
             )
         finally:
             os.close(target)

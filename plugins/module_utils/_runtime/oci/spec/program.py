@@ -189,8 +189,7 @@ class Program:
                 procfs.set_oom_score_adj(self.oom_score_adj, pid)
             except OSError as error:
                 warn(
-                    "oom_score_adj %d can't be set: %s"
-                    % (self.oom_score_adj, reason(error, named=True))
+                    f"oom_score_adj {self.oom_score_adj} can't be set: {reason(error, named=True)}"
                 )
 
     def fit_capabilities(self, warn: Warn) -> None:
@@ -331,8 +330,7 @@ def _check(process: Process) -> None:
     ] + [("additionalGids", group, 2**32 - 2) for group in ids.get("additionalGids") or ()]:
         if not isinstance(value, int) or not 0 <= value <= most:
             raise Unsupported(
-                "config.json: process.user.%s: %r is not valid; accepted: 0 to %d"
-                % (name, value, most)
+                f"config.json: process.user.{name}: {value!r} is not valid; accepted: 0 to {most}"
             )
     score = process.get("oomScoreAdj") or 0
     if not isinstance(score, int) or not -1000 <= score <= 1000:
@@ -358,7 +356,7 @@ def _limits(entries: Iterable[Rlimit]) -> list[tuple[int, int, int]]:
             hard + 1 if hard >= 0 else 2**64
         ):  # -1 is unlimited as well
             raise Unsupported(
-                "config.json: process.rlimits: %s: soft %d is above hard %d" % (name, soft, hard)
+                f"config.json: process.rlimits: {name}: soft {soft} is above hard {hard}"
             )
         found.append((number, soft, hard))
     return found

@@ -146,7 +146,7 @@ def _chosen(field: str, value: Any, table: Mapping[str, int]) -> int:
 def _number(field: str, value: object, least: int, most: int) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
         raise Unsupported(
-            "config.json: %s: %r is not valid; accepted: %d to %d" % (field, value, least, most)
+            f"config.json: {field}: {value!r} is not valid; accepted: {least} to {most}"
         )
     return value
 
@@ -194,11 +194,11 @@ def _check_deadline(entry: Scheduler) -> None:
     elif runtime == 0:
         why = "runtime must be greater than 0"
     elif not 1024 <= runtime < 2**63:
-        why = "runtime %d must be between 1024 and 2^63 - 1 ns" % runtime
+        why = f"runtime {runtime} must be between 1024 and 2^63 - 1 ns"
     elif runtime > deadline:
-        why = "runtime %d must be <= its deadline %d" % (runtime, deadline)
+        why = f"runtime {runtime} must be <= its deadline {deadline}"
     elif period and deadline > period:
-        why = "deadline %d must be <= its period %d" % (deadline, period)
+        why = f"deadline {deadline} must be <= its period {period}"
     else:
         return
     raise Unsupported("config.json: process.scheduler: sched_setattr: `SCHED_DEADLINE` " + why)

@@ -225,7 +225,7 @@ def _look(value: Any, form: Form) -> Fault | None:
                 continue
             found = _look(entry, form)
             if found:
-                return "[%d]%s" % (number, found[0]), found[1]
+                return f"[{number}]{found[0]}", found[1]
         return None
     if type(value) is not dict:
         return "", _refused(value, "an object")

@@ -67,7 +67,7 @@ class Upload:
         """
         return {
             "Location": self.location,
-            "Range": "0-%d" % max(0, self.size - 1),
+            "Range": f"0-{max(0, self.size - 1)}",
             "Docker-Upload-UUID": self.ident,
         }
 

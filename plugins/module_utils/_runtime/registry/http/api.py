@@ -312,7 +312,7 @@ class Api:
                 {"tag": wrong[0]},
             )
         if len(tags) > PER_PUSH:
-            raise Refusal(414, "TAG_INVALID", "at most %d tags may come with a manifest" % PER_PUSH)
+            raise Refusal(414, "TAG_INVALID", f"at most {PER_PUSH} tags may come with a manifest")
         data = request.body.read(manifests.LIMIT)
         digest = "sha256:" + hashlib.sha256(data).hexdigest()
         if not by_tag and reference != digest:
@@ -390,10 +390,10 @@ def _content(
                     416,
                     "SIZE_INVALID",
                     "the range is beyond the blob's end",
-                    headers={"Content-Range": "bytes */%d" % size},
+                    headers={"Content-Range": f"bytes */{size}"},
                 )
             if part is not None:
-                headers["Content-Range"] = "bytes %d-%d/%d" % (part[0], part[0] + part[1] - 1, size)
+                headers["Content-Range"] = f"bytes {part[0]}-{part[0] + part[1] - 1}/{size}"
                 return Response(206, headers, file=file, offset=part[0], count=part[1])
     return Response(200, headers, file=file, count=size)
 

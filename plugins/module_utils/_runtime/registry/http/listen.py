@@ -36,7 +36,7 @@ def parse(text: object, lowest: int = 1) -> tuple[str, int]:
 
 def show(address: str, port: int) -> str:
     """Write an address in the one way that :func:`parse` reads."""
-    return "[%s]:%d" % (address, port) if ":" in address else "%s:%d" % (address, port)
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def bind(address: str, port: int) -> socket.socket:

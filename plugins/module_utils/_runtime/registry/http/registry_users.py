@@ -38,10 +38,8 @@ def derive(password: str, salt: bytes | None = None, rounds: int = ROUNDS) -> st
     """Return the second field of a user's line for ``password``."""
     salt = os.urandom(16) if salt is None else salt
     key = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, rounds, 32)
-    return "pbkdf2-sha512$%d$%s$%s" % (
-        rounds,
-        base64.b64encode(salt).decode(),
-        base64.b64encode(key).decode(),
+    return (
+        f"pbkdf2-sha512${rounds}${base64.b64encode(salt).decode()}${base64.b64encode(key).decode()}"
     )
 
 
@@ -76,7 +74,7 @@ def parse(text: str, path: str) -> dict[str, str]:
         ):
             raise InvalidInput(
                 "users",
-                "%s, line %d" % (path, number),
+                f"{path}, line {number}",
                 "lines of the form name:pbkdf2-sha512$rounds$salt$key, as the registry module and "
                 "`pycontainer registry serve --help` describe them; htpasswd's forms are not read",
             )

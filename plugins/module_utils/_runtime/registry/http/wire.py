@@ -100,15 +100,13 @@ def _headers(connection: Connection) -> dict[str, str]:
             return headers
         size += len(line)
         if size > HEAD:
-            raise Refusal(
-                431, "UNSUPPORTED", "header lines of more than %d bytes" % HEAD, close=True
-            )
+            raise Refusal(431, "UNSUPPORTED", f"header lines of more than {HEAD} bytes", close=True)
         name, colon, value = line.partition(":")
         if not colon or not name or name != name.strip():
             raise bad("a header line is not Name: value")
         name, value = name.lower(), value.strip()
         headers[name] = headers[name] + ", " + value if name in headers else value
-    raise Refusal(431, "UNSUPPORTED", "more than %d header lines" % HEADERS, close=True)
+    raise Refusal(431, "UNSUPPORTED", f"more than {HEADERS} header lines", close=True)
 
 
 def _body(connection: Connection, headers: dict[str, str], version: str) -> Body:
@@ -165,7 +163,7 @@ class Body(abc.ABC):
 
     def read(self, limit: int) -> bytes:
         """Read the whole body. :raises Refusal: where it has more than ``limit`` bytes."""
-        refusal = Refusal(413, "SIZE_INVALID", "the body has more than %d bytes" % limit)
+        refusal = Refusal(413, "SIZE_INVALID", f"the body has more than {limit} bytes")
         if self.length is not None and self.length > limit:
             raise refusal
         data, buffer = bytearray(), memoryview(bytearray(65536))
@@ -284,7 +282,7 @@ class Connection:
                 Refusal(
                     431,
                     "UNSUPPORTED",
-                    "a line of the request has more than %d bytes" % LINE,
+                    f"a line of the request has more than {LINE} bytes",
                     close=True,
                 )
                 if len(data) > LINE
@@ -310,7 +308,7 @@ class Connection:
         headers["Docker-Distribution-API-Version"] = "registry/2.0"
         headers["X-Content-Type-Options"] = "nosniff"
         headers["Connection"] = "keep-alive" if keep_alive else "close"
-        lines = ["HTTP/1.1 %d %s" % (response.status, http.HTTPStatus(response.status).phrase)]
+        lines = [f"HTTP/1.1 {response.status} {http.HTTPStatus(response.status).phrase}"]
         lines += ["%s: %s" % item for item in headers.items()]
         head = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
         with_body = (request is None or request.method != "HEAD") and response.status not in (

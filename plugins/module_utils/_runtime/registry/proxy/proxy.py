@@ -243,11 +243,11 @@ class ProxyApi(Api):
                 416,
                 "SIZE_INVALID",
                 "the range is beyond the blob's end",
-                headers={"Content-Range": "bytes */%d" % size},
+                headers={"Content-Range": f"bytes */{size}"},
             )
         if part is not None:
             (offset, count), status = part, 206
-            headers["Content-Range"] = "bytes %d-%d/%d" % (offset, offset + count - 1, size)
+            headers["Content-Range"] = f"bytes {offset}-{offset + count - 1}/{size}"
         begun = self.fetches.begin(
             name, digest, size, lambda: self.upstream.client(name).blob(digest, size)
         )

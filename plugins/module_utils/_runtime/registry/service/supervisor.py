@@ -110,9 +110,9 @@ def supervise(path: str) -> int:
 
 def describe(status: int) -> str:
     return (
-        "signal %d" % os.WTERMSIG(status)
+        f"signal {os.WTERMSIG(status)}"
         if os.WIFSIGNALED(status)
-        else "exit code %d" % os.WEXITSTATUS(status)
+        else f"exit code {os.WEXITSTATUS(status)}"
     )
 
 

@@ -77,6 +77,10 @@ ON_PURPOSE = {  # what a user names and what may be a pipe, or a file of the hos
     RUNTIME
     + "images/archives/root_import.py:open_layer": "an archive to import, of any size, which may be a pipe",
     RUNTIME + "networks/links.py:_forward": "/proc/sys",
+    RUNTIME + "networks/links.py:_forward_ipv6": "/proc/sys",
+    RUNTIME + "networks/links.py:_read": "/proc/sys",
+    RUNTIME + "networks/pools.py:_unique_local": "the store's own",
+    RUNTIME + "networks/pools.py:require_ipv6": "/proc/net",
     RUNTIME + "networks/resolv.py:_host": "/etc/resolv.conf, up to a limit",
     RUNTIME + "untrusted/files.py:read_given": "small documents that users name, up to a limit",
 }

@@ -122,7 +122,6 @@ from ansible.utils.vars import combine_vars
 from ansible.vars.plugins import get_vars_from_inventory_sources
 from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.untrusted import (
     json_reader,
-    text,
 )
 from ansible_collections.pycontainer.engine.plugins.plugin_utils import _machine
 
@@ -241,7 +240,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
             try:
                 machines[name] = self._machine(name, path)
             except AnsibleError as error:
-                answers[name] = {"error": text.printable(to_text(error), _machine.SAID)}
+                answers[name] = {"error": _machine.printable(to_text(error))}
         if machines:
             with futures.ThreadPoolExecutor(max(1, self.get_option("forks"))) as pool:
                 under_way = {name: pool.submit(_asked, *each) for name, each in machines.items()}
@@ -381,7 +380,7 @@ def _asked(machine: _machine.Machine, request: dict[str, Any], root: str) -> dic
         )
         return {"containers": found}
     except Exception as error:
-        return {"error": text.printable(to_text(error), _machine.SAID)}
+        return {"error": _machine.printable(to_text(error))}
     finally:
         machine.close()
 

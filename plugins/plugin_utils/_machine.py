@@ -26,10 +26,6 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError, AnsibleValueO
 from ansible.module_utils.common.text.converters import to_bytes, to_text
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.loader import become_loader, connection_loader, get_shell_plugin
-from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.untrusted import (
-    json_reader,
-    text,
-)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,6 +39,13 @@ SAID = 2000  # characters of what a machine says, in a sentence
 
 # How Ansible's "smart" and its default are called by variables that nobody has set.
 DEFAULTS = {"smart": "ssh"}
+
+
+def printable(said: object) -> str:
+    """What a machine says, fit for a sentence."""
+    from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.untrusted import text
+
+    return text.printable(said, SAID)
 
 
 class Answer:
@@ -158,17 +161,23 @@ class Machine:
         content, ended, answer = said.rpartition(mark.encode() + b" ")
         if not began or not ended:
             raise AnsibleConnectionFailure(self._no_answer(rc, out, err, bool(began)))
-        found = json_reader.load(
-            answer, f"what {self.name} answers", error=AnsibleConnectionFailure
+        if answer.strip().isdigit():
+            return Answer(int(answer), content, err)
+        found = self._refusal(answer)
+        if found.get("code") in (126, 127):
+            return Answer(found["code"], content, err + to_bytes(found["error"]) + b"\n")
+        raise AnsibleConnectionFailure(f"{self.name}: {printable(found['error'])}")
+
+    def _refusal(self, answer: bytes) -> Any:
+        # Ansible compiles a collection's files anew in each worker: a task that succeeds needs none of these.
+        from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.untrusted import (
+            json_reader,
         )
-        if "error" in found:
-            if found.get("code") in (126, 127):
-                return Answer(found["code"], content, err + to_bytes(found["error"]) + b"\n")
-            raise AnsibleConnectionFailure(f"{self.name}: {text.printable(found['error'], SAID)}")
-        return Answer(found["rc"], content, err)
+
+        return json_reader.load(answer, f"what {self.name} answers", error=AnsibleConnectionFailure)
 
     def _no_answer(self, rc: int, out: bytes, err: bytes, began: bool) -> str:
-        said = text.printable(to_text(err.strip() or out.strip(), errors="replace"), SAID)
+        said = printable(to_text(err.strip() or out.strip(), errors="replace"))
         if began:
             return f"{self.name}: the connection broke off while the container was at work: {said or 'no answer'}"
         if rc in (126, 127) and "pycontainer-inside" in said or rc == 127:

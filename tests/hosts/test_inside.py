@@ -7,13 +7,17 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import re
+import shlex
 import signal
 import subprocess
 import sys
 
 import pytest
+import yaml
 from hosts.conftest import fleet_of
 from support import sleepers, waiting
+from support.fleet import roots
 
 BIN = pathlib.Path(sys.executable).parent
 PREPARE = """
@@ -182,6 +186,37 @@ def test_containers_of_the_host_are_found(inside):
     source.write_text("plugin: pycontainer.engine.containers\nhosts: [alpha]\n")
     said = inside.run("ansible", "-i", source, "web.alpha", "-m", "command", "-a", "id -un")
     assert "root" in said and "rc=0" in said
+
+
+def test_what_the_page_shows(inside):
+    """docs/inside-containers.md: its inventories, and its lines with ``ansible``."""
+    page = (roots.CHECKOUT / "docs" / "inside-containers.md").read_text()
+    first, found, _sealed = re.findall("^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    place = inside.directory / "inventory"
+    place.mkdir()
+    shown = yaml.safe_load(first.replace("192.0.2.10", "10.99.0.1").replace("deploy", "ann"))
+    # how this test host lets one in
+    common = inside.fleet.inventory.read_text().partition("[fleet:vars]\n")[2].splitlines()
+    variables = dict(line.split("=", 1) for line in common)
+    del variables["ansible_user"]
+    shown["all"]["hosts"]["alpha"].update(variables, ansible_become_password="of the host")
+    (place / "10-hosts.yml").write_text(yaml.safe_dump(shown))
+    (place / "90-containers.yml").write_text(found)
+    lines = [
+        line
+        for block in re.findall("^```shell\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+        for line in block.splitlines()
+        if line.startswith("ansible")
+    ]
+    assert len(lines) > 4
+    for line in lines:
+        program, *words = shlex.split(line)
+        done = inside.fleet.run(
+            *(BIN / program, "-i", place, *words),
+            environment=inside.environment(),
+            cwd=inside.directory,
+        )
+        assert done.returncode == 0 and "web" in done.stdout, (line, done.stdout)
 
 
 @pytest.mark.parametrize("how", ["controller", "session"])

@@ -20,9 +20,9 @@ input. The request is JSON:
     list       in place of all that: write what ``inspect`` says of each container, a JSON list
     root, runroot   where the store is
 
-Standard output: ``mark`` and a line feed, the command's output, then ``mark``, a blank and a line of
-JSON: ``{"rc"}`` or ``{"error"}``. Without that line nothing has happened that can be relied on. The
-command ends with this process, and this process when nobody listens to it any more.
+Standard output: ``mark`` and a line feed, the command's output, then ``mark``, a blank and the exit
+code, or JSON, ``{"error", "code"}``, and a line feed. Without that end nothing has happened that can
+be relied on. The command ends with this process, and this process when nobody listens any more.
 """
 
 from __future__ import annotations
@@ -70,14 +70,13 @@ def main(_words: list[str]) -> int:
         return 2
     mark = os.fsencode(request["mark"])
     _write(1, mark + b"\n")
-    answer: Answer
     try:
-        answer = {"rc": _serve(request, rest)}
+        answer = str(_serve(request, rest))
     except Refused as error:
-        answer = {"error": str(error), "code": error.code}
+        answer = json_text.dump({"error": str(error), "code": error.code})
     except Exception as error:  # pylint: disable=broad-except # a defect, or a host that fails
-        answer = {"error": _sentence(error)}
-    _write(1, mark + b" " + json_text.dump(answer).encode() + b"\n")
+        answer = json_text.dump({"error": _sentence(error), "code": None})
+    _write(1, mark + b" " + answer.encode() + b"\n")
     return 0
 
 

@@ -139,7 +139,8 @@ LONGEST = 200  # characters of a group's name
 SUFFIXES = tuple(
     f"{name}.{end}" for name in ("containers", "pycontainer") for end in ("yml", "yaml")
 )
-PROJECT, SERVICE = "com.docker.compose.project", "com.docker.compose.service"
+PROJECT = "com.docker.compose.project"
+SERVICE = "com.docker.compose.service"
 ROOMY = "/dev/shm"  # noqa: S108 # what every container can write to
 
 

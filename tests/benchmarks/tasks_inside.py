@@ -111,7 +111,7 @@ def timed(options, fleet, inventory, scratch, name, count, pipelining):
     begin, spent = time.perf_counter(), processor_time(fleet)
     done = fleet.run(
         *(options.ansible, "-i", fleet.inventory, "-i", inventory, book),
-        cwd=ROOT,
+        cwd=scratch,
         environment=environment,
     )
     if done.returncode:

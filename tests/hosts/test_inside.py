@@ -188,6 +188,7 @@ def test_containers_of_the_host_are_found(inside):
     assert "root" in said and "rc=0" in said
 
 
+@pytest.mark.timeout(900)
 def test_what_the_page_shows(inside):
     """docs/inside-containers.md: its inventories, and its lines with ``ansible``."""
     page = (roots.CHECKOUT / "docs" / "inside-containers.md").read_text()

@@ -17,7 +17,7 @@ LONG := tests/fuzz tests/unit/builds/parse/test_fuzz.py tests/unit/store/test_ac
 REQUIRE := tests/tools/requirements.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-unit test-integration test-hosts test-long test-vm test-conformance sanity generate changelog docs package bench bench-images bench-delivery clean
+.PHONY: help venv demo test test-unit test-integration test-hosts test-long test-molecule test-vm test-conformance sanity generate changelog docs package bench bench-images bench-delivery clean
 
 help:  ## list the targets, with minutes on two processors
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -72,6 +72,9 @@ test-conformance: venv  ## crun's and runc's own suites, podman and docker on ou
 test-long: $(VENV)/.filled  ## fuzz, power cuts, kills and races twenty times as long (hours)
 	@$(REQUIRE) test peers hosts
 	PYCONTAINER_TEST_SCALE=20 $(RUN) $(LONG) -- -o timeout=7200 $(PYTEST_OPTIONS)
+
+test-molecule: venv  ## Molecule's scenarios of the roles (extensions/molecule), on this machine; MOLECULE_IMAGE names their image (5 min)
+	cd extensions && PATH="$(CURDIR)/$(BIN):$$PATH" $(CURDIR)/$(BIN)/molecule test --all
 
 sanity: $(VENV)/.linters  ## ansible-test sanity and the other linters (3 min)
 	@$(REQUIRE) test sanity

@@ -9,6 +9,8 @@ arrive torn. The line as typed is still to be had: from the command line of ``an
 
 from __future__ import annotations
 
+import shlex
+
 from ansible import context
 from ansible.errors import AnsibleActionFail
 from ansible_collections.pycontainer.engine.plugins.plugin_utils import _foretold
@@ -40,7 +42,25 @@ class ActionModule(EngineAction):
             arguments = {"cmd": line}
         elif arguments and not set(arguments) & set(OPTIONS) and self._line() is not None:
             arguments = {"cmd": self._line()}  # every word had a "=" in it
-        return super().carry_out(arguments, task_vars)
+        return self._with_ssh(super().carry_out(arguments, task_vars), arguments)
+
+    def _with_ssh(self, result, arguments):
+        """Say how to do at a terminal what needs one."""
+        text = str(result.get("msg", ""))
+        if result.get("failed") and "terminal" in text and self._connection.transport == "ssh":
+            words = arguments.get("argv") or [arguments.get("cmd") or ""]
+            line = " ".join(words) if arguments.get("argv") is None else shlex.join(map(str, words))
+            result["msg"] = f"{text}; at a terminal: {self._ssh(line)}"
+        return result
+
+    def _ssh(self, line):
+        """Return the command line that runs a command of the host at this terminal."""
+        option = self._connection.get_option
+        user, port = option("remote_user"), option("port")
+        words = ["ssh", "-t"] + (["-p", str(port)] if port and int(port) != 22 else [])
+        words.append((f"{user}@" if user else "") + str(option("host")))
+        root = "" if user == "root" else "sudo "
+        return f"{shlex.join(words)} {shlex.quote(f'{root}pycontainer {line}')}"
 
     def _line(self):
         """The free-form line before Ansible split it, templated; None where it is not to be had."""

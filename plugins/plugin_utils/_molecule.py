@@ -46,6 +46,9 @@ READ = frozenset(
     docker_networks network subnet ip groups children systemd env hostname networks network_mode
     """.split()
 )
+NETWORK = frozenset(
+    ("name", "driver", "driver_options", "ipam_config", "internal", "attachable", "labels")
+)
 # Keys about another engine: the values that change nothing here, and what to write instead.
 _DOCKER = (
     "there is no Docker here; ansible_pycontainer_host names the machine that an instance is on"
@@ -214,6 +217,11 @@ def _put_networks(definition: Platform, platform: Platform, mark: str) -> list[d
 
     for network in platform.get("docker_networks") or ():
         given = {key: value for key, value in dict(network).items() if value is not None}
+        unknown = sorted(set(given) - NETWORK)
+        if unknown or "name" not in given:
+            raise AnsibleFilterError(
+                f"docker_networks: {unknown[0] if unknown else 'name'}: accepted: {', '.join(sorted(NETWORK))}; a name is needed"
+            )
         own(given.pop("name"), **given)
     mode = platform.get("network_mode") or platform.get("network")
     listed = [dict(network) for network in platform.get("networks") or ()]

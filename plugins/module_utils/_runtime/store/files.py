@@ -9,6 +9,7 @@ import contextlib
 import errno
 import json
 import os
+import stat
 
 from ..errors import HostError
 
@@ -117,6 +118,10 @@ def appearing(path: str, mode: int = 0o600) -> Iterator[BinaryIO]:
 
     Where the file system can do it (O_TMPFILE, open(2)), it has no name before that, so that a killed process leaves nothing.
     """
+    if _is_no_file(path):
+        with open(path, "wb") as file:
+            yield file
+        return
     directory, partial = os.path.dirname(path) or ".", path + ".partial"
     try:
         fd, named = os.open(directory, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, mode), False
@@ -148,6 +153,15 @@ def appearing(path: str, mode: int = 0o600) -> Iterator[BinaryIO]:
         if named:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(partial)
+
+
+def _is_no_file(path: str) -> bool:
+    """Whether a device, a pipe or a socket is there: it is written to, and never replaced."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def _link(fd: int, path: str, directory: str) -> None:

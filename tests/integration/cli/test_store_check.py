@@ -14,6 +14,9 @@ import time
 import urllib.request
 
 import pytest
+from pycontainer.deploy import install
+from support import waiting
+from support.scale import scaled
 
 HINT = "pycontainer system check --repair"
 LOSSES = {
@@ -423,3 +426,39 @@ def test_one_broken_container_breaks_no_command_about_the_others(docker, name, r
     docker("rm", "-f", "-v", "bad", "good")
     docker("volume", "prune", "-af")
     assert docker("system", "check", "--quick") == "No damage found"
+
+
+def test_no_damage_is_told_while_others_build_and_remove(docker, tmp_path):
+    """Images, layers and blobs come and go under the eyes of who looks at all of them."""
+    install.ensure(docker.engine)
+    words = install.command_line(docker.engine)
+    (tmp_path / "context").mkdir()
+    (tmp_path / "context" / "Containerfile").write_text("FROM box:1\nCOPY . /new\nENV A=1\n")
+    script = tmp_path / "loop"
+    script.write_text(
+        "set -e\ncd $0.d\nwhile [ ! -e stop ]; do\n  date +%N > ../context/file\n"
+        '  "$@" build -q -t b:1 ../context > said\n  "$@" rmi -f b:1 > said\n  echo >> rounds\ndone\n'
+    )
+    at = tmp_path / "loop.d"
+    at.mkdir()
+    with subprocess.Popen(
+        ["sh", str(script), *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as loop:
+        try:
+            for _round in range(scaled(3)):
+                before = (at / "rounds").stat().st_size if (at / "rounds").exists() else 0
+                done = subprocess.run(
+                    [*words, "system", "check"], capture_output=True, text=True, check=False
+                )
+                assert (done.returncode, done.stdout) == (0, "No damage found\n"), done
+                waiting.eventually(
+                    lambda before=before: (
+                        loop.poll() is not None
+                        or (at / "rounds").exists()
+                        and (at / "rounds").stat().st_size > before
+                    )
+                )
+                assert loop.poll() is None, loop.stderr.read()
+        finally:
+            (at / "stop").touch()
+        assert loop.wait() == 0, loop.stderr.read()

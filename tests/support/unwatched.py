@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 
 
 def watchers(run):
@@ -23,7 +24,9 @@ def watchers(run):
 
 
 def kill(run):
-    """Kill them: nobody gives a container another monitor before the next command."""
-    for pid in watchers(run):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, 9)
+    """Kill them, until none is left: nobody gives a container another monitor before the next command."""
+    while found := watchers(run):  # a zygote may be making its guard at this moment
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, 9)
+        time.sleep(0.01)

@@ -61,16 +61,25 @@ def load(text: str) -> Any:
 
 
 def read(
-    path: str | bytes, error: Callable[[str], Exception], limit: int = LARGEST
+    path: str | bytes, error: Callable[[str], Exception], limit: int = LARGEST, given: bool = False
 ) -> tuple[str, Any]:
     """``(text, value)`` of a document of others: a regular file, bounded in size, depth and values. A link to one is followed.
 
+    :param given: a user names it: it may be a pipe, as in ``--process <(command)``.
     :param error: called with a sentence, makes what is raised. :raises EngineError: as ``error`` makes it, or files.Unacceptable:
         it can't be opened.
     """
     from .untrusted import files  # here, as below: this file serves without its package too
 
-    return parse(files.read(path, limit, links=True), os.fsdecode(path), error)
+    if not given:
+        return parse(files.read(path, limit, links=True), os.fsdecode(path), error)
+    try:
+        data = files.read_given(path, limit)
+    except OSError as failed:
+        raise error(
+            f"{os.fsdecode(path)} can't be opened: {os.strerror(failed.errno or 0).lower()}"
+        ) from None
+    return parse(data, os.fsdecode(path), error)
 
 
 def parse(data: bytes, what: str, error: Callable[[str], Exception]) -> tuple[str, Any]:

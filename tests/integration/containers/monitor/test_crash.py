@@ -153,7 +153,7 @@ def test_zygote_may_die(boxes, eventually):
     other = boxes("/bin/true")
     other.start()  # makes a new one
     assert other.wait() == 0
-    assert len(named(box.paths, "pyc-zygote")) == 1
+    eventually(lambda: len(named(box.paths, "pyc-zygote")) == 1)
     zygote_client.retire(box.paths)
     eventually(lambda: not named(box.paths, "pyc-zygote"))
     assert box.state["pid"] == pid and box.state["monitored"]

@@ -137,6 +137,34 @@ def test_the_callers_cpus_are_not_the_containers(runtime, bundle):
     ]
 
 
+@pytest.mark.parametrize(
+    "words, document, seen",
+    [
+        (
+            ("exec", "--process"),
+            {"args": ["echo", "hello"], "cwd": "/", "env": ["PATH=/bin"]},
+            "hello\n",
+        ),
+        (("update", "--resources"), {"pids": {"limit": 21}}, ""),
+    ],
+)
+def test_a_document_from_a_pipe(box, words, document, seen):
+    """As in ``--process <(command)``; what is no document is one sentence."""
+    for text in (json.dumps(document), "no JSON"):
+        reader, writer = os.pipe()
+        os.write(writer, text.encode())
+        os.close(writer)
+        try:
+            done = box(*words, f"/dev/fd/{reader}", "c", pass_fds=(reader,))
+        finally:
+            os.close(reader)
+        if text == "no JSON":
+            assert done.returncode and words[1] in done.stderr and done.stderr.count("\n") == 1
+        else:
+            assert (done.returncode, done.stdout) == (0, seen), done.stderr
+    assert words[1] in box.fails(*words, "/nope", "c")
+
+
 def test_the_callers_signals_are_not_the_containers(runtime, bundle):
     """Which are ignored and which are blocked a program keeps from whoever starts it (signal(7))."""
 

@@ -209,7 +209,7 @@ def wanted(base: Process, call: Call) -> Process:
 def _read_process(path: str) -> Process:
     """Return OCI ``process`` of a file. :raises InvalidInput: it is none."""
     try:
-        read: Process = json_text.read(path, Unsupported)[1]
+        read: Process = json_text.read(path, Unsupported, given=True)[1]
     except EngineError as error:
         raise InvalidInput(
             "--process", path, f"a file with an OCI process as JSON ({error})"

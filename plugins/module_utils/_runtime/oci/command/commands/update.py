@@ -106,7 +106,7 @@ def wanted(given: dict[str, Any], schemas: bool = False) -> dict[str, Any]:
             if given["resources"] == "-":
                 change = json_text.parse(_input(), "standard input", Unsupported)[1]
             else:
-                change = json_text.read(given["resources"], Unsupported)[1]
+                change = json_text.read(given["resources"], Unsupported, given=True)[1]
         except EngineError as error:
             raise InvalidInput(
                 "--resources", given["resources"], f"a file with OCI resources as JSON ({error})"

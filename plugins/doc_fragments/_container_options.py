@@ -555,6 +555,9 @@ options:
     description:
       - >-
         The networks to be on, in order. They have to exist.
+      - >-
+        On each but V(bridge), containers find each other by name, alias, hostname and the first 12
+        digits of their id.
     type: list
     elements: dict
     suboptions:
@@ -579,6 +582,13 @@ options:
           - >-
             The MAC address on it. The default is made from the address.
         type: str
+      aliases:
+        description:
+          - >-
+            More names by which others on the network find it. Several containers may have one, and
+            are answered in turn.
+        type: list
+        elements: str
   network_mode: &network_mode
     description:
       - >-
@@ -593,6 +603,14 @@ options:
       - >-
         The MAC address on the first network.
     type: str
+  links: &links
+    description:
+      - >-
+        Other containers by names that this one alone knows, each V(container) or
+        V(container:alias). On the network V(bridge) they are lines of C(/etc/hosts), on others they
+        are looked up as names.
+    type: list
+    elements: str
   etc_hosts: &etc_hosts
     description:
       - >-
@@ -601,7 +619,8 @@ options:
   dns_servers: &dns_servers
     description:
       - >-
-        DNS servers, instead of the host's.
+        DNS servers, instead of the host's. On networks with names they are asked for the names that
+        are no container's, from the container's network.
     type: list
     elements: str
   dns_opts: &dns_opts
@@ -901,6 +920,7 @@ options:
       networks: *networks
       network_mode: *network_mode
       mac_address: *mac_address
+      links: *links
       etc_hosts: *etc_hosts
       dns_servers: *dns_servers
       dns_opts: *dns_opts

@@ -92,6 +92,12 @@ class _Containers(Noun):
         idents = os.listdir(engine.paths.running)
         if not idents:
             return
+        from .containers.client import names_client
+
+        if names_client.lost(engine.paths):
+            from .containers.client import zygote_client
+
+            zygote_client.connect(engine.paths).close()  # a new one has names answered again
         from .containers.records import state
 
         if not all(state.monitored(engine.paths, ident) for ident in idents):

@@ -81,6 +81,7 @@ ON_PURPOSE = {  # what a user names and what may be a pipe, or a file of the hos
     RUNTIME + "networks/links.py:_read": "/proc/sys",
     RUNTIME + "networks/pools.py:_unique_local": "the store's own",
     RUNTIME + "networks/pools.py:require_ipv6": "/proc/net",
+    RUNTIME + "networks/names/forwarding.py:get": "/etc/resolv.conf, up to a limit",
     RUNTIME + "networks/resolv.py:_host": "/etc/resolv.conf, up to a limit",
     RUNTIME + "untrusted/files.py:read_given": "small documents that users name, up to a limit",
 }

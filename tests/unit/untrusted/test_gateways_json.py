@@ -35,7 +35,9 @@ OWN = {
     RUNTIME
     + "containers/spec/confinement.py": "a profile in the definition, which options/security.py has read",
     RUNTIME + "volumes/catalog.py": "config.json",
+    RUNTIME + "containers/records/network_names.py": "run.json",
     RUNTIME + "networks/firewall.py": "state.json",
+    RUNTIME + "networks/names/name_table.py": "run.json, state.json",
     RUNTIME + "host/rebuild.py": "run.json, config.json and state.json",
     RUNTIME + "images/library/garbage.py": "run.json",
     RUNTIME + "registry/service/service.py": "a service's configuration and status",

@@ -637,6 +637,7 @@ OTHER_COMMANDS = [
         [
             Flag("--ip", "value", "Its address there"),
             Flag("--ip6", "value", "Its IPv6 address there"),
+            Flag("--alias", "list", "Another name there"),
         ],
     ),
     Command(

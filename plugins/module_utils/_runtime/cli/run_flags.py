@@ -45,8 +45,9 @@ def options(given: Given, flags: Iterable[Flag], at_home: bool = False) -> dict[
             _put(found, flag.option, READERS[flag.reads](_long(flag), value))
     if values.get("restart") is not None:
         found.update(_restart(values["restart"]))
-    if values.get("network") or values.get("ip") or values.get("ip6"):
-        found.update(_networks(values["network"], values["ip"], values["ip6"]))
+    joined = [values.get(key) for key in ("network", "ip", "ip6", "network_alias")]
+    if any(joined):
+        found.update(_networks(*joined))
     if values.get("env") or values.get("env_file"):
         found["env"] = environment(values["env"], values["env_file"])
     if values.get("label") or values.get("label_file"):
@@ -293,13 +294,18 @@ def _restart(text: str) -> dict[str, Any]:
 
 
 def _networks(
-    names: Sequence[str], address: str | None, address6: str | None = None
+    names: Sequence[str] | None,
+    address: str | None,
+    address6: str | None,
+    aliases: Sequence[str] | None,
 ) -> dict[str, Any]:
     entries = [_network(name) for name in names or ["bridge"]]
     first = entries[0]["name"]
     mode = first in ("none", "host", "bridge", "default") or first.startswith("container:")
-    if mode and entries == [{"name": first}] and not (address or address6):
+    if mode and entries == [{"name": first}] and not (address or address6 or aliases):
         return {"network_mode": "bridge" if first == "default" else first}
+    if aliases:
+        entries[0]["aliases"] = [*entries[0].get("aliases", ()), *aliases]
     if address:
         entries[0]["ipv4_address"] = address
     if address6:
@@ -312,21 +318,25 @@ NETWORK_KEYS = {
     "ip": "ipv4_address",
     "ip6": "ipv6_address",
     "mac-address": "mac_address",
+    "alias": "aliases",
 }
 
 
-def _network(text: str) -> dict[str, str]:
+def _network(text: str) -> dict[str, Any]:
     """``front``, or ``name=front,ip=172.30.0.9``, as an entry of the module's ``networks``."""
     if "=" not in text:
         return {"name": text}
-    found = {}
+    found: dict[str, Any] = {}
     for item in text.split(","):
         key, _equals, value = item.partition("=")
         if key not in NETWORK_KEYS or not value:
             raise InvalidInput(
                 "--network", text, "a name, or " + ",".join(f"{name}=..." for name in NETWORK_KEYS)
             )
-        found[NETWORK_KEYS[key]] = value
+        if key == "alias":
+            found.setdefault("aliases", []).append(value)
+        else:
+            found[NETWORK_KEYS[key]] = value
     if "name" not in found:
         raise InvalidInput("--network", text, "one with name=")
     return found

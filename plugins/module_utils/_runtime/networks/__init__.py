@@ -3,8 +3,8 @@
 """Networks: bridges with a subnet each, containers' addresses on them, published ports.
 
 The files ``attach`` (join a container's namespace to a bridge) and ``publish`` (a container's ports
-in the firewall) are imported by the monitors, which carry neither database nor ipaddress: so the
-names below are looked up when first used. Networks use the kernel (``kernel/net``) and the store,
+in the firewall) are imported by the monitors, and the chapter ``names`` by a process forked from the
+zygote, which carry neither database nor ipaddress: so the names below are looked up when first used. Networks use the kernel (``kernel/net``) and the store,
 and no other noun.
 """
 
@@ -31,7 +31,11 @@ _HOMES = {
     "ensure_links": "links",
     "resolv_conf": "resolv",
     "hosts": "resolv",
+    "has_names": "resolv",
 }
 __all__ = list(_HOMES) + ["attach", "publish"]
+FILES = {
+    "names.name_service": "the zygote forks the process that answers names, and clients ask after it"
+}
 
 __getattr__ = lazy.door(__name__, _HOMES)

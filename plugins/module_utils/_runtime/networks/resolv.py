@@ -8,16 +8,20 @@ import re
 import socket
 
 from ..errors import InvalidInput
+from .definition import DEFAULT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from .definition import Definition
 
 HOST_FILE = "/etc/resolv.conf"
 # The real servers, where /etc/resolv.conf names systemd-resolved's stub.
 SYSTEMD_FILE = "/run/systemd/resolve/resolv.conf"
 FALLBACK = ("8.8.8.8", "8.8.4.4")  # Docker's, for a host that has none a container could reach
 LARGEST = 1 << 16
+NAME_SERVER = "127.0.0.11"  # in each container on a network with names (names/loopback_port.py)
 
 _LOCAL_NAMES = """127.0.0.1\tlocalhost
 ::1\tlocalhost ip6-localhost ip6-loopback
@@ -33,6 +37,7 @@ def resolv_conf(
     dns_search_domains: Sequence[str] | None = None,
     dns_opts: Sequence[str] | None = None,
     host_network: bool = False,
+    names: bool = False,
     path: str = HOST_FILE,
     systemd_path: str = SYSTEMD_FILE,
 ) -> str:
@@ -42,6 +47,8 @@ def resolv_conf(
         host's. A search domain ``.`` alone means none.
     :param host_network: whether the container shares the host's network, so that its loopback
         servers are within reach.
+    :param names: whether it is on a network with names: all that it asks, it asks there, and as
+        Docker has it single words first (``ndots:0``).
     :param path, systemd_path: where the host's are read.
     :raises InvalidInput: for what is no address, domain or option.
     """
@@ -55,6 +62,8 @@ def resolv_conf(
         ] or list(FALLBACK)
     if dns_servers is not None:
         servers = [_ip("dns_servers", text) for text in dns_servers]
+    if names:
+        servers = [NAME_SERVER]
     if dns_search_domains is not None:
         domains = [] if dns_search_domains == ["."] else dns_search_domains
         search = [
@@ -71,10 +80,20 @@ def resolv_conf(
             )
             for text in dns_opts
         ]
+    if names and not any(option.partition(":")[0] == "ndots" for option in options):
+        options = ["ndots:0", *options]
     lines = [f"nameserver {server}" for server in servers]
     lines += [f"search {' '.join(search)}"] if search else []
     lines += [f"options {' '.join(options)}"] if options else []
     return "".join(line + "\n" for line in lines)
+
+
+def has_names(config: Definition) -> bool:
+    """Tell whether containers find each other by name on a network.
+
+    On the default one they do not, as Docker has it.
+    """
+    return config["name"] != DEFAULT
 
 
 def _host(path: str) -> tuple[list[str], list[str], list[str]]:

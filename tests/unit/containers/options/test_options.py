@@ -169,7 +169,7 @@ BAD = [
     ("published_ports", ["::1:80:80"]),
     ("exposed_ports", ["http"]),
     ("networks", [{"name": "host"}]),
-    ("networks", [{"name": "a", "aliases": ["b"]}]),
+    ("networks", [{"name": "a", "aliases": ["b c"]}]),
     ("networks", [{"name": "a", "ipv4_address": "x"}]),
     ("network_mode", "container:"),
     ("network_mode", "ns:/proc/1/ns/net"),

@@ -11,7 +11,7 @@ import os
 from ... import networks
 from ...errors import EngineError, HostError, NotFound
 from ...options.rows import LIVE, REPLACE
-from ..client import monitor_client
+from ..client import monitor_client, names_client
 from ..options import network, resources
 from ..records import catalog, status
 from ..spec import container_files, limits
@@ -52,6 +52,8 @@ def apply(engine: Engine, record: Record, definition: Definition, changed: list[
                 engine, {**record, "definition": definition}, record["definition"], changed, state
             )
             raise
+        if NETWORK & set(changed):
+            names_client.update(engine.paths, ident)
     catalog.set_definition(engine, ident, definition)
 
 
@@ -165,7 +167,9 @@ def rename(engine: Engine, record: Record, name: str) -> None:
     :raises Conflict: another container has it.
     """
     catalog.set_name(engine, record["id"], catalog.check_name(name))
-    container_files.rename(engine, record["id"], name)
+    container_files.rename(engine, record, name)
+    if status.lives(engine.paths, record["id"]):
+        names_client.update(engine.paths, record["id"])
 
 
 def networks_of(record: Record) -> list[network.Attachment]:

@@ -16,7 +16,7 @@ import time
 
 from ... import networks, volumes
 from ...errors import ContainerFailed, EngineError, required
-from ..client import monitor_client
+from ..client import monitor_client, names_client
 from ..records import catalog, status
 from ..spec import container_files
 from ..view import logs
@@ -142,11 +142,12 @@ def _commit(engine: Engine, old: Record, new: Record) -> Record:
 
 
 def _finish(engine: Engine, old: str, record: Record, mounted: Iterable[str]) -> None:
-    container_files.rename(engine, record["id"], record["name"])
+    container_files.rename(engine, record, record["name"])
     networks.release(engine, old)
     networks.release_ports(engine, old)
     remove.sweep(engine, old, mounted)
     monitor_client.reload(engine.paths, record["id"])
+    names_client.update(engine.paths, record["id"])
 
 
 def put_back(engine: Engine, old: Record, new: Record | None, ran: bool) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 
 from ... import networks, volumes
 from ...deploy import install
@@ -19,7 +18,7 @@ from ...errors import Conflict, ContainerFailed, EngineError, HostError, NotFoun
 from ...kernel.calls import constants as c
 from ...kernel.calls import syscalls
 from ..client import zygote_client
-from ..records import catalog, image, status
+from ..records import catalog, image, network_names, status
 from ..spec import container_files, shared_namespaces, user_namespaces
 from ..view import logs
 from . import stop
@@ -144,16 +143,9 @@ def _start_level(
     return results
 
 
-def shown_name(record: Record) -> str:
-    """Return the name that a container is to have, also while it stands beside the one that it
-    replaces.
-    """
-    return re.sub(r"\.new-[0-9a-f]{8}$", "", record["name"])
-
-
 def _failure(engine: Engine, record: Record, answer: StartAnswer) -> ContainerFailed:
     """Make the error that the user gets: which container, why, its last lines."""
-    sentence = f"container {shown_name(record)} did not start: {answer['error']}"
+    sentence = f"container {network_names.shown_name(record)} did not start: {answer['error']}"
     return ContainerFailed(sentence, answer.get("exit_code"), logs.tail(engine.paths, record["id"]))
 
 
@@ -168,6 +160,7 @@ def _prepare(engine: Engine, record: Record) -> None:
     for name in sorted(set(container_files.mounted_volumes(engine, record["id"]).values())):
         volumes.attach(engine, name)
     container_files.confine(engine, record)
+    container_files.refresh_names(engine, record)
     if record["definition"].get("ipc_mode") == "shareable":
         _mount_shared_memory(engine, record)
 

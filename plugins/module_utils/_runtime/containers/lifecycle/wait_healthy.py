@@ -9,10 +9,9 @@ import time
 from ...errors import ContainerFailed, EngineError, InvalidInput, NotFound
 from ...untrusted.text import printable
 from ..access import exec_client
-from ..records import catalog, status
+from ..records import catalog, network_names, status
 from ..spec import container_files
 from ..view import logs
-from . import start
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,13 +53,13 @@ def wait_healthy(engine: Engine, record: Record, timeout: float, fresh: bool = F
         why = watch.why_hopeless(state) or (watch.why_late(state) if late else "")
         if why:
             raise ContainerFailed(
-                f"container {start.shown_name(record)} {why}",
+                f"container {network_names.shown_name(record)} {why}",
                 watch.code,
                 logs.tail(engine.paths, record["id"]),
             )
         if catalog.by_id(engine, record["id"]) is None:
             raise NotFound(
-                f"container {start.shown_name(record)} does not exist: another task has removed it "
+                f"container {network_names.shown_name(record)} does not exist: another task has removed it "
                 "meanwhile"
             )
         time.sleep(pause)
@@ -92,13 +91,13 @@ def _wait_booted(engine: Engine, record: Record, timeout: float) -> None:
             why = f"is not up after {timeout:g} seconds: systemd says {said or 'nothing'}"
         if why:
             raise ContainerFailed(
-                f"container {start.shown_name(record)} {why}",
+                f"container {network_names.shown_name(record)} {why}",
                 status.exit_code(now) if now["status"] not in status.LIVING else None,
                 logs.tail(engine.paths, record["id"]),
             )
         if catalog.by_id(engine, record["id"]) is None:
             raise NotFound(
-                f"container {start.shown_name(record)} does not exist: another task has removed it "
+                f"container {network_names.shown_name(record)} does not exist: another task has removed it "
                 "meanwhile"
             )
         time.sleep(0.2)

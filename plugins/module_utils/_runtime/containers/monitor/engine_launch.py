@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 
+from ...errors import required
 from ...kernel import cgroups
 
 # What oci/ imports when a container needs it, most of the engine's do: so it is here before a
@@ -23,11 +24,12 @@ from ...oci.launch import steps, userns_inside, userns_outside  # noqa: F401 # p
 from ...oci.launch.launch import Launch
 from ...oci.launch.site import Site
 from ...oci.spec.program import Program
-from ..client import stdio
+from ..client import names_client, stdio
 from ..spec import network_links
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
     from typing import Any
 
@@ -99,16 +101,27 @@ class EngineSite(Site):
             return
         netns = os.open(f"/proc/{launch.pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         try:
+            joining = self._join_names(launch, netns)
             if not wanted.get("attachments"):
                 attach.loopback(netns)
             for index, attachment in enumerate(wanted.get("attachments") or ()):
                 attach.connect(netns, attachment, index)
                 now["attachments"].append(attachment)
+            if wanted.get("names"):  # before its program can ask
+                problem = names_client.hear(joining)
+                launch.warnings += [problem] if problem else []
         finally:
             os.close(netns)
         if wanted.get("ports") and now["attachments"]:
             publish.publish(self.ident, attach.targets(now["attachments"]), wanted["ports"])
             now["ports"] = wanted["ports"]
+
+    def _join_names(self, launch: Launch, netns: int) -> socket.socket | None:
+        """Have its names answered, while its links are made."""
+        if not self.document.run["network"].get("names"):
+            return None
+        process = required(launch.pidfd, "process 1")
+        return names_client.join(self.document.paths, self.ident, netns, process)
 
     def disconnect(self, _launch: Launch) -> None:
         network_links.disconnect(self.ident, self.network)

@@ -29,10 +29,11 @@ from ...kernel.calls import constants as c
 from ...kernel.calls import fork, fork_hooks, syscalls
 from ...kernel.net import rule_changes
 from ...networks import publish
+from ...networks.names import name_service
 from ...oci.spec import program
 from ...store import paths as stores
 from ...store.files import Damaged
-from ..client import messages, signals
+from ..client import messages, names_client, signals
 from ..records import state
 from . import defects, monitor, sleep
 
@@ -148,16 +149,27 @@ def _serve_all(
     watch = Watch(paths, name, revived)
     place: tuple[socket.socket, int] | None = first
     rules = Rules(paths, watch)
+    names = name_service.NameService(
+        paths,
+        lambda: messages.listen(paths.run, names_client.SOCKET),
+        lambda: _let_go(place, watch),
+        defects.log,
+    )
+    watch.names = names
     while place is not None:
         server, poll = place[0], select.poll()
         poll.register(server, select.POLLIN)
         poll.register(watch.reader, select.POLLIN)
         if watch.changes is not None:
             poll.register(watch.changes.socket, select.POLLIN)
-        happened = dict(poll.poll(min(watch.pause(), rules.pause()) * 1000))
+        names.wanted(poll)
+        happened = dict(poll.poll(names.pause(min(watch.pause(), rules.pause())) * 1000))
         rules.look()
         if watch.reader in happened:
             watch.reap()
+        names.due()
+        if names.server.fileno() in happened and not names.pid:
+            names.fork()
         if server.fileno() in happened:
             with contextlib.suppress(OSError):
                 connection, _address = server.accept()
@@ -165,10 +177,20 @@ def _serve_all(
                 connection.close()
                 watch.guarded(*place, limits, command)
         if watch.due():
-            place = _in_place(paths, name, *place)
+            before, place = place, _in_place(paths, name, *place)
+            if place is not None and place != before:
+                names.listen_again()
             watch.look()
             if place is not None:
                 watch.guarded(*place, limits, command)
+
+
+def _let_go(place: tuple[socket.socket, int] | None, watch: Watch) -> None:
+    """Let go, in the child that answers names, of what is the zygote's."""
+    if place is not None:
+        os.close(place[0].fileno())
+    watch.names = None
+    watch.leave()
 
 
 def _listen(paths: Paths, name: str) -> tuple[socket.socket, int]:
@@ -213,6 +235,7 @@ class Watch:
         self.gap, self.last = SOON if soon else IDLE, 0.0
         self.next = time.monotonic() + self.gap
         self.guard, self.guarded_inode = 0, 0
+        self.names: name_service.NameService | None = None
         self.reader, self.writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self.changes: rule_changes.Changes | None = None  # see Rules
         _signal.set_wakeup_fd(self.writer, warn_on_full_buffer=False)
@@ -237,7 +260,9 @@ class Watch:
                     return
                 if pid == self.guard:
                     self.guard = 0
-                if status:
+                if self.names is not None and pid == self.names.pid:
+                    self.names.ended(status)
+                elif status:
                     self._lost()
 
     def _lost(self) -> None:
@@ -302,6 +327,8 @@ class Watch:
         _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
         os.close(self.reader)
         os.close(self.writer)
+        if self.names is not None:  # or nobody would see that who answers names is gone
+            os.close(self.names.server.fileno())
 
     def _adopt(self) -> None:
         self.leave()

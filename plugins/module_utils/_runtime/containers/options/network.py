@@ -35,9 +35,13 @@ if TYPE_CHECKING:
         mac_address: str
 
     class Attachment(_Attachment, total=False):
-        """A network that a container is to be on; an empty text is for any address."""
+        """A network that a container is to be on; an empty text is for any address.
+
+        ``aliases``: more names there, sorted; left out where there are none.
+        """
 
         ipv6_address: str  # where one is asked for
+        aliases: list[str]
 
 
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}")
@@ -46,7 +50,8 @@ PUBLISHING = ("published_ports", "publish_all_ports")
 LIVE_ON_NETWORKS = (
     "live on networks"  # a change costs nothing while it stays on networks of its own
 )
-NETWORK_KEYS = ("name", "ipv4_address", "ipv6_address", "mac_address")
+NETWORK_KEYS = ("name", "ipv4_address", "ipv6_address", "mac_address", "aliases")
+_ALIAS = re.compile(r"(?=.{1,253}$)[a-z0-9_][a-z0-9_-]{0,62}(\.[a-z0-9_][a-z0-9_-]{0,62})*")
 _DOMAIN = re.compile(r"\.|[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*\.?")
 
 
@@ -195,6 +200,35 @@ def network(value: Any, name: str) -> Attachment:
     }
     if value.get("ipv6_address"):  # without one the form is that of records of older versions
         found["ipv6_address"] = address6(value["ipv6_address"], name + ".ipv6_address")
+    if value.get("aliases"):
+        found["aliases"] = set_of(alias)(value["aliases"], name + ".aliases")
+    return found
+
+
+def alias(value: Any, name: str) -> str:
+    """A name that others find a container by."""
+    value = line(value, name).strip().lower()
+    if not _ALIAS.fullmatch(value):
+        raise InvalidInput(
+            name, value, "a name of letters, digits, '_', '-' and '.', at most 63 between two dots"
+        )
+    return value
+
+
+def links(value: Any, name: str) -> dict[str, str]:
+    """``links``: ``container[:alias]`` each, as ``{alias: container}``."""
+    if not isinstance(value, (list, tuple)):
+        raise InvalidInput(name, value, "a list")
+    found: dict[str, str] = {}
+    for entry in value:
+        other, _colon, own = line(entry, name).strip().partition(":")
+        if not NAME.fullmatch(other.lstrip("/")):
+            raise InvalidInput(name, entry, "a container's name, or name:alias")
+        other = other.lstrip("/")
+        own = alias(own or other, name)
+        if found.get(own, other) != other:
+            raise InvalidInput(name, entry, f"another alias than {own}, which {found[own]} has")
+        found[own] = other
     return found
 
 
@@ -280,6 +314,14 @@ def check(definition: Definition) -> None:
     mode = mode_of(definition)
     if mode != "bridge":
         _check_without_networks(definition, mode)
+    for entry in definition.get("networks", ()):
+        if entry["name"] == DEFAULT_NETWORK and entry.get("aliases"):
+            raise InvalidInput(
+                "networks.aliases",
+                entry["aliases"],
+                f"nothing on the network {DEFAULT_NETWORK}, which has no names, as in Docker; "
+                "make a network of its own",
+            )
     names = [entry["name"] for entry in definition.get("networks", ())]
     if len(names) != len(set(names)):
         raise InvalidInput("networks", names, "each network once")
@@ -309,7 +351,7 @@ def warnings(definition: Definition) -> list[str]:
 
 
 def _check_without_networks(definition: Definition, mode: str) -> None:
-    for option in ("networks", *PUBLISHING, "mac_address"):
+    for option in ("networks", *PUBLISHING, "mac_address", "links"):
         if definition.get(option) and not (mode == "host" and option in PUBLISHING):
             raise InvalidInput(
                 option,
@@ -441,8 +483,27 @@ OPTIONS: tuple[Option, ...] = (
                 flag="--network mac-address",
                 description="The MAC address on it. The default is made from the address.",
             ),
+            Suboption(
+                "aliases",
+                "list",
+                elements="str",
+                place="run.json network.names",
+                inspect="NetworkSettings.Networks",
+                flag=Flag(
+                    "--network-alias, --net-alias", "Another name on the network", reads="apart"
+                ),
+                description="""
+                More names by which others on the network find it. Several containers may have one,
+                and are answered in turn.
+                """,
+            ),
         ),
-        description="The networks to be on, in order. They have to exist.",
+        description="""
+        The networks to be on, in order. They have to exist.
+
+        On each but V(bridge), containers find each other by name, alias, hostname and the first 12
+        digits of their id.
+        """,
     ),
     Option(
         "network_mode",
@@ -472,6 +533,23 @@ OPTIONS: tuple[Option, ...] = (
         description="The MAC address on the first network.",
     ),
     Option(
+        "links",
+        "list",
+        links,
+        elements="str",
+        default={},
+        compare=MAP,
+        change=LIVE_ON_NETWORKS,
+        place="run.json network.links",
+        inspect=Computed("HostConfig.Links"),
+        flag=Flag("--link", "Other container to find by a name of one's own (container[:alias])"),
+        description="""
+        Other containers by names that this one alone knows, each V(container) or
+        V(container:alias). On the network V(bridge) they are lines of C(/etc/hosts), on others they
+        are looked up as names.
+        """,
+    ),
+    Option(
         "etc_hosts",
         "dict",
         map_of(host_name, known_address),
@@ -489,10 +567,13 @@ OPTIONS: tuple[Option, ...] = (
         list_of(any_address),
         elements="str",
         compare=LIST,
-        place="resolv.conf",
+        place=("resolv.conf", "run.json network.dns"),
         inspect="HostConfig.Dns",
         flag=Flag("--dns", "DNS server"),
-        description="DNS servers, instead of the host's.",
+        description="""
+        DNS servers, instead of the host's. On networks with names they are asked for the names that
+        are no container's, from the container's network.
+        """,
     ),
     Option(
         "dns_opts",

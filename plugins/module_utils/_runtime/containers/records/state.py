@@ -30,12 +30,30 @@ if TYPE_CHECKING:
     from ...networks.publish import Port
     from ...store.paths import Paths
 
-    class Network(TypedDict):
-        """``mode``: bridge, none, host or container:<id>."""
+    class Dns(TypedDict):
+        """How names of others are asked: networks/names/name_table.py reads it."""
 
+        servers: Optional[list[str]]  # the container's own; None for the host's
+        internal: bool  # whether all of its networks are: nobody else is asked then
+        ndots: Optional[int]  # as asked for
+
+    class _Network(TypedDict):
         mode: str
         attachments: list[Attachment]
         ports: list[Port]
+
+    class Names(TypedDict, total=False):
+        """``names``: on each network that has names, those of the container, its own first.
+
+        ``links``: names that it alone knows, each of another's name.
+        """
+
+        names: dict[str, list[str]]
+        links: dict[str, str]
+        dns: Dns
+
+    class Network(_Network, Names):
+        """``mode``: bridge, none, host or container:<id>."""
 
     class Check(TypedDict):
         """One health check: ``start`` and ``end`` in seconds since the epoch; -1: no exit code."""

@@ -12,6 +12,7 @@ from ...errors import InvalidInput
 from ...oci.spec import id_maps
 from ..options import network
 from ..options import process as process_options
+from ..records import network_names
 from . import confinement, container_mounts, device_nodes, limits, own_annotations
 
 TYPE_CHECKING = False
@@ -62,15 +63,10 @@ def config(ident: str, definition: Definition, image: dict[str, Any], host: Surr
         "annotations": _annotations(definition, image, host),
     }
     if definition.get("uts") != "host":
-        document["hostname"] = hostname(ident, definition)
+        document["hostname"] = network_names.hostname(ident, definition)
         if definition.get("domainname"):
             document["domainname"] = definition["domainname"]
     return document
-
-
-def hostname(ident: str, definition: Definition) -> str:
-    """Return a container's host name: by default the beginning of its id, as in Docker."""
-    return definition.get("hostname") or ident[:12]
 
 
 def process(
@@ -141,7 +137,7 @@ def environment(ident: str, definition: Definition, image: dict[str, Any]) -> li
 
     PATH, HOSTNAME and TERM are set where neither has them; HOME follows from the user at the start.
     """
-    found = {"PATH": DEFAULT_PATH, "HOSTNAME": hostname(ident, definition)}
+    found = {"PATH": DEFAULT_PATH, "HOSTNAME": network_names.hostname(ident, definition)}
     if systemd(definition, image):
         # systemd.io/CONTAINER_INTERFACE; a machine-id that the image lacks is made of the uuid.
         found.update(container="oci", container_uuid=ident[:32])

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import os
 
-from ... import networks, volumes
+from ... import volumes
 from ...kernel import cgroups
 from ...kernel.isolation import apparmor
 from ...store.files import Damaged, read_json, write_json, write_whole
 from ..options import lifecycle, network, process, storage
 from ..records import image as images
+from ..records import network_names
 from . import (
     config_json,
     confinement,
@@ -80,7 +81,9 @@ def write(
     selinux_labels.put_into(config, selinux_labels.of(engine, record, resolved))
     layers = images.layers(engine, record["image"])
     run = run_document(record, image, layers, reserved, resolved)
-    _write_names(directory, record["id"], definition, reserved)
+    run["network"].update(network_names.document(engine, record, reserved["attachments"]))
+    for file, text in network_names.texts(engine, record, run["network"]).items():
+        _put(os.path.join(directory, file), text)
     write_json(os.path.join(directory, "config.json"), config, durable)
     run_file.write(engine.paths, record["id"], run, durable)
 
@@ -248,9 +251,33 @@ def reserved(engine: Engine, ident: str) -> Reserved:
     }
 
 
-def rename(engine: Engine, ident: str, name: str) -> None:
-    """Change the name in run.json, which messages of the monitor use."""
-    run_file.write(engine.paths, ident, {**read_run(engine, ident), "name": name})
+def rename(engine: Engine, record: Record, name: str) -> None:
+    """Change the name in run.json: messages of the monitor use it, and others find it by it."""
+    renamed: Record = {**record, "name": name}
+    run = read_run(engine, record["id"])
+    run["name"] = name
+    run["network"].update(
+        network_names.document(engine, renamed, run["network"].get("attachments", []))
+    )
+    run_file.write(engine.paths, record["id"], run)
+
+
+def refresh_names(engine: Engine, record: Record) -> None:
+    """Write what a start needs of names as it is now, where it is not so already.
+
+    The host's resolvers, or the addresses of links, may be others than when the container was made,
+    or an older version has made it.
+    """
+    directory = engine.paths.container(record["id"])
+    run = read_run(engine, record["id"])
+    if "network" not in run:
+        return  # the start will say so
+    found = network_names.document(engine, record, run["network"].get("attachments", []))
+    if any(run["network"].get(key) != value for key, value in found.items()):
+        run["network"].update(found)
+        run_file.write(engine.paths, record["id"], run, durable=False)
+    for file, text in network_names.texts(engine, record, run["network"]).items():
+        _put(os.path.join(directory, file), text)
 
 
 def mounted_volumes(engine: Engine, ident: str) -> dict[str, str]:
@@ -271,43 +298,6 @@ def known_volumes(engine: Engine, ident: str) -> list[str]:
         return sorted(mounted_volumes(engine, ident).values())
     except (Damaged, AttributeError, KeyError, TypeError):
         return []
-
-
-def _write_names(directory: str, ident: str, definition: Definition, reserved: Reserved) -> None:
-    name = config_json.hostname(ident, definition)
-    host = network.mode_of(definition) == "host"
-    addresses = [
-        address.partition("/")[0]
-        for entry in reserved["attachments"]
-        for address in networks.attach.addresses(entry)
-    ]
-    gateway = next(
-        (
-            gateway
-            for entry in reserved["attachments"]
-            for gateway in networks.attach.gateways(entry)
-        ),
-        None,
-    )
-    extra = {
-        key: gateway if value == "host-gateway" else value
-        for key, value in definition.get("etc_hosts", {}).items()
-        if value != "host-gateway" or gateway
-    }
-    texts = {
-        "hostname": name + "\n",
-        "hosts": networks.hosts(
-            name, addresses, extra=extra, domainname=definition.get("domainname")
-        ),
-        "resolv.conf": networks.resolv_conf(
-            definition.get("dns_servers") or None,
-            definition.get("dns_search_domains") or None,
-            definition.get("dns_opts") or None,
-            host_network=host,
-        ),
-    }
-    for file, text in texts.items():
-        _put(os.path.join(directory, file), text)
 
 
 def _put(path: str, text: str) -> None:

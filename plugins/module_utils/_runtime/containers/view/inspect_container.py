@@ -124,7 +124,14 @@ def _inspect(engine: Engine, record: Record) -> dict[str, Any]:
         "HostsPath": os.path.join(engine.paths.container(record["id"]), "hosts"),
         "ResolvConfPath": os.path.join(engine.paths.container(record["id"]), "resolv.conf"),
         "Config": dict(shown["Config"], **_config(record, image, config, run)),
-        "HostConfig": dict(shown["HostConfig"], **_host_config(definition, config, run)),
+        "HostConfig": dict(
+            shown["HostConfig"],
+            **_host_config(definition, config, run),
+            Links=[
+                f"/{other}:/{record['name']}/{alias}"
+                for alias, other in definition.get("links", {}).items()
+            ],
+        ),
         "Security": audit.of_container(engine, record),
         "Mounts": _mounts(engine, config),
         "NetworkSettings": _network(definition, run, state, image),
@@ -333,7 +340,15 @@ def _network(
 ) -> dict[str, Any]:
     living = state["status"] in status.LIVING
     attachments, ports = run["network"]["attachments"], run["network"]["ports"]
-    networks = {entry["network"]: _endpoint(entry, living) for entry in attachments}
+    aliases = {entry["name"]: entry.get("aliases") for entry in network.attachments(definition)}
+    networks = {
+        entry["network"]: dict(
+            _endpoint(entry, living),
+            Aliases=aliases.get(entry["network"]),
+            DNSNames=(run["network"].get("names") or {}).get(entry["network"]),
+        )
+        for entry in attachments
+    }
     first = next(iter(networks.values()), _endpoint(None, False))
     mapped = (
         dict.fromkeys(exposed(definition, image)) if network.mode_of(definition) == "bridge" else {}

@@ -29,6 +29,9 @@ FIB_SADDR, FIB_DADDR, FIB_IIF, FIB_PRESENT = 0x1, 0x2, 0x8, 0x20
 RTN_LOCAL = 2
 LOOKUP_INVERT = 1
 NAT_DESTINATION = 1
+SOURCE_PORT, TCP, UDP = 0, 6, 17
+CHECKSUM_INET = 1
+CHECKSUM_OFFSETS = {TCP: 16, UDP: 6}  # of the checksum in the protocol's header
 
 
 def rule(*parts: list[bytes]) -> list[bytes]:
@@ -109,6 +112,33 @@ def source_from_elsewhere() -> list[bytes]:
     ]
 
 
+def port_is(protocol: int, offset: int, port: int) -> list[bytes]:
+    """``tcp dport PORT`` and the like, by the protocol's number and the port's offset in its header."""
+    return [
+        _meta(META_L4PROTO),
+        _compare(CMP_EQ, bytes((protocol,))),
+        _payload(TRANSPORT_HEADER, offset, 2),
+        _compare(CMP_EQ, struct.pack("!H", port)),
+    ]
+
+
+def set_port(protocol: int, offset: int, port: int) -> list[bytes]:
+    """``tcp dport set PORT`` and the like: the packet itself is changed, no connection is tracked."""
+    return [
+        _expression("immediate", be32(1, REGISTER_1), _value(2, struct.pack("!H", port))),
+        _expression(
+            "payload",
+            be32(5, REGISTER_1),
+            be32(2, TRANSPORT_HEADER),
+            be32(3, offset),
+            be32(4, 2),
+            be32(6, CHECKSUM_INET),
+            be32(7, CHECKSUM_OFFSETS[protocol]),
+            be32(8, 0),
+        ),
+    ]
+
+
 def _tracked(key: int, bits: int) -> list[bytes]:
     masked = _expression(
         "bitwise",
@@ -156,6 +186,13 @@ class Family:
     def source_is(self, address: bytes) -> list[bytes]:
         """``ip saddr address``"""
         return [_payload(NETWORK_HEADER, self._source, len(address)), _compare(CMP_EQ, address)]
+
+    def destination_is(self, address: bytes) -> list[bytes]:
+        """``ip daddr address``"""
+        return [
+            _payload(NETWORK_HEADER, self._destination, len(address)),
+            _compare(CMP_EQ, address),
+        ]
 
     def to_loopback(self) -> list[bytes]:
         """``ip daddr 127.0.0.0/8``, ``ip6 daddr ::1``"""

@@ -142,7 +142,12 @@ def network_connect(session: Session, given: Given) -> None:
                 "state": "present",
                 "networks": [
                     *now,
-                    {"name": config["name"], "ipv4_address": given.ip, "ipv6_address": given.ip6},
+                    {
+                        "name": config["name"],
+                        "ipv4_address": given.ip,
+                        "ipv6_address": given.ip6,
+                        "aliases": given.alias,
+                    },
                 ],
             },
         )

@@ -1,0 +1,127 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a container is called on its networks, and its files hosts, hostname and resolv.conf."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from ... import networks
+from ...errors import Conflict, NotFound
+from ...store.files import Damaged, read_json
+from ..options import network
+from . import catalog
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ...engine import Engine
+    from ...networks.attach import Attachment
+    from ..options.table import Definition
+    from .catalog import Record
+    from .state import Names, Network
+
+SHORT = 12  # digits of an id that are a name
+
+
+def shown_name(record: Record) -> str:
+    """Return the name that a container is to have, also while it stands beside the one that it
+    replaces.
+    """
+    return re.sub(r"\.new-[0-9a-f]{8}$", "", record["name"])
+
+
+def hostname(ident: str, definition: Definition) -> str:
+    """Return the container's host name."""
+    return definition.get("hostname") or ident[:SHORT]
+
+
+def document(engine: Engine, record: Record, attachments: Sequence[Attachment]) -> Names:
+    """Return what run.json's ``network`` says of names: ``names``, ``links`` and ``dns``."""
+    definition = record["definition"]
+    aliases = {entry["name"]: entry.get("aliases", []) for entry in network.attachments(definition)}
+    own = [shown_name(record), record["id"][:SHORT], hostname(record["id"], definition)]
+    if definition.get("domainname"):
+        own.append(f"{own[2]}.{definition['domainname']}")
+    found: dict[str, list[str]] = {}
+    internal = bool(attachments)
+    for entry in attachments:
+        config = networks.get(engine, entry["network"])
+        internal = internal and config is not None and config["internal"]
+        if config is not None and networks.has_names(config):
+            more = aliases.get(entry["network"], [])
+            found[entry["network"]] = list(dict.fromkeys([own[0], *more, *own[1:]]))
+    return {
+        "names": found,
+        "links": dict(definition.get("links", {})),
+        "dns": {
+            "servers": definition.get("dns_servers") or None,
+            "internal": internal,
+            "ndots": _ndots(definition),
+        },
+    }
+
+
+def _ndots(definition: Definition) -> int | None:
+    for option in definition.get("dns_opts", ()):
+        name, _colon, number = option.partition(":")
+        if name == "ndots" and number:
+            return int(number)
+    return None
+
+
+def texts(engine: Engine, record: Record, known: Network) -> dict[str, str]:
+    """Return the container's files: ``{name: text}``.
+
+    :param known: run.json's ``network``.
+    """
+    definition, attachments = record["definition"], known["attachments"]
+    name = hostname(record["id"], definition)
+    addresses = [
+        address.partition("/")[0]
+        for entry in attachments
+        for address in networks.attach.addresses(entry)
+    ]
+    gateway = next(
+        (gateway for entry in attachments for gateway in networks.attach.gateways(entry)), None
+    )
+    extra = {
+        key: gateway if value == "host-gateway" else value
+        for key, value in definition.get("etc_hosts", {}).items()
+        if value != "host-gateway" or gateway
+    }
+    if any(entry["network"] == networks.DEFAULT for entry in attachments):
+        extra = {**_linked(engine, definition), **extra}
+    return {
+        "hostname": name + "\n",
+        "hosts": networks.hosts(
+            name, addresses, extra=extra, domainname=definition.get("domainname")
+        ),
+        "resolv.conf": networks.resolv_conf(
+            definition.get("dns_servers") or None,
+            definition.get("dns_search_domains") or None,
+            definition.get("dns_opts") or None,
+            host_network=network.mode_of(definition) == "host",
+            names=bool(known.get("names")),
+        ),
+    }
+
+
+def _linked(engine: Engine, definition: Definition) -> dict[str, str]:
+    """Return the lines for links on the default network, which has no names: ``{name: address}``."""
+    found = {}
+    for alias, other in definition.get("links", {}).items():
+        try:
+            target = catalog.find(engine, other)
+            path = os.path.join(engine.paths.container(target["id"]), "run.json")
+            there = read_json(path, {}).get("network")
+        except (Conflict, NotFound, Damaged):
+            continue
+        for entry in there["attachments"] if there else ():
+            if entry["network"] == networks.DEFAULT:
+                address = networks.attach.addresses(entry)[0].partition("/")[0]
+                for name in (alias, target["name"], target["id"][:SHORT]):
+                    found[name] = address
+    return found

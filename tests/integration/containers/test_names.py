@@ -1,0 +1,489 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Containers find each other by name. What goes over the wire is read by dig, glibc, musl and busybox."""
+
+from __future__ import annotations
+
+import functools
+import os
+import select
+import signal
+import socket
+import subprocess
+import time
+
+import dns.message
+import dns.rrset
+import pytest
+from pycontainer import containers, networks
+from pycontainer.containers.client import names_client
+from pycontainer.containers.lifecycle import live_changes
+from pycontainer.engine import Engine
+from pycontainer.errors import InvalidInput
+from pycontainer.kernel.calls import syscalls
+from pycontainer.networks.names.name_service import LOCK
+from pycontainer.reconcile import carry_out
+from support import waiting
+
+from .test_networks import do, in_own_network, network
+
+CLONE_NEWNS = 0x20000
+PLACE = "/etc/resolv.conf"
+MUSL = """
+#include <netdb.h>
+#include <stdio.h>
+#include <arpa/inet.h>
+int main(int argc, char **argv) {
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found;
+    char text[64];
+    if (getaddrinfo(argv[1], 0, &hints, &found)) return 1;
+    for (; found; found = found->ai_next)
+        if (!getnameinfo(found->ai_addr, found->ai_addrlen, text, 64, 0, 0, NI_NUMERICHOST)) puts(text);
+    return 0;
+}
+"""
+
+
+def box(engine, name, **more):
+    """Start a container; returns its pid."""
+    more.setdefault("networks", [{"name": "front"}])
+    found = do(engine, name=name, command=["sleep", "1000"], **more)
+    return found["container"]["State"]["Pid"]
+
+
+def front(engine, **aliases):
+    """Make the network front and containers on it; returns their pids."""
+    network(engine, "front", "10.77.1.0/24")
+    return [
+        box(engine, name, networks=[{"name": "front", "aliases": more}])
+        for name, more in aliases.items()
+    ]
+
+
+def run(pid, *words):
+    """Run a program of this machine in the network of a process."""
+    return subprocess.run(
+        ["nsenter", "-t", str(pid), "-n", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    ).stdout
+
+
+def dig(pid, *words):
+    """All that dig says."""
+    return run(pid, "dig", "+tries=1", "+time=8", "@127.0.0.11", *words)
+
+
+def short(pid, *words):
+    """The answers that dig gets, sorted."""
+    return sorted(dig(pid, "+short", *words).split())
+
+
+def code(pid, *words):
+    """What dig gets in place of answers: ``NXDOMAIN``, ``SERVFAIL``; ``NOERROR`` for none."""
+    text = dig(pid, *words)
+    assert "ANSWER: 0" in text, text
+    return text.partition("status: ")[2].partition(",")[0]
+
+
+def with_resolver(engine, name, pid, *words):
+    """Run a program of this machine as if it were in a container: its network, its resolv.conf."""
+    file = os.path.join(engine.paths.container(containers.find(engine, name)["id"]), "resolv.conf")
+    script = f'mount --bind {file} {PLACE} && exec "$@"'
+    return run(pid, "unshare", "-m", "sh", "-c", script, "sh", *words)
+
+
+# ------------------------------------------------------------------------------- names of containers
+
+
+@in_own_network
+def test_names_of_a_container(engine):
+    network(engine, "front", "10.77.1.0/24")
+    web = box(engine, "web", hostname="www", networks=[{"name": "front", "aliases": ["shop"]}])
+    ask = box(engine, "ask")
+    ident, address = containers.find(engine, "web")["id"], "10.77.1.2"
+    for name in ("web", "www", "shop", ident[:12], "WeB", "web.front"):
+        assert short(ask, name) == [address], name
+        assert short(ask, "+tcp", name) == [address], name
+    assert short(web, "ask") == ["10.77.1.3"] and short(web, "web") == [address]
+    assert short(ask, "-x", address) == ["web.front."]
+    assert code(ask, "web", "AAAA") == code(ask, "web", "MX") == "NOERROR"
+    assert code(ask, "-x", "10.77.1.77") == "NXDOMAIN"
+    shown = networks.inspect(engine, "front")["Containers"][ident]
+    assert shown["Name"] == "web"
+    found = do(engine, name="web")["container"]["NetworkSettings"]["Networks"]["front"]
+    assert found["Aliases"] == ["shop"]
+    assert found["DNSNames"] == ["web", "shop", ident[:12], "www"]
+
+
+@in_own_network
+def test_a_name_ends_with_its_container(engine):
+    _web, ask = front(engine, web=["shop"], ask=[])
+    assert short(ask, "web") == ["10.77.1.2"]
+    do(engine, name="web", state="stopped")
+    assert code(ask, "web") == code(ask, "shop") == "NXDOMAIN"  # and nobody else was asked
+    do(engine, name="web")
+    assert short(ask, "web") == ["10.77.1.2"]
+    do(engine, name="web", state="absent")
+    assert code(ask, "web") != "NOERROR"
+
+
+@in_own_network
+def test_names_change_while_it_runs(engine):
+    web, ask = front(engine, web=["shop"], ask=[])
+    network(engine, "back", "10.77.2.0/24")
+    peer = box(engine, "peer", networks=[{"name": "back"}])
+    found = do(engine, name="web", networks=[{"name": "front", "aliases": ["store", "mart"]}])
+    assert found["changed"] and found["container"]["State"]["Pid"] == web
+    assert short(ask, "store") == short(ask, "mart") == ["10.77.1.2"]
+    assert code(ask, "shop") != "NOERROR"
+    again = do(engine, name="web", networks=[{"name": "front", "aliases": ["mart", "store"]}])
+    assert not again["changed"]
+    both = [{"name": "front"}, {"name": "back", "aliases": ["hind"]}]
+    do(engine, name="web", networks=both)
+    assert short(peer, "hind") == ["10.77.2.3"] and short(web, "peer") == ["10.77.2.2"]
+    assert code(peer, "ask") != "NOERROR"  # on another network
+    live_changes.rename(engine, containers.find(engine, "web"), "site")
+    assert short(ask, "site") == ["10.77.1.2"] and code(ask, "web") != "NOERROR"
+    do(engine, name="site", networks=[{"name": "back"}], network_mode="back")
+    assert code(ask, "site") != "NOERROR"
+
+
+@in_own_network
+def test_several_under_one_alias_answer_in_turn(engine):
+    *_some, ask = front(engine, one=["shop"], two=["shop"], three=["shop"], ask=[])
+    firsts = [dig(ask, "+short", "shop").split()[0] for _again in range(6)]
+    assert sorted(firsts) == sorted(["10.77.1.2", "10.77.1.3", "10.77.1.4"] * 2)
+    do(engine, name="two", state="stopped")
+    assert short(ask, "shop") == ["10.77.1.2", "10.77.1.4"]
+
+
+@in_own_network
+def test_links_are_of_one_container_alone(engine):
+    _db, other = front(engine, db=[], other=[])
+    ask = box(engine, "ask", links=["db:data"])
+    assert short(ask, "data") == ["10.77.1.2"] and code(other, "data") != "NOERROR"
+    box(engine, "old", networks=[{"name": "bridge"}])
+    found = do(
+        engine,
+        name="young",
+        command=["sleep", "1000"],
+        networks=[{"name": "bridge"}],
+        links=["old:elder"],
+    )["container"]
+    assert found["HostConfig"]["Links"] == ["/old:/young/elder"]
+    with open(found["HostsPath"]) as file:
+        line = next(line.split() for line in file if "elder" in line)
+    old = do(engine, name="old")["container"]["NetworkSettings"]["IPAddress"]
+    assert line == [old, "elder"]
+    with open(found["ResolvConfPath"]) as file:
+        assert "127.0.0.11" not in file.read()
+
+
+def test_the_default_network_has_no_aliases(engine, image):
+    with pytest.raises(InvalidInput, match=r"^networks\.aliases"):
+        do(engine, True, networks=[{"name": "bridge", "aliases": ["shop"]}])
+
+
+@in_own_network
+def test_a_replacement_has_the_name(engine):
+    _web, ask = front(engine, web=["shop"], ask=[])
+    found = do(engine, name="web", command=["sleep", "1001"])["container"]
+    address = found["NetworkSettings"]["Networks"]["front"]["IPAddress"]
+    assert short(ask, "web") == short(ask, "shop") == [address]
+
+
+@in_own_network
+def test_glibc_musl_and_busybox(engine):
+    _web, ask = front(engine, web=["shop"], ask=[])
+    assert with_resolver(engine, "ask", ask, "getent", "hosts", "shop").split() == [
+        "10.77.1.2",
+        "shop",
+    ]
+    assert with_resolver(engine, "ask", ask, "getent", "hosts", "10.77.1.2").split() == [
+        "10.77.1.2",
+        "web.front",
+    ]
+    assert "Address: 10.77.1.2" in with_resolver(engine, "ask", ask, "busybox", "nslookup", "web")
+    program = os.path.join(engine.paths.tmp, "find")
+    subprocess.run(
+        ["musl-gcc", "-static", "-o", program, "-x", "c", "-"], input=MUSL.encode(), check=True
+    )
+    assert with_resolver(engine, "ask", ask, program, "web").split() == ["10.77.1.2"]
+    assert with_resolver(engine, "ask", ask, program, "nobody").split() == []
+    os.unlink(program)
+
+
+@in_own_network
+def test_a_container_may_have_a_dns_server(engine):
+    _web, ask = front(engine, web=[], ask=[])
+    script = (
+        "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(('0.0.0.0', 53));"
+        "t = socket.socket(); t.bind(('0.0.0.0', 53)); t.listen(); print('bound', flush=True);"
+        "d, a = s.recvfrom(512); s.sendto(d, a)"
+    )
+    with subprocess.Popen(
+        ["nsenter", "-t", str(ask), "-n", "python3", "-c", script], stdout=subprocess.PIPE
+    ) as server:
+        assert server.stdout.readline() == b"bound\n"
+        assert short(ask, "web") == ["10.77.1.2"]
+        assert "10.77.1.2" not in run(ask, "dig", "+tries=1", "+time=1", "@127.0.0.1", "web")
+        server.kill()
+
+
+# ----------------------------------------------------------------------------------- names of others
+
+
+def with_host_file(test):
+    """As in_own_network, in a mount namespace of its own; ``test(engine, say)``.
+
+    ``say(text)`` writes the host's resolv.conf.
+    """
+
+    @functools.wraps(test)
+    def wrapper(engine):
+        syscalls.unshare(CLONE_NEWNS)
+        subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+        path = os.path.join(engine.paths.tmp, "host-file")
+
+        def say(text):
+            with open(path, "w") as file:
+                file.write(text)
+
+        say("")
+        subprocess.run(["mount", "--bind", path, PLACE], check=True)
+        try:
+            test(engine, say)
+        finally:
+            os.unlink(path)
+
+    del wrapper.__wrapped__
+    return in_own_network(wrapper)
+
+
+class Server:
+    """A DNS server in this process's network, in a process of its own; each has an answer of its own.
+
+    ``big.test`` has more than a datagram holds, ``refused.test`` and all of a ``silent`` one none.
+    """
+
+    def __init__(self, address, answer, silent=False):
+        self.answer = answer
+        self.reader, self.writer = os.pipe()
+        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        tcp = socket.socket()
+        tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        for one in (udp, tcp):
+            one.bind((address, 53))
+        tcp.listen()
+        self.pid = os.fork()
+        if self.pid == 0:
+            syscalls.prctl(1, signal.SIGKILL)  # with the test (PR_SET_PDEATHSIG)
+            try:
+                self._serve(udp, tcp, silent)
+            finally:
+                os._exit(1)
+        udp.close()
+        tcp.close()
+
+    def _serve(self, udp, tcp, silent):
+        while True:
+            for one in select.select([udp, tcp], [], [])[0]:
+                if one is udp:
+                    data, peer = udp.recvfrom(4096)
+                    os.write(self.writer, b".")
+                    if not silent:
+                        udp.sendto(self._reply(data, 512), peer)
+                else:
+                    stream, _peer = tcp.accept()
+                    with stream, stream.makefile("rb") as file:
+                        reply = self._reply(file.read(int.from_bytes(file.read(2), "big")), 65535)
+                        stream.sendall(len(reply).to_bytes(2, "big") + reply)
+
+    def _reply(self, data, size):
+        query = dns.message.from_wire(data)
+        reply = dns.message.make_response(query)
+        name = query.question[0].name
+        if str(name) == "refused.test.":
+            reply.set_rcode(5)
+        elif query.question[0].rdtype == 1:
+            many = [f"10.200.{n // 250}.{n % 250 + 1}" for n in range(200)]
+            found = many if str(name) == "big.test." else [self.answer]
+            reply.answer = [dns.rrset.from_text(name, 60, "IN", "A", *found)]
+        try:
+            return reply.to_wire(max_size=size)
+        except dns.exception.TooBig:
+            reply.answer, reply.flags = [], reply.flags | dns.flags.TC
+            return reply.to_wire()
+
+    def asked(self):
+        """How often it was asked since the last time."""
+        os.set_blocking(self.reader, False)
+        try:
+            return len(os.read(self.reader, 1 << 16))
+        except BlockingIOError:
+            return 0
+
+    def close(self):
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+
+
+@with_host_file
+def test_others_are_asked_of_the_hosts_servers(engine, say):
+    """On the host's loopback too, as systemd-resolved has it; a change of the file is followed."""
+    _web, ask = front(engine, web=[], ask=[])
+    assert code(ask, "other.test") == "SERVFAIL"  # there is none
+    first, second = Server("127.0.0.53", "10.1.1.1"), Server("127.0.0.54", "10.2.2.2")
+    say("nameserver 127.0.0.53\noptions edns0 trust-ad\nsearch example.test\n")
+    assert short(ask, "other.test") == short(ask, "+tcp", "other.test") == ["10.1.1.1"]
+    say("nameserver 127.0.0.54\nnameserver 127.0.0.53\n")
+    assert short(ask, "other.test") == ["10.2.2.2"]
+    assert len(short(ask, "+ignore", "big.test")) == 0 and len(short(ask, "big.test")) == 200
+    assert code(ask, "+noedns", "refused.test") == "REFUSED"
+    first.asked()
+    second.asked()
+    assert short(ask, "web") == ["10.77.1.2"] and code(ask, "web", "AAAA") == "NOERROR"
+    do(engine, name="web", state="stopped")
+    assert code(ask, "web") == code(ask, "-x", "10.77.1.2") == "NXDOMAIN"
+    assert first.asked() == second.asked() == 0  # what is ours is nobody else's
+    second.close()
+    assert short(ask, "other.test") == ["10.1.1.1"]  # refused there, so the next one
+    first.close()
+
+
+@with_host_file
+def test_a_server_that_is_silent_is_asked_last(engine, say):
+    _web, ask = front(engine, web=[], ask=[])
+    dead, alive = Server("127.0.0.53", "", silent=True), Server("127.0.0.54", "10.2.2.2")
+    say("nameserver 127.0.0.53\nnameserver 127.0.0.54\n")
+    assert short(ask, "one.test") == ["10.2.2.2"] and dead.asked() == 1
+    begun = time.monotonic()
+    assert short(ask, "two.test") == ["10.2.2.2"] and dead.asked() == 0
+    assert time.monotonic() - begun < 1.4
+    # More questions than may wait: the rest is answered at once, and others are not kept waiting.
+    alive.close()
+    say("nameserver 127.0.0.53\n")
+    flood = (
+        "import os, socket, time; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+        "rest = b'\\1\\0\\0\\1\\0\\0\\0\\0\\0\\0\\4n%03d\\4test\\0\\0\\1\\0\\1'\n"
+        "for n in range(600):\n"
+        "    s.sendto(os.urandom(2) + rest % n, ('127.0.0.11', 53))\n"
+        "    if n % 100 == 99: time.sleep(0.1)\n"
+        "s.settimeout(0.5); n = 0\n"
+        "try:\n"
+        "    while s.recv(512): n += 1\n"
+        "except OSError: print(n)\n"
+    )
+    refused = int(run(ask, "python3", "-c", flood))
+    assert 0 < refused < 600
+    assert short(ask, "web") == ["10.77.1.2"]
+    (pid,) = named(engine)
+    waiting.eventually(lambda: len(os.listdir(f"/proc/{pid}/fd")) < 60)
+    dead.close()
+
+
+@with_host_file
+def test_a_container_on_internal_networks_asks_nobody_else(engine, say):
+    server = Server("127.0.0.53", "10.1.1.1")
+    say("nameserver 127.0.0.53\n")
+    params = {"name": "shut", "state": "present", "internal": True}
+    params["ipam_config"] = [{"subnet": "10.77.9.0/24"}]
+    carry_out(networks.plan(engine, params), False)
+    network(engine, "front", "10.77.1.0/24")
+    web = box(engine, "web", networks=[{"name": "shut"}])
+    peer = box(engine, "peer", networks=[{"name": "shut"}])
+    assert short(peer, "web") == ["10.77.9.2"]
+    assert code(web, "other.test") == "SERVFAIL" and server.asked() == 0
+    do(engine, name="web", networks=[{"name": "shut"}, {"name": "front"}])
+    assert short(web, "other.test") == ["10.1.1.1"] and server.asked() == 1
+    do(engine, name="web", networks=[{"name": "shut"}])
+    assert code(web, "other.test") == "SERVFAIL" and server.asked() == 0
+    server.close()
+
+
+@with_host_file
+def test_its_own_servers_are_asked_from_its_network(engine, say):
+    host = Server("127.0.0.53", "10.1.1.1")
+    say("nameserver 127.0.0.53\n")
+    front(engine, web=[])
+    own = Server("10.77.1.1", "10.3.3.3")
+    ask = box(engine, "ask", dns_servers=["10.77.1.1"], dns_opts=["ndots:2"])
+    assert short(ask, "other.test") == ["10.3.3.3"] and host.asked() == 0
+    own.asked()
+    assert code(ask, "word") == "NXDOMAIN" and own.asked() == 0  # ndots says where it belongs
+    found = do(engine, name="ask")["container"]
+    with open(found["ResolvConfPath"]) as file:
+        assert file.read() == "nameserver 127.0.0.11\noptions ndots:2\n"
+    host.close()
+    own.close()
+
+
+# ---------------------------------------------------------------------------------- what can go wrong
+
+
+def named(engine, name="pyc-names"):
+    """The pids of this engine's processes of a name."""
+    found = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                with open(f"/proc/{entry}/cmdline") as command, open(f"/proc/{entry}/comm") as comm:
+                    if comm.read().strip() == name and engine.paths.run in command.read():
+                        found.append(int(entry))
+            except OSError:
+                pass
+    return found
+
+
+@in_own_network
+def test_killed_it_is_back_within_a_second(engine):
+    web, ask = front(engine, web=["shop"], ask=[])
+    for _again in range(3):
+        (pid,) = named(engine)
+        os.kill(pid, signal.SIGKILL)
+        begun = time.monotonic()
+        while short(ask, "+time=1", "shop") != ["10.77.1.2"]:
+            assert time.monotonic() - begun < 5
+        assert named(engine) != [pid]
+    live_changes.rename(engine, containers.find(engine, "web"), "site")
+    assert short(ask, "site") == ["10.77.1.2"]
+    assert do(engine, name="site")["container"]["State"]["Pid"] == web
+
+
+@in_own_network
+def test_with_the_zygote_killed_it_is_back_as_well(engine):
+    _web, ask = front(engine, web=[], ask=[])
+    (zygote,) = named(engine, "pyc-zygote")
+    os.kill(zygote, signal.SIGKILL)
+    assert short(ask, "web") == ["10.77.1.2"]  # who answers needs no zygote
+    waiting.eventually(lambda: named(engine, "pyc-zygote") not in ([], [zygote]))
+    waiting.eventually(lambda: named(engine, "pyc-guard"))  # it is watched over, too
+    for name in ("pyc-zygote", "pyc-names"):
+        for pid in named(engine, name):
+            os.kill(pid, signal.SIGKILL)
+    waiting.eventually(lambda: short(ask, "+time=1", "web") == ["10.77.1.2"])
+    for name in ("pyc-guard", "pyc-zygote", "pyc-names"):
+        for pid in named(engine, name):
+            os.kill(pid, signal.SIGKILL)
+    waiting.eventually(lambda: not named(engine))
+    assert names_client.lost(engine.paths)
+    with Engine(engine.paths.data, engine.paths.run):  # the next call of any kind
+        pass
+    waiting.eventually(lambda: short(ask, "+time=1", "web") == ["10.77.1.2"])
+    box(engine, "more")
+    waiting.eventually(lambda: len(named(engine)) == 1)
+    assert short(ask, "more") == ["10.77.1.4"] and short(ask, "web") == ["10.77.1.2"]
+
+
+@in_own_network
+def test_it_ends_with_the_last_container(engine):
+    front(engine, web=[])
+    assert len(named(engine)) == 1
+    do(engine, name="web", state="stopped")
+    waiting.eventually(lambda: not named(engine))
+    assert not os.path.exists(os.path.join(engine.paths.data, LOCK))
+    box(engine, "ask")
+    assert len(named(engine)) == 1

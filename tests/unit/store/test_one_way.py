@@ -24,6 +24,8 @@ RUNTIME = PLUGINS / "module_utils" / "_runtime"
 KNOWN = {
     ("engine.py", "exists"),
     ("engine.py", "Database"),
+    ("containers/access/inside.py", "exists"),
+    ("containers/access/inside.py", "Database"),  # a process of its own, with no engine
     ("deploy/install.py", "chmod"),
     ("host/rebuild.py", "no call"),  # renamed
 }

@@ -1,8 +1,9 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sizes and times as people write them (``512m``, ``1.5g``, ``1m30s``), and back.
+"""Parse and print sizes and times as people write them (``512m``, ``1.5g``, ``1m30s``).
 
-Both have one normal form (bytes, seconds), so that ``1g`` and ``1024m`` never look like a difference.
+Each has one normal form (bytes, seconds), so that ``1g`` and ``1024m`` never look like a
+difference.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ _TIME = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s|m|h)")
 
 
 def size(value: Any, option: str) -> int:
-    """Bytes of ``value``: a number of bytes, or a number with B, K, M, G, T or P (also KB, KiB ...; powers of 1024).
+    """Return ``value`` in bytes: a number of bytes, or a number with B, K, M, G, T or P.
+
+    KB, KiB and so on are accepted too. All are powers of 1024.
 
     :raises InvalidInput: naming ``option`` when it is neither, or negative.
     """
@@ -52,9 +55,11 @@ def size(value: Any, option: str) -> int:
 
 
 def duration(value: Any, option: str) -> int | float:
-    """Seconds of ``value``: a number of seconds, or numbers with us, ms, s, m or h, such as ``1m30s``.
+    """Return ``value`` in seconds: a number of seconds, or numbers with us, ms, s, m or h
+    (``1m30s``).
 
-    :returns: an int where it is whole, else a float. :raises InvalidInput: naming ``option``.
+    :returns: an int where it is whole, else a float.
+    :raises InvalidInput: naming ``option``.
     """
     accepted = "seconds, or numbers with us, ms, s, m or h, such as 1m30s"
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
@@ -75,7 +80,9 @@ def duration(value: Any, option: str) -> int | float:
 
 
 def show_size(count: int) -> str:
-    """``count`` bytes in the largest unit of 1024 that they fill, with one decimal at most (``1.5GiB``)."""
+    """Return ``count`` bytes in the largest unit of 1024 that they fill, with at most one decimal
+    (``1.5GiB``).
+    """
     for unit in ("TiB", "GiB", "MiB", "KiB"):
         factor = SIZES[unit[0].lower()]
         if count >= factor:
@@ -89,7 +96,7 @@ def show_decimal(
     units: tuple[str, ...] = ("B", "kB", "MB", "GB", "TB", "PB"),
     base: float = 1000.0,
 ) -> str:
-    """Bytes as Docker prints them: ``12.34MB``; in listings with three ``digits``."""
+    """Return bytes as Docker prints them: ``12.34MB``; in listings with three ``digits``."""
     number = float(number)
     left = list(units)
     while number >= base and len(left) > 1:
@@ -99,14 +106,17 @@ def show_decimal(
 
 
 def truth(value: object, option: str) -> bool:
-    """Whether a filter's value, from YAML or a command line, means yes. :raises InvalidInput: naming ``option``."""
+    """Return whether a filter's value, from YAML or a command line, means yes.
+
+    :raises InvalidInput: naming ``option``.
+    """
     if str(value).lower() not in TRUTH:
         raise InvalidInput(option, value, "true or false")
     return TRUTH[str(value).lower()]
 
 
 def texts(given: Mapping[Any, Any], option: str) -> dict[str, str]:
-    """Return a map of texts, such as labels, from what YAML gave.
+    """Return a map of texts, such as labels, from a YAML value.
 
     :raises InvalidInput: for a value that YAML made a boolean, null, list or map.
     """
@@ -121,7 +131,10 @@ def texts(given: Mapping[Any, Any], option: str) -> dict[str, str]:
 
 
 def pattern(value: object, option: str) -> re.Pattern[str]:
-    """A compiled regular expression that is searched for in names, as by Docker's filter ``name``. :raises InvalidInput: it is none."""
+    """Compile a regular expression that is searched for in names, as Docker's filter ``name`` does.
+
+    :raises InvalidInput: when it is no regular expression.
+    """
     try:
         return re.compile(str(value))
     except re.error as error:
@@ -131,7 +144,9 @@ def pattern(value: object, option: str) -> re.Pattern[str]:
 
 
 def moment(value: object, option: str, now: float | None = None) -> float:
-    """Seconds since the epoch of a time: RFC 3339 (without a zone: the host's), seconds since the epoch, or how long ago (``24h``).
+    """Return a time as seconds since the epoch.
+
+    It is RFC 3339 (without a zone: the host's), seconds since the epoch, or an age (``24h``).
 
     :raises InvalidInput: naming ``option``.
     """

@@ -1,13 +1,12 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A directory tree that foreign names are made in.
+"""A directory tree in which names from archives are created safely.
 
-Every step goes through directory descriptors and never follows a symbolic link that was not resolved
-here, so that nothing outside the root is reached (CVE-2019-18466, CVE-2021-29136, CVE-2025-4517 and
-the rest of their kind).
+Every step uses directory descriptors and never follows a symbolic link that was not resolved here.
+So nothing outside the root is reached (CVE-2019-18466, CVE-2021-29136, CVE-2025-4517 and similar).
 
-No openat2(2) is needed: the tree is private to its writer, so a walk that resolves links itself
-can't be raced, and kernels before 5.6 work alike.
+openat2(2) is not needed: the tree is private to its writer, so a walk that resolves links itself
+can't be raced. Kernels before 5.6 work alike.
 """
 
 from __future__ import annotations
@@ -35,10 +34,11 @@ _OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def split(name: bytes, what: str) -> list[bytes]:
-    """Return the components of a name in an archive, none for the root itself.
+    """Return the components of a name in an archive; none for the root itself.
 
-    ``./``, ``/`` at either end and doubled ones are dropped.
-    :raises RegistryError: for ``..``, a NUL byte, or too many.
+    ``./``, leading, trailing and doubled ``/`` are dropped.
+
+    :raises RegistryError: for ``..``, a NUL byte, or too many components.
     """
     parts = [part for part in name.split(b"/") if part not in (b"", b".")]
     if b".." in parts or b"\0" in name or len(parts) > MAX_DEPTH:
@@ -47,16 +47,16 @@ def split(name: bytes, what: str) -> list[bytes]:
 
 
 def show(name: bytes) -> str:
-    """Return a foreign name as it may stand in a message."""
+    """Return a name from an archive in a form that is safe in a message."""
     return ascii(name[:200].decode("utf-8", "surrogateescape"))
 
 
 class Tree:
-    """The tree below ``path``; use as a context manager.
+    """The tree below ``path``. Use it as a context manager.
 
-    :param what: what is unpacked into it, for errors.
-    :param made: called with (its components, its descriptor) when a missing parent directory was
-        made.
+    :param what: names what is unpacked, in errors.
+    :param made: called with (components, descriptor) of each missing parent directory that is
+        created.
     """
 
     def __init__(
@@ -75,21 +75,23 @@ class Tree:
         os.close(self.root)
 
     def forget(self) -> None:
-        """Close the kept directories: whenever a directory or a link was removed or replaced."""
+        """Close the cached directories. Call it whenever a directory or a link was removed or
+        replaced.
+        """
         for path, (fd, *_place) in self._open.items():
             if path:
                 os.close(fd)
         self._open = {b"": (self.root, (), 0, 0)}
 
     def parent(self, parts: Sequence[bytes]) -> int:
-        """Return a descriptor of the directory that ``parts[:-1]`` leads to; missing ones are made.
+        """Return a descriptor of the directory at ``parts[:-1]``; create missing directories.
 
         It is valid until the next call.
         """
         return self.directory(parts[:-1])
 
     def directory(self, parts: Sequence[bytes]) -> int:
-        """Return a descriptor of the directory at ``parts``, made where it is missing.
+        """Return a descriptor of the directory at ``parts``; create it where it is missing.
 
         It is valid until the next call.
         """
@@ -102,7 +104,7 @@ class Tree:
         return self._walk(list(parts), key, True)
 
     def find(self, parts: Sequence[bytes]) -> int | None:
-        """Return the same as :meth:`directory`, but None where it is not there."""
+        """Return the same as :meth:`directory`, or None where the directory is missing."""
         key = b"/".join(parts)
         found = self._open.get(key)
         if found is not None:
@@ -115,7 +117,7 @@ class Tree:
     def _walk(self, parts: list[bytes], key: bytes, make: bool) -> int:
         """Resolve ``parts`` component by component.
 
-        A link is read and put in the place of its name.
+        A link is read, and its target replaces its name.
         """
         start = len(parts) - 1
         while start and b"/".join(parts[:start]) not in self._open:
@@ -183,7 +185,7 @@ class Tree:
     def _step(self, fd: int, component: bytes, real: list[bytes], make: bool) -> int:
         """Open the directory ``component``.
 
-        :param make: make it where it is not there, or a whiteout or file stands in its place.
+        :param make: create it where it is missing, or where a whiteout or a file has its name.
         """
         hidden = False
         try:
@@ -206,7 +208,10 @@ class Tree:
         return step
 
     def _target(self, fd: int, component: bytes, error: OSError) -> bytes:
-        """Return what the link ``component`` says. :raises: ``error``, where it is no link."""
+        """Return the target of the link ``component``.
+
+        :raises: ``error``, where it is no link.
+        """
         if error.errno not in (errno.ELOOP, errno.ENOTDIR):
             raise error
         try:
@@ -216,9 +221,9 @@ class Tree:
 
 
 def remove(fd: int, name: bytes) -> None:
-    """Remove whatever ``name`` in directory ``fd`` is, a tree too, without following links.
+    """Remove ``name`` from directory ``fd``, a tree too, without following links.
 
-    Nothing there is fine.
+    A missing name is no error.
     """
     try:
         os.unlink(name, dir_fd=fd)

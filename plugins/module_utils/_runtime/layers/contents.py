@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the archive of a layer holds: its entries, whiteouts and opaque marks.
+"""The contents of a layer's archive: entries, whiteouts and opaque marks.
 
-They are read without unpacking anything (image-spec, layer.md). The archives are what a store always
-has, however it keeps layers to be mounted.
+They are read without unpacking anything (image-spec, layer.md). A store always has the archives, in
+whatever form it keeps the layers that it mounts.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 class File:
     """The content of one file.
 
-    :ivar digest: its sha256, where that was asked for.
-    :ivar place: layer and number of the entry that has it.
-    :ivar names: how many are to be seen.
+    :ivar digest: its sha256, where it was requested.
+    :ivar place: layer and number of the entry that holds it.
+    :ivar names: how many visible names it has.
     """
 
     __slots__ = ("size", "digest", "place", "names")
@@ -39,7 +39,7 @@ class File:
         self.digest: bytes | None = None
 
     def copied_up(self) -> File:
-        """Return the file with the same content of a later layer."""
+        """Return the file with the same content in a later layer."""
         other = File(self.size, *self.place)
         other.digest = self.digest
         return other
@@ -50,12 +50,12 @@ class Item:
 
     It is a status for ``tar.writer.header``.
 
-    :ivar kind: as of a tar entry.
-    :ivar layer: the layer's place, lowest 0.
+    :ivar kind: a kind of tar entry.
+    :ivar layer: the layer's index, lowest 0.
     :ivar file: its content; None for a directory.
-    :ivar link: of a symbolic link, what it says.
-    :ivar target: of a hard link into a layer below, the path there, else None.
-    :ivar headers: of a hard link into a layer below, those of its names.
+    :ivar link: the target of a symbolic link.
+    :ivar target: the path of a hard link's target in a layer below, else None.
+    :ivar headers: the headers of the names of a hard link into a layer below.
     """
 
     __slots__ = (
@@ -83,7 +83,7 @@ class Item:
         self.headers: list[Header] = []
 
     def describe(self, header: Header) -> None:
-        """Take what one more name's header says (hard_links.py)."""
+        """Apply the header of one more name of the file (hard_links.py)."""
         self.st_uid, self.st_gid = header.uid, header.gid
         if self.kind != reader.SYMLINK:
             self.st_mode, self.st_mtime_ns = stat.S_IFMT(self.st_mode) | header.mode, header.mtime
@@ -91,9 +91,11 @@ class Item:
             self.xattrs = {**self.xattrs, **header.xattrs}
 
     def leading_to(self, found: Item, file: File) -> Item:
-        """Return what a hard link into a layer below is, when that shows ``found``.
+        """Return the item of a hard link into a layer below that resolves to ``found``.
 
-        It is a file of this layer, with its own owner and mode. :param file: the one of ``found``.
+        It is a file of this layer, with its own owner and mode.
+
+        :param file: the content of ``found``.
         """
         other = copy.copy(found)
         other.layer, other.file = self.layer, file.copied_up()
@@ -114,7 +116,7 @@ class Item:
         return self.file.size if self.file is not None else 0
 
     def same_as(self, other: Item) -> bool:
-        """Whether type, mode, owner, attributes and content are the same. Times don't count."""
+        """Return whether type, mode, owner, attributes and content are the same. Times are ignored."""
         if self is other:
             return True
         facts = [
@@ -134,13 +136,14 @@ class Item:
 
 
 class Contents:
-    """What one layer holds. Paths are without ``/`` at either end.
+    """The contents of one layer. Paths have no ``/`` at either end.
 
-    :ivar what: what it is, for errors. :ivar layer: its place in the image, lowest 0.
-    :ivar items: ``{path: Item}``, in the order of the archive; of entries with one name the last
-        counts.
+    :ivar what: names the layer in errors.
+    :ivar layer: its index in the image, lowest 0.
+    :ivar items: ``{path: Item}``, in the order of the archive. Of entries with one name the last
+        wins.
     :ivar whiteouts: paths that the layer deletes.
-    :ivar opaques: directories whose content below it hides.
+    :ivar opaques: directories whose content in lower layers is hidden.
     """
 
     def __init__(self, what: str, layer: int) -> None:
@@ -149,13 +152,16 @@ class Contents:
         self.whiteouts: list[bytes] = []
         self.opaques: list[bytes] = []
         self._parents, self._has_links = {b"": b""}, False
-        # paths that hard links into a layer below lead to
+        # paths that are targets of hard links into a layer below
         self._open: dict[bytes, Item] = {}
-        # of a directory, the paths of what is in it; a dictionary keeps their order
+        # the paths in each directory; a dictionary keeps their order
         self._below: dict[bytes, dict[bytes, None]] = {}
 
     def take(self, number: int, entry: reader.Entry) -> Item | None:
-        """Enter one entry of the archive. :returns: None for what is no item."""
+        """Record one entry of the archive.
+
+        :returns: None for an entry that is no item.
+        """
         parts = confined_tree.split(entry.name, self.what)
         if entry.kind == b"V":
             return None
@@ -181,7 +187,7 @@ class Contents:
             self.whiteouts.append(_joined(parent, name[len(whiteouts.PREFIX) :]))
 
     def _hard_link(self, item: Item, entry: reader.Entry) -> Item:
-        """Return the item of a hard link: the one of what it leads to in this layer."""
+        """Return the item of a hard link: that of its target in this layer."""
         target = confined_tree.split(entry.link, self.what)
         if not target:
             raise RegistryError(
@@ -222,9 +228,9 @@ class Contents:
                 waiting.append(inner)
 
     def _parent(self, parts: Sequence[bytes]) -> bytes:
-        """Return the directory that ``parts`` lead to.
+        """Return the directory at ``parts``.
 
-        A link of this very layer on the way is followed, as by who unpacks it.
+        Links of this layer on the way are followed, as in unpacking.
         """
         key = b"/".join(parts)
         if not self._has_links:
@@ -267,8 +273,10 @@ def _joined(parent: bytes, name: bytes) -> bytes:
 def read(chunks: Iterable[bytes], what: str, layer: int = 0, hashed: bool = False) -> Contents:
     """Read a layer's archive.
 
-    :param chunks: its uncompressed pieces, read to their end. :param what: what it is, for errors.
-    :param layer: its place in the image. :param hashed: with the sha256 of every file's content.
+    :param chunks: its uncompressed pieces, read to their end.
+    :param what: names the layer in errors.
+    :param layer: its index in the image.
+    :param hashed: compute the sha256 of every file's content.
     :raises RegistryError: when the archive is damaged.
     """
     stream, contents = reader.Stream(chunks, what), Contents(what, layer)
@@ -286,7 +294,7 @@ HOLES = 1 << 30  # bytes of a file's holes that are read as zeros
 def _digest(entry: reader.Entry) -> bytes:
     """Return the digest of a file's content.
 
-    One with more holes than anybody should have to read is known by where its parts are.
+    Of a sparse file with excessive holes, only the parts and their positions are hashed.
     """
     checksum, pieces = hashlib.sha256(), whole(entry)
     if entry.sparse is not None and entry.size - entry.stored > HOLES:
@@ -301,7 +309,7 @@ ZEROS = b"\0" * (1 << 16)
 
 
 def whole(entry: reader.Entry) -> Iterator[bytes]:
-    """Yield the pieces of a file's content, the holes of a sparse one filled."""
+    """Yield the pieces of a file's content, with the holes of a sparse file filled."""
     if entry.sparse is None:
         yield from entry.pieces(entry.size)
         return

@@ -1,11 +1,11 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The upper directory of an overlay mount as a layer.
+"""Turn the upper directory of an overlay mount into a layer.
 
-What is no change does not count, and the rest is its archive. A build's directory is cleaned
-(:func:`clean`) and kept as the unpacked layer, so nothing is copied. Times are cut to whole seconds,
-as the archive has them, and to SOURCE_DATE_EPOCH where that is given; so a layer that is pulled again
-is the same tree. A container's directory is only looked at (:func:`changes`).
+What equals the layers below is dropped; the rest becomes the archive. A build's directory is
+cleaned (:func:`clean`) and kept as the unpacked layer, so nothing is copied. Times are truncated to
+whole seconds, as in the archive, and to SOURCE_DATE_EPOCH where that is set. So a layer that is
+pulled again unpacks to the same tree. A container's directory is only read (:func:`changes`).
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ _BILLION = 1000000000
 
 
 class TooDeep(HostError):
-    """Directories are nested deeper than any archive should have them."""
+    """Directories are nested deeper than an archive may have them."""
 
 
 def clean(upper: str, lower: int | None, epoch: int | None = None) -> int:
-    """Take out of the directory ``upper`` what is as it is below, and put its times in order.
+    """Remove from the directory ``upper`` what equals the layers below, and normalise its times.
 
-    :param lower: descriptor of what is below it, or None for nothing.
-    :param epoch: seconds: the latest time that is kept.
+    :param epoch: seconds; later times are set to it.
+    :param lower: descriptor of the directory below, or None for nothing.
     :returns: bytes of all regular files that are left.
     :raises TooDeep: when its directories are nested too deep.
     """
@@ -53,10 +53,10 @@ def clean(upper: str, lower: int | None, epoch: int | None = None) -> int:
 
 
 class _Cleaning:
-    """One directory's cleaning.
+    """The cleaning of one directory.
 
-    :param epoch: as of :func:`clean`.
-    :ivar counted: inodes of the files with several names that were counted.
+    :param epoch: as for :func:`clean`.
+    :ivar counted: inodes of the files with several names that are counted already.
     """
 
     def __init__(self, epoch: int | None) -> None:
@@ -64,8 +64,9 @@ class _Cleaning:
         self.counted: set[int] = set()
 
     def clean(self, fd: int, lower: int | None, depth: int) -> tuple[int, bool]:
-        """Clean one directory. :param lower: the same directory below, or None.
+        """Clean one directory.
 
+        :param lower: the same directory below, or None.
         :returns: bytes of its files, and whether anything is left in it.
         """
         if depth > MAX_DEPTH:
@@ -90,7 +91,7 @@ class _Cleaning:
         return total, left
 
     def _counted_size(self, status: os.stat_result) -> int:
-        """Return the bytes of a file, once for all of its names."""
+        """Return the bytes of a file, counted once for all of its names."""
         seen = status.st_ino in self.counted
         if status.st_nlink > 1:
             self.counted.add(status.st_ino)
@@ -105,8 +106,7 @@ class _Cleaning:
         lower: int | None,
         depth: int,
     ) -> tuple[int, bool]:
-        """Clean the directory ``name`` of the one that is open as ``fd``, and remove it where it is
-        no change."""
+        """Clean the directory ``name`` in the directory ``fd``; remove it where it is no change."""
         inner, under = os.open(name, _DIRECTORY, dir_fd=fd), None
         try:
             opaque = whiteouts.is_opaque(inner)
@@ -138,7 +138,7 @@ def _is_whiteout(status: os.stat_result) -> bool:
 
 
 def _status(fd: int | None, name: str | bytes) -> os.stat_result | None:
-    """Return the status of a name in a directory that may be None, or None."""
+    """Return the status of a name in a directory, or None. The directory may be None."""
     if fd is None:
         return None
     try:
@@ -154,8 +154,10 @@ def _attributes(status: os.stat_result) -> tuple[int, int, int]:
 
 
 def _same_directory(inner: int, under: int, status: os.stat_result, below: os.stat_result) -> bool:
-    """Whether a directory is as it is below. Times don't count: a file that came and went is no
-    change."""
+    """Return whether a directory equals the one below.
+
+    Times are ignored: creating and removing a file is no change.
+    """
     same = _attributes(status) == _attributes(below)
     return same and same_file.xattrs(inner) == same_file.xattrs(under)
 
@@ -196,7 +198,7 @@ def _time(status: os.stat_result, epoch: int | None) -> int:
 
 
 def _settle(fd: int, name: str, status: os.stat_result, epoch: int | None) -> None:
-    """Put a file that stays in order."""
+    """Normalise a file that stays."""
     if stat.S_ISREG(status.st_mode):
         file = os.open(name, _FILE, dir_fd=fd)
         try:
@@ -209,25 +211,24 @@ def _settle(fd: int, name: str, status: os.stat_result, epoch: int | None) -> No
 
 
 def _strip(fd: int) -> None:
-    """Remove overlayfs' notes of where a file came from; they mean nothing in a layer."""
+    """Remove overlayfs' origin attributes; they mean nothing in a layer."""
     for name in os.listxattr(fd):
         if name.startswith("trusted.overlay.") and name != whiteouts.OPAQUE_ATTRIBUTE:
             os.removexattr(fd, name)
 
 
-# ----------------------------------------------------------------------------------- looking
+# ------------------------------------------------------------------------------------ reading
 
 ADDED, CHANGED, DELETED = "A", "C", "D"
 
 
 class Changes:
-    """What an upper directory changes of what is below it.
+    """What an upper directory changes in the layers below.
 
-    :ivar kinds: ``{path: "A", "C" or "D"}``, sorted, a directory before what is in it; one is
-        changed, too, when something in it is.
-    :ivar opaques: directories of it that hide what is below them; what is gone by that is "D" in
-        ``kinds``.
-    :ivar root: whether owner or mode of the root are others.
+    :ivar kinds: ``{path: "A", "C" or "D"}``, sorted, a directory before its entries. A directory
+        counts as changed when something in it is.
+    :ivar opaques: its directories that hide the content below. What they hide is "D" in ``kinds``.
+    :ivar root: whether owner or mode of the root differ.
     """
 
     def __init__(self) -> None:
@@ -236,7 +237,7 @@ class Changes:
         self.root = False
 
     def names(self) -> list[dict[str, str]]:
-        """Return ``[{"Path", "Kind"}]``, paths as text, absolute."""
+        """Return ``[{"Path", "Kind"}]``, with absolute paths as text."""
         return [
             {"Path": "/" + os.fsdecode(path), "Kind": kind} for path, kind in self.kinds.items()
         ]
@@ -246,8 +247,9 @@ def changes(upper: int, lower: int | None, ignored: Collection[bytes] = frozense
     """Compare the directory ``upper`` with ``lower``, which is below it. Nothing is written.
 
     :param upper, lower: descriptors; ``lower`` is None for nothing.
-    :param ignored: paths that are no change where they are an empty file or directory that is not
-        below; nor is a directory that is not below and has nothing else.
+    :param ignored: paths that are no change where they are an empty file or directory that the
+        layers below lack. A directory that the layers below lack and that has nothing else is none
+        either.
     """
     found, levels = Changes(), [_Level(b"", None, lower)]
     try:
@@ -268,13 +270,14 @@ def changes(upper: int, lower: int | None, ignored: Collection[bytes] = frozense
 
 
 class _Level:
-    """A directory of the upper one that is looked into.
+    """A directory of the upper tree during the comparison.
 
-    :ivar below: status of what is below in its place, or None.
-    :ivar lower: the directory below it, or None where that is hidden or not there.
+    :ivar below: status of its counterpart below, or None.
+    :ivar lower: the directory below it, or None where that is hidden or missing.
     :ivar under: a descriptor of its own of the directory below, to be closed.
-    :ivar changed: whether something in it is changed. :ivar passed: whether something was ignored.
-    :ivar differs: whether it differs itself.
+    :ivar changed: whether something in it is changed.
+    :ivar passed: whether something was ignored.
+    :ivar differs: whether the directory itself differs.
     """
 
     def __init__(self, path: bytes, below: os.stat_result | None, lower: int | None) -> None:
@@ -287,7 +290,7 @@ class _Level:
         return self.path + b"/" if self.path else b""
 
     def end(self, above: _Level, ignored: Collection[bytes], found: Changes) -> None:
-        """Note what it is, now that everything in it was seen."""
+        """Record the directory's change after all of its entries."""
         self.close()
         if self.below is None:
             kind = ADDED if self.changed or not (self.passed or self.path in ignored) else None
@@ -367,7 +370,7 @@ def _enter(
 
 
 def _note_hidden(inner: int, under: int, path: bytes, found: Changes) -> None:
-    """Note what an opaque directory hides."""
+    """Record what an opaque directory hides."""
     there = {name for name in os.listdir(inner) if not _is_whiteout(os.lstat(name, dir_fd=inner))}
     for name in sorted(set(os.listdir(under)) - there):
         found.kinds[path + b"/" + os.fsencode(name)] = DELETED
@@ -388,8 +391,8 @@ WHITEOUT = Whiteout()
 def archive(upper: str) -> Iterator[bytes]:
     """Yield the pieces of a cleaned directory's archive.
 
-    Entries are sorted, whiteouts before the rest of a directory; the root is there only where it is
-    not 0755 of root.
+    Entries are sorted, and whiteouts come before the rest of a directory. The root has an entry
+    only where it is not 0755 of root.
 
     :raises HostError: when a file changes meanwhile.
     """
@@ -405,9 +408,9 @@ def archive(upper: str) -> Iterator[bytes]:
 
 
 def archive_of(upper: int, found: Changes) -> Iterator[bytes]:
-    """Yield an archive as of :func:`archive`, of what ``found`` says of an open directory.
+    """Yield the archive of the changes ``found`` in an open directory, as :func:`archive` does.
 
-    The directory is left as it is.
+    The directory stays as it is.
     """
     if found.root:
         yield writer.header(b"./", reader.DIRECTORY, os.fstat(upper))

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an image may take of the store's file system: all but a rest.
+"""Limit what an image may take of the store's file system: all but a reserve.
 
-So a layer that unpacks to more than the disk has (a decompression bomb, a million empty files) ends
-in an error while the host's other services still can write.
+A layer that unpacks to more than the disk has (a decompression bomb, a million empty files) fails
+while the host's other services can still write.
 """
 
 from __future__ import annotations
@@ -11,14 +11,17 @@ from __future__ import annotations
 import errno
 import os
 
-# The rest is a fiftieth of the bytes, at most 1 GiB, and a fiftieth of the inodes.
+# The reserve is a fiftieth of the bytes, at most 1 GiB, and a fiftieth of the inodes.
 SHARE, MOST = 50, 1 << 30
 WRITERS = 8  # several layers are unpacked at once, and each looks only now and then
 ENTRIES = 200  # made between two looks at most
 
 
 class Room:
-    """The room that is left on a file system. :param fd: a descriptor on it."""
+    """The space left on a file system, without the reserve.
+
+    :param fd: a descriptor on it.
+    """
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
@@ -30,9 +33,9 @@ class Room:
         self.bytes = self.entries = 0
 
     def write(self, count: int) -> None:
-        """Note that so many bytes are about to be written.
+        """Count ``count`` bytes that are about to be written.
 
-        :raises OSError: ENOSPC, as if the rest were not there.
+        :raises OSError: ENOSPC, when only the reserve is left.
         """
         self.bytes += count
         if self.bytes >= self.step:
@@ -40,7 +43,10 @@ class Room:
             self._look()
 
     def entry(self) -> None:
-        """Note that an entry is about to be made. :raises OSError: as :meth:`write`."""
+        """Count an entry that is about to be created.
+
+        :raises OSError: as :meth:`write`.
+        """
         self.entries += 1
         if self.entries >= self.every:
             self.entries = 0

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an entry of a layer's archive has to meet, and in which order it is looked at.
+"""The checks on an entry of a layer's archive, and their order.
 
-That is the same whatever is made of it: files on a disk (``unpack.py``) or inodes in memory
-(``inodes.py``). Source: image-spec, layer.md, and what runtimes have made of its open questions. The
-later entry of a name wins.
+They are the same for files on a disk (``unpack.py``) and inodes in memory (``inodes.py``). Source:
+image-spec, layer.md, and the practice of runtimes where it is silent. Of entries with one name the
+last wins.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _VOLUME_LABEL = b"V"  # GNU tar's
 
 
 def checked(entry: reader.Entry, what: str) -> list[bytes]:
-    """Return the parts of an entry's path; bring its time into the range that file systems take.
+    """Return the parts of an entry's path; clamp its time to the range that file systems take.
 
     :raises RegistryError: for a path that would leave the root, or an owner that no file can have.
     """
@@ -43,11 +43,9 @@ def checked(entry: reader.Entry, what: str) -> list[bytes]:
 
 
 class Taker(abc.ABC):
-    """Take entries, one after the other.
+    """Take entries, one after the other. A subclass creates something from each.
 
-    A subclass makes something of them.
-
-    :ivar what: what they are of, for errors.
+    :ivar what: names the archive in errors.
     :ivar size: bytes of all files.
     :ivar links: ``{path: (target, Header)}`` of hard links whose target is not in this layer.
     """
@@ -64,19 +62,20 @@ class Taker(abc.ABC):
             reader.FIFO: self._node,
         }
 
-    # What a subclass does. ``parts``: of the path; ``position``: of the content in the archive's file.
+    # What a subclass implements. ``parts``: the path's parts; ``position``: where the content is in
+    # the archive's file.
 
     @abc.abstractmethod
     def _entered(self, entry: reader.Entry, parts: list[bytes]) -> None:
-        """See an entry before anything is made of it."""
+        """Hook: see an entry before anything is created from it."""
 
     @abc.abstractmethod
     def _opaque(self, parts: list[bytes]) -> None:
-        """Have a directory hide what is below it."""
+        """Make a directory hide what is below it."""
 
     @abc.abstractmethod
     def _hide(self, parts: list[bytes], name: bytes) -> None:
-        """Have ``name`` in the directory at ``parts`` not be there."""
+        """Hide ``name`` in the directory at ``parts``."""
 
     @abc.abstractmethod
     def _directory(self, entry: reader.Entry, parts: list[bytes], position: int) -> None: ...
@@ -96,7 +95,7 @@ class Taker(abc.ABC):
     def take(self, entry: reader.Entry, position: int = 0) -> None:
         """Take one entry, whose content is at ``position`` in its archive's file.
 
-        :raises RegistryError: when it is not what an entry may be.
+        :raises RegistryError: when the entry is not allowed.
         """
         parts = checked(entry, self.what)
         self._entered(entry, parts)
@@ -121,7 +120,7 @@ class Taker(abc.ABC):
         make(entry, parts, position)
 
     def _whiteout(self, parts: list[bytes]) -> bool:
-        """Carry out a whiteout entry; return False when it is none."""
+        """Apply a whiteout entry. Return False for any other entry."""
         name = parts[-1]
         if is_bookkeeping(parts):
             return True
@@ -139,18 +138,18 @@ class Taker(abc.ABC):
         return True
 
     def _open_end(self, parts: list[bytes], target: list[bytes], entry: reader.Entry) -> None:
-        """Note a hard link whose target is not in this layer.
+        """Record a hard link whose target is not in this layer.
 
-        One to another such link leads where that does.
+        A link to another such link gets that one's target.
         """
         path = b"/".join(target)
         first = self.links[path][0] if path in self.links else path
         self.links[b"/".join(parts)] = first, Header.of(entry)
 
-    # What entries of one kind have to meet.
+    # The checks for entries of one kind.
 
     def _soft_target(self, entry: reader.Entry) -> bytes:
-        """Return what a symbolic link says."""
+        """Return a symbolic link's target."""
         if not entry.link or b"\0" in entry.link:
             raise RegistryError(
                 f"{self.what}: the symbolic link {confined_tree.show(entry.name)} has no proper "
@@ -159,7 +158,7 @@ class Taker(abc.ABC):
         return entry.link
 
     def _hard_target(self, entry: reader.Entry) -> list[bytes]:
-        """Return the parts of the path that a hard link leads to."""
+        """Return the parts of a hard link's target."""
         target = confined_tree.split(entry.link, self.what)
         if not target:
             raise RegistryError(
@@ -168,7 +167,7 @@ class Taker(abc.ABC):
         return target
 
     def _device(self, entry: reader.Entry) -> int:
-        """Return a node's number as of os.makedev."""
+        """Return a device node's number, as from os.makedev."""
         major, minor = entry.device
         if not (0 <= major < 1 << 12 and 0 <= minor < 1 << 20):
             raise RegistryError(
@@ -179,7 +178,7 @@ class Taker(abc.ABC):
 
 
 def is_bookkeeping(parts: list[bytes]) -> bool:
-    """Whether a path is aufs' own, of which nothing is made."""
+    """Return whether a path is aufs' metadata, which is skipped."""
     return any(part.startswith(whiteouts.AUFS) for part in parts[:-1]) or (
         parts[-1].startswith(whiteouts.AUFS) and parts[-1] != whiteouts.OPAQUE_ENTRY
     )

@@ -2,18 +2,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A layer as one file, which the kernel mounts as EROFS.
 
-It holds the layer's uncompressed tar archive as it came, and an index of it behind that:
+It holds the layer's uncompressed tar archive unchanged, and an index behind it:
 
-    0        what this file needs to know of itself (HEAD)
+    0        metadata of this file (HEAD)
     1024     the superblock
     4096     the archive
     behind   inodes and directories
 
-The file system's blocks are as large as tar's, so a regular file's content is where it stands in
-the archive: nothing is unpacked. The superblock and the index are of our own making, from entries
-that were checked; no byte of an archive is read by the kernel as anything but a file's content.
-Source of the format: Linux, Documentation/filesystems/erofs.rst and fs/erofs/erofs_fs.h. Such blocks
-need Linux 6.4, and a file as the device 6.12.
+The file system's blocks are as large as tar's. So a regular file's content stays where it is in the
+archive, and nothing is unpacked. The superblock and the index are written here, from entries that
+were checked. The kernel reads no byte of an archive as anything but a file's content.
+
+Source of the format: Linux, Documentation/filesystems/erofs.rst and fs/erofs/erofs_fs.h. Blocks of
+this size need Linux 6.4; a file as the device needs 6.12.
 """
 
 from __future__ import annotations
@@ -54,10 +55,12 @@ _HEAD_MAGIC = b"pycontainer/1\n\0\0"
 
 
 class Head:
-    """What a layer's file says of itself.
+    """The metadata in a layer's file.
 
     :ivar length: bytes of the archive, which begins at START.
-    :ivar index: where the index begins. :ivar size: bytes of the index. :ivar digest: its sha256.
+    :ivar index: where the index begins.
+    :ivar size: bytes of the index.
+    :ivar digest: its sha256.
     """
 
     __slots__ = ("length", "index", "size", "digest")
@@ -67,15 +70,16 @@ class Head:
 
     @property
     def end(self) -> int:
-        """Bytes that the file has to have."""
+        """The size that the file must have, in bytes."""
         return self.index + self.size
 
 
 def write(fd: int, root: Node, length: int, end: int = 0) -> None:
-    """Finish a layer's file whose archive is in place.
+    """Write index and superblock of a layer's file whose archive is in place.
 
-    :param fd: open for writing. :param length: bytes of the archive.
-    :param end: of what was appended to it, in the file.
+    :param fd: open for writing.
+    :param length: bytes of the archive.
+    :param end: where the data ends that was appended to it, in the file.
     :raises Unfit: when the format has no room for something.
     """
     base = aligned(max(end, START + length))
@@ -151,7 +155,9 @@ class _Index:
     def _inode(
         self, table: bytearray, node: Node, parent: Node, first: int, blocks: list[bytes]
     ) -> None:
-        """Write one inode into ``table``, and what it needs behind the inodes into ``blocks``."""
+        """Write one inode into ``table``, and the data that it needs behind the inodes into
+        ``blocks``.
+        """
         position = node.position
         form, size, where = _PLAIN, 0, 0
         kind = stat.S_IFMT(node.mode)
@@ -191,7 +197,7 @@ def _is_inline(node: Node) -> bool:
 
 
 def _device(device: int) -> int:
-    """Return a device's number as Linux' new_encode_dev() has it."""
+    """Return a device's number, encoded as by Linux' new_encode_dev()."""
     major, minor = os.major(device), os.minor(device)
     return (minor & 0xFF) | major << 8 | (minor & ~0xFF) << 12
 
@@ -227,7 +233,10 @@ def _directory_block(names: list[bytes], node: Node, parent: Node) -> bytes:
 
 
 def _xattr_size(node: Node) -> int:
-    """Return how many bytes an inode's attributes take. :raises Unfit: when there is no room."""
+    """Return the bytes that an inode's attributes take.
+
+    :raises Unfit: when there is no room.
+    """
     if not node.xattrs:
         return 0
     size = 12
@@ -256,12 +265,12 @@ def _xattrs(node: Node) -> bytes:
 
 
 def aligned(offset: int) -> int:
-    """Return the next place in a file where content may begin."""
+    """Return the next offset in a file where content may begin."""
     return -(-offset // BLOCK) * BLOCK
 
 
 def head(path: str | bytes) -> Head | None:
-    """Read what a layer's file says of itself; None for another file, or a damaged one."""
+    """Read the metadata of a layer's file. Return None for another or a damaged file."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         data = os.pread(fd, _HEAD.size, 0)

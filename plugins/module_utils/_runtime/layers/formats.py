@@ -1,10 +1,11 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a layer's archive goes: into a directory, or into one file that the kernel mounts as EROFS.
+"""Store a layer's archive: unpacked into a directory, or as one file that the kernel mounts as
+EROFS.
 
-This is the door to layers in files; how one is made is ``erofs_image.py``'s affair, and whether the
-kernel can mount one ``kernel/mounts/erofs.py``'s. What a file can't hold is unpacked all the same: the
-form is what is wished, never a condition. See docs/erofs-layers.md.
+This is the entry to layers in files. ``erofs_image.py`` makes them; ``kernel/mounts/erofs.py`` says
+whether the kernel can mount them. What a file can't hold is unpacked all the same: the format is a
+preference, never a condition. See docs/erofs-layers.md.
 """
 
 from __future__ import annotations
@@ -30,11 +31,12 @@ PIECE = 1 << 18  # bytes
 
 
 def fill(form: str, path: str, chunks: Iterable[bytes], what: str) -> Ends:
-    """Bring an uncompressed layer archive to the new place ``path``.
+    """Store an uncompressed layer archive at the new path ``path``.
 
-    :param form: DIRECTORY or EROFS. :param chunks: the archive's pieces, read to their end.
-    :param what: what it is, for errors.
-    :returns: its open ends; if there are any, :func:`close` has to follow.
+    :param form: DIRECTORY or EROFS.
+    :param chunks: the archive's pieces, read to their end.
+    :param what: names the layer in errors.
+    :returns: its open ends; if there are any, call :func:`close` next.
     :raises RegistryError, Unsupported, OSError: as ``unpack.unpack``.
     """
     if form == DIRECTORY:
@@ -56,7 +58,10 @@ def fill(form: str, path: str, chunks: Iterable[bytes], what: str) -> Ends:
 
 
 def _write(fd: int, chunks: Iterable[bytes]) -> int:
-    """Write an archive into a file. :returns: its length."""
+    """Write an archive into a file.
+
+    :returns: its length.
+    """
     room, writeback, length = Room(fd), Writeback(fd), 0
     os.lseek(fd, erofs_image.START, os.SEEK_SET)
     for piece in chunks:
@@ -78,7 +83,7 @@ def _inodes(fd: int, length: int, what: str) -> inodes.Inodes:
 
 
 def _unpack(fd: int, path: str, length: int, what: str) -> Ends:
-    """Put a directory in the place of the file that is open as ``fd``."""
+    """Replace the file that is open as ``fd`` by an unpacked directory."""
     os.unlink(path)
     os.mkdir(path, 0o700)
     return unpack.unpack(_pieces(fd, erofs_image.START, length), path, what)
@@ -120,7 +125,9 @@ def close(path: str, below: Layers, ends: Ends, what: str) -> None:
 
 
 def is_there(path: str) -> bool:
-    """Whether a layer is at a place: a directory, or a file of the length that it tells of itself."""
+    """Return whether a layer is at a path: a directory, or a file of the length that its header
+    states.
+    """
     try:
         status = os.lstat(path)
     except FileNotFoundError:
@@ -133,8 +140,9 @@ def is_there(path: str) -> bool:
 
 @contextlib.contextmanager
 def archive(path: str | bytes) -> Iterator[tuple[reader.FileStream, int]]:
-    """Yield the archive of a layer in a file, and where it begins in the file; an empty one where
-    the file is damaged."""
+    """Yield the archive of a layer in a file, and its offset in the file. The archive is empty
+    where the file is damaged.
+    """
     head = erofs_image.head(path)
     fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
@@ -146,7 +154,9 @@ def archive(path: str | bytes) -> Iterator[tuple[reader.FileStream, int]]:
 def damage(path: str, diff_id: str) -> str | None:
     """Return what is wrong with a layer in a file, as the end of a sentence, or None.
 
-    Its archive and its index have digests. :param diff_id: of the archive.
+    The digests of its archive and its index are checked.
+
+    :param diff_id: of the archive.
     """
     head = erofs_image.head(path)
     if head is None:

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The header that a hard link has of its own in an archive.
+"""The header that each name of a hard-linked file has in an archive.
 
-The last one of a file's names says owner, mode and time of the file, and adds attributes. So do
-Docker, containerd and podman. Of a symbolic link it says the owner alone.
+The last name of a file sets owner, mode and time of the file, and adds attributes, as with Docker,
+containerd and Podman. For a symbolic link it sets the owner alone.
 """
 
 from __future__ import annotations
@@ -26,9 +26,11 @@ CAPABILITY = b"security.capability"
 
 
 class Header:
-    """What one more name of a file says of it.
+    """What the header of one more name sets on a file.
 
-    :ivar mode: without the type. :ivar mtime: nanoseconds. :ivar xattrs: ``{name: value}``.
+    :ivar mode: without the type.
+    :ivar mtime: nanoseconds.
+    :ivar xattrs: ``{name: value}``.
     """
 
     __slots__ = ("uid", "gid", "mode", "mtime", "xattrs")
@@ -42,7 +44,7 @@ class Header:
         return cls(entry.uid, entry.gid, entry.mode, entry.mtime, kept(entry.xattrs))
 
     def to_json(self) -> list[Any]:
-        """Return the form for another process, with surrogate escapes."""
+        """Return a JSON-able form for another process, with surrogate escapes."""
         attributes = [
             [os.fsdecode(name), os.fsdecode(value)] for name, value in self.xattrs.items()
         ]
@@ -57,9 +59,9 @@ class Header:
 
 
 def kept(xattrs: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
-    """Return file capabilities and users' own attributes.
+    """Return file capabilities and the user's own attributes.
 
-    All others are the host's affair, overlayfs' marks above all.
+    All others belong to the host, above all overlayfs' marks.
     """
     return {
         name: value
@@ -69,13 +71,14 @@ def kept(xattrs: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
 
 
 def on_disk(parent: int, name: bytes, found: Header, what: str, lenient: bool = False) -> None:
-    """Describe a file, which is no directory, by the header of one more name.
+    """Apply the header of one more name to a file, which is no directory.
 
-    Somebody may put something else in its place meanwhile: nothing is opened but a regular file,
-    and no link is followed.
+    Another process may replace the file meanwhile. So only a regular file is opened, and no link is
+    followed.
 
-    :param parent: the open directory that ``name`` is in. :param what: it is of, for errors.
-    :param lenient: pass over attributes that the file system refuses.
+    :param parent: the open directory that ``name`` is in.
+    :param what: names the layer in errors.
+    :param lenient: skip attributes that the file system refuses.
     :raises Unsupported: where the file system refuses an attribute.
     """
     handle = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
@@ -117,7 +120,8 @@ def put(
 ) -> None:
     """Set attributes of an open file.
 
-    :param lenient: pass over those that its file system refuses. :raises Unsupported: for such.
+    :param lenient: skip those that its file system refuses.
+    :raises Unsupported: where it refuses one otherwise.
     """
     for key, value in xattrs.items():
         try:
@@ -132,7 +136,7 @@ def put(
 
 
 def on_node(node: Node, found: Header) -> None:
-    """Describe an inode in memory in the same way."""
+    """Apply the header to an inode in memory in the same way."""
     node.uid, node.gid = found.uid, found.gid
     if not stat.S_ISLNK(node.mode):
         node.mode, node.mtime = stat.S_IFMT(node.mode) | found.mode, found.mtime

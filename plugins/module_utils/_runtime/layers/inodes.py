@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A layer's archive as inodes in memory.
+"""Read a layer's archive into inodes in memory.
 
-That is what ``unpack.py`` makes on a disk, for a layer that is not unpacked, and to check one that
-is. Names, links on the way, whiteouts and entries that come twice are dealt with exactly as there; a
-test holds both against each other.
+``unpack.py`` creates the same tree on a disk. The inodes serve a layer that is not unpacked, and
+the check of one that is. Names, links on the way, whiteouts and repeated entries are handled
+exactly as there; a test compares both.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ _OPAQUE = os.fsencode(whiteouts.OPAQUE_ATTRIBUTE)
 
 
 class Unfit(Exception):
-    """The tree has something that can't be held; the layer is unpacked into a directory then."""
+    """The tree has something that the format can't hold; the layer is unpacked into a directory
+    then.
+    """
 
 
 class Node:
@@ -39,13 +41,13 @@ class Node:
     :ivar mode: with its type, as of stat(2).
     :ivar mtime: nanoseconds.
     :ivar xattrs: ``{name: value}``.
-    :ivar entries: of a directory, ``{name: Node}``; else None.
-    :ivar place: of a regular file, ``(offset in the layer's file, bytes)``.
-    :ivar target: of a symbolic link, what it says.
-    :ivar device: as of os.makedev.
+    :ivar entries: ``{name: Node}`` of a directory; else None.
+    :ivar place: ``(offset in the layer's file, bytes)`` of a regular file.
+    :ivar target: the target of a symbolic link.
+    :ivar device: as from os.makedev.
     :ivar passed: whether it is a directory that no entry describes.
-    :ivar links: how many names it has, and ``position``: where it lies in an index. Both are set by
-        ``erofs_image``.
+    :ivar links: how many names it has; set by ``erofs_image``.
+    :ivar position: its offset in an index; set by ``erofs_image``.
     """
 
     __slots__ = (
@@ -73,7 +75,7 @@ class Node:
 
     @property
     def inner(self) -> dict[bytes, Node]:
-        """What is in a directory."""
+        """The entries of a directory."""
         if self.entries is None:
             raise NotADirectoryError("a node that is no directory has nothing in it")
         return self.entries
@@ -87,18 +89,18 @@ class Node:
         return self.xattrs.get(_OPAQUE) == b"y"
 
     def make_opaque(self) -> None:
-        """Have a directory hide what is below it."""
+        """Make a directory hide what is below it."""
         self.xattrs[_OPAQUE] = b"y"
 
 
 def read(stream: reader.Stream, what: str, start: int = 0, sparse: bool = False) -> Inodes:
     """Read an uncompressed layer archive to its end.
 
-    :param start: where the archive begins in the file that regular files' places are told of.
-    :param sparse: take sparse files too, whose places are of no use then.
+    :param start: where the archive begins in the file that the places of regular files refer to.
+    :param sparse: take sparse files too; their places are invalid then.
     :raises RegistryError: when the archive is damaged or has an entry that would leave the root.
-    :raises Unfit: for a sparse file, whose content is in several pieces, and for more than should be
-        held in memory.
+    :raises Unfit: for a sparse file, whose content is in several pieces, and for more than should
+        be held in memory.
     :raises OSError: for names that no file system takes.
     """
     inodes = Inodes(what)
@@ -110,7 +112,10 @@ def read(stream: reader.Stream, what: str, start: int = 0, sparse: bool = False)
 
 
 class Inodes(Taker):
-    """The inodes of a layer. :ivar root: the root's; the rest as of a Taker."""
+    """The inodes of a layer; the other attributes are a Taker's.
+
+    :ivar root: the root's inode.
+    """
 
     def __init__(self, what: str) -> None:
         super().__init__(what)
@@ -143,11 +148,11 @@ class Inodes(Taker):
     # ------------------------------------------------------------------------------------- paths
 
     def directory(self, parts: Sequence[bytes]) -> Node:
-        """Return the directory at ``parts``; missing ones are made."""
+        """Return the directory at ``parts``; create missing directories."""
         return required(self._walk(parts, True), "a directory of a layer")
 
     def find(self, parts: Sequence[bytes]) -> Node | None:
-        """Return the same as :meth:`directory`, but None where it is not there."""
+        """Return the same as :meth:`directory`, or None where the directory is missing."""
         return self._walk(parts, False)
 
     def _walk(self, parts: Sequence[bytes], make: bool) -> Node | None:
@@ -194,7 +199,7 @@ class Inodes(Taker):
         return node
 
     def _make_passed(self, parent: Node, name: bytes, present: Node | None) -> Node:
-        """Make a directory that no entry describes, in the place of ``present``."""
+        """Create a directory that no entry describes, in place of ``present``."""
         self._count += 1
         made = Node(stat.S_IFDIR | 0o755)
         made.passed = True
@@ -204,7 +209,7 @@ class Inodes(Taker):
         return made
 
     def _place(self, parts: list[bytes], node: Node) -> None:
-        """Put ``node`` at ``parts``: the later entry of a name wins."""
+        """Put ``node`` at ``parts``. Of entries with one name the last wins."""
         self.directory(parts[:-1]).inner[parts[-1]] = node
 
     # ----------------------------------------------------------------------------------- entries
@@ -288,9 +293,9 @@ class Inodes(Taker):
 
 
 def _made(parts: list[bytes]) -> list[bytes]:
-    """Return the names that an entry makes in the layer.
+    """Return the names that an entry creates in the layer.
 
-    A whiteout's mark is none, and nothing is made of aufs' bookkeeping.
+    A whiteout creates none, and neither does aufs' metadata.
     """
     if any(part.startswith(whiteouts.AUFS) for part in parts):
         return []

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a layer alone does not say, and closing it with what the layers below show.
+"""Complete a layer with attributes and files of the layers below (its open ends).
 
-A directory that a layer only passes through keeps the attributes it has below. A hard link to a file
-below takes a copy of the file up first. Docker and podman fail on the second and lose the first.
+A directory that a layer only passes through keeps its attributes from below. A hard link to a file
+below first copies that file up. Docker and Podman fail on the second and lose the first.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from typing import Any, TypedDict
 
     class Ends(TypedDict):
-        """A layer that was read, JSON-able; paths are text with surrogate escapes.
+        """The open ends of a layer, JSON-able. Paths are text with surrogate escapes.
 
-        ``size``: bytes of all files. ``passed``: paths of the directories that it only passes
-        through. ``links``: of hard links into a layer below, path, target and Header.to_json().
+        ``size``: bytes of all files. ``passed``: paths of the directories that the layer only
+        passes through. ``links``: path, target and Header.to_json() of each hard link into a layer
+        below.
         """
 
         size: int
@@ -40,7 +41,10 @@ _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 def noted(
     size: int, passed: Iterable[bytes], links: Mapping[bytes, tuple[bytes, hard_links.Header]]
 ) -> Ends:
-    """Return the open ends of a layer. :param links: as of an ``entries.Taker``."""
+    """Return the open ends of a layer.
+
+    :param links: as of an ``entries.Taker``.
+    """
     return {
         "size": size,
         "passed": [os.fsdecode(path) for path in passed],
@@ -54,7 +58,8 @@ def noted(
 def close_ends(directory: str, below: Layers, ends: Ends, what: str) -> None:
     """Complete the unpacked layer in ``directory``.
 
-    :param below: the layers under it. :param what: what it is, for errors.
+    :param below: the layers under it.
+    :param what: names the layer in errors.
     :raises RegistryError: when a hard link's target is in no layer.
     """
     for path in sorted(os.fsencode(item) for item in ends["passed"]):
@@ -93,7 +98,7 @@ def _locate(layers: Layers, parts: list[bytes]) -> Found | None:
 def _locate_file(layers: Layers, parts: list[bytes], target: list[bytes], what: str) -> Found:
     """Return what the layers show at the ``target`` of the hard link ``parts``.
 
-    :raises RegistryError: when it is no file there.
+    :raises RegistryError: when that is no file.
     """
     shorter = min(len(parts), len(target))
     one_inside_the_other = parts[:shorter] == target[:shorter]
@@ -149,7 +154,7 @@ def _take_attributes(directory: str, parts: list[bytes], below: Layers) -> None:
 
 
 def _opened_directory(found: Found | None, name: bytes) -> int | None:
-    """Open what was found, and close its parent; None when it is no directory."""
+    """Open a directory that was found, and close its parent; return None when it is no directory."""
     if found is None:
         return None
     parent, status = found
@@ -191,9 +196,9 @@ def _link(
     below: Layers,
     copies: dict[bytes, list[bytes]],
 ) -> bool:
-    """Make the hard link ``parts`` to ``target`` of a layer below.
+    """Create the hard link ``parts`` to ``target`` of a layer below.
 
-    The target is copied up unless this layer has something else of that name.
+    The target is copied up unless this layer has another entry of that name.
 
     :param copies: ``{target: where its copy is}``, of the links before.
     :returns: False where a later entry has the link's name.
@@ -231,7 +236,7 @@ def _link(
 
 
 def _present(own: confined_tree.Tree, parts: list[bytes], below: Layers) -> os.stat_result | None:
-    """Return the status of what this layer itself has at ``parts``, or None."""
+    """Return the status of this layer's own entry at ``parts``, or None."""
     with _keeping_time(own, parts, below):
         try:
             return os.lstat(parts[-1], dir_fd=own.parent(parts))
@@ -240,9 +245,9 @@ def _present(own: confined_tree.Tree, parts: list[bytes], below: Layers) -> os.s
 
 
 class _keeping_time:
-    """Make something in the parent of ``parts`` and leave that directory's times as they were.
+    """Create something in the parent of ``parts`` and keep that directory's times.
 
-    A directory that is made takes the attributes of the one below.
+    A directory that is created takes the attributes of the one below.
     """
 
     def __init__(self, own: confined_tree.Tree, parts: list[bytes], below: Layers) -> None:
@@ -306,9 +311,10 @@ def _copy_up(parent: int, original: bytes, home: int, name: bytes, status: os.st
 def complete(layer: Inodes, fd: int, end: int, below: Layers) -> int:
     """Complete the inodes of a layer in the file ``fd`` (``formats.py``).
 
-    Content that is copied up goes to the end of the file.
+    Content that is copied up is appended to the file.
 
-    :param end: where the file ends. :param below: as for :func:`close_ends`.
+    :param end: where the file ends.
+    :param below: as for :func:`close_ends`.
     :returns: where it ends then.
     """
     for path in layer.passed():
@@ -333,7 +339,7 @@ def complete(layer: Inodes, fd: int, end: int, below: Layers) -> int:
 
 
 def _completed(layer: Inodes, parts: list[bytes], below: Layers) -> Node:
-    """Return the directory at ``parts``; one that is made takes the attributes of the one below."""
+    """Return the directory at ``parts``. One that is created takes the attributes of the one below."""
     for count in range(1, len(parts) + 1):
         if layer.find(parts[:count]) is None:
             _take_from_below(layer.directory(parts[:count]), parts[:count], below)

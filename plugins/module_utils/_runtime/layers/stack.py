@@ -1,8 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Layers stacked as overlayfs would show them, by what their archives hold.
+"""Stack layers as overlayfs shows them, from the contents of their archives.
 
-The outcome is the tree that is to be seen, and what became hidden on the way.
+The result is the visible tree, and what each layer hides.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ DELETED, REPLACED, REPEATED = "deleted", "replaced", "repeated"
 class Node:
     """One name of the tree.
 
-    :ivar item: None for a directory that no layer describes. :ivar children: ``{name: Node}``.
+    :ivar item: None for a directory that no layer describes.
+    :ivar children: ``{name: Node}``.
     """
 
     __slots__ = ("item", "children")
@@ -31,7 +32,7 @@ class Node:
         self.children: dict[bytes, Node] = {}
 
     def copy(self) -> Node:
-        """Return the same tree, whose names can come and go by themselves."""
+        """Return the same tree, whose names can be added and removed independently."""
         other = Node(self.item)
         other.children = {name: child.copy() for name, child in self.children.items()}
         return other
@@ -46,8 +47,8 @@ class Hidden:
 
     :ivar layer: the one that hides it.
     :ivar how: ``deleted``; ``replaced`` by something else; ``repeated``: replaced by the same
-        content, such as after a chmod.
-    :ivar size: bytes that nobody sees any more, 0 while another name of it is left.
+        content, as after a chmod.
+    :ivar size: bytes that are no longer visible, 0 while another name of it is left.
     """
 
     __slots__ = ("path", "item", "layer", "how", "size")
@@ -61,13 +62,19 @@ class Hidden:
 
 
 class Stack:
-    """Layers on top of each other. :ivar root: the tree that they show."""
+    """Layers on top of each other.
+
+    :ivar root: the tree that they show.
+    """
 
     def __init__(self) -> None:
         self.root = Node()
 
     def add(self, contents: Contents) -> list[Hidden]:
-        """Put a layer on top. :returns: what it hides."""
+        """Put a layer on top.
+
+        :returns: what it hides.
+        """
         hidden: list[Hidden] = []
         resolved: dict[bytes, Item] = {}
         for path in contents.whiteouts:
@@ -83,7 +90,7 @@ class Stack:
         return hidden
 
     def find(self, path: bytes) -> Node | None:
-        """Return the node at a path, or None. Links are names like others."""
+        """Return the node at a path, or None. Links are not followed."""
         node = self.root
         for part in path.split(b"/") if path else ():
             inner = node.children.get(part)
@@ -137,9 +144,9 @@ class Stack:
             node.item = item
 
     def _resolved(self, item: Item, target: bytes, resolved: dict[bytes, Item]) -> Item:
-        """Return what a hard link into a layer below leads to.
+        """Return the item of a hard link's target in a layer below.
 
-        That is copied up, under its own name too (``open_ends.py``).
+        The target is copied up, under its own name too (``open_ends.py``).
 
         :param resolved: ``{target: its item}`` of the layer's links before.
         """
@@ -154,7 +161,7 @@ class Stack:
         return resolved[target]
 
     def _directory(self, path: bytes, layer: int, hidden: list[Hidden]) -> Node:
-        """Return the node of a directory; where a file stands in its place, a directory takes it."""
+        """Return the node of a directory; a directory replaces a file there."""
         node, prefix = self.root, b""
         for name in path.split(b"/") if path else ():
             prefix = prefix + b"/" + name if prefix else name
@@ -168,9 +175,9 @@ class Stack:
         return node
 
     def walk(self, node: Node | None = None, path: bytes = b"") -> Iterator[tuple[bytes, Node]]:
-        """Yield path and node of everything below a node, the root unless another is given.
+        """Yield path and node of everything below a node, by default the root.
 
-        They are sorted, a directory before what is in it.
+        They are sorted, a directory before its entries.
         """
         for name, child in sorted((node or self.root).children.items()):
             inner = path + b"/" + name if path else name
@@ -180,7 +187,7 @@ class Stack:
 
 
 def _how(node: Node, item: Item) -> str:
-    """Return how ``item`` takes the place of a node: REPEATED or REPLACED."""
+    """Return how ``item`` replaces a node: REPEATED or REPLACED."""
     before = node.item
     if before is None or not before.kind == item.kind == reader.REGULAR:
         return REPLACED

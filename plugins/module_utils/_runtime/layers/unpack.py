@@ -1,11 +1,11 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Unpacking a layer's archive into a directory for overlayfs.
+"""Unpack a layer's archive into a directory for overlayfs.
 
-Whiteouts become its devices, opaque marks its attribute. Source: image-spec, layer.md. What a layer
-alone does not say - the attributes of a directory that it only passes through, and the target of a
-hard link into a layer below - is returned as open ends; ``open_ends.py`` closes them when the layers
-below are there.
+Whiteouts become its devices, opaque marks its attribute. Source: image-spec, layer.md. A layer
+alone does not say everything: the attributes of a directory that it only passes through, and the
+target of a hard link into a layer below, are missing. These are returned as open ends;
+``open_ends.py`` closes them when the layers below are there.
 """
 
 from __future__ import annotations
@@ -32,9 +32,10 @@ _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def unpack(chunks: Iterable[bytes], directory: str, what: str) -> Ends:
-    """Unpack an uncompressed layer archive, read to its end, into the empty ``directory``.
+    """Unpack an uncompressed layer archive into the empty ``directory``. It is read to its end.
 
-    :param chunks: its pieces. :param what: what it is, for errors.
+    :param chunks: its pieces.
+    :param what: names the layer in errors.
     :returns: its open ends.
     :raises RegistryError: when the archive is damaged or has an entry that would leave the root.
     :raises Unsupported: when the file system refuses an attribute.
@@ -57,13 +58,17 @@ def unpack(chunks: Iterable[bytes], directory: str, what: str) -> Ends:
 
 
 class Unpacker(Taker):
-    """Make entries in a directory; ``finish`` has to follow. :ivar tree: where, open."""
+    """Create entries in a directory. Call ``finish`` at the end.
+
+    :ivar tree: the directory, open.
+    """
 
     def __init__(self, directory: str, what: str) -> None:
         super().__init__(what)
         # directories that no entry of the archive describes: inode -> path
         self._passed: dict[int, list[bytes]] = {}
-        # of directories, set last, since making a file in one changes it: inode -> (path, time)
+        # times of directories, set last, since creating a file in one changes it: inode -> (path,
+        # time)
         self._times: dict[int, tuple[list[bytes], int]] = {}
         self.tree = confined_tree.Tree(directory, what, self._made_on_the_way)
         self.room = Room(self.tree.root)
@@ -85,14 +90,17 @@ class Unpacker(Taker):
         try:
             whiteouts.make_whiteout(self.tree.directory(parts), name)
         except FileExistsError:
-            # This layer has the name too. A whiteout is for the layers below alone, whatever the order.
+            # This layer has the name too. A whiteout hides only the layers below, whatever the
+            # order.
             if stat.S_ISDIR(os.lstat(name, dir_fd=self.tree.directory(parts)).st_mode):
                 self._opaque(parts + [name])
 
     def _cleared(self, parts: list[bytes]) -> int:
-        """Make room for an entry, and return its parent: the later entry of a name wins."""
-        # Of directories in it, finish() finds nothing, or another inode; a new one of that number is
-        # noted anew.
+        """Remove what has an entry's name, and return its parent: of entries with one name the last
+        wins.
+        """
+        # For a directory in it, finish() finds nothing, or another inode; a new one with that
+        # number is recorded again.
         confined_tree.remove(self.tree.parent(parts), parts[-1])
         self.links.pop(b"/".join(parts), None)
         self.tree.forget()
@@ -174,7 +182,7 @@ class Unpacker(Taker):
         os.utime(parts[-1], ns=(entry.mtime, entry.mtime), dir_fd=parent, follow_symlinks=False)
 
     def _made(self, parts: list[bytes], make: Callable[[int], object]) -> None:
-        """Have ``make`` make something in the parent, in the place of what is there."""
+        """Call ``make`` to create something in the parent, in place of what is there."""
         try:
             make(self.tree.parent(parts))
         except FileExistsError:
@@ -221,16 +229,19 @@ class Unpacker(Taker):
                 os.close(found)
 
     def _open_link(self, parts: list[bytes], target: list[bytes], entry: reader.Entry) -> None:
-        """Note a link whose target is below, or nowhere.
+        """Record a link whose target is below, or nowhere.
 
-        What the layer had under the link's own name goes; its parents are made.
+        An earlier entry with the link's name is removed; its parents are created.
         """
         if _status(self.tree.parent(parts), parts[-1]) is not None:
             self._cleared(parts)
         self._open_end(parts, target, entry)
 
     def finish(self) -> list[bytes]:
-        """Set the directories' times. :returns: paths of those that no entry describes."""
+        """Set the directories' times.
+
+        :returns: paths of those that no entry describes.
+        """
         passed = []
         for inode, (parts, mtime) in self._times.items():
             fd = self.tree.find(parts)
@@ -242,9 +253,9 @@ class Unpacker(Taker):
 
 
 def _status(fd: int | None, name: bytes) -> os.stat_result | None:
-    """Return the status of a name in a directory that may be None.
+    """Return the status of a name in a directory, which may be None.
 
-    :returns: None when it is not there or a whiteout.
+    :returns: None when it is missing or a whiteout.
     """
     if fd is None:
         return None

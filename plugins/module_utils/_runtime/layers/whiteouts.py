@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a layer says that something of the layers below is not there.
+"""How a layer marks that something of the layers below is deleted.
 
-In an archive these are entries (image-spec, layer.md, "Whiteouts"), in a directory overlayfs' marks
-(kernel, filesystems/overlayfs.rst, "whiteouts and opaque directories"): a character device 0/0 for
-one name, an attribute for all that is below a directory.
+In an archive the marks are entries (image-spec, layer.md, "Whiteouts"). In a directory they are
+overlayfs' marks (kernel, filesystems/overlayfs.rst, "whiteouts and opaque directories"): a
+character device 0/0 for one name, an attribute for all that is below a directory.
 """
 
 from __future__ import annotations
@@ -19,18 +19,24 @@ OPAQUE_ATTRIBUTE = "trusted.overlay.opaque"
 
 
 def is_whiteout(mode: int, device: int) -> bool:
-    """Whether a file is overlayfs' mark for "not there". :param mode, device: as of stat(2)."""
+    """Return whether a file is overlayfs' mark for a deleted name.
+
+    :param mode, device: as of stat(2).
+    """
     return device == 0 and stat.S_ISCHR(mode)
 
 
 def is_whiteout_at(parent: int, name: bytes | str) -> bool:
-    """Whether ``name`` in the open directory ``parent`` is such a mark."""
+    """Return whether ``name`` in the open directory ``parent`` is such a mark."""
     status = os.lstat(name, dir_fd=parent)
     return is_whiteout(status.st_mode, status.st_rdev)
 
 
 def make_whiteout(parent: int, name: bytes) -> None:
-    """Mark ``name`` as not there. :raises FileExistsError: when something has the name."""
+    """Mark ``name`` as deleted.
+
+    :raises FileExistsError: when something has the name.
+    """
     os.mknod(name, stat.S_IFCHR, 0, dir_fd=parent)
 
 
@@ -43,5 +49,5 @@ def is_opaque(directory: int) -> bool:
 
 
 def make_opaque(directory: int) -> None:
-    """Have an open directory hide what is below it."""
+    """Make an open directory hide what is below it."""
     os.setxattr(directory, OPAQUE_ATTRIBUTE, b"y")

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Several jobs at once in forked processes: inflating, hashing and making files keep a processor
-busy each.
+"""Run several jobs at once in forked processes: inflating, hashing and creating files each keep a
+processor busy.
 
-A worker dies with its task (PR_SET_PDEATHSIG). The task takes away what a failed worker left.
+A worker dies with its task (PR_SET_PDEATHSIG). The task removes what a failed worker left.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ READ = 1 << 16  # bytes of answers that are read at once
 
 
 def processors() -> int:
-    """Return how many processors there are for this process."""
+    """Return how many processors this process may use."""
     return len(os.sched_getaffinity(0))
 
 
 def run(jobs: Sequence[Job], directory: str, remove: Callable[[list[str]], object]) -> list[Any]:
-    """Return the results of all ``jobs``, in order. One job alone runs in this process.
+    """Return the results of all ``jobs``, in order. A single job runs in this process.
 
     :param jobs: functions whose results are JSON-able.
-    :param directory: for the workers' marks; what they make there is called KIND-PID-...
+    :param directory: holds the workers' marks; what they create there is called KIND-PID-...
     :param remove: called at the end with the paths that workers left in ``directory``.
-    :raises: the first error of any; the others are ended then.
+    :raises: the first error of any job; the other workers are ended then.
     """
     if len(jobs) < 2:
         return [job() for job in jobs]
@@ -59,12 +59,15 @@ def run(jobs: Sequence[Job], directory: str, remove: Callable[[list[str]], objec
 
 
 def _mark(directory: str, pid: int, parent: int) -> str:
-    """Return the file that tells of a worker, which may live a moment longer than its task."""
+    """Return the file that marks a worker, which may live a moment longer than its task."""
     return os.path.join(directory, f"worker-{pid}-{parent}")
 
 
 def _start(jobs: Sequence[Job], queue: int, directory: str) -> tuple[int, int]:
-    """Fork a worker. :returns: its pid, and the pipe of its answers."""
+    """Fork a worker.
+
+    :returns: its pid, and the pipe of its answers.
+    """
     read, write = os.pipe()
     parent = os.getpid()
 
@@ -112,7 +115,10 @@ def _answer(job: Job) -> dict[str, Any]:
 
 
 def _gather(pipes: Sequence[int], count: int) -> list[Any]:
-    """Read the answers of all workers. :raises HostError: when one was killed."""
+    """Read the answers of all workers.
+
+    :raises HostError: when one was killed.
+    """
     results: dict[int, Any] = {}
     parts: dict[int, list[bytes]] = {pipe: [] for pipe in pipes}  # of an answer that is not whole
     with selectors.DefaultSelector() as selector:
@@ -148,7 +154,7 @@ def _result(answer: dict[str, Any]) -> Any:
 
 
 def _end(pool: dict[int, int], directory: str, remove: Callable[[list[str]], object]) -> None:
-    """End the workers that still live, and have removed what they left."""
+    """End the workers that still live, and remove what they left."""
     for pid, pipe in pool.items():
         os.close(pipe)
         try:

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Compressed streams, read with the fastest of what a host has, written with zlib.
+"""Decompress streams with the fastest library that the host has; compress with zlib.
 
 Uses ``errors`` alone.
 """

@@ -1,15 +1,15 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Compressed streams: told apart by their first bytes, decompressed and compressed in pieces.
+"""Detect, decompress and compress streams, piece by piece.
 
-Media types lie, so they are not asked. gzip, xz and bzip2 are the standard library's. gzip is
-inflated by ISA-L (Python's ``isal`` or the C library) where that is installed, twice as fast. zstd
-is read by Python 3.14's ``compression.zstd``, by ``backports.zstd``, ``zstandard``, the C library
-or the command ``zstd``, whichever there is. Every output piece is bounded, so a small bomb does not
-fill the memory.
+The format is detected from a stream's first bytes, because media types can be wrong. The standard
+library reads gzip, xz and bzip2. ISA-L (Python's ``isal`` or the C library) inflates gzip twice as
+fast and is used where it is installed. zstd is read by Python 3.14's ``compression.zstd``,
+``backports.zstd``, ``zstandard``, the C library or the command ``zstd``, in this order. Every
+output piece is bounded, so a decompression bomb can't fill the memory.
 
-Compression is always zlib's: other libraries write other bytes, and the digest of an image that is
-built or loaded must not depend on what a host has installed.
+Compression always uses zlib. Other libraries produce other bytes, and the digest of an image that
+is built or loaded must not depend on what a host has installed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from typing import Any, BinaryIO, Protocol
 
     class Inflater(Protocol):
-        """One gzip member, as of ``zlib.decompressobj``."""
+        """A decompressor of one gzip member, with the interface of ``zlib.decompressobj``."""
 
         @property
         def eof(self) -> bool: ...
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
         def decompress(self, data: bytes, limit: int, /) -> bytes: ...
 
     class Decompressor(Protocol):
-        """One stream, as of ``lzma.LZMADecompressor``."""
+        """A decompressor of one stream, with the interface of ``lzma.LZMADecompressor``."""
 
         @property
         def eof(self) -> bool: ...
@@ -54,8 +54,8 @@ READ = 1 << 18
 SAMPLE = 1 << 20  # bytes that tell whether a stream is worth compressing
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
-# From so many bytes on, no more than so many times the input comes out. Deflate's most is 1032 times;
-# others have no bound.
+# Output beyond the first number of bytes may be at most the second number times the input. Deflate
+# expands at most 1032 times; the other formats have no bound.
 GRACE, GROWTH = 1 << 30, 1100
 
 
@@ -63,7 +63,7 @@ def kind_of(start: bytes) -> str:
     """Return ``gzip``, ``zstd``, ``xz``, ``bzip2`` or ``""``, by a stream's first bytes."""
     if start[:2] == b"\x1f\x8b":
         return "gzip"
-    # a zstd frame, or a skippable one, with which zstd:chunked layers may begin (RFC 8878, 3.1)
+    # a zstd frame, or a skippable frame, with which zstd:chunked layers may begin (RFC 8878, 3.1)
     if start[:4] == b"\x28\xb5\x2f\xfd" or (
         start[1:4] == b"\x2a\x4d\x18" and 0x50 <= start[0] <= 0x5F
     ):
@@ -83,11 +83,11 @@ def pieces(file: BinaryIO, size: int = READ) -> Iterator[bytes]:
 
 
 def decompress(chunks: Iterable[bytes], what: str = "the archive") -> Iterator[bytes]:
-    """Return the uncompressed pieces of a stream of pieces, whatever it is compressed with, or not.
+    """Yield the uncompressed pieces of a stream, which may be compressed or not.
 
-    :param what: what it is, for errors.
-    :raises RegistryError: when it is damaged or cut short; while the pieces are read.
-    :raises Unsupported: for zstd where nothing here reads it; while the pieces are read.
+    :param what: names the stream in errors.
+    :raises RegistryError: while the pieces are read, when the stream is damaged or cut short.
+    :raises Unsupported: while the pieces are read, when it is zstd and nothing here reads zstd.
     """
     chunks = iter(chunks)
     start = b""
@@ -110,9 +110,9 @@ def _counted(stream: Iterable[bytes], taken: list[int]) -> Iterator[bytes]:
 
 
 def _bounded(stream: Iterable[bytes], taken: list[int], what: str) -> Iterator[bytes]:
-    """Pass pieces on as long as what comes out is in proportion to what went in.
+    """Pass pieces on while the output stays in proportion to the input.
 
-    A bomb ends here, not when the disk is full.
+    A decompression bomb fails here, before it fills the disk.
     """
     total = 0
     for piece in stream:
@@ -148,7 +148,7 @@ def _prepend(start: bytes, chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def gzip_is_quick() -> bool:
-    """Whether something better than zlib inflates here."""
+    """Return whether a library faster than zlib inflates gzip here."""
     return _gzip_factory()[0] is not zlib.error
 
 
@@ -173,7 +173,9 @@ def _gzip_factory() -> tuple[Failure, Callable[[], Inflater]]:
 def _members(
     stream: Iterable[bytes], failure: Failure, factory: Callable[[], Inflater], what: str
 ) -> Iterator[bytes]:
-    """Yield what any number of gzip members hold (RFC 1952, 2.2; stargz layers have thousands)."""
+    """Yield the content of any number of gzip members (RFC 1952, 2.2; stargz layers have
+    thousands).
+    """
     inflater, data = factory(), b""
     fresh = True  # between two members
     try:
@@ -205,7 +207,7 @@ def _members(
 def _objects(
     stream: Iterable[bytes], factory: Callable[[], Decompressor], failure: Failure, what: str
 ) -> Iterator[bytes]:
-    """Yield what any number of xz, bzip2 or zstd streams hold, by decompressor objects."""
+    """Yield the content of any number of xz, bzip2 or zstd streams, by decompressor objects."""
     worker, fresh = factory(), True
     try:
         for chunk in stream:
@@ -249,7 +251,7 @@ def _zstd_library() -> tuple[Failure, Callable[[], Decompressor]] | None:
 
 
 class _Zstandard:
-    """``zstandard``'s decompressor in the standard library's form.
+    """``zstandard``'s decompressor with the standard library's interface.
 
     Input is fed in small parts to bound the output.
     """
@@ -327,7 +329,7 @@ def _zstd_command(stream: Iterable[bytes], what: str) -> Iterator[bytes]:
 def compress(chunks: Iterable[bytes], level: int = 1) -> Iterator[bytes]:
     """Yield the gzip pieces of a stream of pieces.
 
-    The same input gives the same bytes: there is no name and no time in the header.
+    The same input gives the same bytes: the header has no name and no time.
     """
     deflater = zlib.compressobj(level, zlib.DEFLATED, 31)
     for chunk in chunks:
@@ -338,9 +340,9 @@ def compress(chunks: Iterable[bytes], level: int = 1) -> Iterator[bytes]:
 
 
 def compress_if_worth(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Compress as :func:`compress`, without effort where the beginning does not get smaller.
+    """Compress as :func:`compress` does, at level 0 where the beginning does not get smaller.
 
-    Archives in archives, pictures and random keys are such.
+    Archives in archives, pictures and random keys don't.
     """
     chunks, start, size = iter(chunks), [], 0
     for chunk in chunks:

@@ -1,11 +1,11 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Decompressors of C libraries that a host has anyway or may install.
+"""Decompressors of C libraries that a host often has.
 
-They are used where Python has no module of its own for them. ISA-L (libisal.so.2) inflates gzip
-twice as fast as zlib. libzstd.so.1 lies wherever apt, dnf or systemd do. Their interfaces are
-declared in ``devel/make_ffi.py``. Both let go of the interpreter's lock while they work. The
-objects have the form of the standard library's.
+They are used where Python has no module of its own for the format. ISA-L (libisal.so.2) inflates
+gzip twice as fast as zlib. libzstd.so.1 is present wherever apt, dnf or systemd is.
+``devel/make_ffi.py`` declares their interfaces. Both release the interpreter's lock while they
+work. The objects have the standard library's interface.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _COMPLAINTS = {
 
 
 class Damaged(Exception):
-    """A stream is not what it should be."""
+    """A stream is damaged."""
 
 
 _loaded: dict[
@@ -59,8 +59,8 @@ def _load(name: str) -> Any:
 def _header_length(data: bytes) -> int | None:
     """Return the length of the gzip header that ``data`` begins with (RFC 1952, 2.3).
 
-    :returns: None when it is not all there.
-    :raises Damaged: when there is none, or its checksum is wrong.
+    :returns: None when the header is incomplete.
+    :raises Damaged: when it is no gzip header, or its checksum is wrong.
     """
     if len(data) < 10:
         return None
@@ -88,8 +88,8 @@ def _header_length(data: bytes) -> int | None:
 def inflater(size: int) -> Callable[[], Inflater] | None:
     """Return a function that makes gzip decompressors.
 
-    :param size: how many bytes they may give at once.
-    :returns: None where ISA-L is not there or works otherwise.
+    :param size: bytes that one call may return at most.
+    :returns: None where ISA-L is missing or does not have the declared interface.
     """
     library = _load("libisal.so.2")
     if library is None or not _works(library):
@@ -99,7 +99,7 @@ def inflater(size: int) -> Callable[[], Inflater] | None:
 
 
 def _works(library: Any) -> bool:
-    """Whether the library is one of the declared interface: tried on members of known content."""
+    """Return whether the library has the declared interface: try it on members of known content."""
     content = bytes(range(256)) * 9
     deflater = zlib.compressobj(6, zlib.DEFLATED, 31)
     packed = deflater.compress(content) + deflater.flush()
@@ -116,12 +116,12 @@ def _works(library: Any) -> bool:
 
 
 class Inflater:
-    """One gzip member, with the attributes of ``zlib.decompressobj``.
+    """A decompressor of one gzip member, with the attributes of ``zlib.decompressobj``.
 
-    The header is read here, since the library loses its way in one that comes in parts. The
+    The header is parsed here, because the library fails on a header that arrives in parts. The
     library checks the trailer: CRC-32 and length.
 
-    :param output: a buffer that may be shared with other members, for results are copied.
+    :param output: a buffer. Members may share it, because results are copied.
     """
 
     def __init__(self, library: Any, output: Any) -> None:
@@ -133,7 +133,10 @@ class Inflater:
         self.eof, self.unused_data, self.unconsumed_tail = False, b"", b""
 
     def decompress(self, data: bytes, limit: int) -> bytes:
-        """Return up to ``limit`` bytes. :raises Damaged: where the member is damaged."""
+        """Return up to ``limit`` bytes.
+
+        :raises Damaged: where the member is damaged.
+        """
         if self._header is not None:
             self._header += data
             length = _header_length(self._header)
@@ -156,7 +159,7 @@ class Inflater:
         return bytes(ffi.buffer(self._output, limit - state.avail_out))
 
     def _read_ahead(self) -> bytes:
-        """Return the whole bytes that the library holds and that lie behind the member."""
+        """Return the whole bytes that the library holds from behind the member's end."""
         bits = self._state.read_in_length
         behind: int = self._state.read_in >> bits % 8
         return behind.to_bytes(8, "little")[: bits // 8]
@@ -165,8 +168,8 @@ class Inflater:
 def unzstd(size: int) -> Callable[[], Unzstd] | None:
     """Return a function that makes zstd decompressors.
 
-    :param size: how many bytes they may give at once.
-    :returns: None where libzstd is not there.
+    :param size: bytes that one call may return at most.
+    :returns: None where libzstd is missing.
     """
     library = _load("libzstd.so.1")
     if library is None:
@@ -176,9 +179,10 @@ def unzstd(size: int) -> Callable[[], Unzstd] | None:
 
 
 class Unzstd:
-    """One zstd frame, with the attributes of ``compression.zstd.ZstdDecompressor``.
+    """A decompressor of one zstd frame, with the attributes of
+    ``compression.zstd.ZstdDecompressor``.
 
-    :param output: a buffer that may be shared with other frames, for results are copied.
+    :param output: a buffer. Frames may share it, because results are copied.
     """
 
     def __init__(self, library: Any, output: Any) -> None:
@@ -196,7 +200,10 @@ class Unzstd:
         self.eof, self.needs_input, self.unused_data = False, True, b""
 
     def decompress(self, data: bytes, limit: int) -> bytes:
-        """Return up to ``limit`` bytes. :raises Damaged: where the frame is damaged."""
+        """Return up to ``limit`` bytes.
+
+        :raises Damaged: where the frame is damaged.
+        """
         data = self._pending + data if self._pending else data
         source, target = self._source, self._target
         content = ffi.from_buffer("uint8_t[]", data)

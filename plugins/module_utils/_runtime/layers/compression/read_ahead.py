@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Working out the next pieces of a stream in a thread while the caller still handles those before.
+"""Produce the next pieces of a stream in a thread while the caller handles the ones before.
 
-zlib, hashlib and system calls let go of the interpreter's lock, so that inflating a layer and
-making its files keep two processors busy.
+zlib, hashlib and system calls release the interpreter's lock. So inflating a layer and writing its
+files use two processors.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ PATIENCE = 1  # seconds for a thread whose pieces are not wanted any more; it ma
 
 @contextlib.contextmanager
 def ahead(chunks: Iterable[bytes]) -> Iterator[Iterator[bytes]]:
-    """Yield an iterator over the pieces of ``chunks``, in order; the thread ends with the block.
+    """Yield an iterator over the pieces of ``chunks``, in order. The thread ends with the block.
 
-    What ``chunks`` raises is raised to the reader.
+    An exception of ``chunks`` is raised in the reader.
     """
     waiting: Waiting = queue.Queue(DEPTH)
     ending = threading.Event()

@@ -1,11 +1,11 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reading tar archives from a stream of pieces: ustar, GNU and pax.
+"""Read tar archives from a stream of pieces: ustar, GNU and pax.
 
-Names are bytes, times nanoseconds. ``tarfile`` loses fractions of a second and times of symbolic
-links, and needs twice the time. Sources: POSIX pax (IEEE 1003.1, "pax Interchange Format"), GNU
-tar's manual ("Basic Tar Format", "Storing Sparse Files"), and the SCHILY.xattr records that every
-image builder writes.
+Names are bytes, times nanoseconds. ``tarfile`` loses fractions of a second and the times of
+symbolic links, and takes twice as long. Sources: POSIX pax (IEEE 1003.1, "pax Interchange Format"),
+GNU tar's manual ("Basic Tar Format", "Storing Sparse Files"), and the SCHILY.xattr records that
+every image builder writes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     Sink = Callable[[memoryview], object]
-    # of pax: a value; a list of them for the keys that GNU's sparse format 0.0 repeats
+    # a pax value; a list of them for the keys that GNU's sparse format 0.0 repeats
     Records = dict[bytes, Any]
     Owner = tuple[int, int, int]  # mode, uid, gid
 
@@ -60,9 +60,9 @@ _XATTR = b"SCHILY.xattr."
 
 
 class Stream:
-    """A stream of pieces, read in wanted portions.
+    """A stream of pieces, read in portions of any size.
 
-    :ivar what: what it is of, for errors.
+    :ivar what: names the stream in errors.
     :ivar offset: bytes read so far.
     """
 
@@ -113,7 +113,10 @@ class Stream:
         self.offset += count
 
     def skip(self, count: int) -> None:
-        """Pass over the next ``count`` bytes. :raises RegistryError: when the stream ends before."""
+        """Skip the next ``count`` bytes.
+
+        :raises RegistryError: when the stream ends before.
+        """
         end = self._at + count
         if end <= len(self._piece):
             self._at = end
@@ -133,9 +136,10 @@ def _nothing(_view: memoryview) -> None:
 
 
 class FileStream(Stream):
-    """An archive in a file; what is passed over is not read.
+    """An archive in a file; skipped bytes are not read.
 
-    :param fd: the open file. :param start, end: where the archive lies in it.
+    :param fd: the open file.
+    :param start, end: where the archive is in it.
     """
 
     WINDOW = 1 << 12
@@ -208,7 +212,9 @@ class Entry:
         self._stream, self._left = stream, 0
 
     def write_to(self, sink: Sink) -> None:
-        """Hand the content to ``sink`` in pieces; once. For a sparse file see :meth:`parts`."""
+        """Pass the content to ``sink`` in pieces; call it once. For a sparse file see
+        :meth:`parts`.
+        """
         self._stream.pour(self._left, sink)
         self._left = 0
 
@@ -250,10 +256,11 @@ class Entry:
 
 
 class _Headers:
-    """What extension headers say of the entries behind them.
+    """The extension headers that apply to the entries behind them.
 
     :ivar common: pax records for every entry that follows.
-    :ivar pending: pax records for the next entry. :ivar name, link: GNU's long ones for it, or None.
+    :ivar pending: pax records for the next entry.
+    :ivar name, link: GNU's long ones for it, or None.
     """
 
     def __init__(self, stream: Stream) -> None:
@@ -262,7 +269,7 @@ class _Headers:
         self.forget()
 
     def forget(self) -> None:
-        """Drop what was for one entry."""
+        """Drop what applied to one entry."""
         self.pending: Records = {}
         self.name: bytes | None = None
         self.link: bytes | None = None
@@ -292,12 +299,13 @@ class _Headers:
             )
 
     def records(self) -> Records:
-        """Return the pax records that count for the next entry."""
+        """Return the pax records that apply to the next entry."""
         return {**self.common, **self.pending} if self.common else self.pending
 
 
 def entries(stream: Stream) -> Iterator[Entry]:
-    """Yield every :class:`Entry` of the archive in ``stream``; content that was not read is skipped.
+    """Yield every :class:`Entry` of the archive in ``stream``. Content that was not read is
+    skipped.
 
     :raises RegistryError: when the archive is damaged.
     """
@@ -336,14 +344,17 @@ def entries(stream: Stream) -> Iterator[Entry]:
 
 
 def _check(header: bytes, what: str) -> None:
-    """:raises RegistryError: when a header's checksum is wrong."""
+    """Check a header's checksum.
+
+    :raises RegistryError: when it is wrong.
+    """
     field = header[148:156].strip(b" \0")
     try:
         expected = int(field, 8)
     except ValueError:
         expected = -1
-    # The lower half of Adler-32 is one more than the sum of the bytes, modulo 65521, which 256 bytes
-    # can't reach: ten times sum()'s speed.
+    # The lower half of Adler-32 is one more than the sum of the bytes, modulo 65521. 256 bytes
+    # can't reach that, and this is ten times as fast as sum().
     total = (zlib.adler32(header[:256]) & 0xFFFF) + (zlib.adler32(header[256:]) & 0xFFFF) - 2
     if total - sum(header[148:156]) + 256 == expected:
         return
@@ -427,7 +438,9 @@ def _owner(header: bytes, what: str) -> Owner:
 
 
 def _entry(headers: _Headers, header: bytes, kind: bytes, size: int, owner: Owner) -> Entry:
-    """Return the entry that a header block describes, together with those before it."""
+    """Return the entry that a header block describes, together with the extension headers before
+    it.
+    """
     stream, pax = headers.stream, headers.records()
     what, entry = stream.what, Entry(stream)
     name = header[:100].split(b"\0", 1)[0]
@@ -501,7 +514,10 @@ def _time(value: bytes, what: str) -> int:
 
 
 def _sparse_map(entry: Entry, numbers: list[int], size: int, what: str) -> None:
-    """Give an entry its sparse map. :param numbers: offset and length of each part, in order."""
+    """Set an entry's sparse map.
+
+    :param numbers: offset and length of each part, in order.
+    """
     if (
         size < 0
         or len(numbers) % 2
@@ -544,7 +560,7 @@ def _old_sparse(entry: Entry, header: bytes, stream: Stream) -> None:
 def _pax_sparse(entry: Entry, pax: Records, stream: Stream) -> None:
     """Read the map of GNU's sparse formats.
 
-    0.0 and 0.1 have it in the pax records, 1.0 before the content.
+    Formats 0.0 and 0.1 have it in the pax records, 1.0 before the content.
     """
     what = stream.what
     entry.name = pax.get(b"GNU.sparse.name", entry.name)
@@ -567,7 +583,7 @@ def _pax_sparse(entry: Entry, pax: Records, stream: Stream) -> None:
 def _leading_map(entry: Entry, stream: Stream) -> list[int]:
     """Read the map of format 1.0.
 
-    Its lines have the count, then offset and length of each part; it is filled up to a block.
+    Its lines hold the count, then offset and length of each part; it is padded to a block.
     """
     lines: list[bytes] = []
     rest = b""

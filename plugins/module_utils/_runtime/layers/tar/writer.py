@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writing a directory as a tar stream: the same bytes for the same tree.
+"""Write a directory as a tar stream: the same bytes for the same tree.
 
 Entries are sorted, owners are numbers, times whole seconds. Headers are ustar, with pax records
-where a value does not fit (POSIX pax). Hard links stay links, sockets are left out, and what is
-mounted below the directory is not entered.
+where a value does not fit (POSIX pax). Hard links stay links, sockets are left out, and mounts
+below the directory are not entered.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     class Status(Protocol):
-        """What a header says of a file, as of ``os.stat_result``."""
+        """The fields of a header, named as in ``os.stat_result``."""
 
         @property
         def st_mode(self) -> int: ...
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
         @property
         def st_mtime_ns(self) -> int: ...
 
-    # of the files with several names so far: (device, inode) -> the first one's path
+    # the files with several names so far: (device, inode) -> the first one's path
     Links = dict[tuple[int, int], bytes]
 
 PIECE = 1 << 18
@@ -47,7 +47,8 @@ _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def directory(path: str, option: str = "path") -> Iterator[bytes]:
-    """Yield the archive's pieces of everything in ``path``; its own entry is ``./``.
+    """Yield the pieces of an archive of everything in ``path``; the directory's own entry is
+    ``./``.
 
     :raises InvalidInput: naming ``option`` when it is no directory.
     :raises HostError: when a file changes meanwhile.
@@ -65,7 +66,7 @@ def directory(path: str, option: str = "path") -> Iterator[bytes]:
 
 
 def tree(fd: int) -> Iterator[bytes]:
-    """Yield the same as :func:`directory`, of an open directory."""
+    """Yield the same as :func:`directory`, for an open directory."""
     status = os.fstat(fd)
     yield header(b"./", DIRECTORY, status, xattrs=same_file.xattrs(fd))
     links: Links = {}
@@ -88,8 +89,9 @@ def entry(
 ) -> Iterator[bytes]:
     """Yield the pieces of one file, link or node; none for a socket.
 
-    :param fd: its directory. :param path: what to call it in the archive.
-    :param links: of the files with several names so far; it is added to.
+    :param fd: its directory.
+    :param path: its name in the archive.
+    :param links: the files with several names so far; it is added to.
     :raises HostError: when it changes meanwhile.
     """
     kind = _KINDS.get(stat.S_IFMT(status.st_mode))
@@ -131,7 +133,7 @@ def _file(fd: int, name: bytes, path: bytes) -> Iterator[bytes]:
 
 @contextlib.contextmanager
 def steady(path: bytes) -> Iterator[None]:
-    """Turn errors of the block that say that a file is another one by now into one sentence.
+    """Turn errors of the block that mean that a file was replaced meanwhile into one sentence.
 
     :raises HostError: for those.
     """
@@ -144,10 +146,10 @@ def steady(path: bytes) -> Iterator[None]:
 
 
 def open_regular(fd: int, name: bytes, flags: int) -> int:
-    """Open a regular file, and nothing else that somebody may put in its place meanwhile.
+    """Open a regular file, and nothing else that another process may put in its place meanwhile.
 
-    :raises OSError: EINVAL for something else, which is not even opened: opening a device may do
-        something.
+    :raises OSError: EINVAL for something else. It is not opened, since opening a device can have
+        effects.
     """
     handle = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd)
     try:
@@ -167,9 +169,10 @@ def header(
     xattrs: Mapping[bytes, bytes] | None = None,
     fraction: bool = False,
 ) -> bytes:
-    """Return a header block, with a pax header before it where it is needed.
+    """Return a header block, with a pax header before it where one is needed.
 
-    :param kind: one of reader's constants. :param size: bytes of the content that follows.
+    :param kind: one of reader's constants.
+    :param size: bytes of the content that follows.
     :param fraction: keep the fraction of a second of the time.
     """
     records = {b"SCHILY.xattr." + name: value for name, value in (xattrs or {}).items()}
@@ -203,7 +206,9 @@ def header(
 
 
 def _octal(value: int, width: int) -> bytes:
-    """Return a number field; one that does not fit is zero, and a pax record has it."""
+    """Return a number field. A number that does not fit is written as zero, and a pax record has
+    it.
+    """
     return b"%0*o\0" % (width - 1, value if 0 <= value < 8 ** (width - 1) else 0)
 
 
@@ -216,7 +221,11 @@ def _block(
     link: bytes = b"",
     device: tuple[int, int] = (0, 0),
 ) -> bytes:
-    """Return a ustar header. :param owner: mode, uid and gid. :param mtime: seconds."""
+    """Return a ustar header.
+
+    :param owner: mode, uid and gid.
+    :param mtime: seconds.
+    """
     start = (
         path.ljust(100, b"\0")
         + b"".join(_octal(number, 8) for number in owner)
@@ -236,7 +245,7 @@ def _block(
 
 
 def _pax(records: dict[bytes, bytes]) -> bytes:
-    """Return a pax header with its records, filled up to a whole block."""
+    """Return a pax header with its records, padded to a whole block."""
     data = b""
     for key, value in sorted(records.items()):
         body = b" " + key + b"=" + value + b"\n"

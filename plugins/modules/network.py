@@ -48,10 +48,14 @@ options:
     default: present
   driver:
     description:
-      - The kind of network.
+      - The kind of network. That of a new one is V(bridge) where none is given.
+      - V(bridge), a bridge on the host, behind the host's address.
+      - V(macvlan), on a link of the host, its parent. Each container is a machine of its own on the parent's network, with a MAC address.
+        The kernel keeps such containers and the host itself apart.
+      - V(ipvlan), on a parent whose MAC address all its containers have, for networks that allow one MAC address a port. With
+        V(ipvlan_mode=l3) the host routes, and other hosts need a route to the subnet by way of it.
     type: str
-    choices: [bridge]
-    default: bridge
+    choices: [bridge, macvlan, ipvlan]
   driver_options:
     description:
       - Settings of the driver, under the names that Docker gives them. Given, they are exact, so an entry that is taken out goes
@@ -62,6 +66,10 @@ options:
         publish are reached all the same.
       - V(com.docker.network.bridge.enable_ip_masquerade), whether containers appear with the host's address to other hosts.
         The default is V(true).
+      - V(parent), with the drivers V(macvlan) and V(ipvlan). A link of the host such as V(eth0), or a VLAN of one such as V(eth0.10),
+        which is made where it is missing and removed with the last network on it.
+      - V(macvlan_mode), one of V(bridge) (the default), V(private), V(vepa) and V(passthru).
+      - V(ipvlan_mode), one of V(l2) (the default), V(l3) and V(l3s), and V(ipvlan_flag), one of V(bridge) (the default), V(private) and V(vepa).
     type: dict
   ipam_config:
     description:
@@ -97,6 +105,25 @@ options:
       - Whether nothing enters or leaves the network. Its containers have no default route, and forwarded packets are dropped
         in both directions. The host itself reaches them.
     type: bool
+  allow_host:
+    description:
+      - Whether containers reach the services of the host itself, by whichever of its addresses. Published ports, ICMP and answers pass
+        in any case.
+      - The default is V(false), and V(true) for the network V(bridge), where Docker's users expect C(host-gateway) to lead to the host.
+        Networks that an older version has made keep V(true).
+    type: bool
+    version_added: 0.2.0
+  allow_metadata:
+    description:
+      - Whether containers reach the metadata services of clouds, which give out the host's credentials (V(169.254.169.254),
+        V(fd00:ec2::254), and others of their kind). The default is V(true).
+    type: bool
+    version_added: 0.2.0
+  allow_spoofing:
+    description:
+      - Whether containers may send under other addresses than their own, as a router or a virtual address needs it. The default is V(false).
+    type: bool
+    version_added: 0.2.0
   labels:
     description:
       - Labels of the network. Given, they are exact.
@@ -178,6 +205,23 @@ EXAMPLES = r"""
       - subnet: fd12:3456:789a::/64
         gateway: fd12:3456:789a::1
 
+- name: A network on the VLAN 10 of a link, with the router of that VLAN
+  pycontainer.engine.network:
+    name: cameras
+    driver: macvlan
+    driver_options:
+      parent: eth0.10
+    ipam_config:
+      - subnet: 192.168.10.0/24
+        gateway: 192.168.10.1
+        iprange: 192.168.10.128/25
+
+- name: A network whose containers reach neither the host's services nor the cloud's metadata
+  pycontainer.engine.network:
+    name: tenants
+    allow_host: false
+    allow_metadata: false
+
 - name: Remove a network
   pycontainer.engine.network:
     name: web
@@ -228,7 +272,7 @@ def main():
         {
             "name": {"type": "str", "required": True, "aliases": ["network_name"]},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "driver": {"type": "str", "choices": ["bridge"], "default": "bridge"},
+            "driver": {"type": "str", "choices": ["bridge", "macvlan", "ipvlan"]},
             "driver_options": {"type": "dict"},
             "ipam_config": {
                 "type": "list",
@@ -241,6 +285,9 @@ def main():
                 },
             },
             "internal": {"type": "bool"},
+            "allow_host": {"type": "bool"},
+            "allow_metadata": {"type": "bool"},
+            "allow_spoofing": {"type": "bool"},
             "attachable": {"type": "bool"},
             "labels": {"type": "dict"},
             "enable_ipv4": {"type": "bool"},

@@ -9,7 +9,8 @@ import struct
 
 import pytest
 from pycontainer.kernel.net import frames as matches
-from pycontainer.networks import attach, isolation, links
+from pycontainer.networks import attach, links
+from pycontainer.networks.traffic import isolation
 
 IPV4, ARP, IPV6, VLAN = 0x0800, 0x0806, 0x86DD, 0x8100
 BROADCAST = b"\xff" * 6

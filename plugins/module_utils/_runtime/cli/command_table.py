@@ -604,7 +604,7 @@ OTHER_COMMANDS = [
         "system.networks:network_create",
         [
             LABEL,
-            Flag("-d, --driver", "value", "Driver (bridge)"),
+            Flag("-d, --driver", "value", "Driver (bridge, macvlan or ipvlan)"),
             Flag("-o, --opt", "list", "Driver option (key=value)"),
             Flag("--subnet", "list", "Subnet, as 172.30.0.0/16 or fd12:3456:789a::/64"),
             Flag("--gateway", "list", "The bridge's address, one for each subnet"),
@@ -614,6 +614,14 @@ OTHER_COMMANDS = [
             Flag("--ipv4", "switch", "IPv4 addresses; --ipv4=false for IPv6 alone", on=True),
             Flag("--attachable", "switch", "Recorded: containers can be attached to any network"),
             Flag("--internal", "switch", "No way out"),
+            Flag("--allow-host", "switch", "The host's own services can be reached"),
+            Flag("--allow-spoofing", "switch", "Containers send under any address"),
+            Flag(
+                "--allow-metadata",
+                "switch",
+                "--allow-metadata=false: no metadata of clouds",
+                on=True,
+            ),
         ],
     ),
     Command(

@@ -20,7 +20,8 @@ from ..containers.records import state, status
 from ..deploy import install
 from ..errors import Conflict, HostError, NotFound
 from ..kernel import cgroups
-from ..networks import catalog, firewall, isolation, links
+from ..networks import catalog, firewall, links
+from ..networks.traffic import isolation
 from ..reconcile import Plan
 from ..registry import task as registries
 from ..registry.service import service

@@ -12,6 +12,7 @@ from ..errors import Conflict, InvalidInput
 from ..kernel.net import netlink
 from .catalog import require, users
 from .definition import apart, check_host, is_host, pool_with, pools_of, version, versions
+from .drivers import parents
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,6 +92,11 @@ def attachment(
     }
     if apart(config):
         found["apart"] = True
+    if config["parent"]:
+        found["driver"], found["parent"] = config["driver"], config["parent"]
+        found["mode"], found["flag"] = config["mode"], config["flag"]
+    if config["allow_spoofing"]:
+        found["spoofing"] = True
     for address in addresses:
         pool = pool_with(config, address)
         prefix = pool["subnet"].partition("/")[2] if pool else "128" if ":" in address else "32"
@@ -99,6 +105,10 @@ def attachment(
             found["address"], found["gateway"] = f"{address}/{prefix}", gateway
         else:
             found["address6"], found["gateway6"] = f"{address}/{prefix}", gateway
+    if config["mode"] in ("l3", "l3s"):  # the parent routes; nobody answers at an address
+        found["gateway"] = None
+        found.pop("gateway6", None)
+        found["routed"] = not config["internal"]
     return found
 
 
@@ -170,8 +180,18 @@ def check_wanted(config: Definition, asked: Asked, mac: str | None) -> None:
                 f"an address that is neither the gateway of network {config['name']} nor in its "
                 "aux_addresses",
             )
+        if config["parent"] and text in parents.own_addresses(config["parent"], family):
+            raise InvalidInput(
+                OPTION[family],
+                text,
+                f"an address that this host's {config['parent']} does not have",
+            )
     if mac is None:
         return
+    if config["driver"] == "ipvlan":
+        raise InvalidInput(
+            "mac_address", mac, "none: on an ipvlan network all have the MAC address of the parent"
+        )
     if (
         not re.fullmatch("[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}", mac)
         or int(mac[:2], 16) & 1
@@ -229,6 +249,8 @@ def _first_free(config: Definition, family: int, owners: Mapping[str, User]) -> 
     taken = {_number(address) for address in owners if version(address) == family}
     for pool in pools:
         taken.update(map(_number, [pool["gateway"], *pool["aux_addresses"].values()]))
+    if config["parent"]:
+        taken.update(map(_number, parents.own_addresses(config["parent"], family)))
     for pool in pools:
         subnet = ipaddress.ip_network(pool["subnet"])
         chosen_from = ipaddress.ip_network(_range(pool))

@@ -15,8 +15,8 @@ import os
 from ..errors import HostError, required
 from ..kernel.calls import constants as c
 from ..kernel.calls import syscalls
-from ..kernel.net import netlink
-from . import isolation
+from ..kernel.net import child_links, netlink
+from .traffic import isolation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,6 +44,12 @@ if TYPE_CHECKING:
         address6: str  # "fd12:3456:789a::2/64"
         gateway6: Optional[str]
         apart: bool  # it reaches the host, but no other container of the network
+        driver: str  # macvlan or ipvlan; a bridge's attachment has none of these five
+        parent: str  # name of the link that it sends by
+        mode: str
+        flag: str
+        routed: bool  # whether what is for others leaves by the link without a gateway
+        spoofing: bool  # whether it may send under other addresses than its own
 
 
 ROUTER_ADVERTISEMENTS, DUPLICATES, OFF = "accept_ra", "accept_dad", "disable_ipv6"
@@ -64,7 +70,8 @@ def targets(attachments: Iterable[Attachment]) -> list[str]:
 
     It is on the first network of the family that has a gateway, else on the first.
     """
-    listed = list(attachments)
+    # who is on a parent link has addresses of the parent's network, and the host can't reach him
+    listed = [one for one in attachments if not one.get("parent")]
     found = []
     for family in (
         [(one["address"], one["gateway"]) for one in listed],
@@ -87,6 +94,9 @@ def connect(netns: int, attachment: Attachment, index: int) -> None:
     :raises HostError: naming the step that the kernel refused; no link is left then.
     """
     name, inside = attachment["ifname"], "eth%d" % index
+    if attachment.get("parent"):
+        _connect_child(netns, attachment, inside)
+        return
     with netlink.Socket() as host:
         bridge = netlink.link(host, attachment["bridge"])
         if bridge is None:
@@ -104,6 +114,53 @@ def connect(netns: int, attachment: Attachment, index: int) -> None:
             raise HostError(
                 f"network {attachment['network']}: can't connect {inside}: {error.strerror}"
             ) from None
+
+
+def _connect_child(netns: int, attachment: Attachment, inside: str) -> None:
+    """Make a link of a parent in the namespace; its alias there is the attachment's ``ifname``."""
+    parent, name, mtu = attachment["parent"], attachment["ifname"], attachment["mtu"]
+    try:
+        with netlink.Socket() as host:
+            link = netlink.link(host, parent)
+            if link is None:
+                raise HostError(
+                    f"network {attachment['network']}: this host has no link {parent}, which is "
+                    "the network's parent"
+                )
+            _remove_child(netns, name)
+            mode = attachment["mode"]
+            if attachment["driver"] == "macvlan":
+                message = child_links.new_macvlan(
+                    inside, link["index"], netns, mode, attachment["mac"], mtu
+                )
+            else:
+                flag = attachment["flag"]
+                message = child_links.new_ipvlan(inside, link["index"], netns, mode, flag, mtu)
+            host.request([message])
+        with _visit(netns):
+            with netlink.Socket() as container:
+                container.request([child_links.rename(inside, name)])
+            _configure(attachment, inside)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            _remove_child(netns, name)
+        raise HostError(
+            f"network {attachment['network']}: can't connect {inside} to {parent}: {error.strerror}"
+        ) from None
+
+
+def child(netns: int, name: str) -> str | None:
+    """Return the name that a link has in a namespace, by its alias there; None: it is not there."""
+    with _visit(netns), netlink.Socket() as container:
+        found = [link["name"] for link in netlink.links(container) if link["alias"] == name]
+    return found[0] if found else None
+
+
+def _remove_child(netns: int, name: str) -> None:
+    inside = child(netns, name)
+    if inside is not None:
+        with _visit(netns), netlink.Socket() as container:
+            container.request([netlink.delete_link(inside)], tolerate=(errno.ENODEV,))
 
 
 def _make_pair(
@@ -146,6 +203,11 @@ def _configure(attachment: Attachment, inside: str) -> None:
                 netlink.new_address(index, address, int(prefix)),
             )
         messages += [netlink.default_route(gateway) for gateway in gateways(attachment)]
+        if attachment.get("routed"):
+            messages += [
+                netlink.default_route_by(index, netlink.family_of(text))
+                for text in addresses(attachment)
+            ]
         container.request(
             messages, tolerate=(errno.EEXIST,)
         )  # an earlier network's default route stays
@@ -185,9 +247,13 @@ def disconnect(
     :raises HostError: the kernel refuses.
     """
     try:
-        with netlink.Socket() as host:
-            host.request([netlink.delete_link(attachment["ifname"])], tolerate=(errno.ENODEV,))
-        isolation.dismiss(attachment)
+        if attachment.get("parent"):
+            if netns is not None:  # else it has gone with its namespace
+                _remove_child(netns, attachment["ifname"])
+        else:
+            with netlink.Socket() as host:
+                host.request([netlink.delete_link(attachment["ifname"])], tolerate=(errno.ENODEV,))
+            isolation.dismiss(attachment)
         listed = [gateway for one in remaining for gateway in gateways(one)]
         if netns is not None and listed:
             with _visit(netns), netlink.Socket() as container:

@@ -8,10 +8,11 @@ import hashlib
 import os
 
 from .. import units
-from ..errors import Conflict, InvalidInput, NotFound
+from ..errors import Conflict, InvalidInput, NotFound, Unsupported
 from ..store.database import decode, encode, now
 from . import pools
 from .definition import (
+    ADDED,
     DEFAULT,
     DEFAULT_BRIDGE,
     check_families,
@@ -21,6 +22,7 @@ from .definition import (
     versions,
     whole,
 )
+from .drivers import parents
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,9 +94,15 @@ def complete(engine: Engine, name: str, wanted: Wanted) -> Definition:
         "masquerade": True,
         "labels": {},
         "driver_options": {},
-        "mtu": wanted["mtu"] if "mtu" in wanted else pools.uplink_mtu(),
+        "mtu": 0,  # below
+        **ADDED,
+        "allow_host": name == DEFAULT,
         **wanted,
     }
+    if config["parent"]:
+        config["bridge"] = ""
+    if not config["mtu"]:
+        config["mtu"] = default_mtu(config)
     settle(engine, config)
     return config
 
@@ -102,6 +110,12 @@ def complete(engine: Engine, name: str, wanted: Wanted) -> Definition:
 def default_bridge(name: str, ident: str) -> str:
     """Return the link's name where the task names none: it has 15 characters at most."""
     return DEFAULT_BRIDGE if name == DEFAULT else "pyc-" + ident[:11]
+
+
+def default_mtu(config: Definition) -> int:
+    """Return the MTU where the task names none: the parent's, or the uplink's."""
+    parent = parents.mtu(config["parent"]) if config["parent"] else None
+    return parent or pools.uplink_mtu()
 
 
 def settle(engine: Engine, config: Definition) -> None:
@@ -117,27 +131,35 @@ def settle(engine: Engine, config: Definition) -> None:
         pools.require_ipv6()
     others = [other for other in every(engine) if other["name"] != config["name"]]
     for other in others:
-        if other["bridge"] == config["bridge"]:
+        if config["bridge"] and other["bridge"] == config["bridge"]:
             raise Conflict(
                 f"driver_options: the bridge {config['bridge']} is network {other['name']}'s"
             )
+    if config["parent"]:
+        if not parents.supported(config["driver"]):
+            raise Unsupported(
+                f"driver: this host's kernel has no {config['driver']} links (it is without the "
+                f"module {config['driver']})"
+            )
+        parents.check(config, others)
+    link = config["bridge"] or config["parent"]
     settled: list[Pool] = []
     for family in versions(config):
         found = pools_of(config, family)
         for pool in found:
             if not pool["automatic"]:
-                pools.check(pool["subnet"], config["bridge"], others)
+                pools.check(pool["subnet"], link, others)
         found = [
             pool
             for pool in found
-            if not pool["automatic"] or pools.free(pool["subnet"], config["bridge"], others)
+            if not pool["automatic"] or pools.free(pool["subnet"], link, others)
         ]
         settled += found or [_chosen(engine, family, config, others)]
     config["pools"] = settled
 
 
 def _chosen(engine: Engine, family: int, config: Definition, others: Sequence[Definition]) -> Pool:
-    subnet = pools.choose(engine.paths, family, config["bridge"], others)
+    subnet = pools.choose(engine.paths, family, config["bridge"] or config["parent"], others)
     return {
         "subnet": subnet,
         "gateway": default_gateway(subnet),

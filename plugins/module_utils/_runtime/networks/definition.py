@@ -9,6 +9,7 @@ import re
 
 from .. import units
 from ..errors import InvalidInput
+from .drivers import parents
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +40,24 @@ if TYPE_CHECKING:
         mtu: int
         bridge: str
         labels: dict[str, str]
+        driver: str
         driver_options: dict[str, str]
+        parent: str
+        mode: str
+        flag: str
+        allow_host: bool
+        allow_metadata: bool
+        allow_spoofing: bool
+
+    class Added(TypedDict):
+        """What a definition of an older version lacks, see :class:`Definition`."""
+
+        parent: str
+        mode: str
+        flag: str
+        allow_host: bool
+        allow_metadata: bool
+        allow_spoofing: bool
 
     class Definition(TypedDict):
         """A network, as the column ``networks.config`` has it (JSON).
@@ -49,8 +67,11 @@ if TYPE_CHECKING:
 
         name: str
         id: str  # 64 hexadecimal digits
-        driver: str  # "bridge"
-        bridge: str  # name of the link
+        driver: str  # bridge, macvlan or ipvlan
+        bridge: str  # name of the link; "" with a parent
+        parent: str  # name of the link that macvlan and ipvlan send by; "" with a bridge
+        mode: str  # of macvlan and ipvlan
+        flag: str  # of ipvlan
         pools: list[Pool]  # those of IPv4 first
         ipv4: bool  # whether containers get an IPv4 address
         ipv6: bool
@@ -60,6 +81,9 @@ if TYPE_CHECKING:
         mtu: int  # bytes
         labels: dict[str, str]
         driver_options: dict[str, str]  # as asked for
+        allow_host: bool  # whether containers reach the host's own services
+        allow_metadata: bool  # whether they reach the metadata services of clouds
+        allow_spoofing: bool  # whether they may send under other addresses than their own
 
     Subnet = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
     Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
@@ -72,6 +96,17 @@ BRIDGE_OPTION = "com.docker.network.bridge.name"
 MASQUERADE_OPTION = "com.docker.network.bridge.enable_ip_masquerade"
 NEIGHBOURS_OPTION = "com.docker.network.bridge.enable_icc"
 DRIVER_OPTIONS = (MTU_OPTION, BRIDGE_OPTION, MASQUERADE_OPTION, NEIGHBOURS_OPTION)
+DRIVERS = ("bridge", *parents.DRIVERS)
+# What is new in a definition, and what it is where an older version has written it.
+ADDED: Added = {
+    "parent": "",
+    "mode": "",
+    "flag": "",
+    "allow_host": True,
+    "allow_metadata": True,
+    "allow_spoofing": False,
+}
+PERMISSIONS = ("allow_host", "allow_metadata", "allow_spoofing")
 UNUSABLE = tuple(
     ipaddress.ip_network(text)
     for text in (
@@ -103,16 +138,28 @@ def check_name(name: object) -> None:
         )
 
 
-def wanted(params: Mapping[str, Any]) -> Wanted:
+def wanted(params: Mapping[str, Any], now: str | None = None) -> Wanted:
     """Return what a task's options say, in the definition's form.
 
     :param params: the options of the module ``network``.
+    :param now: the driver that the network has; None where it is yet to be made.
     :raises InvalidInput, Unsupported: for what can't be.
     """
     check_name(params["name"])
-    if params.get("driver") not in (None, "bridge"):
-        raise InvalidInput("driver", params["driver"], "bridge")
-    found: Wanted = {}
+    driver = params.get("driver") or now or "bridge"
+    if driver not in DRIVERS:
+        raise InvalidInput("driver", driver, f"{', '.join(DRIVERS[:-1])} or {DRIVERS[-1]}")
+    found: Wanted = {"driver": driver} if params.get("driver") else {}
+    for option in PERMISSIONS:
+        if params.get(option) is not None:
+            if driver in parents.DRIVERS:
+                raise InvalidInput(
+                    option,
+                    params[option],
+                    f"nothing with driver {driver}: what its containers send does not pass by the "
+                    "host's rules",
+                )
+            found[option] = params[option]  # type: ignore[literal-required]
     if params.get("internal") is not None:
         found["internal"] = params["internal"]
     if params.get("attachable") is not None:
@@ -123,8 +170,8 @@ def wanted(params: Mapping[str, Any]) -> Wanted:
         found["ipv6"] = params["enable_ipv6"]
     if params.get("labels") is not None:
         found["labels"] = units.texts(params["labels"], "labels")
-    if params.get("driver_options") is not None:
-        found.update(_driver_options(params["driver_options"]))
+    if params.get("driver_options") is not None or driver != (now or "bridge"):
+        found.update(_driver_options(driver, params.get("driver_options") or {}))
     if params.get("ipam_config") is not None:
         found["pools"] = _ipam(params["ipam_config"])
         if any(version(pool["subnet"]) == 6 for pool in found["pools"]):
@@ -143,7 +190,7 @@ def whole(config: dict[str, Any]) -> Definition:
     if "pools" not in config:
         pool = {key: config.pop(key) for key in _POOL_KEYS}
         config = {**config, "pools": [pool], "ipv4": True, "ipv6": False, "attachable": False}
-    found: Any = config
+    found: Any = {**ADDED, **config}
     return found
 
 
@@ -195,12 +242,17 @@ def pool_with(config: Definition, address: str) -> Pool | None:
     return None
 
 
-def _driver_options(given: Mapping[str, Any]) -> Wanted:
+def _driver_options(driver: str, given: Mapping[str, Any]) -> Wanted:
     options = {key: _option_text(value) for key, value in given.items()}
-    unknown = sorted(set(options) - set(DRIVER_OPTIONS))
+    accepted: tuple[str, ...] = DRIVER_OPTIONS
+    if driver in parents.DRIVERS:
+        accepted = (*parents.options(driver), MTU_OPTION)
+    unknown = sorted(set(options) - set(accepted))
     if unknown:
-        raise InvalidInput("driver_options", unknown[0], ", ".join(DRIVER_OPTIONS))
+        raise InvalidInput("driver_options", unknown[0], ", ".join(accepted))
     found: Wanted = {"driver_options": options}
+    if driver in parents.DRIVERS:
+        found.update(parents.wanted(driver, options))  # type: ignore[typeddict-item]
     if MTU_OPTION in options:
         text = options[MTU_OPTION]
         if not re.fullmatch("[0-9]{1,5}", text) or not LEAST_MTU[4] <= int(text) <= 65535:

@@ -37,6 +37,13 @@ if TYPE_CHECKING:
 
 BRIDGES, INTERNAL, WITHIN, SUBNETS = "bridges", "internal", "within", "subnets"
 APART = "apart"
+CLOSED, SHIELDED, METADATA = "closed", "shielded", "metadata"
+# Where clouds tell machines about themselves, credentials included: AWS (EC2, ECS, EKS) and who has
+# taken its address over (Azure, Google, OpenStack ...), Alibaba, Oracle.
+METADATA_ADDRESSES = {
+    4: ("169.254.169.254", "169.254.170.2", "169.254.170.23", "100.100.100.200", "192.0.0.192"),
+    6: ("fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254"),
+}
 FAMILIES = {4: rules.IPV4, 6: rules.IPV6}
 _NAME, _PROTOCOL, _PORT = (nftables.INTERFACE_NAME, nftables.INET_PROTOCOL, nftables.INET_SERVICE)
 
@@ -76,6 +83,9 @@ def sets(family: Family) -> list[Set]:
         Set(BRIDGES, (_NAME,), 16),
         Set(INTERNAL, (_NAME,), 16),  # bridges of networks that nothing enters or leaves
         Set(APART, (_NAME,), 16),  # bridges whose containers do not reach each other
+        Set(CLOSED, (_NAME,), 16),  # bridges of networks that don't reach the host's services
+        Set(SHIELDED, (_NAME,), 16),  # bridges of networks that don't reach METADATA
+        Set(METADATA, (address,), size),
         Set(WITHIN, (_NAME, _NAME), 32),  # every bridge with itself
         Set(SUBNETS, (address,), size, interval=True),  # of the networks that masquerade
         Set(ANY, (_PROTOCOL, _PORT), 8, (address, _PORT), size + 4),
@@ -106,6 +116,7 @@ def chains(family: Family) -> list[Chain]:
         _drop(rules.incoming_not("lo"), family.to_loopback()),
         # a container that claims another network's address
         _drop(rules.incoming_in(BRIDGES), rules.source_from_elsewhere()),
+        _drop(rules.incoming_in(SHIELDED), family.destination_in(METADATA)),
     ]
     if family is rules.IPV6:
         # Who has no address yet asks from this one whether his is taken (RFC 4862, 5.4.2).
@@ -147,6 +158,21 @@ def chains(family: Family) -> list[Chain]:
                     rules.redirected(),
                     rules.masquerade(),
                 ),
+            ],
+        ),
+        Chain(
+            "input",
+            "filter",
+            nftables.INPUT,
+            0,
+            [
+                _accept(rules.incoming_in(CLOSED, invert=True)),
+                _accept(rules.established()),
+                _accept(family.control_messages()),
+                # a container that calls its own published port is served by the relay
+                _accept(family.source_and_port_in(OWN)),
+                family.reset(),
+                family.reject(),
             ],
         ),
         Chain(
@@ -207,6 +233,7 @@ def ensure(engine: Engine, networks: Sequence[Definition]) -> list[str]:
     :param networks: all of them.
     :returns: sentences to warn the user with: what can't work on this host.
     """
+    networks = _bridged(networks)
     try:
         connection = nftables.Connection()
     except OSError:
@@ -222,6 +249,11 @@ def ensure(engine: Engine, networks: Sequence[Definition]) -> list[str]:
         return foreign(
             connection, [config["bridge"] for config in networks], [nftables.FAMILY_INET, *families]
         )
+
+
+def _bridged(networks: Iterable[Definition]) -> list[Definition]:
+    """Return the networks whose packets pass by the rules: those with a bridge."""
+    return [config for config in networks if config["bridge"]]
 
 
 def _versions(networks: Iterable[Definition]) -> list[int]:
@@ -257,6 +289,7 @@ def missing(paths: Paths, networks: Sequence[Definition]) -> list[str]:
     :param networks: all of them.
     """
     found = []
+    networks = _bridged(networks)
     with contextlib.suppress(OSError), nftables.Connection() as connection:
         for family in (FAMILIES[version] for version in _versions(networks)):
             name = _name(family)
@@ -365,6 +398,10 @@ def _synchronise(
 def _network_elements(networks: Sequence[Definition], version: int) -> dict[str, list[bytes]]:
     """Return ``{set name: [packed elements]}`` for the networks of a family, intervals by address."""
     found: dict[str, list[bytes]] = {BRIDGES: [], INTERNAL: [], APART: [], WITHIN: [], SUBNETS: []}
+    found.update({CLOSED: [], SHIELDED: []})
+    found[METADATA] = [
+        nftables.element(netlink.packed(address)) for address in METADATA_ADDRESSES[version]
+    ]
     intervals: list[tuple[bytes, bytes]] = []
     for config in networks:
         pools = pools_of(config, version)
@@ -376,6 +413,10 @@ def _network_elements(networks: Sequence[Definition], version: int) -> dict[str,
             found[APART].append(nftables.element(name))
         else:
             found[WITHIN].append(nftables.element(name + name))
+        if not config["allow_host"]:
+            found[CLOSED].append(nftables.element(name))
+        if not config["allow_metadata"]:
+            found[SHIELDED].append(nftables.element(name))
         if config["internal"]:
             found[INTERNAL].append(nftables.element(name))
         elif config["masquerade"]:

@@ -63,6 +63,10 @@ def describe(config: Definition) -> dict[str, Any]:
         "Options": dict(config["driver_options"]),
         "Labels": config["labels"],
         "Bridge": config["bridge"],
+        "Parent": config["parent"],
+        "AllowHost": config["allow_host"],
+        "AllowMetadata": config["allow_metadata"],
+        "AllowSpoofing": config["allow_spoofing"],
         "MTU": config["mtu"],
     }
 

@@ -17,8 +17,10 @@ import socket
 from ..errors import Conflict, HostError, Unsupported, reason
 from ..kernel.calls import fork
 from ..kernel.net import frames, netlink
-from . import catalog, definition, firewall, isolation, pools
+from . import catalog, definition, firewall, pools
 from .addresses import attachment, mac_for
+from .drivers import parents
+from .traffic import isolation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,11 +59,12 @@ def ensure_links(engine: Engine, names: Iterable[str], anew: bool = False) -> li
     warnings += firewall.ensure(engine, every)
     if firewall.NO_NFTABLES in warnings:
         return warnings
-    bridges = [config["bridge"] for config in every]
+    bridges = [config["bridge"] for config in every if config["bridge"]]
     unchecked = isolation.ensure(bridges, lambda: _attachments(engine))
     if not unchecked:
         firewall.remember(engine.paths, BRIDGE_TABLE)
-    return warnings + unchecked
+    warnings += unchecked
+    return warnings + [text for one in configs if one["parent"] for text in parents.warnings(one)]
 
 
 def missing_rules(engine: Engine) -> list[str]:
@@ -96,6 +99,8 @@ def wrong(configs: Iterable[Definition]) -> list[Definition]:
 
 
 def _in_order(sock: netlink.Socket, config: Definition) -> bool:
+    if config["parent"]:
+        return parents.in_order(sock, config)
     link = netlink.link(sock, config["bridge"])
     if link is None or link["kind"] != "bridge" or not link["up"] or link["mtu"] != config["mtu"]:
         return False
@@ -193,7 +198,7 @@ def make(configs: Sequence[Definition], owner: str) -> None:
         pools.require_ipv6()
     with netlink.Socket() as sock:
         for config in configs:
-            link = netlink.link(sock, config["bridge"])
+            link = netlink.link(sock, config["bridge"]) if config["bridge"] else None
             if link is not None and link["kind"] != "bridge":
                 raise Conflict(
                     f"network {config['name']}: this host has a link {config['bridge']} that is "
@@ -230,6 +235,10 @@ def _make_in_child(configs: Sequence[Definition], owner: str) -> bytes:
     try:
         with contextlib.closing(pyroute2.IPRoute()) as route:
             for config in configs:
+                if config["parent"]:
+                    step = f"network {config['name']}: can't make its parent {config['parent']}"
+                    parents.make(route, config, owner)
+                    continue
                 step = f"network {config['name']}: can't make bridge {config['bridge']}"
                 _make_bridge(route, config, owner)
     except Exception as error:  # the child's whole answer; pyroute2 has errors of its own
@@ -285,11 +294,21 @@ def _settings(name: str, ipv6: bool) -> None:
                 file.write(value)
 
 
-def remove(config: Definition, attachments: Iterable[Attachment] = ()) -> None:
+def remove(
+    config: Definition,
+    attachments: Iterable[Attachment] = (),
+    others: Sequence[Definition] = (),
+    owner: str = "",
+) -> None:
     """Remove a network's bridge, if it is one, and the links of containers that are on it.
 
-    :raises HostError: the kernel refuses.
+    A parent is removed if it was made here and none of the ``others`` is on it.
+
+    :param owner: the alias of what was made here. :raises HostError: the kernel refuses.
     """
+    if config["parent"]:
+        _remove_parent(config, others, owner)
+        return
     try:
         with netlink.Socket() as sock:
             names = [attachment["ifname"] for attachment in attachments]
@@ -301,4 +320,13 @@ def remove(config: Definition, attachments: Iterable[Attachment] = ()) -> None:
     except OSError as error:
         raise HostError(
             f"network {config['name']}: can't remove bridge {config['bridge']}: {error.strerror}"
+        ) from None
+
+
+def _remove_parent(config: Definition, others: Sequence[Definition], owner: str) -> None:
+    try:
+        parents.remove(config, others, owner)
+    except OSError as error:
+        raise HostError(
+            f"network {config['name']}: can't remove {config['parent']}: {error.strerror}"
         ) from None

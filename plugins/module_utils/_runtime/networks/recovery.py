@@ -50,6 +50,8 @@ def remove(engine: Engine, name: str) -> None:
                     attachment(config, user["id"], user["addresses"], user["mac"])
                     for user in catalog.users(engine, name)
                 ],
+                [other for other in catalog.every(engine) if other["name"] != config["name"]],
+                links.alias(engine.paths),
             )
             catalog.forget(engine, name)
         left = catalog.every(engine)

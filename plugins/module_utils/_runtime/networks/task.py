@@ -9,8 +9,9 @@ from __future__ import annotations
 from ..engine import reconnect
 from ..errors import Conflict
 from ..reconcile import Plan
-from . import catalog, definition, links, pools, recovery
+from . import catalog, definition, links, recovery
 from .addresses import keeps
+from .diagnosis import mending
 from .inspection import describe, inspect
 
 TYPE_CHECKING = False
@@ -23,15 +24,30 @@ if TYPE_CHECKING:
     from .definition import Definition, Wanted
 
 # What can change under the containers of a network; the rest is part of their own configuration.
-LIVE = ("labels", "attachable", "masquerade", "driver_options", "iprange", "aux_addresses")
+LIVE = (
+    "labels",
+    "attachable",
+    "masquerade",
+    "driver_options",
+    "iprange",
+    "aux_addresses",
+    "allow_host",
+    "allow_metadata",
+)
 OPTION = {
     "mtu": f"driver_options.{definition.MTU_OPTION}",
     "bridge": f"driver_options.{definition.BRIDGE_OPTION}",
     "masquerade": f"driver_options.{definition.MASQUERADE_OPTION}",
     "ipv4": "enable_ipv4",
     "ipv6": "enable_ipv6",
+    "parent": "driver_options.parent",
+    "flag": "driver_options.ipvlan_flag",
 }
 COMPARED = (
+    "driver",
+    "parent",
+    "mode",
+    "flag",
     "ipv4",
     "ipv6",
     "internal",
@@ -41,7 +57,9 @@ COMPARED = (
     "driver_options",
     "attachable",
     "labels",
+    *definition.PERMISSIONS,
 )
+LINKS = ("bridge", "parent", "driver")
 POOL = {
     "subnet": "subnet",
     "gateway": "gateway",
@@ -54,7 +72,7 @@ def _compared(config: Definition) -> dict[str, Any]:
     """Return what of a network is compared, by key: of its subnets a value, or one for each."""
     whole: Mapping[str, Any] = config
     pools: Sequence[Mapping[str, Any]] = config["pools"]
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {"driver": config["driver"]}  # the first to be named
     for option, key in POOL.items():
         values = {pool["subnet"]: pool[key] for pool in pools}
         if option == "subnet":
@@ -77,8 +95,9 @@ def plan(engine: Engine, params: Mapping[str, Any]) -> Plan:
     :param params: its options.
     :raises InvalidInput, Unsupported, Conflict: for what can't be.
     """
-    wanted = definition.wanted(params)
+    definition.check_name(params["name"])
     current = catalog.get(engine, params["name"])
+    wanted = definition.wanted(params, current["driver"] if current else None)
     if params.get("state") == "absent":
         return _absent(engine, params, current)
     if current is None:
@@ -134,15 +153,20 @@ def _update(engine: Engine, current: Definition, wanted: Wanted, force: bool) ->
 
     def apply() -> None:
         with engine.locks.hold("network", name):
-            if config["bridge"] != current["bridge"] or force:
-                links.remove(current, links.attachments_of(current, users))
+            if set(differing) & {*LINKS, "force"}:
+                places = links.attachments_of(current, users)
+                links.remove(current, places, _others(engine, name), links.alias(engine.paths))
             catalog.change(engine, config)
             steps.warnings += links.ensure_links(engine, [name], anew=bool(fixed))
-            reconnect(engine, name, [user["id"] for user in users])
+            if users:
+                reconnect(engine, name, [user["id"] for user in users])
+            else:
+                mending.mend(engine, config)
 
     if force:
         differing.insert(0, "force")
-        before["force"], after["force"] = config["bridge"], "made anew"
+        before["force"] = config["bridge"] or config["parent"]
+        after["force"] = "made anew"
     for position, key in enumerate(differing):
         steps.add(
             _option(key),
@@ -180,10 +204,25 @@ def _check_addresses(config: Definition, key: str, users: Sequence[User]) -> Non
         )
 
 
+def _others(engine: Engine, name: str) -> list[Definition]:
+    return [config for config in catalog.every(engine) if config["name"] != name]
+
+
 def _repair(engine: Engine, config: Definition, steps: Plan, apply: Callable[[], object]) -> None:
     """Plan what the kernel has lost of a network that is as it was asked for."""
     if links.wrong([config]):
-        steps.add("bridge", None, config["bridge"], f"restore bridge {config['bridge']}", apply)
+        kind = "bridge" if config["bridge"] else "parent"
+        link = config["bridge"] or config["parent"]
+        steps.add(kind, None, link, f"restore {kind} {link}", apply)
+    lost = mending.lost(engine, config)
+    if lost:
+        steps.add(
+            "containers",
+            None,
+            lost,
+            f"connect {', '.join(lost)} to network {config['name']} again",
+            None if steps.changed else apply,
+        )
     _repair_rules(engine, steps, None if steps.changed else apply)
 
 
@@ -205,11 +244,13 @@ def plan_repair(engine: Engine) -> Plan:
         steps.warnings += links.ensure_links(engine, [config["name"] for config in used])
 
     for config in links.wrong(used):
+        kind = "bridge" if config["bridge"] else "parent"
+        link = config["bridge"] or config["parent"]
         steps.add(
-            f"bridge of {config['name']}",
+            f"{kind} of {config['name']}",
             None,
-            config["bridge"],
-            f"restore bridge {config['bridge']} of network {config['name']}",
+            link,
+            f"restore {kind} {link} of network {config['name']}",
             None if steps.changed else apply,
         )
     if used:
@@ -223,17 +264,34 @@ def _merged(engine: Engine, current: Definition, wanted: Wanted) -> Definition:
     if "driver_options" in wanted:  # exact: an option that is taken out goes back to its default
         gone = set(current["driver_options"]) - set(wanted["driver_options"])
         if definition.MTU_OPTION in gone:
-            config["mtu"] = pools.uplink_mtu()
-        if definition.BRIDGE_OPTION in gone:
+            config["mtu"] = catalog.default_mtu(config)
+        if definition.BRIDGE_OPTION in gone and config["bridge"]:
             config["bridge"] = catalog.default_bridge(current["name"], current["id"])
+    if config["driver"] != current["driver"]:
+        _change_driver(config, wanted)
     config["pools"] = catalog.merged_pools(
         current["pools"], wanted.get("pools"), definition.versions(config)
     )
-    if any(config[key] != current[key] for key in ("bridge", "ipv4", "ipv6", "mtu")) or (
+    before, after = _compared(current), _compared(config)
+    settled = ("subnet", *LINKS, "mode", "flag", "ipv4", "ipv6", "mtu")
+    if any(before[key] != after[key] for key in settled) or (
         config["pools"] != current["pools"] or not config["pools"]
     ):
         catalog.settle(engine, config)
     return config
+
+
+def _change_driver(config: Definition, wanted: Wanted) -> None:
+    """Give a definition the link of another driver."""
+    if config["driver"] == "bridge":
+        config["parent"] = config["mode"] = config["flag"] = ""
+        config["bridge"] = wanted.get("bridge") or catalog.default_bridge(
+            config["name"], config["id"]
+        )
+    else:
+        config["bridge"] = ""
+    if "mtu" not in wanted:
+        config["mtu"] = catalog.default_mtu(config)
 
 
 def _facts(engine: Engine, config: Definition, steps: Plan) -> dict[str, Any]:

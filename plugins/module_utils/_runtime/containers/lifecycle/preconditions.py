@@ -105,7 +105,9 @@ def _tags(path: str) -> str:
 
 
 def _networks(engine: Engine, definition: Definition, ident: str) -> None:
-    closed = []
+    closed: list[str] = []
+    parents: list[str] = []
+    count = len(network.attachments(definition))
     for entry in network.attachments(definition):
         if entry["name"] == networks.DEFAULT and networks.get(engine, entry["name"]) is None:
             continue  # made when it is first needed
@@ -121,6 +123,13 @@ def _networks(engine: Engine, definition: Definition, ident: str) -> None:
             entry.get("ipv6_address"),
         )
         closed += [config["name"]] if config["internal"] else []
+        parents += [config["name"]] if config["parent"] else []
+    if definition.get("published_ports") and parents and len(parents) == count:
+        raise Conflict(
+            f"published_ports: the container is on {', '.join(parents)} only, where other hosts "
+            "reach it at its own address; leave published_ports out, or put it on a bridge network "
+            "too"
+        )
     if closed and len(closed) == len(network.attachments(definition)):
         if definition.get("published_ports"):
             raise Conflict(

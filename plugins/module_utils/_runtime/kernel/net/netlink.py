@@ -491,3 +491,9 @@ def default_route(gateway: str, replace: bool = False) -> Message:
     flags = NLM_F_CREATE | (NLM_F_REPLACE if replace else NLM_F_EXCL)
     message_body = route_message(0, family=family_of(gateway))
     return RTM_NEWROUTE, flags, message_body + attribute(RTA_GATEWAY, packed(gateway))
+
+
+def default_route_by(index: int, family: int) -> Message:
+    """Message: the namespace's default route of a family by a link alone; EEXIST when there is one."""
+    body = route_message(0, scope=RT_SCOPE_LINK if family == socket.AF_INET else 0, family=family)
+    return RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, body + u32(RTA_OIF, index)

@@ -28,6 +28,7 @@ FIB_OIF, FIB_ADDRTYPE = 1, 3
 FIB_SADDR, FIB_DADDR, FIB_IIF, FIB_PRESENT = 0x1, 0x2, 0x8, 0x20
 RTN_LOCAL = 2
 LOOKUP_INVERT = 1
+REJECT_UNREACHABLE, REJECT_RESET = 0, 1
 NAT_DESTINATION = 1
 SOURCE_PORT, TCP, UDP = 0, 6, 17
 CHECKSUM_INET = 1
@@ -84,9 +85,9 @@ def incoming_not(name: str) -> list[bytes]:
     return [_meta(META_IIFNAME), _compare(CMP_NEQ, interface_name(name))]
 
 
-def incoming_in(name: str) -> list[bytes]:
-    """``iifname @set``"""
-    return [_meta(META_IIFNAME), _lookup(name)]
+def incoming_in(name: str, invert: bool = False) -> list[bytes]:
+    """``iifname @set``, or ``iifname != @set``"""
+    return [_meta(META_IIFNAME), _lookup(name, invert)]
 
 
 def outgoing_in(name: str, invert: bool = False) -> list[bytes]:
@@ -182,6 +183,24 @@ class Family:
     def source_in(self, name: str) -> list[bytes]:
         """``ip saddr @set``"""
         return [_payload(NETWORK_HEADER, self._source, self.length), _lookup(name)]
+
+    def destination_in(self, name: str) -> list[bytes]:
+        """``ip daddr @set``"""
+        return [_payload(NETWORK_HEADER, self._destination, self.length), _lookup(name)]
+
+    def control_messages(self) -> list[bytes]:
+        """``meta l4proto icmp``, ``meta l4proto ipv6-icmp``"""
+        return [_meta(META_L4PROTO), _compare(CMP_EQ, bytes([1 if self.length == 4 else 58]))]
+
+    def reset(self) -> list[bytes]:
+        """``meta l4proto tcp reject with tcp reset``"""
+        reset = _expression("reject", be32(1, REJECT_RESET), attribute(2, b"\0"))
+        return [_meta(META_L4PROTO), _compare(CMP_EQ, b"\6"), reset]
+
+    def reject(self) -> list[bytes]:
+        """``reject with icmp admin-prohibited``: the sender is told at once (RFC 792, RFC 4443)."""
+        code = 13 if self.length == 4 else 1
+        return [_expression("reject", be32(1, REJECT_UNREACHABLE), attribute(2, bytes([code])))]
 
     def source_is(self, address: bytes) -> list[bytes]:
         """``ip saddr address``"""

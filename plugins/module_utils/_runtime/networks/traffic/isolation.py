@@ -17,15 +17,15 @@ import errno
 import socket
 import zlib
 
-from ..errors import HostError
-from ..kernel.net import frames, netlink, nftables, rules
+from ...errors import HostError
+from ...kernel.net import frames, netlink, nftables, rules
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
-    from ..kernel.net.netlink import Message
+    from ...kernel.net.netlink import Message
 
 TABLE = "pycontainer"
 BRIDGE = 7  # NFPROTO_BRIDGE

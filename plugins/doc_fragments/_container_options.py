@@ -589,6 +589,13 @@ options:
             are answered in turn.
         type: list
         elements: str
+      bandwidth:
+        description:
+          - >-
+            What the link to it may carry, as V({in: 100mbit, out: 20mbit}): V(in) to the container,
+            V(out) from it, in bits a second with V(kbit), V(mbit) or V(gbit). Without one there is
+            no limit. It is changed as the container runs.
+        type: dict
   network_mode: &network_mode
     description:
       - >-

@@ -138,6 +138,7 @@ CONTAINER = {
             "ipv6_address": {"type": "str"},
             "mac_address": {"type": "str"},
             "aliases": {"type": "list", "elements": "str"},
+            "bandwidth": {"type": "dict"},
         },
     },
     "network_mode": {"type": "str"},

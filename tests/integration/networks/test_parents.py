@@ -75,7 +75,7 @@ def test_ipvlan_shares_the_parents_mac(net, mode):
     assert peer.ask(one.address, 80) == "10.9.0.2 HELLO"
     assert two.ask(one.address, 80) == f"{two.address} HELLO"
     with pytest.raises(InvalidInput, match="mac_address"):
-        networks.allocate(engine, "lan", "c" * 64, mac="02:42:0a:09:00:09")
+        networks.check_address(engine, "lan", "c" * 64, mac="02:42:0a:09:00:09")
 
 
 @pytest.mark.parametrize("driver", ["macvlan", "ipvlan"])

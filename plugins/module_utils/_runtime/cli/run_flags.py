@@ -319,6 +319,8 @@ NETWORK_KEYS = {
     "ip6": "ipv6_address",
     "mac-address": "mac_address",
     "alias": "aliases",
+    "bandwidth-in": "bandwidth.in",
+    "bandwidth-out": "bandwidth.out",
 }
 
 
@@ -333,10 +335,13 @@ def _network(text: str) -> dict[str, Any]:
             raise InvalidInput(
                 "--network", text, "a name, or " + ",".join(f"{name}=..." for name in NETWORK_KEYS)
             )
+        option, dot, way = NETWORK_KEYS[key].partition(".")
         if key == "alias":
-            found.setdefault("aliases", []).append(value)
+            found.setdefault(option, []).append(value)
+        elif dot:
+            found.setdefault(option, {})[way] = value
         else:
-            found[NETWORK_KEYS[key]] = value
+            found[option] = value
     if "name" not in found:
         raise InvalidInput("--network", text, "one with name=")
     return found

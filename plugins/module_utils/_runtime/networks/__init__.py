@@ -29,6 +29,8 @@ _HOMES = {
     "reserve_ports": "ports",
     "release_ports": "ports",
     "ensure_links": "links",
+    "limits_rates": "drivers.link_kinds",
+    "counters": "traffic.counters",
     "resolv_conf": "resolv",
     "hosts": "resolv",
     "has_names": "resolv",

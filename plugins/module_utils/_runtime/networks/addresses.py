@@ -133,6 +133,10 @@ def check_address(
     """
     config, mac = require(engine, network), mac or None
     asked = _asked(config, wanted_ip, wanted_ip6)
+    if mac and config["driver"] == "ipvlan":
+        raise InvalidInput(
+            "mac_address", mac, "none: on an ipvlan network all have the MAC address of the parent"
+        )
     check_wanted(config, asked, mac)
     there = users(engine, config["name"])
     _choose(config, there, container_id, asked, None)
@@ -188,10 +192,6 @@ def check_wanted(config: Definition, asked: Asked, mac: str | None) -> None:
             )
     if mac is None:
         return
-    if config["driver"] == "ipvlan":
-        raise InvalidInput(
-            "mac_address", mac, "none: on an ipvlan network all have the MAC address of the parent"
-        )
     if (
         not re.fullmatch("[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}", mac)
         or int(mac[:2], 16) & 1

@@ -16,7 +16,7 @@ from ..errors import HostError, required
 from ..kernel.calls import constants as c
 from ..kernel.calls import syscalls
 from ..kernel.net import child_links, netlink
-from .traffic import isolation
+from .traffic import bandwidth, isolation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Optional, TypedDict
 
     from ..kernel.net.netlink import Message
+    from .traffic.bandwidth import Bandwidth
 
     class _Attachment(TypedDict):
         network: str  # name of the network
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
         mode: str
         flag: str
         routed: bool  # whether what is for others leaves by the link without a gateway
+        bandwidth: Bandwidth
         spoofing: bool  # whether it may send under other addresses than its own
 
 
@@ -106,6 +108,8 @@ def connect(netns: int, attachment: Attachment, index: int) -> None:
         try:
             isolation.admit(attachment)
             _make_pair(host, netns, attachment, bridge["index"], inside)
+            if attachment.get("bandwidth"):
+                bandwidth.apply(attachment)
             with _visit(netns):
                 _configure(attachment, inside)
         except OSError as error:
@@ -223,6 +227,14 @@ def _set(inside: str, name: str, value: bytes) -> None:
             os.close(fd)
 
 
+def limit(attachment: Attachment) -> None:
+    """Give the link of a running container the limits that it is to have.
+
+    :raises HostError: the kernel refuses.
+    """
+    bandwidth.apply(attachment)
+
+
 def loopback(netns: int) -> None:
     """Bring ``lo`` up in a namespace that gets no other link (network mode none).
 
@@ -253,6 +265,8 @@ def disconnect(
         else:
             with netlink.Socket() as host:
                 host.request([netlink.delete_link(attachment["ifname"])], tolerate=(errno.ENODEV,))
+                if attachment.get("bandwidth"):
+                    bandwidth.remove(host, attachment["ifname"])
             isolation.dismiss(attachment)
         listed = [gateway for one in remaining for gateway in gateways(one)]
         if netns is not None and listed:

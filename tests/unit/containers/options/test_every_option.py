@@ -164,6 +164,12 @@ SAMPLES = {
         {"network_mode": "lab"},
         without=[{"name": "lab"}],
     ),
+    "networks.bandwidth": Sample(
+        [{"name": "lab", "bandwidth": {"in": "20mbit", "out": "1500kbit"}}],
+        "--network name=lab,bandwidth-in=20mbit,bandwidth-out=1500kbit",
+        {"network_mode": "lab"},
+        without=[{"name": "lab"}],
+    ),
     "network_mode": Sample("none", "--network none"),
     "mac_address": Sample("02:42:00:00:00:08", "--mac-address 02:42:00:00:00:08"),
     "links": Sample(["db:data"], "--link db:data"),

@@ -162,17 +162,18 @@ def reserve(
         for entry in network.attachments(definition):
             if entry["name"] == networks.DEFAULT:
                 networks.ensure_default(engine)
-            attachments.append(
-                networks.allocate(
-                    engine,
-                    entry["name"],
-                    ident,
-                    entry["ipv4_address"] or None,
-                    entry["mac_address"] or None,
-                    replaces,
-                    entry.get("ipv6_address") or None,
-                )
+            place = networks.allocate(
+                engine,
+                entry["name"],
+                ident,
+                entry["ipv4_address"] or None,
+                entry["mac_address"] or None,
+                replaces,
+                entry.get("ipv6_address") or None,
             )
+            if entry.get("bandwidth"):
+                place["bandwidth"] = entry["bandwidth"]
+            attachments.append(place)
         attachments.sort(
             key=lambda entry: not networks.attach.gateways(entry)
         )  # ports lead to the first: to no internal network where there is another

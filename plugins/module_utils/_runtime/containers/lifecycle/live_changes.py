@@ -19,7 +19,10 @@ from . import create
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ...engine import Engine
+    from ...networks.attach import Attachment
     from ...options.rows import Definition
     from ..records.catalog import Record
     from ..records.status import Status
@@ -138,17 +141,26 @@ def _connect(engine: Engine, ident: str, state: Status, wanted: Reserved, anew: 
         networks.publish.unpublish(ident, were, ports)
     netns = os.open(f"/proc/{state['pid']}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
-        kept = [entry for entry in old if entry in new and entry["network"] != anew]
+        wished = [_place(entry) for entry in new]
+        kept = [entry for entry in old if _place(entry) in wished and entry["network"] != anew]
         for entry in old:
             if entry not in kept:
                 networks.attach.disconnect(entry, netns, kept)
+        there = [_place(entry) for entry in kept]
         for entry in new:
-            if entry not in kept:
+            if _place(entry) not in there:
                 networks.attach.connect(netns, entry, _free_index(state["pid"]))
+            elif entry not in old:
+                networks.attach.limit(entry)
     finally:
         os.close(netns)
     if republish and are and wanted["ports"]:
         networks.publish.publish(ident, are, wanted["ports"])
+
+
+def _place(entry: Attachment) -> dict[str, Any]:
+    """Return what of an attachment can't change under a running container."""
+    return {key: value for key, value in entry.items() if key != "bandwidth"}
 
 
 def _free_index(pid: int) -> int:

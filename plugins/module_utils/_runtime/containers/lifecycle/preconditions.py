@@ -122,6 +122,7 @@ def _networks(engine: Engine, definition: Definition, ident: str) -> None:
             entry["mac_address"],
             entry.get("ipv6_address"),
         )
+        _bandwidth(entry, config["parent"])
         closed += [config["name"]] if config["internal"] else []
         parents += [config["name"]] if config["parent"] else []
     if definition.get("published_ports") and parents and len(parents) == count:
@@ -152,6 +153,22 @@ def _networks(engine: Engine, definition: Definition, ident: str) -> None:
         ],
         ident,
     )
+
+
+def _bandwidth(entry: network.Attachment, parent: str) -> None:
+    limits = entry.get("bandwidth")
+    if limits and parent:
+        raise InvalidInput(
+            "networks.bandwidth",
+            limits,
+            f"none on network {entry['name']}: what its containers send leaves by {parent}, not by "
+            "a link of the host's own",
+        )
+    if limits and not networks.limits_rates():
+        raise Unsupported(
+            "networks.bandwidth: this host's kernel can't limit a link (it needs the modules "
+            "sch_tbf, sch_ingress, cls_u32, act_mirred and ifb)"
+        )
 
 
 def _capabilities(definition: Definition) -> None:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
         ipv6_address: str  # where one is asked for
         aliases: list[str]
+        bandwidth: dict[str, Union[int, None]]  # in, out: bits a second; where one is asked for
 
 
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}")
@@ -50,8 +51,10 @@ PUBLISHING = ("published_ports", "publish_all_ports")
 LIVE_ON_NETWORKS = (
     "live on networks"  # a change costs nothing while it stays on networks of its own
 )
-NETWORK_KEYS = ("name", "ipv4_address", "ipv6_address", "mac_address", "aliases")
+NETWORK_KEYS = ("name", "ipv4_address", "ipv6_address", "mac_address", "aliases", "bandwidth")
 _ALIAS = re.compile(r"(?=.{1,253}$)[a-z0-9_][a-z0-9_-]{0,62}(\.[a-z0-9_][a-z0-9_-]{0,62})*")
+RATES = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3}
+LEAST_RATE, LARGEST_RATE = 8000, 10**12  # bits a second
 _DOMAIN = re.compile(r"\.|[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*\.?")
 
 
@@ -202,6 +205,10 @@ def network(value: Any, name: str) -> Attachment:
         found["ipv6_address"] = address6(value["ipv6_address"], name + ".ipv6_address")
     if value.get("aliases"):
         found["aliases"] = set_of(alias)(value["aliases"], name + ".aliases")
+    if value.get("bandwidth") is not None:
+        limits = bandwidth(value["bandwidth"], name + ".bandwidth")
+        if limits:
+            found["bandwidth"] = limits
     return found
 
 
@@ -230,6 +237,27 @@ def links(value: Any, name: str) -> dict[str, str]:
             raise InvalidInput(name, entry, f"another alias than {own}, which {found[own]} has")
         found[own] = other
     return found
+
+
+def bandwidth(value: Any, name: str) -> dict[str, int | None]:
+    """Limits of a link, in bits a second; {} for none."""
+    if not isinstance(value, dict) or set(value) - {"in", "out"}:
+        raise InvalidInput(name, value, "a map with in and out, such as {in: 100mbit, out: 20mbit}")
+    found = {way: rate(value.get(way), f"{name}.{way}") for way in ("in", "out")}
+    return found if any(found.values()) else {}
+
+
+def rate(value: Any, name: str) -> int | None:
+    """A rate in bits a second, ``20mbit``; None and 0 for no limit."""
+    if value is None or value == 0 or str(value) == "0":
+        return None
+    match = re.fullmatch(r"([0-9]{1,12})([kmg]?)(?:bit)?", str(value).strip().lower())
+    number = int(match.group(1)) * RATES[match.group(2)] if match else 0
+    if isinstance(value, bool) or not LEAST_RATE <= number <= LARGEST_RATE:
+        raise InvalidInput(
+            name, value, "bits a second from 8kbit to 1000gbit, such as 500kbit, 20mbit or 1gbit"
+        )
+    return number
 
 
 def network_mode(value: Any, name: str) -> str:
@@ -445,7 +473,7 @@ OPTIONS: tuple[Option, ...] = (
         inspect=Computed("NetworkSettings.Networks"),
         flag=Flag(
             "--network, --net",
-            "Network (NAME, or name=NAME,ip=ADDRESS,ip6=ADDRESS,mac-address=MAC), or none, host, "
+            "Network (NAME, or name=NAME,ip=ADDRESS,ip6=ADDRESS,mac-address=MAC,bandwidth-in=RATE,bandwidth-out=RATE), or none, host, "
             "container:NAME",
             reads="apart",
         ),
@@ -495,6 +523,18 @@ OPTIONS: tuple[Option, ...] = (
                 description="""
                 More names by which others on the network find it. Several containers may have one,
                 and are answered in turn.
+                """,
+            ),
+            Suboption(
+                "bandwidth",
+                "dict",
+                place="run.json network.attachments",
+                inspect="NetworkSettings.Networks",
+                flag="--network bandwidth-in and bandwidth-out",
+                description="""
+                What the link to it may carry, as V({in: 100mbit, out: 20mbit}): V(in) to the
+                container, V(out) from it, in bits a second with V(kbit), V(mbit) or V(gbit).
+                Without one there is no limit. It is changed as the container runs.
                 """,
             ),
         ),

@@ -381,4 +381,5 @@ def _endpoint(entry: Attachment | None, living: bool) -> dict[str, Any]:
         "MacAddress": entry["mac"] if entry else "",
         "IPAMConfig": None,
         "Connected": living,
+        "Bandwidth": (entry and entry.get("bandwidth")) or None,
     }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import resource
 
+from ... import networks
 from ...kernel import cgroups
 from ..records import state as states
 
@@ -52,7 +53,8 @@ class Meter:
         """Read what a container uses (kernel/cgroups/usage), with ``network``; None when it does
         not run.
 
-        ``network`` is ``{"received", "sent"}`` in bytes.
+        ``network`` is ``{"received", "sent"}`` in bytes; ``networks`` has the figures of each
+        attachment (networks/traffic/counters.py).
         """
         entry = self.open.get(ident)
         found = entry.read() if entry else None
@@ -85,6 +87,8 @@ class _Open:
     """One run of a container."""
 
     def __init__(self, state: RunState) -> None:
+        self.pid = state["pid"]
+        self.attachments = state["network"]["attachments"] if state["network"] else []
         self.reader = cgroups.Group.open(state["cgroup"]).reader()
         try:
             self.links = os.open(f"/proc/{state['pid']}/net/dev", os.O_RDONLY | os.O_CLOEXEC)
@@ -98,7 +102,9 @@ class _Open:
         found = self.reader.read()
         if self.reader.gone or not found.get("pids", {"current": 1})["current"]:
             return None
-        return dict(found, network=self._traffic())
+        return dict(
+            found, network=self._traffic(), networks=networks.counters(self.attachments, self.pid)
+        )
 
     def _traffic(self) -> dict[str, int]:
         text = os.pread(self.links, 65536, 0).decode("ascii", "replace") if self.links >= 0 else ""

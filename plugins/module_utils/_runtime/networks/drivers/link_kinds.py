@@ -12,14 +12,34 @@ import os
 
 from ...kernel.calls import constants as c
 from ...kernel.calls import fork, syscalls
-from ...kernel.net import netlink
+from ...kernel.net import netlink, traffic_control
 
 
 def supported(kind: str) -> bool:
     """Tell whether the kernel knows a kind of link, such as ``ipvlan`` or ``wireguard``."""
     child = fork.child(lambda: _try(kind))
-    _pid, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status) == 0
+    return os.waitpid(child, 0)[1] == 0
+
+
+def limits_rates() -> bool:
+    """Tell whether the kernel has what limits a link's rate: tbf, ingress, u32, mirred, ifb."""
+    child = fork.child(_try_limits)
+    return os.waitpid(child, 0)[1] == 0
+
+
+def _try_limits() -> int:
+    syscalls.unshare(c.CLONE_NEWNET)
+    try:
+        with netlink.Socket() as sock:
+            sock.request([traffic_control.new_ifb("probe")])
+            link = netlink.link(sock, "probe")
+            index = link["index"] if link else 0
+            sock.request(
+                [traffic_control.shape(index, 1_000_000), *traffic_control.divert(index, index)]
+            )
+    except OSError:
+        return 1
+    return 0
 
 
 def _try(kind: str) -> int:

@@ -1,0 +1,101 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the links of a container have carried, by network, as the container sees it.
+
+A bridge's attachment is counted at the host's end of its pair, which a container can't change; a
+link of a parent in the container's namespace. Source: struct rtnl_link_stats64, linux/if_link.h.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import struct
+
+from ...kernel.calls import constants as c
+from ...kernel.calls import syscalls
+from ...kernel.net import netlink
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+IFLA_STATS64 = 23
+OWN = ("received", "sent")  # the order of a link's figures: what came in, what went out
+KINDS = ("packets", "bytes", "errors", "dropped")
+
+
+def counters(attachments: Iterable[Mapping[str, Any]], pid: int) -> dict[str, dict[str, int]]:
+    """Return the figures of each attachment: ``{network: {"received_bytes", "sent_packets" ...}}``.
+
+    Each of received and sent has ``packets``, ``bytes``, ``errors`` and ``dropped``. A network whose
+    link is not there is left out.
+
+    :param pid: a process of the container.
+    """
+    found: dict[str, dict[str, int]] = {}
+    listed = list(attachments)
+    with contextlib.suppress(OSError), netlink.Socket() as sock:
+        for attachment in listed:
+            if not attachment.get("parent"):
+                figures = _figures(_link(sock, attachment["ifname"]), reverse=True)
+                if figures:
+                    found[attachment["network"]] = figures
+    for attachment in listed:
+        if attachment.get("parent"):
+            figures = _inside(pid, attachment["ifname"])
+            if figures:
+                found[attachment["network"]] = figures
+    return found
+
+
+def _link(sock: netlink.Socket, name: str) -> bytes:
+    """Return the answer about a link, b"" where there is none."""
+    try:
+        return sock.get(
+            netlink.RTM_GETLINK, netlink.link_message() + netlink.text(netlink.IFLA_IFNAME, name)
+        )
+    except OSError:
+        return b""
+
+
+def _figures(content: bytes, reverse: bool) -> dict[str, int]:
+    """Return a link's figures. :param reverse: whether it is the other end of the container's."""
+    raw = netlink.attributes(content[16:]).get(IFLA_STATS64)
+    if raw is None:
+        return {}
+    values = struct.unpack_from("=8Q", raw)
+    ways = OWN[::-1] if reverse else OWN
+    return {
+        f"{way}_{kind}": values[2 * number + side]
+        for number, kind in enumerate(KINDS)
+        for side, way in enumerate(ways)
+    }
+
+
+def _inside(pid: int, alias: str) -> dict[str, int]:
+    """Return the figures of the link of a container that has an alias; {} where there is none.
+
+    The socket stays one of the namespace that it was made in; the caller must have one thread.
+    """
+    with contextlib.suppress(OSError):
+        home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            other = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                syscalls.setns(other, c.CLONE_NEWNET)
+                try:
+                    sock = netlink.Socket()
+                finally:
+                    syscalls.setns(home, c.CLONE_NEWNET)
+            finally:
+                os.close(other)
+        finally:
+            os.close(home)
+        with sock:
+            for content in sock.dump(netlink.RTM_GETLINK, netlink.link_message()):
+                name = netlink.attributes(content[16:]).get(netlink.IFLA_IFALIAS, b"")
+                if name.rstrip(b"\0").decode("utf-8", "replace") == alias:
+                    return _figures(content, reverse=False)
+    return {}

@@ -17,7 +17,7 @@ def test_only_what_is_named():
     assert wanted() == {}
     assert wanted(
         internal=False, driver="bridge", enable_ipv4=True, enable_ipv6=False, labels=None
-    ) == {"internal": False, "ipv4": True, "ipv6": False}
+    ) == {"driver": "bridge", "internal": False, "ipv4": True, "ipv6": False}
 
 
 def test_labels_and_driver_options_are_text():

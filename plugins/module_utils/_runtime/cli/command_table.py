@@ -655,6 +655,13 @@ OTHER_COMMANDS = [
         "system.networks:network_disconnect",
     ),
     Command(
+        "network doctor",
+        "[NETWORK|CONTAINER...]",
+        "Look at all that a packet needs on its way, and say what is wrong",
+        "system.networks:network_doctor",
+        [FORMAT],
+    ),
+    Command(
         "network prune",
         "",
         "Remove the networks that no container is on",

@@ -282,6 +282,23 @@ def disconnect(
 
 
 @contextlib.contextmanager
+def visiting(pid: int) -> Iterator[None]:
+    """Run the block in the network namespace of a process. The caller must have one thread."""
+    netns = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        with _visit(netns):
+            yield
+    finally:
+        os.close(netns)
+
+
+def socket_of(pid: int) -> netlink.Socket:
+    """Return a netlink socket of the network namespace of a process, to be used from here."""
+    with visiting(pid):
+        return netlink.Socket()
+
+
+@contextlib.contextmanager
 def _visit(netns: int) -> Iterator[None]:
     """Run the block in the network namespace of a descriptor."""
     home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)

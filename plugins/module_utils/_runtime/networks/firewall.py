@@ -319,6 +319,20 @@ def _note(paths: Paths, table: str) -> str:
     return os.path.join(paths.run, "rules-" + table.partition(" ")[0])
 
 
+def others(networks: Sequence[Definition]) -> list[str]:
+    """Return warnings about other people's rules, see :func:`foreign`.
+
+    :param networks: all of them.
+    """
+    networks = _bridged(networks)
+    families = [FAMILIES[version].number for version in _versions(networks)]
+    with contextlib.suppress(OSError), nftables.Connection() as connection:
+        if connection.available():
+            bridges = [config["bridge"] for config in networks]
+            return foreign(connection, bridges, [nftables.FAMILY_INET, *families])
+    return [NO_NFTABLES]
+
+
 def remove(versions: Iterable[int] = (4, 6)) -> None:
     """Take tables away, with all that is in them; nothing where there are none."""
     try:

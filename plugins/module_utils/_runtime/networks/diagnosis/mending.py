@@ -37,6 +37,8 @@ def mend(engine: Engine, config: Definition) -> None:
     """Connect them again. :raises HostError: the kernel refuses."""
     for user, state in list(_lost(engine, config)):
         place = attachment(config, user["id"], user["addresses"], user["mac"])
+        if config["bridge"] and _enslaved(config["bridge"], place["ifname"]):
+            continue
         with contextlib.suppress(FileNotFoundError):  # it has ended meanwhile
             netns = os.open(f"/proc/{state['pid']}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
             try:
@@ -45,11 +47,21 @@ def mend(engine: Engine, config: Definition) -> None:
                 os.close(netns)
 
 
+def _enslaved(bridge: str, name: str) -> bool:
+    """Put a link that is there onto a bridge again; False where either is not there."""
+    with netlink.Socket() as sock:
+        master = netlink.link(sock, bridge)
+        if master is None or netlink.link(sock, name) is None:
+            return False
+        sock.request([netlink.set_link(name, up=True, master=master["index"])])
+        return True
+
+
 def _lost(engine: Engine, config: Definition) -> Iterator[tuple[User, dict[str, Any]]]:
     with netlink.Socket() as sock:
         bridge = netlink.link(sock, config["bridge"]) if config["bridge"] else None
         for user in catalog.users(engine, config["name"]):
-            state = _running(engine, user["id"])
+            state = running(engine, user["id"])
             name = link_name(config, user["id"])
             if state is None or name not in [
                 one["ifname"] for one in (state.get("network") or {}).get("attachments", ())
@@ -65,7 +77,7 @@ def _lost(engine: Engine, config: Definition) -> Iterator[tuple[User, dict[str, 
                 yield user, state
 
 
-def _running(engine: Engine, ident: str) -> dict[str, Any] | None:
+def running(engine: Engine, ident: str) -> dict[str, Any] | None:
     """Return the state of a container that runs in a network namespace of its own, or None."""
     state: dict[str, Any] = {}
     with contextlib.suppress(Damaged, EngineError, ValueError):

@@ -130,6 +130,19 @@ def intact() -> bool:
         return False
 
 
+def admitted(attachment: Mapping[str, Any]) -> bool:
+    """Tell whether the rules know the senders of an attachment."""
+    try:
+        with nftables.Connection() as connection:
+            return all(
+                set(keys) <= set(connection.elements(TABLE, name, family=BRIDGE))
+                for name, keys in elements(attachment).items()
+                if keys
+            )
+    except OSError as error:
+        return error.errno != errno.ENOENT
+
+
 def remove() -> None:
     """Take the table away; nothing where there is none."""
     with contextlib.suppress(OSError), nftables.Connection() as connection:

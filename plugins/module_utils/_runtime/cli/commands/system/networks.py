@@ -107,6 +107,29 @@ def _within(text: str, subnet: str) -> bool:
     return inner.version == outer.version and inner[0] in outer and inner[-1] in outer
 
 
+DOCTOR_COLUMNS = [("OBJECT", "Object"), ("CHECK", "Check"), ("WRONG", "Wrong")]
+
+
+def network_doctor(session: Session, given: Given) -> None:
+    """Say what is wrong, a line for each; with ``--format`` all that was looked at.
+
+    The exit code is 1 when something is wrong.
+    """
+    findings = networks.examine(session.engine, given.words)
+    wrong = [finding for finding in findings if finding.wrong]
+    if given.format:
+        rows = [
+            {"Object": one.object, "Check": one.check, "Ok": not one.wrong, "Wrong": one.wrong}
+            for one in findings
+        ]
+        session.listing(tables.formatted(rows, DOCTOR_COLUMNS, given.format))
+    else:
+        session.say(*[f"{one.object}: {one.wrong}" for one in wrong])
+        if not wrong:
+            session.say(f"nothing is wrong: {len(findings)} things were looked at")
+    session.rc = 1 if wrong else 0
+
+
 def network_rm(session: Session, given: Given) -> None:
     def one(name: str) -> None:
         if given.force and networks.get(session.engine, name) is None:

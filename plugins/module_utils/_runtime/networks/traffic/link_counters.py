@@ -9,12 +9,10 @@ link of a parent in the container's namespace. Source: struct rtnl_link_stats64,
 from __future__ import annotations
 
 import contextlib
-import os
 import struct
 
-from ...kernel.calls import constants as c
-from ...kernel.calls import syscalls
 from ...kernel.net import netlink
+from .. import attach
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,27 +73,10 @@ def _figures(content: bytes, reverse: bool) -> dict[str, int]:
 
 
 def _inside(pid: int, alias: str) -> dict[str, int]:
-    """Return the figures of the link of a container that has an alias; {} where there is none.
-
-    The socket stays one of the namespace that it was made in; the caller must have one thread.
-    """
-    with contextlib.suppress(OSError):
-        home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            other = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                syscalls.setns(other, c.CLONE_NEWNET)
-                try:
-                    sock = netlink.Socket()
-                finally:
-                    syscalls.setns(home, c.CLONE_NEWNET)
-            finally:
-                os.close(other)
-        finally:
-            os.close(home)
-        with sock:
-            for content in sock.dump(netlink.RTM_GETLINK, netlink.link_message()):
-                name = netlink.attributes(content[16:]).get(netlink.IFLA_IFALIAS, b"")
-                if name.rstrip(b"\0").decode("utf-8", "replace") == alias:
-                    return _figures(content, reverse=False)
+    """Return the figures of the link of a container that has an alias; {} where there is none."""
+    with contextlib.suppress(OSError), attach.socket_of(pid) as sock:
+        for content in sock.dump(netlink.RTM_GETLINK, netlink.link_message()):
+            name = netlink.attributes(content[16:]).get(netlink.IFLA_IFALIAS, b"")
+            if name.rstrip(b"\0").decode("utf-8", "replace") == alias:
+                return _figures(content, reverse=False)
     return {}

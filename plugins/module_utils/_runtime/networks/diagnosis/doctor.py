@@ -1,0 +1,317 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``network doctor``: look at all that a packet needs on its way, and say what is wrong of it.
+
+Each look is a :class:`Finding` with one sentence, which says what to do. Nothing is changed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import os
+import socket
+import struct
+from dataclasses import dataclass
+
+from ...errors import NotFound
+from ...kernel.net import listeners, netlink
+from .. import attach, catalog, definition, firewall, links, pools, ports
+from ..addresses import attachment
+from ..drivers import parents
+from ..traffic import bandwidth, isolation
+from . import mending
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ...engine import Engine
+    from ..attach import Attachment
+    from ..catalog import User
+    from ..definition import Definition
+
+FORWARD = {4: "/proc/sys/net/ipv4/ip_forward", 6: "/proc/sys/net/ipv6/conf/all/forwarding"}
+PATIENCE = 1.0  # seconds that a resolver may take
+
+
+@dataclass
+class Finding:
+    """What one look has found. ``wrong``: "" where all is well, else one sentence."""
+
+    object: str  # "host", "network web", "container db"
+    check: str  # "forwarding", "rules" ...
+    wrong: str
+
+
+def examine(engine: Engine, names: Sequence[str] = ()) -> list[Finding]:
+    """Look at the host, at networks and at their running containers.
+
+    :param names: of networks and containers; without one at all of them.
+    :raises NotFound: there is neither a network nor a container of a name.
+    """
+    networks = catalog.every(engine)
+    users = {config["name"]: catalog.users(engine, config["name"]) for config in networks}
+    chosen = {name: _containers(name, users) for name in names}
+    for name, found in chosen.items():
+        if not found and name not in users:
+            raise NotFound(
+                f"{name}: there is no network and no container on a network of that name"
+            )
+    findings = list(_host(engine, networks))
+    for config in networks:
+        wanted = not names or config["name"] in names
+        mine = [
+            user
+            for user in users[config["name"]]
+            if wanted or any(user["name"] in found for found in chosen.values())
+        ]
+        if wanted or mine:
+            used = any(mending.running(engine, user["id"]) for user in users[config["name"]])
+            findings += _network(config, used)
+            for user in mine:
+                findings += _container(engine, config, user)
+    return findings
+
+
+def _containers(name: str, users: dict[str, list[User]]) -> set[str]:
+    """Return the names of the containers that ``name`` means."""
+    return {
+        user["name"]
+        for listed in users.values()
+        for user in listed
+        if user["name"] == name or (len(name) > 3 and user["id"].startswith(name))
+    }
+
+
+# ---------------------------------------------------------------------------------------- the host
+
+
+def _host(engine: Engine, networks: Sequence[Definition]) -> Iterator[Finding]:
+    bridged = [config for config in networks if config["bridge"]]
+    families = [4, 6] if any(config["ipv6"] for config in bridged) else [4]
+    for family in families if bridged else ():
+        yield Finding("host", f"forwarding of IPv{family}", _forwarding(family))
+    if bridged:
+        yield Finding("host", "rules", _rules(engine))
+        for sentence in _foreign(bridged) or [""]:
+            yield Finding("host", "other firewalls", sentence)
+
+
+def _forwarding(family: int) -> str:
+    name = FORWARD[family][len("/proc/sys/") :].replace("/", ".")
+    try:
+        with open(FORWARD[family]) as file:
+            on = file.read().strip() == "1"
+    except OSError:
+        return f"this host's kernel has no IPv{family}"
+    return (
+        ""
+        if on
+        else f"{name} is 0, so containers reach no other hosts: something turned it off after the "
+        f"engine had turned it on; look into /etc/sysctl.d, then run: sysctl -w {name}=1"
+    )
+
+
+def _rules(engine: Engine) -> str:
+    lost = links.missing_rules(engine)
+    if not lost:
+        return ""
+    return (
+        f"the rules of nf_tables table {' and '.join(lost)} are not as they should be (flushed, or "
+        "changed by hand): published ports and the way out do not work; the next task of the "
+        "module network puts them back"
+    )
+
+
+def _foreign(networks: Sequence[Definition]) -> list[str]:
+    return firewall.others(networks)
+
+
+# -------------------------------------------------------------------------------------- a network
+
+
+def _network(config: Definition, used: bool) -> Iterator[Finding]:
+    """Look at a network. :param used: whether a container on it runs; else its bridge may wait."""
+    name = f"network {config['name']}"
+    if config["parent"]:
+        yield Finding(name, "parent", _parent(config))
+    else:
+        yield Finding(name, "bridge", _bridge(config) if used else "")
+        yield Finding(name, "routes", _routes(config))
+    yield Finding(name, "MTU", _mtu(config))
+
+
+def _parent(config: Definition) -> str:
+    with netlink.Socket() as sock:
+        link = netlink.link(sock, config["parent"])
+    if link is None:
+        return (
+            f"its parent {config['parent']} is not there; plug it in, or name another one with "
+            "driver_options.parent"
+        )
+    warnings = parents.warnings(config)
+    return warnings[0].partition(": ")[2] if warnings else ""
+
+
+def _bridge(config: Definition) -> str:
+    with netlink.Socket() as sock:
+        link = netlink.link(sock, config["bridge"])
+    remedy = "the next start of a container on it, or task of the module network, mends it"
+    if link is None:
+        return f"its bridge {config['bridge']} is gone; {remedy}"
+    if not link["up"]:
+        return f"its bridge {config['bridge']} is down; {remedy}"
+    if links.wrong([config]):
+        return f"its bridge {config['bridge']} has not the addresses or the MTU it should; {remedy}"
+    return ""
+
+
+def _routes(config: Definition) -> str:
+    """Look for routes that draw packets for its containers elsewhere."""
+    with netlink.Socket() as sock:
+        names = {link["index"]: link["name"] for link in netlink.links(sock)}
+        for pool in config["pools"]:
+            subnet = ipaddress.ip_network(pool["subnet"])
+            family = socket.AF_INET if subnet.version == 4 else socket.AF_INET6
+            for route in netlink.routes(sock, family):
+                by = names.get(route["link"], "")
+                to = ipaddress.ip_network(f"{route['destination']}/{route['prefix']}", strict=False)
+                # mypy: both are of one family
+                if (
+                    by not in ("", "lo", config["bridge"])
+                    and route["prefix"] >= subnet.prefixlen
+                    and to.subnet_of(subnet)  # type: ignore[arg-type]
+                ):
+                    return (
+                        f"the host's route {to} by {by} draws what is meant for its containers "
+                        f"({subnet}); give the network another subnet, or take the route away"
+                    )
+    return ""
+
+
+def _mtu(config: Definition) -> str:
+    uplink = parents.mtu(config["parent"]) if config["parent"] else pools.uplink_mtu()
+    if uplink is None or config["mtu"] <= uplink or config["internal"]:
+        return ""
+    return (
+        f"its MTU is {config['mtu']} and that of the way out {uplink}: large packets get lost where "
+        f"nobody may tell the sender; set driver_options {definition.MTU_OPTION}: {uplink}"
+    )
+
+
+# ------------------------------------------------------------------------------------ a container
+
+
+def _container(engine: Engine, config: Definition, user: User) -> Iterator[Finding]:
+    name = f"container {user['name']}"
+    state = mending.running(engine, user["id"])
+    yield from _ports(engine, user, state is not None)
+    if state is None:
+        return
+    attached = (state.get("network") or {}).get("attachments") or []
+    place = attachment(config, user["id"], user["addresses"], user["mac"])
+    now = next((one for one in attached if one["ifname"] == place["ifname"]), None)
+    if now is None:
+        return  # it joins another one's namespace, or leaves
+    lost = user["name"] in mending.lost(engine, config)
+    yield Finding(
+        name,
+        "link",
+        f"its link to network {config['name']} is gone; the next task of the module network "
+        "connects it again"
+        if lost
+        else "",
+    )
+    if lost:
+        return
+    if config["bridge"]:
+        yield Finding(name, "sender", "" if isolation.admitted(now) else _UNKNOWN)
+    if now.get("bandwidth"):
+        with netlink.Socket() as sock:
+            limited = bandwidth.in_order(sock, now)
+        yield Finding(name, "bandwidth", "" if limited else _UNLIMITED % config["name"])
+    yield Finding(name, "addresses", _inside(state["pid"], now))
+    yield Finding(name, "names", _names(engine, user, state["pid"], now))
+
+
+_UNKNOWN = (
+    "the rules do not know its addresses (table bridge pycontainer), so what it sends is dropped; "
+    "restart it"
+)
+_UNLIMITED = "its link to network %s has not the limits of its bandwidth; restart it"
+
+
+def _inside(pid: int, place: Attachment) -> str:
+    """Look at the container's addresses and default routes, which it may have changed itself."""
+    try:
+        sock = attach.socket_of(pid)
+    except OSError:
+        return ""  # it has ended
+    with sock:
+        for text in attach.addresses(place):
+            address, _slash, _prefix = text.partition("/")
+            family = netlink.family_of(address)
+            found = [entry["address"] for entry in netlink.addresses(sock, family=family)]
+            if address not in found:
+                return f"it has not its address {address} any more; restart it"
+            way = [route for route in netlink.routes(sock, family) if not route["prefix"]]
+            if not way and (attach.gateways(place) or place.get("routed")):
+                return "it has no default route any more; restart it"
+    return ""
+
+
+def _names(engine: Engine, user: User, pid: int, place: Attachment) -> str:
+    """Ask the resolver of the container for its own name."""
+    try:
+        with open(os.path.join(engine.paths.container(user["id"]), "resolv.conf")) as file:
+            servers = [line.split()[1] for line in file if line.startswith("nameserver ")]
+    except (OSError, IndexError):
+        return "its resolv.conf can't be read; restart it"
+    if not servers or not servers[0].startswith("127."):
+        return ""  # the host's resolvers, which know of no containers
+    try:
+        answer = _ask(pid, servers[0], user["name"])
+    except OSError as error:
+        return (
+            f"nobody answers at its resolver {servers[0]} ({error.strerror or 'no answer in time'}); "
+            "restart it"
+        )
+    expected = [netlink.packed(text.partition("/")[0]) for text in attach.addresses(place)]
+    if answer[3] & 15 or not any(address in answer for address in expected):
+        return f"its resolver {servers[0]} does not know the name {user['name']}; restart it"
+    return ""
+
+
+def _ask(pid: int, server: str, name: str) -> bytes:
+    """Return the answer to a question for a name's address, asked in a container's namespace."""
+    labels = b"".join(bytes([len(part)]) + part.encode() for part in name.split("."))
+    question = struct.pack("!HHHHHH", 0x7079, 0x0100, 1, 0, 0, 0) + labels + b"\0"
+    with attach.visiting(pid), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.settimeout(PATIENCE)
+        sock.connect((server, 53))
+        sock.send(question + struct.pack("!HH", 1, 1))
+        return sock.recv(4096).ljust(12, b"\0")
+
+
+def _ports(engine: Engine, user: User, runs: bool) -> Iterator[Finding]:
+    """Look who has the published ports of a container."""
+    for row in engine.db.all("SELECT * FROM ports WHERE container = ?", user["id"]):
+        shown = ports.written(row["protocol"], row["host_ip"], row["host_port"])
+        holder = listeners.holder(row["protocol"], row["host_ip"], row["host_port"])
+        wrong = ""
+        if holder is not None and not _own(holder[1]):
+            wrong = (
+                f"port {shown} is taken by process {holder[0]} (pid {holder[1]}): end it, or publish "
+                "another port"
+            )
+        elif holder is None and runs:
+            wrong = f"nobody listens at its published port {shown}; restart it"
+        yield Finding(f"container {user['name']}", "published port", wrong)
+
+
+def _own(pid: int) -> bool:
+    """Tell whether a process is a monitor of the engine's, or another process of its copy."""
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline", "rb") as file:
+        return b"pycontainer" in file.read(4096)
+    return True

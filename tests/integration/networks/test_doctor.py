@@ -1,0 +1,150 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``network doctor``: each thing is broken once, and told in a sentence that names it; a whole network has nothing wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+
+import pytest
+from pycontainer import networks
+from pycontainer.errors import NotFound
+from pycontainer.kernel.processes.procfs import start_time
+from pycontainer.networks import attach, task
+from pycontainer.reconcile import carry_out
+
+
+def do(engine, **params):
+    return carry_out(task.plan(engine, dict({"state": "present"}, **params)), engine.check)
+
+
+def told(engine, *names):
+    return [
+        (finding.object, finding.check, finding.wrong)
+        for finding in networks.examine(engine, names)
+        if finding.wrong
+    ]
+
+
+def running(engine, container):
+    """Write down what a monitor does of a container that runs."""
+    os.makedirs(engine.paths.container(container.ident), exist_ok=True)
+    state = {
+        "status": "running",
+        "pid": container.namespace.pid,
+        "pid_start": start_time(container.namespace.pid),
+        "network": {"attachments": [container.attachment], "ports": container.ports},
+    }
+    with open(os.path.join(engine.paths.container(container.ident), "state.json"), "w") as file:
+        json.dump(state, file)
+    with open(os.path.join(engine.paths.container(container.ident), "resolv.conf"), "w") as file:
+        file.write("nameserver 10.9.0.2\n")
+
+
+def test_each_fault_is_told_and_a_whole_network_has_none(net):
+    engine, _peer = net.engine(), net.lan()
+    do(engine, name="web", ipam_config=[{"subnet": "172.28.0.0/16"}])
+    bridge = networks.get(engine, "web")["bridge"]
+    one = net.container(engine, "a", "web")
+    running(engine, one)
+    assert told(engine) == []
+    checks = {(finding.object, finding.check) for finding in networks.examine(engine)}
+    assert {("host", "rules"), ("network web", "MTU"), (f"container {one.ident}", "link")} <= checks
+    port = one.attachment["ifname"]
+    for harm, mended, check, sentence in (
+        (
+            "sysctl -qw net.ipv4.ip_forward=0",
+            "sysctl -qw net.ipv4.ip_forward=1",
+            "forwarding of IPv4",
+            "ip_forward is 0",
+        ),
+        (
+            "nft delete table ip pycontainer",
+            "",
+            "rules",
+            "table ip pycontainer are not as they should be",
+        ),
+        ("nft delete table bridge pycontainer", "", "rules", "table bridge pycontainer are not"),
+        (
+            "nft add table ip foreign; nft add chain ip foreign f '{type filter hook forward priority 0; policy drop;}'",
+            "nft delete table ip foreign",
+            "other firewalls",
+            "the chain f of nf_tables table ip foreign drops",
+        ),
+        (f"ip link set {bridge} down", "", "bridge", "is down"),
+        (f"ip link set {bridge} mtu 1400", "", "bridge", "addresses or the MTU"),
+        (
+            "ip route add 172.28.7.0/24 via 10.9.0.2",
+            "ip route del 172.28.7.0/24",
+            "routes",
+            "172.28.7.0/24 by up0 draws",
+        ),
+        (
+            "ip link set up0 mtu 1400",
+            "ip link set up0 mtu 1500",
+            "MTU",
+            "its MTU is 1500 and that of the way out 1400",
+        ),
+        (f"ip link set {port} nomaster", "", "link", "its link to network web is gone"),
+        (
+            "nft flush set bridge pycontainer hosts4",
+            "nft delete table bridge pycontainer",
+            "sender",
+            "do not know its addresses",
+        ),
+    ):
+        net.run(harm)
+        found = told(engine)
+        assert {entry[1] for entry in found if sentence in entry[2]} == {check}, (harm, found)
+        net.run(mended or "true")
+        do(engine, name="web")
+        networks.ensure_links(engine, ["web", "bridge"])
+        assert told(engine) == [], harm
+    for harm, check, sentence in (
+        ("ip route del default", "addresses", "no default route"),
+        ("ip addr flush dev eth0", "addresses", "not its address 172.28.0.2"),
+    ):
+        one.namespace.run(harm)
+        assert [entry[1] for entry in told(engine, "web") if sentence in entry[2]] == [check]
+
+
+def test_the_holder_of_a_port_is_named(net, port):
+    engine = net.engine()
+    one = net.container(engine, "a", ports=[port(8080)])
+    os.kill(one.relay, 9)
+    os.waitpid(one.relay, 0)
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(("0.0.0.0", 8080))
+        sock.listen(1)
+        sentence = [entry for entry in told(engine) if entry[1] == "published port"][0][2]
+        assert "port 0.0.0.0:8080/tcp is taken by process" in sentence
+        assert f"(pid {os.getpid()})" in sentence
+    running(engine, one)
+    assert "nobody listens at its published port 0.0.0.0:8080/tcp" in str(told(engine))
+
+
+def test_a_resolver_is_asked_for_the_containers_own_name(net):
+    engine = net.engine()
+    one = net.container(engine, "a")
+    running(engine, one)
+    place = os.path.join(engine.paths.container(one.ident), "resolv.conf")
+    with open(place, "w") as file:
+        file.write("nameserver 127.0.0.11\n")
+    assert [entry[1:] for entry in told(engine)][0][0] == "names"
+    assert "nobody answers at its resolver 127.0.0.11" in told(engine)[0][2]
+
+
+def test_only_what_is_asked_about_and_what_is_unknown(net):
+    engine = net.engine()
+    do(engine, name="web")
+    one = net.container(engine, "a", "web")
+    net.container(engine, "b")
+    running(engine, one)
+    asked = {finding.object for finding in networks.examine(engine, [one.ident])}
+    assert asked == {"host", "network web", f"container {one.ident}"}
+    with pytest.raises(NotFound, match="nothing: there is no network"):
+        networks.examine(engine, ["nothing"])
+    attach.disconnect(one.attachment, one.namespace.fd)

@@ -54,8 +54,9 @@ options:
         The kernel keeps such containers and the host itself apart.
       - V(ipvlan), on a parent whose MAC address all its containers have, for networks that allow one MAC address a port. With
         V(ipvlan_mode=l3) the host routes, and other hosts need a route to the subnet by way of it.
+      - V(overlay), over all hosts of a play. Each host has a part of the subnet and a bridge on it, and VXLAN leads to the others.
     type: str
-    choices: [bridge, macvlan, ipvlan]
+    choices: [bridge, macvlan, ipvlan, overlay]
   driver_options:
     description:
       - Settings of the driver, under the names that Docker gives them. Given, they are exact, so an entry that is taken out goes
@@ -69,6 +70,7 @@ options:
       - V(parent), with the drivers V(macvlan) and V(ipvlan). A link of the host such as V(eth0), or a VLAN of one such as V(eth0.10),
         which is made where it is missing and removed with the last network on it.
       - V(macvlan_mode), one of V(bridge) (the default), V(private), V(vepa) and V(passthru).
+      - V(vxlan_id) (by default made of the network's name) and V(vxlan_port) (V(4789)), with the driver V(overlay).
       - V(ipvlan_mode), one of V(l2) (the default), V(l3) and V(l3s), and V(ipvlan_flag), one of V(bridge) (the default), V(private) and V(vepa).
     type: dict
   ipam_config:
@@ -105,6 +107,37 @@ options:
       - Whether nothing enters or leaves the network. Its containers have no default route, and forwarded packets are dropped
         in both directions. The host itself reaches them.
     type: bool
+  peers:
+    description:
+      - The hosts of a network with O(driver=overlay), this one among them. The default is the hosts of the play, as far as their inventory
+        has them; a host that is not in the inventory any more leaves the network.
+      - The module M(pycontainer.engine.network_info) has to run on all of them before, so that each knows what the others have.
+    type: list
+    elements: dict
+    version_added: 0.2.0
+    suboptions:
+      name:
+        description: The host's name. The default is its address.
+        type: str
+      address:
+        description:
+          - The address by which the other hosts reach it. Where the play's hosts are the peers, that is the variable
+            C(pycontainer_overlay_address), else the fact C(ansible_default_ipv4), else C(ansible_host).
+        type: str
+        required: true
+      share:
+        description:
+          - Its part of the subnet, from which its containers get addresses. By default each host gets the first that is free, by name, and
+            keeps it.
+        type: str
+      containers:
+        description: Its containers' names, each with a list of addresses, for the containers of the other hosts.
+        type: dict
+  peer_name:
+    description:
+      - Which of the O(peers) this host is. In a play it is the inventory's name, else the peer whose address the host has.
+    type: str
+    version_added: 0.2.0
   allow_host:
     description:
       - Whether containers reach the services of the host itself, by whichever of its addresses. Published ports, ICMP and answers pass
@@ -272,7 +305,7 @@ def main():
         {
             "name": {"type": "str", "required": True, "aliases": ["network_name"]},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "driver": {"type": "str", "choices": ["bridge", "macvlan", "ipvlan"]},
+            "driver": {"type": "str", "choices": ["bridge", "macvlan", "ipvlan", "overlay"]},
             "driver_options": {"type": "dict"},
             "ipam_config": {
                 "type": "list",
@@ -285,6 +318,17 @@ def main():
                 },
             },
             "internal": {"type": "bool"},
+            "peers": {
+                "type": "list",
+                "elements": "dict",
+                "options": {
+                    "name": {"type": "str"},
+                    "address": {"type": "str", "required": True},
+                    "share": {"type": "str"},
+                    "containers": {"type": "dict"},
+                },
+            },
+            "peer_name": {"type": "str"},
             "allow_host": {"type": "bool"},
             "allow_metadata": {"type": "bool"},
             "allow_spoofing": {"type": "bool"},

@@ -165,9 +165,11 @@ def test_bad_ipam(entry, option):
 @pytest.mark.parametrize(
     "params",
     [
-        {"driver": "overlay"},
         {"driver_options": {"com.docker.network.bridge.enable_icc": "no"}},
         {"driver_options": {"com.docker.network.bridge.trusted_host_interfaces": "eth0"}},
+        {"driver": "swarm"},
+        {"driver": "macvlan"},
+        {"peers": [{"address": "10.0.0.1"}]},
         {"driver_options": {definition.MTU_OPTION: "big"}},
         {"driver_options": {definition.MTU_OPTION: 67}},
         {"driver_options": {definition.BRIDGE_OPTION: "sixteen-letters."}},

@@ -604,7 +604,7 @@ OTHER_COMMANDS = [
         "system.networks:network_create",
         [
             LABEL,
-            Flag("-d, --driver", "value", "Driver (bridge, macvlan or ipvlan)"),
+            Flag("-d, --driver", "value", "Driver (bridge, macvlan, ipvlan or overlay)"),
             Flag("-o, --opt", "list", "Driver option (key=value)"),
             Flag("--subnet", "list", "Subnet, as 172.30.0.0/16 or fd12:3456:789a::/64"),
             Flag("--gateway", "list", "The bridge's address, one for each subnet"),
@@ -614,6 +614,7 @@ OTHER_COMMANDS = [
             Flag("--ipv4", "switch", "IPv4 addresses; --ipv4=false for IPv6 alone", on=True),
             Flag("--attachable", "switch", "Recorded: containers can be attached to any network"),
             Flag("--internal", "switch", "No way out"),
+            Flag("--peer", "list", "Host of an overlay network (name=address)"),
             Flag("--allow-host", "switch", "The host's own services can be reached"),
             Flag("--allow-spoofing", "switch", "Containers send under any address"),
             Flag(

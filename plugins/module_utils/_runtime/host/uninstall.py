@@ -21,6 +21,7 @@ from ..deploy import install
 from ..errors import Conflict, HostError, NotFound
 from ..kernel import cgroups
 from ..networks import catalog, firewall, links
+from ..networks.drivers import parents
 from ..networks.traffic import isolation
 from ..reconcile import Plan
 from ..registry import task as registries
@@ -138,13 +139,21 @@ def plan_stop(found: Plan, engine: Engine, living: list[str], served: list[str])
             registry_plan(engine, name, "stopped").apply,
         )
     for config in catalog.listing(engine):
-        if os.path.exists("/sys/class/net/" + config["bridge"]):
+        if config["bridge"] and os.path.exists("/sys/class/net/" + config["bridge"]):
             found.add(
                 f"network {config['name']}",
                 config["bridge"],
                 None,
                 f"take down the bridge of network {config['name']}",
                 functools.partial(links.remove, config),
+            )
+        elif config["parent"] and parents.made_here(config["parent"], links.alias(engine.paths)):
+            found.add(
+                f"network {config['name']}",
+                config["parent"],
+                None,
+                f"take down {config['parent']} of network {config['name']}",
+                functools.partial(links.remove, config, owner=links.alias(engine.paths)),
             )
 
 
@@ -172,7 +181,7 @@ def plan_deletion(found: Plan, engine: Engine) -> None:
             "present",
             None,
             f"remove network {config['name']}",
-            functools.partial(links.remove, config),
+            functools.partial(links.remove, config, owner=links.alias(engine.paths)),
         )
 
 

@@ -22,6 +22,7 @@ from .definition import (
     versions,
     whole,
 )
+from .drivers import overlay_network as overlay
 from .drivers import parents
 
 TYPE_CHECKING = False
@@ -97,8 +98,9 @@ def complete(engine: Engine, name: str, wanted: Wanted) -> Definition:
         "mtu": 0,  # below
         **ADDED,
         "allow_host": name == DEFAULT,
-        **wanted,
+        **wanted,  # type: ignore[typeddict-item] # the overlay's shares are dealt below
     }
+    deal(config, wanted, None)
     if config["parent"]:
         config["bridge"] = ""
     if not config["mtu"]:
@@ -112,8 +114,39 @@ def default_bridge(name: str, ident: str) -> str:
     return DEFAULT_BRIDGE if name == DEFAULT else "pyc-" + ident[:11]
 
 
+def deal(config: Definition, wanted: Wanted, now: Definition | None) -> None:
+    """Give an overlay network its part of the subnet of all hosts, as its one pool.
+
+    :param now: its definition so far. :raises InvalidInput, Conflict: as overlay.settle.
+    """
+    if config["driver"] != overlay.DRIVER:
+        config["overlay"] = None
+        return
+    before = now["overlay"] if now else None
+    given = dict(wanted.get("overlay") or {})
+    if before:
+        given = {"vni": before["vni"], "port": before["port"], **given}
+    else:
+        given = {**overlay.wanted(config["name"], {}, {}), **given}
+    settled = overlay.settle(given, before, given.get("subnet"), config["name"])
+    config["overlay"] = settled
+    share = settled["peers"][settled["name"]]["share"]
+    if now is None or not now["pools"] or now["pools"][0]["subnet"] != share:
+        config["pools"] = [
+            {
+                "subnet": share,
+                "gateway": default_gateway(share),
+                "ip_range": None,
+                "aux_addresses": {},
+                "automatic": False,
+            }
+        ]
+
+
 def default_mtu(config: Definition) -> int:
     """Return the MTU where the task names none: the parent's, or the uplink's."""
+    if config["overlay"]:
+        return overlay.mtu(config["overlay"], pools.uplink_mtu())
     parent = parents.mtu(config["parent"]) if config["parent"] else None
     return parent or pools.uplink_mtu()
 
@@ -142,6 +175,8 @@ def settle(engine: Engine, config: Definition) -> None:
                 f"module {config['driver']})"
             )
         parents.check(config, others)
+    if config["overlay"]:
+        overlay.check(config["overlay"], others)
     link = config["bridge"] or config["parent"]
     settled: list[Pool] = []
     for family in versions(config):

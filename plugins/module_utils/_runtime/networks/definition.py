@@ -9,12 +9,15 @@ import re
 
 from .. import units
 from ..errors import InvalidInput
+from .drivers import overlay_network as overlay
 from .drivers import parents
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from typing import Any, Optional, TypedDict, Union
+
+    from .drivers.overlay_network import Overlay
 
     class Pool(TypedDict):
         """One subnet of a network."""
@@ -48,6 +51,7 @@ if TYPE_CHECKING:
         allow_host: bool
         allow_metadata: bool
         allow_spoofing: bool
+        overlay: dict[str, Any]  # as overlay.wanted returns it, with subnet
 
     class Added(TypedDict):
         """What a definition of an older version lacks, see :class:`Definition`."""
@@ -58,6 +62,7 @@ if TYPE_CHECKING:
         allow_host: bool
         allow_metadata: bool
         allow_spoofing: bool
+        overlay: Optional[Overlay]
 
     class Definition(TypedDict):
         """A network, as the column ``networks.config`` has it (JSON).
@@ -84,6 +89,7 @@ if TYPE_CHECKING:
         allow_host: bool  # whether containers reach the host's own services
         allow_metadata: bool  # whether they reach the metadata services of clouds
         allow_spoofing: bool  # whether they may send under other addresses than their own
+        overlay: Optional[Overlay]  # of driver overlay; its share is the one of ``pools``
 
     Subnet = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
     Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
@@ -96,7 +102,7 @@ BRIDGE_OPTION = "com.docker.network.bridge.name"
 MASQUERADE_OPTION = "com.docker.network.bridge.enable_ip_masquerade"
 NEIGHBOURS_OPTION = "com.docker.network.bridge.enable_icc"
 DRIVER_OPTIONS = (MTU_OPTION, BRIDGE_OPTION, MASQUERADE_OPTION, NEIGHBOURS_OPTION)
-DRIVERS = ("bridge", *parents.DRIVERS)
+DRIVERS = ("bridge", *parents.DRIVERS, overlay.DRIVER)
 # What is new in a definition, and what it is where an older version has written it.
 ADDED: Added = {
     "parent": "",
@@ -105,6 +111,7 @@ ADDED: Added = {
     "allow_host": True,
     "allow_metadata": True,
     "allow_spoofing": False,
+    "overlay": None,
 }
 PERMISSIONS = ("allow_host", "allow_metadata", "allow_spoofing")
 UNUSABLE = tuple(
@@ -176,6 +183,10 @@ def wanted(params: Mapping[str, Any], now: str | None = None) -> Wanted:
         found["pools"] = _ipam(params["ipam_config"])
         if any(version(pool["subnet"]) == 6 for pool in found["pools"]):
             found.setdefault("ipv6", True)
+    if driver == overlay.DRIVER:
+        _overlay(params, found)
+    elif params.get("peers") is not None:
+        raise InvalidInput("peers", params["peers"], f"nothing with driver {driver}")
     for pool in found.get("pools", ()):
         option = f"enable_ipv{version(pool['subnet'])}"
         if params.get(option) is False:
@@ -183,6 +194,26 @@ def wanted(params: Mapping[str, Any], now: str | None = None) -> Wanted:
                 "ipam_config.subnet", pool["subnet"], f"no such one with {option}: false"
             )
     return found
+
+
+def _overlay(params: Mapping[str, Any], found: Wanted) -> None:
+    """Complete what is wanted of an overlay network: what it has of pools is of all hosts' subnet."""
+    options = found.get("driver_options")
+    if found.get("ipv6") or found.get("ipv4") is False:
+        raise InvalidInput("enable_ipv6", True, "false with driver overlay, which is of IPv4")
+    if options is None and params.get("peers") is None and "pools" not in found:
+        return
+    said = overlay.wanted(params["name"], params, options or {})
+    if options is None:
+        said = {key: value for key, value in said.items() if key not in ("vni", "port")}
+    pools = found.pop("pools", None)
+    if pools:
+        if len(pools) > 1:
+            raise InvalidInput(
+                "ipam_config", f"{len(pools)} entries", "one, for the subnet of all hosts together"
+            )
+        said["subnet"] = pools[0]["subnet"]
+    found["overlay"] = said
 
 
 def whole(config: dict[str, Any]) -> Definition:
@@ -245,6 +276,8 @@ def pool_with(config: Definition, address: str) -> Pool | None:
 def _driver_options(driver: str, given: Mapping[str, Any]) -> Wanted:
     options = {key: _option_text(value) for key, value in given.items()}
     accepted: tuple[str, ...] = DRIVER_OPTIONS
+    if driver == overlay.DRIVER:
+        accepted = (*overlay.OPTIONS, MTU_OPTION, BRIDGE_OPTION, MASQUERADE_OPTION)
     if driver in parents.DRIVERS:
         accepted = (*parents.options(driver), MTU_OPTION)
     unknown = sorted(set(options) - set(accepted))

@@ -22,6 +22,7 @@ from ..kernel.net import netlink, nftables, rules
 from ..store.files import Damaged, read_json
 from . import attach
 from .definition import apart, pools_of
+from .drivers import overlay_network as overlay
 from .publish import ABSENT, ANY, ONE, OWN, TABLE, elements
 
 TYPE_CHECKING = False
@@ -427,6 +428,12 @@ def _network_elements(networks: Sequence[Definition], version: int) -> dict[str,
             found[APART].append(nftables.element(name))
         else:
             found[WITHIN].append(nftables.element(name + name))
+        if config["overlay"]:
+            way = rules.interface_name(overlay.link_name(config["id"]))
+            found[BRIDGES].append(nftables.element(way))
+            found[WITHIN] += [nftables.element(name + way), nftables.element(way + name)]
+            if not config["allow_host"]:
+                found[CLOSED].append(nftables.element(way))
         if not config["allow_host"]:
             found[CLOSED].append(nftables.element(name))
         if not config["allow_metadata"]:

@@ -64,6 +64,10 @@ def describe(config: Definition) -> dict[str, Any]:
         "Labels": config["labels"],
         "Bridge": config["bridge"],
         "Parent": config["parent"],
+        "Peers": {
+            name: {"IP": peer["address"], "Subnet": peer["share"]}
+            for name, peer in (config["overlay"] or {"peers": {}})["peers"].items()
+        },
         "AllowHost": config["allow_host"],
         "AllowMetadata": config["allow_metadata"],
         "AllowSpoofing": config["allow_spoofing"],

@@ -19,6 +19,7 @@ from ..kernel.calls import fork
 from ..kernel.net import frames, netlink
 from . import catalog, definition, firewall, pools
 from .addresses import attachment, mac_for
+from .drivers import overlay_network as overlay
 from .drivers import parents
 from .traffic import isolation
 
@@ -103,6 +104,8 @@ def _in_order(sock: netlink.Socket, config: Definition) -> bool:
         return parents.in_order(sock, config)
     link = netlink.link(sock, config["bridge"])
     if link is None or link["kind"] != "bridge" or not link["up"] or link["mtu"] != config["mtu"]:
+        return False
+    if config["overlay"] and not overlay.in_order(sock, config):
         return False
     return all(
         sorted(found) == sorted(wanted)
@@ -241,6 +244,9 @@ def _make_in_child(configs: Sequence[Definition], owner: str) -> bytes:
                     continue
                 step = f"network {config['name']}: can't make bridge {config['bridge']}"
                 _make_bridge(route, config, owner)
+                if config["overlay"]:
+                    step = f"network {config['name']}: can't make its VXLAN link"
+                    overlay.make(route, config, owner)
     except Exception as error:  # the child's whole answer; pyroute2 has errors of its own
         return ("failed:%s: %s" % (step or "can't talk to the kernel", reason(error))).encode()
     return b"done"
@@ -309,6 +315,9 @@ def remove(
     if config["parent"]:
         _remove_parent(config, others, owner)
         return
+    if config["overlay"]:
+        with contextlib.suppress(OSError):
+            overlay.remove(config)
     try:
         with netlink.Socket() as sock:
             names = [attachment["ifname"] for attachment in attachments]

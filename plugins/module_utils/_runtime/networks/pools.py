@@ -168,7 +168,8 @@ def _clash(wanted: Subnet, bridge: str, networks: Iterable[Definition]) -> str |
                 "%s/%d" % (entry["address"], entry["prefix"]), strict=False
             )
             name = names.get(entry["index"], "")
-            if name != bridge and wanted.overlaps(connected):
+            # the VXLAN link of a network has its bridge's address
+            if name != bridge and not name.startswith("pyx-") and wanted.overlaps(connected):
                 return f"{connected} of this host's link {name}"
     return None
 

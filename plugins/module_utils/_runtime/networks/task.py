@@ -6,12 +6,17 @@ out.
 
 from __future__ import annotations
 
+import contextlib
+import os
+
 from ..engine import reconnect
 from ..errors import Conflict
 from ..reconcile import Plan
+from ..store.files import Damaged, read_json
 from . import catalog, definition, links, recovery
 from .addresses import keeps
 from .diagnosis import mending
+from .drivers import remote_names
 from .inspection import describe, inspect
 
 TYPE_CHECKING = False
@@ -33,6 +38,8 @@ LIVE = (
     "aux_addresses",
     "allow_host",
     "allow_metadata",
+    "peers",
+    "vxlan",
 )
 OPTION = {
     "mtu": f"driver_options.{definition.MTU_OPTION}",
@@ -81,7 +88,12 @@ def _compared(config: Definition) -> dict[str, Any]:
             found[option] = values
         if len(pools) == 1:
             found[option] = pools[0][key]
-    return {**found, **{key: whole[key] for key in COMPARED}}
+    found.update({key: whole[key] for key in COMPARED})
+    if config["overlay"]:
+        found["peers"] = config["overlay"]["peers"]
+        found["vxlan"] = [config["overlay"]["vni"], config["overlay"]["port"]]
+        found["driver_options"] = config["driver_options"]
+    return found
 
 
 def _option(key: str) -> str:
@@ -121,6 +133,7 @@ def _create(engine: Engine, name: str, wanted: Wanted) -> Plan:
                 catalog.add(engine, config)
             try:
                 steps.warnings += links.ensure_links(engine, [name])
+                remote_names.write(engine.paths, catalog.every(engine))
             except BaseException:
                 recovery.undo_create(engine, config)
                 raise
@@ -142,7 +155,7 @@ def _update(engine: Engine, current: Definition, wanted: Wanted, force: bool) ->
     steps = Plan(f"network {name}")
     steps.facts = lambda: _facts(engine, config, steps)
     before, after = _compared(current), _compared(config)
-    differing = [key for key in after if after[key] != before[key]]
+    differing = [key for key in after if after[key] != before.get(key)]
     fixed = [key for key in differing if key not in LIVE]
     if definition.apart(config) != definition.apart(current):
         fixed.append("driver_options")  # the containers' links have it, too
@@ -162,6 +175,7 @@ def _update(engine: Engine, current: Definition, wanted: Wanted, force: bool) ->
                 reconnect(engine, name, [user["id"] for user in users])
             else:
                 mending.mend(engine, config)
+            remote_names.write(engine.paths, catalog.every(engine))
 
     if force:
         differing.insert(0, "force")
@@ -170,7 +184,7 @@ def _update(engine: Engine, current: Definition, wanted: Wanted, force: bool) ->
     for position, key in enumerate(differing):
         steps.add(
             _option(key),
-            before[key],
+            before.get(key),
             after[key],
             _action(key, name, names),
             None if position else apply,
@@ -260,7 +274,8 @@ def plan_repair(engine: Engine) -> Plan:
 
 def _merged(engine: Engine, current: Definition, wanted: Wanted) -> Definition:
     """Return what a network is to be: what the task names, and for the rest what it has."""
-    config: Definition = {**current, **wanted}
+    config: Definition = {**current, **wanted}  # type: ignore[typeddict-item] # dealt next
+    catalog.deal(config, wanted, current)
     if "driver_options" in wanted:  # exact: an option that is taken out goes back to its default
         gone = set(current["driver_options"]) - set(wanted["driver_options"])
         if definition.MTU_OPTION in gone:
@@ -269,13 +284,16 @@ def _merged(engine: Engine, current: Definition, wanted: Wanted) -> Definition:
             config["bridge"] = catalog.default_bridge(current["name"], current["id"])
     if config["driver"] != current["driver"]:
         _change_driver(config, wanted)
-    config["pools"] = catalog.merged_pools(
-        current["pools"], wanted.get("pools"), definition.versions(config)
-    )
+    if not config["overlay"]:
+        config["pools"] = catalog.merged_pools(
+            current["pools"], wanted.get("pools"), definition.versions(config)
+        )
     before, after = _compared(current), _compared(config)
     settled = ("subnet", *LINKS, "mode", "flag", "ipv4", "ipv6", "mtu")
-    if any(before[key] != after[key] for key in settled) or (
-        config["pools"] != current["pools"] or not config["pools"]
+    if (
+        any(before[key] != after[key] for key in settled)
+        or before.get("vxlan") != after.get("vxlan")
+        or (config["pools"] != current["pools"] or not config["pools"])
     ):
         catalog.settle(engine, config)
     return config
@@ -297,7 +315,43 @@ def _change_driver(config: Definition, wanted: Wanted) -> None:
 def _facts(engine: Engine, config: Definition, steps: Plan) -> dict[str, Any]:
     if engine.check and steps.changed:
         return {"network": describe(config)}
-    return {"network": inspect(engine, config["name"])}
+    facts: dict[str, Any] = {"network": inspect(engine, config["name"])}
+    if config["overlay"]:
+        facts["ansible_facts"] = overlay_facts(engine)
+    return facts
+
+
+def overlay_facts(engine: Engine) -> dict[str, Any]:
+    """Return what other hosts are to know of this one's overlay networks, as a fact of Ansible's."""
+    found = {}
+    for config in catalog.every(engine):
+        overlay = config["overlay"]
+        if overlay is None:
+            continue
+        own = overlay["peers"][overlay["name"]]
+        found[config["name"]] = {
+            "address": own["address"],
+            "share": own["share"],
+            "peers": {
+                name: {"address": peer["address"], "share": peer["share"]}
+                for name, peer in overlay["peers"].items()
+            },
+            "containers": _names(engine, config),
+        }
+    return {"pycontainer_overlays": found}
+
+
+def _names(engine: Engine, config: Definition) -> dict[str, list[str]]:
+    """Return the names that containers have on a network, each with its addresses."""
+    found: dict[str, list[str]] = {}
+    for user in catalog.users(engine, config["name"]):
+        run: dict[str, Any] = {}
+        with contextlib.suppress(Damaged, OSError, ValueError):
+            run = read_json(os.path.join(engine.paths.container(user["id"]), "run.json"), {})
+        names = (run.get("network") or {}).get("names") or {}
+        for name in {user["name"], *names.get(config["name"], ())}:
+            found.setdefault(name, []).extend(user["addresses"])
+    return found
 
 
 def _absent(engine: Engine, params: Mapping[str, Any], current: Definition | None) -> Plan:
@@ -318,6 +372,7 @@ def _absent(engine: Engine, params: Mapping[str, Any], current: Definition | Non
             engine.operations.record("remove-network", name=name),
         ):
             recovery.remove(engine, name)
+            remote_names.write(engine.paths, catalog.every(engine))
 
     steps.add("state", "present", "absent", f"remove network {name}", apply)
     return steps
@@ -332,14 +387,16 @@ def info(engine: Engine, params: Mapping[str, Any]) -> dict[str, Any]:
     """
     if params.get("name") is None:
         return {
+            "ansible_facts": overlay_facts(engine),
             "networks": [
                 inspect(engine, config["name"])
                 for config in catalog.listing(engine, params.get("filters"))
-            ]
+            ],
         }
     found = catalog.get(engine, params["name"])
     documents = [inspect(engine, found["name"])] if found is not None else []
     return {
+        "ansible_facts": overlay_facts(engine),
         "exists": bool(documents),
         "network": documents[0] if documents else None,
         "networks": documents,

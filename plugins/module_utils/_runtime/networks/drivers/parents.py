@@ -181,10 +181,16 @@ def remove(config: Mapping[str, Any], others: Collection[Mapping[str, Any]], own
     parent = config["parent"]
     if any(other.get("parent") == parent for other in others):
         return
+    if made_here(parent, owner):
+        with netlink.Socket() as sock:
+            sock.request([netlink.delete_link(parent)], tolerate=(errno.ENODEV,))
+
+
+def made_here(parent: str, owner: str) -> bool:
+    """Tell whether a parent is a VLAN that an engine has made. :param owner: the engine's alias."""
     with netlink.Socket() as sock:
         link = netlink.link(sock, parent)
-        if link is not None and link["kind"] == "vlan" and link["alias"] == owner:
-            sock.request([netlink.delete_link(parent)], tolerate=(errno.ENODEV,))
+    return bool(owner) and link is not None and (link["kind"], link["alias"]) == ("vlan", owner)
 
 
 def warnings(config: Mapping[str, Any]) -> list[str]:

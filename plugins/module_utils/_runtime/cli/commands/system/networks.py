@@ -61,6 +61,7 @@ def network_create(session: Session, given: Given) -> None:
                 "driver_options": pairs(given.opt) or None,
                 "labels": pairs(given.label) or None,
                 "internal": given.internal or None,
+                "peers": _peers(given.peer) or None,
                 "allow_host": given.allow_host or None,
                 "allow_spoofing": given.allow_spoofing or None,
                 "allow_metadata": None if given.allow_metadata else False,
@@ -72,6 +73,14 @@ def network_create(session: Session, given: Given) -> None:
         )
     )
     session.say(facts["network"]["Id"])
+
+
+def _peers(given: list[str]) -> list[dict[str, str]]:
+    found = []
+    for text in given:
+        name, equals, address = text.rpartition("=")
+        found.append({"name": name, "address": address} if equals else {"address": text})
+    return found
 
 
 def _ipam(given: Given) -> list[dict[str, Any]]:

@@ -1,0 +1,372 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One network over many hosts: each has a part of its subnet, and a VXLAN link leads to the others.
+
+Nobody learns and nobody asks: for each peer there is a route to its part, a neighbour and a
+forwarding entry, written by each run of the play. So any container is reached from the moment that
+it starts, and what is written grows with the hosts, not with the containers. Sources: RFC 7348,
+ip-link(8), bridge(8).
+"""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import socket
+import struct
+import zlib
+from dataclasses import dataclass
+
+from ...errors import Conflict, InvalidInput, Unsupported
+from ...kernel.net import netlink
+from . import link_kinds
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any, TypedDict
+
+    class Peer(TypedDict):
+        """A host of an overlay network."""
+
+        address: str  # where the others reach it
+        share: str  # "10.200.3.0/24", its part of the subnet
+        containers: dict[str, list[str]]  # names of its containers -> addresses
+
+    class Overlay(TypedDict):
+        """What a definition says of an overlay network."""
+
+        subnet: str  # "10.200.0.0/16", of all hosts together
+        name: str  # this host's among the peers
+        vni: int
+        port: int  # UDP
+        peers: dict[str, Peer]  # this host too, by name
+
+
+DRIVER = "overlay"
+ID_OPTION, PORT_OPTION = "vxlan_id", "vxlan_port"
+OPTIONS = (ID_OPTION, PORT_OPTION)
+PORT = 4789  # RFC 7348
+LARGEST_ID = (1 << 24) - 1
+OVERHEAD = {4: 50, 6: 70}  # bytes: Ethernet, IP, UDP and VXLAN headers
+SHARE_BITS, LEAST_SHARE, LARGEST_SHARE = 8, 24, 28
+RTM_GETNEIGH, NDA_DST, NDA_LLADDR, NUD_PERMANENT = 30, 1, 2, 0x80
+MAC = "02:42:%02x:%02x:%02x:%02x"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the kernel is told of one peer."""
+
+    share: str  # the route's destination
+    gateway: str  # a made-up neighbour, the first address of the share
+    mac: str
+    address: str  # where its packets are sent
+
+
+def wanted(name: str, params: Mapping[str, Any], options: Mapping[str, str]) -> dict[str, Any]:
+    """Return what a task says of an overlay network; shares are yet to be dealt (:func:`settle`).
+
+    :param name: the network's. :raises InvalidInput: for what can't be.
+    """
+    found: dict[str, Any] = {
+        "vni": _number(options, ID_OPTION, LARGEST_ID)
+        or zlib.crc32(name.encode()) % LARGEST_ID + 1,
+        "port": _number(options, PORT_OPTION, 65535) or PORT,
+    }
+    if params.get("peers") is not None:
+        found["peers"] = {}
+        for entry in params["peers"]:
+            peer = str(entry.get("name") or entry["address"])
+            if peer in found["peers"]:
+                raise InvalidInput("peers", peer, "each host once")
+            found["peers"][peer] = {
+                "address": _address(entry["address"]),
+                "share": entry.get("share") or "",
+                "containers": entry.get("containers"),
+            }
+    if params.get("peer_name"):
+        found["name"] = params["peer_name"]
+    return found
+
+
+def _number(options: Mapping[str, str], option: str, largest: int) -> int:
+    text = options.get(option)
+    if text is None:
+        return 0
+    if not text.isdigit() or not 1 <= int(text) <= largest:
+        raise InvalidInput(f"driver_options.{option}", text, f"1 to {largest}")
+    return int(text)
+
+
+def _address(text: Any) -> str:
+    try:
+        return str(ipaddress.ip_address(str(text)))
+    except ValueError:
+        raise InvalidInput(
+            "peers.address", text, "an IP address by which the other hosts reach it"
+        ) from None
+
+
+def settle(given: Mapping[str, Any], now: Overlay | None, subnet: str | None, name: str) -> Overlay:
+    """Return an overlay with a share for each peer: those that are known stay.
+
+    :param given: of :func:`wanted`. :param now: what the host has. :param subnet: of all together;
+        None for the one that it has, or one made of the network's name.
+    :raises InvalidInput, Conflict: for what can't be.
+    """
+    whole = subnet or (
+        now["subnet"] if now else f"10.{192 + zlib.crc32(name.encode()) % 64}.0.0/16"
+    )
+    if ipaddress.ip_network(whole).version != 4 or ipaddress.ip_network(whole).prefixlen > 24:
+        raise InvalidInput("ipam_config.subnet", whole, "an IPv4 subnet of /24 or larger")
+    peers: dict[str, dict[str, Any]] = {
+        peer: dict(entry) for peer, entry in given.get("peers", now["peers"] if now else {}).items()
+    }
+    if not peers:
+        raise InvalidInput("peers", None, "the hosts of the network, with name and address")
+    known = {peer: entry["share"] for peer, entry in (now["peers"] if now else {}).items()}
+    if now and now["subnet"] != whole:
+        known = {}
+    known.update({peer: entry["share"] for peer, entry in peers.items() if entry["share"]})
+    dealt = shares(whole, sorted(peers), known)
+    own = given.get("name") or (now["name"] if now and now["name"] in peers else _own(peers))
+    if own not in peers:
+        raise InvalidInput("peer_name", own, f"one of the peers: {', '.join(sorted(peers))}")
+    return {
+        "subnet": whole,
+        "name": own,
+        "vni": given["vni"],
+        "port": given["port"],
+        "peers": {
+            peer: {
+                "address": entry["address"],
+                "share": dealt[peer],
+                "containers": {} if peer == own else _containers(peer, entry, now),
+            }
+            for peer, entry in sorted(peers.items())
+        },
+    }
+
+
+def _containers(peer: str, entry: Mapping[str, Any], now: Overlay | None) -> dict[str, list[str]]:
+    """Return the names of a peer's containers: what is told now, else what was told before."""
+    told = entry.get("containers")
+    if told is None:
+        told = now["peers"][peer]["containers"] if now and peer in now["peers"] else {}
+    found = {}
+    for name, addresses in told.items():
+        if not isinstance(addresses, list):
+            raise InvalidInput("peers.containers", addresses, "a list of addresses for each name")
+        found[str(name)] = [_address(address) for address in addresses]
+    return found
+
+
+def _own(peers: Mapping[str, Mapping[str, str]]) -> str:
+    """Return which peer this host is, by its addresses."""
+    with netlink.Socket() as sock:
+        here = {
+            entry["address"]
+            for family in (socket.AF_INET, socket.AF_INET6)
+            for entry in netlink.addresses(sock, family=family)
+        }
+    for peer, entry in peers.items():
+        if entry["address"] in here:
+            return peer
+    raise InvalidInput(
+        "peers",
+        ", ".join(entry["address"] for entry in peers.values()),
+        "an address of this host among them, or peer_name",
+    )
+
+
+def shares(whole: str, names: Sequence[str], known: Mapping[str, str]) -> dict[str, str]:
+    """Deal parts of a subnet: who is known keeps his, the others get the first free ones by name.
+
+    :raises Conflict: two have the same, or there are more hosts than parts.
+    """
+    subnet = ipaddress.ip_network(whole)
+    prefix = min(LARGEST_SHARE, max(LEAST_SHARE, subnet.prefixlen + SHARE_BITS - 2))
+    parts = [str(part) for part in subnet.subnets(new_prefix=prefix)]
+    found: dict[str, str] = {}
+    for name in names:
+        share = known.get(name)
+        if share is None:
+            continue
+        other = next((peer for peer, part in found.items() if part == share), None)
+        if other is not None:
+            raise Conflict(
+                f"peers: hosts {other} and {name} both have {share}: each was given it while it "
+                "knew nothing of the other; remove the network on one of them and run the play again"
+            )
+        if share not in parts:
+            raise InvalidInput("peers.share", share, f"a /{prefix} of {whole}")
+        found[name] = share
+    # a share of who is away is not given to another while his name is known
+    free = [part for part in parts if part not in set(known.values()) | set(found.values())]
+    for name in names:
+        if name not in found:
+            if not free:
+                raise Conflict(
+                    f"peers: {len(names)} hosts, but {whole} has {len(parts)} parts of /{prefix}; "
+                    "name a larger ipam_config.subnet"
+                )
+            found[name] = free.pop(0)
+    return found
+
+
+LINK = "pyx-"  # how the names of VXLAN links begin
+
+
+def link_name(ident: str) -> str:
+    """Return the name of a network's VXLAN link. :param ident: the network's."""
+    return LINK + ident[:11]
+
+
+def entries(overlay: Overlay) -> list[Entry]:
+    """Return what the kernel is to be told: one entry for each other host."""
+    found = []
+    for name, peer in overlay["peers"].items():
+        if name != overlay["name"]:
+            base = peer["share"].partition("/")[0]
+            found.append(Entry(peer["share"], base, _mac(base), peer["address"]))
+    return found
+
+
+def _mac(address: str) -> str:
+    return MAC % tuple(ipaddress.IPv4Address(address).packed)
+
+
+def mtu(overlay: Overlay, uplink: int) -> int:
+    """Return the MTU that fits into the hosts' packets. :param uplink: where the link is unknown."""
+    own = overlay["peers"][overlay["name"]]["address"]
+    family = socket.AF_INET6 if ":" in own else socket.AF_INET
+    with netlink.Socket() as sock:
+        for entry in netlink.addresses(sock, family=family):
+            if entry["address"] == own:
+                link = netlink.link(sock, index=entry["index"])
+                uplink = link["mtu"] if link else uplink
+    return uplink - OVERHEAD[6 if ":" in own else 4]
+
+
+def check(overlay: Overlay, others: Iterable[Mapping[str, Any]]) -> None:
+    """:raises Unsupported: the kernel has no VXLAN. :raises Conflict: another network has the id."""
+    for other in others:
+        its = other.get("overlay")
+        if its and (its["vni"], its["port"]) == (overlay["vni"], overlay["port"]):
+            raise Conflict(
+                f"driver_options.{ID_OPTION}: {overlay['vni']} is network {other['name']}'s already"
+            )
+    if not link_kinds.supported("vxlan"):
+        raise Unsupported(
+            "driver: this host's kernel has no VXLAN (it is without the module vxlan)"
+        )
+
+
+def in_order(sock: netlink.Socket, config: Mapping[str, Any]) -> bool:
+    """Tell whether a network's VXLAN link and all entries are as they should be."""
+    link = netlink.link(sock, link_name(config["id"]))
+    overlay = config["overlay"]
+    if link is None or link["kind"] != "vxlan" or not link["up"] or link["mtu"] != config["mtu"]:
+        return False
+    listed = entries(overlay)
+    routes = {
+        (f"{route['destination']}/{route['prefix']}", route["gateway"])
+        for route in netlink.routes(sock)
+        if route["link"] == link["index"] and route["table"] == netlink.RT_TABLE_MAIN
+    }
+    return (
+        routes == {(entry.share, entry.gateway) for entry in listed}
+        and _neighbours(sock, link["index"], socket.AF_INET)
+        == {(entry.gateway, entry.mac) for entry in listed}
+        and _neighbours(sock, link["index"], socket.AF_BRIDGE)
+        == {(entry.address, entry.mac) for entry in listed}
+    )
+
+
+def _neighbours(sock: netlink.Socket, index: int, family: int) -> set[tuple[str, str]]:
+    """Return the permanent neighbours of a link, or (AF_BRIDGE) where it sends MACs: address, MAC."""
+    question = struct.pack("=BxxxiHBB", family, 0, 0, 0, 0)
+    found = set()
+    for content in sock.dump(RTM_GETNEIGH, question):
+        kind, owner, state = struct.unpack_from("=BxxxiH", content)
+        details = netlink.attributes(content[12:])
+        if (kind, owner) != (family, index) or not state & NUD_PERMANENT or NDA_DST not in details:
+            continue
+        raw = details[NDA_DST]
+        text = socket.inet_ntop(socket.AF_INET if len(raw) == 4 else socket.AF_INET6, raw)
+        found.add((text, details.get(NDA_LLADDR, b"").hex(":")))
+    return found
+
+
+def make(route: Any, config: Mapping[str, Any], owner: str) -> None:
+    """Make or mend the VXLAN link and its entries. :param route: a pyroute2.IPRoute."""
+    overlay, name = config["overlay"], link_name(config["id"])
+    own = overlay["peers"][overlay["name"]]
+    with netlink.Socket() as sock:
+        if not list(route.link_lookup(ifname=name)):
+            route.link(
+                "add",
+                ifname=name,
+                kind="vxlan",
+                vxlan_id=overlay["vni"],
+                vxlan_port=overlay["port"],
+                vxlan_learning=False,
+            )
+            route.link("set", index=list(route.link_lookup(ifname=name))[0], ifalias=owner)
+        index = list(route.link_lookup(ifname=name))[0]
+        address = _mac(own["share"].partition("/")[0])
+        route.link("set", index=index, address=address, mtu=config["mtu"])
+        route.link("set", index=index, state="up")
+        _address_of(sock, index, config["pools"][0]["gateway"])
+        listed = entries(overlay)
+        _forget(route, sock, index, listed)
+        for entry in listed:
+            family = socket.AF_INET
+            route.neigh(
+                "replace",
+                dst=entry.gateway,
+                lladdr=entry.mac,
+                ifindex=index,
+                state=NUD_PERMANENT,
+                family=family,
+            )
+            if (entry.address, entry.mac) not in _neighbours(sock, index, socket.AF_BRIDGE):
+                route.fdb("append", lladdr=entry.mac, ifindex=index, dst=entry.address)
+            route.route(
+                "replace", dst=entry.share, gateway=entry.gateway, oif=index, flags=["onlink"]
+            )
+
+
+def _address_of(sock: netlink.Socket, index: int, gateway: str) -> None:
+    """Give the link the bridge's address, which the host speaks to the others by.
+
+    Without one the kernel takes no route by a neighbour that is on the link.
+    """
+    found = [(entry["address"], entry["prefix"]) for entry in netlink.addresses(sock, index)]
+    changes = [netlink.delete_address(index, *other) for other in found if other != (gateway, 32)]
+    if (gateway, 32) not in found:
+        changes.append(netlink.new_address(index, gateway, 32))
+    if changes:
+        sock.request(changes)
+
+
+def _forget(route: Any, sock: netlink.Socket, index: int, listed: Sequence[Entry]) -> None:
+    """Take away what is of hosts that have left, or have another address."""
+    shares_now = {entry.share for entry in listed}
+    for one in netlink.routes(sock):
+        share = f"{one['destination']}/{one['prefix']}"
+        if one["link"] == index and one["gateway"] and share not in shares_now:
+            route.route("del", dst=share, gateway=one["gateway"], oif=index)
+    for address, mac in _neighbours(sock, index, socket.AF_INET):
+        if address not in {entry.gateway for entry in listed}:
+            route.neigh("del", dst=address, lladdr=mac, ifindex=index, family=socket.AF_INET)
+    for address, mac in _neighbours(sock, index, socket.AF_BRIDGE):
+        if (address, mac) not in {(entry.address, entry.mac) for entry in listed}:
+            route.fdb("del", lladdr=mac, ifindex=index, dst=address)
+
+
+def remove(config: Mapping[str, Any]) -> None:
+    """Remove a network's VXLAN link, its entries with it. :raises OSError: the kernel refuses."""
+    with netlink.Socket() as sock:
+        sock.request([netlink.delete_link(link_name(config["id"]))], tolerate=(errno.ENODEV,))

@@ -1,0 +1,243 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An overlay network over four hosts, each a network namespace with an engine of its own, on one switch."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+
+import pytest
+from pycontainer import networks
+from pycontainer.engine import Engine
+from pycontainer.errors import Conflict, InvalidInput
+from pycontainer.networks import attach, task
+from pycontainer.networks.drivers import link_kinds, remote_names
+from pycontainer.networks.drivers import overlay_network as overlay
+from pycontainer.reconcile import carry_out
+
+pytestmark = pytest.mark.skipif(
+    not link_kinds.supported("vxlan"), reason="this kernel has no VXLAN"
+)
+SUBNET = [{"subnet": "10.200.0.0/16"}]
+
+
+class Host:
+    """A host: its namespace, and an engine that its tasks open."""
+
+    def __init__(self, net, number):
+        self.net, self.number = net, number
+        self.name, self.address = f"h{number}", f"10.98.0.{number}"
+        self.namespace = net.namespace()
+        net.run(
+            f"ip link add p{number} type veth peer name eth0 netns {self.namespace.pid}; "
+            f"ip link set p{number} master switch up"
+        )
+        self.namespace.run(
+            f"ip addr add {self.address}/24 dev eth0; ip link set eth0 up; ip link set lo up"
+        )
+        self.places = [os.path.join(one, self.name) for one in net.scratch]
+
+    def engine(self):
+        for place in self.places:
+            os.makedirs(place, exist_ok=True)
+        return Engine(*self.places)
+
+    def task(self, peers, **params):
+        return self.namespace.call(self._task, peers, params)
+
+    def _task(self, peers, params):
+        with self.engine() as engine:
+            asked = dict({"name": "fleet", "state": "present", "driver": "overlay"}, **params)
+            if peers is not None:
+                asked["peers"] = peers
+            result = carry_out(task.plan(engine, asked), engine.check)
+            return {
+                "changed": result["changed"],
+                "diff": result.get("diff"),
+                "network": result.get("network"),
+                "facts": task.overlay_facts(engine)["pycontainer_overlays"].get("fleet"),
+            }
+
+    def container(self, letter):
+        """Attach a namespace as a container's is; returns its namespace and address."""
+        inside = self.net.namespace()
+        ident = letter * 64
+
+        def work():
+            with self.engine() as engine:
+                place = networks.allocate(engine, "fleet", ident)
+                networks.ensure_links(engine, ["fleet"])
+                fd = os.open(f"/proc/{inside.pid}/ns/net", os.O_RDONLY)
+                attach.connect(fd, place, 0)
+                return place["address"].partition("/")[0]
+
+        address = self.namespace.call(work)
+        inside.serve([80], [53])
+        return inside, address
+
+
+def fleet(net, count):
+    net.run("ip link add switch type bridge; ip link set switch up")
+    return [Host(net, number) for number in range(1, count + 1)]
+
+
+def reach(address, port):
+    """What a server says to a caller of this namespace: its address and HELLO."""
+    with socket.create_connection((address, port), 3) as sock:
+        sock.sendall(b"hello")
+        return sock.recv(100).decode()
+
+
+def peers_of(hosts, facts=None):
+    known = facts or {}
+    return [
+        {
+            "name": host.name,
+            "address": host.address,
+            **{
+                key: known[host.name][key]
+                for key in ("share", "containers")
+                if known.get(host.name)
+            },
+        }
+        for host in hosts
+    ]
+
+
+def test_containers_of_four_hosts_reach_each_other(net):
+    hosts = fleet(net, 4)
+    peers = peers_of(hosts)
+    results = [host.task(peers, ipam_config=SUBNET) for host in hosts]
+    assert [one["facts"]["share"] for one in results] == [
+        f"10.200.{number}.0/24" for number in range(4)
+    ]
+    assert results[0]["network"]["MTU"] == 1450, "1500 less the 50 bytes of VXLAN"
+    assert all(not host.task(peers, ipam_config=SUBNET)["changed"] for host in hosts)
+    assert not hosts[0].task(None)["changed"], "what is not named is not compared"
+    containers = [host.container("abcd"[number]) for number, host in enumerate(hosts)]
+    assert [address for _inside, address in containers] == [
+        f"10.200.{number}.2" for number in range(4)
+    ]
+    for inside, own in containers:
+        for _other, address in containers:
+            assert inside.call(reach, address, 80) == f"{own} HELLO"
+    large = "x" * 9000  # in more packets than one, none of which is too large
+    assert (
+        containers[0][0]
+        .call(net.ask, containers[3][1], 80, "tcp", large, 3)
+        .startswith("10.200.0.2 XXX")
+    )
+    shown = hosts[0].namespace.run(
+        "bridge fdb show dev $(ls /sys/class/net 2>/dev/null | grep pyx- || ip -br link | grep -o 'pyx-[0-9a-f]*')"
+    )
+    assert shown.count(" dst ") == 3 and "10.98.0.4" in shown
+    link = json.loads(hosts[0].namespace.run("ip -j -d link show type vxlan"))[0]
+    assert link["linkinfo"]["info_data"]["learning"] is False
+    hosts[0].namespace.run("ip route flush dev " + link["ifname"])
+    assert hosts[0].task(None)["changed"], "what was lost comes back"
+    assert containers[0][0].call(reach, containers[1][1], 80) == "10.200.0.2 HELLO"
+    hosts[0].namespace.run("ip link del " + link["ifname"])
+    assert hosts[0].task(None)["changed"] and not hosts[0].task(None)["changed"]
+    assert containers[0][0].call(reach, containers[1][1], 80) == "10.200.0.2 HELLO"
+    assert hosts[0].namespace.run("ip -br link show type vxlan").count("\n") == 1
+
+
+def test_a_host_joins_and_leaves_and_the_others_keep_their_parts(net):
+    hosts = fleet(net, 4)
+    # h2 to h4 first; h1, whose name comes before theirs, joins
+    three = hosts[1:]
+    facts = {host.name: host.task(peers_of(three), ipam_config=SUBNET)["facts"] for host in three}
+    shares = {name: fact["share"] for name, fact in facts.items()}
+    containers = {host.name: host.container(host.name[1] * 1) for host in three}
+    joined = {host.name: host.task(peers_of(hosts, facts), ipam_config=SUBNET) for host in hosts}
+    assert {name: joined[name]["facts"]["share"] for name in shares} == shares
+    assert joined["h1"]["facts"]["share"] == "10.200.3.0/24"
+    newcomer, address = hosts[0].container("e")
+    for inside, own in containers.values():
+        assert newcomer.call(reach, own, 80) == f"{address} HELLO"
+    left = [host for host in hosts if host.name != "h3"]
+    for host in left:
+        assert host.task(peers_of(left, {}), ipam_config=SUBNET)["changed"]
+    shown = (
+        hosts[0]
+        .namespace.run("ip route; ip neigh; bridge fdb | grep -v eth0")
+        .replace("10.98.0.3 dev eth0", "")
+    )
+    assert "10.98.0.3" not in shown and facts["h3"]["share"] not in shown
+    assert newcomer.call(reach, containers["h2"][1], 80) == f"{address} HELLO"
+    hosts[0].task(None, state="absent", force=True)
+    assert "pyx-" not in hosts[0].namespace.run("ip -br link")
+
+
+def test_names_of_other_hosts_are_written_by_each_run(net):
+    hosts = fleet(net, 2)
+    peers = peers_of(hosts)
+    facts = {host.name: host.task(peers, ipam_config=SUBNET)["facts"] for host in hosts}
+    assert facts["h2"]["containers"] == {}
+    hosts[1].container("b")
+    facts["h2"] = hosts[1].task(None)["facts"]
+    assert facts["h2"]["containers"] == {"b" * 64: ["10.200.1.2"]}
+    told = dict(facts["h2"], containers={"web": ["10.200.1.2"]})
+    assert hosts[0].task(peers_of(hosts, {"h1": facts["h1"], "h2": told}))["changed"]
+    assert not hosts[0].task(peers_of(hosts, {"h1": facts["h1"], "h2": told}))["changed"]
+
+    def written():
+        with hosts[0].engine() as engine, open(remote_names.place(engine.paths)) as file:
+            return json.load(file)
+
+    assert hosts[0].namespace.call(written) == {"fleet": {"web": ["10.200.1.2"]}}
+    assert not hosts[0].task(peers)["changed"], "of a host that is not told of the names stay"
+
+
+def test_what_can_not_be_is_told(net):
+    host = fleet(net, 1)[0]
+
+    def refused(peers, **params):
+        def work():
+            try:
+                host._task(peers, params)
+            except (Conflict, InvalidInput) as error:
+                return str(error)
+            return "done"
+
+        return host.namespace.call(work)
+
+    mine = {"name": "h1", "address": host.address}
+    assert "peers: missing" in refused(None)
+    assert "an address of this host among them" in refused([{"address": "10.98.0.9"}])
+    assert "an IP address by which" in refused([{"name": "h1", "address": "host.example"}])
+    assert "both have 10.200.1.0/24" in refused(
+        [dict(mine, share="10.200.1.0/24"), {"address": "10.98.0.9", "share": "10.200.1.0/24"}],
+        ipam_config=SUBNET,
+    )
+    assert "has 256 parts of /24" in refused(
+        [mine, *[{"address": f"10.99.{number}.1"} for number in range(256)]], ipam_config=SUBNET
+    )
+    assert "peer_name" in refused([mine], peer_name="h7")
+    assert "enable_ipv6" in refused([mine], enable_ipv6=True)
+    assert "vxlan_id" in refused([mine], driver_options={"vxlan_id": "0"})
+
+
+@pytest.mark.parametrize("count", [50])
+def test_what_is_written_for_many_hosts(count):
+    peers = {
+        f"host{n:02}": {"address": f"10.98.{n // 200}.{n % 200 + 1}", "share": ""}
+        for n in range(count)
+    }
+    known = {}
+    for own in peers:
+        settled = overlay.settle(
+            {"peers": peers, "name": own, "vni": 7, "port": 4789}, None, "10.200.0.0/16", "fleet"
+        )
+        assert known in ({}, settled["peers"]), "all hosts come to the same"
+        known = settled["peers"]
+        listed = overlay.entries(settled)
+        assert len(listed) == count - 1
+        assert len({one.mac for one in listed}) == len({one.share for one in listed}) == count - 1
+        assert own not in [one.address for one in listed]
+        assert settled["peers"][own]["share"] not in [one.share for one in listed]
+    with contextlib.suppress(StopIteration):
+        assert len({peer["share"] for peer in known.values()}) == count

@@ -446,3 +446,91 @@ def test_a_changed_network_keeps_its_containers(engine):
     again = changed(engine, force=True)
     assert again["changed"] and get(80, "10.78.0.2") == get(8083) == ident[:12]
     assert not do(engine, **said)["changed"]
+
+
+@in_own_network
+def test_bandwidth_changes_while_it_runs(engine):
+    if not networks.limits_rates():
+        return  # this kernel has no tbf, ingress, u32, mirred or ifb
+
+    def limits():
+        shown = subprocess.run(["tc", "qdisc"], stdout=subprocess.PIPE, check=True).stdout.decode()
+        return sorted(
+            line.split("rate ")[1].split()[0] for line in shown.splitlines() if "tbf" in line
+        )
+
+    def on(**bandwidth):
+        return do(
+            engine,
+            command=["sleep", "1000"],
+            state="started",
+            networks=[{"name": "bridge", "bandwidth": bandwidth or None}],
+        )
+
+    on(**{"in": "20mbit", "out": "5mbit"})
+    pid = engine_pid(engine)
+    assert limits() == ["20Mbit", "5Mbit"]
+    assert not on(**{"in": "20mbit", "out": "5mbit"})["changed"]
+    assert on(out="8mbit")["changed"] and limits() == ["8Mbit"]
+    assert on()["changed"] and limits() == [] and engine_pid(engine) == pid
+    on(**{"in": "1mbit"})
+    seen = task.container_info(engine, {"name": ["web"], "stats": True})["container"]
+    assert seen["NetworkSettings"]["Networks"]["bridge"]["Bandwidth"] == {"in": 10**6, "out": None}
+    assert seen["Stats"]["networks"]["bridge"]["sent_bytes"] >= 0
+    assert on(**{"in": "0"})["changed"] and limits() == []
+    with pytest.raises(InvalidInput, match="bits a second"):
+        on(**{"in": "fast"})
+
+
+@in_own_network
+def test_macvlan_of_a_container(engine):
+    from pycontainer.networks.drivers import link_kinds
+
+    if not link_kinds.supported("macvlan"):
+        return  # this kernel has no macvlan links
+    subprocess.run(
+        [
+            "sh",
+            "-ec",
+            "ip link add up0 type veth peer name far0; ip link set up0 up; ip link set far0 up; ",
+        ],
+        check=True,
+    )
+    made(
+        engine,
+        "lan",
+        driver="macvlan",
+        driver_options={"parent": "up0"},
+        ipam_config=[{"subnet": "10.9.0.0/24"}],
+    )
+    subprocess.run(["ip", "addr", "add", "10.9.0.9/24", "dev", "far0"], check=True)
+    options = {"networks": [{"name": "lan"}], "network_mode": "lan", "state": "started"}
+    with pytest.raises(Conflict, match="reach it at its own address"):
+        do(engine, command=["sh", "-c", SERVE], published_ports=["8080:80"], **options)
+    do(engine, command=["sh", "-c", SERVE], **options)
+    assert not do(engine, command=["sh", "-c", SERVE], **options)["changed"]
+    waiting.until(lambda: connects("10.9.0.2", 80))
+    do(
+        engine,
+        networks=[{"name": "bridge"}],
+        network_mode="bridge",
+        command=["sh", "-c", SERVE],
+        state="started",
+    )
+    assert not connects("10.9.0.2", 80)
+
+
+def connects(address, port):
+    try:
+        with socket.create_connection((address, port), 1):
+            return True
+    except OSError:
+        return False
+
+
+def made(engine, name, **options):
+    carry_out(networks.plan(engine, dict({"name": name, "state": "present"}, **options)), False)
+
+
+def engine_pid(engine):
+    return task.container_info(engine, {"name": ["web"]})["container"]["State"]["Pid"]

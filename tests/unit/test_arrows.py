@@ -101,7 +101,7 @@ CHAPTERS = {
         "monitor",
         "",
     ],
-    "networks": ["names", ""],
+    "networks": ["traffic", "drivers", "names", "", "diagnosis"],
     "registry": ["content", "http", "proxy", "service", ""],
     "builds": ["parse", "trees", "sources", "stage", "cache", "steps", "outputs", "plans", ""],
     "cli": ["", "commands", "commands.containers commands.images commands.system"],

@@ -30,7 +30,7 @@ _HOMES = {
     "release_ports": "ports",
     "ensure_links": "links",
     "limits_rates": "drivers.link_kinds",
-    "counters": "traffic.link_counters",
+    "counters": "diagnosis.link_counters",
     "examine": "diagnosis.doctor",
     "resolv_conf": "resolv",
     "hosts": "resolv",

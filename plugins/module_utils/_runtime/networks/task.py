@@ -13,9 +13,8 @@ from ..engine import reconnect
 from ..errors import Conflict
 from ..reconcile import Plan
 from ..store.files import Damaged, read_json
-from . import catalog, definition, links, recovery
+from . import catalog, definition, links, mending, recovery
 from .addresses import keeps
-from .diagnosis import mending
 from .drivers import remote_names
 from .inspection import describe, inspect
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 
 import pytest
+from pycontainer.networks.drivers import remote_names
 from pycontainer.networks.names import name_table
 from pycontainer.store.paths import Paths
 
@@ -102,3 +103,17 @@ def test_names_change(table):
     assert table.generation > before
     assert found(table, ask, "web") is None is found(table, ask, "shop")
     assert found(table, web, "site") == ["10.1.0.2"]
+
+
+def test_names_of_other_hosts_are_known_when_they_are_written(table):
+    web = member(table, 2, {"front": ["web"]})
+    before = table.generation
+    assert found(table, web, "far") is None and table.generation == before
+    overlay = {"peers": {"h2": {"containers": {"Far": ["10.1.9.2"], "web": ["10.1.9.3"]}}}}
+    remote_names.write(table.paths, [{"name": "front", "overlay": overlay}])
+    assert table.generation != before
+    assert found(table, web, "far") == ["10.1.9.2"]
+    assert found(table, web, "web") == ["10.1.0.2", "10.1.9.3"], "of here first"
+    assert table.owner(web, bytes([10, 1, 9, 2])) == "far.front"
+    remote_names.write(table.paths, [])
+    assert table.generation and found(table, web, "far") is None

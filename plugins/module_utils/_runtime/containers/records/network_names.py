@@ -85,7 +85,13 @@ def texts(engine: Engine, record: Record, known: Network) -> dict[str, str]:
         for address in networks.attach.addresses(entry)
     ]
     gateway = next(
-        (gateway for entry in attachments for gateway in networks.attach.gateways(entry)), None
+        (
+            gateway
+            for entry in attachments
+            if not entry.get("parent")  # a router there, not the host
+            for gateway in networks.attach.gateways(entry)
+        ),
+        None,
     )
     extra = {
         key: gateway if value == "host-gateway" else value

@@ -54,7 +54,7 @@ class Meter:
         not run.
 
         ``network`` is ``{"received", "sent"}`` in bytes; ``networks`` has the figures of each
-        attachment (networks/traffic/link_counters.py).
+        attachment (networks/diagnosis/link_counters.py).
         """
         entry = self.open.get(ident)
         found = entry.read() if entry else None

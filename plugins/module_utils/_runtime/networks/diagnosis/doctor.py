@@ -16,11 +16,10 @@ from dataclasses import dataclass
 
 from ...errors import NotFound
 from ...kernel.net import listeners, netlink
-from .. import attach, catalog, definition, firewall, links, pools, ports
+from .. import attach, catalog, definition, firewall, links, mending, pools, ports
 from ..addresses import attachment
 from ..drivers import parents
 from ..traffic import bandwidth, isolation
-from . import mending
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from ..definition import Definition
 
 FORWARD = {4: "/proc/sys/net/ipv4/ip_forward", 6: "/proc/sys/net/ipv6/conf/all/forwarding"}
+LARGEST = 1 << 16  # bytes of a resolv.conf
 PATIENCE = 1.0  # seconds that a resolver may take
 
 
@@ -265,8 +265,10 @@ def _names(engine: Engine, user: User, pid: int, place: Attachment) -> str:
     """Ask the resolver of the container for its own name."""
     try:
         with open(os.path.join(engine.paths.container(user["id"]), "resolv.conf")) as file:
-            servers = [line.split()[1] for line in file if line.startswith("nameserver ")]
-    except (OSError, IndexError):
+            text = file.read(LARGEST)  # the container may have written it
+        servers = [line.split()[1] for line in text.splitlines() if line.startswith("nameserver ")]
+        netlink.packed("".join(servers[:1]) or "127.0.0.1")
+    except (OSError, IndexError, ValueError):
         return "its resolv.conf can't be read; restart it"
     if not servers or not servers[0].startswith("127."):
         return ""  # the host's resolvers, which know of no containers

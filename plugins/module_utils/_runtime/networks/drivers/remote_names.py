@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 
+from ...errors import EngineError
 from ...store.files import read_json, write_json
 
 TYPE_CHECKING = False
@@ -24,6 +25,15 @@ FILE = "overlay-names.json"
 def place(paths: Paths) -> str:
     """Return the file's path."""
     return os.path.join(paths.data, FILE)
+
+
+def read(paths: Paths) -> dict[str, dict[str, list[str]]]:
+    """Return what the file says; {} where there is none, or it can't be read."""
+    try:
+        found: dict[str, dict[str, list[str]]] = read_json(place(paths), {})
+    except (OSError, ValueError, EngineError):
+        return {}
+    return found
 
 
 def of(networks: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, list[str]]]:

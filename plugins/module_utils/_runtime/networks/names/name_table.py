@@ -14,6 +14,7 @@ import socket
 
 from ...kernel.processes import procfs
 from ...store.files import read_json
+from ..drivers import remote_names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -104,10 +105,25 @@ class Table:
     """
 
     def __init__(self, paths: Paths) -> None:
-        self.paths, self.generation = paths, 0
+        self.paths, self._generation = paths, 0
+        self._far: dict[str, dict[str, list[str]]] = {}  # network -> name -> addresses
+        self._far_file: tuple[int, int] | None = None  # its inode and time, as last read
         self.members: dict[str, Member] = {}
         self.up: set[str] = set()  # ids of those that run
         self._named: dict[str, dict[str, list[str]]] = {}  # network -> name -> ids
+
+    @property
+    def generation(self) -> int:
+        """Return the number, after a look whether the names of other hosts are new ones."""
+        try:
+            found = os.stat(remote_names.place(self.paths))
+            now = (found.st_ino, found.st_mtime_ns)
+        except OSError:
+            now = None
+        if now != self._far_file:
+            self._far_file, self._generation = now, self._generation + 1
+            self._far = remote_names.read(self.paths) if now else {}
+        return self._generation
 
     def put(self, member: Member, up: bool) -> None:
         """Enter a container, or what has become of it. :param up: whether it runs."""
@@ -119,12 +135,12 @@ class Table:
             for name in dict.fromkeys(name.lower() for name in names):
                 table.setdefault(name, []).append(member.ident)
         (self.up.add if up else self.up.discard)(member.ident)
-        self.generation += 1
+        self._generation += 1
 
     def ended(self, ident: str) -> None:
         """Note that a container does not run any more."""
         self.up.discard(ident)
-        self.generation += 1
+        self._generation += 1
         self.forget_removed()
 
     def forget_removed(self) -> None:
@@ -143,7 +159,7 @@ class Table:
                     del table[name]
             if not table:
                 del self._named[network]
-        self.generation += 1
+        self._generation += 1
 
     def find(self, asker: Member, name: str) -> Addresses | None:
         """Return the addresses that a name has for a container.
@@ -165,15 +181,21 @@ class Table:
         return None
 
     def _on(self, network: str, name: str) -> Addresses | None:
+        far = [packed(address) for address in self._far.get(network, {}).get(name, ())]
         idents = self._named.get(network, {}).get(name)
         if idents is None:
-            return None
+            return far or None
         up = [ident for ident in idents if ident in self.up]
-        if not up and not any(os.path.isdir(self.paths.container(ident)) for ident in idents):
+        if (
+            not up
+            and not far
+            and not any(os.path.isdir(self.paths.container(ident)) for ident in idents)
+        ):
             return None
-        return [
+        near = [
             address for ident in up for address in self.members[ident].addresses.get(network, ())
         ]
+        return near + far
 
     def owner(self, asker: Member, address: bytes) -> str | None:
         """Return the name of an address on a network of the asker's.
@@ -186,6 +208,9 @@ class Table:
                     member = self.members[ident]
                     if ident in self.up and address in member.addresses.get(network, ()):
                         return f"{member.names[network][0]}.{network}"
+            for name, addresses in self._far.get(network, {}).items():
+                if address in map(packed, addresses):
+                    return f"{name}.{network}"
         return "" if any(_within(address, subnet) for subnet in asker.subnets) else None
 
 

@@ -11,21 +11,21 @@ from __future__ import annotations
 import contextlib
 import os
 
-from ...errors import EngineError
-from ...kernel.net import netlink
-from ...kernel.processes.procfs import start_time
-from ...store.files import Damaged, read_json
-from .. import attach, catalog
-from ..addresses import attachment, link_name
+from ..errors import EngineError
+from ..kernel.net import netlink
+from ..kernel.processes.procfs import start_time
+from ..store.files import Damaged, read_json
+from . import attach, catalog
+from .addresses import attachment, link_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from ...engine import Engine
-    from ..catalog import User
-    from ..definition import Definition
+    from ..engine import Engine
+    from .catalog import User
+    from .definition import Definition
 
 
 def lost(engine: Engine, config: Definition) -> list[str]:

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Content-addressed blobs: manifests, configs and layer archives, byte for byte as they came.
 
-A blob is written into the store's ``tmp`` directory, hashed on the way, and gets its name only when its digest has
-been seen to be right: a half-written or false blob is never visible. One whose transfer broke off may be gone on with
-another time (partials.py).
+A blob is written into the store's ``tmp`` directory and hashed on the way. It gets its name only
+when its digest is correct, so a partial or wrong blob is never visible. A transfer that broke off
+can be resumed (partials.py).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ LENGTHS = {
 
 
 def valid_digest(digest: str) -> bool:
-    """Whether ``digest`` is ``algorithm:hex`` of an algorithm and form that the store takes."""
+    """Return whether ``digest`` is ``algorithm:hex`` in an algorithm that the store takes."""
     algorithm, dummy, encoded = digest.partition(":")
     return LENGTHS.get(algorithm) == len(encoded) and re.fullmatch("[0-9a-f]+", encoded) is not None
 
@@ -49,7 +49,10 @@ class Blobs:
         self.partials = Partials(paths)
 
     def has(self, digest: str, size: int | None = None) -> bool:
-        """Whether a blob is there, of ``size`` bytes where that is known: one that a power cut has shortened counts as none."""
+        """Return whether a blob is present, with ``size`` bytes where that is given.
+
+        A blob that a power cut has truncated counts as missing.
+        """
         if not valid_digest(digest):
             return False
         try:
@@ -59,21 +62,27 @@ class Blobs:
         return size is None or found == size
 
     def size(self, digest: str) -> int:
-        """Bytes of a blob. :raises NotFound: when it is not there."""
+        """Return the bytes of a blob.
+
+        :raises NotFound: when it is missing.
+        """
         try:
             return os.stat(self.paths.blob(digest)).st_size
         except FileNotFoundError:
             raise NotFound(f"blob {digest} is not in the store") from None
 
     def open(self, digest: str) -> BinaryIO:
-        """A blob as a binary file. :raises NotFound: when it is not there."""
+        """Open a blob as a binary file.
+
+        :raises NotFound: when it is missing.
+        """
         try:
             return open(self.paths.blob(digest), "rb")
         except FileNotFoundError:
             raise NotFound(f"blob {digest} is not in the store") from None
 
     def read(self, digest: str) -> bytes:
-        """A small blob (a manifest, a config) as bytes, its digest checked."""
+        """Return the bytes of a small blob (a manifest, a config); check its digest."""
         with self.open(digest) as file:
             data = file.read()
         algorithm, dummy, encoded = digest.partition(":")
@@ -84,7 +93,10 @@ class Blobs:
         return data
 
     def pieces(self, digest: str) -> Iterator[bytes]:
-        """A blob's content, piece by piece; when it ends, its digest was right. :raises HostError: when it was not."""
+        """Yield a blob's content piece by piece; check its digest at the end.
+
+        :raises HostError: when the digest is wrong.
+        """
         algorithm, dummy, encoded = digest.partition(":")
         checksum = hashlib.new(algorithm)
         with self.open(digest) as file:
@@ -107,7 +119,7 @@ class Blobs:
 
     @contextlib.contextmanager
     def writer(self, algorithm: str = "sha256", durable: bool = True) -> Iterator[Writer]:
-        """Give a :class:`Writer`; what was not committed when the block ends is removed."""
+        """Yield a :class:`Writer`. What is not committed when the block ends is removed."""
         writer = Writer(self.paths, algorithm, durable)
         try:
             yield writer
@@ -116,9 +128,11 @@ class Blobs:
 
     @contextlib.contextmanager
     def arrival(self, digest: str, size: int) -> Iterator[Writer]:
-        """Give a :class:`Writer` of a blob that comes from elsewhere, not durable yet. Its :meth:`Writer.replay` has what came before.
+        """Yield a :class:`Writer` of a blob that is transferred from elsewhere; it is not durable
+        yet.
 
-        What was written is kept for another time where the block ends with Interrupted, or by a signal (SIGTERM, SIGINT).
+        :meth:`Writer.replay` yields what an earlier transfer left. Where the block ends with
+            Interrupted or by a signal (SIGTERM, SIGINT), what was written is kept for the next try.
         """
         writer = Writer(
             self.paths,
@@ -142,10 +156,13 @@ class Blobs:
 
 
 class Writer:
-    """One blob on its way in: ``write`` as often as needed, then ``commit``.
+    """One blob being written: call ``write`` as often as needed, then ``commit``.
 
-    :param mark: a part of its file's name. :param resume: called with the file's path: puts a beginning there, and says whether it did.
-    :ivar resumed: bytes of that, which :meth:`replay` has to go through before anything is written.
+    :param mark: a part of its file's name.
+    :param resume: called with the file's path; puts the kept beginning there, and returns whether
+        there was one.
+    :ivar resumed: bytes of that beginning. Read them all by :meth:`replay` before the first
+        ``write``.
     """
 
     def __init__(
@@ -167,7 +184,7 @@ class Writer:
         self.file = os.fdopen(fd, "r+b", buffering=0)
 
     def replay(self) -> Iterator[bytes]:
-        """The pieces that are there already, hashed again; the next ``write`` goes behind them."""
+        """Yield the pieces of the kept beginning and hash them; the next ``write`` appends."""
         while self.size < self.resumed:
             piece = self.file.read(min(PIECE, self.resumed - self.size))
             if not piece:
@@ -190,7 +207,8 @@ class Writer:
     def commit(self, expected: str | None = None) -> str:
         """Give the blob its name and return its digest.
 
-        :param expected: the digest it must have. :raises HostError: when it has another; nothing is kept then.
+        :param expected: the digest that it must have.
+        :raises HostError: when it has another; nothing is kept then.
         """
         digest = self.digest
         if expected is not None and expected != digest:

@@ -1,14 +1,17 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""state.db: what was asked for, and which things exist. SQLite in WAL mode with full sync.
+"""state.db: the desired state, and which objects exist. SQLite in WAL mode with full sync.
 
-What runs at this moment is not in here but in each container's ``state.json``, which its monitor owns, so that a
-monitor needs no database. Kernel objects are derived from both and can be made anew.
+The state of running processes is not in it but in each container's ``state.json``, which its
+monitor owns. So a monitor needs no database. Kernel objects are derived from both and can be
+created again.
 
-``Database`` is the only way to the file in a process. Nothing else may open state.db, state.db-wal or state.db-shm, not even
-to read them: when a process closes any descriptor of a file, it loses all its POSIX locks on that file (fcntl(2)), here those
-that SQLite holds. Other processes then take the write-ahead log for unused and delete it, with committed work in it. Use
-stat(2), rename(2), and the connection's ``backup`` for a copy. tests/unit/store/test_one_way.py looks for other ways.
+``Database`` is the only access to the file in a process. Nothing else may open state.db,
+state.db-wal or state.db-shm, not even to read them: a process that closes any descriptor of a file
+loses all its POSIX locks on that file (fcntl(2)), here those that SQLite holds. Other processes
+then take the write-ahead log for unused and delete it, with committed work in it. Use stat(2),
+rename(2), and the connection's ``backup`` for a copy. tests/unit/store/test_one_way.py looks for
+other accesses.
 """
 
 from __future__ import annotations
@@ -35,7 +38,8 @@ if TYPE_CHECKING:
     Row = dict[str, Any]  # column -> value
     Transaction = Union[sqlite3.Connection, rowfiles.RowFiles]  # has ``execute``
 
-# JSON columns hold documents whose form their noun's package defines; times are seconds since the epoch.
+# JSON columns hold documents whose form their noun's package defines. Times are seconds since the
+# epoch.
 SCHEMA = """
 CREATE TABLE images (           -- one row for each image id
     id TEXT PRIMARY KEY,        -- sha256:... of the config blob
@@ -89,7 +93,7 @@ CREATE TABLE operations (       -- steps that span kernel and disk, entered befo
     pid INTEGER NOT NULL, started INTEGER NOT NULL, boot TEXT NOT NULL, at REAL NOT NULL);
 """
 
-# What came with version 2: the build cache.
+# Added in version 2: the build cache.
 BUILDS = """
 CREATE TABLE steps (            -- what an instruction of a Containerfile made of what it was given
     key TEXT PRIMARY KEY,       -- sha256 over what goes into it (builds/)
@@ -106,13 +110,14 @@ CREATE INDEX steps_image ON steps (image);
 """
 
 
-# What came with version 3: user namespaces.
+# Added in version 3: user namespaces.
 IDS = """
 CREATE TABLE id_ranges (        -- which uids and gids of the host a container's own user namespace has (containers/spec/user_namespaces.py)
     container TEXT PRIMARY KEY, first INTEGER NOT NULL, size INTEGER NOT NULL);
 """
 
-# What came with version 4: a name that could be read as an image's id is none (images/model/reference.py).
+# Added in version 4: names that can be read as an image's id are removed
+# (images/model/reference.py).
 NAMES = """
 DELETE FROM tags WHERE reference LIKE 'docker.io/library/sha256:%' OR reference LIKE 'docker.io/library/sha512:%';
 DELETE FROM digests WHERE repository IN ('docker.io/library/sha256', 'docker.io/library/sha512');
@@ -120,7 +125,7 @@ DELETE FROM digests WHERE repository IN ('docker.io/library/sha256', 'docker.io/
 
 PATIENCE = 60  # seconds that a task waits for others' transactions
 ROOM = 1 << 20  # bytes that are enough for any transaction that removes something
-# Bytes: less is too little for the files that SQLite keeps beside the database while it is open.
+# Bytes. Less is too little for the files that SQLite keeps beside the database while it is open.
 LITTLE = 1 << 17
 BACKUPS = 3  # copies of the database that are kept
 PARTS = (SCHEMA, BUILDS, IDS, NAMES)  # a store of version n has the first n
@@ -128,17 +133,21 @@ VERSION = len(PARTS)
 
 
 class Database:
-    """A connection to state.db; made when first used.
+    """A connection to state.db, opened at the first use.
 
-    Every thread needs an object of its own. A forked child can't use the file while its parent had it open: SQLite's knowledge
-    of the locks comes with the fork, the locks do not.
+    Every thread needs an object of its own. A forked child can't use the file while its parent has
+    it open: the child inherits what SQLite knows of the locks, but not the locks.
 
-    On a full disk SQLite can't make the files that it keeps beside a database that nobody else has open. Then reads come from
-    a copy in memory, and what makes room (``freeing``) gets the reserve. So they do on a file system that is mounted read-only.
+    On a full disk SQLite can't create the files that it keeps beside a database that no other
+    process has open. Then reads come from a copy in memory, and transactions that free space
+    (``freeing``) get the reserve. On a file system that is mounted read-only, reads come from a
+    copy too.
 
-    :param path: the file, or ":memory:". :param beside: directories that are empty while a store is new: where something is in
-        them and there is no database, it is lost. :param records: the directory of the copies of its rows (``rowfiles``), or
-        None. :param spare: what is given up to make room.
+    :param path: the file, or ":memory:".
+    :param beside: directories that are empty while a store is new. Where something is in them and
+        the database is missing, the database was lost.
+    :param records: the directory of the copies of its rows (``rowfiles``), or None.
+    :param spare: the reserve that is released to make room.
     """
 
     def __init__(
@@ -158,7 +167,8 @@ class Database:
     def connection(self) -> sqlite3.Connection:
         """The open connection.
 
-        :raises StoreDamaged: when the file is not this engine's database, or a broken one. :raises HostError: when it can't be opened.
+        :raises StoreDamaged: when the file is damaged or not this engine's database.
+        :raises HostError: when it can't be opened.
         """
         if self._connection is None and self.is_read_only():
             return self._copy_unlocked()
@@ -186,10 +196,12 @@ class Database:
         return connection
 
     def _copy(self, until: float) -> None:
-        """Copy the database into memory. Where somebody else has it open, SQLite's files beside it are there, and it can be read.
+        """Copy the database into memory.
 
-        To read a database that it has locked as a whole, SQLite needs an empty log at most, which takes no room but on Btrfs. There it
-        is read without a lock, as long as nobody else has made a log either.
+        Where another process has it open, SQLite's files beside it exist, and it can be read.
+        Otherwise SQLite locks the whole database, and needs at most an empty log to read it, which
+        takes no room except on Btrfs. There it is read without a lock, as long as no other process
+        has created a log.
         """
         source = sqlite3.connect(self.path, timeout=1, isolation_level=None)
         copy = sqlite3.connect(":memory:", isolation_level=None)
@@ -219,9 +231,10 @@ class Database:
             source.close()
 
     def _copy_unlocked(self) -> sqlite3.Connection:
-        """Copy the database into memory from a file system where nobody can write.
+        """Copy the database into memory from a file system that is mounted read-only.
 
-        SQLite locks nothing there, and needs the files beside it only where work is in the log that has not come to the database.
+        SQLite takes no locks there. It needs the files beside the database only where the log has
+        work that is not in the database yet.
         """
         path = self.path
         for letter in "%?#":
@@ -251,31 +264,43 @@ class Database:
         return os.path.exists(self.path + "-wal")
 
     def is_read_only(self) -> bool:
-        """Whether the file is there, on a file system that is mounted read-only."""
+        """Return whether the file exists, on a file system that is mounted read-only."""
         if self.path == ":memory:" or not os.path.exists(self.path):
             return False
         return bool(os.statvfs(os.path.dirname(self.path)).f_flag & os.ST_RDONLY)
 
     def require_writable(self) -> None:
-        """For what begins with a change elsewhere in the store than in the database. :raises ReadOnly:"""
+        """Check that the store can be written. Call it before a change that begins outside the
+        database.
+
+        :raises ReadOnly: where it can't.
+        """
         if self.is_read_only():
             self._raise_read_only()
 
     def _raise_read_only(self) -> NoReturn:
-        """:raises ReadOnly:"""
+        """Raise the error of a store that is mounted read-only.
+
+        :raises ReadOnly: always.
+        """
         raise ReadOnly(
             f"nothing can be changed: {os.path.dirname(self.path)} is on a file system that is mounted read-only; where the "
             "kernel has done that, its log (dmesg) says why; mount it for writing again (mount -o remount,rw)"
         )
 
     def refresh(self) -> None:
-        """Read what is there now from here on, also on a full disk or one that is mounted read-only."""
+        """Read the current content from here on, also on a full disk or one that is mounted
+        read-only.
+        """
         if self._copied:
             self.close()
 
     @contextlib.contextmanager
     def freeing(self) -> Iterator[None]:
-        """Let the block's transactions have the reserve on a full disk, for it makes room; the reserve is made again afterwards."""
+        """Give the block's transactions, which free space, the reserve on a full disk.
+
+        The reserve is allocated again afterwards.
+        """
         self._freeing += 1
         try:
             yield
@@ -285,14 +310,14 @@ class Database:
                 self.spare.make()
 
     def is_tight(self, room: int = ROOM) -> bool:
-        """Whether the disk is so full that a transaction may fail for it."""
+        """Return whether the disk is so full that a transaction may fail."""
         return self.path != ":memory:" and not reserve.has_room(os.path.dirname(self.path), room)
 
     def _open(self) -> sqlite3.Connection:
         if self.path != ":memory:" and not os.path.exists(self.path):
             self._refuse_loss("is missing")
             self._make()
-        # autocommit: transactions are begun by transaction() alone, so none is left open by a mere SELECT
+        # autocommit: transaction() alone begins transactions, so a SELECT leaves none open
         connection = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None)
         try:
             self._prepare(connection)
@@ -318,7 +343,9 @@ class Database:
         connection.execute("PRAGMA temp_store=MEMORY")
 
     def _make(self) -> None:
-        """Make the file, for root alone, without opening it. SQLite gives its other files the mode of this one."""
+        """Create the file, for root alone, without opening it. SQLite gives its other files the
+        same mode.
+        """
         try:
             os.mknod(self.path, stat.S_IFREG | 0o600)
         except FileExistsError:  # another task was faster
@@ -376,7 +403,10 @@ class Database:
         return len(rows.fetchall()) == 2
 
     def _raise_sentence(self, error: BaseException) -> None:
-        """:raises HostError: for an error of SQLite's that comes of the file or the disk, with a sentence."""
+        """Raise a sentence for an error of SQLite's that the file or the disk causes.
+
+        :raises HostError: for such an error.
+        """
         if not isinstance(error, sqlite3.DatabaseError):
             return
         text = str(error)
@@ -405,9 +435,11 @@ class Database:
 
     @contextlib.contextmanager
     def transaction(self, durable: bool = True) -> Iterator[Transaction]:
-        """Carry out all of the block's statements or none; the block's reads see no other writer's later changes.
+        """Execute all of the block's statements or none. Its reads see no later changes of other
+        writers.
 
-        :param durable: False for what matters only together with a later transaction, with which it is on disk at the latest.
+        :param durable: False for a change that matters only together with a later transaction. It
+            is on disk with that one at the latest.
         """
         self.require_writable()
         if self._freeing and self.spare is not None and self.is_tight():
@@ -436,15 +468,21 @@ class Database:
                 connection.execute("PRAGMA synchronous=FULL")
 
     def _watched(self, connection: sqlite3.Connection) -> rowfiles.RowFiles | None:
-        """The object that keeps the copies of the rows; None where there are none, or the tables are not made yet."""
+        """Return the object that copies the rows; None where no copies are kept, or the tables are
+        missing.
+        """
         if self._rows is None and self.records is not None and self._version() == VERSION:
             self._rows = rowfiles.RowFiles(self.records, connection)
         return self._rows
 
     def secure(self, mark: str, backup: str, again: bool = False) -> None:
-        """Write all copies of rows anew, and one of the database to the file ``backup``, once for each ``mark``, or ``again``.
+        """Write all copies of rows anew, and one of the database to ``backup``, once for each
+        ``mark``.
 
-        Nothing to do is the usual case. What fails for want of space is done another time.
+        Usually there is nothing to do. A write that fails for lack of space is tried again another
+        time.
+
+        :param again: write them even if they were written for this ``mark``.
         """
         if self.records is None or (rowfiles.mark_of(self.records) == mark and not again):
             return
@@ -460,7 +498,10 @@ class Database:
                 self._back_up(backup)
 
     def fill(self, rows: dict[str, list[Row]]) -> list[tuple[str, Row, str]]:
-        """Enter ``{table: [row]}`` of another database. :returns: ``[(table, row, why)]`` of those that don't fit in with the others."""
+        """Insert ``{table: [row]}`` of another database.
+
+        :returns: ``[(table, row, why)]`` of those that conflict with the others.
+        """
         left_out = []
         with self.transaction() as connection:
             for table in rowfiles.KEYS:
@@ -510,18 +551,20 @@ class Database:
             raise
 
     def all(self, statement: str, *parameters: Any) -> list[Row]:
-        """The rows of a SELECT as a list of dictionaries."""
+        """Return the rows of a SELECT as a list of dictionaries."""
         with self._reading(statement, parameters) as rows:
             return [dict(row) for row in rows]
 
     def one(self, statement: str, *parameters: Any) -> Row | None:
-        """The first row of a SELECT as a dictionary, or None."""
+        """Return the first row of a SELECT as a dictionary, or None."""
         with self._reading(statement, parameters) as rows:
             row = rows.fetchone()
         return dict(row) if row is not None else None
 
     def run(self, statement: str, *parameters: Any) -> sqlite3.Cursor:
-        """One changing statement in a transaction of its own. Inside ``transaction()`` use its connection."""
+        """Execute one changing statement in a transaction. Inside ``transaction()`` use its
+        connection.
+        """
         with self.transaction() as connection:
             cursor: sqlite3.Cursor = connection.execute(statement, parameters)
             return cursor
@@ -535,7 +578,10 @@ class Database:
 
 @contextlib.contextmanager
 def _alone(directory: str) -> Iterator[None]:
-    """One process at a time in the block: several that want SQLite's lock of a whole file hinder each other."""
+    """Admit one process at a time to the block.
+
+    Several that wait for SQLite's lock of a whole file hinder each other.
+    """
     fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)
@@ -545,12 +591,15 @@ def _alone(directory: str) -> Iterator[None]:
 
 
 _databases: weakref.WeakSet[Database] = weakref.WeakSet()  # of this process
-# In a forked child: path -> connections of its parent's, kept so that they are never closed here.
+# In a forked child: path -> the parent's connections, kept so that they are never closed here.
 _inherited: dict[str, list[sqlite3.Connection]] = {}
 
 
 def _disown() -> None:
-    """In a forked child: let nobody use or close a connection of the parent's. SQLite would believe in locks that the child lacks."""
+    """Keep a forked child from using or closing the parent's connections.
+
+    SQLite would rely on locks that the child does not have.
+    """
     for database in list(_databases):
         connection = database._connection  # pylint: disable=protected-access
         if connection is not None and database.path != ":memory:":
@@ -566,7 +615,7 @@ def now() -> float:
 
 
 def encode(value: Any) -> str:
-    """JSON for a column: one text for one value, so that texts can be compared."""
+    """Return JSON for a column: one text for one value, so that texts can be compared."""
     return json.dumps(value, separators=(",", ":"), sort_keys=True)
 
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files that appear only whole: written under a temporary name, synced, renamed."""
+"""Write files that appear only whole: under a temporary name, synced, then renamed."""
 
 from __future__ import annotations
 
@@ -20,11 +20,14 @@ if TYPE_CHECKING:
 
 
 class Damaged(HostError, ValueError):
-    """A file of the engine's own can't be read; the others can."""
+    """One of the engine's own files can't be read; the others can."""
 
 
 def sync_directory(path: str) -> None:
-    """Make the names in ``path`` durable: fsync(2) of a file does not sync the directory entry that leads to it."""
+    """Make the names in ``path`` durable.
+
+    fsync(2) of a file does not sync the directory entry that leads to it.
+    """
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(fd)
@@ -33,7 +36,7 @@ def sync_directory(path: str) -> None:
 
 
 def make_private(path: str) -> None:
-    """Make a directory for root alone, and those above it that are missing, whatever the umask."""
+    """Create a directory, and missing ones above it, for root alone, whatever the umask."""
     missing = []
     while not os.path.isdir(path):
         missing.append(path)
@@ -45,13 +48,15 @@ def make_private(path: str) -> None:
 
 
 def write_whole(path: str, data: bytes | str, mode: int = 0o600, durable: bool = True) -> None:
-    """Replace the file at ``path`` by ``data`` (bytes or text) so that a reader or a crash sees the old or the new.
+    """Replace the file at ``path`` by ``data`` (bytes or text). A reader or a crash sees the old or
+    the new.
 
-    :param durable: sync the data and its name; without it the replacement is atomic but may be lost with the power.
+    :param durable: sync the data and its name. Without it the replacement is atomic, but a power
+        cut may lose it.
     """
     if isinstance(data, str):
         data = data.encode("utf-8", "surrogateescape")
-    # One process's threads write the same file, too.
+    # Threads of one process write the same file, too.
     temporary = f"{path}.tmp.{os.getpid()}.{_thread.get_ident()}"
     fd = os.open(
         temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, mode
@@ -74,7 +79,10 @@ def write_whole(path: str, data: bytes | str, mode: int = 0o600, durable: bool =
 
 
 def write_over(path: str, data: str, durable: bool = True) -> None:
-    """Overwrite the file at ``path`` in its place. :raises FileNotFoundError: it is not there."""
+    """Overwrite the file at ``path`` in place.
+
+    :raises FileNotFoundError: when it is missing.
+    """
     fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
         content = data.encode("utf-8", "surrogateescape")
@@ -97,9 +105,11 @@ def write_json(path: str, value: Any, durable: bool = True) -> None:
 
 
 def read_json(path: str, default: Any = None) -> Any:
-    """The JSON document at ``path``, or ``default`` where there is no file, or an empty one, as a power cut may leave it.
+    """Return the JSON document at ``path``, or ``default`` where the file is missing or empty.
 
-    :raises Damaged: it is no JSON.
+    A power cut may leave an empty file.
+
+    :raises Damaged: when it is no JSON.
     """
     try:
         with open(path, "rb") as file:
@@ -114,9 +124,10 @@ def read_json(path: str, default: Any = None) -> Any:
 
 @contextlib.contextmanager
 def appearing(path: str, mode: int = 0o600) -> Iterator[BinaryIO]:
-    """Give a binary file to write, which is at ``path``, whole and synced, when the block ends well, and nowhere when it does not.
+    """Yield a binary file to write. It is at ``path``, whole and synced, when the block succeeds.
 
-    Where the file system can do it (O_TMPFILE, open(2)), it has no name before that, so that a killed process leaves nothing.
+    When the block fails, nothing is there. Where the file system supports it (O_TMPFILE, open(2)),
+    the file has no name before, so a killed process leaves nothing behind.
     """
     if _is_no_file(path):
         with open(path, "wb") as file:
@@ -156,7 +167,9 @@ def appearing(path: str, mode: int = 0o600) -> Iterator[BinaryIO]:
 
 
 def _is_no_file(path: str) -> bool:
-    """Whether a device, a pipe or a socket is there: it is written to, and never replaced."""
+    """Return whether a device, a pipe or a socket is at ``path``: it is written to, and never
+    replaced.
+    """
     try:
         mode = os.stat(path).st_mode
     except OSError:
@@ -165,7 +178,10 @@ def _is_no_file(path: str) -> bool:
 
 
 def _link(fd: int, path: str, directory: str) -> None:
-    """Give an unnamed file its name. With a directory's descriptor Python calls linkat(2), which can follow the link in /proc."""
+    """Give an unnamed file its name.
+
+    With a directory's descriptor Python calls linkat(2), which can follow the link in /proc.
+    """
     home = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.link(f"/proc/self/fd/{fd}", path, src_dir_fd=home, follow_symlinks=True)

@@ -1,10 +1,12 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One lock for each object, so that two tasks wait for each other only where they touch the same thing.
+"""One lock for each object, so that two tasks wait for each other only where they touch the same
+object.
 
-A lock is an flock(2) on a file below the run directory: the kernel drops it when its holder dies, however it dies.
-The files stay until the next boot; removing one would let two holders lock two different inodes of one name.
-Order, where one call needs several: containers by name, then images, then layers, then networks, then volumes.
+A lock is an flock(2) on a file in the run directory: the kernel drops it when its holder dies. The
+files stay until the next boot, because removing one would let two holders lock two different inodes
+of one name. Where one call needs several locks, the order is: containers by name, then images,
+layers, networks, volumes.
 """
 
 from __future__ import annotations
@@ -21,9 +23,10 @@ if TYPE_CHECKING:
 
 
 def held(path: str, against: int = fcntl.LOCK_SH) -> bool:
-    """Whether somebody holds a lock (flock(2)) on the file or directory at ``path`` that bars ``against``; False where it is missing.
+    """Return whether another process holds a lock (flock(2)) at ``path`` that bars ``against``.
 
-    Asking with LOCK_SH does not hinder others who ask.
+    The path is a file or a directory; a missing one is not locked. Asking with LOCK_SH does not
+    hinder others who ask.
     """
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -56,9 +59,10 @@ class Locks:
     def hold(
         self, kind: str, name: str = "all", shared: bool = False, wait: bool = True
     ) -> Iterator[None]:
-        """Hold the lock of object ``name`` of ``kind`` (container, image, layer, network, volume ...) in the block.
+        """Hold the lock of object ``name`` of ``kind`` (container, image, layer, network, volume
+        ...) in the block.
 
-        :raises BlockingIOError: without ``wait``, where somebody else holds it.
+        :raises BlockingIOError: without ``wait``, where another holder has it.
         """
         fd = os.open(self._path(kind, name), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -70,9 +74,9 @@ class Locks:
             os.close(fd)
 
     def exists(self, kind: str, name: str) -> bool:
-        """Whether anybody has held the lock since the host was started."""
+        """Return whether the lock was ever held since the host booted."""
         return os.path.exists(self._path(kind, name))
 
     def is_free(self, kind: str, name: str) -> bool:
-        """Whether nobody holds the lock at this moment."""
+        """Return whether nobody holds the lock at this moment."""
         return not held(self._path(kind, name), fcntl.LOCK_EX)

@@ -1,9 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The intent log: a step that spans database, disk and kernel is entered before it begins.
+"""The intent log: a step that spans database, disk and kernel is recorded before it begins.
 
-When a task is killed in the middle, its row stays behind. The next call of any kind finds that the row's process is
-gone, and the noun that has registered ``kind`` finishes or undoes it (``Engine.recover``).
+When a task is killed in the middle, its row remains. The next call of any kind finds that the row's
+process is gone. Then the noun that has registered ``kind`` finishes or undoes the step
+(``Engine.recover``).
 """
 
 from __future__ import annotations
@@ -35,9 +36,12 @@ def boot_id() -> str:
 
 
 def start_time(pid: int) -> int | None:
-    """When a process began, in clock ticks since boot (proc_pid_stat(5), field 22); None when there is none, or only a zombie.
+    """Return when a process began, in clock ticks since boot (proc_pid_stat(5), field 22).
 
-    With the pid it names one process for good: a later one with the same pid has another start time.
+    With the pid it identifies one process for good: a later one with the same pid has another start
+    time.
+
+    :returns: None when there is no such process, or only a zombie.
     """
     try:
         with open(f"/proc/{pid}/stat") as file:
@@ -53,9 +57,10 @@ class Operations:
 
     @contextlib.contextmanager
     def record(self, kind: str, **detail: Any) -> Iterator[int]:
-        """Enter the operation, run the block (with the entry's id), remove the entry; an exception removes it too.
+        """Record the operation, run the block (with the entry's id), remove the entry.
 
-        So the block must leave nothing half-made when it raises; only a killed process leaves its entry behind.
+        An exception removes it too, so the block must leave nothing half-made when it raises. Only
+        a killed process leaves its entry behind.
         """
         with self.database.freeing() if kind.startswith("remove-") else contextlib.nullcontext():
             yield from self._recorded(kind, detail)
@@ -78,7 +83,7 @@ class Operations:
             self.forget(entry)
 
     def abandoned(self) -> list[Operation]:
-        """The entries whose process is gone, oldest first."""
+        """Return the entries whose process is gone, oldest first."""
         rows = self.database.all("SELECT * FROM operations ORDER BY id")
         if not rows:
             return []

@@ -1,9 +1,11 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Beginnings of blobs whose transfer broke off, kept for the next try: ``partial/<algorithm>-<hex of the whole blob>``.
+"""Beginnings of blobs whose transfer broke off, kept for the next try.
 
-Nothing in one is trusted: it is hashed again when it is gone on from. A process that works on one has it under a name of its own in
-``tmp``, so that no two do; where it is killed, the sweep that finds the file there brings it back here.
+Their files are ``partial/<algorithm>-<hex of the whole blob>``. Their content is not trusted: it is
+hashed again when a transfer resumes. A process that uses one moves it to a name of its own in
+``tmp``, so that no two use the same. Where that process is killed, the sweep that finds the file
+there moves it back.
 """
 
 from __future__ import annotations
@@ -35,7 +37,10 @@ class Partials:
         return os.path.join(self.directory, name)
 
     def take(self, digest: str, size: int, target: str) -> bool:
-        """Move the beginning of a blob to the path ``target``; False where there is none that could be one of ``size`` bytes."""
+        """Move the beginning of a blob to the path ``target``.
+
+        :returns: False where none is kept that can belong to a blob of ``size`` bytes.
+        """
         path = self._path(name_of(digest))
         try:
             fits = 0 < os.stat(path).st_size <= size
@@ -49,11 +54,14 @@ class Partials:
         return fits
 
     def keep(self, path: str, digest: str) -> None:
-        """Put the file ``path`` aside as the beginning of a blob, unless it is too little."""
+        """Keep the file ``path`` as the beginning of a blob, unless it is too small."""
         self._keep(path, name_of(digest))
 
     def keep_left(self, path: str) -> bool:
-        """As :meth:`keep`, for the file of a process that was killed. False: it was no blob's on its way from elsewhere."""
+        """Keep the file of a killed process, as :meth:`keep` does.
+
+        :returns: False where it is not of a blob that was being transferred.
+        """
         match = re.fullmatch(
             r"blob-[0-9]+-((?:sha256|sha512)_[0-9a-f]+)-.*", os.path.basename(path)
         )
@@ -71,7 +79,7 @@ class Partials:
             os.rename(path, self._path(name))
 
     def size(self) -> int:
-        """Bytes of all of them."""
+        """Return the bytes of all of them."""
         found = 0
         with contextlib.suppress(FileNotFoundError):
             for name in os.listdir(self.directory):
@@ -80,7 +88,10 @@ class Partials:
         return found
 
     def sweep(self, age: float = AGE) -> int:
-        """Remove those that nobody has gone on with in ``age`` seconds. :returns: bytes that were freed."""
+        """Remove those that were not resumed in ``age`` seconds.
+
+        :returns: bytes that were freed.
+        """
         freed, limit = 0, time.time() - age
         try:
             names = os.listdir(self.directory)
@@ -96,6 +107,6 @@ class Partials:
         return freed
 
     def _close(self) -> None:
-        """The directory is there as long as there is something in it."""
+        """Remove the directory when it is empty."""
         with contextlib.suppress(OSError):
             os.rmdir(self.directory)

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Paths of all that the engine has on a host. No other file spells these names."""
+"""Paths of everything that the engine keeps on a host. No other file spells these names."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ PASSABLE = 0o711
 
 
 class Paths:
-    """The directories and files of one engine: all strings, absolute.
+    """The directories and files of one engine, as absolute paths.
 
-    :param data: what survives a reboot (state.db, blobs, layers, containers, volumes, runtime).
-    :param run: what is of this boot (locks, sockets, pids, network namespaces).
+    :param data: survives a reboot (state.db, blobs, layers, containers, volumes, runtime).
+    :param run: lasts until the next boot (locks, sockets, pids, network namespaces).
     """
 
     def __init__(self, data: str = DATA, run: str = RUN) -> None:
@@ -48,32 +48,46 @@ class Paths:
         self.registries_conf = os.path.join(ETC, "registries.conf")  # how registries are reached
 
     def blob(self, digest: str) -> str:
-        """The path of a blob, whether it is there or not; ``digest`` is ``algorithm:hex``, already validated."""
+        """Return the path of a blob, present or not. ``digest`` is ``algorithm:hex``, already
+        validated.
+        """
         algorithm, dummy, encoded = digest.partition(":")
         return os.path.join(self.blobs, algorithm, encoded)
 
     def container(self, ident: str) -> str:
-        """The directory of what of a container survives a reboot (docs/architecture.md), and of its monitor's lock and control socket."""
+        """Return the directory of a container's state that survives a reboot
+        (docs/architecture.md).
+
+        It also has the lock and the control socket of its monitor.
+        """
         return os.path.join(self.containers, ident)
 
     def container_run(self, ident: str) -> str:
-        """The directory of what of a container is of this boot: stdio pipes, mount point. Its monitor makes it again where it is missing."""
+        """Return the directory of a container's state of this boot: stdio pipes, mount point.
+
+        Its monitor creates it again where it is missing.
+        """
         return os.path.join(self.running, ident)
 
     def registry_run(self, name: str) -> str:
-        """The directory of what of a registry service is of this boot: its lock, what it was started with, its log."""
+        """Return the directory of a registry service's state of this boot: lock, what it was
+        started with, log.
+        """
         return os.path.join(self.run, "registries", name)
 
     def volume(self, name: str) -> str:
-        """The directory whose ``_data`` a named volume's mounts show."""
+        """Return the directory of a named volume; its mounts show ``_data`` in it."""
         return os.path.join(self.volumes, name)
 
     def make(self) -> bool:
-        """Make the directories, for root alone (CVE-2021-41091: a data root whose containers everybody could reach).
+        """Create the directories, for root alone (CVE-2021-41091: a data root whose containers
+        everybody could reach).
 
-        Everybody may pass through the data root to the engine's code in ``runtime``, as users run the OCI command too, and list neither.
+        Everybody may traverse the data root to the engine's code in ``runtime``, because users run
+        the OCI command too. They can list neither.
 
-        :returns: whether this is the first call of the engine since the boot: the directories of this boot were not there.
+        :returns: whether this is the engine's first call since the boot: the directories of this
+            boot were missing.
         """
         first = not os.path.isdir(self.locks)
         for path in (

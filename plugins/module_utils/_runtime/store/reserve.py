@@ -1,6 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Disk space kept in reserve: a file in the data root that is given up when the disk is full, for what makes room."""
+"""Reserve disk space: a file in the data root that is released when the disk is full, so that space
+can be freed.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,10 @@ class Reserve:
         self.path = path
 
     def make(self) -> None:
-        """Make it where there is plenty of room; one stat(2) where it is there. Nothing is raised: the engine works without it."""
+        """Allocate the file where there is plenty of room; one stat(2) where it exists.
+
+        Nothing is raised: the engine works without it.
+        """
         with contextlib.suppress(OSError):
             if not os.path.exists(self.path) and free(os.path.dirname(self.path)) >= PLENTY:
                 self._allocate()
@@ -43,7 +48,10 @@ class Reserve:
             os.close(fd)
 
     def give_up(self) -> bool:
-        """Remove it, so that its room is free. :returns: whether it was there."""
+        """Remove the file, so that its room is free.
+
+        :returns: whether it existed.
+        """
         try:
             os.unlink(self.path)
             return True
@@ -52,9 +60,10 @@ class Reserve:
 
 
 def has_room(directory: str, size: int) -> bool:
-    """Whether so many bytes can be had on a directory's file system.
+    """Return whether ``size`` bytes can be allocated on a directory's file system.
 
-    Btrfs tells of free bytes that nobody gets, so they are asked for, in a file without a name that goes at once.
+    Btrfs reports free bytes that can't be allocated. So they are allocated, in a file without a
+    name that is removed at once.
     """
     if free(directory) < size:
         return False
@@ -70,6 +79,6 @@ def has_room(directory: str, size: int) -> bool:
 
 
 def free(directory: str) -> int:
-    """Bytes that are free on a directory's file system for a process without special rights."""
+    """Return the bytes that an unprivileged process can use on a directory's file system."""
     status = os.statvfs(directory)
     return status.f_bavail * status.f_frsize

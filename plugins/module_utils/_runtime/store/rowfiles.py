@@ -1,11 +1,12 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Copy every row of state.db to a file of its own, ``records/<table>/<digest of its key>``: a lost database is built again from these.
+"""Copy every row of state.db to a file of its own, from which a lost database is rebuilt.
 
-``Database.transaction`` writes them: triggers tell which rows a transaction has touched, whatever statement did it, and their
-files are written before its end, while it bars other writers. They are not synced, for they serve only when the database is
-lost; each boot and each version writes what differs again, synced (``refresh``). Entries of ``operations`` have no files: they
-are void without their task.
+The files are ``records/<table>/<digest of the row's key>``. ``Database.transaction`` writes them:
+triggers record which rows a transaction has changed, whatever statement did it. Their files are
+written before the transaction ends, while it bars other writers. They are not synced, because they
+serve only when the database is lost. Each boot and each version writes the ones that differ again,
+synced (``refresh``). Entries of ``operations`` have no files: they are void without their task.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
         """SQLite's connection."""
 
         def execute(self, statement: str, parameters: Sequence[Any] = ..., /) -> Any:
-            """Carry out a statement; return its cursor."""
+            """Execute a statement; return its cursor."""
 
 
 KEYS = {  # the columns of each table's primary key; a table comes after those that it refers to
@@ -61,11 +62,13 @@ _WIDTH = max(map(len, KEYS.values()))
 
 
 class RowFiles:
-    """What a transaction changes its rows by: it has the connection's ``execute``.
+    """The connection by which a transaction changes rows: it has ``execute``.
 
-    A table gets its triggers when it is changed first: they take longer to make than a command has to wait for most tables.
+    A table gets its triggers at its first change. Creating them for all tables would cost every
+    command time.
 
-    :param directory: ``records`` of the store. :param connection: SQLite's, on which rows are changed.
+    :param directory: ``records`` of the store.
+    :param connection: SQLite's, on which rows are changed.
     """
 
     def __init__(self, directory: str, connection: Connection) -> None:
@@ -102,13 +105,14 @@ class RowFiles:
             )
 
     def undone(self) -> None:
-        """Hear that the transaction was rolled back, and with it the triggers that it had made."""
+        """Note that the transaction was rolled back, and with it the triggers that it created."""
         self.watched.clear()
 
     def write_touched(self) -> None:
-        """Inside a transaction, as its last step: bring the files of the rows that it has changed up to date.
+        """Write the files of the rows that the transaction has changed. Call it as its last step.
 
-        Where that fails, on a full disk, the mark goes, and the next command that can writes all files anew.
+        Where that fails, on a full disk, the mark is removed, and the next command that can writes
+        all files anew.
         """
         touched = self.connection.execute("SELECT DISTINCT * FROM touched").fetchall()
         if not touched:
@@ -140,7 +144,12 @@ class RowFiles:
             write_whole(path, text, durable=False)
 
     def refresh(self, mark: str) -> None:
-        """Inside a transaction: write the files of all rows that differ, remove the others, sync, and set the mark. :raises OSError:"""
+        """Write the files of all rows that differ, remove the others, sync, and set the mark.
+
+        Call it inside a transaction.
+
+        :raises OSError: where a file can't be written.
+        """
         written = 0
         for table, keys in KEYS.items():
             rows = {
@@ -174,7 +183,7 @@ def unmark(directory: str) -> None:
 
 
 def mark_of(directory: str) -> str:
-    """The mark for which the files were last written as a whole, or ''."""
+    """Return the mark for which the files were last written as a whole, or ''."""
     try:
         with open(os.path.join(directory, MARK), encoding="utf-8", errors="replace") as file:
             return file.read(1000)
@@ -183,7 +192,10 @@ def mark_of(directory: str) -> str:
 
 
 def load(directory: str) -> tuple[dict[str, list[dict[str, Any]]], list[str]]:
-    """Read all files: ``({table: [row]}, [sentences about files that can't be used])``."""
+    """Read all files.
+
+    :returns: ``({table: [row]}, [sentences about files that can't be used])``.
+    """
     found: dict[str, list[dict[str, Any]]] = {table: [] for table in KEYS}
     broken = []
     for table in KEYS:
@@ -199,7 +211,7 @@ def load(directory: str) -> tuple[dict[str, list[dict[str, Any]]], list[str]]:
 
 
 def _read(path: str, table: str) -> dict[str, Any] | None:
-    """The row of a file; None for one that is missing or broken."""
+    """Return the row of a file; None where it is missing or damaged."""
     try:
         data = foreign_files.read(path, LARGEST)
         row: dict[str, Any] = json_reader.load(data, path, size=LARGEST)

@@ -1,6 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the administrator of a host has settled for all tasks: a small JSON file, which the module ``host`` writes."""
+"""The host administrator's settings for all tasks: a small JSON file, which the module ``host``
+writes.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,10 @@ IDS_FIRST, IDS_LAST, IDS_LEAST = 65536, 2**32 - 2, 65536
 
 
 def check_ids(value: Any, name: str = "container_ids") -> str:
-    """The normal form of a range of ids, ``FIRST-LAST``. :raises InvalidInput: it is none, or too small."""
+    """Return the normal form of a range of ids, ``FIRST-LAST``.
+
+    :raises InvalidInput: when it is no range, or too small.
+    """
     first, dash, last = (value if isinstance(value, str) else "").partition("-")
     if (
         dash
@@ -56,7 +61,10 @@ def check_ids(value: Any, name: str = "container_ids") -> str:
 
 
 def check_pools(value: Any, name: str = "default_address_pools") -> list[dict[str, Any]]:
-    """The normal form of pools, Docker's ``[{"base": subnet, "size": prefix}]``. :raises InvalidInput: it is none."""
+    """Return the normal form of address pools, Docker's ``[{"base": subnet, "size": prefix}]``.
+
+    :raises InvalidInput: when it is not of this form.
+    """
     import ipaddress  # 5 ms, for hosts that have the setting
 
     accepted = (
@@ -85,13 +93,17 @@ CHECKS = {"container_ids": check_ids, "default_address_pools": check_pools}
 
 
 def read(path: str) -> dict[str, Any]:
-    """All settings: ``{setting: value}``. :param path: of the file, which may be missing. :raises HostError: it can't be used."""
+    """Return all settings: ``{setting: value}``.
+
+    :param path: of the file, which may be missing.
+    :raises HostError: when it can't be used.
+    """
     found = given(path)
     return {key: found.get(key, choices[0]) for key, choices in CHOICES.items()}
 
 
 def given(path: str) -> dict[str, Any]:
-    """The settings that the file has."""
+    """Return the settings that the file has."""
     try:
         with open(path, "rb") as file:
             data = file.read(json_reader.LARGEST + 1)
@@ -121,7 +133,7 @@ def given(path: str) -> dict[str, Any]:
 
 
 def write(path: str, settings: dict[str, Any]) -> None:
-    """Replace the file; without any setting, remove it."""
+    """Replace the file; remove it where no setting is left."""
     if settings:
         os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
         write_whole(path, json.dumps(settings, indent=4, sort_keys=True) + "\n", mode=0o644)

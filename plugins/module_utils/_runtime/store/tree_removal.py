@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Removal of directory trees that foreign processes wrote: of any depth, never through a symbolic link."""
+"""Remove directory trees of foreign processes: of any depth, never through a symbolic link."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def remove(path: str) -> None:
-    """Remove what is at ``path``, a tree or a file; nothing there is no error.
+    """Remove what is at ``path``, a tree or a file. A missing one is no error.
 
     :raises HostError: where the kernel refuses, e.g. because something is mounted in it.
     """
@@ -41,7 +41,10 @@ def remove(path: str) -> None:
 
 
 def _empty(top: int, turn: int) -> bool:
-    """Remove what is in the directory ``top``; returns whether something was moved up and is left for another round."""
+    """Remove what is in the directory ``top``.
+
+    :returns: whether something was moved up and is left for another round.
+    """
     moved = 0
     stack = [(top, "", os.listdir(top))]
     try:

@@ -2,12 +2,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Images: references, the store's records and layers, registries' clients, archives.
 
-What other nouns use is named in ``__all__``, and in ``FILES`` the few files that builds, commits and
+``__all__`` names what other nouns use, and ``FILES`` the few files that builds, commits and
 deliveries import whole. Commands and the host use a few more. Uses ``layers``, ``kernel``,
-``store``, ``progress`` and what all share.
+``store``, ``progress`` and the ground.
 
-Files are loaded when they are first needed, so that a container's start does not pay for a registry
-client.
+Files are loaded at their first use, so that a container's start does not pay for a registry client.
 """
 
 from __future__ import annotations
@@ -97,10 +96,10 @@ __getattr__ = lazy.door(__name__, {**_FOR_NOUNS, **_FOR_COMMANDS})
 def layer_paths(engine: Engine, image_id: str) -> list[str]:
     """Return the places of an image's layers, topmost first (``library/layer_store.py``).
 
-    One that is missing is made again.
+    A missing layer is unpacked again.
 
     :raises NotFound: when there is no such image.
-    :raises HostError: when a missing layer can't be made again.
+    :raises HostError: when a missing layer can't be unpacked.
     """
     from .library import layer_store, records, repair
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the modules ``image`` and ``image_info`` call."""
+"""The functions that the modules ``image``, ``image_info`` and ``image_export`` call."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CONNECTION = ("insecure", "validate_certs", "ca_path", "client_cert", "client_ke
 
 
 def registries_of(params: Document) -> Registries:
-    """Return ``Registries`` from a task's options; those that are missing have their defaults."""
+    """Return ``Registries`` from a task's options; missing options have their defaults."""
     options = {key: params[key] for key in CONNECTION if params.get(key) is not None}
     return Registries(
         auth_file=params.get("auth_file"), mirrors=params.get("mirrors") or (), **options
@@ -41,8 +41,9 @@ def registries_of(params: Document) -> Registries:
 def image(
     engine: Engine, params: Document, deliver: Callable[..., Any] | None = None
 ) -> Plan | Document:
-    """Return the module ``image``: a plan, or with ``source: controller`` what the controller has
-    to send first.
+    """Plan a task of the module ``image``.
+
+    With ``source: controller`` return what the controller has to send first.
 
     :param deliver: ``delivery.present``, for ``source: controller``.
     """
@@ -103,8 +104,9 @@ def _pushed(params: Document) -> list[str]:
 
 
 def check_source(params: Document, refused: Iterable[str], source: str) -> None:
-    """:raises InvalidInput: for options (names) that ``source`` does not take, and where there is
-    no name.
+    """Check the options against ``source``.
+
+    :raises InvalidInput: for options (names) that ``source`` does not take, and for a missing name.
     """
     if not params.get("name"):
         raise InvalidInput("name", None, f"the name of an image, which source {source} needs")
@@ -114,9 +116,7 @@ def check_source(params: Document, refused: Iterable[str], source: str) -> None:
 
 
 def push_built(plan: ImagePlan, params: Document) -> ImagePlan:
-    """Add the push of a built image to its plan: what the registry has is compared when the image
-    is there.
-    """
+    """Add the push of a built image to its plan. The registry is compared once the image exists."""
     if not params.get("push"):
         return plan
     registries, texts = registries_of(params), _pushed(params)
@@ -141,7 +141,7 @@ def _push_now(plan: ImagePlan, text: str, registries: Registries, params: Docume
 
 
 def _beside(params: Document) -> Document:
-    """Return what a push does beside sending the image."""
+    """Return what a push does besides sending the image."""
     return {"index": params.get("index") or (), "sign": params.get("sign")}
 
 
@@ -151,7 +151,7 @@ def _full_text(params: Document) -> str | None:
 
 
 def _check(params: Document, name: str | None) -> None:
-    """What does not fit together is refused before anything is looked at."""
+    """Refuse options that conflict, before anything is read."""
     source = params["source"]
     if source in WITH_PATH and not params.get("path"):
         raise InvalidInput("path", params.get("path"), f"a path, which source {source} needs")
@@ -222,7 +222,7 @@ def _present(
 
 
 def image_info(engine: Engine, params: Document) -> Document:
-    """Return the module ``image_info``: ``{"images": [...]}``."""
+    """Return the result of the module ``image_info``: ``{"images": [...]}``."""
     names = params.get("name")
     if names is None:
         found = image_filters.listing(engine, params.get("filters"), bool(params.get("all")))
@@ -238,7 +238,7 @@ def image_info(engine: Engine, params: Document) -> Document:
 
 
 def _look_into(engine: Engine, document: Document, params: Document) -> None:
-    """Add what reads an image's layers and history, where it is asked for."""
+    """Add what needs an image's layers and history, where the task asks for it."""
     if params.get("history"):
         document["History"] = history.history(engine, document["Id"])
     if params.get("layers"):
@@ -267,7 +267,7 @@ def _tagged(text: str, tag: str) -> str:
 
 
 def image_export(engine: Engine, params: Document) -> Plan:
-    """Return the module ``image_export``: a plan."""
+    """Plan a task of the module ``image_export``."""
     texts = [_tagged(text, params.get("tag") or "latest") for text in params["names"]]
     return archive_writer.plan_save(
         engine,

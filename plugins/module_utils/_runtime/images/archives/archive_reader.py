@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Image archives: ``docker save``'s and OCI layouts (image-spec, image-layout.md), as a tar,
-compressed or not, or a directory.
+"""Read image archives: ``docker save``'s and OCI layouts (image-spec, image-layout.md).
 
-:func:`contents` tells which images are in one by reading its small documents only.
+They are a tar, compressed or not, or a directory. :func:`contents` lists the images in one by
+reading its small documents only.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Image:
     :ivar config: bytes of its configuration.
     :ivar manifest: bytes of its manifest, or None (docker save before 25).
     :ivar layers: ``[(DiffID, digest or None, name of the member, size)]``, lowest first.
-    :ivar names: what the archive calls it.
+    :ivar names: its names in the archive.
     """
 
     def __init__(
@@ -66,10 +66,10 @@ class Image:
 
 
 class Place(collections.namedtuple("Place", "beneath name identity")):
-    """Where a file with members lies, for those who open it again, in other processes too.
+    """Where a file with members is, so that other processes can open it again too.
 
     :ivar beneath: the layout's directory; None where ``name`` is the path of an archive.
-    :ivar identity: which file it was when it was looked at.
+    :ivar identity: identifies the file, to detect that it was replaced.
     """
 
     @classmethod
@@ -79,7 +79,7 @@ class Place(collections.namedtuple("Place", "beneath name identity")):
     def open(self) -> int:
         """Return a descriptor.
 
-        :raises RegistryError: when it is no regular file, or another one than before.
+        :raises RegistryError: when it is no regular file, or was replaced.
         """
         try:
             fd = files.open_regular(self.name, self.beneath, links=True)
@@ -102,8 +102,7 @@ def _identity(fd: int) -> tuple[int, int, int]:
 def opened(path: str, spool: str | None) -> Iterator[Members]:
     """Yield an archive's members: a :class:`Members`.
 
-    :param spool: directory for an unnamed file that a compressed one is laid out in.
-
+    :param spool: directory for an unnamed file into which a compressed archive is decompressed.
     :raises InvalidInput: when ``path`` is neither an archive nor a layout.
     """
     if os.path.isdir(path):
@@ -124,7 +123,7 @@ def opened(path: str, spool: str | None) -> Iterator[Members]:
 
 
 def _laid_out(file: BinaryIO, path: str, spool: str | None) -> BinaryIO:
-    """Return an unnamed file with what is compressed in ``file``.
+    """Decompress ``file`` into an unnamed file and return that.
 
     :raises HostError: where there is no room for it.
     """
@@ -178,7 +177,7 @@ class Members:
         return self._index[name][1]
 
     def place(self, name: str) -> tuple[Place, int]:
-        """Return ``(Place, offset)`` where a member's content lies."""
+        """Return ``(Place, offset)`` of a member's content."""
         return self._place, self._index[name][0]
 
     def read(self, name: str, limit: int) -> bytes:
@@ -195,8 +194,8 @@ class Members:
         return b"".join(self.pieces(name))
 
     def pieces(self, name: str) -> Iterator[bytes]:
-        """Yield a member's content in pieces; independent of other readers, in forked processes
-        too.
+        """Yield a member's content in pieces. Several readers can be at work, also in forked
+        processes.
         """
         offset, left = self._index[name]
         while left:
@@ -209,17 +208,17 @@ class Members:
 
 
 class Directory(Members):
-    """An OCI layout, or what ``docker save`` writes, in a directory.
+    """An OCI layout, or the files of ``docker save``, in a directory.
 
-    Somebody else may have laid it out: a link in the place of a member would have any file of this
-    machine taken for it.
+    Its content is foreign: a symbolic link in place of a member would expose any file of this
+    machine.
     """
 
     def __init__(self, path: str) -> None:  # pylint: disable=super-init-not-called
         self.path = self._top = path
 
     def _open(self, name: str) -> BinaryIO:
-        """Return a member as a binary file.
+        """Open a member as a binary file.
 
         :raises RegistryError: when it is no regular file of this directory.
         """
@@ -261,9 +260,9 @@ def _texts(value: Any) -> bool:
 
 
 def contents(members: Members, platform: Platform) -> list[Image]:
-    """Return the :class:`Image` objects in an archive.
+    """List the :class:`Image` objects in an archive.
 
-    An index in it gives the image for ``platform``.
+    Of an index, the image for ``platform`` is listed.
 
     :raises InvalidInput: when it holds no image.
     :raises RegistryError: when it is damaged.
@@ -291,7 +290,7 @@ def contents(members: Members, platform: Platform) -> list[Image]:
 
 
 def transport_of(members: Members) -> str:
-    """Return what the host's policy calls the kind of an archive (containers-transports(5))."""
+    """Return the host policy's name for the kind of an archive (containers-transports(5))."""
     if "manifest.json" in members:
         return "docker-archive"
     return "oci" if isinstance(members, Directory) else "oci-archive"
@@ -300,7 +299,7 @@ def transport_of(members: Members) -> str:
 def _layout_beside(docker: list[Image], members: Members, platform: Platform) -> list[Image]:
     """Return the images of an archive's layout.
 
-    Where it has none for ``platform``, manifest.json, if there is one, says what the archive is of.
+    Where it has none for ``platform``, the images of manifest.json, if that is there, are used.
     """
     try:
         return _layout(members, platform)
@@ -311,8 +310,9 @@ def _layout_beside(docker: list[Image], members: Members, platform: Platform) ->
 
 
 def _merge(docker: list[Image], layout: list[Image]) -> list[Image]:
-    """Docker 25 and newer write both forms of the same images: the layout has the manifest, the
-    other the names.
+    """Merge the two forms of the same images that Docker 25 and newer write.
+
+    The layout has the manifest, the other form the names.
     """
     if not docker:
         return layout
@@ -407,8 +407,8 @@ def _entries(
 ) -> Iterator[tuple[str, list[str]]]:
     """Yield ``[(digest, names)]`` of the entries of index.json.
 
-    What is no manifest is passed over (image-layout.md, "index.json"); of several that have one
-    name, and say which platform they are for, the one for ``platform`` is meant.
+    Entries that are no manifest are skipped (image-layout.md, "index.json"). Of several with one
+    name and a platform each, the one for ``platform`` is chosen.
     """
     found: dict[Any, list[tuple[dict[str, Any], list[str]]]] = {}
     for number, item in enumerate(listed):
@@ -489,8 +489,9 @@ def _layout_image(
 
 
 def full_names(image: Image) -> list[str]:
-    """Return full references of an archive's image; a layout's name that is a tag alone says
-    nothing of the repository.
+    """Return the full references of an archive's image.
+
+    A layout's name that is only a tag does not name a repository and is left out.
     """
     names = []
     for text in image.names:
@@ -500,8 +501,8 @@ def full_names(image: Image) -> list[str]:
 
 
 def _proper_names(image: Image) -> list[str]:
-    """Return the same as :func:`full_names`, for one who gives a name himself: what is none is
-    passed over.
+    """Return the same as :func:`full_names`, for a caller who gives a name. Invalid names are
+    skipped.
     """
     names = []
     for text in image.names:
@@ -511,11 +512,12 @@ def _proper_names(image: Image) -> list[str]:
 
 
 def choose(images: list[Image], wanted: str, text: str, path: str) -> list[tuple[Image, list[str]]]:
-    """Return the image of an archive that a name means: the one that has it there, else the
-    archive's only one. As ``[(image, [wanted])]``.
+    """Choose the image of an archive by name: the one with this name, else the archive's only one.
 
-    :param wanted: the name in full; ``text``: as the user wrote it.
-    :raises InvalidInput: when there are several others.
+    :param wanted: the full name.
+    :param text: the name as the user wrote it.
+    :returns: ``[(image, [wanted])]``.
+    :raises InvalidInput: when the archive has several images, none of this name.
     """
     called = [(image, _proper_names(image)) for image in images]
     chosen = [(image, [wanted]) for image, names in called if wanted in names]

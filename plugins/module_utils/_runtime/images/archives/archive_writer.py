@@ -1,14 +1,15 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Images into archives and layouts that docker, podman, skopeo and umoci read (image-spec,
-image-layout.md; ``docker save``).
+"""Write images into archives and layouts that docker, podman, skopeo and umoci read.
 
-Manifests, configurations and layers go in byte for byte as the store has them, so every digest
-stays what it is. The same images give the same bytes: that is how an archive that is there already
-is known. Forms:
-    docker-archive  a tar that is both, as Docker 25 and newer write it: manifest.json for ``docker
-    load``, and an OCI layout oci-archive     an OCI layout in a tar oci-dir         an OCI layout
-    in a directory
+Manifests, configurations and layers are written byte for byte as the store has them, so every
+digest stays the same (image-spec, image-layout.md; ``docker save``). The same images give the same
+bytes. So an existing archive can be compared with what would be written. Forms:
+
+- docker-archive: a tar with both manifest.json for ``docker load`` and an OCI layout, as Docker 25
+  and newer write it
+- oci-archive: an OCI layout in a tar
+- oci-dir: an OCI layout in a directory
 """
 
 from __future__ import annotations
@@ -48,12 +49,12 @@ CONTAINERD_NAME, REF_NAME = "io.containerd.image.name", "org.opencontainers.imag
 def chosen(
     engine: Engine, texts: Sequence[str], every_tag: bool = False, option: str = "names"
 ) -> list[Chosen]:
-    """Return ``[(record, [full references])]`` of the images to save, each once, in the order in
-    which they are named.
+    """Return ``[(record, [full references])]`` of the images to save, each once, in the given
+    order.
 
     :param every_tag: a name without tag stands for all tags of its repository, as for ``docker
         save``.
-    :raises NotFound: when one is not there.
+    :raises NotFound: when one is missing.
     :raises InvalidInput: where none is named.
     """
     if not texts:
@@ -99,11 +100,12 @@ def plan_save(
     gzip: bool = False,
     force: bool = False,
 ) -> Plan:
-    """Have the archive or layout at ``path`` hold ``images`` (of :func:`chosen`), and nothing else.
+    """Plan that the archive or layout at ``path`` holds ``images`` (from :func:`chosen`), and
+    nothing else.
 
-    What they have lost is repaired. Facts: ``images``.
+    Damaged images are repaired. Facts: ``images``.
 
-    :param gzip: compress the archive as a whole; the layers in it mostly are already.
+    :param gzip: compress the archive as a whole; most layers in it are compressed already.
     :param force: write it in any case.
     :raises InvalidInput: when ``path`` is something else.
     """
@@ -151,9 +153,9 @@ def _add_archive(
 
 
 def plan_archive(plan: Any, names: Sequence[str], path: str) -> None:
-    """Add to the plan of an image that the archive at ``path`` holds it under ``names``.
+    """Add to an image's plan that the archive at ``path`` holds it under ``names``.
 
-    It is written when the image is there.
+    It is written once the image is in the store.
 
     :param plan: a ``plans.present.ImagePlan``.
     """
@@ -176,7 +178,10 @@ def plan_archive(plan: Any, names: Sequence[str], path: str) -> None:
 
 
 def check_form(form: str, gzip: bool, option: str = "format") -> None:
-    """:raises InvalidInput: for a form that is not known, or can't be compressed."""
+    """Check the form of an archive.
+
+    :raises InvalidInput: when it is unknown, or can't be compressed.
+    """
     if form not in FORMS:
         raise InvalidInput(option, form, ", ".join(FORMS))
     if gzip and form == "oci-dir":
@@ -201,7 +206,7 @@ def _check_place(path: str, form: str) -> None:
 
 
 def _digests(engine: Engine, record: ImageRecord) -> list[str]:
-    """Return digests of all blobs of an image: manifest, configuration, layers."""
+    """Return the digests of all blobs of an image: manifest, configuration, layers."""
     document = manifest.parse(engine.blobs.read(record["manifest"]), record["id"])
     return [record["manifest"], record["id"]] + [layer["digest"] for layer in document["layers"]]
 
@@ -272,7 +277,7 @@ def blob_name(digest: str) -> str:
 
 
 def _blobs(engine: Engine, images: Sequence[Chosen]) -> list[str]:
-    """Return digests of all blobs, each once, sorted."""
+    """Return the digests of all blobs, each once, sorted."""
     return sorted({digest for record, _names in images for digest in _digests(engine, record)})
 
 
@@ -281,7 +286,7 @@ def _blobs(engine: Engine, images: Sequence[Chosen]) -> list[str]:
 
 
 class _Member:
-    """What tarwrite.header wants of a member's status; no times, so that the same images are the
+    """The status of a member for tarwrite.header. It has no times, so that the same images give the
     same bytes.
     """
 
@@ -297,7 +302,10 @@ _FILE, _DIRECTORY = _Member(0o644), _Member(0o755)
 def save_pieces(
     engine: Engine, images: Sequence[Chosen], form: str = "docker-archive", gzip: bool = False
 ) -> Iterator[bytes]:
-    """Return the pieces of an archive of ``images``. :raises HostError: when a blob is damaged."""
+    """Return the pieces of an archive of ``images``.
+
+    :raises HostError: when a blob is damaged.
+    """
     pieces = _archive(engine, images, form)
     return compressed_streams.compress(pieces) if gzip else pieces
 
@@ -321,7 +329,7 @@ def _archive(engine: Engine, images: Sequence[Chosen], form: str) -> Iterator[by
 
 
 def write_archive(path: str, pieces: Iterable[bytes]) -> None:
-    """Write a file's pieces; it is there when all of them are."""
+    """Write the pieces to a file that appears only when it is whole."""
     try:
         with files.appearing(path) as file:
             for piece in pieces:
@@ -331,7 +339,7 @@ def write_archive(path: str, pieces: Iterable[bytes]) -> None:
 
 
 def _archive_is(engine: Engine, path: str, images: Sequence[Chosen], form: str, gzip: bool) -> bool:
-    """Whether the file at ``path`` is byte for byte what would be written."""
+    """Return whether the file at ``path`` has byte for byte what would be written."""
     if not os.path.isfile(path):
         return False
     try:
@@ -369,7 +377,7 @@ def _layout_is(engine: Engine, path: str, images: Sequence[Chosen]) -> bool:
 
 
 def _blob_is(path: str, digest: str) -> bool:
-    """Whether a layout has the blob, with the content that its name says."""
+    """Return whether a layout has the blob, with the content that its digest names."""
     algorithm, dummy, encoded = digest.partition(":")
     checksum = hashlib.new(algorithm)
     try:
@@ -394,8 +402,10 @@ def _blob_files(path: str) -> dict[str, int]:
 
 
 def write_layout(engine: Engine, path: str, images: Sequence[Chosen]) -> None:
-    """Write a layout: what says that it is one, by which another try knows it, blobs, then the
-    index that leads to them; what no image of it needs any more goes last.
+    """Write a layout in an order that an interrupted write can continue.
+
+    First the file that marks it as a layout, then blobs, then the index. Blobs that no image of it
+    needs are removed last.
     """
     blobs = {blob_name(digest): digest for digest in _blobs(engine, images)}
     try:

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``import``: an image of one layer from a root file system, which is a directory or an archive.
+"""``import``: make an image of one layer from a root file system, a directory or an archive.
 
 The image id depends on nothing but the content and the configuration: ``created`` is the newest
-time found in it. So a second import finds the image that is there, on any host.
+time in the content. So a second import finds the existing image, on any host.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ LATEST = 253402300799  # seconds: the last that a year of four digits has
 def open_layer(path: str) -> Iterator[bytes]:
     """Return the pieces of the uncompressed archive of ``path``.
 
-    :raises InvalidInput: when there is nothing.
+    :raises InvalidInput: when ``path`` is missing.
     """
     if os.path.isdir(path):
         return writer.directory(path)
@@ -66,8 +66,7 @@ def _file(file: BinaryIO, path: str) -> Iterator[bytes]:
 
 
 def survey(path: str) -> tuple[str, int]:
-    """Yield ``(DiffID, newest time in seconds)`` of what would be imported; reads all of it and
-    keeps nothing.
+    """Yield ``(DiffID, newest time in seconds)`` of an import; read all of it and store nothing.
 
     :raises RegistryError: when it is not an archive.
     """
@@ -175,9 +174,10 @@ def document(
 
 
 def build_manifest(data: bytes, config: Document) -> BuildManifest:
-    """For ``intake.take``: makes the manifest when the layer's blob is known.
+    """Make the manifest when the layer's blob is known; for ``ingest.take``.
 
-    ``data``: the configuration's bytes; ``config``: its ``config``.
+    :param data: the configuration's bytes.
+    :param config: its ``config``.
     """
     described = {"digest": manifest.digest_of(data), "size": len(data)}
     return lambda layers: manifest.build(described, layers, docker=manifest.needs_docker(config))

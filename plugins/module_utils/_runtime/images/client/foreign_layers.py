@@ -1,10 +1,9 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Layers that a registry need not hold (image-spec, layer.md, "Non-Distributable Layers"): fetched
-from the addresses in their descriptor.
+"""Fetch layers that a registry need not hold (image-spec, layer.md, "Non-Distributable Layers").
 
-They are never pushed: their licence may forbid to pass them on, and another registry would show an
-image that is not whole.
+They come from the addresses in their descriptor. They are never pushed: their licence may forbid
+that, and another registry would then show an incomplete image.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How slow an answer may come. A server that sends a byte now and then keeps every timeout away,
-and would never come to an end.
+"""Fail on an answer that comes too slowly.
 
-What counts is the time spent waiting for bytes, not what the receiver does between. The numbers are
-those of dnf (minrate) and of git's http.lowSpeedLimit as commonly set.
+A server that sends a byte now and then keeps every timeout from expiring. Only the time spent
+waiting for bytes counts, not what the receiver does between. The limits are those of dnf (minrate)
+and the usual ones of git's http.lowSpeedLimit.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class TooSlow(TimeoutError):
 
 
 class Paced(io.RawIOBase):
-    """An answer's bytes as they come from ``raw``. Until the first ones come, only the connection's
+    """Reads an answer's bytes from ``raw``. Until the first ones arrive, only the connection's
     timeout counts.
 
     :raises TooSlow: from a read, where fewer than ``LEAST`` bytes a second came in ``PERIOD``
@@ -73,7 +73,7 @@ class Paced(io.RawIOBase):
 
 
 class Answer(http.client.HTTPResponse):
-    """An HTTP answer whose pace is watched: a connection's ``response_class``."""
+    """An HTTP answer whose speed is checked: a connection's ``response_class``."""
 
     def __init__(self, sock: socket.socket, *arguments: Any, **options: Any) -> None:
         super().__init__(sock, *arguments, **options)
@@ -81,16 +81,14 @@ class Answer(http.client.HTTPResponse):
         self._interim = 0
 
     def _read_status(self) -> tuple[str, int, str]:
-        """Read as http.client does, but not without end: a server may say "100 Continue" for ever."""
+        """Read as http.client does, with a limit: a server may repeat "100 Continue" for ever."""
         self._interim += 1
         if self._interim > INTERIM:
             raise http.client.HTTPException(f"more than {INTERIM} interim answers")
         return super()._read_status()  # type: ignore[misc]  # typeshed has no private methods
 
     def _read_and_discard_trailer(self) -> None:
-        """Read as http.client does, but not without end: the lines behind the last chunk may be
-        many.
-        """
+        """Read as http.client does, but with a limit on the lines behind the last chunk."""
         for _line in range(TRAILER):
             line = self.fp.readline(LINE + 1)
             if len(line) > LINE:

@@ -1,11 +1,14 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Addresses of the web that a registry is reached at, and where it may lead from there.
+"""Addresses that a registry is reached at, and where it may redirect to.
 
-A registry names addresses: where a blob is (``Location``), where an upload goes on, the next page of a list (``Link``), its token service
-(the ``realm`` of a challenge), a foreign layer (``urls`` of its descriptor). :func:`follow` alone makes an :class:`Address` of these, and
-``transport.Transport`` sends requests to nothing else. The rule: never from TLS to plain HTTP, unless the registry is configured as
-insecure; and nobody but the registry itself gets its credentials (``client.Client.is_home``), except the token service that it names.
+A registry names addresses: where a blob is (``Location``), where an upload continues, the next page
+of a list (``Link``), its token service (the ``realm`` of a challenge), a foreign layer (``urls`` of
+its descriptor). Only :func:`follow` turns these into an :class:`Address`, and
+``transport.Transport`` sends requests to nothing else.
+
+The rule: never from TLS to plain HTTP, unless the registry is configured as insecure. Credentials
+go only to the registry itself (``client.Client.is_home``) and to the token service that it names.
 """
 
 from __future__ import annotations
@@ -28,8 +31,9 @@ _HOST = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_.")
 
 
 class Address:
-    """``scheme://netloc`` and a ``target``, which is a path and perhaps a query. Made by
-    :func:`of_registry` and :func:`follow` alone.
+    """``scheme://netloc`` and a ``target``, which is a path with an optional query.
+
+    Only :func:`of_registry` and :func:`follow` make one.
 
     :ivar origin: ``(scheme, host, port)``, to compare.
     :ivar netloc: the host, with a port where one is written.
@@ -47,7 +51,7 @@ class Address:
 
     @property
     def shown(self) -> str:
-        """The address for a sentence, without its query, where a signature may be."""
+        """The address for a sentence, without its query, which may hold a signature."""
         return printable(str(self).partition("?")[0], 200)
 
     @property

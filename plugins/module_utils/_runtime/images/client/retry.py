@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""When a registry's failure is worth another try, after which pause, and what is said after the
-last one.
+"""Decide whether a registry's failure is worth another try, how long to wait, and what the error
+says.
 """
 
 from __future__ import annotations
@@ -58,11 +58,11 @@ class Patience:
         return True
 
     def progress(self) -> None:
-        """Forget the failures so far: something has come."""
+        """Reset the failures so far: data has arrived."""
         self.count = 0
 
     def said(self) -> str:
-        """Return for a sentence how often and how long it was tried."""
+        """Return how often and how long it was tried, for a sentence."""
         return (
             f" (tried {self.count} times in {time.monotonic() - self._began:.0f} seconds)"
             if self.count > 1
@@ -71,7 +71,7 @@ class Patience:
 
 
 def _tries_of(error: Exception) -> int:
-    """Return how often a connection is worth trying that failed so."""
+    """Return how many tries a connection that failed with this error is worth."""
     if isinstance(error, ssl.SSLError) and not isinstance(
         error, (ssl.SSLEOFError, ssl.SSLZeroReturnError, socket.timeout)
     ):

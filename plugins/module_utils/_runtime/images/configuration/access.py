@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How one task reaches registries: its options, the host's configuration, the credentials that are
-kept, a client for each repository.
+"""How one task reaches registries: its options, the host's configuration, stored credentials, a
+client for each repository.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ class Registries:
 
 
 def describe_registries(engine: Engine) -> Description:
-    """Return how the host's configuration has registries reached, for ``host_info``."""
+    """Return how the host's configuration reaches registries, for ``host_info``."""
     from . import registries_conf
 
     try:

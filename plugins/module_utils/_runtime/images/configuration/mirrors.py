@@ -1,7 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Several registries that stand for one: its mirrors in their order, then itself. Where one lacks
-something or fails, the next is asked.
+"""Read from several registries as one: the mirrors in their order, then the registry itself.
+
+Where one lacks something or fails, the next is asked.
 """
 
 from __future__ import annotations
@@ -52,8 +53,8 @@ class Mirrored:
     ) -> Answer:
         """Return the first answer.
 
-        :param remember: ask who gave it first from now on.
-        :param empty: what is no answer while there is another to ask.
+        :param remember: ask the registry that gave it first from now on.
+        :param empty: a value that is no answer while another registry can be asked.
         """
         errors: list[NotFound | RegistryError] = []
         asked = self._order()
@@ -80,7 +81,7 @@ class Mirrored:
 
     @staticmethod
     def _summary(errors: list[NotFound | RegistryError]) -> NotFound | RegistryError:
-        """Make one error of several: the last is the registry's own."""
+        """Combine several errors into one: the last is the registry's own."""
         if all(isinstance(error, NotFound) for error in errors):
             return errors[-1]
         last = next(error for error in reversed(errors) if isinstance(error, RegistryError))
@@ -105,8 +106,8 @@ class Mirrored:
     def blob(
         self, digest: str, size: int | None = None, offset: int = 0, url: str | None = None
     ) -> Iterator[bytes]:
-        """Fetch a blob in pieces, as ``Client.blob`` does. Where one source fails in the midst, the
-        next goes on from there.
+        """Fetch a blob in pieces, as ``Client.blob`` does. Where one source fails midway, the next
+        continues.
         """
         errors: list[NotFound | RegistryError] = []
         for client in self._order() if url is None else self.clients[-1:]:

@@ -1,12 +1,12 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How the host's administrator wants registries to be reached: registries.conf, version 2
+"""Read the host's configuration of registries: registries.conf, version 2
 (containers-registries.conf(5)).
 
 The file is ``/etc/pycontainer/registries.conf``, or where that is missing
 ``/etc/containers/registries.conf`` with the ``*.conf`` of ``registries.conf.d`` beside it. Its
 ``[[registry]]`` tables count: prefix, location, insecure, blocked, mirrors. A name without a
-registry is Docker's here, so search lists and short names don't count.
+registry is Docker's here, so search lists and short names are ignored.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Images that were made here, step by step: their layers, their rows, and the build cache that
-leads to them.
+"""Images that this host builds step by step: their layers, their rows, and the build cache.
 
-A step's layer is a directory of the store's ``tmp`` until the end, when all of a build comes in at
-once: one sync, one transaction.
+A step's layer is a directory in the store's ``tmp`` until the end. Then all of a build enters the
+store at once: one sync, one transaction.
 """
 
 from __future__ import annotations
@@ -27,13 +26,13 @@ if TYPE_CHECKING:
 
 
 class Layer:
-    """One layer of an image that is being made.
+    """One layer of an image that is being built.
 
     :ivar diff_id: of its archive.
-    :ivar path: its place; "" for one that is only foreseen.
+    :ivar path: its place; "" for one that is only predicted.
     :ivar digest: of its blob; None until it is compressed.
     :ivar size: bytes of its files.
-    :ivar fresh: whether the store does not have it yet.
+    :ivar fresh: whether the store lacks it so far.
     """
 
     def __init__(
@@ -44,7 +43,7 @@ class Layer:
 
     @property
     def compressed(self) -> str:
-        """The digest of its blob, when it is compressed."""
+        """The digest of its blob, which is compressed already."""
         return required(self.digest, "the digest of a layer")
 
 
@@ -53,10 +52,10 @@ class Made:
 
     :param config: bytes of its configuration.
     :param layer_list: [Layer], lowest first.
-    :param uses: ids of built images it came from.
-    :param keys: of the build cache, that lead to it.
+    :param uses: ids of the built images that it is based on.
+    :param keys: the keys of the build cache that lead to it.
     :param added: the DiffID that its last step added, or "".
-    :param created: of that step.
+    :param created: time of that step.
     :param annotations: of its manifest.
     """
 
@@ -82,8 +81,9 @@ class Made:
 
 
 def cached(engine: Engine, key: str) -> Document | None:
-    """Return what the build cache has for a key: ``{"image", "diff_id", "created"}``, or None; one
-    whose layer is gone counts as nothing.
+    """Return the build cache's entry for a key: ``{"image", "diff_id", "created"}``, or None.
+
+    An entry whose layer is missing counts as None.
     """
     row = engine.db.one("SELECT image, diff_id, created FROM steps WHERE key = ?", key)
     if row is None or row["diff_id"] and known(engine, row["diff_id"]) is None:
@@ -100,7 +100,7 @@ def keys_of(engine: Engine, ident: str) -> list[str]:
 
 
 def known(engine: Engine, diff_id: str) -> Layer | None:
-    """Return the Layer of the store with this DiffID, whole with its blob, or None."""
+    """Return the store's Layer with this DiffID, complete with its blob, or None."""
     row = engine.db.one("SELECT * FROM layers WHERE diff_id = ?", diff_id)
     if row is None or not engine.blobs.has(row["blob"]):
         return None
@@ -109,7 +109,10 @@ def known(engine: Engine, diff_id: str) -> Layer | None:
 
 
 def taken(engine: Engine, diff_id: str) -> Layer:
-    """Return the layer of the store with this DiffID. :raises HostError: when it is gone."""
+    """Return the store's layer with this DiffID.
+
+    :raises HostError: when it is missing.
+    """
     layer = known(engine, diff_id)
     if layer is None:
         raise HostError(f"layer {diff_id[:19]} was taken away meanwhile; do it again")
@@ -122,7 +125,7 @@ def is_whole(engine: Engine, record: ImageRecord) -> bool:
 
 
 def of_image(engine: Engine, record: ImageRecord) -> list[Layer]:
-    """Return the Layers of an image of the store, lowest first; what is missing is unpacked again."""
+    """Return the Layers of an image in the store, lowest first. Missing ones are unpacked again."""
     if not is_whole(engine, record):
         repair.ensure_unpacked(engine, record["id"])
     document = manifest.parse(engine.blobs.read(record["manifest"]), record["id"])
@@ -141,17 +144,17 @@ def store(
     references: Sequence[str] = (),
     final: str | None = None,
 ) -> None:
-    """Take images into the store, all or none.
+    """Store images, all or none.
 
-    :param made: [Made], each after what it uses.
-    :param fresh: the Layers that are new, all compressed.
+    :param made: [Made], each after the images that it uses.
+    :param fresh: the new Layers, all compressed.
     :param references: full names for the image ``final`` (an id).
     """
     written: list[str] = []
     try:
         _store(engine, made, fresh, references, final, written)
     except BaseException:
-        # layers that had got their places when the disk had no room for their rows
+        # layers that were moved to their places before the disk had no room for their rows
         garbage.sweep(engine)
         garbage.collect(engine, written)
         raise
@@ -220,7 +223,7 @@ def manifest_of(engine: Engine, image: Made) -> bytes:
 
 
 def remember(engine: Engine, key: str, found: Document) -> None:
-    """One more key for what the cache has."""
+    """Add another key for an entry of the cache."""
     engine.db.run(
         "INSERT OR REPLACE INTO steps (key, image, diff_id, created) SELECT ?, id, ?, ? FROM "
         "images WHERE id = ?",
@@ -232,5 +235,8 @@ def remember(engine: Engine, key: str, found: Document) -> None:
 
 
 def discard(engine: Engine, blobs: Iterable[str], ended: int) -> None:
-    """At the end of a build: its blobs that no image has go. ``ended``: its operation's id."""
+    """Remove a build's blobs that no image has, at the end of the build.
+
+    :param ended: id of the build's operation.
+    """
     garbage.collect(engine, blobs, ended=ended)

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What differs between the file systems of two images, by the archives of their layers."""
+"""Compare the file systems of two images by the archives of their layers."""
 
 from __future__ import annotations
 
@@ -24,9 +24,11 @@ ADDED, CHANGED, DELETED = "A", "C", "D"
 
 
 def difference_of(engine: Engine, name_or_id: str, other: str) -> list[Document]:
-    """Return what an image would have to have changed to become the other one.
+    """Return the changes that turn one image into the other.
 
-    A change of times alone is none. Of a directory that comes or goes, everything in it is named.
+    A change of times alone is none. For a directory that is added or deleted, everything in it is
+    listed.
+
     :returns: ``[{"Path", "Kind": "A" added, "C" changed or "D" deleted, "Size": bytes of the file
         afterwards, "Before": bytes before}]``, by path.
     """

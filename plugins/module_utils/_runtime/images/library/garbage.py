@@ -1,11 +1,11 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Removing what no image needs any more: blobs, unpacked layers, and what killed tasks left in
+"""Remove what no image needs any more: blobs, unpacked layers, and what killed tasks left in
 ``tmp``.
 
-Needed is what an image's manifest and configuration name, and what a running operation has entered
-under ``blobs`` and ``layers`` of its detail before it looked whether it was there: so a pull never
-loses a layer that it found.
+Needed is what an image's manifest and configuration name. Needed is also what a running operation
+has entered under ``blobs`` and ``layers`` of its detail, which it does before it looks whether they
+exist. So a pull never loses a layer that it found.
 """
 
 from __future__ import annotations
@@ -36,11 +36,12 @@ if TYPE_CHECKING:
 def needed(
     engine: Engine, connection: Transaction, ended: int | None = None
 ) -> tuple[set[str], set[str] | None, bool]:
-    """Return ``(digests of blobs, keys of layers, whether a running operation makes blobs that it
-    can't name yet)``: what must stay.
+    """Return ``(digests of blobs, keys of layers, unnamed)``: what must stay.
+
+    ``unnamed`` says whether a running operation makes blobs whose digests it does not know yet.
 
     :param ended: id of an operation of our own that no longer counts.
-    :returns: keys are None where an image is damaged and does not say which are its: containers may
+    :returns: keys are None where an image is so damaged that its layers are unknown: containers may
         run on them.
     """
     blobs: set[str] = set()
@@ -87,8 +88,9 @@ def collect(
 ) -> int:
     """Remove unneeded layers, and the unneeded ones of the blobs ``candidates``.
 
-    :param everything: all unneeded blobs, unless one may just have been made by a running task.
-    :param ended: as for :func:`needed`. :returns: bytes that were freed, of blobs and layers.
+    :param everything: all unneeded blobs, unless a running task may just have made one.
+    :param ended: as for :func:`needed`.
+    :returns: bytes of blobs and layers that were freed.
     """
     gone: list[str] = []
     try:
@@ -97,9 +99,8 @@ def collect(
     finally:
         remove_trees(
             gone
-            # also where the disk had no room for the end of the transaction: a layer that is not
-            # there
-            # is made again, or forgotten
+            # also where the disk had no room for the end of the transaction: a missing layer is
+            # unpacked again, or forgotten
         )
     return freed
 
@@ -132,7 +133,7 @@ def _collect(
 
 
 def _stood_on(engine: Engine, row: Row) -> bool:
-    """Whether a container stands on a layer that no image leads to, after the database was lost."""
+    """Return whether a container uses a layer that no image names, after the database was lost."""
     if not row["diff_id"].startswith(layer_store.LOST):
         return False
     place = layer_store.path_of(engine, row["number"])
@@ -148,7 +149,7 @@ def _stood_on(engine: Engine, row: Row) -> bool:
 
 
 def left(engine: Engine) -> int:
-    """Return bytes of the blobs that :func:`collect` would remove with ``everything``."""
+    """Return the bytes of the blobs that :func:`collect` would remove with ``everything``."""
     blobs, _keys, unnamed = needed(engine, engine.db.connection)
     total = 0
     for digest in _all_blobs(engine) if not unnamed else ():
@@ -159,9 +160,7 @@ def left(engine: Engine) -> int:
 
 
 def _set_aside(engine: Engine, path: str) -> list[str]:
-    """Rename a layer out of the way, so that its number is free at once and the slow removal needs
-    no lock.
-    """
+    """Rename a layer, so that its number is free at once and the slow removal needs no lock."""
     aside = layer_store.temporary(engine, "gone")
     try:
         os.rename(path, aside)
@@ -171,7 +170,7 @@ def _set_aside(engine: Engine, path: str) -> list[str]:
 
 
 def _all_blobs(engine: Engine) -> Iterator[str]:
-    """Yield digests of all blobs of the store."""
+    """Yield the digests of all blobs of the store."""
     for algorithm in _names(engine.paths.blobs):
         for encoded in _names(os.path.join(engine.paths.blobs, algorithm)):
             yield f"{algorithm}:{encoded}"
@@ -191,7 +190,7 @@ def remove_trees(paths: Iterable[str]) -> None:
 
 
 def sweep(engine: Engine) -> None:
-    """Remove from ``tmp`` what dead processes left, and unpacked layers that no row knows."""
+    """Remove what dead processes left in ``tmp``, and unpacked layers without a row."""
     _await_workers(engine)
     stale = [
         os.path.join(engine.paths.tmp, name)
@@ -210,15 +209,15 @@ def sweep(engine: Engine) -> None:
 
 
 def remove_left(engine: Engine, paths: Iterable[str]) -> None:
-    """Remove what killed processes left below ``tmp``; the beginning of a blob that came from
-    elsewhere is kept for another try.
+    """Remove what killed processes left in ``tmp``. The beginning of a blob that was being
+    transferred is kept for the next try.
     """
     remove_trees([path for path in paths if not engine.blobs.partials.keep_left(path)])
 
 
 def _await_workers(engine: Engine) -> None:
-    """Wait for workers whose task is dead: they have been sent SIGKILL, but may be in the midst of
-    a system call.
+    """Wait for workers whose task is dead: they have been sent SIGKILL, but may be in a system
+    call.
     """
     deadline = time.monotonic() + 10
     for name in _names(engine.paths.tmp):
@@ -229,8 +228,9 @@ def _await_workers(engine: Engine) -> None:
 
 
 def _alive(engine: Engine, name: str) -> bool:
-    """Whether the maker of ``KIND-PID-...`` in ``tmp`` still runs; a later process with its pid
-    began after the file's time.
+    """Return whether the process that made ``KIND-PID-...`` in ``tmp`` still runs.
+
+    A later process with the same pid began after the file's time.
     """
     parts = name.split("-")
     if (

@@ -1,8 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an image consists of: its history with the layer of each step, what each layer adds, and
-what of it nobody sees any more.
-"""
+"""Report an image's history, what each layer adds, and what of that is hidden."""
 
 from __future__ import annotations
 
@@ -29,8 +27,9 @@ LARGEST = 20  # wasted files that a report lists unless it is asked for more
 
 
 def steps(record: ImageRecord) -> list[tuple[Document, int | None]]:
-    """Return ``[(entry of the history, index of its layer or None)]``, oldest first; a layer that
-    the history does not tell of has an empty entry.
+    """Return ``[(entry of the history, index of its layer or None)]``, oldest first.
+
+    A layer that the history lacks has an empty entry.
     """
     found, index, count = [], 0, len(record["layers"])
     for entry in record["config"].get("history") or ():
@@ -43,7 +42,7 @@ def steps(record: ImageRecord) -> list[tuple[Document, int | None]]:
 
 
 def history(engine: Engine, name_or_id: str) -> list[Document]:
-    """Return the steps that an image came from, newest first.
+    """Return the steps of an image, newest first.
 
     :returns: ``[{"Id": the image after this step where the store has it, else "<missing>",
         "Created", "CreatedBy", "Comment", "Size": bytes of the files of its layer, "Tags", "Layer":
@@ -72,7 +71,7 @@ def history(engine: Engine, name_or_id: str) -> list[Document]:
 
 
 def _known(engine: Engine, record: ImageRecord) -> dict[int, str]:
-    """Return ``{number of steps: id}`` of the images in the store that this one came from."""
+    """Return ``{number of steps: id}`` of the images in the store that this one was built from."""
     entries, waiting = record["config"].get("history") or [], [record["id"]]
     found: dict[int, str] = {}
     while waiting:
@@ -92,13 +91,13 @@ def _known(engine: Engine, record: ImageRecord) -> dict[int, str]:
 
 
 def layer_blobs(engine: Engine, record: ImageRecord) -> list[str]:
-    """Return digests of the blobs of an image's layers, lowest first."""
+    """Return the digests of the blobs of an image's layers, lowest first."""
     document = manifest.parse(engine.blobs.read(record["manifest"]), record["id"])
     return [layer["digest"] for layer in document["layers"]]
 
 
 def layer_sizes(engine: Engine, record: ImageRecord) -> list[int]:
-    """Return bytes of the files of each layer, lowest first."""
+    """Return the bytes of the files of each layer, lowest first."""
     rows, blobs = layer_store.rows(engine, record["layers"]), None
     sizes = []
     for index, row in enumerate(rows):
@@ -120,18 +119,17 @@ def title(engine: Engine, record: ImageRecord, digest: str) -> str:
 def plain(engine: Engine, record: ImageRecord, digest: str) -> Iterator[bytes]:
     """Return the pieces of a layer's uncompressed archive.
 
-    :raises HostError: when its blob is gone or damaged.
+    :raises HostError: when its blob is missing or damaged.
     """
     check_there(engine, record, digest)
     return archive(engine, digest, title(engine, record, digest))
 
 
 def archive(engine: Engine, digest: str, what: str) -> Iterator[bytes]:
-    """Return the pieces of a layer's uncompressed archive; its blob's digest has been checked when
-    they end.
+    """Return the pieces of a layer's uncompressed archive. The blob's digest is checked at the end.
 
-    :raises NotFound: the blob is not in the store.
-    :raises HostError: it is damaged.
+    :raises NotFound: when the blob is not in the store.
+    :raises HostError: when it is damaged.
     """
     return compressed_streams.decompress(engine.blobs.pieces(digest), what)
 
@@ -141,8 +139,8 @@ def kept_layers(
 ) -> list[ingest.Layer]:
     """Return layers of an image as the store has them, for ``ingest.take``.
 
-    :param count: how many, from the lowest on; None for all.
-    :raises HostError: when a blob is gone.
+    :param count: how many, from the lowest up; None for all.
+    :raises HostError: when a blob is missing.
     """
     described = manifest.parse(engine.blobs.read(record["manifest"]), record["id"])["layers"][
         :count
@@ -156,12 +154,15 @@ def kept_layers(
 
 
 def _not_opened() -> Iterator[bytes]:
-    """Stand for the pieces of a blob that the store has for certain."""
+    """Stand in for the pieces of a blob that the store certainly has."""
     raise HostError("a blob that was there a moment ago is gone; do it again")
 
 
 def check_there(engine: Engine, record: ImageRecord, digest: str) -> None:
-    """:raises HostError: when a blob of an image is gone."""
+    """Check that the store has a blob of an image.
+
+    :raises HostError: when it is missing.
+    """
     if not engine.blobs.has(digest):
         raise HostError(
             f"image {records.name_of(engine, record['id'])} is damaged: its blob {digest} is "
@@ -192,7 +193,7 @@ def read_layers(
 
 
 def layer_report(engine: Engine, name_or_id: str, largest: int = LARGEST) -> Document:
-    """Return what each layer adds, and what is wasted: files that a later layer deletes, replaces
+    """Return what each layer adds, and the wasted bytes: files that a later layer deletes, replaces
     or repeats.
 
     :param largest: how many of the wasted files are listed.
@@ -239,7 +240,7 @@ def layer_report(engine: Engine, name_or_id: str, largest: int = LARGEST) -> Doc
 
 
 def files_of(found: contents.Contents) -> list[contents.File]:
-    """Return the files and links of a layer, one of several names once."""
+    """Return the files and links of a layer, each file once whatever names it has."""
     return list(
         {
             id(item.file): item.file for item in found.items.values() if item.file is not None

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The list of images and Docker's filters of it."""
+"""List images, with Docker's filters."""
 
 from __future__ import annotations
 
@@ -30,15 +30,17 @@ def listing(
 ) -> list[Document]:
     """Return all images in ``inspect``'s form, newest first.
 
-    :param filters: ``{name: value or list of values}``, all optional: ``dangling``: whether they
-        have no name; ``reference``: shell patterns, of which one must fit the familiar name with or
-        without its tag; ``label``: ``key`` or ``key=value``, which must all be there, ``label!``:
-        of which none may be there; ``before``, ``since``: an image, than which they are older or
-        younger; ``until``: a time, or how long ago, which they are older than.
-    :param everything: also nameless images that others came from, or on whose layers another image
-        stands.
+    :param filters: ``{name: value or list of values}``, all optional:
+
+    - ``dangling``: whether they have no name.
+    - ``reference``: shell patterns. One must match the familiar name with or without its tag.
+    - ``label``: ``key`` or ``key=value``; all must match. ``label!``: none may match.
+    - ``before``, ``since``: an image; list those that are older or younger.
+    - ``until``: a time or an age; list those that are older.
+
+    :param everything: list also nameless images that other images are built from.
     :raises InvalidInput: for another filter or value.
-    :raises NotFound: for an image in ``before`` or ``since`` that is not there.
+    :raises NotFound: for an image in ``before`` or ``since`` that is missing.
     """
     chosen = check_filters(engine, filters)
     found = [
@@ -71,7 +73,8 @@ def check_filters(
 ) -> Document:
     """Return filters in their normal form, for :func:`matches`.
 
-    :param known: those that are accepted. :raises InvalidInput: for others.
+    :param known: the filters that are accepted.
+    :raises InvalidInput: for others.
     """
     checked: Document = {}
     for key, value in (filters or {}).items():
@@ -101,7 +104,7 @@ def _created(record: ImageRecord, text: str, key: str) -> float:
 
 
 def matches(image: Document, chosen: Document) -> bool:
-    """Whether an image in ``inspect``'s form is what ``check_filters`` returned asks for."""
+    """Return whether an image in ``inspect``'s form matches filters from ``check_filters``."""
     if "dangling" in chosen and chosen["dangling"] == bool(image["RepoTags"]):
         return False
     if "reference" in chosen and not any(_named(image, pattern) for pattern in chosen["reference"]):
@@ -140,11 +143,10 @@ def _named(image: Document, pattern: str) -> bool:
 
 
 def fits(name: str, pattern: str) -> bool:
-    """Whether a name fits a pattern as Go's path.Match has them: ``*`` and ``?`` stand for anything
+    """Return whether a name matches a pattern of Go's path.Match: ``*`` and ``?`` match anything
     but ``/``.
 
-    :raises InvalidInput: for a pattern that is not closed, or has a range that is the wrong way
-        round.
+    :raises InvalidInput: for a pattern that is not closed, or has a reversed range.
     """
     try:
         return patterns.path(pattern, closing=False).fits(name)
@@ -153,7 +155,9 @@ def fits(name: str, pattern: str) -> bool:
 
 
 def _intermediate(engine: Engine, record: ImageRecord, others: list[ImageRecord]) -> bool:
-    """Nameless, and another image came from it by a build, or begins with all of its layers."""
+    """Return whether an image is nameless and another one is built from it or begins with all of
+    its layers.
+    """
     count = len(record["layers"])
     if record.get("damaged"):  # which layers it has is not known
         return False

@@ -1,12 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Take an image into the store: blobs and unpacked layers first, one sync, then its rows in one
-transaction.
+"""Store an image: blobs and unpacked layers first, one sync, then its rows in one transaction.
 
-Pull, load and import differ only in where a layer's archive comes from. Layers are stored, hashed,
-decompressed and unpacked in one pass, several at once in forked processes. Until the last step
-nothing of the image is to be seen, and the operations table has what to take away if it never
-comes.
+Pull, load and import differ only in the source of a layer's archive. Layers are stored, hashed,
+decompressed and unpacked in one pass, several at once in forked processes. Until the last step the
+image is not visible. The operations table records what to remove if that step never comes.
 """
 
 from __future__ import annotations
@@ -46,14 +44,14 @@ if TYPE_CHECKING:
 
 
 class Layer:
-    """One layer to take in.
+    """One layer to store.
 
     :ivar diff_id: digest of its uncompressed archive.
-    :ivar digest, size: of the blob, as the manifest names it; None where the blob is made here.
+    :ivar digest, size: of the blob, as in the manifest; None where the blob is made here.
     :ivar open: called without arguments for the pieces of the blob or, where ``digest`` is None, of
         the uncompressed archive.
-    :ivar resumes: ``open`` takes the offset to begin at: a transfer that breaks off may be gone on
-        with another time.
+    :ivar resumes: ``open`` takes the offset to begin at, so that a transfer that broke off can
+        resume.
     """
 
     def __init__(
@@ -72,7 +70,7 @@ class Layer:
 def explained(engine: Engine, what: str, kept: str = "nothing of it was kept") -> Iterator[None]:
     """Turn the file system's errors inside the block into a sentence about ``what``.
 
-    :param kept: what has become of it when the disk is full.
+    :param kept: says what happens to its parts when the disk is full.
     """
     try:
         yield
@@ -107,10 +105,10 @@ def take(
     :param config: bytes of the image configuration.
     :param layer_list: :class:`Layer` objects, lowest first.
     :param manifest_data: the manifest's bytes; or
-    :param build_manifest: called with the layers' blobs for them.
+    :param build_manifest: called with the layers' blobs to make them.
     :param references: full references to give it.
     :param digests: ``(repository, digest)`` pairs known for it.
-    :param manner: PULL or LOAD, for who watches.
+    :param manner: PULL or LOAD, for the progress display.
     :returns: the image id.
     """
     intake = _Intake(engine, what, config, layer_list, manner)
@@ -133,7 +131,7 @@ def take(
             if superseded:
                 garbage.collect(engine, superseded)
         except BaseException:
-            # Layers that had got their places when the disk had no room for their rows.
+            # Layers that were moved to their places before the disk had no room for their rows.
             garbage.sweep(engine)
             garbage.collect(engine, names + intake.made, everything=unnamed, ended=entry)
             raise
@@ -143,13 +141,13 @@ def take(
 
 
 class _Intake:
-    """One image on its way in.
+    """One image that is being stored.
 
     :ivar ident: its id.
     :ivar stored: all layers' blobs.
     :ivar unpacked: ``layers.Unpacked`` of the new ones.
-    :ivar made: digests of blobs that came into being.
-    :ivar directories: temporary ones, to be removed if still there.
+    :ivar made: digests of blobs that were created.
+    :ivar directories: temporary ones, to be removed if they still exist.
     """
 
     def __init__(
@@ -169,8 +167,8 @@ class _Intake:
         self.directories: list[str] = []
 
     def _look(self) -> tuple[dict[int, tuple[Layer, bool]], list[LayerRow | None]]:
-        """Return ``{index: (layer, whether to unpack it)}`` of what is to be done, and the rows of
-        what is unpacked.
+        """Return ``{index: (layer, whether to unpack it)}`` of the layers to do, and the rows of
+        the unpacked ones.
         """
         present = layer_store.rows(self.engine, self.diff_ids)
         tasks = {}
@@ -182,14 +180,14 @@ class _Intake:
         return tasks, present
 
     def blob_names(self, manifest_data: bytes | None) -> list[str]:
-        """Return the digests of the image's blobs that are known before they are made."""
+        """Return the digests of the image's blobs that are known before the blobs are made."""
         names = [self.ident, *(layer.digest for layer in self.layers if layer.digest)]
         return [*names, manifest.digest_of(manifest_data)] if manifest_data else names
 
     def lock(self, stack: contextlib.ExitStack) -> None:
-        """Hold the locks of the layers that are missing.
+        """Hold the locks of the missing layers.
 
-        They are taken in one order everywhere, so that two tasks never wait for each other.
+        Every task takes them in the same order, so that two never wait for each other.
         """
         self.engine.blobs.partials.sweep()
         missing = {layer.diff_id for layer, _wanted in self._look()[0].values()}
@@ -210,7 +208,7 @@ class _Intake:
     def commit(
         self, digest: str, references: Sequence[str], digests: Sequence[tuple[str, str]]
     ) -> list[str]:
-        """Give layers their places and write the rows, in one transaction.
+        """Move layers to their places and write the rows, in one transaction.
 
         :returns: as of :func:`records.save`.
         """
@@ -223,7 +221,7 @@ class _Intake:
             )
 
     def fetch(self) -> None:
-        """Store and unpack what is missing."""
+        """Store and unpack the missing layers."""
         tasks, present = self._look()  # again: who held the locks may have brought it
         tasks = dict(sorted(tasks.items(), key=lambda item: -(item[1][0].size or 0)))
         _check_space(self.engine, self.what, [layer for layer, _wanted in tasks.values()])
@@ -256,7 +254,10 @@ class _Intake:
         )
 
     def _announce(self, tasks: Collection[int]) -> dict[int, board.Item]:
-        """Return ``{index: what to report the layer's way to}``."""
+        """Announce the layers to the progress display.
+
+        :returns: ``{index: reporter of the layer's progress}``.
+        """
         said = {}
         for index, layer in enumerate(self.layers):
             phase = board.WAITING if index in tasks else board.PRESENT
@@ -297,7 +298,7 @@ class _Intake:
         directories: Mapping[int, str],
         present: list[LayerRow | None],
     ) -> None:
-        """Close the layers' open ends, lowest layer first, and settle each new one's key."""
+        """Close the layers' open ends, lowest layer first, and set each new layer's key."""
         paths = [
             layer_store.path_of(self.engine, row["number"]) if row is not None else None
             for row in present
@@ -325,8 +326,9 @@ class _Intake:
 
 
 def _threads(layer: Layer, all_of_them: Collection[tuple[Layer, bool]]) -> int:
-    """Return how many threads a layer gets besides its own: some, where it is at least one
-    processor's share of the bytes.
+    """Return how many threads a layer gets besides its own.
+
+    It gets some where it has at least one processor's share of the bytes.
     """
     whole = sum(other.size or 0 for other, _wanted in all_of_them)
     share = (layer.size or 0) / whole if whole else 1 / len(all_of_them)
@@ -334,8 +336,9 @@ def _threads(layer: Layer, all_of_them: Collection[tuple[Layer, bool]]) -> int:
 
 
 def _check_space(engine: Engine, what: str, missing: Iterable[Layer]) -> None:
-    """:raises HostError: when the blobs alone, and as much again unpacked, can't fit: before
-    anything was fetched.
+    """Check the free space before anything is fetched.
+
+    :raises HostError: when the blobs, and as much again unpacked, can't fit.
     """
     wanted = sum(2 * (layer.size or 0) for layer in missing)
     status = os.statvfs(engine.paths.data)

@@ -1,7 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One layer's way into the store, in one pass: its blob is stored and hashed, inflated, hashed
-again, and its archive laid out.
+"""Store one layer in one pass: store and hash its blob, inflate it, hash that, and unpack it.
 
 ``ingest.py`` runs this for several layers at once, each in a process of its own.
 """
@@ -27,31 +26,33 @@ if TYPE_CHECKING:
     from .ingest import Layer
 
     class Brought(TypedDict):
-        """What became of a layer: the digest of its blob, and its open ends if it was laid out."""
+        """The result for a layer: the digest of its blob, and its open ends if it was unpacked."""
 
         digest: str
         ends: Ends | None
 
 
 def title(layer: Layer, what: str) -> str:
-    """Return a layer's name in errors."""
+    """Return a layer's name for errors."""
     return f"layer {(layer.digest or layer.diff_id)[:19]} of {what}"
 
 
 def bring(
     engine: Engine, what: str, layer: Layer, place: str | None, kind: str, threads: int = 0
 ) -> Brought:
-    """Store the blob of ``layer`` (an ``intake.Layer``) unless it is there, and lay the layer out
-    at the path ``place`` if there is one.
+    """Store the blob of ``layer`` (an ``ingest.Layer``) unless it is there, and unpack the layer to
+    ``place``, if one is given.
 
-    :param kind: as what, of layers.py.
-    :param threads: how many to work ahead in, at most 2: they keep more processors than one busy.
-    :returns: ``{"digest": of the blob, "ends": what ``places.fill`` returned or None}``, JSON-able.
-    :raises RegistryError: when what arrives is not what the manifest and the configuration promise.
+    :param kind: the form, of ``layers/formats.py``.
+    :param threads: how many threads read ahead, at most 2: they keep more than one processor busy.
+    :returns: ``{"digest": of the blob, "ends": what ``formats.fill`` returned or None}``,
+        JSON-able.
+    :raises RegistryError: when the content differs from what the manifest and the configuration
+        state.
     """
     try:
         return _bring(engine, what, layer, place, kind, threads)
-    # what was kept of another time is no beginning of this blob, or the disk has not kept it well
+    # the kept beginning does not belong to this blob, or the disk has damaged it
     except _FalseStart:
         if place:
             tree_removal.remove(place)
@@ -59,7 +60,7 @@ def bring(
 
 
 class _FalseStart(Exception):
-    """What came out is wrong, and a part of it was not fetched just now."""
+    """The content is wrong, and a part of it was kept from an earlier transfer."""
 
 
 def _bring(
@@ -101,7 +102,7 @@ def _bring(
 
 
 def _writer(engine: Engine, layer: Layer) -> Any:
-    """Return what the blob of a layer is written with, a context manager."""
+    """Return a context manager that writes the blob of a layer."""
     if layer.resumes and layer.digest is not None and layer.size is not None:
         return engine.blobs.arrival(layer.digest, layer.size)
     return engine.blobs.writer((layer.digest or "sha256:").partition(":")[0], durable=False)
@@ -109,7 +110,7 @@ def _writer(engine: Engine, layer: Layer) -> Any:
 
 @contextlib.contextmanager
 def _suspected() -> Iterator[None]:
-    """Errors that may come from what was there before become :class:`_FalseStart`."""
+    """Turn errors that the kept beginning may cause into :class:`_FalseStart`."""
     try:
         yield
     except errors.Interrupted:
@@ -129,8 +130,8 @@ def _commit(writer: Any, layer: Layer, name: str) -> str:
 
 
 def _arriving(layer: Layer, writer: Any) -> Iterator[bytes]:
-    """Yield the pieces of a blob that comes, written down on the way: first what is there already;
-    never more than the manifest promised.
+    """Yield the pieces of a blob and write them: first those that were kept; never more than the
+    manifest states.
     """
     yield from writer.replay()
     begun = writeback.Writeback(writer.file.fileno())
@@ -152,7 +153,7 @@ def _hashed(chunks: Iterable[bytes], checksum: Any) -> Iterator[bytes]:
 
 
 def _compressing(chunks: Iterable[bytes], writer: Any) -> Iterator[bytes]:
-    """Pass uncompressed pieces on while their gzip form goes into the blob."""
+    """Pass uncompressed pieces on and write their gzip form into the blob."""
     passed = []
 
     def tee() -> Iterator[bytes]:

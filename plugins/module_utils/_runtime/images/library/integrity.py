@@ -1,11 +1,11 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an image of the store has lost: documents, blobs, layers that are gone or not what they
-were.
+"""Find what an image of the store has lost: documents, blobs and layers that are missing or
+damaged.
 
-What is gone, or of a wrong length, is seen by a look at every blob and place. After a power cut, or
-where somebody meddled with the store, more may be wrong: then blobs are hashed, and unpacked layers
-are held against the headers of their archives.
+A quick look at every blob and place finds what is missing or has a wrong length. After a power cut
+or interference more may be wrong. A full look hashes blobs, and compares unpacked layers with the
+headers of their archives.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ LATEST = 1 << 33  # seconds; file systems cut times that are later
 class Damage:
     """What is wrong with one image.
 
-    :ivar row: of ``images``.
-    :ivar documents: digests of its manifest and configuration.
-    :ivar blobs: digests of its layers' archives.
-    :ivar places: DiffIDs. Of these that are lost or damaged: each with a sentence's end.
-    :ivar present: the DiffIDs among ``places`` at whose place something is, which containers may
-        stand on.
-    :ivar diff_ids: of all its layers, as far as they are known.
+    :ivar row: its row of ``images``.
+    :ivar documents: damage of its manifest and configuration, by digest; each with the end of a
+        sentence.
+    :ivar blobs: damage of its layers' archives, by digest.
+    :ivar places: damage of its unpacked layers, by DiffID.
+    :ivar present: the DiffIDs in ``places`` whose place is not empty; containers may use it.
+    :ivar diff_ids: the DiffIDs of all its layers, as far as they are known.
     """
 
     def __init__(self, engine: Engine, row: ImageRow) -> None:
@@ -71,9 +71,9 @@ class Damage:
 
 
 def damaged(engine: Engine, full: bool = False) -> list[Damage]:
-    """Return the :class:`Damage` of all images that have some.
+    """Return the :class:`Damage` of all damaged images.
 
-    :param full: look at contents too; reads the whole store.
+    :param full: check contents too; reads the whole store.
     """
     checked: dict[Any, str | None] = {}
     found = []
@@ -87,8 +87,9 @@ def damaged(engine: Engine, full: bool = False) -> list[Damage]:
 
 
 def _confirmed(engine: Engine, ident: str, first: Damage, full: bool) -> Damage | None:
-    """Return the damage of an image, seen again while nobody can remove what belongs to it; None
-    where it was being removed, or made, the first time.
+    """Check an image's damage again, while nothing that belongs to it can be removed.
+
+    :returns: None where the first look saw it while it was being removed or made.
     """
     row = records.row_or_none(engine, ident)
     if row is None or engine.check or engine.db.is_tight():  # to hold it takes room
@@ -107,8 +108,9 @@ def _confirmed(engine: Engine, ident: str, first: Damage, full: bool) -> Damage 
 
 
 def whole(engine: Engine, ident: str) -> ImageRecord | None:
-    """Return the image ``ident`` (whole id) as ``records.find`` gives it; None where there is none,
-    or a quick look finds that it has lost something.
+    """Return the image ``ident`` (whole id) as ``records.find`` does.
+
+    :returns: None where there is none, or a quick look finds damage.
     """
     row = records.row_or_none(engine, ident)
     return records.find(engine, ident) if row is not None and not look(engine, row) else None
@@ -119,7 +121,7 @@ def look(
 ) -> Damage:
     """Return the :class:`Damage` of one image.
 
-    :param checked: what was found out already about layers and blobs that images share.
+    :param checked: results already known for layers and blobs that images share.
     """
     damage, checked = Damage(engine, row), {} if checked is None else checked
     read = {}
@@ -190,7 +192,10 @@ def _digest(pieces: Iterable[bytes], like: str) -> str:
 def _place(
     engine: Engine, row: LayerRow | None, diff_id: str, digest: str, full: bool
 ) -> str | None:
-    """Return what is wrong with a layer's place. :param full: look into it."""
+    """Return what is wrong with a layer's place.
+
+    :param full: check its content.
+    """
     if row is None:
         return "is gone or cut short"
     path = layer_store.path_of(engine, row["number"])
@@ -217,10 +222,10 @@ def _content(engine: Engine, path: str, row: LayerRow, diff_id: str, digest: str
 
 
 def _compare(path: str, root: inodes.Node, completed: bool) -> str | None:
-    """Return the first difference between a directory and what its archive says.
+    """Return the first difference between a directory and its archive.
 
-    :param completed: whether open ends were closed: directories that are only passed through and
-        further files are no difference then.
+    :param completed: whether open ends were closed. Then directories that are only passed through
+        and additional files are no difference.
     """
     time = None  # of a directory: where something is missing in it, that is what to tell
     frames = [_Frame(os.open(path, _DIRECTORY), root, b"")]
@@ -255,7 +260,7 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 class _Frame:
     """A directory beside its node.
 
-    ``names``: of those in it that are not looked into yet; None before it was looked at itself.
+    ``names``: the entries that are not compared yet; None before the directory itself is compared.
     """
 
     def __init__(self, fd: int, node: inodes.Node, prefix: bytes) -> None:
@@ -263,7 +268,7 @@ class _Frame:
         self.names: list[bytes] | None = None
 
     def differ(self, completed: bool) -> str | None:
-        """Return the first difference of what is in it, as a sentence's end, or None."""
+        """Return the first difference in it, as a sentence's end, or None."""
         time, entries = None, self.node.inner
         inner = self.names = []
         names = {os.fsencode(name) for name in os.listdir(self.fd)}

@@ -1,15 +1,15 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Layers ready for use: which row and place belongs to a layer of an image, how one comes in and is
-made again.
+"""Layers ready for use: which row and place a layer of an image has, how one is added and unpacked
+again.
 
 A place is a directory with the unpacked layer, or a file with its archive and an index, which the
-kernel mounts (``layers/erofs_image.py``). Both are shown alike by ``kernel/mounts/overlay.py``;
-what is at a place may change from one to the other when a layer is made again.
+kernel mounts (``layers/erofs_image.py``). ``kernel/mounts/overlay.py`` mounts both. A place can
+change from one form to the other when a layer is unpacked again.
 
 A row's key is the layer's DiffID, so that all images share it. A layer with open ends
-(``layers/unpack.py``) depends on what is below it; its key is ``chain-`` and its ChainID, so that
-only images with the same layers below share that one.
+(``layers/unpack.py``) depends on the layers below. Its key is ``chain-`` and its ChainID, so that
+only images with the same layers below share it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ...store.database import Transaction
 
     class LayerRow(TypedDict):
-        """A row of ``layers``: a layer that is unpacked."""
+        """A row of ``layers``: an unpacked layer."""
 
         diff_id: str  # or a key: see chain_key, LOST
         number: int  # of its place
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
         size: int  # bytes, unpacked
 
 
-# begins the key of a place of which nothing tells any more which layer is there; it stays as long
-# as a container stands on it
+# prefix of the key of a place whose layer is no longer known; it stays as long as a container uses
+# it
 LOST = "lost-"
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -61,15 +61,16 @@ def chain_key(chain_id: str) -> str:
 
 
 def path_of(engine: Engine, number: int) -> str:
-    """Return the place of layer ``number``: its short name lets hundreds fit into one mount(2)
+    """Return the place of layer ``number``. The short name lets hundreds fit into one mount(2)
     page.
     """
     return os.path.join(engine.paths.layers, base36(number))
 
 
 def rows(engine: Engine, diff_ids: Sequence[str]) -> list[LayerRow | None]:
-    """Return a row of ``layers`` or None for every layer of an image, lowest first; None also where
-    nothing is at its place.
+    """Return a row of ``layers`` or None for every layer of an image, lowest first.
+
+    It is also None where the layer's place is empty.
     """
     found: list[LayerRow | None] = []
     for diff_id, chain_id in zip(diff_ids, manifest.chain_ids(diff_ids)):
@@ -93,9 +94,9 @@ def _row(row: dict[str, Any]) -> LayerRow:
 
 
 def paths(engine: Engine, diff_ids: Sequence[str]) -> list[str]:
-    """Return places of an image's layers, topmost first, as overlayfs and run.json want them.
+    """Return the places of an image's layers, topmost first, as overlayfs and run.json take them.
 
-    :raises NotFound: when one is missing (``repair.ensure_unpacked`` makes it again).
+    :raises NotFound: when one is missing (``repair.ensure_unpacked`` unpacks it again).
     """
     found = rows(engine, diff_ids)
     places = []
@@ -111,7 +112,7 @@ class Unpacked:
 
     :ivar key: of its row.
     :ivar path: the place.
-    :ivar blob: digest of the archive it came from.
+    :ivar blob: digest of its archive.
     :ivar size: bytes.
     """
 
@@ -120,10 +121,12 @@ class Unpacked:
 
 
 def commit(engine: Engine, connection: Transaction, unpacked: Collection[Unpacked]) -> list[str]:
-    """Give layers their place and row, inside a transaction. Their data has been synced.
+    """Move layers to their places and add their rows, inside a transaction. Their data has been
+    synced.
 
-    Where another task was faster, its copy stays and ours is left for the caller to remove.
-    :returns: paths of what was in the way and are the caller's to remove too.
+    Where another task was faster, its copy stays, and the caller removes ours.
+
+    :returns: paths of replaced places that the caller has to remove too.
     """
     aside = []
     for layer in unpacked:
@@ -165,10 +168,11 @@ def _rename(engine: Engine, source: str, target: str) -> list[str]:
 
 
 def kind(engine: Engine) -> str:
-    """As what layers are stored that come in now: ``DIRECTORY`` or ``EROFS``, by the host's
-    settings and what its kernel can do.
+    """Return the form in which new layers are stored: ``DIRECTORY`` or ``EROFS``.
 
-    :raises Unsupported: when EROFS is required and can't be had.
+    The host's settings and the kernel's features decide.
+
+    :raises Unsupported: when EROFS is required and not available.
     """
     wanted = settings.read(engine.paths.config)["layers"]
     if wanted == DIRECTORY:
@@ -182,7 +186,7 @@ def kind(engine: Engine) -> str:
 def why_no_erofs(engine: Engine) -> str:
     """Return why layers can't be EROFS images on this host, as a sentence; "" where they can.
 
-    Tried where the store is, or will be.
+    It is tried on the file system of the store.
     """
     place = engine.paths.layers
     while not os.path.isdir(place):
@@ -194,8 +198,8 @@ _counter = [0]
 
 
 def temporary(engine: Engine, kind: str) -> str:
-    """Return a new name below the store's ``tmp``; its process id tells ``collect.sweep`` whether
-    somebody still works in it.
+    """Return a new name below the store's ``tmp``. Its process id tells ``garbage.sweep`` whether
+    it is in use.
     """
     _counter[0] += 1
     return os.path.join(

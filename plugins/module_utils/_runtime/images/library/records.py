@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Images of the store: finding them by name or id, naming, removing, describing them as ``docker
-inspect`` does.
+"""Find images of the store by name or id; name, remove and describe them, as ``docker inspect``
+does.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ if TYPE_CHECKING:
         damaged: str
 
     class ImageRecord(_Optional):
-        """An image of the store, or one that comes.
+        """An image of the store, or one that will be stored.
 
         ``id``: digest of its configuration. ``manifest``: digest of its manifest; "" where it is
         not known yet. ``config``: its OCI configuration. ``layers``: DiffIDs, lowest first.
-        ``size``: bytes of the layers' files. ``added``: when it came into the store, in seconds
-        since the epoch; None for one that is not there. ``damaged``: a sentence, where its
-        configuration can't be read.
+        ``size``: bytes of the layers' files. ``added``: when it was stored, in seconds since the
+        epoch; None for one that is not stored. ``damaged``: a sentence, where its configuration
+        can't be read.
         """
 
         id: str
@@ -54,11 +54,11 @@ if TYPE_CHECKING:
 
 
 def find(engine: Engine, name_or_id: str) -> ImageRecord | None:
-    """Return the image that a reference, an id or the beginning of one names, or None.
+    """Return the image with a reference, an id or the beginning of an id, or None.
 
     :returns: ``{"id", "manifest", "config": OCI configuration, "layers": [DiffIDs, lowest first],
         "size", "added"}``.
-    :raises InvalidInput: when it is neither (option ``name``).
+    :raises InvalidInput: when the text is neither (option ``name``).
     :raises Conflict: when several ids begin so.
     """
     row = find_row(engine, name_or_id)
@@ -77,8 +77,10 @@ def find(engine: Engine, name_or_id: str) -> ImageRecord | None:
 
 
 def find_even_damaged(engine: Engine, ident: str) -> ImageRecord | None:
-    """Return the same as :func:`find`, for a list of all images: one whose configuration can't be
-    read has an empty one, no layers, and the sentence as ``damaged``.
+    """Return the same as :func:`find`, for a list of all images.
+
+    An image whose configuration can't be read has an empty one, no layers, and the sentence as
+    ``damaged``.
     """
     try:
         return find(engine, ident)
@@ -90,7 +92,10 @@ def find_even_damaged(engine: Engine, ident: str) -> ImageRecord | None:
 
 
 def get(engine: Engine, name_or_id: str) -> ImageRecord:
-    """Return the same as :func:`find`. :raises NotFound: when there is none."""
+    """Return the same as :func:`find`.
+
+    :raises NotFound: when there is none.
+    """
     record = find(engine, name_or_id)
     if record is None:
         raise absent(name_or_id)
@@ -129,20 +134,20 @@ def coming(ident: str, config: Document, digest: str = "") -> ImageRecord:
 
 
 def find_row(engine: Engine, text: str) -> ImageRow | None:
-    """Return the row of ``images`` that a reference, an id or the beginning of one names, or None;
-    errors as of :func:`find`.
+    """Return the row of ``images`` with a reference, an id or the beginning of an id, or None.
+
+    Errors are those of :func:`find`.
     """
     return resolve(engine, text)[0]
 
 
 def resolve(engine: Engine, text: str) -> tuple[ImageRow | None, reference.Reference | None]:
-    """Return what a user's word for an image means: ``(row of images or None, Reference or None)``;
-    errors as of :func:`find`.
+    """Resolve a user's word for an image: ``(row of images or None, Reference or None)``.
 
     The :class:`Reference` is None where the word is an id: then no registry can be asked. An id,
-    whole or as long as listings show it, is looked for before a name of the same letters, so that
-    nobody can give an image a name that leads those who use another one's id to it. Shorter
-    beginnings come after names, as with Docker: ``ada`` and ``cafe`` are words.
+    whole or as long as listings show it, is looked up before a name of the same letters. So nobody
+    can hijack another image's id with a name. Shorter beginnings come after names, as with Docker:
+    ``ada`` and ``cafe`` are words. Errors are those of :func:`find`.
     """
     if not isinstance(text, str) or not reference.looks_like_id(text):
         parsed = reference.parse(text)
@@ -161,7 +166,7 @@ def resolve(engine: Engine, text: str) -> tuple[ImageRow | None, reference.Refer
 
 
 def absent(text: str) -> NotFound:
-    """Return the NotFound for a user's word for an image."""
+    """Return the NotFound error for a user's word for an image."""
     if isinstance(text, str) and reference.is_id(text):
         return NotFound(f"there is no image with the ID {text} on this host")
     return NotFound(f"there is no image {printable(text)} on this host")
@@ -178,7 +183,7 @@ def _by_id(engine: Engine, text: str) -> ImageRow | None:
 
 
 def by_reference(engine: Engine, parsed: reference.Reference) -> ImageRow | None:
-    """Return the row of ``images`` that a :class:`Reference` leads to, or None.
+    """Return the row of ``images`` with a :class:`Reference`, or None.
 
     A digest wins over a tag.
     """
@@ -209,7 +214,7 @@ def _row(row: Mapping[str, Any]) -> ImageRow:
 def row_of(engine: Engine, ident: str) -> ImageRow:
     """Return the row of the image ``ident`` (whole id).
 
-    :raises NotFound: when there is none, because another task has removed it since it was looked at.
+    :raises NotFound: when another task has removed it meanwhile.
     """
     row = row_or_none(engine, ident)
     if row is None:
@@ -229,7 +234,7 @@ def row_or_none(engine: Engine, ident: str) -> ImageRow | None:
 
 
 def tags_of(engine: Engine, ident: str) -> list[str]:
-    """Return full references of an image, sorted."""
+    """Return the full references of an image, sorted."""
     return [
         row["reference"]
         for row in engine.db.all(
@@ -239,7 +244,7 @@ def tags_of(engine: Engine, ident: str) -> list[str]:
 
 
 def digests_of(engine: Engine, ident: str) -> list[str]:
-    """Return ``repository@digest`` under which registries know an image, sorted."""
+    """Return the ``repository@digest`` names by which registries know an image, sorted."""
     return [
         f"{row['repository']}@{row['digest']}"
         for row in engine.db.all(
@@ -250,7 +255,7 @@ def digests_of(engine: Engine, ident: str) -> list[str]:
 
 
 def containers_of(engine: Engine, ident: str) -> list[str]:
-    """Return names of the containers that use an image."""
+    """Return the names of the containers that use an image."""
     return [
         row["name"]
         for row in engine.db.all("SELECT name FROM containers WHERE image = ? ORDER BY name", ident)
@@ -280,8 +285,8 @@ def save(
 
     :param references: full ``repository:tag``.
     :param digests: ``(repository, digest)``.
-    :returns: digests of what another manifest that the image had led to, for ``collect.collect``
-        after the transaction.
+    :returns: digests that only the image's former manifest needed, for ``garbage.collect`` after
+        the transaction.
     """
     row = connection.execute("SELECT * FROM images WHERE id = ?", (ident,)).fetchone()
     superseded = (
@@ -302,7 +307,7 @@ def name(
     references: Iterable[str] = (),
     digests: Iterable[tuple[str, str]] = (),
 ) -> None:
-    """The names alone, as :func:`save` does."""
+    """Write the names alone, as :func:`save` does."""
     for full in references:
         _name(connection, full, ident)
     for repository, digest in digests:
@@ -322,7 +327,7 @@ def tag(engine: Engine, name_or_id: str, full: str) -> None:
 
 
 def _name(connection: Transaction, full: str, ident: str) -> None:
-    """Every name comes into the store here.
+    """Write one name. Every name enters the store here.
 
     :raises InvalidInput: for one that is not in its full form, or could be read as an id.
     """
@@ -336,17 +341,16 @@ def _name(connection: Transaction, full: str, ident: str) -> None:
 
 
 def check_there(connection: Transaction, ident: str) -> None:
-    """:raises NotFound: inside a transaction, when another task has removed the image since it was
-    looked at.
+    """Check, inside a transaction, that the image still exists.
+
+    :raises NotFound: when another task has removed it meanwhile.
     """
     if connection.execute("SELECT 1 FROM images WHERE id = ?", (ident,)).fetchone() is None:
         raise NotFound(f"there is no image {ident} on this host")
 
 
 def untag(engine: Engine, full: str) -> None:
-    """Take the name ``full`` away; with the last tag of a repository goes what its registry calls
-    the image.
-    """
+    """Remove the name ``full``. With the last tag of a repository its digests are removed too."""
     repository = full.rpartition(":")[0]
     with engine.db.freeing(), engine.db.transaction() as connection:
         row = connection.execute("SELECT image FROM tags WHERE reference = ?", (full,)).fetchone()
@@ -367,14 +371,13 @@ def untag(engine: Engine, full: str) -> None:
 def remove(
     engine: Engine, ident: str, force: bool = False, last: str | None = None, prune: bool = True
 ) -> int:
-    """Remove the image ``ident`` (whole id) with all its names, its blobs and the layers that no
-    other image has.
+    """Remove the image ``ident`` (whole id) with all its names, its blobs and the layers of no
+    other image.
 
-    :param force: where containers use it, take its names away and leave the rest until they are
-        gone.
-    :param last: the full reference that was its last when this was planned; if it has got another
-        since, only this one goes.
-    :param prune: whether nameless images that it came from, and nothing else, go with it.
+    :param force: where containers use it, remove its names and leave the rest until they are gone.
+    :param last: the full reference that was its last when this was planned. If it has got another
+        since, only this one is removed.
+    :param prune: whether nameless images that only it was built from are removed too.
     :returns: bytes that were freed.
     :raises Conflict: when a container uses it and not ``force``.
     """
@@ -417,12 +420,12 @@ def remove(
 
 
 def is_leftover(engine: Engine, ident: str) -> bool:
-    """Whether an image has no name, no container, and no built image that came from it."""
+    """Return whether an image has no name, no container, and no image that was built from it."""
     return not (tags_of(engine, ident) or containers_of(engine, ident) or users_of(engine, ident))
 
 
 def users_of(engine: Engine, ident: str) -> list[str]:
-    """Return ids of the built images that came from this one."""
+    """Return the ids of the images that were built from this one."""
     return [
         row["image"]
         for row in engine.db.all("SELECT image FROM uses WHERE used = ? ORDER BY image", ident)
@@ -430,7 +433,10 @@ def users_of(engine: Engine, ident: str) -> list[str]:
 
 
 def check_unused(engine: Engine, ident: str, force: bool = False) -> None:
-    """:raises Conflict: when a container uses the image and not ``force``."""
+    """Check that no container uses the image.
+
+    :raises Conflict: when one does and not ``force``.
+    """
     users = containers_of(engine, ident)
     if users and not force:
         raise Conflict(
@@ -441,13 +447,13 @@ def check_unused(engine: Engine, ident: str, force: bool = False) -> None:
 
 
 def name_of(engine: Engine, ident: str) -> str:
-    """Return what to call an image in a sentence: its first name, else its short id."""
+    """Return an image's name for a sentence: its first name, else its short id."""
     names = tags_of(engine, ident)
     return familiar(names[0]) if names else ident[:19]
 
 
 def blobs_of(engine: Engine, row: ImageRow) -> list[str]:
-    """Return digests of all blobs of an image's row; what can't be read any more is left out."""
+    """Return the digests of all blobs of an image's row. Unreadable documents are left out."""
     digests = [row["manifest"], row["id"]]
     with contextlib.suppress(EngineError):
         digests += [
@@ -471,8 +477,9 @@ def describe(
     tags: Sequence[str] | None = None,
     digests: Sequence[str] | None = None,
 ) -> Document:
-    """Return ``docker image inspect``'s form of a record; names as given, for an image that is not
-    in the store yet.
+    """Return the form of ``docker image inspect`` for a record, with the given names.
+
+    The image need not be in the store yet.
     """
     config = record["config"]
     names = tags_of(engine, record["id"]) if tags is None else tags
@@ -507,8 +514,10 @@ def describe(
 
 
 def dangling(engine: Engine, everything: bool = False) -> list[str]:
-    """Return ids of images to prune: nameless ones that no other came from, or all that no
-    container uses; what they came from goes with them.
+    """Return the ids of images to prune, with the images that only they were built from.
+
+    :param everything: all that no container uses, else only nameless ones that no other was built
+        from.
     """
     found = [
         row["id"]
@@ -521,7 +530,7 @@ def dangling(engine: Engine, everything: bool = False) -> list[str]:
 
 
 def _kept_by_container(engine: Engine, ident: str) -> bool:
-    """Whether an image is the intermediate of one that a container uses."""
+    """Return whether an image is the intermediate of one that a container uses."""
     return not tags_of(engine, ident) and any(
         containers_of(engine, user) or _kept_by_container(engine, user)
         for user in users_of(engine, ident)

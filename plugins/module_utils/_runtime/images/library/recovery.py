@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""After a killed pull, load, import or removal: whatever did not become part of an image goes."""
+"""Recover from a killed pull, load, import or removal: remove what is part of no image."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 def recover(engine: Engine, _kind: str, detail: dict[str, Any]) -> None:
-    """Undo what an abandoned operation of the kinds pull, unpack and remove-image left; called by
-    the engine.
+    """Undo what an abandoned operation of the kinds pull, unpack and remove-image left. The engine
+    calls it.
     """
     garbage.sweep(engine)
     garbage.collect(engine, detail.get("blobs", []) + detail.get("candidates", []), everything=True)

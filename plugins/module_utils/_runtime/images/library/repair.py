@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Making again what an image has lost (``integrity.py``): layers from their blobs, blobs and
-documents from a registry that has them.
+"""Repair a damaged image (``integrity.py``): layers from their blobs, blobs and documents from a
+registry.
 
-Nothing else is touched: other images, containers and what they wrote stay as they are.
+Other images, containers and their files stay as they are.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def ensure_unpacked(engine: Engine, name_or_id: str, registries: Registries | None = None) -> None:
-    """Make missing layers of an image of the store again; nothing to do is the usual case.
+    """Unpack missing layers of an image of the store again; usually there is nothing to do.
 
     :raises HostError: when a blob is missing too, and no registry is known that has it.
     """
@@ -43,7 +43,10 @@ def ensure_unpacked(engine: Engine, name_or_id: str, registries: Registries | No
 def plan_repair(
     engine: Engine, found: integrity.Damage, registries: Registries | None = None
 ) -> Plan:
-    """Return the plan to make an image whole. :param found: its ``damage.Damage``."""
+    """Return the plan to repair an image.
+
+    :param found: its ``integrity.Damage``.
+    """
     repair = Plan(f"image {found.name}")
     add(repair, engine, found, registries)
     return repair
@@ -52,7 +55,7 @@ def plan_repair(
 def add(
     repair: Plan, engine: Engine, found: integrity.Damage, registries: Registries | None = None
 ) -> None:
-    """Add to a plan that an image is made whole."""
+    """Add the repair of an image to a plan."""
     sentences = found.sentences
     more = f" and {len(sentences) - 1} more" if len(sentences) > 1 else ""
     repair.add(
@@ -65,8 +68,8 @@ def add(
 
 
 def lost(engine: Engine, ident: str) -> integrity.Damage:
-    """Return the Damage of an image of the store (whole id), as far as a quick look tells; false
-    where it is whole.
+    """Return the Damage that a quick look finds in an image of the store (whole id); false where
+    there is none.
     """
     return integrity.look(engine, records.row_of(engine, ident))
 
@@ -74,9 +77,9 @@ def lost(engine: Engine, ident: str) -> integrity.Damage:
 def add_whole(
     repair: Plan, engine: Engine, record: ImageRecord, registries: Registries | None = None
 ) -> bool:
-    """Add to a plan that an image is made whole, if it has lost something.
+    """Add the repair of an image to a plan, if it is damaged.
 
-    :returns: whether it has.
+    :returns: whether it is.
     """
     found = lost(engine, record["id"])
     if found:
@@ -85,9 +88,9 @@ def add_whole(
 
 
 def make_whole(engine: Engine, record: ImageRecord, registries: Registries | None = None) -> None:
-    """Make an image whole at once, for what has no plan.
+    """Repair an image at once, for a caller without a plan.
 
-    :raises HostError: in check mode, and when something is nowhere to be had.
+    :raises HostError: in check mode, and when no registry has what is missing.
     """
     found = lost(engine, record["id"])
     if found and engine.check:
@@ -97,7 +100,10 @@ def make_whole(engine: Engine, record: ImageRecord, registries: Registries | Non
 
 
 def mend(engine: Engine, found: integrity.Damage, registries: Registries | None = None) -> None:
-    """Make an image whole. :raises HostError: when something is nowhere to be had."""
+    """Repair an image.
+
+    :raises HostError: when no registry has what is missing.
+    """
     with engine.operations.record("pull", name=found.name):
         _mend(engine, found, _Origin(engine, found, registries))
 
@@ -161,8 +167,9 @@ def _set_aside(engine: Engine, diff_ids: Sequence[str], damaged: Collection[str]
 
 
 class _Origin:
-    """The repositories that an image is known from (``repository@digest``), asked one after the
-    other; what a digest names is the same in all.
+    """The repositories of an image (``repository@digest``), asked one after the other.
+
+    The content of a digest is the same in all of them.
     """
 
     def __init__(
@@ -170,14 +177,14 @@ class _Origin:
     ) -> None:
         self.engine, self.found, self._registries = engine, found, registries
         self._clients: list[Client | Mirrored] | None = None
-        # by repository; read here, for blobs are asked for in other threads and processes
+        # by repository; read here, because other threads and processes ask for blobs
         self._names = {
             name.rpartition("@")[0]: name for name in records.digests_of(engine, found.row["id"])
         }
 
     def _sources(self) -> list[Client | Mirrored]:
         if self._clients is None:
-            # what talks to registries is loaded only where one is asked
+            # the client of registries is loaded only when one is asked
             from ..configuration.access import Registries
 
             registries = self._registries or Registries()
@@ -188,7 +195,10 @@ class _Origin:
         return self._clients
 
     def need(self, digest: str) -> None:
-        """:raises HostError: when no registry is known that could have it."""
+        """Check that a registry may have a blob.
+
+        :raises HostError: when no such registry is known.
+        """
         if not self._names:
             raise HostError(
                 f"image {self.found.name} is damaged: {digest} is lost, and no registry is known "

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the fields of an image configuration are (image-spec, config.md; Docker's image-spec v1.3):
-checked once, when it is read.
+"""Check the fields of an image configuration once, when it is read (image-spec, config.md; Docker's
+image-spec v1.3).
 
-What others rely on is what is checked here: a listing of images must not stumble over one of them.
-null is as good as nothing, and fields that nobody knows are left alone.
+The fields that other code relies on are checked here: a listing of images must not fail on one.
+null counts as missing, and unknown fields are ignored.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     Document = dict[str, Any]
-    # of each field, whether a value fits, and what does, in words
+    # for each field, a predicate for its value, and the accepted form in words
     Table = Mapping[str, tuple[Callable[[Any], bool], str]]
 
 
@@ -131,8 +131,9 @@ WORDS = (
 
 
 def check(document: Document, what: str) -> None:
-    """:param document: a parsed configuration; words as one text become lists in it.
+    """Check a configuration's fields.
 
+    :param document: a parsed configuration; commands given as one text become lists in it.
     :raises RegistryError: for a field of another type.
     """
     _check(document, DOCUMENT, "", what)

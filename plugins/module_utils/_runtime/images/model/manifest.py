@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Manifests, indexes and image configurations: reading, validating, choosing a platform, writing.
+"""Manifests, indexes and image configurations: read, validate, choose a platform, write.
 
 Forms: OCI image-spec 1.1 (manifest.md, image-index.md, config.md) and Docker's manifest version 2,
-schema 2. A document is kept as the bytes it came as; what is parsed here is only looked at.
+schema 2. A document is stored as the bytes that came; parsing only reads it.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ LAYERS = (
     )
     + FOREIGN
 )
-# what else is kept in registries: the beginning of the config's media type -> what to call it
+# other artifacts in registries: the beginning of the config's media type -> what to call it
 OTHERS = {
     "application/vnd.cncf.helm.": "a Helm chart",
     "application/vnd.docker.plugin.": "a plugin of Docker's",
@@ -79,13 +79,13 @@ def digest_of(data: bytes) -> str:
 
 
 def parse(data: bytes, what: str, content_type: str | None = None) -> Document:
-    """Return the manifest or index in ``data`` (bytes), validated: a dictionary with a
-    ``mediaType``.
+    """Parse and validate a manifest or index; return a dictionary with a ``mediaType``.
 
-    :param what: what it is of, for errors.
-    :param content_type: the media type that the registry named; one inside the document must be the
-        same, since a document that can be read in two ways could be checked in one and run in the
-        other (distribution-spec, CVE-2021-41190).
+    :param data: bytes.
+    :param what: names it in errors.
+    :param content_type: the media type that the registry named. One inside the document must be the
+        same: a document that can be read in two ways could be checked in one and run in the other
+        (distribution-spec, CVE-2021-41190).
     :raises RegistryError: when it is neither a manifest nor an index.
     :raises Unsupported: for schema 1.
     """
@@ -129,7 +129,7 @@ def parse(data: bytes, what: str, content_type: str | None = None) -> Document:
 
 
 def is_foreign(layer: Document) -> bool:
-    """Whether a layer's descriptor is of one that registries need not hold."""
+    """Return whether a layer's descriptor is of one that registries need not hold."""
     return layer["mediaType"] in FOREIGN
 
 
@@ -138,7 +138,10 @@ def is_index(document: Document) -> bool:
 
 
 def check_runnable(document: Document, what: str) -> None:
-    """:raises Unsupported: when a manifest is not of an image that can be unpacked here."""
+    """Check that a manifest is of an image that can be unpacked here.
+
+    :raises Unsupported: when it is not.
+    """
     kind = document["config"]["mediaType"]
     if kind not in CONFIGS:
         called = next(
@@ -161,9 +164,11 @@ def check_runnable(document: Document, what: str) -> None:
 
 
 def parse_config(data: bytes, what: str, layers: int | None = None) -> Document:
-    """Return the image configuration in ``data``, validated; ``layers``: how many the manifest has.
+    """Parse and validate an image configuration.
 
-    :returns: the document with ``config`` a dictionary. :raises RegistryError: when it is not one.
+    :param layers: how many layers the manifest has.
+    :returns: the document, with ``config`` a dictionary.
+    :raises RegistryError: when it is not one.
     """
     document = json_reader.load(
         data, f"{what}: the image configuration", error=RegistryError, size=MAX_CONFIG
@@ -218,8 +223,9 @@ def _descriptors(items: Any, what: str, field: str) -> None:
 
 
 def chain_ids(diff_ids: Sequence[str]) -> list[str]:
-    """Return the ChainID of every layer, lowest first (image-spec, config.md#layer-chainid): what a
-    layer is on top of which others.
+    """Return the ChainID of every layer, lowest first (image-spec, config.md#layer-chainid).
+
+    It identifies a layer together with those below it.
     """
     chains: list[str] = []
     for diff_id in diff_ids:
@@ -272,15 +278,16 @@ SYSTEMS = (
 def host_platform(machine: str | None = None) -> Platform:
     """Return ``(os, architecture, variant)`` of this machine.
 
-    :param machine: what ``uname -m`` says on another.
+    :param machine: the output of ``uname -m``, for another machine.
     """
     machine = machine or os.uname().machine
     return ("linux",) + _MACHINES.get(machine, (machine, ""))
 
 
 def parse_platform(text: str | None) -> Platform:
-    """Return ``linux/arm/v7``, ``linux/amd64`` or ``arm64`` as ``(os, architecture, variant)``;
-    None for the host's.
+    """Parse ``linux/arm/v7``, ``linux/amd64`` or ``arm64`` into ``(os, architecture, variant)``.
+
+    None stands for the host's.
 
     :raises InvalidInput: for anything else.
     """
@@ -309,7 +316,7 @@ def show_platform(platform: Iterable[str | None]) -> str:
 
 
 def _acceptable(platform: Platform) -> list[str]:
-    """Return variants that run on ``platform``, best first."""
+    """Return the variants that run on ``platform``, best first."""
     _os, architecture, variant = platform
     if architecture == "arm":
         level = int(variant[1:]) if variant[1:].isdigit() else 7
@@ -322,7 +329,7 @@ def _acceptable(platform: Platform) -> list[str]:
 
 
 def runs_on(config: Document, platform: Platform) -> bool:
-    """Whether an image with this configuration is one of ``platform``."""
+    """Return whether an image with this configuration is for ``platform``."""
     found = (
         config.get("os") or "linux",
         config.get("architecture") or platform[1],
@@ -332,7 +339,7 @@ def runs_on(config: Document, platform: Platform) -> bool:
 
 
 class OtherPlatform(Unsupported):
-    """An index has nothing for the platform that is wanted."""
+    """An index has no entry for the requested platform."""
 
 
 def choose(index: Document, platform: Platform, what: str) -> Document:
@@ -340,7 +347,8 @@ def choose(index: Document, platform: Platform, what: str) -> Document:
 
     An entry without platform (a nested index, or a single image) is taken where none fits.
     BuildKit's attestations have the platform unknown/unknown and are never chosen.
-    :raises OtherPlatform: listing what there is.
+
+    :raises OtherPlatform: with the list of platforms in the index.
     """
     entries = [
         (item, item.get("platform") or {})
@@ -377,7 +385,7 @@ def choose(index: Document, platform: Platform, what: str) -> Document:
 
 
 def needs_docker(config: Document) -> bool:
-    """Whether the ``config`` of an image has what OCI's configuration has no fields for."""
+    """Return whether the ``config`` of an image has fields that OCI's configuration lacks."""
     return any(config.get(key) for key in ("Healthcheck", "OnBuild", "Shell"))
 
 
@@ -392,7 +400,7 @@ def build(
     :param config: ``{"digest", "size"}``.
     :param layers: ``[{"digest", "size", "compression"}]`` with compression ``""``, ``gzip`` or
         ``zstd``.
-    :param docker: in Docker's media types (a health check has no field in OCI's).
+    :param docker: use Docker's media types (OCI has no field for a health check).
     """
 
     def layer_type(layer: Described) -> str:

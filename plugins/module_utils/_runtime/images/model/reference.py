@@ -1,7 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Image references: ``[registry/]repository[:tag][@digest]``, their grammar, full form and familiar
-form.
+"""Image references ``[registry/]repository[:tag][@digest]``: grammar, full form and familiar form.
 
 The grammar is the distribution specification's (pull.md) with Docker's normalisation: a first
 component without a dot, colon or capital letter that is not ``localhost`` belongs to the
@@ -61,7 +60,7 @@ class Reference:
 
     @property
     def full_tag(self) -> str:
-        """As :attr:`tagged`, of a reference that has a tag for certain."""
+        """As :attr:`tagged`, for a reference that certainly has a tag."""
         return f"{self.full_repository}:{self.tag or 'latest'}"
 
     @property
@@ -81,9 +80,7 @@ class Reference:
 
     @property
     def wanted(self) -> str:
-        """What to ask a registry for: the digest where there is one (it wins over the tag), else
-        the tag.
-        """
+        """What to request from a registry: the digest, else the tag."""
         return self.digest or self.tag or ""
 
     def _suffix(self) -> str:
@@ -125,7 +122,7 @@ def split_registry(text: str) -> tuple[str, str]:
 
 
 def parse(text: Any, option: str = "name", default_tag: str | None = "latest") -> Reference:
-    """Return the :class:`Reference` that ``text`` spells.
+    """Parse ``text`` into a :class:`Reference`.
 
     :param option: the option to name in an error.
     :param default_tag: for a reference without tag and digest.
@@ -180,9 +177,7 @@ def is_host(text: str) -> bool:
 
 
 def same_name(one: str | None, other: str | None) -> bool:
-    """Whether two texts are spellings of one reference: ``web`` and
-    ``docker.io/library/web:latest``.
-    """
+    """Return whether two texts are one reference: ``web`` and ``docker.io/library/web:latest``."""
     try:
         return one == other or (None not in (one, other) and parse(one).name == parse(other).name)
     except InvalidInput:  # an id
@@ -190,8 +185,9 @@ def same_name(one: str | None, other: str | None) -> bool:
 
 
 def is_like_an_id(repository: str) -> bool:
-    """Whether a repository of the default registry, with or without ``library/``, makes names that
-    can be read as image ids.
+    """Return whether names in a repository of the default registry can be read as image ids.
+
+    The repository is given with or without ``library/``.
     """
     last = repository[len("library/") :] if repository.startswith("library/") else repository
     return last in LENGTHS or re.fullmatch("[0-9a-f]{64}", last) is not None

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Images that earlier tasks of a check would have brought: what the controller tells of them stands
-for the store and the registry.
+"""Images that earlier tasks of a check-mode run would have brought.
 
-``engine.foretold`` has, oldest first, ``{"names": [...], "image": what the task returned of it, {}
-where it can't be known before, "task": its name}``. In earnest it is empty: the image is here then.
+The controller's description of them replaces the store and the registry. ``engine.foretold`` has,
+oldest first, ``{"names": [...], "image": what the task returned of it, {} where that can't be known
+before, "task": its name}``. Outside check mode it is empty: the image exists then.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Foretold(ImagePlan):
-    """The plan of an image that is not here and for which nothing is to be done: another task's.
+    """The plan of an image that another task brings; nothing is to be done for it.
 
     :ivar task: the name of that task.
     :ivar blank: whether nothing is known of the image but its name.
@@ -50,8 +50,9 @@ class Foretold(ImagePlan):
 
 
 def plan(engine: Engine, text: str) -> Foretold | None:
-    """Return the :class:`Foretold` plan of the image ``text`` (a name or an ID), or None where no
-    task would bring it, or it is here by that name already.
+    """Return the :class:`Foretold` plan of the image ``text`` (a name or an ID), or None.
+
+    None where no task would bring it, or it is in the store under that name already.
     """
     if not engine.foretold:
         return None

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def platform_of(config: Document) -> Document:
-    """Return an image configuration's platform in an index's form."""
+    """Return an image configuration's platform in the form of an index."""
     found = {"architecture": config.get("architecture") or "", "os": config.get("os") or "linux"}
     for field in ("variant", "os.version", "os.features"):
         if config.get(field):
@@ -33,8 +33,9 @@ def platform_of(config: Document) -> Document:
 
 
 def check(chosen: Iterable[tuple[str, ImageRecord]]) -> None:
-    """:param chosen: ``[(name, record)]``.
+    """Check that the images are for different platforms.
 
+    :param chosen: ``[(name, record)]``.
     :raises InvalidInput: when two are for the same platform.
     """
     seen: dict[str, str] = {}
@@ -57,8 +58,11 @@ def check(chosen: Iterable[tuple[str, ImageRecord]]) -> None:
 
 
 def build(engine: Engine, chosen: Iterable[ImageRecord]) -> tuple[bytes, str]:
-    """Return ``(bytes, media type)`` of the index of ``records``, which are in the store: the same
-    images give the same bytes.
+    """Return ``(bytes, media type)`` of the index of images in the store.
+
+    The same images give the same bytes.
+
+    :param chosen: ``[(name, record)]``.
     """
     entries, docker = [], True
     for record in chosen:

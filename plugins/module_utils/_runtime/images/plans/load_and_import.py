@@ -1,8 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Plans for images that come from files of the host: root file systems (import) and archives of
-images (load).
-"""
+"""Plan images from files of the host: root file systems (import) and archives of images (load)."""
 
 from __future__ import annotations
 
@@ -36,12 +34,12 @@ def plan_import(
     platform: str | None = None,
     change: Callable[[Document], object] | None = None,
 ) -> ImagePlan:
-    """Have ``text`` be an image of the root file system at ``path`` (directory or archive); None:
-    an image without a name.
+    """Plan that ``text`` is an image of the root file system at ``path`` (directory or archive).
 
+    :param text: None for an image without a name.
     :param options: ``{"command", "entrypoint", "env", "labels", "exposed_ports", "working_dir",
         "user", "volumes", "stop_signal"}``.
-    :param change: called with the ``config`` that these make, which it may change.
+    :param change: called with the ``config`` that these give, which it may change.
     """
     parsed = tagged(text) if text is not None else None
     names = [parsed.full_tag] if parsed is not None else []
@@ -84,11 +82,11 @@ def plan_import(
 def plan_load(
     engine: Engine, path: str, text: str | None = None, platform: str | None = None
 ) -> ImagePlan:
-    """Have the images of an archive (docker save, OCI layout) in the store, under the names that
-    the archive gives.
+    """Plan that the images of an archive (docker save, OCI layout) are in the store, under the
+    archive's names.
 
-    :param text: take only the image of this name, or name the archive's only image so. None takes
-        all.
+    :param text: take only the image of this name, or give this name to the archive's only image.
+        None takes all.
     """
     target = manifest.parse_platform(platform)
     spool = None if engine.check else engine.paths.tmp
@@ -123,7 +121,7 @@ def _choose(images: list[Image], text: str | None, path: str) -> list[tuple[Imag
 
 
 def _load_plan(plan: ImagePlan, image: Image, names: list[str], path: str) -> bool:
-    """Plan one image of an archive; whether its content has to be taken."""
+    """Plan one image of an archive. Return whether its content has to be stored."""
     if whole(plan.engine, image.id) is not None:
         for full in names:
             name_image(plan, image.id, full)
@@ -134,7 +132,7 @@ def _load_plan(plan: ImagePlan, image: Image, names: list[str], path: str) -> bo
         if names
         else None
     )
-    # one change carries all images out: the archive is laid out once
+    # one change stores all images: the archive is unpacked once
     plan.changes.insert(
         0,
         Change("image " + title, row and row["image"], image.id, f"load image {title} from {path}"),

@@ -1,10 +1,9 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What has to be done so that an image is there, has its names, is in a registry, or is gone: plans
-(``reconcile.py``).
+"""Plans for an image: present, named, in a registry, or absent (``plan.py``).
 
-An :class:`ImagePlan` also says which image it is about, before and after ``apply``: containers are
-planned with that.
+An :class:`ImagePlan` also says which image it is about, before and after ``apply``. Plans for
+containers use that.
 """
 
 from __future__ import annotations
@@ -34,9 +33,10 @@ if TYPE_CHECKING:
 class ImagePlan(Plan):
     """A plan about one image.
 
-    :ivar coming: the image that ``apply`` brings, as a record; None where it is there already.
+    :ivar coming: the image that ``apply`` brings, as a record; None where it is in the store
+        already.
     :ivar loaded: the names of all images of an archive.
-    :ivar unknown: whether ``apply`` may bring another image than was foretold.
+    :ivar unknown: whether ``apply`` may bring another image than was predicted.
     """
 
     def __init__(self, engine: Engine, subject: str, parsed: Reference | None = None) -> None:
@@ -50,14 +50,19 @@ class ImagePlan(Plan):
         self._new_digests: list[str] = []
 
     def is_there(self, record: ImageRecord) -> ImagePlan:
-        """Say which image of the store it is about. :returns: the plan."""
+        """Set the image of the store that the plan is about.
+
+        :returns: the plan.
+        """
         self._found = record
         return self
 
     def is_lost(self, row: ImageRow) -> ImagePlan:
-        """Say that it is there, and its documents are not. :returns: the plan.
+        """Set that the image is in the store, and its documents are lost.
 
-        What it is can be told when they are.
+        What it is becomes known with them.
+
+        :returns: the plan.
         """
         self._lost = True
         return self.is_there(records.coming(row["id"], {}, row["manifest"]))
@@ -65,26 +70,29 @@ class ImagePlan(Plan):
     def brings(
         self, record: ImageRecord, names: Iterable[str] = (), digests: Iterable[str] = ()
     ) -> ImagePlan:
-        """Say which image ``apply`` brings, under which names and digests. :returns: the plan."""
+        """Set the image that ``apply`` brings, with its names and digests.
+
+        :returns: the plan.
+        """
         self.coming, self._new_names, self._new_digests = record, list(names), list(digests)
         return self
 
     def named(self, full: str) -> None:
-        """Note a name that the image will have."""
+        """Add a name that the image will have."""
         self._new_names.append(full)
 
     @property
     def image(self) -> str:
-        """The id of the image that is there or will be."""
+        """The id of the image that is or will be in the store."""
         return self._wanted()["id"]
 
     def _wanted(self) -> ImageRecord:
-        """The record that the plan was told of when it was made."""
+        """The record that was set when the plan was made."""
         return required(self.coming or self._found, "the image of a plan")
 
     def record(self) -> ImageRecord:
-        """Return the image, as ``records.find`` gives it: from the store if it is there, else what
-        would come (check mode).
+        """Return the image as ``records.find`` does: from the store, else what would come (check
+        mode).
         """
         wanted = self._wanted()
         return records.find(self.engine, wanted["id"]) or wanted
@@ -117,16 +125,15 @@ def plan_present(
     registries: Registries | None = None,
     verify: Document | None = None,
 ) -> ImagePlan:
-    """Have the image ``text`` in the store and whole, from its registry if need be, as far as the
-    host's policy lets it come.
+    """Plan that the image ``text`` is in the store and whole, as far as the host's policy allows.
 
-    :param pull: ``missing``, ``always`` (the registry's digest is compared, nothing is fetched when
-        it is the same) or ``never``.
+    :param pull: ``missing``, ``always`` (the registry's digest is compared, and nothing is fetched
+        when it is the same) or ``never``.
     :param platform: ``os/arch[/variant]``; None for the host's.
     :param registries: a :class:`Registries`.
-    :param verify: ``{"key", "repository", "digest_only"}``: it must be signed so, also where it is
-        in the store already.
-    :raises NotFound: when it is nowhere.
+    :param verify: ``{"key", "repository", "digest_only"}``: require this signature, also for an
+        image that is in the store already.
+    :raises NotFound: when no registry has it.
     :raises InvalidInput: for a malformed reference.
     :raises Untrusted: when the host's policy or ``verify`` does not accept it.
     """
@@ -148,7 +155,7 @@ def plan_present(
 
 
 def _damage(engine: Engine, text: str) -> Damage | None:
-    """Return what the image has lost, as far as a quick look tells, or None."""
+    """Return the damage that a quick look finds in the image, or None."""
     row = records.find_row(engine, text)
     return integrity.look(engine, row) if row is not None else None
 
@@ -238,7 +245,11 @@ def _pull(plan: ImagePlan, remote: Remote, local: ImageRecord | None) -> ImagePl
 
 
 def _no_verify(text: str, verify: Document | None) -> None:
-    """:raises InvalidInput: for an image that is named by its id: no registry is asked about it."""
+    """Check that ``verify`` is not given for an image that is named by its id: no registry is asked
+    about it.
+
+    :raises InvalidInput: when it is.
+    """
     if verify is not None:
         raise InvalidInput(
             "verify",
@@ -248,9 +259,9 @@ def _no_verify(text: str, verify: Document | None) -> None:
 
 
 def plan_local(engine: Engine, text: str) -> ImagePlan:
-    """Return the image must be in the store already, and is repaired where it has lost something.
+    """Plan that the image is in the store already; repair it where it is damaged.
 
-    :raises NotFound: when it is not.
+    :raises NotFound: when it is missing.
     """
     found, plan = (
         _damage(engine, text),
@@ -262,7 +273,10 @@ def plan_local(engine: Engine, text: str) -> ImagePlan:
 
 
 def tagged(text: str, option: str = "name") -> Reference:
-    """Return a reference with a tag. :raises InvalidInput: for one with a digest."""
+    """Return a reference with a tag.
+
+    :raises InvalidInput: for one with a digest.
+    """
     parsed = reference.parse(text, option)
     if parsed.digest:
         raise InvalidInput(
@@ -294,15 +308,16 @@ def plan_tags(plan: ImagePlan, texts: Iterable[str], option: str = "tags") -> No
 
 
 def plan_absent(engine: Engine, text: str, force: bool = False, prune: bool = True) -> ImagePlan:
-    """Have no image of this name, or id.
+    """Plan that no image has this name, or id.
 
-    A name that is not the image's only one is taken away; with its last name, or by id, the image
-    goes.
-    :param force: by id, also where it has several names; where a container uses it, only its names
-        go.
-    :param prune: whether nameless images that it came from go with it.
-    :raises Conflict: when a container uses it, or an id with several names is given, or a digest
-        and it has names in other repositories, without ``force``.
+    A name that is not the image's only one is removed. With its last name, or by id, the image is
+    removed.
+
+    :param force: by id, also where it has several names. Where a container uses it, only its names
+        are removed.
+    :param prune: whether nameless images that it was built from are removed too.
+    :raises Conflict: without ``force``: when a container uses it, or an id is given and it has
+        several names, or a digest is given and it has names in other repositories.
     """
     plan = ImagePlan(engine, f"image {text}")
     plan.gone = True
@@ -359,11 +374,11 @@ def _described(engine: Engine, ident: str) -> Document:
 
 
 def plan_prune(engine: Engine, everything: bool = False, filters: Document | None = None) -> Plan:
-    """Remove nameless images that no container uses; ``everything``: named ones too.
+    """Plan to remove nameless images that no container uses; with ``everything`` named ones too.
 
     Facts: ``images``, ``space_reclaimed``.
 
-    :param filters: ``{"until", "label", "label!", "dangling"}`` as in :func:`selection.listing`;
+    :param filters: ``{"until", "label", "label!", "dangling"}`` as in ``image_filters.listing``;
         ``dangling`` false is ``everything``.
     """
     chosen = image_filters.check_filters(engine, filters, image_filters.PRUNE_FILTERS)

@@ -1,8 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pulling: what a registry has for a reference, looked at first, then taken into the store byte for
-byte.
-"""
+"""Pull an image: first look at it in the registry, then store it byte for byte."""
 
 from __future__ import annotations
 
@@ -25,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Remote:
-    """An image in a registry: its manifest and configuration, fetched, and nothing stored.
+    """An image in a registry: its manifest and configuration are fetched, and nothing is stored.
 
     :ivar id: image id.
     :ivar config: parsed.
@@ -35,12 +33,13 @@ class Remote:
     def __init__(
         self, client: Any, reference: Reference, platform: Platform, trust: Any | None = None
     ) -> None:
-        """:param trust: a ``trust.Trust``, which has to let it through before anything else is
-        fetched.
+        """Fetch an image's manifest and configuration.
 
+        :param trust: a ``trust.Trust``, which must accept the image before anything else is
+            fetched.
         :raises NotFound: when the registry has no such image.
         :raises Unsupported: when it can't be used here.
-        :raises Untrusted: when it is not signed as it has to be.
+        :raises Untrusted: when it lacks a required signature.
         """
         self.client, self.reference = client, reference
         self.what = reference.familiar
@@ -81,7 +80,7 @@ class Remote:
         return found
 
     def is_here(self, engine: Engine, local: ImageRecord) -> bool:
-        """Whether a record of the store is of this image, known under all the digests that its
+        """Return whether a record of the store is of this image, with all the digests that its
         registry has for it.
         """
         known = records.digests_of(engine, local["id"])
@@ -91,11 +90,11 @@ class Remote:
 
     @property
     def size(self) -> int:
-        """Bytes of the layers as they travel."""
+        """Bytes of the layers as they are transferred."""
         return sum(layer["size"] for layer in self.document["layers"])
 
     def record(self) -> ImageRecord:
-        """In the form of ``records.find``, for check mode."""
+        """Return the form of ``records.find``, for check mode."""
         return {
             "id": self.id,
             "manifest": self.digests[-1],

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What has to be pushed, and signed, so that a registry has an image under a name: plans."""
+"""Plan what has to be pushed, and signed, so that a registry has an image under a name."""
 
 from __future__ import annotations
 
@@ -35,15 +35,16 @@ def plan_push(
     index: Sequence[str] = (),
     sign: Document | None = None,
 ) -> None:
-    """Add to ``plan`` the pushes of its image to the references ``texts``: those whose registry has
-    another digest, or none.
+    """Add to ``plan`` the pushes of its image to the references ``texts``.
 
-    :param index: names of further images, for other platforms; they are pushed as well, and the tag
+    A reference is pushed where its registry has another digest, or none.
+
+    :param index: names of further images, for other platforms. They are pushed as well, and the tag
         gets an index of them all.
-    :param sign: ``{"key", "passphrase", "referrer"}``: sign what was pushed, or is there under the
-        tag, unless it is signed with that key.
+    :param sign: ``{"key", "passphrase", "referrer"}``: sign the image under the tag, unless it is
+        signed with that key.
     :raises InvalidInput, NotFound: for an index that can't be made.
-    :raises Unsupported: for what may not be pushed.
+    :raises Unsupported: for an image that may not be pushed.
     """
     engine, record = plan.engine, plan.record()
     others = [(name, records.get(engine, name)) for name in index]
@@ -80,10 +81,10 @@ def plan_push(
 
 
 def _named(engine: Engine, record: ImageRecord, text: str) -> Reference:
-    """Return the reference that ``text`` is.
+    """Parse ``text`` as a reference.
 
-    :raises InvalidInput: for the beginning of the image's id, by which it was found: it is no name
-        that it has.
+    :raises InvalidInput: where it is the beginning of the image's id, by which it was found: that
+        is none of its names.
     """
     if reference.looks_like_id(text) and record["id"].startswith(
         text if text.startswith("sha256:") else "sha256:" + text
@@ -93,8 +94,8 @@ def _named(engine: Engine, record: ImageRecord, text: str) -> Reference:
 
 
 def _wanted(engine: Engine, chosen: Sequence[ImageRecord]) -> str | None:
-    """Return the digest that the tag is to have; None where that is not known yet, because an image
-    is still to come.
+    """Return the digest that the tag will have; None where it is not known yet, because an image is
+    missing so far.
     """
     if len(chosen) == 1:
         if engine.blobs.has(chosen[0]["manifest"]):
@@ -134,7 +135,7 @@ def _is_signed(target: Any, key: PrivateKey, wanted: str | None, current: str | 
 def _sign(
     engine: Engine, target: Any, idents: Sequence[str], tag: str, key: PrivateKey, referrer: bool
 ) -> None:
-    """Sign by the digest of what this host has pushed: under the tag may be somebody else's by now."""
+    """Sign by the digest that this host has pushed: another image may have the tag by now."""
     from ..trust import signing  # as keys
 
     signing.sign(

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pushing: an image's blobs and manifest, byte for byte as they came, so that its digest stays the
+"""Push an image's blobs and manifest, byte for byte as they came, so that its digest stays the
 same.
 
-Blobs go several at once, in threads: sending waits for the network, and encryption lets other
-threads run.
+Blobs are sent in several threads: sending waits for the network, and encryption lets other threads
+run.
 """
 
 from __future__ import annotations
@@ -74,7 +74,10 @@ class StoredBlob:
                 yield piece
 
     def check(self) -> None:
-        """:raises HostError: when its content is not what its name says."""
+        """Check the content of the blob.
+
+        :raises HostError: when it does not have the digest.
+        """
         algorithm, dummy, encoded = self.digest.partition(":")
         found = hashlib.new(algorithm)
         for piece in self._pieces(0, self.size):
@@ -89,8 +92,9 @@ class StoredBlob:
 def push(engine: Engine, client: Any, ident: str, name: str | None = None) -> str:
     """Send the image ``ident`` to the client's repository, under the reference's tag.
 
-    Config and layers first, the manifest last: a registry never shows an image that is not whole.
-    :param name: the tag or digest to give it in the place of the reference's tag.
+    Config and layers first, the manifest last: a registry never shows an incomplete image.
+
+    :param name: the tag or digest to use in place of the reference's tag.
     :returns: the manifest's digest there.
     """
     row = records.row_of(engine, ident)
@@ -126,7 +130,7 @@ def _send_blobs(engine: Engine, client: Any, document: Document, mount_from: str
     except RegistryError as error:
         if not mount_from or not upload.is_refusal(error):
             raise
-        # some token services give nothing to one who may not have all that is asked for
+        # some token services give nothing to a user who may not have all of what is requested
         client.for_push()
         mount_from = None
         _send(client, first, None)
@@ -151,8 +155,9 @@ def _send(client: Any, body: StoredBlob, mount_from: str | None) -> None:
 
 
 def _elsewhere(engine: Engine, ident: str, reference: Reference) -> str | None:
-    """Return another repository of the same registry that is known to have the image: its blobs can
-    be mounted instead of sent.
+    """Return another repository of the same registry that is known to have the image.
+
+    Its blobs can be mounted instead of sent.
     """
     for row in engine.db.all(
         "SELECT repository FROM digests WHERE image = ? ORDER BY repository", ident

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Several layers of an image become one: what none of them hides any more is in it, each file once.
+"""Merge several layers of an image into one: the visible files of all of them, each once.
 
-The archive of the merged layer depends on the layers alone: first what has no content, by path,
-then the files in the order in which the layers have them, so that each layer is read once from its
-beginning to its end. Whiteouts stay where layers are left below.
+The archive of the merged layer depends on the layers alone. First come the entries without content,
+by path. Then come the files in the order of the layers, so that each layer is read once from
+beginning to end. Whiteouts stay where layers are left below.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ HOLES = 1 << 30  # bytes of holes that a sparse file may have: they are filled
 def plan_squash(
     engine: Engine, text: str, names: Sequence[str] = (), from_layer: str | int | None = None
 ) -> ImagePlan:
-    """Have an image that is the one called ``text`` with its layers merged.
+    """Plan an image that is the one named ``text`` with its layers merged.
 
-    :param names: names to give it; without any it takes over ``text``, where that is a name.
+    :param names: names to give it. Without any it takes over ``text``, where that is a name.
     :param from_layer: what stays below: the number of upper layers to merge, a DiffID or its
         beginning, or an image whose layers the lower ones are. None: nothing.
     """
@@ -95,7 +95,7 @@ def _when_whole(
 ) -> ImagePlan:
     """Return the plan for an image whose layers can't be read before it is repaired.
 
-    :param again: called then for what is left to do.
+    :param again: called after the repair for the rest of the plan.
     """
 
     def go() -> None:
@@ -170,7 +170,7 @@ def _below(engine: Engine, record: ImageRecord, text: str | int | None) -> int:
 
 
 def _document(record: ImageRecord, below: int, diff_id: str) -> bytes:
-    """Return the squashed image's configuration: its history says which steps' layers are merged."""
+    """Return the squashed image's configuration, whose history says which steps are merged."""
     document = copy.deepcopy(record["config"])
     steps, merged = [], []
     for entry, index in history.steps(record):
@@ -195,11 +195,12 @@ def _document(record: ImageRecord, below: int, diff_id: str) -> bytes:
 
 
 class _Merged:
-    """The layers of an image from the number ``below`` on, as one."""
+    """The layers of an image from the number ``below`` up, as one."""
 
     def __init__(self, engine: Engine, record: ImageRecord, below: int) -> None:
         self.engine, self.below = engine, below
-        # here, for the archive may be read in a thread, and a database belongs to one
+        # here, because the archive may be read in a thread, and a database connection belongs to
+        # one thread
         self.sources = [
             (digest, history.title(engine, record, digest))
             for digest in history.layer_blobs(engine, record)
@@ -249,7 +250,9 @@ class _Merged:
         yield b"\0" * (2 * reader.BLOCK)
 
     def _files(self, carried: dict[tuple[int, int], dict[int, Names]]) -> Iterator[bytes]:
-        """Yield a layer is read again only for what a later one has copied of it, beside the file
+        """Yield the files' entries, in the order of the layers.
+
+        A layer is read again only where a later one has copied a file's content beside the file
         itself.
         """
         waiting = {place: list(files.values()) for place, files in carried.items()}
@@ -295,7 +298,7 @@ def _header(path: bytes, item: contents.Item, size: int = 0) -> bytes:
 
 
 def _gone(before: stack.Node, after: stack.Node, path: bytes) -> Iterator[bytes]:
-    """Whiteouts for what is to be seen without the merged layers, and no longer with them."""
+    """Yield whiteouts for what is visible without the merged layers and not with them."""
     for name, child in sorted(before.children.items()):
         left = after.children.get(name)
         if left is None:

@@ -3,9 +3,9 @@
 """Which name a signature must give an image: the forms of ``signedIdentity``
 (containers-policy.json(5)).
 
-A signature says which repository, and may say which tag, its maker meant. Without a look at that,
-an image that is rightly signed as one thing could be served as another. ``matchDigestOnly`` is a
-type of this engine's own: it does without that look.
+A signature names the repository, and may name the tag, that its maker meant. Without this check, an
+image that is validly signed as one thing could be served as another. ``matchDigestOnly`` is a type
+of this engine's own that skips the check.
 """
 
 from __future__ import annotations

@@ -42,10 +42,10 @@ MAX_SIZE = 4 << 20
 
 
 class Rule:
-    """What holds for one image.
+    """The requirements on one image.
 
     :ivar requirements: as in the file.
-    :ivar scope: where they stand in it, for sentences.
+    :ivar scope: the scope of the file that has them, for sentences.
     """
 
     def __init__(self, path: str, scope: str, requirements: list[dict[str, Any]]) -> None:
@@ -57,8 +57,10 @@ class Rule:
         return [item for item in self.requirements if item["type"] == "sigstoreSigned"]
 
     def admit(self, what: str) -> None:
-        """:raises Untrusted: for what is not accepted whoever signed it, or wants a check that
-        can't be made here.
+        """Check what can be decided without signatures.
+
+        :raises Untrusted: for an image that is rejected in any case, or needs a check that is not
+            supported here.
         """
         for item in self.requirements:
             if item["type"] == "reject":
@@ -100,7 +102,7 @@ class Policy:
 
     def for_file(self, transport: str, path: str) -> Rule:
         """Return the rule for an archive or layout of the host, or of the controller, whose links
-        nobody here can follow.
+        can't be resolved here.
         """
         scopes = self.document.get("transports", {}).get(transport, {})
         real = (

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether an image may come into the store: by the host's policy, and by a task's ``verify``.
+"""Decide whether an image may enter the store: by the host's policy, and by a task's ``verify``.
 
-What a registry has is looked at first, its signatures are checked, and only then anything is
-fetched: the manifest whose digest was verified is the very one, in memory, by which the layers are
-taken. What can't be checked is refused.
+The manifest is fetched first, its signatures are checked, and only then anything else is fetched.
+The verified manifest stays in memory, and the layers are fetched by it. What can't be checked is
+refused.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 
 class Demand:
-    """A signature that is asked for.
+    """A signature that is required.
 
-    :ivar keys: public keys, any of which will do.
+    :ivar keys: public keys, any of which is enough.
     :ivar named: what the signature must call the image.
-    :ivar by: who asks, for sentences.
+    :ivar by: what requires it, for sentences.
     :ivar without_names: the option that accepts signatures without a name, for sentences.
     """
 
@@ -43,15 +43,17 @@ class Demand:
 
 
 class Trust:
-    """What one image has to meet."""
+    """The requirements on one image."""
 
     def __init__(self, wanted: Reference, demands: list[Demand]) -> None:
         self.wanted, self.demands = wanted, demands
 
     def check(self, client: Client | Mirrored, chain: Sequence[tuple[str, bytes | None]]) -> None:
-        """:param chain: digest and bytes of the index, if any, and of the manifest: a signature of
-            either will do, for the first names the second.
-        :raises Untrusted: where a signature that is asked for is not there.
+        """Check an image's signatures.
+
+        :param chain: digest and bytes of the index, if any, and of the manifest. A signature of
+            either is enough, because the index names the manifest.
+        :raises Untrusted: where a required signature is missing.
         """
         found = _Found(client, chain)
         for demand in self.demands:
@@ -90,7 +92,7 @@ class Trust:
 
 
 class _Found:
-    """The signatures of an image and its index, fetched when they are first wanted."""
+    """The signatures of an image and its index, fetched at the first use."""
 
     def __init__(
         self, client: Client | Mirrored, chain: Sequence[tuple[str, bytes | None]]
@@ -117,10 +119,10 @@ class _Found:
 def of_registry(
     engine: Engine, wanted: Reference, verify: dict[str, Any] | None = None
 ) -> Trust | None:
-    """Return what an image from a registry has to meet, or None where nothing is asked for.
+    """Return the requirements on an image from a registry, or None where there are none.
 
     :param verify: the option of a task, or None.
-    :raises Untrusted: where the policy does not let it come at all.
+    :raises Untrusted: where the policy rejects it in any case.
     :raises InvalidInput: for a wrong option.
     """
     demands = []
@@ -151,10 +153,11 @@ def check_local(
     record: Mapping[str, Any],
     wish: Trust,
 ) -> None:
-    """Check an image of the store as if it came now: by the signatures that its registry has for
-    the digests it is known under.
+    """Check an image of the store as if it came now, by its registry's signatures for its known
+    digests.
 
-    :param record: its row. :raises Untrusted: where it does not meet ``wish``.
+    :param record: its row.
+    :raises Untrusted: where it does not meet ``wish``.
     """
     rows = engine.db.all(
         "SELECT digest FROM digests WHERE image = ? AND repository = ?",
@@ -177,8 +180,9 @@ def check_local(
 
 
 def demand_of(verify: dict[str, Any], wanted: Reference) -> Demand:
-    """Read a task's option ``verify``: ``{"key", "repository", "digest_only"}``. :raises
-    InvalidInput: for a wrong one.
+    """Read a task's option ``verify``: ``{"key", "repository", "digest_only"}``.
+
+    :raises InvalidInput: for a wrong one.
     """
     if not verify.get("key"):
         raise InvalidInput("verify.key", verify.get("key"), keys.ACCEPTED)
@@ -202,10 +206,11 @@ def demand_of(verify: dict[str, Any], wanted: Reference) -> Demand:
 
 
 def of_file(engine: Engine, transport: str, path: str, what: str) -> None:
-    """:param transport: ``docker-archive``, ``oci`` (a directory), ``oci-archive`` or
-        ``controller``.
-    :raises Untrusted: where the policy does not let an image come from a file of the host, or from
-        the controller.
+    """Check an image from a file.
+
+    :param transport: ``docker-archive``, ``oci`` (a directory), ``oci-archive`` or ``controller``.
+    :raises Untrusted: where the policy rejects an image from a file of the host, or from the
+        controller.
     """
     found = policy.load(engine.paths.policy)
     if found is None:

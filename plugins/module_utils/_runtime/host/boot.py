@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What runs ``pycontainer boot`` after a boot: one file and some links to it, in the form of the
-host's init system.
+"""Install what runs ``pycontainer boot`` after a boot: one file and some links, for the host's init
+system.
 
-The unit owns no container. Its end, its removal or a restart stops none; only where the host itself
-goes down does it stop them.
+The unit owns no container. Stopping, removing or restarting it stops none. It stops them only where
+the host itself shuts down.
 """
 
 from __future__ import annotations
@@ -88,15 +88,15 @@ esac
 
 
 class Unit:
-    """What starts containers after a boot, for one init system, and stops them when the host goes
-    down.
+    """The boot unit for one init system: it starts containers after a boot, and stops them at
+    shutdown.
 
     :param path: the file.
     :param text: its template.
     :param links: names that enable it.
     :param reload: the command after a change.
     :param control: the command with ``{}`` for ``status``, ``start`` or ``stop``, of an init system
-        that stops at a shutdown only what it has started.
+        that at shutdown stops only what it has started.
     """
 
     def __init__(
@@ -149,7 +149,7 @@ class Unit:
         self.start()
 
     def start(self) -> None:
-        """Have the init system start it, which starts what should run and does not."""
+        """Have the init system start it, which starts the containers that should run and don't."""
         if self.control is not None:
             _checked(_run(self.control.format("start")))
 

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the database and the host disagree about: directories, processes, groups, mounts, links and
-rules that no row knows, and rows whose things are gone.
+"""Find where the database and the host disagree.
 
-Several engines may share a kernel. So only that counts as ours which leads to this engine's
-directories or networks.
+That is: directories, processes, groups, mounts, links and rules without a row, and rows whose
+objects are missing. Several engines may share a kernel. So an object counts as ours only when it
+leads to this engine's directories or networks.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ PATIENCE = 10.0  # seconds that processes get to end
 
 
 class Stray:
-    """Something that is not as it should be.
+    """An inconsistency.
 
     :ivar sentence: what is wrong.
-    :ivar action: what mends it, as an imperative, and ``apply`` does it; None where a person has to
+    :ivar action: the repair, as an imperative, which ``apply`` does; None where a person has to
         decide.
     """
 
@@ -69,7 +69,7 @@ class Stray:
 
 
 def strays(engine: Engine) -> list[Stray]:
-    """List all strays. What tasks make and remove meanwhile is not among them, for it is not seen
+    """List all strays. What tasks create and remove meanwhile is not listed, because it is not seen
     twice.
     """
     first = _look(engine)
@@ -96,7 +96,7 @@ def _look(engine: Engine) -> list[Stray]:
 
 
 def _busy(engine: Engine) -> frozenset[str]:
-    """Return every text in the entries of what is under way: ids and names among them."""
+    """Return every text in the entries of running operations: ids and names are among them."""
     found: set[str] = set()
     waiting = [decode(row["detail"]) for row in engine.db.all("SELECT detail FROM operations")]
     while waiting:
@@ -160,7 +160,7 @@ def _without_directory(engine: Engine, before: Tables, rows: Tables) -> list[Str
 
 
 def _kept_for_nobody(engine: Engine, before: Tables, rows: Tables) -> list[Stray]:
-    """List the addresses, ports and ids of containers that are gone: one Stray for all."""
+    """Report the addresses, ports and ids of containers that are gone: one Stray for all."""
     gone = [
         row["container"]
         for table in ("addresses", "ports", "id_ranges")
@@ -193,8 +193,8 @@ def _free(engine: Engine, idents: Iterable[str]) -> None:
 
 
 def _broken(engine: Engine) -> list[Stray]:
-    """List containers whose documents can't be read: a task that names one makes it anew, or ``rm
-    -f`` removes it.
+    """List containers whose documents can't be read. A task that names one replaces it; ``rm -f``
+    removes it.
     """
     found = []
     for record in containers.every(engine):
@@ -258,7 +258,7 @@ def _pids(ident: str) -> list[int]:
 
 
 def _of_this_boot(engine: Engine) -> set[str]:
-    """Return ids that this engine's run directory has, or whose processes stand on one of its
+    """Return the ids in this engine's run directory, and those whose processes use one of its
     containers' directories.
     """
     found = (
@@ -288,8 +288,9 @@ def _stands_on(engine: Engine, ident: str, pid: int) -> bool:
 
 
 def _end(engine: Engine, ident: str) -> None:
-    """End and remove what is left of a container. :raises HostError: where something of it does not
-    end.
+    """End and remove what is left of a container.
+
+    :raises HostError: where a process does not end.
     """
     group = cgroups.Group.open(_groups(ident))
     if group.exists:
@@ -332,7 +333,7 @@ def _mounts(engine: Engine, busy: frozenset[str]) -> list[Stray]:
 
 
 def _bridges(engine: Engine) -> list[Stray]:
-    """List bridges that this engine has made and that are no network's."""
+    """List bridges that this engine has created and that belong to no network."""
     known = {config["bridge"] for config in catalog.every(engine)}
     with netlink.Socket() as sock:
         found = [
@@ -356,7 +357,7 @@ def _bridges(engine: Engine) -> list[Stray]:
 
 
 def _remove_bridge(engine: Engine, name: str) -> None:
-    """Remove a bridge, unless a network has got it meanwhile."""
+    """Remove a bridge, unless a network uses it by now."""
     with engine.locks.hold("networks"):
         if name not in {config["bridge"] for config in catalog.every(engine)}:
             _remove_link(name)
@@ -403,8 +404,8 @@ def _remove_link(name: str) -> None:
 
 
 def _elements(engine: Engine) -> list[Stray]:
-    """List published ports in the kernel that lead to an address of a network of this engine which
-    no container has.
+    """List published ports in the kernel that lead to an unused address in a network of this
+    engine.
     """
     subnets = [
         ipaddress.ip_network(pool["subnet"])
@@ -456,7 +457,7 @@ def _remove_elements(stale: list[tuple[int, str, bytes]]) -> None:
 
 
 def _copies(engine: Engine) -> list[Stray]:
-    """Tell whether the copies of rows, from which a lost database is built again, are as the rows."""
+    """Tell whether the copies of rows, from which a lost database is rebuilt, match the rows."""
     if _copied(engine):
         return []
     if not engine.check:

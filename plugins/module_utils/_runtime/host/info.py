@@ -1,7 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a host is, what it can do, and what the engine holds on it: for the module host_info and the
-command ``info``.
+"""Describe a host: what it has, what it can do, and what the engine stores on it.
+
+The module host_info and the command ``info`` use it.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from ..engine import Engine
 
 
-# Libraries that are not needed but make something possible or quicker: module -> what for.
+# Optional libraries: module -> what it makes possible or faster.
 OPTIONAL = {"cryptography": "signatures of images, where the command openssl is not there"}
 
 
@@ -150,8 +151,8 @@ def _counts(engine: Engine) -> dict[str, int]:
 
 
 def disk(engine: Engine) -> dict[str, int]:
-    """Return the bytes that each kind of thing takes, as du(1) counts them, and what the file
-    system has left.
+    """Return the bytes that each kind of object takes, as du(1) counts them, and the file system's
+    free space.
     """
     paths = engine.paths
     found = {
@@ -172,8 +173,8 @@ def disk(engine: Engine) -> dict[str, int]:
 
 
 def used(top: str) -> int:
-    """Return the bytes of blocks below a directory. Each file counts once however many names it
-    has; mounts below are not entered.
+    """Return the bytes of blocks below a directory. A file counts once whatever names it has;
+    mounts below are not entered.
     """
     seen, total = set(), 0
     try:

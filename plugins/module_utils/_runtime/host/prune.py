@@ -1,11 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Remove what nobody uses any more, of each kind: plans for the module ``prune`` and the commands
-``prune``.
+"""Remove unused objects of each kind: plans for the module ``prune`` and the commands ``prune``.
 
-Docker's filters of a prune are ``until`` (older than a time, or how long ago), ``label`` (``key``
-or ``key=value``, all of them) and ``label!`` (none of them). What the kind's listing can be
-filtered by is taken as well.
+Docker's filters of a prune are ``until`` (older than a time or an age), ``label`` (``key`` or
+``key=value``, all of them) and ``label!`` (none of them). The filters of the kind's listing are
+accepted as well.
 """
 
 from __future__ import annotations
@@ -193,8 +192,8 @@ PLANS: dict[str, Callable[..., Plan]] = {
 
 @contextlib.contextmanager
 def _as_if_gone(engine: Engine, idents: list[str]) -> Iterator[None]:
-    """In the block, show this connection the store without these containers: a temporary table
-    hides the one of the same name.
+    """In the block, hide these containers from this connection: a temporary table shadows the one
+    of the same name.
     """
     connection = engine.db.connection
     shown = {"containers": "id", "addresses": "container"}
@@ -213,8 +212,8 @@ def _as_if_gone(engine: Engine, idents: list[str]) -> Iterator[None]:
 
 
 class _OneAfterTheOther(Plan):
-    """Plans one after the other. What the removal of containers leaves unused goes, too: that is
-    foretold, and looked at again when they are gone.
+    """Several plans in sequence. What the removal of containers leaves unused is removed too: it is
+    predicted, and checked again after their removal.
     """
 
     def __init__(self, engine: Engine, makers: list[Callable[[], Plan]]) -> None:
@@ -246,7 +245,7 @@ class _OneAfterTheOther(Plan):
 
 
 def prune(engine: Engine, params: dict[str, Any]) -> Plan:
-    """Plan the module ``prune``. What is not asked for is left alone."""
+    """Plan the module ``prune``. Kinds that were not asked for are left alone."""
     kinds = [kind for kind in PLANS if params.get(kind)]
     for kind in PLANS:
         if params.get(kind + "_filters") and not params.get(kind):

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Prepare a host for containers that outlive tasks and boots, or take away what was put on it."""
+"""Prepare a host for containers that outlive tasks and boots, or undo that."""
 
 from __future__ import annotations
 
@@ -78,8 +78,8 @@ def present(engine: Engine, params: dict[str, Any]) -> Plan:
 
 
 def interpreter(engine: Engine, copy: Copy, asked: str | None) -> str:
-    """Return the Python for what runs between tasks: the recorded one where none is asked for, else
-    one that fits.
+    """Return the Python for processes that run between tasks: the recorded one where none is asked
+    for, else a suitable one.
     """
     recorded = copy.host.get("interpreter")
     if recorded and asked in (None, recorded):
@@ -127,13 +127,13 @@ def plan_command(found: Plan, engine: Engine, python: str, path: str) -> None:
 
 
 def oci_command(command: str) -> str:
-    """Return where the OCI runtime command is put: beside the on-host command."""
+    """Return the path of the OCI runtime command: beside the on-host command."""
     return os.path.join(os.path.dirname(command), install.OCI_COMMAND)
 
 
 def plan_oci_command(found: Plan, engine: Engine, path: str) -> None:
-    """Plan the OCI runtime command. It is a link: engines are pointed at it by its path, and it
-    starts a millisecond sooner than by a script.
+    """Plan the OCI runtime command. It is a link, because engines are configured with its path, and
+    it starts a millisecond sooner than a script.
     """
     target = os.path.join(engine.paths.runtime, "current", install.OCI_COMMAND)
     before = os.readlink(path) if os.path.islink(path) else boot.read(path) or None
@@ -187,14 +187,20 @@ def plan_boot(found: Plan, engine: Engine, unit: boot.Unit | None, command: str)
 
 
 def plan_layers(found: Plan, engine: Engine, wanted: str) -> None:
-    """:raises Unsupported: where EROFS is asked for and the host can't do it."""
+    """Plan how layers are stored.
+
+    :raises Unsupported: where EROFS is asked for and the host does not support it.
+    """
     if wanted == layer_store.EROFS and layer_store.why_no_erofs(engine):
         raise Unsupported(f"layers: erofs: {layer_store.why_no_erofs(engine)}")
     plan_setting(found, engine, "layers", wanted)
 
 
 def plan_selinux(found: Plan, engine: Engine, wanted: bool) -> None:
-    """:raises Unsupported: where labels are asked for that the host's policy has not."""
+    """Plan SELinux labels.
+
+    :raises Unsupported: where the host's policy lacks the labels.
+    """
     reason = selinux.defaults()[1]
     if wanted and reason:
         raise Unsupported(f"selinux: true: {reason}")
@@ -202,7 +208,10 @@ def plan_selinux(found: Plan, engine: Engine, wanted: bool) -> None:
 
 
 def plan_setting(found: Plan, engine: Engine, name: str, wanted: Any) -> None:
-    """Plan a setting. :param wanted: None takes it out of the file."""
+    """Plan a setting.
+
+    :param wanted: None removes it from the file.
+    """
     path = engine.paths.config
     before = settings.given(path).get(name)
 

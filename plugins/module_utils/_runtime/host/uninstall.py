@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Take away what was put on a host: the command, the boot unit, the engine, and where asked for the
-data too.
+"""Remove what the engine installed on a host: the command, the boot unit, the engine, and on
+request the data.
 """
 
 from __future__ import annotations
@@ -119,9 +119,7 @@ def refuse(living: list[str], served: list[str], params: dict[str, Any]) -> None
 
 
 def plan_stop(found: Plan, engine: Engine, living: list[str], served: list[str]) -> None:
-    """Stop everything that runs, and remove what networks have in the kernel; the database keeps it
-    all.
-    """
+    """Stop what runs, and remove networks from the kernel; the database keeps all of it."""
     for name in sorted(living):
         found.add(
             f"container {name}",
@@ -158,7 +156,7 @@ def plan_stop(found: Plan, engine: Engine, living: list[str], served: list[str])
 
 
 def plan_deletion(found: Plan, engine: Engine) -> None:
-    """Remove everything as its own module would; what is only data goes with the directory."""
+    """Remove everything as its own module would. Plain data is removed with the directory."""
     for row in engine.db.all("SELECT name FROM containers ORDER BY name"):
         found.add(
             f"container {row['name']}",
@@ -192,9 +190,7 @@ def registry_plan(engine: Engine, name: str, state: str) -> Plan:
 
 
 def running_containers(engine: Engine) -> list[str]:
-    """Return the names of the containers whose process 1 lives, as their monitors wrote it down
-    (``state.json``).
-    """
+    """Return the names of containers whose process 1 lives, by their monitors' state.json."""
     boot_now = boot_id()
     return [
         row["name"]
@@ -212,7 +208,7 @@ def lives(now: state.RunState, boot_now: str) -> bool:
 
 
 def stop_container(engine: Engine, name: str) -> None:
-    """Stop a container, unless it is gone or has ended by now."""
+    """Stop a container, unless it is gone or has ended."""
     with contextlib.suppress(NotFound), containers.held(engine, name) as record:
         if status.lives(engine.paths, record["id"]):
             containers.stop(engine, record)
@@ -225,8 +221,8 @@ def remove_container(engine: Engine, name: str) -> None:
 
 
 def remove_engine(paths: Paths) -> None:
-    """Remove the engine's files, its processes that wait for work, and what it has in the kernel
-    for all containers together.
+    """Remove the engine's files, its idle processes, and what it has in the kernel for all
+    containers together.
     """
     zygotes = end_zygotes(paths)
     install.remove(paths)
@@ -240,7 +236,7 @@ def remove_engine(paths: Paths) -> None:
 
 
 def end_zygotes(paths: Paths) -> list[tuple[int, int | None]]:
-    """End the processes from which monitors are forked: they hold nothing. Return each with its
+    """End the processes from which monitors are forked: they hold no state. Return each with its
     start time.
     """
     found = []
@@ -278,8 +274,8 @@ def delete_data(engine: Engine) -> None:
 
 
 def entries(path: str) -> list[str]:
-    """List the names in a directory; none where there is no such directory. One that is a file
-    system of its own may stay, empty.
+    """List the names in a directory; none where it is missing. A directory that is a file system of
+    its own may stay, empty.
     """
     try:
         return sorted(set(os.listdir(path)) - {"lost+found"})

@@ -3,9 +3,9 @@
 """Registries on the host: a server of the OCI distribution specification, and the services that run
 it.
 
-What other parts use is named here; the files behind are loaded when a function is called. The
-chapters are `content`, `http`, `proxy` and `service`; each may use those before it. `proxy` uses
-`images` besides, for its client.
+Other parts use the names here; the files behind are loaded when a function is called. The chapters
+are `content`, `http`, `proxy` and `service`; each may use those before it. `proxy` also uses the
+client of `images`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the module ``registry`` calls: a task's options in, a plan out."""
+"""The function that the module ``registry`` calls: it turns a task's options into a plan."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ def plan(engine: Engine, params: dict[str, Any]) -> Plan:
 
 
 def _config(engine: Engine, params: dict[str, Any], current: Row | None) -> Config:
-    """Return the registry's configuration: what it is, or the defaults, with what the task names in
-    their place.
+    """Return the registry's configuration: the current one, or the defaults, with the options that
+    the task names.
     """
     default_path = os.path.join(engine.paths.registries, params["name"])
     defaults: Config = {
@@ -125,7 +125,7 @@ def _proxy(asked: dict[str, Any]) -> UpstreamConfig | None:
 
 
 def _users(asked: list[dict[str, str]], known: dict[str, str]) -> dict[str, str]:
-    """Return the secrets of the users that a task names; a secret stays where the password is the
+    """Return the secrets of the users that a task names. A secret stays where the password is the
     same.
     """
     found = {}
@@ -144,7 +144,7 @@ def _users(asked: list[dict[str, str]], known: dict[str, str]) -> dict[str, str]
     return found
 
 
-# --- whether it can be had ---
+# --- whether it can work ---
 
 
 def _check(engine: Engine, wanted: Row, current: Row | None) -> None:
@@ -295,7 +295,7 @@ def _warnings(wanted: Row, current: Row | None) -> list[str]:
 
 
 def _apply(engine: Engine, wanted: Row, current: Row | None) -> None:
-    """Write down what is wanted, then bring it about. Where that fails, put back what was."""
+    """Store the new configuration, then start it. Where that fails, restore the old one."""
     name = wanted["name"]
     with engine.locks.hold("registry", name):
         service.put(engine, wanted)

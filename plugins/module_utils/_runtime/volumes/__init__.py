@@ -1,6 +1,7 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Volumes: named directories that outlive containers, and anonymous ones that go with theirs.
+"""Volumes: named directories that outlive containers, and anonymous ones that are removed with
+theirs.
 
 They use the kernel and the store, and no other noun.
 """

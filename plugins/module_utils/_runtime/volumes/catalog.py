@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which volumes there are: the database's rows, their directories, who uses them.
+"""The volumes of a host: database rows, directories, and the containers that use them.
 
-A volume is its row. A directory without one is left over from a killed task; ``recovery`` sweeps it
-up.
+A volume is its row. A directory without a row is left over from a killed task; ``recovery`` removes
+it.
 """
 
 from __future__ import annotations
@@ -47,7 +47,10 @@ NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,127}")
 
 
 def check_name(name: object) -> str:
-    """Return a volume's name. :raises InvalidInput: it can't be one (it becomes a directory's)."""
+    """Check a volume's name, which becomes a directory's, and return it.
+
+    :raises InvalidInput: when it is not accepted.
+    """
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise InvalidInput(
             "name",
@@ -64,7 +67,10 @@ def get(engine: Engine, name: str | None) -> Volume | None:
 
 
 def require(engine: Engine, name: str) -> Volume:
-    """Return a volume by its name. :raises NotFound: there is none."""
+    """Return a volume by its name.
+
+    :raises NotFound: when there is none.
+    """
     volume = get(engine, name)
     if volume is None:
         raise NotFound(f"volume {name} does not exist")
@@ -95,7 +101,7 @@ def create(
     labels: Mapping[str, str] | None = None,
     anonymous: bool = False,
 ) -> str:
-    """Make a volume; one that is there already is left as it is.
+    """Create a volume; an existing one is left as it is.
 
     :returns: its name, a new random one where none is given.
     :raises InvalidInput, Unsupported: for driver options that can't work.
@@ -144,7 +150,8 @@ def update_labels(engine: Engine, name: str, labels: Mapping[str, str]) -> None:
 def remove(engine: Engine, name: str) -> None:
     """Remove a volume with its content.
 
-    :raises NotFound: there is no such volume. :raises Conflict: a container uses it.
+    :raises NotFound: when there is no such volume.
+    :raises Conflict: when a container uses it.
     """
     with engine.locks.hold("volume", name):
         require(engine, name)
@@ -155,15 +162,15 @@ def remove(engine: Engine, name: str) -> None:
 
 
 def clear(engine: Engine, name: str) -> None:
-    """Remove a volume's directory, its own mount first."""
+    """Remove a volume's directory, after unmounting it."""
     driver.detach(path(engine, name))
     tree_removal.remove(engine.paths.volume(name))
 
 
 def attach(engine: Engine, name: str) -> None:
-    """Mount what a volume's options say on its directory; a volume without options needs nothing.
+    """Mount what a volume's options name on its directory. A volume without options needs no mount.
 
-    :raises HostError: the kernel refuses.
+    :raises HostError: when the kernel refuses.
     """
     volume = get(engine, name)
     if volume is None or not volume["driver_options"]:
@@ -173,7 +180,10 @@ def attach(engine: Engine, name: str) -> None:
 
 
 def check_unused(engine: Engine, name: str) -> None:
-    """:raises Conflict: a container mounts the volume."""
+    """Check that no container mounts the volume.
+
+    :raises Conflict: when one does.
+    """
     users = used_by(engine, name)
     if users:
         raise Conflict(f"volume {name} is used by container {', '.join(users)}; remove that first")
@@ -198,9 +208,9 @@ def users(engine: Engine) -> dict[str, list[str]]:
 
 
 def _perhaps(engine: Engine, definition: Mapping[str, Any]) -> list[str]:
-    """Return what a container may mount whose documents are damaged.
+    """Return the volumes that a container with damaged documents may mount.
 
-    That is what it was asked to mount, and all that have no name.
+    These are the ones in its definition, and all anonymous ones.
     """
     asked = [
         entry.get("source")
@@ -231,7 +241,7 @@ def of_container(engine: Engine, ident: str) -> list[str]:
 
 
 def drop_anonymous(engine: Engine, names: Iterable[str]) -> None:
-    """Remove those of ``names`` that are anonymous and that no container uses any more."""
+    """Remove those of ``names`` that are anonymous and that no container uses."""
     for name in names:
         volume = get(engine, name)
         if volume is not None and volume["anonymous"] and not used_by(engine, name):
@@ -241,10 +251,10 @@ def drop_anonymous(engine: Engine, names: Iterable[str]) -> None:
 def listing(engine: Engine, filters: Mapping[str, Any] | None = None) -> list[UsedVolume]:
     """Return the volumes that ``filters`` select, by name.
 
-    :param filters: each a value, or a list of values of which one must fit (of labels: all).
-        ``dangling``: true or false. ``name``: part of it, or a regular expression. ``label``:
-        ``key`` or ``key=value``. ``driver``.
-    :raises InvalidInput: for an unknown filter, or a value that there can't be.
+    :param filters: each a value, or a list of which one must match (of labels: all). ``dangling``:
+        true or false. ``name``: part of it, or a regular expression. ``label``: ``key`` or
+        ``key=value``. ``driver``.
+    :raises InvalidInput: for an unknown filter or an impossible value.
     """
     chosen = {
         key: values if isinstance(values, (list, tuple)) else [values]
@@ -287,7 +297,10 @@ def _selected(volume: UsedVolume, chosen: Mapping[str, Sequence[Any]]) -> bool:
 
 
 def inspect(engine: Engine, name: str) -> dict[str, Any]:
-    """Return a volume in the form of ``docker volume inspect``. :raises NotFound: there is none."""
+    """Return a volume in the form of ``docker volume inspect``.
+
+    :raises NotFound: when there is none.
+    """
     volume = require(engine, name)
     made = (
         datetime.datetime.fromtimestamp(volume["created"], datetime.timezone.utc)

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The ``local`` driver's options: a volume can be a tmpfs, or another directory of the host.
 
-As in Docker, the volume's directory gets the mount when a container that uses it is about to start.
-It stays until the volume is removed or the host goes down, so that containers that share the volume
+As in Docker, the mount is made on the volume's directory when a container that uses it starts. It
+stays until the volume is removed or the host shuts down, so that containers that share the volume
 see the same files.
 """
 
@@ -37,7 +37,7 @@ FLAGS = {  # mount(2)
 
 
 class OwnMount:
-    """What a volume's options mount on its directory.
+    """The mount that a volume's options describe.
 
     ``source``, ``kind``, ``flags`` (MS_*), ``data``: as mount(2) takes them.
     """
@@ -51,7 +51,7 @@ class OwnMount:
 def check(options: object) -> dict[str, str]:
     """Return driver options in their normal form.
 
-    :raises InvalidInput, Unsupported: for what can't work on a host.
+    :raises InvalidInput, Unsupported: for options that can't work on a host.
     """
     if not isinstance(options, dict):
         raise InvalidInput("driver_options", options, "a map with type, device, o")
@@ -123,16 +123,16 @@ def _bind(options: Mapping[str, str], words: Sequence[str]) -> OwnMount:
 
 
 def is_mounted(directory: str) -> bool:
-    """Tell whether a file system is mounted on a directory without blanks in its name."""
+    """Tell whether a file system is mounted on a directory whose name has no blanks."""
     # mountinfo escapes blanks (proc(5)); names of volumes have none
     with open("/proc/self/mountinfo") as file:
         return any(line.split(" ")[4] == directory for line in file)
 
 
 def attach(name: str, directory: str, options: Mapping[str, str]) -> None:
-    """Mount what a volume's options say on its directory, unless that is done.
+    """Mount what a volume's options name on its directory, unless it is mounted.
 
-    :raises HostError: the kernel refuses.
+    :raises HostError: when the kernel refuses.
     """
     if not is_mounted(directory):
         _mount(name, directory, _mount_of(options))
@@ -154,7 +154,7 @@ def _mount(name: str, directory: str, wanted: OwnMount) -> None:
 
 
 def detach(directory: str) -> None:
-    """Take a volume's own mount away; none is no error."""
+    """Remove a volume's own mount, if it has one."""
     try:
         while True:
             syscalls.umount2(directory, c.MNT_DETACH)

@@ -1,12 +1,11 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A volume's first use: it gets a copy of what the image has at its mount point, owner and mode
-included, as in Docker.
+"""Fill a volume at its first use with the image's files at its mount point, as Docker does.
 
-The image is foreign. Its path is resolved inside its own root (kernel/mounts/rootfs.py), and every
-file is reached through its directory's descriptor without following links (CVE-2022-23648: VOLUME
-paths with ``..`` and links copied host files). The copy appears whole: it is made beside the
-volume's directory and takes its place by rename(2).
+Owner and mode are copied too. The image is foreign. Its path is resolved inside its own root
+(kernel/mounts/rootfs.py), and every file is reached through its directory's descriptor without
+following links (CVE-2022-23648: VOLUME paths with ``..`` and links copied host files). The copy
+appears whole: it is made beside the volume's directory and replaces it by rename(2).
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 
     from ..engine import Engine
 
-    # (device, inode) of a file with several names -> descriptor of a directory, its name in that
+    # (device, inode) of a file with several names -> descriptor of a directory, its name in it
     Seen = dict[tuple[int, int], tuple[int, str]]
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -35,12 +34,12 @@ CHUNK = 1 << 20
 
 
 def populate(engine: Engine, name: str, layers: Sequence[str], target: str) -> None:
-    """Fill an empty volume with the image's content at ``target``; anything else is left alone.
+    """Fill an empty volume with the image's content at ``target``; leave any other volume alone.
 
     :param layers: the image's layer directories, topmost first.
     :param target: an absolute path in the container.
-    :raises NotFound: there is no such volume.
-    :raises HostError: reading or writing fails; the volume stays empty then.
+    :raises NotFound: when there is no such volume.
+    :raises HostError: when reading or writing fails; the volume stays empty then.
     """
     volume = catalog.require(engine, name)
     data = catalog.path(engine, name)
@@ -91,7 +90,7 @@ def _fill(engine: Engine, name: str, source: int) -> None:
 
 
 def copy_directory(source: int, to: int) -> None:
-    """Copy what is in a directory into another, and its own owner, mode and times.
+    """Copy the content of a directory into another, with its owner, mode and times.
 
     :param source, to: descriptors.
     """
@@ -125,7 +124,7 @@ def _copy(source: int, to: int, seen: Seen, depth: int) -> None:
 
 
 def _linked(info: os.stat_result, to: int, name: str, seen: Seen) -> bool:
-    """Link a file whose other name was copied before; returns whether it was."""
+    """Link a file whose other name was copied before. Return whether it was."""
     first = seen.get((info.st_dev, info.st_ino))
     if first is None:
         return False
@@ -163,7 +162,7 @@ def _copy_file(source: int, to: int, name: str, info: os.stat_result) -> None:
 
 
 def _attributes(inner: int, outer: int, info: os.stat_result) -> None:
-    """Copy owner, mode, extended attributes but the overlay's own, and times."""
+    """Copy owner, mode and times, and extended attributes except overlayfs' own."""
     # the owner before the mode: chown(2) clears set-id bits
     os.fchown(outer, info.st_uid, info.st_gid)
     os.fchmod(outer, stat.S_IMODE(info.st_mode))

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a killed task left of a volume: one that has no row is not there, and its directory goes."""
+"""Recover from a killed task: remove the directory of a volume that has no row."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 def recover(engine: Engine, kind: str, detail: dict[str, Any]) -> None:
     """Finish a removal or undo a creation: both leave a directory without a row.
 
-    :param kind: create-volume or remove-volume. :param detail: ``{"name"}``.
+    :param kind: create-volume or remove-volume.
+    :param detail: ``{"name"}``.
     """
     if kind not in ("create-volume", "remove-volume"):
         raise ValueError(kind)

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the modules ``volume`` and ``volume_info`` do."""
+"""The functions that the modules ``volume`` and ``volume_info`` call."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .catalog import Volume
 
     class Wanted(TypedDict, total=False):
-        """What a task says of a volume; what it does not name is not compared."""
+        """A volume as a task describes it. Options that the task does not name are not compared."""
 
         driver_options: dict[str, str]
         labels: dict[str, str]
@@ -30,8 +30,8 @@ def volume(engine: Engine, params: Mapping[str, Any]) -> Plan:
     """Return the plan for one volume.
 
     :param params: ``name``, ``state`` present or absent, ``driver``, ``driver_options``,
-        ``labels``, ``recreate`` never, always or options-changed. What is None is not compared.
-    :raises InvalidInput, Unsupported, Conflict: for what can't be.
+        ``labels``, ``recreate`` never, always or options-changed. None is not compared.
+    :raises InvalidInput, Unsupported, Conflict: for options that can't work.
     """
     name = catalog.check_name(params["name"])
     plan = Plan(f"volume {name}", lambda: {"volume": _facts(engine, name)})
@@ -142,7 +142,8 @@ def prune(
 ) -> Plan:
     """Return a plan that removes the volumes that no container uses.
 
-    :param everything: named ones too, not the anonymous ones alone. :param filters: see listing.
+    :param everything: include named ones, else only anonymous ones.
+    :param filters: as for ``catalog.listing``.
     """
     plan = Plan("unused volumes")
     for row in catalog.listing(engine, dict(filters or {}, dangling=True)):

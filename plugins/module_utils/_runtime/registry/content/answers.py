@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the registry answers: a response, or one of the specification's errors (distribution-spec
-v1.1, "Error Codes").
+"""The registry's answers: a response, or one of the specification's errors (distribution-spec v1.1,
+"Error Codes").
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ class Response:
 
     :param headers: Content-Length is set from the body.
     :param file: in place of ``body``, an open binary file: ``count`` bytes of it from ``offset``.
-        It is closed after it was sent.
-    :param pieces: in place of both, ``count`` bytes in pieces, which raises ConnectionError where
-        they don't come.
+        It is closed after sending.
+    :param pieces: in place of both, ``count`` bytes in pieces. It raises ConnectionError where they
+        fail to arrive.
     """
 
     __slots__ = ("status", "headers", "body", "file", "offset", "count", "pieces")
@@ -44,7 +44,7 @@ class Response:
         return len(self.body) if self.file is None and self.pieces is None else self.count
 
     def close(self) -> None:
-        """Close what the body comes from."""
+        """Close the source of the body."""
         for source in (self.file, self.pieces):
             close = getattr(source, "close", None)
             if close is not None:
@@ -64,9 +64,9 @@ def document(
 
 
 class Refusal(Exception):
-    """An answer that is an error: its HTTP status, the specification's code and one sentence.
+    """An error as an answer: its HTTP status, the specification's code and one sentence.
 
-    :param close: whether the connection can't be used for another request.
+    :param close: whether the connection must be closed after it.
     """
 
     def __init__(

@@ -1,11 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Remove blobs that no manifest names any more, while the registry serves: those of deleted
-manifests, and of pushes that never ended.
+"""Remove blobs that no manifest names, while the registry serves.
 
-A push brings the blobs first and the manifest last, and asks which blobs are there already. So a
-blob stays for ``KEEP`` seconds after it was last brought or asked for. A manifest without a tag can
-still be pulled by its digest, and stays.
+They are left by deleted manifests and by pushes that never ended. A push sends the blobs first and
+the manifest last, and asks which blobs exist already. So a blob stays for ``KEEP`` seconds after it
+was last sent or asked for. A manifest without a tag can still be pulled by its digest, and stays.
 """
 
 from __future__ import annotations
@@ -30,11 +29,13 @@ EVERY = 3600.0  # seconds from one look to the next
 
 
 def collect(storage: Storage, keep: float) -> int:
-    """Remove what no manifest of its repository names and nobody has brought or asked for in the
-    last ``keep`` seconds.
+    """Remove blobs that no manifest of their repository names and that were not sent or asked for
+    recently.
 
-    Only repositories in which something has changed are looked at. Return how many blobs were
-    removed.
+    Only repositories that have changed are searched.
+
+    :param keep: seconds.
+    :returns: how many blobs were removed.
     """
     removed = 0
     for name in storage.take_changed():

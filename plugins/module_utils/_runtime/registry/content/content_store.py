@@ -1,18 +1,22 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a registry's content lies: content-addressed files below one directory, each of which appears only whole.
+"""Store a registry's content: content-addressed files below one directory, each of which appears
+only whole.
 
-    registry.json                                  says that this is such a directory; locked by the server that uses it
-    blobs/<algorithm>/<2 digits>/<hex>             every blob once
-    repositories/<name>/_blobs/<algorithm>/<hex>   a hard link to it: this repository has the blob
-    repositories/<name>/_manifests/<algorithm>/<hex> and <hex>.json    a manifest, and what is known of it
-    repositories/<name>/_tags/<tag>                a text file with a digest
-    repositories/<name>/_referrers/<algorithm>/<hex of the subject>/<algorithm>-<hex>    a descriptor, as JSON
-    uploads/ tmp/                                  what is not whole yet; emptied when a server starts
+  registry.json                                  marks such a directory; locked by its server
+  blobs/<algorithm>/<2 digits>/<hex>             every blob once
+  repositories/<name>/_blobs/<algorithm>/<hex>   a hard link: this repository has the blob
+  repositories/<name>/_manifests/<algorithm>/<hex> and <hex>.json
+                                                 a manifest, and what is known of it
+  repositories/<name>/_tags/<tag>                a text file with a digest
+  repositories/<name>/_referrers/<algorithm>/<hex of the subject>/<algorithm>-<hex>
+                                                 a descriptor, as JSON
+  uploads/ tmp/                                  incomplete content; emptied when a server starts
 
-A repository's part can't begin with an underscore, so the names don't clash. Because a repository's blobs are hard links,
-the blob's link count tells whether another repository uses it. What no manifest of a repository names is taken from it in
-time (collect.py). Files are synced before they get their name, and a name before it is answered for.
+A component of a repository's name can't begin with an underscore, so the names don't clash. A
+repository's blobs are hard links, so the blob's link count tells whether another repository uses
+it. A blob that no manifest of a repository names is removed from it in time (collect.py). Files are
+synced before they get their name, and a name before it is confirmed to a client.
 """
 
 from __future__ import annotations
@@ -49,10 +53,10 @@ PARTS = ("blobs", "repositories", "uploads", "tmp")
 
 
 def inspect(root: str) -> bool:
-    """Tell whether the directory ``root`` holds a registry's content; it does not when it is empty
-    or not there.
+    """Tell whether the directory ``root`` holds a registry's content. An empty or missing one does
+    not.
 
-    :raises InvalidInput: where something else is in it, which would be mixed up with a registry's
+    :raises InvalidInput: where it holds something else, which would be mixed up with a registry's
         content.
     """
     try:
@@ -84,8 +88,8 @@ def inspect(root: str) -> bool:
 
 
 def erase(root: str) -> None:
-    """Remove a registry's content, and the directory where nothing else is in it. Nobody may be
-    serving it.
+    """Remove a registry's content, and the directory where it is empty then. No server may be using
+    it.
     """
     if not inspect(root):
         return
@@ -133,12 +137,12 @@ class Storage:
             self._make(self.path(part))
         self._guard = threading.Lock()  # of what links and unlinks a blob, and of the next three; never held while data is synced
         self._opened = time.monotonic()
-        # (repository, digest): when a blob was last brought or asked for
+        # (repository, digest): when a blob was last sent or asked for
         self._asked: dict[tuple[str, str], float] = {}
         self._changed: set[str] | None = None  # repositories; None: all that there are
 
     def close(self) -> None:
-        """Let another server have it. May be called twice."""
+        """Release the content for another server. It may be called twice."""
         if self._lock_fd is not None:
             os.close(self._lock_fd)
             self._lock_fd = None
@@ -150,13 +154,13 @@ class Storage:
         return os.path.join(self.root, "repositories", name, *parts)
 
     def temporary(self) -> str:
-        """Return a path in the storage that nobody else uses, gone with the next start."""
+        """Return a new path in the storage; it is removed at the next start."""
         return self.path("tmp", uuid.uuid4().hex)
 
     # --- directories and files ---
 
     def _make(self, path: str) -> None:
-        """Make a directory and what leads to it, durably."""
+        """Create a directory and its parents, durably."""
         if os.path.isdir(path):
             return
         parent = os.path.dirname(path)
@@ -176,7 +180,7 @@ class Storage:
             os.close(fd)
 
     def _place(self, path: str, data: bytes) -> None:
-        """Give ``data`` the name ``path`` at once. The caller syncs the directory."""
+        """Put ``data`` at ``path`` atomically. The caller syncs the directory."""
         temporary = self.temporary()
         self._write(
             os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), data
@@ -194,8 +198,8 @@ class Storage:
         return self.repository(name, "_blobs", *digest.split(":"))
 
     def has_blob(self, name: str, digest: str) -> bool:
-        """Tell whether a repository has a blob. It stays for a while then: those who are about to
-        name it ask.
+        """Tell whether a repository has a blob. It then stays for a while, because clients ask
+        before they name it in a manifest.
         """
         with self._guard:
             found = os.path.exists(self._link(name, digest))
@@ -227,11 +231,11 @@ class Storage:
             return None
 
     def adopt(self, path: str, name: str, digest: str) -> None:
-        """Make the file ``path``, whose content has been verified and synced, the blob ``digest``
-        of a repository.
+        """Make the file ``path`` the blob ``digest`` of a repository. Its content has been verified
+        and synced.
 
-        The repository's link comes first and the common name last, so a crash never leaves content
-        that nobody has.
+        The repository's link is made first and the common name last, so a crash never leaves
+        content that no repository has.
         """
         link, blob = self._link(name, digest), self._blob(digest)
         for directory in (os.path.dirname(link), os.path.dirname(blob)):
@@ -248,7 +252,7 @@ class Storage:
             sync_directory(directory)
 
     def mount(self, name: str, digest: str, source: str | None = None) -> bool:
-        """Give a repository a blob that another one has: ``source``, or any. Return whether there
+        """Give a repository a blob of another one: of ``source``, or of any. Return whether there
         was one.
         """
         origin = self._blob(digest) if source is None else self._link(source, digest)
@@ -279,10 +283,10 @@ class Storage:
         return True
 
     def delete_blob(self, name: str, digest: str, idle: float = 0.0) -> bool:
-        """Take a blob from a repository, and its content where no other has it. Return whether it
+        """Remove a blob from a repository, and its content where no other has it. Return whether it
         was there.
 
-        :param idle: only where nobody has brought it or asked for it for so many seconds.
+        :param idle: only where it was not sent or asked for in so many seconds.
         """
         link, blob = self._link(name, digest), self._blob(digest)
         with self._guard:
@@ -300,7 +304,7 @@ class Storage:
         sync_directory(os.path.dirname(link))
         return True
 
-    # --- what is to be looked at by collect.py ---
+    # --- what collect.py has to search ---
 
     def changed(self, name: str) -> None:
         """Note that a repository may have blobs that no manifest names."""
@@ -309,15 +313,13 @@ class Storage:
                 self._changed.add(name)
 
     def take_changed(self) -> list[str]:
-        """Return the repositories that have changed since this was last asked; all of them the
-        first time.
-        """
+        """Return the repositories that changed since the last call; the first call returns all."""
         with self._guard:
             found, self._changed = self._changed, set()
         return self.repositories() if found is None else sorted(found)
 
     def forget_asked(self, seconds: float) -> None:
-        """Forget who has asked for a blob longer ago than that."""
+        """Forget requests for blobs that are older than this."""
         limit = time.monotonic() - seconds
         with self._guard:
             self._asked = {key: when for key, when in self._asked.items() if when > limit}
@@ -375,7 +377,7 @@ class Storage:
             self.put_tag(name, tag, digest)
 
     def put_tag(self, name: str, tag: str, digest: str) -> None:
-        """Let a tag name a manifest."""
+        """Point a tag at a manifest."""
         self._place(self.repository(name, "_tags", tag), digest.encode())
         sync_directory(self.repository(name, "_tags"))
 
@@ -387,7 +389,7 @@ class Storage:
             return time.time()
 
     def touch_manifest(self, name: str, digest: str, every: float) -> None:
-        """Note that somebody has asked for a manifest, once in ``every`` seconds."""
+        """Record that a manifest was requested, at most once in ``every`` seconds."""
         if time.time() - self.used_at(name, digest) > every:
             with contextlib.suppress(FileNotFoundError):
                 os.utime(self._manifest(name, digest))

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a manifest must be to be taken, and what of it the registry keeps in mind (image-spec
-v1.1.1, Docker's schema 2).
+"""Validate manifests, and extract what the registry needs of them (image-spec v1.1.1, Docker's
+schema 2).
 
-A manifest is stored byte for byte; it is only read here. Unknown fields are not looked at.
+A manifest is stored byte for byte; it is only read here. Unknown fields are ignored.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Manifest:
 
 
 def sizes(data: bytes) -> dict[str, int]:
-    """Return the bytes of each blob that a manifest names, as it says, by digest."""
+    """Return the bytes of each blob that a manifest names, as it states, by digest."""
     document = _parse(data)
     found = (
         [document.get("config")]
@@ -145,7 +145,7 @@ def _descriptor(value: Any, where: str) -> dict[str, Any]:
 
 
 def _stored(items: list[Any], where: str) -> list[str]:
-    """Return the digests that must be here: all but layers that need not be (image-spec, layer.md,
+    """Return the digests that must be here: all but non-distributable layers (image-spec, layer.md,
     "Non-Distributable Layers").
     """
     found = [_descriptor(item, where) for item in items]
@@ -161,8 +161,8 @@ def _stored(items: list[Any], where: str) -> list[str]:
 
 
 def _artifact_type(document: dict[str, Any], media_type: str) -> str | None:
-    """Return what the referrers API shows as the type (distribution-spec v1.1, "Listing
-    Referrers"): of an image else its config's.
+    """Return the type that the referrers API shows (distribution-spec v1.1, "Listing Referrers"):
+    for an image without one its config's.
     """
     value = document.get("artifactType")
     if not value and media_type in IMAGES:

@@ -1,10 +1,9 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a repository, a tag and a digest may be called (distribution-spec v1.1, "Pulling
-manifests").
+"""Check the names of repositories, tags and digests (distribution-spec v1.1, "Pulling manifests").
 
-The storage makes paths of these names, so whatever passes here is safe as one: no dot-only part, no
-leading underscore or dot in a repository's parts, and nothing but ASCII.
+The storage makes paths of them, so every accepted name is safe as one: no component of dots only,
+no leading underscore or dot in a repository's components, and nothing but ASCII.
 """
 
 from __future__ import annotations
@@ -21,8 +20,8 @@ digest = valid_digest
 
 
 def repository(name: str) -> bool:
-    """Tell whether ``name`` is a repository's: at most 255 characters, as clients count them
-    without the host.
+    """Tell whether ``name`` is valid for a repository: at most 255 characters, counted as clients
+    do, without the host.
     """
     return len(name) <= 255 and _REPOSITORY.fullmatch(name) is not None
 

@@ -1,10 +1,9 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Blobs on their way in: upload sessions, hashed as they arrive (distribution-spec v1.1, "Pushing
-Blobs").
+"""Upload sessions: blobs are hashed as they arrive (distribution-spec v1.1, "Pushing Blobs").
 
-A session lives in the server's memory and its bytes in ``uploads/``. Both end with the server, so
-the client of a server that was killed begins anew, and nothing half-written is ever a blob.
+A session lives in the server's memory and its bytes in ``uploads/``. Both end with the server. So a
+client begins anew after the server was killed, and a partial upload never becomes a blob.
 """
 
 from __future__ import annotations
@@ -62,8 +61,8 @@ class Upload:
         return f"/v2/{self.repository}/blobs/uploads/{self.ident}"
 
     def headers(self) -> dict[str, str]:
-        """Return where to go on, as every answer about a session says it. An empty one is ``0-0``
-        by custom.
+        """Return the headers that say where to continue, as in every answer about a session. By
+        custom, ``0-0`` stands for an empty one.
         """
         return {
             "Location": self.location,
@@ -72,8 +71,8 @@ class Upload:
         }
 
     def append(self, body: Body) -> None:
-        """Add a request's body. What came before a connection broke stays: the client asks for the
-        size and goes on.
+        """Append a request's body. What arrived before a broken connection stays: the client asks
+        for the size and continues.
         """
         fd, buffer = (
             os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600),
@@ -162,7 +161,7 @@ class Uploads:
             upload.lock.release()
 
     def finish(self, upload: Upload, digest: str) -> None:
-        """Make a session's content a blob of its repository. The session ends, whatever comes out."""
+        """Make a session's content a blob of its repository. The session ends in any case."""
         try:
             upload.verify(digest)
             self.storage.adopt(upload.path, upload.repository, digest)
@@ -177,7 +176,7 @@ class Uploads:
             os.unlink(upload.path)
 
     def expire(self) -> None:
-        """Drop the sessions that nobody has sent to for long."""
+        """Remove sessions without requests for long."""
         limit = time.monotonic() - IDLE
         with self._lock:
             old = [upload for upload in self._sessions.values() if upload.touched < limit]

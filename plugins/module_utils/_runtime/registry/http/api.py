@@ -62,7 +62,7 @@ class Api:
         self.storage, self.uploads = storage, uploads
 
     def expire(self) -> None:
-        """Remove what need not be kept any longer, before blobs that no manifest names."""
+        """Remove expired content, before blobs that no manifest names."""
 
     def close(self) -> None:
         """End what the API holds; nothing more is asked."""
@@ -135,8 +135,8 @@ class Api:
     def _page(
         request: Request, path: str, everything: list[str], form: Callable[[list[str]], Any]
     ) -> Response:
-        """Answer with at most ``n`` of a sorted list, those after ``last``, and where the next ones
-        are (RFC 8288).
+        """Answer with at most ``n`` of a sorted list, those after ``last``, and a link to the next
+        page (RFC 8288).
         """
         wish, last = request.argument("n"), request.argument("last")
         if wish is not None and not (wish.isascii() and wish.isdigit() and len(wish) < 10):
@@ -368,7 +368,7 @@ def _stored(name: str, digest: str) -> Response:
 def _content(
     request: Request, file: BinaryIO, digest: str, media_type: str, ranges: bool = False
 ) -> Response:
-    """Answer with a stored file: whole, a range of it, or "you have it already"."""
+    """Answer with a stored file: whole, a range of it, or "not modified"."""
     size = os.fstat(file.fileno()).st_size
     headers = {"Content-Type": media_type, "Docker-Content-Digest": digest, "ETag": f'"{digest}"'}
     if _names_tag(request.headers.get("if-none-match", ""), digest):
@@ -405,9 +405,9 @@ def _names_tag(header: str, digest: str) -> bool:
 def byte_range(text: str, size: int) -> tuple[int, int] | None:
     """Read a Range header (RFC 9110 section 14.2) as ``(offset, count)``.
 
-    None means that it is not understood, or has several ranges, and is to be ignored. ``(0, 0)``
-    means that nothing of it can be satisfied, also for a range that ends before it begins. That may
-    be ignored or rejected; the OCI conformance tests want the latter.
+    None means that it is not understood, or has several ranges, and is ignored. ``(0, 0)`` means
+    that nothing of it can be satisfied, also for a range that ends before it begins. The RFC allows
+    to ignore or reject that; the OCI conformance tests require the latter.
     """
     match = re.fullmatch(r"bytes=\s*([0-9]{0,19})-([0-9]{0,19})\s*", text)
     if match is None or match.groups() == ("", ""):
@@ -421,8 +421,8 @@ def byte_range(text: str, size: int) -> tuple[int, int] | None:
 
 
 def acceptable(media_type: str, header: str) -> bool:
-    """Tell whether an Accept header (RFC 9110 section 12.5.1) lets ``media_type`` through; an empty
-    one takes everything.
+    """Tell whether an Accept header (RFC 9110 section 12.5.1) admits ``media_type``. An empty one
+    admits everything.
     """
     if not header.strip():
         return True

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who may use a registry: Basic authentication (RFC 7617) against a file of users.
+"""Authenticate a registry's users: Basic authentication (RFC 7617) against a file.
 
 The file has a line for each user, ``name:pbkdf2-sha512$rounds$salt$key`` (salt and key in base64).
-PBKDF2 is what every Python and every OpenSSL has, in FIPS mode too; bcrypt, as in htpasswd(1), is
-in no standard library. A changed file is read again on its own.
+Every Python and OpenSSL has PBKDF2, in FIPS mode too; no standard library has bcrypt, which
+htpasswd(1) uses. A changed file is read again automatically.
 """
 
 from __future__ import annotations
@@ -83,8 +83,8 @@ def parse(text: str, path: str) -> dict[str, str]:
 
 
 class Users:
-    """The users in the file ``path``. An unreadable or wrong file lets nobody in; when the server
-    starts, it is an error.
+    """The users in the file ``path``. While the file is unreadable or invalid, no user is admitted;
+    at the server's start it is an error.
     """
 
     def __init__(self, path: str, log: Callable[[str], None]) -> None:

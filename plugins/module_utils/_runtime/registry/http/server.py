@@ -1,11 +1,15 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The registry's server: sockets, threads, TLS and its orderly end. What is answered is in ``api.py``.
+"""The registry's server: sockets, threads, TLS and its orderly end. ``api.py`` makes the answers.
 
-One thread for each connection, at most ``CONNECTIONS``, and ``PER_ADDRESS`` of one client's address; further ones wait, without a thread, and
-those come first whose address has the fewest. When there is no room, connections are closed that need not be kept: which wait for their client's
-next request, have shown no credentials where the registry has users, or are slower than any use. They are taken from the address that has the
-most. So whoever can't log in, or has something to say slowly, holds out nobody. Every wait on a client has an end.
+Each connection has one thread. There are at most ``CONNECTIONS``, and ``PER_ADDRESS`` for one
+client's address. Further connections wait without a thread; those of the address with the fewest
+are served first.
+
+When there is no room, idle connections are closed: those that wait for their client's next request,
+have shown no credentials where the registry has users, or are too slow. They are taken from the
+address with the most. So a client that can't log in, or sends slowly, keeps nobody out. Every wait
+on a client is bounded.
 """
 
 from __future__ import annotations
@@ -66,7 +70,7 @@ GONE = (
 
 
 class Certificate:
-    """The TLS context of a certificate and key, read again when the files have changed.
+    """The TLS context of a certificate and key. It is read again when the files have changed.
 
     :raises InvalidInput: where they can't be read or don't belong together.
     """
@@ -255,8 +259,8 @@ class Server:
             self._make_room()
 
     def _make_room(self) -> None:
-        """Close a connection that need not be kept for each that waits and is not waiting for one
-        closed before. The lock is held.
+        """Close an idle connection for each waiting one that has none closed for it yet. The lock
+        is held.
         """
         now = time.monotonic()
         staying = [connection for connection in self._clients if not connection.cut]
@@ -287,8 +291,9 @@ class Server:
             room -= 1
 
     def _keep(self, connection: Connection, idle: bool = False) -> None:
-        """Close the connection no longer for another one: its request is served. :raises
-        ConnectionError: where it was closed just then.
+        """Protect the connection from being closed for another one: its request is being served.
+
+        :raises ConnectionError: where it was closed just before.
         """
         with self._lock:
             if connection.cut:
@@ -303,7 +308,7 @@ class Server:
             self._admit()
 
     def _watch(self) -> None:
-        """End the connections whose time is over, and uploads that nobody continues."""
+        """End connections whose time is over, and uploads that were abandoned."""
         expired = time.monotonic()
         while not self._stopping:
             with self._lock:
@@ -321,7 +326,7 @@ class Server:
                     self.log(f"removing uploads that nobody continues: {_failure(error)}")
 
     def _collect(self) -> None:
-        """Remove now and then the blobs that no manifest names."""
+        """Remove the blobs that no manifest names, now and then."""
         while True:
             with self._lock:
                 if self._lock.wait_for(lambda: self._stopping, collect.EVERY):
@@ -365,7 +370,7 @@ class Server:
     # --- requests ---
 
     def _next(self, connection: Connection) -> bool:
-        """Serve one request. Return False where the connection is not to be used again."""
+        """Serve one request. Return False where the connection can't be used again."""
         connection.since = time.monotonic()
         connection.deadline, connection.idle = connection.since + IDLE, True
         connection.piece_began = None
@@ -441,7 +446,7 @@ def _failure(error: Exception) -> str:
 
 
 def _shown(request: Request) -> str:
-    """Return what was asked for, for a log: anybody may have sent it."""
+    """Return the request in a form that is safe in a log: its text is foreign."""
     return "%s %s" % (
         printable(request.method, 20),
         printable(request.path, 500).replace('"', '\\"'),
@@ -449,8 +454,8 @@ def _shown(request: Request) -> str:
 
 
 def _drainable(request: Request) -> bool:
-    """Tell whether what is left of a body is so little that it can be read after the answer; not
-    where nobody knows how much it is.
+    """Tell whether the rest of a body is small enough to be read after the answer. Not where its
+    length is unknown.
     """
     body = request.body
     return not body.pending or not (
@@ -467,16 +472,16 @@ def _drain(connection: Connection, body: Body) -> None:
 
 
 def _cut(connection: Connection) -> None:
-    """End a connection from another thread: whoever reads or writes there gets an error. It is done
-    below TLS, which has no locks.
+    """End a connection from another thread: its reader or writer gets an error. This is done below
+    TLS, which has no locks.
     """
     with contextlib.suppress(OSError):
         socket.socket.shutdown(connection.socket, socket.SHUT_RDWR)
 
 
 def _linger(connection: Connection, seconds: float = 3.0, limit: int = 64 << 20) -> None:
-    """Close so that a client which is still sending can read the answer: unread bytes would have
-    TCP reset it.
+    """Close so that a client which is still sending can read the answer. Unread bytes would make
+    TCP reset the connection.
     """
     with contextlib.suppress(OSError):
         socket.socket.shutdown(connection.socket, socket.SHUT_WR)

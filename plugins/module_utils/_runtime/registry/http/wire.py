@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """HTTP/1.1 on one connection: requests in, answers out (RFC 9110, RFC 9112).
 
-Request bodies are read as they are used, with a length or chunked, and never held whole. What is
-ambiguous about where a request ends is refused (RFC 9112 section 6.3): a proxy in front could read
-it in another way.
+Request bodies are read as they are used, with a length or chunked, and never held whole. A request
+whose end is ambiguous is refused (RFC 9112 section 6.3): a proxy in front could read it in another
+way.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ SLOW_PIECE = 30.0  # the same for a piece that is sent at once
 
 
 def bad(message: str) -> Refusal:
-    """Make the answer to a request that is not HTTP as it should be; nothing after it on this
-    connection can be trusted.
+    """Return the answer to an invalid HTTP request. Nothing after it on this connection can be
+    trusted.
     """
     return Refusal(400, "UNSUPPORTED", message, close=True)
 
@@ -175,11 +175,11 @@ class Body(abc.ABC):
 
     @property
     def pending(self) -> bool:
-        """Whether something of it may still be on its way, so that the next request can't be read
+        """Tell whether a part of the body may still arrive, so that the next request can't be read
         yet.
 
-        So also where the client was not told to send it: it may do so all the same (RFC 9110
-        section 10.1.1).
+        This is also so where the client was not told to send it: it may do so all the same (RFC
+        9110 section 10.1.1).
         """
         return not self.finished
 
@@ -246,7 +246,7 @@ class Connection:
         self.piece_began, self.piece_size, self._slow = time.monotonic(), 0, slow
 
     def slow(self, now: float) -> bool:
-        """Tell whether the body that comes or goes at this moment is slower than any use."""
+        """Tell whether the body that is being transferred is too slow."""
         began = self.piece_began
         return (
             began is not None

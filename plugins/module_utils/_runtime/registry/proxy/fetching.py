@@ -1,9 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Blobs on their way from an upstream registry into the storage, read by clients as they grow.
+"""Fetch blobs from an upstream registry into the storage, while clients read them.
 
-However many clients ask for one, it is fetched once. It goes on when they leave, and becomes a blob of the storage only when its
-digest is right: until then the clients get what comes, all but the last byte.
+A blob is fetched once, however many clients ask for it. The fetch continues when they leave. The
+blob enters the storage only when its digest is right; until then the clients get the bytes as they
+come, all but the last one.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class Fetch:
         self.changed = threading.Condition()
 
     def run(self, pieces: Iterable[bytes], digest: str) -> bool:
-        """Write the ``pieces`` down. Return whether they were the blob."""
+        """Write the ``pieces``. Return whether they were the blob."""
         found = hashlib.new(digest.partition(":")[0])
         try:
             with open(self.path, "r+b", buffering=0) as file:
@@ -68,16 +69,16 @@ class Fetch:
             self.changed.notify_all()
 
     def end(self, error: str | None = None) -> None:
-        """Note that nothing more comes."""
+        """Record that nothing more comes."""
         with self.changed:
             self.error, self.done = error, True
             self.changed.notify_all()
 
     def read(self, fd: int, offset: int, count: int) -> Iterator[bytes]:
-        """Read ``count`` bytes from ``offset`` on, as they come. Close ``fd``, a descriptor of the
+        """Yield ``count`` bytes from ``offset``, as they arrive. Close ``fd``, a descriptor of the
         file.
 
-        :raises ConnectionError: where they don't come.
+        :raises ConnectionError: where they fail to arrive.
         """
         try:
             while count:
@@ -104,7 +105,7 @@ class Fetch:
 
 
 class Fetches:
-    """All fetches that are under way."""
+    """All fetches that are in progress."""
 
     def __init__(self, storage: Storage, log: Callable[[str], None]) -> None:
         self.storage, self.log = storage, log
@@ -114,11 +115,11 @@ class Fetches:
     def begin(
         self, name: str, digest: str, size: int, pieces: Callable[[], Iterable[bytes]]
     ) -> tuple[Fetch, int] | None:
-        """Return the fetch of a blob and a descriptor of its file. It is begun unless it is under
-        way.
+        """Return the fetch of a blob and a descriptor of its file. Start it unless it is in
+        progress.
 
         :param pieces: called for the blob's pieces.
-        :returns: None where the blob has come meanwhile.
+        :returns: None where the blob has arrived meanwhile.
         """
         with self._lock:
             fetch = self._running.get((name, digest))

@@ -1,11 +1,11 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A registry that is a cache of another one: it serves what it has, and fetches and keeps what it
-lacks ("pull-through").
+"""A registry that caches another one ("pull-through"): it serves what it has, and fetches and keeps
+the rest.
 
-A tag is asked of the upstream registry each time, by HEAD, so the cache is never behind it; where
-the upstream does not answer, what was seen last is served. Content that is named by a digest is
-never asked for twice. What nobody has asked for in ``ttl`` goes.
+For each request of a tag the upstream registry is asked by HEAD, so the cache is never behind it.
+Where the upstream does not answer, the last known manifest is served. Content that a digest names
+is never fetched twice. Content that nobody has requested for ``ttl`` is removed.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ class Upstream:
 
 
 class ProxyApi(Api):
-    """As :class:`Api`, with an upstream behind it."""
+    """An :class:`Api` with an upstream behind it."""
 
     def __init__(
         self, storage: Storage, uploads: Uploads, config: UpstreamConfig, log: Callable[[str], None]
@@ -307,8 +307,8 @@ def _status(error: Exception) -> int | None:
 
 
 def _refusal(error: Exception, unknown: Refusal | None = None) -> Refusal:
-    """Return what a client is told of an upstream's failure: 404 for what is not there or not
-    allowed, else 504.
+    """Return the answer to a client for an upstream's failure: 404 for content that is missing or
+    not allowed, else 504.
     """
     if isinstance(error, NotFound) or _status(error) in (401, 403, 404):
         return (
@@ -325,8 +325,8 @@ def maker(config: UpstreamConfig) -> Callable[[Storage, Uploads, Callable[[str],
 
 
 def expire(storage: Storage, seconds: float) -> None:
-    """Remove the manifests that nobody has asked for in so many seconds. The blobs that only they
-    name go with ``collect``.
+    """Remove the manifests that were not requested in so many seconds. ``collect`` then removes the
+    blobs that only they name.
     """
     limit = time.time() - seconds
     for name in storage.repositories():

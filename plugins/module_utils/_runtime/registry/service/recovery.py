@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a killed task left half-done. That is a removal only: starts and changes show in what runs,
-compared with the row.
+"""Finish what a killed task left. Only a removal needs that: starts and changes show when what runs
+is compared with the row.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ..proxy.proxy import UpstreamConfig
 
     class Config(TypedDict):
-        """What a registry is to be, in its row."""
+        """A registry's configuration, in its row."""
 
         listen: list[str]  # "127.0.0.1:5000"
         path: str
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
         nonce: str
 
     class Description(TypedDict):
-        """What users are shown of a registry."""
+        """A registry as users see it."""
 
         name: str
         state: str
@@ -122,7 +122,7 @@ def forget(engine: Engine, name: str) -> None:
 
 
 def lives(engine: Engine, name: str) -> bool:
-    """Tell whether the service has a process, be it that it answers or not."""
+    """Tell whether the service has a process, whether that answers or not."""
     return supervisor.is_held(engine.paths.registry_run(name))
 
 
@@ -132,7 +132,7 @@ def running_config(engine: Engine, name: str) -> Running:
 
 
 def fits(engine: Engine, row: Row) -> bool:
-    """Tell whether what runs was started with what the row says."""
+    """Tell whether the running process was started with the row's configuration."""
     found = running_config(engine, row["name"])
     wanted: Mapping[str, Any] = row["config"]
     return all(found.get(key) == wanted[key] for key in PROCESS_KEYS) and (
@@ -208,8 +208,8 @@ def show_proxy(proxy: UpstreamConfig | None) -> dict[str, Any] | None:
 
 
 def write_users(engine: Engine, row: Row) -> str | None:
-    """Write the file of users, which a running server reads by itself. Return its path; None where
-    everybody may come.
+    """Write the file of users, which a running server reads again automatically. Return its path;
+    None where everybody has access.
     """
     path = os.path.join(engine.paths.registry_run(row["name"]), "users")
     if row["config"]["users"] is None:
@@ -262,8 +262,8 @@ def _write_config(engine: Engine, row: Row) -> str:
 
 
 def _wait(engine: Engine, name: str, document: Running) -> bool:
-    """Tell whether the service answers that was started with ``document``. Return False where
-    another one has its place.
+    """Tell whether the service that was started with ``document`` answers. Return False where
+    another one has replaced it.
     """
     directory = engine.paths.registry_run(name)
     end = time.monotonic() + READY
@@ -333,8 +333,8 @@ def remove(engine: Engine, name: str, storage: str | None = None) -> None:
 
 
 def boot(engine: Engine) -> list[tuple[str, str | None]]:
-    """Start what should run and does not. Return the name of each that was started, with an error
-    where there was one.
+    """Start each registry that should run and does not. Return their names, with an error where
+    there was one.
     """
     found: list[tuple[str, str | None]] = []
     for row in rows(engine):

@@ -614,8 +614,8 @@ options:
     description:
       - >-
         Other containers by names that this one alone knows, each V(container) or
-        V(container:alias). On the network V(bridge) they are lines of C(/etc/hosts), on others they
-        are looked up as names.
+        V(container:alias). On the network V(bridge) they are lines of C(/etc/hosts), and the other
+        container has to exist. On others they are looked up as names.
     type: list
     elements: str
   etc_hosts: &etc_hosts

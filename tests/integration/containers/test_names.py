@@ -16,10 +16,11 @@ import dns.message
 import dns.rrset
 import pytest
 from pycontainer import containers, networks
+from pycontainer.containers import task
 from pycontainer.containers.client import names_client
 from pycontainer.containers.lifecycle import live_changes
 from pycontainer.engine import Engine
-from pycontainer.errors import InvalidInput
+from pycontainer.errors import InvalidInput, NotFound
 from pycontainer.kernel.calls import syscalls
 from pycontainer.networks.names.name_service import LOCK
 from pycontainer.reconcile import carry_out
@@ -180,6 +181,33 @@ def test_links_are_of_one_container_alone(engine):
     assert line == [old, "elder"]
     with open(found["ResolvConfPath"]) as file:
         assert "127.0.0.11" not in file.read()
+
+
+def test_a_link_to_nobody_is_refused(engine, image):
+    """Before anything is changed; where names are looked up it may come later, as with Docker."""
+    bridge, sleep = [{"name": "bridge"}], ["sleep", "1000"]
+    for check in (True, False):
+        with pytest.raises(NotFound, match="^links: container nobody does not exist$"):
+            do(engine, check, name="young", command=sleep, networks=bridge, links=["nobody:x"])
+        assert containers.get(engine, "young") is None
+    assert networks.get(engine, "bridge") is None
+
+
+@in_own_network
+def test_links_within_a_list_and_to_what_is_gone(engine):
+    item = {"image": "box:1", "command": ["sleep", "1000"], "stop_timeout": 0}
+    items = [dict(item, name="young", links=["old:elder"]), dict(item, name="old")]
+    task.container(engine, {"containers": items})
+    found = do(engine, name="young")["container"]
+    old = do(engine, name="old")["container"]["NetworkSettings"]["IPAddress"]
+    with open(found["HostsPath"]) as file:
+        assert [old, "elder"] in [line.split() for line in file]
+    do(engine, name="old", state="absent")
+    assert not do(engine, name="young", links=["old:elder"])["changed"]
+    assert do(engine, name="young", links=["old:elder"], restart=True)["changed"]
+    network(engine, "front", "10.77.1.0/24")
+    box(engine, "early", links=["late:db"])
+    assert box(engine, "late") and do(engine, name="early")["container"]["State"]["Running"]
 
 
 def test_the_default_network_has_no_aliases(engine, image):

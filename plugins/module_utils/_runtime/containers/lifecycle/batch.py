@@ -19,7 +19,7 @@ from ...errors import EngineError, InvalidInput, NotFound
 from ...reconcile import carry_out
 from ..records import catalog
 from ..spec import shared_namespaces
-from . import remove, start
+from . import preconditions, remove, start
 from .desired import Task
 from .plan import Work, planned
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
+    from ...options.rows import Definition
     from ..records.catalog import Record
     from .desired import PullKey
 
@@ -140,7 +141,7 @@ def _turns(works: list[Work], joins: Callable[[Work], Iterable[str]]) -> list[li
 def _apply(
     engine: Engine, works: list[Work], results: list[dict[str, Any]], todo: list[int], count: int
 ) -> None:
-    """Carry out the plans: pulls first, then those that others join before those, then all starts
+    """Carry out the plans: pulls first, then those that others join or link to before those, then all starts
     together.
     """
     for pull in {id(pull): pull for work in works for pull in work.pulls.values()}.values():
@@ -150,8 +151,7 @@ def _apply(
         work.task.pull = "missing"
     starts: list[tuple[int, Record]] = []
     for turn in _turns(
-        [works[position] for position in todo],
-        lambda work: shared_namespaces.names(engine, work.definition or {}),
+        [works[position] for position in todo], lambda work: _before(engine, work.definition or {})
     ):
         _in_threads(engine, works, results, [works.index(work) for work in turn], count, starts)
     _start(engine, works, results, starts, count)
@@ -159,6 +159,12 @@ def _apply(
     for position in todo:
         if not results[position].get("failed"):
             _final_facts(engine, works[position].task, results[position], position in started)
+
+
+def _before(engine: Engine, definition: Definition) -> list[str]:
+    """Return the names of the containers that one needs to be there when it is made."""
+    linked = preconditions.linked(definition).values()
+    return [*shared_namespaces.names(engine, definition), *linked]
 
 
 def _in_threads(

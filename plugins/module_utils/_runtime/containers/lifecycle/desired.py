@@ -225,6 +225,7 @@ class Desired:
                 self.definition,
                 {"Cmd": ["?"]} if self.image.blank else self.image.config,
                 self.record,
+                self.coming,
             )
         try:
             joined = shared_namespaces.resolve(

@@ -15,10 +15,12 @@ from ...errors import Conflict, InvalidInput, NotFound, Unsupported
 from ...kernel import cgroups
 from ...kernel.isolation import apparmor
 from ..options import network, resources, security, storage
+from ..records import catalog
 from ..spec import config_json, confinement, container_files, device_nodes, limits, selinux_labels
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from typing import Any
 
     from ...engine import Engine
@@ -28,12 +30,17 @@ if TYPE_CHECKING:
 
 
 def everything(
-    engine: Engine, definition: Definition, image: dict[str, Any], record: Record | None = None
+    engine: Engine,
+    definition: Definition,
+    image: dict[str, Any],
+    record: Record | None = None,
+    coming: Collection[str] = (),
 ) -> None:
     """Check one container.
 
     :param image: its image's config.
     :param record: what is there now under its name: what that has may be taken over.
+    :param coming: names of containers that the same task makes.
     :raises InvalidInput, Unsupported, NotFound, Conflict: naming the option.
     """
     _mounts(engine, definition)
@@ -41,6 +48,7 @@ def everything(
     container_files.wanted_volumes(definition, image)
     device_nodes.nodes(definition)
     _networks(engine, definition, record["id"] if record else "")
+    _links(engine, definition, record, coming)
     _capabilities(definition)
     _rlimits(definition)
     _cpus(definition)
@@ -169,6 +177,30 @@ def _bandwidth(entry: network.Attachment, parent: str) -> None:
             "networks.bandwidth: this host's kernel can't limit a link (it needs the modules "
             "sch_tbf, sch_ingress, cls_u32, act_mirred and ifb)"
         )
+
+
+def linked(definition: Definition) -> dict[str, str]:
+    """Return the links to containers that have to be there, ``{alias: container}``.
+
+    As with Docker, those on the default network. On others a link is a name that is looked up, and
+    two containers may link to each other.
+    """
+    if any(one["name"] == networks.DEFAULT for one in network.attachments(definition)):
+        return dict(definition.get("links", {}))
+    return {}
+
+
+def _links(
+    engine: Engine, definition: Definition, record: Record | None, coming: Collection[str]
+) -> None:
+    """Check that who is linked to exists; what the container has already is kept without."""
+    had = record["definition"].get("links", {}) if record else {}
+    for alias, other in linked(definition).items():
+        if other not in coming and had.get(alias) != other:
+            try:
+                catalog.find(engine, other)
+            except NotFound:
+                raise NotFound(f"links: container {other} does not exist") from None
 
 
 def _capabilities(definition: Definition) -> None:

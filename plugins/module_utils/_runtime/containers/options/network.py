@@ -585,8 +585,8 @@ OPTIONS: tuple[Option, ...] = (
         flag=Flag("--link", "Other container to find by a name of one's own (container[:alias])"),
         description="""
         Other containers by names that this one alone knows, each V(container) or
-        V(container:alias). On the network V(bridge) they are lines of C(/etc/hosts), on others they
-        are looked up as names.
+        V(container:alias). On the network V(bridge) they are lines of C(/etc/hosts), and the other
+        container has to exist. On others they are looked up as names.
         """,
     ),
     Option(

@@ -515,3 +515,12 @@ def test_it_ends_with_the_last_container(engine):
     assert not os.path.exists(os.path.join(engine.paths.data, LOCK))
     box(engine, "ask")
     assert len(named(engine)) == 1
+
+
+@in_own_network
+def test_it_shares_the_memory_of_the_zygote(engine):
+    front(engine, web=[])
+    (pid,) = named(engine)
+    with open(f"/proc/{pid}/smaps_rollup") as file:
+        own = next(int(line.split()[1]) for line in file if line.startswith("Private_Dirty:"))
+    assert own < 2800  # KB; 3300 with its modules in its own memory

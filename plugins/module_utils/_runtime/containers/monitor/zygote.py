@@ -144,6 +144,7 @@ def _serve_all(
     with contextlib.suppress(Unsupported):  # the start says it
         fork_hooks.prepare()
     bed = sleep.Bed.make(command)
+    name_service.load()
     gc.collect()
     gc.freeze()
     watch = Watch(paths, name, revived)

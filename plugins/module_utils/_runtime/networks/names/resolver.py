@@ -15,12 +15,12 @@ when no container on a network with names runs.
 
 from __future__ import annotations
 
+import _signal
 import contextlib
 import fcntl
 import itertools
 import os
 import select
-import signal
 import socket
 import struct
 import time
@@ -493,7 +493,7 @@ def _end_holder(fd: int) -> None:
     found = procfs.stat(pid) if kind != fcntl.F_UNLCK and pid > 0 else None
     if found is not None and found["name"].encode() + b"\0" == PROCESS:
         with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+            os.kill(pid, _signal.SIGKILL)
 
 
 def main(paths: Paths, server: socket.socket, lock: str) -> None:

@@ -493,6 +493,7 @@ def test_with_the_zygote_killed_it_is_back_as_well(engine):
         for pid in named(engine, name):
             os.kill(pid, signal.SIGKILL)
     waiting.eventually(lambda: short(ask, "+time=1", "web") == ["10.77.1.2"])
+    waiting.eventually(lambda: named(engine, "pyc-guard"))  # or it comes while the others are killed
     for name in ("pyc-guard", "pyc-zygote", "pyc-names"):
         for pid in named(engine, name):
             os.kill(pid, signal.SIGKILL)

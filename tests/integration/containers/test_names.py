@@ -30,6 +30,7 @@ from .test_networks import do, in_own_network, network
 
 CLONE_NEWNS = 0x20000
 PLACE = "/etc/resolv.conf"
+SIX = "fd12:3::/64"
 MUSL = """
 #include <netdb.h>
 #include <stdio.h>
@@ -117,6 +118,25 @@ def test_names_of_a_container(engine):
     found = do(engine, name="web")["container"]["NetworkSettings"]["Networks"]["front"]
     assert found["Aliases"] == ["shop"]
     assert found["DNSNames"] == ["web", "shop", ident[:12], "www"]
+
+
+@in_own_network
+def test_ipv6_addresses(engine):
+    params = {"state": "present", "enable_ipv6": True}
+    dual = dict(params, name="dual", ipam_config=[{"subnet": "10.77.6.0/24"}, {"subnet": SIX}])
+    alone = dict(params, name="six", enable_ipv4=False, ipam_config=[{"subnet": "fd12:4::/64"}])
+    for one in (dual, alone):
+        carry_out(networks.plan(engine, one), False)
+    box(engine, "web", networks=[{"name": "dual"}, {"name": "six", "aliases": ["shop"]}])
+    ask, peer = (box(engine, name, networks=[{"name": name}]) for name in ("dual", "six"))
+    assert short(ask, "web") == ["10.77.6.2"] and short(ask, "web", "AAAA") == ["fd12:3::2"]
+    assert short(ask, "-x", "fd12:3::2") == ["web.dual."]
+    assert code(ask, "-x", "fd12:3::77") == "NXDOMAIN"
+    assert short(peer, "shop", "AAAA") == short(peer, "+tcp", "web", "AAAA") == ["fd12:4::2"]
+    assert code(peer, "shop") == "NOERROR"  # it has no other: nothing, and not NXDOMAIN
+    assert (
+        with_resolver(engine, "six", peer, "getent", "ahostsv6", "shop").split()[0] == "fd12:4::2"
+    )
 
 
 @in_own_network
@@ -493,7 +513,8 @@ def test_with_the_zygote_killed_it_is_back_as_well(engine):
         for pid in named(engine, name):
             os.kill(pid, signal.SIGKILL)
     waiting.eventually(lambda: short(ask, "+time=1", "web") == ["10.77.1.2"])
-    waiting.eventually(lambda: named(engine, "pyc-guard"))  # or it comes while the others are killed
+    # or it comes while the others are killed
+    waiting.eventually(lambda: named(engine, "pyc-guard"))
     for name in ("pyc-guard", "pyc-zygote", "pyc-names"):
         for pid in named(engine, name):
             os.kill(pid, signal.SIGKILL)

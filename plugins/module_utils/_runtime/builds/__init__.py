@@ -1,8 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Builds: a Containerfile becomes an image.
+"""Build images from Containerfiles.
 
-Stands above images and containers: it takes images, runs containers, and stores what comes of it.
-Its chapters, lowest first: ``parse``, ``trees``, ``sources``, ``stage``, ``cache``, ``steps``,
-``outputs``, ``plans``; ``task`` is what the modules call.
+Stands above images and containers: it takes images, runs containers, and stores the results. Its
+chapters, lowest first: ``parse``, ``trees``, ``sources``, ``stage``, ``cache``, ``steps``,
+``outputs``, ``plans``. Modules call ``task``.
 """

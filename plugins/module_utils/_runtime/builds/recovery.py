@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""After a killed build: end what ran, and remove what did not become part of an image."""
+"""Recover from a killed build: end its processes, and remove what is part of no image."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 def recover(engine: Engine, kind: str, detail: dict[str, Any]) -> None:
-    """Undo what an abandoned operation left; the engine calls it.
+    """Undo what an abandoned operation left. The engine calls it.
 
     :param kind: ``build`` or ``build-step``.
-    :param detail: what the operation wrote down: of a step, ``cgroup`` (its paths by mount point)
-        and ``ident`` (the holder of its network address).
+    :param detail: the operation's record: of a step, ``cgroup`` (its paths by mount point) and
+        ``ident`` (the holder of its network address).
     """
     if kind == "build-step":
         group = cgroups.Group.open(detail["cgroup"])

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the module ``image`` calls: what makes an image of something else than an image here,
-everything else where images are.
+"""The function that the module ``image`` calls: images from builds, containers and merges here, all
+others in images.
 """
 
 from __future__ import annotations
@@ -38,7 +38,10 @@ _SOURCES = {
 
 
 def image(engine: Engine, params: dict[str, Any]) -> Plan:
-    """Plan what the module ``image`` is asked for. :raises InvalidInput: naming the option."""
+    """Plan a task of the module ``image``.
+
+    :raises InvalidInput: naming the option.
+    """
     source = params["source"] if params["state"] == "present" else None
     for option, sources in _SOURCES.items():
         if params.get(option) and source not in sources:
@@ -66,7 +69,7 @@ def image(engine: Engine, params: dict[str, Any]) -> Plan:
 def _platforms(params: dict[str, Any], source: str | None) -> Any:
     """Return ``platform``: a text or None, for a build a list.
 
-    :raises InvalidInput: for several where only one can be.
+    :raises InvalidInput: for several where only one is supported.
     """
     given = params.get("platform") or []
     given = [given] if isinstance(given, str) else given
@@ -205,7 +208,7 @@ LIMITS = (
 
 
 def _limits(options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options of a container that RUN's ones have, in normal form.
+    """Return the limits of RUN as options of a container, in normal form.
 
     :raises InvalidInput: for others.
     """

@@ -1,11 +1,11 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The build cache of other hosts: read from and written to registries and directories
-(``--cache-from``, ``--cache-to``).
+"""Read and write the build cache of other hosts, in registries and directories (``--cache-from``,
+``--cache-to``).
 
-A cache is an image: its layers are what the steps added, and its configuration has, under KEY,
-which step's key leads to which layer. With ``type=inline`` the built image itself has that. Nothing
-is asked of a registry before a step is missing here.
+A cache is an image. Its layers are what the steps added. Its configuration has, under KEY, which
+step's key leads to which layer. With ``type=inline`` the built image itself has that. No registry
+is asked before a step is missing here.
 """
 
 from __future__ import annotations
@@ -45,9 +45,10 @@ def note(steps: Sequence[StepNote]) -> dict[str, Any]:
 
 
 class ImportedStep:
-    """A step of a cache of elsewhere.
+    """A step of an imported cache.
 
-    ``diff_id``: what it added, or ""; ``created``: when; ``plan``: brings the cache's image here.
+    ``diff_id``: the layer that it added, or ""; ``created``: when; ``plan``: brings the cache's
+    image here.
     """
 
     __slots__ = ("diff_id", "created", "plan")
@@ -57,9 +58,9 @@ class ImportedStep:
 
 
 class Imports:
-    """What caches from elsewhere know.
+    """The imported caches.
 
-    :param warn: called with a sentence for one that can't be read.
+    :param warn: called with a sentence for a cache that can't be read.
     """
 
     known: dict[str, ImportedStep] | None
@@ -129,7 +130,7 @@ class Imports:
     def layer(self, found: ImportedStep, fetch: bool) -> Layer:
         """Return the layer of a step.
 
-        :param fetch: whether it is brought here; else one without a path stands for it.
+        :param fetch: whether to fetch it; else a layer without a path stands for it.
         """
         layer = built.known(self.engine, found.diff_id)
         if layer is None and not fetch:
@@ -141,8 +142,7 @@ class Imports:
         return layer
 
     def clear(self, kept: str) -> None:
-        """Remove the caches' own images; the layers that were used stay with the images that have
-        them.
+        """Remove the caches' own images. Layers that were used stay with the images that have them.
 
         :param kept: an id that stays.
         """
@@ -157,9 +157,9 @@ class Imports:
 
 
 class Export:
-    """A cache that is to be written.
+    """A cache to write.
 
-    :param steps: of all its stages; their layers are in the store.
+    :param steps: the steps of all its stages; their layers are in the store.
     """
 
     def __init__(
@@ -186,7 +186,7 @@ class Export:
         )
 
     def plan(self, plan: Plan, registries: Registries) -> None:
-        """Add to ``plan`` that it is written, unless it is there."""
+        """Add to ``plan`` that the cache is written, unless the target has it."""
         title = f"export the build cache to {self.place.where}"
         if self.place.kind == "local":
             now = layout_digest(self.place.where)
@@ -204,7 +204,10 @@ class Export:
             )
 
     def write(self, registries: Registries) -> None:
-        """Write it to its place. :raises EngineError: where it can't be written."""
+        """Write it to its target.
+
+        :raises EngineError: where it can't be written.
+        """
         if self.place.kind == "local":
             _write(self.engine, os.path.abspath(self.place.where), self.made)
             return

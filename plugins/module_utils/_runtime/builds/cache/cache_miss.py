@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The end of what the build cache knows."""
+"""The error that ends a way through the build cache."""
 
 from __future__ import annotations
 

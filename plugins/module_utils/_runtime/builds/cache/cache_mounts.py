@@ -1,7 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What builds keep on a host besides images: the directories of ``RUN --mount=type=cache``, and
-digests of contexts' files.
+"""The files that builds keep on a host besides images.
+
+These are the directories of ``RUN --mount=type=cache``, and digests of contexts' files.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
 
 
 def directory(engine: Engine, name: str) -> str:
-    """Return where the cache ``name`` is: ``data`` in it is mounted, the file ``id`` has the name,
-    which is its lock's too.
+    """Return the directory of the cache ``name``.
+
+    ``data`` in it is mounted. The file ``id`` has the name, which is also the name of its lock.
     """
     return os.path.join(
         engine.paths.data,
@@ -48,8 +50,7 @@ def size(path: str) -> int:
 
 
 def plan_prune(engine: Engine) -> Plan:
-    """Plan to remove the caches that no build uses at this moment, and what is remembered of
-    contexts.
+    """Plan to remove the caches that no build uses at this moment, and the digests of contexts.
 
     :returns: a plan with the facts ``caches`` (names) and ``space_reclaimed`` (bytes).
     """

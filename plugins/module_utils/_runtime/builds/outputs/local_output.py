@@ -1,10 +1,9 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The files of an image in a directory of the host (``--output type=local``): what is not there as
-in the image, and how it comes there.
+"""Write the files of an image into a directory of the host (``--output type=local``).
 
-Times do not count, and what the directory has beside them stays. Devices, set-id files and file
-capabilities are the image's and not the host's: they come there only when they are asked for
+Times are not compared, and other files in the directory stay. Devices, set-id files and file
+capabilities are meant for the image, not the host: they are written only on request
 (``privileged``).
 """
 
@@ -50,10 +49,9 @@ def different(
 ) -> tuple[dict[str, str], list[str]]:
     """Compare the image's files with a directory.
 
-    :returns: ``{path: "missing" or "different"}`` of what is not there as in the image, a directory
-        before what is in it; and what of the image does not come there, as sentences.
-    :raises Trouble: where a directory is in the place of a file, or something else in that of a
-        directory.
+    :returns: ``{path: "missing" or "different"}`` of files that differ from the image's, a
+        directory before its entries; and sentences about what is not written.
+    :raises Trouble: where a directory is in the place of a file, or the reverse.
     """
     found: dict[str, str] = {}
     absent: set[str] = set()  # directories whose contents are missing with them
@@ -83,7 +81,7 @@ def different(
 
 
 def _check_kind(entry: Entry, there: os.stat_result, path: str) -> None:
-    """Check that a directory is in the place of a directory, and nowhere else.
+    """Check that a directory replaces only a directory, and a file no directory.
 
     :raises Trouble: where it is not so.
     """
@@ -96,7 +94,7 @@ def _check_kind(entry: Entry, there: os.stat_result, path: str) -> None:
 
 
 def _lost(directory: str, devices: list[str], lessened: list[str]) -> list[str]:
-    """Return sentences about what a directory of the host is not given."""
+    """Return sentences about what is not written to a directory of the host."""
     found = []
     if devices:
         found.append(

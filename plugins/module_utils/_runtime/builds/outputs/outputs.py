@@ -1,9 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a build gives out beside the image in the store (``--output``): its files, or an archive
-that other engines read.
+"""Write a build's outputs (``--output``): its files, or an archive for other engines.
 
-What is there already counts: a plan has a change only where something would be written.
+Existing files are compared: a plan has a change only where something would be written.
 """
 
 from __future__ import annotations
@@ -111,7 +110,7 @@ class Output:
 
     @property
     def form(self) -> str:
-        """Of an archive or layout, as :func:`images.plan_save` calls it."""
+        """The form of an archive or layout, as :func:`images.plan_save` names it."""
         return "oci-dir" if self.directory else FORMS[self.kind]
 
     @property
@@ -120,9 +119,9 @@ class Output:
         return "dest" not in KNOWN[self.kind]
 
     def check(self) -> None:
-        """Check that the place can take it, before anything is built.
+        """Check the target before anything is built.
 
-        :raises InvalidInput: where it can't.
+        :raises InvalidInput: where it can't be written.
         """
         if self.kind == "local" and os.path.lexists(self.dest) and not os.path.isdir(self.dest):
             raise InvalidInput(
@@ -142,7 +141,10 @@ class Output:
                 )
 
     def action(self, shown: str) -> str:
-        """Return what is done, as a sentence. :param shown: what the image is called."""
+        """Return what is done, as a sentence.
+
+        :param shown: the image's name for it.
+        """
         if self.kind == "local":
             return f"write the files of image {shown} to {self.dest}"
         if self.kind == "tar":
@@ -150,10 +152,11 @@ class Output:
         return f"save image {shown} to {self.dest}"
 
     def plan(self, engine: Engine, record: dict[str, Any], names: list[str], shown: str) -> Plan:
-        """Plan to have what is asked for at ``dest``.
+        """Plan to write the output to ``dest``.
 
-        :param record: of an image of the store. :param names: full references that it has.
-        :raises InvalidInput, Trouble: where it can't be put there.
+        :param record: of an image of the store.
+        :param names: full references that it has.
+        :raises InvalidInput, Trouble: where it can't be written there.
         """
         self.check()
         plan = Plan(f"output {self.dest}")
@@ -199,7 +202,7 @@ class Output:
     def write(
         self, engine: Engine, record: dict[str, Any], names: list[str], stdout: BinaryIO | None
     ) -> None:
-        """Give out an image of the store.
+        """Write the output of an image of the store.
 
         :param names: full references that it has.
         :param stdout: for ``-``.
@@ -219,7 +222,7 @@ class Output:
     def _local(self, engine: Engine, record: dict[str, Any]) -> None:
         os.makedirs(self.dest, exist_ok=True)
         with ImageView(engine, record) as seen:
-            # raises where a file can't take the place of what is there, before anything is written
+            # raises, before anything is written, where a file can't replace what is there
             local_output.different(seen.fd, self.dest, self.privileged)
             local_output.write(seen.fd, self.dest, self.privileged)
 

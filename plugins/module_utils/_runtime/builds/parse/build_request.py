@@ -1,8 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a build is asked for, checked: the options of the module and the flags of the command in one
-form.
-"""
+"""The checked parameters of a build: the module's options and the command's flags in one form."""
 
 from __future__ import annotations
 
@@ -34,23 +32,25 @@ ENTITLEMENTS = ("network.host", "security.insecure")
 
 
 class BuildRequest:
-    """What a build is asked for.
+    """The parameters of a build.
 
     :ivar target: the stage to build; None for the last.
     :ivar build_args, labels, annotations: ``{name: text}``.
-    :ivar nocache: whether no step is taken from the cache.
-    :ivar nocache_stages: those of which none is, in small letters.
-    :ivar pull: whether base images are asked for again.
+    :ivar nocache: whether to take no step from the cache.
+    :ivar nocache_stages: stages of which no step is taken from it, in small letters.
+    :ivar pull: whether to check the registries for newer base images.
     :ivar platform: ``os/architecture[/variant]``, or None for the host's.
-    :ivar epoch: SOURCE_DATE_EPOCH in seconds, or None. :ivar network: default, none or host.
-    :ivar secrets: ``{id: what returns its bytes}``. :ivar ssh: ``{id: path of an agent's socket}``.
+    :ivar epoch: SOURCE_DATE_EPOCH in seconds, or None.
+    :ivar network: default, none or host.
+    :ivar secrets: ``{id: function that returns its bytes}``.
+    :ivar ssh: ``{id: path of an agent's socket}``.
     :ivar extra_hosts: ``{name: address}``.
     :ivar shm_size: bytes, or None.
     :ivar hostname: of RUN's containers, or None.
     :ivar limits: options of a container (``memory``, ``ulimits`` ...) for RUN.
-    :ivar checks: what broken rules (stage/build_checks.py) are: ignore, warn or error.
-    :ivar allowed: of ENTITLEMENTS.
-    :ivar ignore_file: path of a file in the place of the context's .dockerignore, or None.
+    :ivar checks: severity of broken rules (stage/build_checks.py): ignore, warn or error.
+    :ivar allowed: some of ENTITLEMENTS.
+    :ivar ignore_file: path of a file to use in place of the context's .dockerignore, or None.
     """
 
     target: str | None
@@ -96,10 +96,10 @@ class BuildRequest:
         allowed: Iterable[str] = (),
         ignore_file: str | None = None,
     ) -> None:
-        """Check what was asked for.
+        """Check the parameters.
 
-        :param secrets: ``[(id, what returns its bytes)]``.
-        :param limits: as the module container has them.
+        :param secrets: ``[(id, function that returns its bytes)]``.
+        :param limits: as in the module container.
         :param cache_from, cache_to: texts, see parse/cache_flags.py.
         :raises InvalidInput: naming the option.
         """
@@ -137,7 +137,7 @@ class BuildRequest:
     def set_epoch(self, text: str | None) -> None:
         """Set the latest time that is kept.
 
-        :param text: seconds since 1970; None and "" for none.
+        :param text: seconds since 1970; None and "" for no limit.
         :raises InvalidInput: for another text.
         """
         if text and not re.fullmatch("[0-9]{1,11}", text):
@@ -145,7 +145,7 @@ class BuildRequest:
         self.epoch = int(text) if text else None
 
     def check_allowed(self, instruction: Instruction) -> None:
-        """Check that a RUN wants nothing that this build is not allowed.
+        """Check that a RUN needs no entitlement that this build lacks.
 
         :raises Trouble: where it does.
         """
@@ -172,7 +172,7 @@ class BuildRequest:
 
     @property
     def cache_namespace(self) -> str:
-        """What the ids of ``RUN --mount=type=cache`` begin with."""
+        """The prefix of the ids of ``RUN --mount=type=cache``."""
         return self.build_args.get("BUILDKIT_CACHE_MOUNT_NS", "")
 
 
@@ -205,11 +205,12 @@ def secret_of(
     variable: str | None = None,
     value: str | None = None,
 ) -> tuple[str, Secret]:
-    """Return the id of a secret and what reads it, from a file, a variable of the environment, or a
-    text.
+    """Return the id of a secret and a function that reads it, from a file, an environment variable,
+    or a text.
 
-    Where none is given, the variable of that name, else the file.
-    :raises InvalidInput: where it is not there.
+    Where none is given, the variable with the id's name is used, else the file.
+
+    :raises InvalidInput: where it is missing.
     """
     if not ident:
         raise InvalidInput("secrets.id", ident, "a name")

@@ -28,9 +28,10 @@ _TO = {"registry": ("ref", "mode"), "local": ("dest", "mode"), "inline": ()}
 
 
 class CachePlace:
-    """Where a build cache of elsewhere is.
+    """Where an external build cache is.
 
-    :ivar kind: registry, local or inline. :ivar where: a reference, a directory, or "".
+    :ivar kind: registry, local or inline.
+    :ivar where: a reference, a directory, or "".
     :ivar all: whether all stages' steps are written (``mode=max``).
     """
 
@@ -78,7 +79,7 @@ def source(text: str, option: str = "cache_from") -> CachePlace:
 def target(text: str, option: str = "cache_to") -> CachePlace:
     """Read a value of ``--cache-to``.
 
-    :raises InvalidInput: also for a directory that holds something else, for what is there is
+    :raises InvalidInput: also for a directory that holds something else, because it would be
         replaced.
     """
     place = CachePlace(text, option, _TO)
@@ -93,7 +94,7 @@ def target(text: str, option: str = "cache_to") -> CachePlace:
 
 
 def _is_replaced(directory: str) -> bool:
-    """Tell whether a cache may take the place of what is there: of nothing, or another cache."""
+    """Tell whether a cache may replace what is there: nothing, or another cache."""
     if (
         os.path.islink(directory)
         or not os.path.isdir(directory)

@@ -21,7 +21,10 @@ _SHIFT = {"u": 6, "g": 3, "o": 0}
 
 
 def parse(text: str) -> ModeChange:
-    """Return what changes a mode as ``text`` says. :raises Trouble: for what is no mode."""
+    """Parse a mode; return a function that changes a mode accordingly.
+
+    :raises Trouble: for an invalid one.
+    """
     if re.fullmatch("[0-7]{1,5}", text) and int(text, 8) <= 0o7777:
         fixed = int(text, 8)
         return lambda dummy, directory: fixed

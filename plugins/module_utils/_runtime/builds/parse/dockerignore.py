@@ -55,12 +55,13 @@ def clean(path: str) -> str:
 
 
 class Ignore:
-    """The patterns of a .dockerignore: the last that matches a path, or a directory above it,
+    """The patterns of a .dockerignore. The last one that matches a path, or a directory above it,
     decides.
 
     :param lines: the patterns, in order.
-    :param rooted: whether a leading slash says nothing; else a pattern with one matches nothing.
-    :ivar takes_back: whether some pattern takes back (``!``). :raises Trouble: for a malformed one.
+    :param rooted: whether a leading slash is ignored; else a pattern with one matches nothing.
+    :ivar takes_back: whether some pattern begins with ``!``.
+    :raises Trouble: for a malformed pattern.
     """
 
     rules: list[tuple[bool, Pattern]]
@@ -68,7 +69,7 @@ class Ignore:
 
     def __init__(self, lines: Iterable[str], rooted: bool = True) -> None:
         self.rules = []  # (whether it takes back, untrusted.patterns.Pattern)
-        # of what is taken back: the patterns of its components, or None for anything
+        # the patterns of the components of each ``!`` pattern, or None for anything
         self._beginnings = []
         for line in lines:
             pattern = line.strip()

@@ -1,6 +1,7 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Words of a Containerfile: quotes, escapes and ``$variables`` of an instruction's arguments.
+"""Expand words of a Containerfile: quotes, escapes and ``$variables`` of an instruction's
+arguments.
 
 The rules are those of BuildKit's front end (Dockerfile reference, "Environment replacement"): a
 shell's words without commands. Single quotes keep everything, double quotes keep blanks, the escape
@@ -27,8 +28,8 @@ MAX_WORDS = 16 << 20  # and to all words of one reader
 
 
 class Trouble(EngineError):
-    """What a build can't do, as a sentence; whoever knows the line of the Containerfile names it
-    too.
+    """An error of a build, as a sentence. The caller that knows the line of the Containerfile adds
+    it.
     """
 
 
@@ -75,12 +76,12 @@ class _Words:
         self.found, self.current, self.open = [], [], False
 
     def literal(self, text: str) -> None:
-        """Take characters that belong to a word whatever they are."""
+        """Take characters that belong to a word in any case."""
         self.current.append(text)
         self.open = True
 
     def plain(self, text: str) -> None:
-        """Take characters of which blanks end a word."""
+        """Take characters, of which blanks end a word."""
         for character in text:
             if character.isspace():
                 self.end()

@@ -121,9 +121,7 @@ class Instruction:
 
     @property
     def title(self) -> str:
-        """The instruction on one line, as progress and errors show it: without passwords of
-        addresses.
-        """
+        """The instruction on one line, for progress and errors, without passwords of addresses."""
         flags = "".join(
             " --%s%s" % (name, "" if value is True else f"={value}")
             for name, values in self.flags.items()
@@ -147,7 +145,7 @@ def parse(raw: Raw, escape: str = "\\") -> Instruction:
 
 
 def _without_flags(raw: Raw) -> bool:
-    """Tell whether flags say nothing here: STOPSIGNAL and HEALTHCHECK NONE take any."""
+    """Tell whether flags are ignored here: STOPSIGNAL and HEALTHCHECK NONE accept any."""
     return raw.name == "STOPSIGNAL" or raw.name == "HEALTHCHECK" and raw.rest.upper() == "NONE"
 
 
@@ -211,7 +209,7 @@ def _one(instruction: Instruction, _escape: str) -> None:
 
 
 def _command(instruction: Instruction, _escape: str) -> None:
-    """RUN, CMD, ENTRYPOINT: a JSON list or a line for the shell."""
+    """Parse RUN, CMD, ENTRYPOINT: a JSON list or a line for the shell."""
     if instruction.name == "RUN":
         _need(instruction)
         _check_run(instruction)
@@ -254,7 +252,7 @@ def _from(instruction: Instruction, _escape: str) -> None:
 
 
 def _pairs(instruction: Instruction, escape: str) -> None:
-    """ENV and LABEL: key=value ..., or the old form: key, blank, all the rest."""
+    """Parse ENV and LABEL: key=value ..., or the old form: key, blank, all the rest."""
     _need(instruction)
     found = expansion.split(instruction.rest, escape)
     if "=" not in found[0]:
@@ -286,7 +284,7 @@ def _arg(instruction: Instruction, escape: str) -> None:
 
 
 def _list(instruction: Instruction, _escape: str) -> None:
-    """VOLUME: a JSON list, or words."""
+    """Parse VOLUME: a JSON list, or words."""
     _need(instruction)
     listed = json_words(instruction.rest)
     instruction.args = [
@@ -297,7 +295,7 @@ def _list(instruction: Instruction, _escape: str) -> None:
 
 
 def _files(instruction: Instruction, _escape: str) -> None:
-    """COPY and ADD: sources and a destination.
+    """Parse COPY and ADD: sources and a destination.
 
     Every blank ends a word: names with blanks need the JSON form.
     """
@@ -362,7 +360,7 @@ def _head(text: str) -> tuple[str, str]:
 
 
 def _duration(text: str, flag: str) -> float:
-    """Return the seconds of a time as Go writes it (``1m30s``): a unit is needed but for 0."""
+    """Return the seconds of a time in Go's form (``1m30s``). Every number but 0 needs a unit."""
     if re.fullmatch(r"\d+(\.\d+)?", text) and float(text):
         raise expansion.Trouble(
             f"HEALTHCHECK: --{flag}={text} has no unit; accepted: a time such as 30s or 1m30s"

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A Containerfile's text into instructions: directives, comments, continued lines, heredocs.
+"""Split a Containerfile's text into instructions: directives, comments, continued lines, heredocs.
 
 Nothing is expanded here.
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A Containerfile as stages: which there are, what each is made from, which a target needs."""
+"""Split a Containerfile into stages, with their bases and the stages that a target needs."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from .lines import File
 
 
-# Predefined arguments: used without ARG, and in neither cache key nor history unless an ARG names
-# them.
+# Predefined arguments: used without ARG. They are in neither cache key nor history unless an ARG
+# names them.
 PROXIES = tuple(
     name
     for upper in ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
@@ -209,10 +209,10 @@ class Containerfile:
         return None
 
     def needed(self, target: Stage, replaced: Collection[str] = ()) -> list[Stage]:
-        """Return the stages that ``target`` is made from, itself last, each after what it needs.
+        """Return the stages that ``target`` needs, itself last, each after those that it needs.
 
-        :param replaced: names that contexts stand for.
-        :raises BadFile: for a ``--from`` that names no stage before.
+        :param replaced: names of stages that contexts replace.
+        :raises BadFile: for a ``--from`` that names no earlier stage.
         """
         order = []
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a build reads: its context, wherever that is, its Containerfile, and named contexts."""
+"""Locate the inputs of a build: its context, its Containerfile, and named contexts."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class Inputs:
             ) from None
 
     def _title(self) -> str:
-        """Return what the Containerfile is called in errors."""
+        """Return the Containerfile's name for errors."""
         if self.file is None:
             return "Containerfile"
         if self.path and os.path.realpath(self.file).startswith(os.path.realpath(self.path)):
@@ -101,14 +101,14 @@ def locate(
     data: bytes | None = None,
     named: Mapping[str, str] | None = None,
 ) -> Inputs:
-    """Find what a build reads, and fetch it if need be.
+    """Locate the inputs of a build, and fetch them where needed.
 
     :param where: a directory, the address of a Git repository or an archive, or ``-`` for
         ``stdin``.
     :param name: of the Containerfile in it.
     :param data: the Containerfile's bytes, where it is not in it.
     :param named: named contexts.
-    :raises InvalidInput: for what is not there or can't be fetched.
+    :raises InvalidInput: for an input that is missing or can't be fetched.
     """
     found = context_fetch.locate(engine, where, request, stdin)
     try:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a build comes to, in one plan: images for several platforms, the steps as one layer, pushes,
-files and archives.
+"""Plan a build with its results: images for several platforms, merged steps, pushes, files and
+archives.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Wish:
-    """What is made of a build.
+    """The results of a build.
 
     :ivar names: for the image.
     :ivar platforms: texts; None for the host's.
@@ -53,11 +53,11 @@ class Wish:
         sign: dict[str, Any] | None = None,
         option: str = "platform",
     ) -> None:
-        """Sort what is asked for.
+        """Sort the requested results.
 
-        :param outputs: all of them: those of type image and registry are names and pushes.
-        :param option: that names the platforms.
-        :raises InvalidInput: for what can't be together.
+        :param outputs: all of them: those of type image and registry become names and pushes.
+        :param option: the name of the option with the platforms.
+        :raises InvalidInput: for a combination that is not supported.
         """
         self.names, self.squash, self.registries = list(names), squash, registries
         self.index, self.sign = list(index), sign
@@ -96,10 +96,10 @@ class Wish:
 
 
 def plan(engine: Engine, wish: Wish, make: Make) -> BuildPlan:
-    """Plan a build and all that is made of it.
+    """Plan a build and its results.
 
-    :param make: plans the build of one platform: called with names, platform, and what the image is
-        called where it gets no name.
+    :param make: plans the build of one platform. It is called with names, platform, and what to
+        call the image where it gets no name.
     """
     for output in wish.outputs:
         output.check()
@@ -158,7 +158,7 @@ def _merged(engine: Engine, built: BuildPlan, names: list[str]) -> Any:
 
 
 def _push(first: Any, others: list[BuildPlan], wish: Wish) -> None:
-    """Add the pushes: what a registry has is compared when the images are there."""
+    """Add the pushes. The registry is compared when the images exist."""
 
     def now(target: Any, texts: list[str]) -> None:
         index = wish.index + [other.image for other in others]

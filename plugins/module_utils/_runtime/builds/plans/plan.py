@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What has to be done so that an image is what its Containerfile says, as a plan."""
+"""Plan one build: what has to be done so that an image matches its Containerfile."""
 
 from __future__ import annotations
 
@@ -28,11 +28,10 @@ if TYPE_CHECKING:
 
 
 class BuildPlan(images.ImagePlan):
-    """A plan about the image that a build makes, whose id is known only where all of it is in the
-    cache.
+    """The plan of one build. The image's id is known only where all steps are in the cache.
 
-    :ivar step: of the first step that would have to run, "3/7"; "" where there is none.
-    :ivar line: its instruction's.
+    :ivar step: the first step that would have to run, "3/7"; "" where there is none.
+    :ivar line: the line of its instruction.
     :ivar unknown: whether the image's id is not known yet.
     :ivar upper: how many layers are not the base's.
     :ivar checks: the broken rules of its Containerfile.
@@ -102,9 +101,10 @@ def plan_build(
     progress: Progress | None = None,
     called: str | None = None,
 ) -> BuildPlan:
-    """Plan to have an image built and named.
+    """Plan that an image is built and named.
 
-    :param texts: names for it. :param called: what the image is called where it has no names.
+    :param texts: names for it.
+    :param called: what to call the image where it has no names.
     :raises BadFile, InvalidInput, Broken: before anything is done.
     """
     parsed = [images.tagged(text) for text in texts]
@@ -127,7 +127,7 @@ def plan_build(
 
 
 def _look(plan: BuildPlan, build: Build, names: Sequence[str], shown: str) -> None:
-    """Follow the cache as far as it leads, and add to ``plan`` what is to be done."""
+    """Follow the cache as far as it leads, and add the remaining work to ``plan``."""
     engine, request = build.engine, build.request
     row = engine.db.one("SELECT image FROM tags WHERE reference = ?", names[0]) if names else None
     before = row and row["image"]
@@ -158,7 +158,7 @@ def _look(plan: BuildPlan, build: Build, names: Sequence[str], shown: str) -> No
 
 
 def _apply(plan: BuildPlan, build: Build, names: Sequence[str], shown: str) -> Callable[[], None]:
-    """Return what builds, and tells ``plan`` what came of it."""
+    """Return a function that builds, and tells ``plan`` the result."""
 
     def apply() -> None:
         engine = build.engine
@@ -185,8 +185,8 @@ def _checked(
 
 
 def _export_later(plan: BuildPlan, build: Build) -> None:
-    """Add to ``plan`` that the cache is written when the build is done: what is there already is
-    seen then.
+    """Add to ``plan`` that the cache is written when the build is done. The target is compared
+    then.
     """
     request = build.request
 

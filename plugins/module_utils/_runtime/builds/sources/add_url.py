@@ -1,8 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""ADD from a web address.
+"""Fetch web addresses for ADD.
 
-What tells two versions of it apart goes into the cache's key: its ETag, else its time, else its
+The cache's key has what distinguishes two versions of a file: its ETag, else its time, else its
 content.
 """
 
@@ -62,7 +62,7 @@ class Fetched:
 def name_of(url: str) -> str:
     """Return the name of the file at an address, or "".
 
-    An encoded slash (%2F) parts names like any other: what is left never leads to another
+    An encoded slash (%2F) separates names like any other, so the result never leads to another
     directory.
     """
     name = parse.unquote(parse.urlsplit(url).path).rpartition("/")[2]
@@ -70,7 +70,7 @@ def name_of(url: str) -> str:
 
 
 class Refused(Trouble):
-    """A server answers with an error."""
+    """An error answer of a server."""
 
 
 def _open(url: str, method: str, headers: Mapping[str, str]) -> HTTPResponse:
@@ -78,7 +78,7 @@ def _open(url: str, method: str, headers: Mapping[str, str]) -> HTTPResponse:
 
     :raises Refused: where it answers with an error. :raises Trouble: where it can't be reached.
     """
-    # here: they take as long to load as a cached build, and few builds ask the web
+    # here: they take as long to load as a cached build, and few builds use the web
     from http import client
     from urllib import error as errors
     from urllib import request as requests
@@ -111,7 +111,8 @@ def _why(url: str, error: BaseException | str) -> str:
 
 
 def version(url: str, headers: Mapping[str, str]) -> str | None:
-    """Return what the server says of the version that it has now, or None where it says nothing.
+    """Return what identifies the current version at the server, or None where the server does not
+    say.
 
     Fetches nothing.
     """

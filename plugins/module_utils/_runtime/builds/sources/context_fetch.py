@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a build's context is: a directory, a Git repository, an archive at a web address or at
-standard input, or nowhere.
+"""Locate a build's context: a directory, a Git repository, an archive at a web address or at
+standard input, or none.
 
-What has to be fetched comes into a directory of the store's ``tmp`` and goes when the build ends,
-or with the next sweep if it is killed.
+What is fetched goes into a directory of the store's ``tmp``. It is removed when the build ends, or,
+if that is killed, by the next sweep.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class Located:
     """Where a context is.
 
     :ivar path: its directory, or None.
-    :ivar data: the Containerfile's bytes where that is all there is.
-    :ivar temporary: directories that go with :meth:`close`.
+    :ivar data: the Containerfile's bytes where there is nothing else.
+    :ivar temporary: directories that :meth:`close` removes.
     """
 
     path: str | None
@@ -63,7 +63,7 @@ def locate(
     stdin: BinaryIO | None = None,
     option: str = "path",
 ) -> Located:
-    """Find a context, and fetch it if need be.
+    """Locate a context, and fetch it where needed.
 
     :param text: a directory, an address, or ``-``.
     :param stdin: the open file for ``-``.
@@ -108,7 +108,7 @@ def locate(
 
 
 def directory(engine: Engine, found: Located) -> str:
-    """Make an empty directory for what is fetched."""
+    """Create an empty directory for fetched files."""
     if os.path.isdir(engine.paths.tmp) and not engine.check:
         path = layer_store.temporary(engine, "layer")
         os.mkdir(path, 0o700)
@@ -119,7 +119,7 @@ def directory(engine: Engine, found: Located) -> str:
 
 
 def _take(found: Located, engine: Engine, fetch: Callable[[str], object], what: str) -> None:
-    """Take what ``fetch(path)`` puts into a file: an archive is the context, anything else a
+    """Take what ``fetch(path)`` writes into a file: an archive becomes the context, anything else a
     Containerfile without one.
     """
     path = os.path.join(directory(engine, found), "file")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The directories that a build copies from: its context and the named ones, opened when they are
-first needed.
+"""Open the directories that a build copies from, its context and the named ones, at their first
+use.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ class Contexts:
         return next((name for name in names if name in self.directories), None)
 
     def image(self, text: str) -> str:
-        """Return what stands for the image ``text``: itself, or the image that is given for it."""
+        """Return the replacement of the image ``text``, or ``text`` itself."""
         return self.images.get(
             text,
             self.images.get(text[: -len(":latest")], text) if text.endswith(":latest") else text,
@@ -171,16 +171,16 @@ class Contexts:
         return None
 
     def new_directory(self) -> str:
-        """Make an empty directory for what is fetched; it goes with :meth:`close`.
+        """Create an empty directory for fetched files; :meth:`close` removes it.
 
-        What a dry run has fetched is not fetched again.
+        A build that follows a dry run reuses what that has fetched.
         """
         found = context_fetch.Located()
         self.located.append(found)
         return context_fetch.directory(self.engine, found)
 
     def save(self) -> None:
-        """Write down the digests of the contexts' files."""
+        """Write the digests of the contexts' files."""
         for tree in self._open.values():
             if tree.cache is not None:
                 tree.cache.save()

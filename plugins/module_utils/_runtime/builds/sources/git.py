@@ -64,8 +64,8 @@ _SAFE = [
     )
     for word in ("-c", setting)
 ]
-# ssh takes root's home from the list of users: no configuration, no keys, no tickets; known hosts
-# are no secret, and stay
+# ssh takes root's home from the password database: no configuration, no keys, no tickets. Known
+# hosts are no secret and are used.
 _SSH = [
     "-F",
     "/dev/null",
@@ -170,10 +170,10 @@ class Git:
         self.secrets, self.agent = secrets or {}, agent
 
     def head(self, repository: Repository) -> str | None:
-        """Ask for the commit that the repository has for the reference now.
+        """Ask for the current commit of the reference.
 
-        :returns: None for one that only a fetch can tell (the beginning of a commit that no branch
-            or tag is at).
+        :returns: None for one that only a fetch can resolve (the beginning of a commit that no
+            branch or tag is at).
         :raises Trouble: when it has none, or it can't be asked.
         """
         ref = repository.ref or "HEAD"
@@ -229,7 +229,7 @@ class Git:
         return commit, _below(directory, repository)
 
     def _fetch(self, repository: Repository, commit: str | None, directory: str) -> str:
-        """Fetch what is wanted alone where the server gives it, else everything.
+        """Fetch only what is needed where the server allows it, else everything.
 
         :returns: the commit.
         """
@@ -310,10 +310,10 @@ class Git:
         return found.decode("utf-8", "replace")
 
     def _environment(self, repository: Repository) -> dict[str, str]:
-        """Return all that git and its ssh are given: whose build it is has no part in it.
+        """Return the environment of git and its ssh: nothing of the user who builds is in it.
 
-        A repository's address is the Containerfile's word, and what root has in its home, its agent
-        and its tickets is not for whoever answers there.
+        The Containerfile chooses the repository's address. So root's home, agent and tickets must
+        not reach the server that answers there.
         """
         env = {name: os.environ[name] for name in _KEPT if name in os.environ}
         env.update(
@@ -361,8 +361,8 @@ class Git:
 def _heard(process: Popen[bytes]) -> tuple[bytes | bytearray | None, bytes | bytearray]:
     """Read what a process writes.
 
-    :returns: its output, and the last bytes of its errors; the output is None where it was too
-        long, and the process killed.
+    :returns: its output, and the end of its errors. The output is None where it was too long and
+        the process was killed.
     """
     import selectors  # loaded with subprocess
 

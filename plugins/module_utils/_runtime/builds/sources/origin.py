@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the ``from=`` of COPY and ``RUN --mount`` names."""
+"""The source that ``from=`` of COPY and ``RUN --mount`` names."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``RUN --mount=type=ssh`` with ``uid``, ``gid`` or ``mode``: a socket of the build's own before
-the user's SSH agent.
+"""Give ``RUN --mount=type=ssh`` with ``uid``, ``gid`` or ``mode`` a socket of its own to the user's
+SSH agent.
 
 The agent's own socket stays as it is.
 """
@@ -53,7 +53,7 @@ def _end(pid: int) -> None:
 
 
 def _serve(server: socket.socket, agent: str) -> None:
-    """Pass on what comes, both ways, until killed.
+    """Forward data both ways, until killed.
 
     An agent's answers are small: each piece is sent at once.
     """

@@ -1,11 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Checks of a Containerfile: what is taken as it is written and is most likely not meant so, or
-will not be taken for ever.
+"""Check a Containerfile for text that is accepted but probably not intended, or deprecated.
 
 The rules have the names of Docker's build checks (docs.docker.com/reference/build-checks/), and ``#
-check=skip=...;error=true`` means the same. Nothing is built or fetched: what only a base image
-could tell is checked where that image is in the store.
+check=skip=...;error=true`` means the same. Nothing is built or fetched. Rules that need the base
+image are checked only where that image is in the store.
 """
 
 from __future__ import annotations
@@ -69,7 +68,7 @@ _ACCEPTED = "skip=RULE,... or skip=all, experimental=RULE,... or experimental=al
 
 
 class Broken(EngineError):
-    """Rules are broken, and that is an error here. ``checks``: as of :meth:`Finding.facts`."""
+    """Rules are broken, and the build makes that an error. ``checks``: see `Finding.facts`."""
 
     lines = True
 
@@ -152,7 +151,7 @@ class Choice:
 
 
 class Names(dict):
-    """Variables and their values. ``missed``: the names of others that were asked for, in order."""
+    """Variables and their values. ``missed``: names of undefined ones that were used, in order."""
 
     missed: list[str]
 
@@ -181,9 +180,9 @@ def check(
 
 
 class _Inherited:
-    """What a stage hands on to those made from it.
+    """What a stage passes on to those based on it.
 
-    ``names``: of its variables, or None where they can't be known.
+    ``names``: of its variables, or None where they are unknown.
     """
 
     def __init__(
@@ -445,7 +444,7 @@ class _Checks:
                 )
 
     def _expand(self, values: Mapping[str, str], texts: Iterable[str]) -> list[str]:
-        """Return the words that ``texts`` come to, as far as they can be read."""
+        """Return the words that ``texts`` expand to, as far as they can be read."""
         found = []
         for text in texts:
             try:
@@ -500,9 +499,9 @@ class _Checks:
                 )
 
     def _variables(self, instruction: Instruction, state: _Inherited) -> None:
-        """Check what has no value where it is used.
+        """Check variables that have no value where they are used.
 
-        RUN, CMD and ENTRYPOINT have a shell's variables, which are not looked at.
+        RUN, CMD and ENTRYPOINT have a shell's variables, which are not checked.
         """
         if state.names is None:
             return

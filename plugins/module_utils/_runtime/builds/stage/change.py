@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Instructions that change the configuration of an image that is not built: ``commit --change``,
-``import --change``, the option ``changes``.
+"""Apply instructions to the configuration of an existing image: ``commit --change``, ``import
+--change``, the option ``changes``.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ NAMES = (
 def by(
     items: Iterable[str] | None, option: str = "changes"
 ) -> Callable[[dict[str, Any]], None] | None:
-    """Return what carries out Containerfile instructions on a ``config``, or None where there are
-    none.
+    """Return a function that applies Containerfile instructions to a ``config``, or None where
+    there are none.
 
     :param items: texts of one or more instructions.
     :raises InvalidInput: naming ``option``, for another instruction or a wrong one.

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a stage has come to: the image's configuration, its history and layers, and the arguments in
+"""The state of a stage: the image's configuration, its history and layers, and the arguments in
 force.
 
-Instructions that only change the configuration are carried out here. The history has the form that
-BuildKit writes, since tools that explain images read that.
+Instructions that only change the configuration are applied here. The history has BuildKit's form,
+because tools that explain images read that.
 """
 
 from __future__ import annotations
@@ -32,9 +32,7 @@ if TYPE_CHECKING:
     Platform = tuple[str, str, str]  # os, architecture, variant
 
     class StepNote(TypedDict):
-        """A step as caches of elsewhere have it: what leads to it, what it added ("" for nothing),
-        and when.
-        """
+        """A step for external caches: its key, the layer that it added ("" for none), and when."""
 
         keys: list[str]
         diff_id: str
@@ -50,7 +48,7 @@ START = "1970-01-01T00:00:00Z"
 
 
 def normal_variant(platform: Platform) -> str:
-    """Return the variant of a platform; "" for one that says nothing: arm64 has only v8."""
+    """Return the variant of a platform; "" for a redundant one: arm64 has only v8."""
     return "" if platform[1:] == ("arm64", "v8") else platform[2]
 
 
@@ -62,17 +60,17 @@ def moment(seconds: float) -> str:
 
 
 class State:
-    """What a stage has come to.
+    """The state of a stage.
 
     :ivar config: the ``config`` of the image's configuration (OCI image-spec, config.md).
     :ivar history: its ``history``.
     :ivar layers: lowest first.
     :ivar args: ``{name: value}`` of the ARGs in force.
     :ivar epoch: the latest time that is kept, in seconds, or None.
-    :ivar created: of the last step, RFC 3339.
-    :ivar origin: id of the last built image on the way here, or None.
-    :ivar uses: ids of other stages' images that are copied from.
-    :ivar steps: the steps on the way here.
+    :ivar created: time of the last step, RFC 3339.
+    :ivar origin: id of the last built image so far, or None.
+    :ivar uses: ids of other stages' images that files are copied from.
+    :ivar steps: the steps so far.
     :ivar below: how many layers are the base image's.
     :ivar extra: more members of the configuration.
     :ivar command_set: whether this stage has a CMD of its own.
@@ -162,7 +160,7 @@ class State:
         return [layer.path for layer in reversed(self.layers)]
 
     def set_platform(self, platform: Platform) -> None:
-        """Set what the image is for, whatever its base was for."""
+        """Set the image's platform, whatever its base is for."""
         same = self.platform[:2] == platform[:2]
         self.platform = platform[:2] + (
             normal_variant(platform) or (self.platform[2] if same else ""),
@@ -172,7 +170,7 @@ class State:
         return dict(entry.partition("=")[::2] for entry in self.config.get("Env") or ())
 
     def values(self) -> dict[str, str]:
-        """Return what variables stand for: arguments, and over them the environment."""
+        """Return the values of variables: the environment takes precedence over arguments."""
         return dict(
             {key: value for key, value in self.args.items() if value is not None}, **self.env()
         )
@@ -201,7 +199,7 @@ class State:
     def document(self) -> bytes:
         """Return the image's configuration: the same bytes for the same state.
 
-        :raises Trouble: where it is larger than what anybody reads.
+        :raises Trouble: where it is larger than any reader accepts.
         """
         system, architecture, variant = self.platform
         body = {
@@ -239,7 +237,7 @@ def quoted(words: Iterable[str]) -> str:
 
 
 def apply(state: State, instruction: Instruction, lexer: Lexer) -> None:
-    """Carry out an instruction that only changes the configuration.
+    """Apply an instruction that only changes the configuration.
 
     :raises Trouble: for a value that is not accepted.
     """
@@ -432,9 +430,9 @@ METADATA = tuple(_APPLY)
 
 
 def triggers(state: State, escape: str, line: int) -> list[Instruction]:
-    """Take the base image's ONBUILD instructions out of the configuration, and return them.
+    """Remove the base image's ONBUILD instructions from the configuration, and return them.
 
-    :param line: of the FROM, which is where an error in one is.
+    :param line: of the FROM, where their errors are reported.
     :raises BadFile: for one that can't be read.
     """
     found = []

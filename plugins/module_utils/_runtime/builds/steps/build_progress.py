@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a build says while it goes on: nothing, or plain lines in BuildKit's manner (``--progress
-plain``); and what it reports to who watches.
+"""Report a build's progress: as plain lines in BuildKit's manner (``--progress plain``), to a
+display, or not at all.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Progress:
-    """Says nothing."""
+    """Reports nothing."""
 
     def step(self, title: str, cached: bool | None) -> None:
         """A step begins.
@@ -54,7 +54,7 @@ class Plain(Progress):
 
 
 class Reported(Progress):
-    """Reports the steps to ``engine.progress``, and says what ``shown`` says."""
+    """Reports the steps to ``engine.progress``, and passes them to ``shown``."""
 
     def __init__(self, engine: Engine, shown: Progress) -> None:
         self.engine, self.shown, self.item = engine, shown, board.UNSEEN

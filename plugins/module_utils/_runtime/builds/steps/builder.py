@@ -1,11 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A build, stage by stage and instruction by instruction, through the cache.
+"""Build stage by stage and instruction by instruction, through the cache.
 
-:meth:`Build.look` goes as far as the cache leads and changes nothing: it returns the finished
-    state, or raises :class:`CacheMiss` at
-the first step that would have to run. :meth:`Build.carry_out` runs what is missing and takes the
-result into the store.
+:meth:`Build.look` follows the cache and changes nothing. It returns the finished state, or raises
+    :class:`CacheMiss` at the first step that would have to run. :meth:`Build.carry_out` runs the
+    missing steps and stores the result.
 """
 
 from __future__ import annotations
@@ -51,9 +50,8 @@ if TYPE_CHECKING:
 class Build:
     """One build of one platform.
 
-    :ivar warnings: sentences of the last way through.
-    :raises BadFile: for a target that is not there, or an instruction that the request does not
-        allow.
+    :ivar warnings: sentences of the last pass.
+    :raises BadFile: for a missing target, or an instruction that the request does not allow.
     """
 
     def __init__(
@@ -92,7 +90,7 @@ class Build:
 
     @property
     def final(self) -> State:
-        """The state that :meth:`carry_out` came to."""
+        """The state that :meth:`carry_out` has reached."""
         return errors.required(self._final, "the result of a build")
 
     def carry_out(self, references: Sequence[str]) -> str:
@@ -143,8 +141,8 @@ class Build:
         )
 
     def _base_layers(self) -> list[str]:
-        """Return the DiffIDs of the base images that are in the store: they must not go while the
-        build stands on them.
+        """Return the DiffIDs of the base images in the store: they must not be removed while the
+        build uses them.
         """
         found: list[str] = []
         for stage in self.stages:
@@ -155,7 +153,7 @@ class Build:
         return found
 
     def _keep_steps(self, workspace: Workspace) -> None:
-        """After a failure, keep the steps that were done in the cache, so that the next try goes on
+        """After a failure, keep the finished steps in the cache, so that the next try continues
         from there.
         """
         workspace.abandon()
@@ -164,7 +162,10 @@ class Build:
             _store(workspace, whole, (), None)
 
     def _go(self, workspace: Workspace | None) -> State:
-        """Go through all stages. :param workspace: where steps are made; None for a dry run."""
+        """Go through all stages.
+
+        :param workspace: where steps are made; None for a dry run.
+        """
         self.steps.begin(workspace)
         self._states = {}
         for stage in self.stages:
@@ -205,7 +206,7 @@ class Build:
     # --------------------------------------------------------------------------------------- stages
 
     def _state(self, stage: Stage) -> State:
-        """Return what a stage comes to; build it where that is not known."""
+        """Return the state of a stage; build it where that is not known."""
         if stage.index not in self._states:
             if stage not in self.stages:  # one that only an ONBUILD or a variable names
                 self.steps.total += 1 + len(stage.commands)
@@ -303,9 +304,9 @@ class Build:
         )
 
     def _image(self, name: str, platform: str | None) -> ImageRecord:
-        """Return the record of an image, pulled if need be.
+        """Return the record of an image; pull it where needed.
 
-        :raises CacheMiss: in a dry run, when it has to be.
+        :raises CacheMiss: in a dry run, when it would be pulled.
         """
         name = self.contexts.image(name)
         key = (name, platform)
@@ -395,7 +396,7 @@ class Build:
 def _store(
     workspace: Workspace, made: list[Made], references: Sequence[str], final: str | None
 ) -> None:
-    """Take images and the layers that are new into the store.
+    """Store images and their new layers.
 
     :param references: full names for the image with the id ``final``.
     """
@@ -406,8 +407,8 @@ def _store(
 
 
 def _owner(root: int, user: str) -> tuple[int, int] | None:
-    """Return whose the directories are that WORKDIR makes: USER's, or root's where the image does
-    not know that name.
+    """Return the owner of the directories that WORKDIR creates: USER, or root where the image lacks
+    that name.
     """
     try:
         return chown.owner_of(root, user, "USER")

@@ -1,7 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The steps of a build that change files: each is taken from the cache, from one of elsewhere, or
-made.
+"""Run the steps of a build that change files: take each from the cache, import it, or make it.
 
 In a dry run nothing is made: the first step that is in no cache raises :class:`CacheMiss`.
 """
@@ -36,14 +35,14 @@ if TYPE_CHECKING:
 
 
 class Step:
-    """What changes files, and how one knows whether it was done before.
+    """A step that changes files, and its keys in the cache.
 
     :ivar key: of the cache.
     :ivar history: the line of the image's history.
     :ivar produce: makes the files.
     :ivar uses: ids of built images that it copies from.
-    :ivar second_key: returns another key, which costs more to know than the first, or None where
-        there is none; it is asked for where the first is not in the cache.
+    :ivar second_key: returns another key, which costs more to compute than the first, or None. It
+        is used where the first is not in the cache.
     """
 
     __slots__ = ("key", "history", "produce", "uses", "second_key")
@@ -61,12 +60,12 @@ class Step:
 
 
 class Steps:
-    """Carries out the steps of one build.
+    """Runs the steps of one build.
 
     :ivar dry: whether nothing is made.
-    :ivar number: of the step at hand, from 1, of ``total``.
-    :ivar stage_title: of the stage at hand.
-    :ivar made: the images of the steps that were not here before.
+    :ivar number: of the current step, from 1, of ``total``.
+    :ivar stage_title: of the current stage.
+    :ivar made: the images of the steps that are new here.
     :ivar notes: sentences about caches that can't be read.
     """
 
@@ -81,15 +80,21 @@ class Steps:
         self._workspace: Workspace | None = None
 
     def begin(self, workspace: Workspace | None) -> None:
-        """Begin with the first step. :param workspace: where steps are made; None for a dry run."""
+        """Begin with the first step.
+
+        :param workspace: where steps are made; None for a dry run.
+        """
         self.dry, self._workspace, self.number, self.made = workspace is None, workspace, 0, []
 
     @property
     def workspace(self) -> Workspace:
-        """Where steps are made. :raises HostError: in a dry run, which makes nothing."""
+        """Where steps are made.
+
+        :raises HostError: in a dry run, which makes nothing.
+        """
         return required(self._workspace, "the workspace of a build")
 
-    # --------------------------------------------------------------------------------- what is said
+    # --------------------------------------------------------------------------------- reporting
 
     def title(self, instruction: Instruction) -> str:
         return f"[{self.number}/{self.total}] {instruction.title}"
@@ -108,15 +113,15 @@ class Steps:
         if not self.dry:
             self.progress.step(self.title(instruction), cached)
 
-    # --------------------------------------------------------------------------------- carrying out
+    # --------------------------------------------------------------------------------- running
 
     def key(self, *parts: Any) -> str:
-        """Return the key of the cache for a step that ``parts`` (as JSON) tell from all others."""
+        """Return the cache's key for a step that ``parts`` (as JSON) identify."""
         text = json.dumps([1, self.request.epoch, list(parts)], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def carry_out(self, state: State, instruction: Instruction, step: Step) -> None:
-        """Have the files of a step in ``state``, from a cache or made.
+        """Put the files of a step into ``state``, from a cache or made.
 
         :raises CacheMiss: in a dry run, when it would be made.
         """
@@ -171,7 +176,7 @@ class Steps:
     def _import(
         self, state: State, instruction: Instruction, step: Step, keys: Sequence[str]
     ) -> bool:
-        """Take a step from a cache of elsewhere; False where none has it."""
+        """Take a step from an imported cache; return False where none has it."""
         if not self.request.cache_from:
             return False
         if self.imports is None:
@@ -211,7 +216,7 @@ class Steps:
     def _record(
         self, state: State, step: Step, keys: Sequence[str], added: str, created: str
     ) -> None:
-        """Note what a step came to that was not here before: one more intermediate image."""
+        """Record the result of a new step: one more intermediate image."""
         state.note(step.history, created, bool(added))
         state.steps.append({"keys": sorted(keys), "diff_id": added, "created": created})
         uses = image_uses(state) + list(step.uses)
@@ -221,5 +226,5 @@ class Steps:
 
 
 def image_uses(state: State) -> list[str]:
-    """Return the ids of the built images that a state's image comes from."""
+    """Return the ids of the built images that a state's image is based on."""
     return ([state.origin] if state.origin else []) + state.uses

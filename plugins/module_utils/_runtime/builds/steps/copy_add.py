@@ -1,8 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""COPY and ADD: what their arguments mean, what of them goes into the cache's key, and how their
-files are made.
-"""
+"""COPY and ADD: parse their arguments, derive the cache's key, and write their files."""
 
 from __future__ import annotations
 
@@ -80,7 +78,7 @@ class Copy:
         self.history = self._history(instruction, dest)
 
     def _take(self, given: list[str], instruction: Instruction, values: Mapping[str, str]) -> None:
-        """Sort the words into sources and heredocs, whose variables are expanded."""
+        """Sort the words into sources and heredocs, and expand the heredocs' variables."""
         heredocs = list(instruction.heredocs)
         for word in given:
             if not heredocs or lines.heredoc_of(word) is None:
@@ -113,7 +111,7 @@ class Copy:
         )
 
     def key(self) -> list[Any]:
-        """Return what of the instruction itself goes into the cache's key."""
+        """Return the instruction's part of the cache's key."""
         return [
             self.dest,
             self.chown,
@@ -132,7 +130,7 @@ class Copy:
         """
         return chown.owner_of(root, self.chown, "--chown")
 
-    # --------------------------------------------------------------------------------- carrying out
+    # --------------------------------------------------------------------------------- running
 
     def place(
         self,
@@ -198,8 +196,7 @@ class Copy:
     def _target(self, placer: Placer, dest: str, source: str) -> tuple[int, str]:
         """Return the open directory and the name for a file.
 
-        That is ``source`` in the directory ``dest``, else ``dest``, where what a link names is
-        meant.
+        That is ``source`` in the directory ``dest``, else ``dest``, or the target of a link there.
         """
         if self.dest.endswith("/") or placer.is_directory(dest):
             return placer.directory(dest), source

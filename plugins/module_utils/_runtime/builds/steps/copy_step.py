@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""COPY and ADD as steps of a build: where what they name is, and their keys in the cache.
-copy_add.py makes the files.
+"""COPY and ADD as steps of a build: locate their sources, and compute their keys in the cache.
+copy_add.py writes the files.
 """
 
 from __future__ import annotations
@@ -58,7 +58,11 @@ class RepositoryTree:
         ]
 
     def fetch(self, directory: Callable[[], str]) -> str:
-        """Fetch it, once. :param directory: makes an empty one. :returns: the path of its files."""
+        """Fetch it, once.
+
+        :param directory: creates an empty one.
+        :returns: the path of its files.
+        """
         if self.path is None:
             self.commit, self.path = self.client.check_out(self.wanted, directory(), self.keep)
         return self.path
@@ -76,12 +80,12 @@ class RepositoryTree:
 
 
 class Sources:
-    """What one COPY or ADD names.
+    """The sources of one COPY or ADD.
 
     :ivar local: words that name files of ``origin``.
     :ivar urls: web addresses.
     :ivar repositories: of Git.
-    :ivar origin: the context, stage or image that files come from, or None where nothing does.
+    :ivar origin: the context, stage or image that files come from, or None where there are none.
     """
 
     def __init__(self, copy: Copy, origin: Origin | None) -> None:
@@ -114,7 +118,7 @@ class Sources:
 
 
 class CopySteps:
-    """The COPY and ADD of one build. What was fetched for one serves the others."""
+    """The COPY and ADD of one build. A file that was fetched for one serves the others."""
 
     def __init__(self, steps: Steps, lexer: Lexer, contexts: Contexts) -> None:
         self.steps, self.lexer, self.contexts = steps, lexer, contexts
@@ -124,10 +128,10 @@ class CopySteps:
     def carry_out(
         self, state: State, instruction: Instruction, origin_of: Callable[[str], Origin]
     ) -> None:
-        """Carry out an instruction.
+        """Run an instruction.
 
-        :param origin_of: returns what ``--from`` names; "" is the context.
-        :raises CacheMiss:
+        :param origin_of: returns the source that ``--from`` names; "" is the context.
+        :raises CacheMiss: in a dry run, when it would have to be made.
         """
         copy = Copy(instruction, state, self.lexer)
         origin = origin_of(copy.origin) if copy.sources or copy.origin else None
@@ -147,7 +151,7 @@ class CopySteps:
     def _keys(
         self, state: State, instruction: Instruction, copy: Copy, sources: Sources
     ) -> tuple[str, Callable[[], str] | None]:
-        """Return the step's key, and what returns a second one, by the files themselves."""
+        """Return the step's key, and a function for a second one, by the files themselves."""
         parent = "" if copy.link and not copy.chown else state.chain
         identities = [each.identity for each in sources.repositories]
         head = ["copy", instruction.name, parent, copy.key(), identities]
@@ -202,8 +206,8 @@ class CopySteps:
         return add_url.version(url, headers) or "none " + os.urandom(8).hex()
 
     def _repository(self, word: str, copy: Copy) -> RepositoryTree:
-        """Return the repository that ADD copies, and its commit; it is fetched where that tells
-        alone.
+        """Return the repository that ADD copies, and its commit. It is fetched where only that
+        resolves the commit.
         """
         wanted = git.Repository(word)
         if copy.keep_git is not None and wanted.keep is not None and copy.keep_git != wanted.keep:
@@ -225,8 +229,8 @@ class CopySteps:
         return found
 
     def _before_a_fetch(self, what: str) -> None:
-        """Refuse to fetch in check mode; a dry run of a build that is meant fetches what tells
-        whether it has to run.
+        """Refuse to fetch in check mode. A dry run before a real build fetches what decides whether
+        a step has to run.
 
         :raises CacheMiss: in check mode.
         """
@@ -248,7 +252,10 @@ class CopySteps:
 
 
 def _choose(copy: Copy, tree: Tree, local: list[str]) -> list[Chosen]:
-    """Return what all local sources name. :raises Trouble: where nothing matches."""
+    """Return the files that all local sources name.
+
+    :raises Trouble: where nothing matches.
+    """
     found = [
         each for word in local for each in (tree.parents(word) if copy.parents else tree.find(word))
     ]

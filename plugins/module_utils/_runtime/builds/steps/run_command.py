@@ -40,7 +40,8 @@ class Command:
     :ivar env: its environment without the predefined proxies.
     :ivar proxies: these.
     :ivar history: its line of the image's history.
-    :ivar insecure: whether it has all of the host's powers (``--security=insecure``).
+    :ivar insecure: whether it has all capabilities and devices of the host
+        (``--security=insecure``).
     """
 
     script: tuple[str, bytes] | None
@@ -82,7 +83,7 @@ class Command:
         return f"{SCRIPTS}/{self.script[0]}"
 
     def key(self) -> list[Any]:
-        """Return what goes into the cache's key."""
+        """Return the parts of the cache's key."""
         return [
             self.words,
             sorted(self.env.items()),
@@ -91,8 +92,9 @@ class Command:
 
 
 def network_of(engine: Engine, mode: str, ident: str) -> tuple[str, Attachment | None]:
-    """Return the container's ``network_mode`` and its attachment, or None; ``networks.release``
-    gives the address back.
+    """Return the container's ``network_mode`` and its attachment, or None.
+
+    ``networks.release`` frees the address.
     """
     if mode in ("none", "host"):
         return mode, None
@@ -111,15 +113,15 @@ def run(
     heard: Callable[[bytes], None],
     place: StepPlace,
 ) -> int:
-    """Run a command over the layers of ``state``; what it writes is in ``place`` afterwards.
+    """Run a command over the layers of ``state``. Its files are in ``place`` afterwards.
 
-    :param mounts: all that is shown to it.
+    :param mounts: all that it gets.
     :param network: default, none or host.
     :param heard: called with pieces of its output.
     :returns: its exit code.
     :raises ContainerFailed: when it could not be started.
     """
-    # here: a build that is all in the cache has no use for them
+    # here: a build that is all in the cache does not need them
     from ...kernel import cgroups
     from . import run_container
 
@@ -217,7 +219,7 @@ def _write_names(
 
 
 def _write_script(mounts: RunMounts, place: str, script: tuple[str, bytes]) -> None:
-    """Write a heredoc that is a program, and have it shown below SCRIPTS."""
+    """Write a heredoc that is a program, and mount it below SCRIPTS."""
     directory = os.path.join(place, "pipes")
     os.mkdir(directory)
     os.chmod(directory, 0o755)

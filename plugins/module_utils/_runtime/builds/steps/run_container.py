@@ -1,11 +1,11 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""RUN: a command in a container of its own, over the layers so far.
+"""Run the command of a RUN in a container of its own, over the layers so far.
 
-The build forks a runner, which has a mount namespace of its own for what ``--mount`` shows, makes
-the container as the engine makes all of them (oci/launch/launch.py) and waits for its end. What the
-command writes comes through a pipe. The kernel takes the mounts and the namespaces away with the
-last process in them; the cgroup and the link are the build's to remove, or recovery's.
+The build forks a runner with a mount namespace of its own for ``--mount``. The runner makes the
+container as the engine makes all of them (oci/launch/launch.py) and waits for its end. The
+command's output comes through a pipe. The kernel removes the mounts and the namespaces with the
+last process in them. The build, or recovery, removes the cgroup and the link.
 """
 
 from __future__ import annotations
@@ -214,7 +214,10 @@ def _runner(job: Job, others: Iterable[int], output: int, answer: int) -> None:
 
 
 def _attend(job: Job, output: int) -> int:
-    """Make the container, and wait for its end. :returns: its exit code, 128 + n after signal n."""
+    """Make the container, and wait for its end.
+
+    :returns: its exit code, 128 + n after signal n.
+    """
     syscalls.unshare(c.CLONE_NEWNS)
     mounts.leave_host()
     os.mkdir(os.path.join(job.place, "root"), 0o700)
@@ -235,14 +238,14 @@ def _attend(job: Job, output: int) -> int:
     process, tree = required(launch.pidfd, "the process of a RUN"), required(site.tree, "its root")
     pidfd.ended(process, None)
     code, signal = pidfd.reap(process)
-    # its children end with its pid namespace; here for what is left when there is none
+    # its children end with its pid namespace; here for those that are left when there is none
     job.group.kill()
     _remove_stubs(tree, site.missing)
     os.close(tree)
     return code if code is not None else 128 + (signal or 0)
 
 
-# ------------------------------------------------------------------------------------ what is shown
+# ------------------------------------------------------------------------------------ mounts
 
 
 def _prepare(job: Job, prepared: Prepared) -> None:
@@ -283,7 +286,7 @@ def _prepare(job: Job, prepared: Prepared) -> None:
 
 
 def _write_secrets(job: Job) -> None:
-    """Write the secrets into memory alone, a file system that goes with the runner."""
+    """Write the secrets into a file system in memory that ends with the runner."""
     place = os.path.join(job.place, "secrets")
     os.mkdir(place, 0o700)
     mounts.attach_root(
@@ -312,8 +315,8 @@ def _with_parents(paths: Iterable[str]) -> list[str]:
 
 
 def _remove_stubs(root: int, missing: Iterable[str]) -> None:
-    """Remove mount points that were made for the container and not for the image, if nothing came
-    into them.
+    """Remove mount points that were made for the container only, unless something was written into
+    them.
     """
     for path in sorted(missing, key=lambda each: each.count("/"), reverse=True):
         parent, dummy, name = path.rpartition("/")

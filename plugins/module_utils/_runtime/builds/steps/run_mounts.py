@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What ``RUN --mount`` shows to the command, made ready: caches, secrets, the agent's socket, parts
-of contexts, stages and images.
+"""Prepare the mounts of ``RUN --mount``: caches, secrets, the agent's socket, parts of contexts,
+stages and images.
 """
 
 from __future__ import annotations
@@ -54,11 +54,11 @@ class RunMounts:
         self._agents = 0
 
     def add(self, mount: Mount, state: State, origin: Origin | None, stack: ExitStack) -> None:
-        """Make one mount ready.
+        """Prepare one mount.
 
-        :param origin: what its ``from`` names, or None.
+        :param origin: the source that its ``from`` names, or None.
         :param stack: for locks and processes that last while the command runs.
-        :raises Trouble, NotFound: for a source, a secret or an agent that is not there.
+        :raises Trouble, NotFound: for a missing source, secret or agent.
         """
         target = state.workdir(mount.target) if mount.target else None
         getattr(self, "_" + mount.type)(mount, target, origin, stack)
@@ -86,8 +86,8 @@ class RunMounts:
         self._show(os.path.join(self.place, name), target, scratch is None)
 
     def _without_ignored(self, tree: Tree, source: str) -> str:
-        """Return the context's directory; a copy of what ``source`` names in it where its ignore
-        file leaves something out.
+        """Return the context's directory, or a copy of ``source`` in it where its ignore file
+        excludes something.
         """
         path = os.readlink(f"/proc/self/fd/{tree.fd}")
         if not tree.ignore:

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""RUN as a step of a build: its key in the cache, its mounts, what becomes of its command."""
+"""RUN as a step of a build: its key in the cache, its mounts, and the result of its command."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ class RunSteps:
     def carry_out(
         self, state: State, instruction: Instruction, origin_of: Callable[[str], Origin]
     ) -> None:
-        """Carry out an instruction.
+        """Run an instruction.
 
-        :param origin_of: returns what a mount's ``from`` names; "" is the context.
+        :param origin_of: returns the source that a mount's ``from`` names; "" is the context.
         :raises StepFailed: when the command fails.
         """
         values, request = state.values(), self.steps.request
@@ -123,7 +123,7 @@ class RunSteps:
 
 
 def _mount_key(mount: Mount, origin: Origin | None) -> list[Any]:
-    """Return a mount's part of the key: what it shows, where that is the build's own; never the
+    """Return a mount's part of the key: its content, where that belongs to the build; never the
     contents of caches, secrets and agents.
     """
     key: list[Any] = [mount.type, mount.target, mount.source]

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a step says: shown line by line, and the end of it in the error when the step fails."""
+"""Show a step's output line by line, and keep the end of it for the error when the step fails."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a build works: directories in the store's ``tmp``, overlay mounts over the layers so far,
-layers made of what came of it.
+"""A build's working place: directories in the store's ``tmp``, overlay mounts over the layers so
+far, and new layers.
 
-Hashing is done at once, since the next step's key needs it; compressing goes on in forked processes
+Hashing is done at once, because the next step's key needs it. Compressing runs in forked processes
 beside the next steps.
 """
 
@@ -52,10 +52,11 @@ class StepPlace:
 
 
 class Workspace:
-    """The place of one build; a context manager, at whose end nothing is left but what the store
-    has taken over.
+    """The working place of one build, as a context manager. At its end only what was stored is
+    left.
 
-    :ivar fresh: the layers that were made. :ivar blobs: digests that came into being.
+    :ivar fresh: the layers that were made.
+    :ivar blobs: digests of blobs that were created.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -78,14 +79,14 @@ class Workspace:
             tree_removal.remove(path)
 
     def directory(self) -> str:
-        """Make an empty directory on the store's file system."""
+        """Create an empty directory on the store's file system."""
         path: str = layer_store.temporary(self.engine, "layer")
         os.mkdir(path, 0o700)
         self._directories.append(path)
         return path
 
     def step_place(self, paths: Sequence[str]) -> StepPlace:
-        """Make the directories of a step over ``paths`` (topmost first); ``upper`` has the
+        """Create the directories of a step over ``paths`` (topmost first). ``upper`` has the
         attributes of their root.
         """
         upper, status = self.directory(), overlay.root_status(paths[0]) if paths else None
@@ -125,7 +126,7 @@ class Workspace:
     # --------------------------------------------------------------------------------------- layers
 
     def layer(self, upper: str, paths: Sequence[str], epoch: int | None, step: str) -> Layer | None:
-        """Make a layer of what is in ``upper`` over ``paths``; None where nothing changed.
+        """Make a layer of the content of ``upper`` over ``paths``; None where nothing changed.
 
         :param epoch: the latest time that is kept, in seconds, or None.
         :param step: what made it, for errors.
@@ -155,7 +156,10 @@ class Workspace:
         return layer
 
     def _clean(self, upper: str, paths: Sequence[str], epoch: int | None) -> int:
-        """Take out of ``upper`` what is no change. :returns: bytes of its files."""
+        """Remove from ``upper`` what is no change.
+
+        :returns: bytes of its files.
+        """
         try:
             if not paths:
                 return difference.clean(upper, None, epoch)
@@ -165,7 +169,10 @@ class Workspace:
             raise Trouble(str(error)) from None
 
     def _compress(self, upper: str, diff_id: str) -> str:
-        """Store a layer's archive. :returns: the digest of its blob."""
+        """Store a layer's archive.
+
+        :returns: the digest of its blob.
+        """
         checksum = hashlib.sha256()
 
         def hashed() -> Iterator[bytes]:
@@ -190,7 +197,7 @@ class Workspace:
         self._running[pid] = read, layer, step
 
     def _compress_for(self, layer: Layer, read: int, write: int) -> None:
-        """In the process of its own: compress, and write the digest, or why not, to the pipe."""
+        """Compress, in a process of its own, and write the digest, or the error, to the pipe."""
         os.close(read)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -214,14 +221,15 @@ class Workspace:
         self.blobs.append(layer.digest)
 
     def settle(self) -> None:
-        """Wait until every layer is compressed. :raises HostError: where one can't be."""
+        """Wait until every layer is compressed.
+
+        :raises HostError: where one can't be.
+        """
         while self._running:
             self._finish(next(iter(self._running)))
 
     def abandon(self) -> None:
-        """As :meth:`settle`, but leave what can't be compressed any more as it is, without a
-        digest.
-        """
+        """Wait as :meth:`settle` does; a layer that can't be compressed gets no digest."""
         while self._running:
             with contextlib.suppress(HostError):
                 self._finish(next(iter(self._running)))

@@ -1,5 +1,7 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""File trees that a build reads from and writes to, by descriptors: no path and no link leads out
-of a tree. Uses ``parse``.
+"""File trees that a build reads and writes, by descriptors: no path and no link leads out of a
+tree.
+
+Uses ``parse``.
 """

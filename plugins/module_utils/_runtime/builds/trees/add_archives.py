@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tar archives that ADD unpacks, and that a build's context comes in: known by their content,
-compressed or not.
+"""Read tar archives for ADD and for a build's context. Their content identifies them, compressed or
+not.
 """
 
 from __future__ import annotations
@@ -123,8 +123,8 @@ def _extract_entry(
 
 
 def _directory(placer: Placer, path: str) -> int:
-    """Open the directory that an entry describes; a file or link of that name goes, as where an
-    archive's later entry replaces it.
+    """Open the directory that an entry describes. A file or link of that name is removed, as when a
+    later entry of an archive replaces it.
     """
     parent_path, dummy, name = path.rpartition("/")
     if name:

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The files that layers make together, read-only, without a place in the file system."""
+"""Mount layers as one read-only tree, without a place in the file system."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 def open_layers(paths: Sequence[str]) -> int:
-    """Mount the directories of layers, topmost first, detached; none are an empty root.
+    """Mount the directories of layers, topmost first, detached. Without any the root is empty.
 
-    :returns: a descriptor of the mount, which goes with it.
+    :returns: a descriptor of the mount, which ends with it.
     :raises OSError: where the kernel refuses it.
     """
     return overlay.overlay(paths) if paths else mounts.new_fs("tmpfs", {"mode": "755"})

@@ -1,11 +1,11 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files put into the root file system of a build: made by directory descriptors, every path
-resolved inside the root.
+"""Write files into the root file system of a build by directory descriptors. Every path is resolved
+inside the root.
 
-What BuildKit does with COPY and ADD: missing directories become 0755, those that are there keep
-their attributes, a file takes the place of a file or link, never that of a directory; hard links of
-what is copied at once stay links.
+COPY and ADD work as in BuildKit. Missing directories are created as 0755, and existing ones keep
+their attributes. A file replaces a file or link, never a directory. Hard links among the files of
+one copy stay links.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     Place = tuple[str, str]  # directory, name
 
 
-# directories in one another that are made: a layer has no deeper ones (layers/difference.py)
+# nested directories that are created at most: a layer has no deeper ones (layers/difference.py)
 MAX_DEPTH = 250
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -40,14 +40,14 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Placer:
-    """Puts files into one root.
+    """Writes files into one root.
 
     :param root: its descriptor.
-    :param owner: ``(uid, gid)`` for everything that is made, or None to keep the source's.
-    :param mode: what changes modes, or None.
+    :param owner: ``(uid, gid)`` for everything that is created, or None to keep the source's.
+    :param mode: changes modes, or None.
     :param follow: whether the destination's links are followed (not with ``--link``).
-    :param privileged: False leaves out devices, set-id bits of files and file capabilities: they
-        are for the image, not the host.
+    :param privileged: False leaves out devices, set-id bits of files and file capabilities, which
+        are meant for the image, not the host.
     """
 
     mode: ModeChange | None
@@ -72,7 +72,7 @@ class Placer:
         self.leaves_out = is_device if not privileged else lambda status: False
         if not privileged:
             self.mode = harmless
-        # (device, inode) of a source with several names -> where its first one is here; and back
+        # (device, inode) of a source with several names -> where its first copy is; and back
         self.inodes, self.keys = {}, {}
 
     # ---------------------------------------------------------------------------------- directories
@@ -98,9 +98,9 @@ class Placer:
         return self._made(path, attributes)
 
     def _made(self, path: str, attributes: os.stat_result | None) -> int:
-        """As :meth:`directory`, component by component.
+        """Open the directory as :meth:`directory` does, component by component.
 
-        A link is read and put in the place of its name: what one to nowhere names is made.
+        A link is read, and its target replaces its name. The target of a dangling link is created.
         """
         real: list[str] = []
         rest, links, made, fd = path.split("/")[::-1], 0, False, os.dup(self.root)
@@ -195,7 +195,7 @@ class Placer:
         path: str,
         times: list[tuple[str, int]],
     ) -> int:
-        """Make the directory ``name``, or use the one that is there (a link to one, too), with the
+        """Create the directory ``name``, or use an existing one (or a link to one), with the
         source's attributes.
         """
         try:
@@ -247,9 +247,9 @@ class Placer:
             self.inodes[key], self.keys[place] = place, key
 
     def _path_of(self, fd: int) -> str:
-        """Return where in the root a directory that is open lies, without links.
+        """Return the path of an open directory in the root, without links.
 
-        Descriptors are not kept: a tree may have any number of hard links.
+        Descriptors are not kept, because a tree may have any number of hard links.
         """
         top, path = (os.readlink(f"/proc/self/fd/{self.root}"), os.readlink(f"/proc/self/fd/{fd}"))
         return path[len(top.rstrip("/")) :].strip("/")
@@ -321,7 +321,10 @@ class Placer:
         )
 
     def link(self, target: str, parent: int, name: str, owner: Owner, mtime: int) -> None:
-        """Make a symbolic link. :param mtime: nanoseconds."""
+        """Create a symbolic link.
+
+        :param mtime: nanoseconds.
+        """
         os.symlink(target, name, dir_fd=parent)
         os.chown(name, *owner, dir_fd=parent, follow_symlinks=False)
         os.utime(name, ns=(mtime, mtime), dir_fd=parent, follow_symlinks=False)
@@ -329,7 +332,10 @@ class Placer:
     def data(
         self, chunks: Iterable[bytes], parent: int, name: str, mode: int, mtime: int | None
     ) -> None:
-        """Make a file from pieces of bytes. :param mtime: nanoseconds, or None for now."""
+        """Create a file from pieces of bytes.
+
+        :param mtime: nanoseconds, or None for now.
+        """
         self.clear(parent, name)
         fd = os.open(name, _CREATE, 0o600, dir_fd=parent)
         try:
@@ -348,8 +354,8 @@ def is_device(status: os.stat_result) -> bool:
 
 
 def harmless(mode: int, directory: bool = False) -> int:
-    """Return the mode of a file without its set-id bits; a directory's own only say whose group is
-    inherited.
+    """Return a file's mode without its set-id bits. Those of a directory stay: they only set the
+    group of new files.
     """
     return mode if directory else mode & 0o1777
 
@@ -362,7 +368,7 @@ def write_all(fd: int, data: bytes | memoryview) -> None:
 
 
 def copy_content(source: int, target: int) -> None:
-    """Copy all of one open file into another, inside the kernel; holes stay out of it only where
+    """Copy the content of an open file into another, inside the kernel. Holes are kept only where
     the file system shares extents.
     """
     try:

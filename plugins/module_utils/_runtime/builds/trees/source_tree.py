@@ -1,12 +1,11 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Trees that files are copied from: the context, another stage, an image.
+"""Trees that files are copied from: the context, another stage, an image. No link in one leads
+outside of it.
 
-No link in one ever leads outside of it.
-
-What is selected is hashed for the cache: names, types, modes, owners where they are kept, extended
-attributes, contents. Times never count. A context's files are not read again as long as their
-stat(2) is the same (stat_cache.py).
+The selected files are hashed for the cache: names, types, modes, owners where they are kept,
+extended attributes, contents. Times never count. A context's files are not read again as long as
+their stat(2) is the same (stat_cache.py).
 """
 
 from __future__ import annotations
@@ -155,8 +154,8 @@ class Tree:
         return found
 
     def _look(self, path: str) -> Chosen | None:
-        """Return what is at a path, its links followed inside the tree; None for nothing, or what
-        is left out.
+        """Return the file at a path, with links followed inside the tree; None where it is missing
+        or ignored.
         """
         try:
             fd = rootfs.open_in_root(self.fd, path or ".", os.O_PATH)
@@ -204,7 +203,7 @@ class Tree:
     ) -> Iterator[tuple[str, Entry]]:
         """Walk all that is copied from the directory ``chosen``.
 
-        A directory that is not meant itself comes where something in it is.
+        A directory that is not selected itself is included where something in it is.
 
         :returns: pairs of a name below that directory and its Entry.
         """
@@ -259,7 +258,10 @@ class Tree:
     # -------------------------------------------------------------------------------------- hashing
 
     def digest(self, chosen: Chosen, excludes: Ignore | None = None) -> str:
-        """Hash what is selected by ``chosen``. :returns: hexadecimal digits of SHA-256."""
+        """Hash the files that ``chosen`` selects.
+
+        :returns: hexadecimal digits of SHA-256.
+        """
         checksum = hashlib.sha256()
         if not chosen.is_directory:
             parent, dummy, name = chosen.path.rpartition("/")

@@ -30,14 +30,14 @@ FEW = 1000  # files
 
 
 class StatCache:
-    """Digests of a directory's files, good as long as a file's inode, size, mode and times are the
+    """Digests of a directory's files, valid as long as a file's inode, size, mode and times are the
     same.
 
-    ctime can't be set by anybody, so a content that changed has another one.
+    No program can set ctime, so a changed content shows in it.
 
     :param path: of the file that they are kept in: ``{path of a file: [five numbers of its stat,
         digest]}`` as JSON.
-    :param writable: whether they are written down.
+    :param writable: whether they are saved.
     """
 
     known: dict[str, list[Any]]
@@ -63,8 +63,8 @@ class StatCache:
         ]
 
     def get(self, entry: File) -> str | None:
-        """Return the digest of an entry's file, or None where it is not known or the file is
-        another by now.
+        """Return the digest of an entry's file, or None where it is unknown or the file has
+        changed.
         """
         known = self.used.get(entry.path) or self.known.get(entry.path)
         if known is None or known[:5] != self._facts(entry.status):
@@ -73,14 +73,14 @@ class StatCache:
         return known[5]
 
     def put(self, entry: File, digest: str) -> None:
-        """Remember a digest, unless the file changed a moment ago."""
+        """Store a digest, unless the file changed a moment ago."""
         status = entry.status
         if time.time_ns() - max(status.st_ctime_ns, status.st_mtime_ns) > FRESH:
             self.used[entry.path] = self._facts(status) + [digest]
             self.changed = True
 
     def save(self) -> None:
-        """Write it down; losing it only costs time."""
+        """Write the digests; losing them only costs time."""
         if self.writable and self.changed:
             os.makedirs(os.path.dirname(self.path), 0o700, exist_ok=True)
             more = (
@@ -92,8 +92,8 @@ class StatCache:
 
 
 def _forget_old(directory: str) -> None:
-    """Remove what is remembered of contexts that nobody has built from, or changed, in AGE seconds:
-    of temporary directories, mostly.
+    """Remove the digests of contexts that were not used or changed in AGE seconds: mostly of
+    temporary directories.
     """
     limit = time.time() - AGE
     with os.scandir(directory) as listed:

@@ -41,7 +41,7 @@ def make_whiteout(parent: int, name: bytes) -> None:
 
 
 def is_opaque(directory: int) -> bool:
-    """Whether an open directory hides what is below it."""
+    """Return whether an open directory hides what is below it."""
     try:
         return os.getxattr(directory, OPAQUE_ATTRIBUTE) == b"y"
     except OSError:

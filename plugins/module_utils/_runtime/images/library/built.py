@@ -120,7 +120,7 @@ def taken(engine: Engine, diff_id: str) -> Layer:
 
 
 def is_whole(engine: Engine, record: ImageRecord) -> bool:
-    """Whether all layers of an image are unpacked."""
+    """Return whether all layers of an image are unpacked."""
     return all(row is not None for row in layer_store.rows(engine, record["layers"]))
 
 

@@ -171,7 +171,7 @@ def parse(text: Any, option: str = "name", default_tag: str | None = "latest") -
 
 
 def is_host(text: str) -> bool:
-    """Whether a text is ``HOST[:PORT]`` of a registry."""
+    """Return whether a text is ``HOST[:PORT]`` of a registry."""
     port = text.rpartition(":")[2] if ":" in text and not text.endswith("]") else "1"
     return len(text) <= MAX_NAME and _HOST.fullmatch(text) is not None and 1 <= int(port) <= 65535
 
@@ -194,12 +194,12 @@ def is_like_an_id(repository: str) -> bool:
 
 
 def looks_like_id(text: str) -> bool:
-    """Whether ``text`` can be an image id, whole or shortened, with or without ``sha256:``."""
+    """Return whether ``text`` can be an image id, whole or shortened, with or without ``sha256:``."""
     return re.fullmatch(r"sha256:[0-9a-f]{1,64}|[0-9a-f]{1,64}", text) is not None
 
 
 def is_id(text: str) -> bool:
-    """Whether ``text`` can be nothing but an image id: ``sha256:`` and digits, or 64 digits."""
+    """Return whether ``text`` can be nothing but an image id: ``sha256:`` and digits, or 64 digits."""
     return looks_like_id(text) and (text.startswith("sha256:") or len(text) == 64)
 
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Plans for an image: present, named, in a registry, or absent (``plan.py``).
+"""Plans for an image: present, named, in a registry, or absent (``reconcile.py``).
 
 An :class:`ImagePlan` also says which image it is about, before and after ``apply``. Plans for
 containers use that.

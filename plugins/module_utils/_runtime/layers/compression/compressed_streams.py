@@ -153,7 +153,7 @@ def gzip_is_quick() -> bool:
 
 
 def zstd_is_read() -> bool:
-    """Whether zstd can be read here."""
+    """Return whether zstd can be read here."""
     return _zstd_library() is not None or shutil.which("zstd", path=_PATH) is not None
 
 

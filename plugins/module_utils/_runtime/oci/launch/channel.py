@@ -225,6 +225,10 @@ def end(channel: _socket.socket, become: Callable[[], int]) -> NoReturn:
 def report(channel: _socket.socket, error: BaseException) -> None:
     """Tell why the process fails."""
     code = error.code if isinstance(error, Failure) else FAILED
-    expected = isinstance(error, EngineError) or (isinstance(error, OSError) and error.errno)
-    text = reason(error) if expected else defect(error)
+    if isinstance(error, Failure):
+        text = str(error)
+    elif isinstance(error, EngineError) or (isinstance(error, OSError) and error.errno):
+        text = reason(error)
+    else:
+        text = defect(error)
     channel.send(f"E{code} {text}".encode("utf-8", "replace")[:_SAID])

@@ -9,7 +9,7 @@ import os
 
 import pytest
 from pycontainer import networks
-from pycontainer.errors import Conflict, InvalidInput, NotFound
+from pycontainer.errors import Conflict, HostError, InvalidInput, NotFound
 from pycontainer.kernel.processes.procfs import start_time
 from pycontainer.networks import attach, links, task
 from pycontainer.networks.drivers import link_kinds, parents
@@ -76,6 +76,17 @@ def test_ipvlan_shares_the_parents_mac(net, mode):
     assert two.ask(one.address, 80) == f"{two.address} HELLO"
     with pytest.raises(InvalidInput, match="mac_address"):
         networks.check_address(engine, "lan", "c" * 64, mac="02:42:0a:09:00:09")
+
+
+def test_a_kernel_without_vlans_is_told_in_words(net):
+    if link_kinds.supported("vlan"):
+        pytest.skip("this kernel has VLAN links")
+    with pytest.raises(HostError) as caught:
+        do(net.engine(), name="cameras", driver="macvlan", driver_options={"parent": "lo.10"})
+    assert str(caught.value) == (
+        "network cameras: can't make its parent lo.10: operation not supported: "
+        "this kernel has no links of that kind"
+    )
 
 
 @pytest.mark.parametrize("driver", ["macvlan", "ipvlan"])

@@ -248,8 +248,17 @@ def _make_in_child(configs: Sequence[Definition], owner: str) -> bytes:
                     step = f"network {config['name']}: can't make its VXLAN link"
                     overlay.make(route, config, owner)
     except Exception as error:  # the child's whole answer; pyroute2 has errors of its own
-        return ("failed:%s: %s" % (step or "can't talk to the kernel", reason(error))).encode()
+        return f"failed:{step or 'the kernel does not answer'}: {_said(error)}".encode()
     return b"done"
+
+
+def _said(error: Exception) -> str:
+    """Return what the kernel says, in words: a NetlinkError has an errno as its ``code``."""
+    number = getattr(error, "code", None)
+    if not isinstance(number, int):
+        return reason(error)
+    lacks = ": this kernel has no links of that kind" if number == errno.EOPNOTSUPP else ""
+    return os.strerror(number).lower() + lacks
 
 
 def _make_bridge(route: Any, config: Definition, owner: str) -> None:

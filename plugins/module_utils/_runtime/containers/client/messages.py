@@ -81,7 +81,8 @@ if TYPE_CHECKING:
         """Run a command in a container.
 
         ``bound``: it and all that it has started end when the caller is gone before its end.
-        ``transfer``: in place of a command, a part of a file (access/file_stream.py). ``stdio``: which of its three standard streams come as descriptors, in this order; the
+        ``transfer``: in place of a command, a part of a file (access/file_stream.py). ``stdio``:
+        which of its three standard streams come as descriptors, in this order; the
         others are the container's /dev/null. Answered ``{"pid", "warnings"}`` with the descriptor
         of its terminal where it has one, and at its end, unless ``detach``, ``{"rc"}``. Until then
         ``{"signal": number}`` may be sent, or ``{}`` with the terminal of who leaves it.

@@ -100,7 +100,8 @@ containers:
       (without cached files that can be let go), C(limit), C(swap), C(anon), C(file) in bytes; C(cpu) with C(total), C(user), C(system),
       C(throttled) in nanoseconds and C(periods), C(throttled_periods); C(pids) with C(current) and C(limit); C(io) with C(read_bytes),
       C(write_bytes), C(reads), C(writes); C(network) with C(received) and C(sent) in bytes; C(networks) with,
-      for each network that it is on, C(received_bytes), C(received_packets), C(received_dropped), C(received_errors) and the same of C(sent); and where the kernel tells it C(pressure), which
+      for each network that it is on, C(received_bytes), C(received_packets), C(received_dropped), C(received_errors)
+      and the same of C(sent); and where the kernel tells it C(pressure), which
       has for C(cpu), C(memory) and C(io) the time in which C(some) or all (C(full)) processes waited, C(avg10), C(avg60), C(avg300) in percent
       and C(total) in microseconds."
     - What this host does not account is left out.

@@ -7,7 +7,8 @@
 
 It runs in network namespaces of its own. Attaching is all that a start does about the network: an address, the look at
 bridges and rules, the link, a published port. Peers are docker and podman where they are installed; their daemons live in
-those namespaces, too. The store is in memory, so that the disk does not hide what grows. Figures are medians; a busy machine makes them worse, so they are to be compared within one run.
+those namespaces, too. The store is in memory, so that the disk does not hide what grows. Figures are medians.
+A busy machine makes them worse, so compare within one run.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Trees of others are walked by ``untrusted/trees.py`` and removed by ``store/tree_removal.py``: whatever walks by recursion or by paths is named here, and why.
+"""Trees of others are walked by ``untrusted/trees.py`` and removed by ``store/tree_removal.py``.
+
+Whatever walks by recursion or by paths is named here, and why.
 
 os.walk and shutil recurse on older Pythons, and build paths that no system call takes; a function that calls itself ends at 1,000 levels.
 """

@@ -1,8 +1,9 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Build a lost or damaged database again from what lies beside it. That is the copies of its rows
-(store/rowfiles.py), else the newest backup, and what the directories of containers, volumes,
-layers and blobs say themselves. The broken file is kept aside.
+"""Rebuild a lost or damaged database.
+
+Its sources are the copies of its rows (store/rowfiles.py), else the newest backup, and the
+directories of containers, volumes, layers and blobs. The broken file is kept.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ SMALL = 4 << 20  # bytes: what manifests and configurations have at most
 
 
 def rebuild(engine: Engine) -> list[str]:
-    """Put a new database in the place of the one that is lost. Return sentences about what was
-    done, and what could not be.
+    """Replace the lost database by a new one. Return sentences about what was restored, and what
+    could not be.
     """
     with engine.locks.hold("repair"):
         engine.db.close()
@@ -80,7 +81,7 @@ def _rows(engine: Engine) -> tuple[Tables, list[str]]:
 
 
 def _exchange(engine: Engine, rows: Tables) -> list[str]:
-    """Make the new database, put the old one aside, and the new one in its place."""
+    """Make the new database, move the old one aside, and move the new one to its place."""
     said, path = [], engine.paths.database
     fresh, aside = (
         path + ".new",
@@ -174,7 +175,7 @@ class _Found:
 
     def _copy(self, table: str, key: str, value: str) -> dict[str, Any] | None:
         """Add the copy of a row that the database in use has lost. Return it, or None where there
-        is none.
+        is no copy.
         """
         row = next((row for row in (self.recorded or {}).get(table, ()) if row[key] == value), None)
         if row is not None:
@@ -194,8 +195,8 @@ class _Found:
         self.rows[table] = kept
 
     def _images(self) -> None:
-        """Without a record of any image, add those whose manifest and configuration are among the
-        blobs, nameless.
+        """Where no image is recorded, add nameless ones whose manifest and configuration are among
+        the blobs.
         """
         if self.rows["images"]:
             return
@@ -349,8 +350,9 @@ class _Found:
 
 
 def documents(engine: Engine, ident: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Read ``run.json`` and ``config.json`` of a container; {} stands for what is gone. :raises
-    ValueError: for what is no JSON.
+    """Read ``run.json`` and ``config.json`` of a container; {} stands for a missing one.
+
+    :raises ValueError: for a file that is no JSON.
     """
     directory = engine.paths.container(ident)
     run = read_json(os.path.join(directory, "run.json"), {})
@@ -358,7 +360,7 @@ def documents(engine: Engine, ident: str) -> tuple[dict[str, Any], dict[str, Any
 
 
 def volume_row(engine: Engine, name: str) -> dict[str, Any]:
-    """Make the row of a volume of which only the directory is there."""
+    """Make the row of a volume that has only a directory."""
     return {
         "name": name,
         "options": database.encode({"driver_options": {}, "labels": {}}),
@@ -374,10 +376,10 @@ def container_row(
     image_rows: list[dict[str, Any]],
     names: set[str],
 ) -> dict[str, Any] | None:
-    """Make the row of a container of which only the directory is there. Return None where its
-    documents can't be read.
+    """Make the row of a container that has only a directory. Return None where its documents can't
+    be read.
 
-    :param layer_rows: rows of the store, with ``image_rows``, to know its image by its layers.
+    :param layer_rows: rows of the store, with ``image_rows``, to find its image by its layers.
     :param names: names of containers, which are taken.
     """
     try:
@@ -442,7 +444,7 @@ def _image(
 
 
 def network_config(attachment: Attachment) -> dict[str, Any]:
-    """Make the configuration of a network that only an attachment tells of."""
+    """Make the configuration of a network that is known only from an attachment."""
     gateways = {":" in gateway: gateway for gateway in attach.gateways(attachment)}
     pools: list[dict[str, Any]] = []
     for address in attach.addresses(attachment):

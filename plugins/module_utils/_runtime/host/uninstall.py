@@ -61,7 +61,7 @@ def plan(engine: Engine, params: dict[str, Any]) -> Plan:
 
 
 def _plan_programs(found: Plan, engine: Engine, command: str) -> None:
-    """Plan that the boot unit, the commands and the engine itself go."""
+    """Plan to remove the boot unit, the commands and the engine itself."""
     for unit in boot.installed():
         found.add("boot unit", unit.path, None, f"remove the boot unit {unit.path}", unit.remove)
     if boot.MARK in boot.read(command):
@@ -88,7 +88,7 @@ def _plan_programs(found: Plan, engine: Engine, command: str) -> None:
 
 
 def _plan_data(found: Plan, engine: Engine) -> None:
-    """Plan that settings and data go."""
+    """Plan to remove settings and data."""
     if os.path.exists(engine.paths.config):
         found.add(
             "settings",

@@ -115,7 +115,7 @@ class Output:
 
     @property
     def is_image(self) -> bool:
-        """Whether it is about the image's names alone."""
+        """Whether it only concerns the image's names."""
         return "dest" not in KNOWN[self.kind]
 
     def check(self) -> None:

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What to log in to a registry with, as an object."""
+"""Credentials for a registry, as an object."""
 
 from __future__ import annotations
 

@@ -3,9 +3,8 @@
 """A client of the OCI distribution specification (1.1): manifests, blobs and referrers of one
 repository.
 
-Downloads go on where they broke off (Range). A registry that asks to slow down is obeyed
-(Retry-After). A redirect to another host gets no Authorization header. The digest of a blob is
-checked by whoever takes its bytes.
+Downloads resume where they broke off (Range). Retry-After is obeyed. A redirect to another host
+gets no Authorization header. The caller checks the digest of a blob.
 """
 
 from __future__ import annotations
@@ -402,10 +401,10 @@ class Client:
         return self.transport.base(self.registry).at(f"/v2/{self.repository}/{path}")
 
     def follow(self, text: str, what: str, base: Address | None = None) -> Address:
-        """Return the address that the registry names. :raises RegistryError: where nobody can
-        follow it.
+        """Return the address that the registry names.
 
         :param base: the address of the answer that names it; by default the repository's.
+        :raises RegistryError: where the address is not allowed.
         """
         return addresses.follow(
             self.registry,

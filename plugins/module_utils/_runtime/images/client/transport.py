@@ -83,11 +83,11 @@ class Options:
             raise InvalidInput("client_key", client_key, "a key together with its client_cert")
 
     def context(self, host: str, insecure: bool = False, named: bool = True) -> ssl.SSLContext:
-        """Make the TLS context for ``host``. What lies in certs.d is used where the task says
+        """Make the TLS context for ``host``. The files in certs.d are used where the task says
         nothing.
 
         :param insecure: verify nothing.
-        :param named: whether the task names the registry, which alone gets the task's client
+        :param named: whether the task names the registry; only that one gets the task's client
             certificate.
         """
         authorities: list[str] = []
@@ -290,7 +290,8 @@ class Transport:
     def _probe(self, host: str) -> Address:
         if host not in self._insecure and not is_loopback(host):
             return redirects.of_registry("https", host)
-        # Plain HTTP first where a port is given: a server that speaks it may wait for ever for the end of a TLS greeting's "line".
+        # Plain HTTP first where a port is given: a server that speaks it may wait without end for
+        # the end of a TLS greeting's "line".
         order = ("http", "https") if split_host(host)[1] else ("https", "http")
         failures = []
         for scheme in order:
@@ -359,7 +360,7 @@ class Transport:
                 raise
 
     def _idle(self, key: tuple[str, str]) -> http.client.HTTPConnection | None:
-        """Return an open connection that nobody uses, or None. Several threads may ask."""
+        """Return an idle open connection, or None. Several threads may call this."""
         try:
             return self._pool[key].pop()
         except (KeyError, IndexError):

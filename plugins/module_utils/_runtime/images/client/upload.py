@@ -211,7 +211,7 @@ class _Session:
 
     @property
     def _ended(self) -> bool:
-        """Whether the request that was answered was the upload's last."""
+        """Return whether the answered request was the upload's last."""
         return self._whole or self.offset == self.source.size
 
     def _halve(self) -> bool:

@@ -295,9 +295,7 @@ def erase(host: str, auth_file: str | None = None) -> None:
 
 
 def _change(path: str, change: Callable[[dict[str, Any]], None]) -> None:
-    """Rewrite a file so that others see the old or the new one. It keeps its owner; nobody else may
-    read it.
-    """
+    """Replace a file atomically. It keeps its owner, and no other user may read it."""
     path = os.path.realpath(path)  # where it is a link, what it leads to is rewritten
     directory = os.path.dirname(path)
     _make(directory)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the module ``registry_login`` and the commands ``login`` and ``logout`` call: keep or forget
-credentials.
+"""The functions that the module ``registry_login`` and the commands ``login`` and ``logout`` call:
+keep or forget credentials.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 
 class Unreachable(RegistryError):
-    """The registry could not be asked. In check mode that is no failure: the same play may be about
-    to start it.
+    """The registry could not be reached. In check mode that is no failure: the same play may be
+    about to start it.
     """
 
 

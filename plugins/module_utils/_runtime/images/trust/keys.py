@@ -176,8 +176,10 @@ class PrivateKey:
         return self._loaded("sign.key").sign(data, *arguments[self.public.kind]())
 
     def _openssl(self, command: list[str], data: bytes = b"") -> programs.Finished:
-        """Run openssl with the key and ``data`` as files, in a directory that nobody else can
-        enter. The passphrase goes through a pipe.
+        """Run openssl with the key and ``data`` as files, in a directory that only this user can
+        enter.
+
+        The passphrase goes through a pipe.
         """
         with tempfile.TemporaryDirectory(prefix="pycontainer-sign-") as directory:
             paths = {"KEY": self.name, "DATA": os.path.join(directory, "data")}
@@ -255,7 +257,7 @@ def _by_library(key: PublicKey, signature: bytes, data: bytes, algorithm: str | 
 
 
 def _by_command(key: PublicKey, signature: bytes, data: bytes, algorithm: str | None) -> bool:
-    """Verify with ``openssl``, which reads files: they are in a directory that nobody else can
+    """Verify with ``openssl``. It reads files, which are in a directory that only this user can
     enter.
     """
     with tempfile.TemporaryDirectory(prefix="pycontainer-verify-") as directory:

@@ -1,16 +1,18 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The process that a registry service is: it forks the server and forks it again when that ends.
+"""The process of a registry service: it forks the server, and forks it again when that ends.
 
-It reads ``config.json`` in the service's run directory and keeps there
+It reads ``config.json`` in the service's run directory and keeps there:
 
-    lock              held (flock) by the supervisor and its server: as long as it is, the service lives
-    supervisor.json   {"pid", "start"}    server.json   the same of the server: who is to be told to end
-    status.json       {"nonce", "listening": [...]} or {"nonce", "error", "kind"}: what came of the last start
-    log               what went wrong, at most a megabyte and one older file
+  lock              held (flock) by the supervisor and its server; while it is held, the service lives
+  supervisor.json   {"pid", "start"} of the supervisor
+  server.json       the same of the server: the process to signal
+  status.json       {"nonce", "listening": [...]} or {"nonce", "error", "kind"}: result of the last start
+  log               errors, at most a megabyte and one older file
 
-When the supervisor alone is killed, the server goes on; the next task replaces both. This file imports nothing heavy: what
-the server needs is loaded in the server, so the supervisor costs a bare interpreter.
+When only the supervisor is killed, the server continues; the next task replaces both. This file
+imports nothing heavy. The server process loads what it needs, so the supervisor costs a bare
+interpreter.
 """
 
 from __future__ import annotations

@@ -176,7 +176,9 @@ class Desired:
             self.definition.update(self.task.definition)
         else:
             self.differences = options.TABLE.differences(now, wanted, self.task.how)
-            self.definition.update({option.name: after for option, _, after in self.differences})
+            self.definition.update(
+                {option.name: after for option, _before, after in self.differences}
+            )
         if self.task.image is not None:
             self.definition["image"] = self.task.image
         self._check_definition(now)

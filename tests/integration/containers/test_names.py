@@ -469,6 +469,38 @@ def test_its_own_servers_are_asked_from_its_network(engine, say):
     own.close()
 
 
+@with_host_file
+def test_files_that_were_edited_in_the_container(engine, say):
+    """An edited resolv.conf stays over a restart, hosts is made anew (as with Docker)."""
+    say("nameserver 9.9.9.9\n")
+    web = box(engine, "web", networks=[{"name": "bridge"}])
+    found = do(engine, name="web")["container"]
+    hosts, resolver = found["HostsPath"], found["ResolvConfPath"]
+
+    def text(path):
+        with open(path) as file:
+            return file.read()
+
+    def edit(path):
+        with open(f"/proc/{web}/root{path}", "a") as file:
+            file.write("# mine\n")
+
+    made = text(hosts)
+    edit("/etc/hosts")
+    do(engine, name="web", memory="64m")  # while it runs, nothing of this is its business
+    assert text(hosts) == made + "# mine\n"
+    say("nameserver 8.8.8.8\n")
+    do(engine, name="web", restart=True)
+    assert text(hosts) == made and text(resolver) == "nameserver 8.8.8.8\n"
+    web = do(engine, name="web")["container"]["State"]["Pid"]
+    edit("/etc/resolv.conf")
+    say("nameserver 9.9.9.9\n")
+    do(engine, name="web", restart=True)
+    assert text(resolver) == "nameserver 8.8.8.8\n# mine\n"
+    do(engine, name="web", hostname="other")  # a new container has new files
+    assert text(do(engine, name="web")["container"]["ResolvConfPath"]) == "nameserver 9.9.9.9\n"
+
+
 # ---------------------------------------------------------------------------------- what can go wrong
 
 

@@ -13,6 +13,7 @@ from ... import volumes
 from ...kernel import cgroups
 from ...kernel.isolation import apparmor
 from ...store.files import Damaged, read_json, write_json, write_whole
+from ...untrusted import files
 from ..options import lifecycle, network, process, storage
 from ..records import image as images
 from ..records import network_names
@@ -48,6 +49,10 @@ if TYPE_CHECKING:
 
 
 STOP_TIMEOUT = 10  # seconds, Docker's
+RESOLVER = "resolv.conf"
+# What was written into hosts, hostname and resolv.conf: ``{name: text}``. A container may edit them.
+WRITTEN = "written.json"
+LARGEST = 1 << 20  # bytes of one that is looked at
 
 
 def write(
@@ -82,8 +87,7 @@ def write(
     layers = images.layers(engine, record["image"])
     run = run_document(record, image, layers, reserved, resolved)
     run["network"].update(network_names.document(engine, record, reserved["attachments"]))
-    for file, text in network_names.texts(engine, record, run["network"]).items():
-        _put(os.path.join(directory, file), text)
+    _put_all(directory, network_names.texts(engine, record, run["network"]), kept=True)
     write_json(os.path.join(directory, "config.json"), config, durable)
     run_file.write(engine.paths, record["id"], run, durable)
 
@@ -265,6 +269,9 @@ def rename(engine: Engine, record: Record, name: str) -> None:
 def refresh_names(engine: Engine, record: Record) -> None:
     """Write what a start needs of names as it is now, where it is not so already.
 
+    As with Docker, a resolv.conf that was edited in the container stays; the other files are made
+    anew.
+
     The host's resolvers, or the addresses of links, may be others than when the container was made,
     or an older version has made it.
     """
@@ -276,8 +283,7 @@ def refresh_names(engine: Engine, record: Record) -> None:
     if any(run["network"].get(key) != value for key, value in found.items()):
         run["network"].update(found)
         run_file.write(engine.paths, record["id"], run, durable=False)
-    for file, text in network_names.texts(engine, record, run["network"]).items():
-        _put(os.path.join(directory, file), text)
+    _put_all(directory, network_names.texts(engine, record, run["network"]), kept=False)
 
 
 def mounted_volumes(engine: Engine, ident: str) -> dict[str, str]:
@@ -298,6 +304,38 @@ def known_volumes(engine: Engine, ident: str) -> list[str]:
         return sorted(mounted_volumes(engine, ident).values())
     except (Damaged, AttributeError, KeyError, TypeError):
         return []
+
+
+def _put_all(directory: str, texts: dict[str, str], kept: bool) -> None:
+    """Write hosts, hostname and resolv.conf.
+
+    :param kept: leave a file that was edited in the container, unless there is something new to
+        say; resolv.conf is left in any case.
+    """
+    place = os.path.join(directory, WRITTEN)
+    written: dict[str, str] = read_json(place, {})
+    known = dict(written)
+    for name, text in texts.items():
+        path, before = os.path.join(directory, name), written.get(name)
+        there = before is not None and os.path.exists(path)
+        if there and ((kept and text == before) or (name == RESOLVER and _edited(path, before))):
+            continue
+        if written.pop(name, text) != text:
+            # Or who is killed halfway would leave what looks edited.
+            write_json(place, written, durable=False)
+            known = dict(written)
+        _put(path, text)
+        written[name] = text
+    if written != known:
+        write_json(place, written, durable=False)
+
+
+def _edited(path: str, before: str | None) -> bool:
+    """Tell whether a file of a container is another one than was written."""
+    try:
+        return files.read(path, LARGEST) != (before or "").encode()
+    except files.Unacceptable:
+        return True
 
 
 def _put(path: str, text: str) -> None:

@@ -444,6 +444,10 @@ def test_no_flag_is_forgotten_by_these_tests():
         "--tty",
         "--cidfile",
         "--platform",
+        "--network-alias",
+        "--link",
+        "--ip6",
+        "--systemd",
     }
     unseen = {
         "--cpu-period",

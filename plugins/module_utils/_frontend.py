@@ -162,6 +162,7 @@ def _carry_out(
                 if isinstance(outcome, reconcile.Plan)
                 else dict(outcome)
             )
+            result["warnings"] = [*engine.mended, *result.get("warnings", ())]
     except errors.EngineError as error:
         details = {key: value for key, value in vars(error).items() if value not in (None, "")}
         module.fail_json(msg=str(error), **details)

@@ -78,6 +78,7 @@ class Engine:
     :param broken: a lost or damaged database is no error; ``lost`` is its sentence then, and nothing can be done before it is
         built again.
     :ivar progress: what long work reports to; nobody listens unless the caller puts a board in its place.
+    :ivar mended: sentences for the user about what opening it has mended.
     :ivar lost: why the database can't be used, or "".
     :ivar foretold: images that earlier tasks of a check would have brought (images/plans/foretold.py).
     :raises EngineError: when not run as root.
@@ -99,6 +100,7 @@ class Engine:
         self.exists = os.path.exists(self.paths.database)
         self._first = not check and self.paths.make()
         self.broken, self.lost = broken, ""
+        self.mended: list[str] = []
         beside = (self.paths.containers, self.paths.volumes, self.paths.layers)
         spare = reserve.Reserve(self.paths.reserve)
         if not check:

@@ -98,6 +98,7 @@ class _Containers(Noun):
             from .containers.client import zygote_client
 
             zygote_client.connect(engine.paths).close()  # a new one has names answered again
+            engine.mended.append(names_client.MENDED)
         from .containers.records import state
 
         if not all(state.monitored(engine.paths, ident) for ident in idents):

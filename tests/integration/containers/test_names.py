@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import io
 import os
 import select
 import signal
@@ -15,11 +17,10 @@ import time
 import dns.message
 import dns.rrset
 import pytest
-from pycontainer import containers, networks
+from pycontainer import cli, containers, networks
 from pycontainer.containers import task
 from pycontainer.containers.client import names_client
 from pycontainer.containers.lifecycle import live_changes
-from pycontainer.engine import Engine
 from pycontainer.errors import InvalidInput, NotFound
 from pycontainer.kernel.calls import syscalls
 from pycontainer.networks.names.name_service import LOCK
@@ -552,8 +553,12 @@ def test_with_the_zygote_killed_it_is_back_as_well(engine):
             os.kill(pid, signal.SIGKILL)
     waiting.eventually(lambda: not named(engine))
     assert names_client.lost(engine.paths)
-    with Engine(engine.paths.data, engine.paths.run):  # the next call of any kind
-        pass
+    place = ["--root", engine.paths.data, "--runroot", engine.paths.run]
+    for said in (f"Warning: {names_client.MENDED}\n", ""):  # the next call of any kind says it
+        with contextlib.redirect_stderr(io.StringIO()) as errors:
+            assert cli.main([*place, "volume", "ls", "-q"]) == 0
+        assert errors.getvalue() == said
+        waiting.eventually(lambda: not names_client.lost(engine.paths))
     waiting.eventually(lambda: short(ask, "+time=1", "web") == ["10.77.1.2"])
     box(engine, "more")
     waiting.eventually(lambda: len(named(engine)) == 1)

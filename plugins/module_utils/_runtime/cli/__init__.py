@@ -112,6 +112,8 @@ def main(argv: list[str]) -> int:
 
         with Engine(place["--root"], place["--runroot"], broken=tolerates(command)) as engine:
             session = Session(engine, terminal=True)
+            for sentence in engine.mended:
+                session.warn(sentence)
             execute(session, command, given)
             return session.rc
     except grammar.HelpAsked as asked:

@@ -58,7 +58,7 @@ def pycontainer(engine: Engine, params: dict[str, Any]) -> dict[str, Any]:
         "changed": session.changed,
         "actions": session.actions,
         "diff": session.diffs,
-        "warnings": session.warnings,
+        "warnings": [*engine.mended, *session.warnings],
         "stdout": stdout,
         "stdout_lines": stdout.splitlines(),
         "stderr": stderr,

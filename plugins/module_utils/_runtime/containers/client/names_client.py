@@ -27,6 +27,10 @@ SILENT = (
     "the process that answers names does not answer; the container's names are missing until it "
     "does"
 )
+MENDED = (
+    "containers' names were not answered, because the process for it was killed with those that "
+    "start it again; it runs again"
+)
 
 
 def join(paths: Paths, ident: str, netns: int, process: int) -> socket.socket | None:

@@ -76,9 +76,10 @@ def read(
     try:
         data = files.read_given(path, limit)
     except OSError as failed:
-        raise error(
-            f"{os.fsdecode(path)} can't be opened: {os.strerror(failed.errno or 0).lower()}"
-        ) from None
+        from .errors import reason
+
+        what = reason(failed, named=True)
+        raise error(f"{os.fsdecode(path)} can't be opened: {what}") from None
     return parse(data, os.fsdecode(path), error)
 
 

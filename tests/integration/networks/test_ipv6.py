@@ -258,14 +258,15 @@ def test_containers_kept_apart(net, port):
     do(engine, name="dual", enable_ipv6=True, driver_options=said)
     web = net.container(engine, "a", "dual", ports=[port(8080), port(8080, host_ip="::")])
     other = net.container(engine, "b", "dual")
+    apart = ("TimeoutError", "113")  # no answer, or no neighbour of that address
     for address, gateway in (
         (web.address, web.attachment["gateway"]),
         (web.address6, web.attachment["gateway6"]),
     ):
-        assert other.ask(address, 80) in ("TimeoutError", "113")
+        assert other.ask(address, 80, timeout=2) in apart
         length = "128" if ":" in address else "32"
         other.namespace.run(f"ip route add {address}/{length} via {gateway}")
-        assert other.ask(address, 80) == "TimeoutError", "by way of the host"
+        assert other.ask(address, 80, timeout=2) in apart, "by way of the host"
     assert other.ask("10.9.0.1", 8080).endswith(" HELLO")
     assert other.ask("2001:db8:9::1", 8080).endswith(" HELLO")
     assert net.ask(web.address, 80).endswith(" HELLO")

@@ -37,6 +37,10 @@ OWN = {
     RUNTIME + "volumes/catalog.py": "config.json",
     RUNTIME + "containers/records/network_names.py": "run.json",
     RUNTIME + "networks/firewall.py": "state.json",
+    RUNTIME + "networks/mending.py": "state.json",
+    RUNTIME + "networks/task.py": "run.json",
+    RUNTIME
+    + "networks/drivers/remote_names.py": "names of other hosts, which an overlay's task wrote",
     RUNTIME + "networks/names/name_table.py": "run.json, state.json",
     RUNTIME + "host/rebuild.py": "run.json, config.json and state.json",
     RUNTIME + "images/library/garbage.py": "run.json",

@@ -457,7 +457,10 @@ def test_a_container_on_internal_networks_asks_nobody_else(engine, say):
 def test_its_own_servers_are_asked_from_its_network(engine, say):
     host = Server("127.0.0.53", "10.1.1.1")
     say("nameserver 127.0.0.53\n")
-    front(engine, web=[])
+    params = {"name": "front", "state": "present", "allow_host": True}
+    params["ipam_config"] = [{"subnet": "10.77.1.0/24"}]
+    carry_out(networks.plan(engine, params), False)
+    box(engine, "web")
     own = Server("10.77.1.1", "10.3.3.3")
     ask = box(engine, "ask", dns_servers=["10.77.1.1"], dns_opts=["ndots:2"])
     assert short(ask, "other.test") == ["10.3.3.3"] and host.asked() == 0

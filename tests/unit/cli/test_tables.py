@@ -2,8 +2,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Tables, templates, sizes and ages as Docker prints them."""
 
+import types
+
 import pytest
 from pycontainer.cli import tables
+from pycontainer.cli.commands.images import history_waste_squash, image_ls_tag_rm
 
 RECORD = {"Names": "web", "Id": "abc", "State": {"Pid": 7, "Running": True}}
 
@@ -57,3 +60,27 @@ def test_sizes_in_listings(number, text):
 )
 def test_ages(age, text):
     assert tables.ago(1000000, now=1000000 + age) == text
+
+
+@pytest.mark.parametrize("created", ["", "0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z"])
+def test_an_image_without_a_time_is_not_two_thousand_years_old(monkeypatch, created):
+    """Neither where it is missing nor where it is Go's time without a value; 1970 is a time."""
+    monkeypatch.setattr(image_ls_tag_rm.images, "containers_of", lambda *_words: [])
+    image = {
+        "Id": "sha256:1",
+        "RepoDigests": [],
+        "RepoTags": ["a:1"],
+        "Created": created,
+        "Size": 1,
+    }
+    step = dict.fromkeys(("CreatedBy", "Comment", "Layer", "Digest"), "")
+    step.update(Id="sha256:1", Created=created, Size=1, Tags=[])
+    given = types.SimpleNamespace(no_trunc=False, human=True)
+    for row in (
+        image_ls_tag_rm._rows(None, image, False)[0],
+        history_waste_squash._step(step, given),
+    ):
+        if created.startswith("1970"):
+            assert row["CreatedSince"].endswith(" years ago") and row["CreatedAt"][:4] == "1970"
+        else:
+            assert (row["CreatedSince"], row["CreatedAt"]) == ("N/A", "N/A")

@@ -11,6 +11,7 @@ import re
 import time
 
 from .. import units
+from ..errors import InvalidInput
 from ..untrusted.text import printable
 from . import templates
 
@@ -18,6 +19,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
+
+
+ZERO = -62135596800  # 0001-01-01T00:00:00Z, Go's time.Time without a value: builders write it
 
 
 class Table(list):
@@ -92,6 +96,18 @@ def binary_size(number: float) -> str:
 def moment(seconds: float) -> str:
     """Return a time as listings have it in ``CreatedAt``: ``2026-01-31 12:00:00 +0000 UTC``."""
     return time.strftime("%Y-%m-%d %H:%M:%S +0000 UTC", time.gmtime(seconds))
+
+
+def when(created: str) -> float | None:
+    """Return the time in an image's document as seconds since the epoch.
+
+    None: it has none. Then it is missing or Go's time without a value; Docker shows ``N/A``.
+    """
+    try:
+        seconds = units.moment(created, "created")
+    except InvalidInput:
+        return None
+    return seconds if seconds > ZERO else None
 
 
 def ago(seconds: float, now: float | None = None) -> str:

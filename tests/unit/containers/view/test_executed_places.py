@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
 import os
 
@@ -23,7 +24,8 @@ def host(monkeypatch):
         lambda pattern: [
             path
             for path in texts
-            if executed_places.os.path.dirname(path) == os.path.dirname(pattern)
+            if os.path.dirname(path) == os.path.dirname(pattern)
+            and fnmatch.fnmatchcase(path, pattern)
         ],
     )
     monkeypatch.setenv("PATH", "/opt/root/bin:/usr/bin")
@@ -74,6 +76,7 @@ def test_places_that_the_host_executes_from(host, path):
             "/etc/passwd": "alice:x:1000:1000::/home/alice:/bin/sh\n",
             "/etc/ld.so.conf.d": "",
             "/etc/cron.d": "",
+            "/etc/cron.daily": "",
         }
     )
     assert executed_places.leads_to(path)

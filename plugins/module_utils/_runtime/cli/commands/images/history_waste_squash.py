@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 
-from .... import images, units
+from .... import images
 from ....errors import InvalidInput
 from ... import tables
 from ...grammar import UsageError, whole
@@ -52,11 +52,10 @@ def history(session: Session, given: Given) -> None:
 
 def _step(row: dict[str, Any], given: Given) -> dict[str, Any]:
     ident = row["Id"] if given.no_trunc or not row["Id"].startswith("sha256:") else row["Id"][7:19]
-    try:
-        seconds = units.moment(row["Created"], "created")
+    since = at = "N/A"
+    seconds = tables.when(row["Created"])
+    if seconds is not None:
         since, at = tables.ago(seconds) + " ago", row["Created"][:19] + "Z"
-    except InvalidInput:
-        since = at = "N/A"
     return {
         "ID": ident,
         "CreatedSince": since,

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from .... import images, units
+from .... import images
 from ....errors import Conflict
 from ... import tables
 from ...filters import filtering, filters
@@ -60,8 +60,8 @@ def _rows(engine: Engine, image: dict[str, Any], whole: bool) -> list[dict[str, 
     names += [(repository, "<none>") for repository in digests if repository not in dict(names)]
     ident = image["Id"] if whole else image["Id"].partition(":")[2][:12]
     since = at = "N/A"
-    if image["Created"]:
-        seconds = units.moment(image["Created"], "created")
+    seconds = tables.when(image["Created"])
+    if seconds is not None:
         since, at = tables.ago(seconds) + " ago", tables.moment(seconds)
     size = tables.size(image["Size"], 3)
     users = str(len(images.containers_of(engine, image["Id"])))

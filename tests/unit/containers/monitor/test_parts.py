@@ -363,6 +363,16 @@ def test_messages_with_descriptors_and_long_directories(tmp_path):
     assert socket.AF_UNIX
 
 
+def test_a_message_that_is_too_large_for_this_hosts_packets_goes_by_a_file():
+    """Where net.core.wmem_default is small, the kernel refuses packets that others take."""
+    one, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
+    with one, other:
+        for size in (10, 100_000):  # both are below messages.LARGEST
+            messages.send(one, ["x" * size])
+            assert messages.receive(other) == (["x" * size], [])
+
+
 # ------------------------------------------------------------------------------------------------- the small process 1
 
 ASSEMBLERS = {

@@ -199,3 +199,10 @@ def test_a_process_by_itself():
     schema.check_process(dict(WHOLE["process"]))
     with pytest.raises(Unsupported, match='process: env: "A=b" is not valid; accepted: a list'):
         schema.check_process(dict(WHOLE["process"], env="A=b"))
+
+
+def test_a_filter_says_what_it_does_with_all_other_calls():
+    document = json.loads(json.dumps(WHOLE))
+    del document["linux"]["seccomp"]["defaultAction"]
+    with pytest.raises(Unsupported, match="linux.seccomp.defaultAction: it is missing; needed: "):
+        schema.check(document)

@@ -172,6 +172,9 @@ def chains(family: Family) -> list[Chain]:
                 _accept(family.control_messages()),
                 # a container that calls its own published port is served by the relay
                 _accept(family.source_and_port_in(OWN)),
+                # and so is a neighbour's where ports of a bridge are kept apart
+                _accept(family.destination_and_port_mapped(ONE, with_address=True)),
+                _accept(family.destination_and_port_mapped(ANY)),
                 family.reset(),
                 family.reject(),
             ],

@@ -237,9 +237,13 @@ class Family:
         """``ip saddr . meta l4proto . th dport @set``"""
         return self._address_and_port(self._source) + [_lookup(name)]
 
+    def destination_and_port_mapped(self, name: str, with_address: bool = False) -> list[bytes]:
+        """``[ip daddr .] meta l4proto . th dport @map``, of a map with addresses and ports."""
+        key = self._address_and_port(self._destination if with_address else None)
+        return key + [_lookup(name, into=REGISTER_1)]
+
     def destination_from(self, name: str, with_address: bool = False) -> list[bytes]:
         """``dnat ip to [ip daddr .] meta l4proto . th dport map @map``; the map's data are address and port."""
-        key = self._address_and_port(self._destination if with_address else None)
         translate = _expression(
             "nat",
             be32(1, NAT_DESTINATION),
@@ -247,7 +251,7 @@ class Family:
             be32(3, REGISTER_1),
             be32(5, FIRST_WORD + self.length // 4),
         )
-        return key + [_lookup(name, into=REGISTER_1), translate]
+        return [*self.destination_and_port_mapped(name, with_address), translate]
 
 
 IPV4 = Family(2, 4, 12, 16, b"\x7f")  # the offsets: RFC 791

@@ -253,6 +253,7 @@ def test_check_mode_on_a_bare_host(net):
         "exists": False,
         "network": None,
         "networks": [],
+        "ansible_facts": {"pycontainer_overlays": {}},
     }
     assert not os.path.exists(checking.paths.database) and net.run("ip -o link").count("\n") == 1
 

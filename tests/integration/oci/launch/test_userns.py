@@ -709,7 +709,7 @@ def test_a_failed_start_leaves_nothing(box):
         path
         for place in cgroups.base_paths().values()
         for path in os.listdir(place)
-        if path.startswith("userns-")
+        if path == box.started.site.ident
     ]
     assert left == []
     assert len(os.listdir("/proc/self/fd")) == descriptors + 1  # the FIFO's, which the test opened

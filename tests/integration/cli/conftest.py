@@ -92,6 +92,8 @@ def bridges():
 def docker(engine, rootfs):
     """The commands, with an image ``box:1`` that sleeps. Containers are removed at the end, and the links and rules of networks."""
     from pycontainer import containers
+    from pycontainer.networks import firewall
+    from pycontainer.networks.traffic import isolation
 
     commands, before = Commands(engine), bridges()
     commands.rootfs = rootfs
@@ -112,11 +114,8 @@ def docker(engine, rootfs):
     for link in bridges() - before:
         subprocess.run(["ip", "link", "delete", link], check=True)
         if not before:
-            subprocess.run(
-                ["nft", "delete", "table", "ip", "pycontainer"],
-                stderr=subprocess.DEVNULL,
-                check=False,
-            )
+            firewall.remove()
+            isolation.remove()
 
 
 @pytest.fixture

@@ -410,6 +410,27 @@ def test_everything_travels_with_a_module():
     assert sorted(set(MODULES) - reached - {""}) == []
 
 
+def test_ansible_sees_every_import():
+    """As Ansible looks for what to ship: by import statements alone, not by a door's names of files."""
+    reached, waiting = set(), ["deploy.entry_points"]
+    while waiting:
+        module = waiting.pop()
+        if module in reached or module not in MODULES:
+            continue
+        reached.add(module)
+        waiting.append(module.rpartition(".")[0])
+        path = RUNTIME.joinpath(*module.split("."))
+        is_package = path.is_dir()
+        source = path / "__init__.py" if is_package else path.with_suffix(".py")
+        parts = module.split(".") if module else []
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.level:
+                up = node.level - (1 if is_package else 0)
+                base = parts[: len(parts) - up] + (node.module.split(".") if node.module else [])
+                waiting += [".".join(base), *(".".join([*base, a.name]) for a in node.names)]
+    assert sorted(set(MODULES) - reached - {""}) == []
+
+
 def test_only_the_front_end_knows_ansible():
     for path in (CHECKOUT / "plugins" / "module_utils").rglob("*.py"):
         if path.name != "_frontend.py":

@@ -72,6 +72,7 @@ def images() -> None:
 
 def networks() -> None:
     from ..networks import ports, recovery, resolv, task  # noqa: F401
+    from ..networks.diagnosis import doctor, link_counters  # noqa: F401
 
 
 def nouns() -> None:

@@ -373,11 +373,16 @@ class Connection(ConnectionBase):  # type: ignore[misc]
             while True:
                 answer = self._move(in_path, False, offset, PIECE)
                 facts, _line, piece = answer.out.partition(b"\n")
+                whole = facts.split()[0] if facts.split() else b""
+                if not whole.isdigit():
+                    raise AnsibleError(
+                        f"{to_text(in_path)}: {self.machine.name} did not say how large it is"
+                    )
                 if was and facts != was:
                     raise AnsibleError(f"{to_text(in_path)}: it has been changed while it was read")
                 file.write(piece)
                 was, offset = facts, offset + len(piece)
-                if len(piece) < PIECE or offset >= int(facts.split()[0]):
+                if len(piece) < PIECE or offset >= int(whole):
                     return
 
     def close(self) -> None:
@@ -451,7 +456,8 @@ class Connection(ConnectionBase):  # type: ignore[misc]
         answer = self._ask(dict(self._request(), transfer=transfer), data)
         if answer.rc:
             raise AnsibleError(
-                f"container {self.container}: {to_text(answer.err, errors='replace').strip()}"
+                f"container {self.container}: "
+                + _machine.printable(to_text(answer.err, errors="replace").strip())
             )
         return answer
 

@@ -278,14 +278,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
             return
         for document in answer["containers"]:
             try:
-                facts = _facts(document, machine)
+                facts, places = _facts(document, machine), _places(document)
             except (KeyError, TypeError, AttributeError, ValueError):
                 self.display.warning(f"{machine}: what it says of a container can't be read")
                 continue
             if self.get_option("running_only") and facts["pycontainer_state"] != "running":
                 continue
             if self._wanted(facts):
-                self._add_one(machine if known else None, facts, document)
+                self._add_one(machine if known else None, facts, places, document)
 
     def _wanted(self, facts: Facts) -> bool:
         for entry in self.get_option("filters"):
@@ -327,7 +327,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         )
         return None
 
-    def _add_one(self, machine: str | None, facts: Facts, document: dict[str, Any]) -> None:
+    def _add_one(
+        self, machine: str | None, facts: Facts, places: dict[str, str], document: dict[str, Any]
+    ) -> None:
         name = self._name(facts)
         if name is None:
             return
@@ -341,7 +343,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
             for root in ("ansible_pycontainer_data_root", "ansible_pycontainer_run_root"):
                 if root in own:
                     variables[root] = own[root]
-        variables.update(_places(document))
+        variables.update(places)
         if self.get_option("inspect"):
             variables["pycontainer_inspect"] = document
         for variable, value in variables.items():

@@ -18,6 +18,7 @@ import multiprocessing
 import os
 import secrets
 import select
+import shlex
 import signal
 import threading
 
@@ -155,7 +156,7 @@ class Machine:
         """
         mark = "pycontainer-" + secrets.token_hex(16)
         asked = json.dumps(dict(request, mark=mark)).encode()
-        command = f"{root or DATA}/{INSIDE}"
+        command = shlex.quote(f"{root or DATA}/{INSIDE}")
         rc, out, err = self.run(command, b"%d\n%b%b" % (len(asked), asked, data))
         _noise, began, said = out.partition(mark.encode() + b"\n")
         content, ended, answer = said.rpartition(mark.encode() + b" ")
@@ -174,7 +175,12 @@ class Machine:
             json_reader,
         )
 
-        return json_reader.load(answer, f"what {self.name} answers", error=AnsibleConnectionFailure)
+        found = json_reader.load(
+            answer, f"what {self.name} answers", dict, AnsibleConnectionFailure
+        )
+        if not isinstance(found.get("error"), str):
+            raise AnsibleConnectionFailure(f"{self.name}: what it answers has no sentence in it")
+        return found
 
     def _no_answer(self, rc: int, out: bytes, err: bytes, began: bool) -> str:
         said = printable(to_text(err.strip() or out.strip(), errors="replace"))

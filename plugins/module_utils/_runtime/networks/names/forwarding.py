@@ -159,7 +159,7 @@ class Question:
     def _send(self, server: str) -> bool:
         try:
             one = self._socket(server)
-        except OSError:  # no way there
+        except (OSError, ValueError):  # no way there; a scope that is no name of a link
             return False
         fd = one.fileno()
         self.sockets[fd] = one, server

@@ -59,6 +59,7 @@ def test_names():
     assert dns_wire.name_data("a" * 64) is None is dns_wire.name_data("a..b")
     assert dns_wire.name_data(".".join(["a" * 63] * 4)) is None
     assert dns_wire.name_data("web") == b"\3web\0"
+    assert dns_wire.name_data("a\ud800") == b"\2a?\0"  # another host may say anything
 
 
 BAD = {

@@ -14,11 +14,13 @@ import socket
 import struct
 from dataclasses import dataclass
 
-from ...errors import NotFound
+from ...errors import NotFound, reason
 from ...kernel.net import listeners, netlink
+from ...untrusted.text import printable
 from .. import attach, catalog, definition, firewall, links, mending, pools, ports
 from ..addresses import attachment
 from ..drivers import parents
+from ..names import dns_wire
 from ..traffic import bandwidth, isolation
 
 TYPE_CHECKING = False
@@ -272,23 +274,25 @@ def _names(engine: Engine, user: User, pid: int, place: Attachment) -> str:
         return "its resolv.conf can't be read; restart it"
     if not servers or not servers[0].startswith("127."):
         return ""  # the host's resolvers, which know of no containers
+    own = dns_wire.name_data(user["name"])
+    if own is None:
+        return ""  # longer than a label of the DNS may be
     try:
-        answer = _ask(pid, servers[0], user["name"])
+        answer = _ask(pid, servers[0], own)
     except OSError as error:
-        return (
-            f"nobody answers at its resolver {servers[0]} ({error.strerror or 'no answer in time'}); "
-            "restart it"
-        )
+        return f"nobody answers at its resolver {servers[0]} ({reason(error)}); restart it"
     expected = [netlink.packed(text.partition("/")[0]) for text in attach.addresses(place)]
     if answer[3] & 15 or not any(address in answer for address in expected):
         return f"its resolver {servers[0]} does not know the name {user['name']}; restart it"
     return ""
 
 
-def _ask(pid: int, server: str, name: str) -> bytes:
-    """Return the answer to a question for a name's address, asked in a container's namespace."""
-    labels = b"".join(bytes([len(part)]) + part.encode() for part in name.split("."))
-    question = struct.pack("!HHHHHH", 0x7079, 0x0100, 1, 0, 0, 0) + labels + b"\0"
+def _ask(pid: int, server: str, name: bytes) -> bytes:
+    """Return the answer to a question for a name's address, asked in a container's namespace.
+
+    :param name: as it stands in a message (dns_wire.name_data).
+    """
+    question = struct.pack("!HHHHHH", 0x7079, 0x0100, 1, 0, 0, 0) + name
     with attach.visiting(pid), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.settimeout(PATIENCE)
         sock.connect((server, 53))
@@ -304,7 +308,7 @@ def _ports(engine: Engine, user: User, runs: bool) -> Iterator[Finding]:
         wrong = ""
         if holder is not None and not _own(holder[1]):
             wrong = (
-                f"port {shown} is taken by process {holder[0]} (pid {holder[1]}): end it, or publish "
+                f"port {shown} is taken by process {printable(holder[0])} (pid {holder[1]}): end it, or publish "
                 "another port"
             )
         elif holder is None and runs:

@@ -50,5 +50,5 @@ def of(networks: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, list[str]]]
 def write(paths: Paths, networks: Iterable[Mapping[str, Any]]) -> None:
     """Bring the file up to date; nothing is written where it says the same."""
     wanted = of(networks)
-    if wanted != (read_json(place(paths), None) or {}):
+    if wanted != read(paths):
         write_json(place(paths), wanted)

@@ -135,7 +135,7 @@ def skip_name(data: bytes, offset: int) -> int:
 def name_data(text: str) -> bytes | None:
     """Return a name as it stands in a message; None for what is no name of the DNS."""
     found = b""
-    for label in text.encode().split(b"."):
+    for label in text.encode("utf-8", "replace").split(b"."):
         if not 0 < len(label) <= LONGEST_LABEL:
             return None
         found += bytes((len(label),)) + label

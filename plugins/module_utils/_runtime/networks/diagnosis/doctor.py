@@ -274,16 +274,15 @@ def _names(engine: Engine, user: User, pid: int, place: Attachment) -> str:
         return "its resolv.conf can't be read; restart it"
     if not servers or not servers[0].startswith("127."):
         return ""  # the host's resolvers, which know of no containers
-    own = dns_wire.name_data(user["name"])
-    if own is None:
-        return ""  # longer than a label of the DNS may be
+    # A container's name may be longer than a label of the DNS; its short id is a name of it, too.
+    name = user["name"] if dns_wire.name_data(user["name"]) else user["id"][:12]
     try:
-        answer = _ask(pid, servers[0], own)
+        answer = _ask(pid, servers[0], dns_wire.name_data(name) or b"\0")
     except OSError as error:
         return f"nobody answers at its resolver {servers[0]} ({reason(error)}); restart it"
     expected = [netlink.packed(text.partition("/")[0]) for text in attach.addresses(place)]
     if answer[3] & 15 or not any(address in answer for address in expected):
-        return f"its resolver {servers[0]} does not know the name {user['name']}; restart it"
+        return f"its resolver {servers[0]} does not know the name {name}; restart it"
     return ""
 
 

@@ -465,7 +465,7 @@ def test_a_kernel_that_lacks_one_of_the_modules(net, monkeypatch):
 
     monkeypatch.setattr(firewall, "chains", with_unknown)
     assert networks.ensure_links(engine, ["bridge"]) == [
-        firewall.INCOMPLETE_NFTABLES % ("IPv4", "No such file or directory")
+        firewall.INCOMPLETE_NFTABLES % ("IPv4", "no such file or directory")
     ]
     assert "table ip pycontainer" not in net.run("nft list ruleset")
     monkeypatch.undo()

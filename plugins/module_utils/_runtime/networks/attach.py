@@ -12,7 +12,7 @@ import contextlib
 import errno
 import os
 
-from ..errors import HostError, required
+from ..errors import HostError, reason, required
 from ..kernel.calls import constants as c
 from ..kernel.calls import syscalls
 from ..kernel.net import child_links, netlink
@@ -116,7 +116,7 @@ def connect(netns: int, attachment: Attachment, index: int) -> None:
             with contextlib.suppress(OSError):
                 host.request([netlink.delete_link(name)])
             raise HostError(
-                f"network {attachment['network']}: can't connect {inside}: {error.strerror}"
+                f"network {attachment['network']}: can't connect {inside}: {reason(error)}"
             ) from None
 
 
@@ -149,7 +149,7 @@ def _connect_child(netns: int, attachment: Attachment, inside: str) -> None:
         with contextlib.suppress(OSError):
             _remove_child(netns, name)
         raise HostError(
-            f"network {attachment['network']}: can't connect {inside} to {parent}: {error.strerror}"
+            f"network {attachment['network']}: can't connect {inside} to {parent}: {reason(error)}"
         ) from None
 
 
@@ -244,7 +244,7 @@ def loopback(netns: int) -> None:
         with _visit(netns), netlink.Socket() as container:
             container.request([netlink.set_link("lo", up=True)])
     except OSError as error:
-        raise HostError(f"can't bring up the container's loopback link: {error.strerror}") from None
+        raise HostError(f"can't bring up the container's loopback link: {reason(error)}") from None
 
 
 def disconnect(
@@ -277,7 +277,7 @@ def disconnect(
     except OSError as error:
         raise HostError(
             f"network {attachment['network']}: can't disconnect {attachment['ifname']}: "
-            f"{error.strerror}"
+            f"{reason(error)}"
         ) from None
 
 

@@ -17,7 +17,7 @@ import errno
 import os
 import zlib
 
-from ..errors import HostError
+from ..errors import HostError, reason
 from ..kernel.net import netlink, nftables, rules
 from ..store.files import Damaged, read_json
 from . import attach
@@ -280,9 +280,9 @@ def _ensure(
         if error.errno not in ABSENT:
             raise HostError(
                 "the rules of networks can't be set: the kernel's nf_tables refuses "
-                f"them: {error.strerror}"
+                f"them: {reason(error)}"
             ) from None
-        return INCOMPLETE_NFTABLES % (f"IPv{version}", error.strerror)
+        return INCOMPLETE_NFTABLES % (f"IPv{version}", reason(error))
     remember(engine.paths, _name(FAMILIES[version]))
     return None
 

@@ -142,7 +142,7 @@ def _forward() -> list[str]:
             file.write("1")
     except OSError as error:
         return [
-            f"net.ipv4.ip_forward is off and can't be turned on ({error.strerror}): containers "
+            f"net.ipv4.ip_forward is off and can't be turned on ({reason(error)}): containers "
             "reach no other hosts"
         ]
     return []
@@ -169,7 +169,7 @@ def _forward_ipv6() -> list[str]:
             file.write("1")
     except OSError as error:
         return [
-            f"net.ipv6.conf.all.forwarding is off and can't be turned on ({error.strerror}): "
+            f"net.ipv6.conf.all.forwarding is off and can't be turned on ({reason(error)}): "
             "containers reach no other hosts by IPv6"
         ]
     return []
@@ -337,7 +337,7 @@ def remove(
                 sock.request([netlink.delete_link(name)], tolerate=(errno.ENODEV,))
     except OSError as error:
         raise HostError(
-            f"network {config['name']}: can't remove bridge {config['bridge']}: {error.strerror}"
+            f"network {config['name']}: can't remove bridge {config['bridge']}: {reason(error)}"
         ) from None
 
 
@@ -346,5 +346,5 @@ def _remove_parent(config: Definition, others: Sequence[Definition], owner: str)
         parents.remove(config, others, owner)
     except OSError as error:
         raise HostError(
-            f"network {config['name']}: can't remove {config['parent']}: {error.strerror}"
+            f"network {config['name']}: can't remove {config['parent']}: {reason(error)}"
         ) from None

@@ -13,7 +13,7 @@ import errno
 import socket
 import struct
 
-from ..errors import HostError
+from ..errors import HostError, reason
 from ..kernel.net import conntrack, netlink, nftables
 
 TYPE_CHECKING = False
@@ -83,8 +83,7 @@ def publish(container_id: str, addresses: Sequence[str], ports: Sequence[Port]) 
         if error.errno in ABSENT:
             return False
         raise HostError(
-            f"published_ports: can't publish the ports of container {container_id}: "
-            f"{error.strerror}"
+            f"published_ports: can't publish the ports of container {container_id}: {reason(error)}"
         ) from None
     return there
 
@@ -131,7 +130,7 @@ def unpublish(container_id: str, addresses: Sequence[str], ports: Iterable[Port]
         if error.errno not in (*ABSENT, errno.EINVAL):
             raise HostError(
                 f"published_ports: can't take back the ports of container {container_id}: "
-                f"{error.strerror}"
+                f"{reason(error)}"
             ) from None
 
 

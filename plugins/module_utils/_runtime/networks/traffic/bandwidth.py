@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import errno
 
-from ...errors import HostError
+from ...errors import HostError, reason
 from ...kernel.net import netlink, traffic_control
 
 TYPE_CHECKING = False
@@ -54,7 +54,7 @@ def apply(attachment: Mapping[str, Any]) -> None:
     except OSError as error:
         raise HostError(
             f"networks.bandwidth: network {attachment['network']}: can't limit what the link "
-            f"{attachment['ifname']} carries: {error.strerror}"
+            f"{attachment['ifname']} carries: {reason(error)}"
         ) from None
 
 

@@ -17,7 +17,7 @@ import errno
 import socket
 import zlib
 
-from ...errors import HostError
+from ...errors import HostError, reason
 from ...kernel.net import frames, netlink, nftables, rules
 
 TYPE_CHECKING = False
@@ -116,7 +116,7 @@ def ensure(
         if error.errno in ABSENT:
             return [MISSING]
         raise HostError(
-            f"the rules about what containers send can't be set: {error.strerror}"
+            f"the rules about what containers send can't be set: {reason(error)}"
         ) from None
     return []
 
@@ -189,7 +189,7 @@ def _change(batch: list[Message], attachment: Mapping[str, Any]) -> None:
         if error.errno not in ABSENT:
             raise HostError(
                 f"network {attachment['network']}: the rules about what its containers send can't "
-                f"be changed: {error.strerror}"
+                f"be changed: {reason(error)}"
             ) from None
 
 

@@ -441,7 +441,7 @@ def test_a_failed_attachment_leaves_nothing(net):
     container = net.container(engine, "a")
     before, home = net.run("ip -o link | wc -l"), os.readlink("/proc/thread-self/ns/net")
     second = networks.allocate(engine, "bridge", "b" * 64)
-    with pytest.raises(HostError, match="network bridge: can't connect eth0: File exists"):
+    with pytest.raises(HostError, match="network bridge: can't connect eth0: file exists"):
         attach.connect(container.namespace.fd, second, 0)
     with pytest.raises(HostError, match="can't connect"):
         attach.connect(container.namespace.fd, dict(second, gateway="10.99.0.1"), 1)

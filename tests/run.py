@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import contextlib
 import json
 import os
 import pathlib
@@ -277,14 +278,15 @@ def base_there():
     return any(os.path.isdir(os.path.join(top, "pycontainer")) for top in leaks.cgroup_mounts())
 
 
-def remove_base():
-    """The engine's own parent group goes too, unless it was there before."""
-    for top in leaks.cgroup_mounts():
-        for name in ("pycontainer/engine", "pycontainer"):
-            try:
-                os.rmdir(os.path.join(top, name))
-            except OSError:
-                continue
+def remove_base(patience=5.0):
+    """The engine's own parent group goes too, unless it was there before, once its last process has ended."""
+    end = time.monotonic() + patience
+    while base_there() and time.monotonic() < end:
+        for top in leaks.cgroup_mounts():
+            for name in ("pycontainer/engine", "pycontainer"):
+                with contextlib.suppress(OSError):
+                    os.rmdir(os.path.join(top, name))
+        time.sleep(0.05)
 
 
 def report(done, begin):

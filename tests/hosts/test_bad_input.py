@@ -250,8 +250,12 @@ CASES = [
         "labels.backup: True is not valid; accepted: a text or a number",
     ),
     (
+        task("network", name="new", driver="weave"),
+        "value of driver must be one of: bridge, macvlan, ipvlan, overlay, got: weave",
+    ),
+    (
         task("network", name="new", driver="overlay"),
-        "value of driver must be one of: bridge, got: overlay",
+        "peers: what h1 has of network new is not known yet",
     ),
     (task("network", name="net", state="absent"), "network net is used by web; remove them first"),
     (

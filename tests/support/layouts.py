@@ -168,7 +168,7 @@ def fingerprint(root):
     for directory, names, files in os.walk(root):
         for name in names + files:
             path = os.path.join(directory, name)
-            relative, status = path[len(root) + 1 :], os.lstat(path)
+            relative, status = os.path.relpath(path, root), os.lstat(path)
             kind = stat.S_IFMT(status.st_mode)
             facts = [oct(status.st_mode), status.st_uid, status.st_gid, status.st_mtime_ns]
             if kind == stat.S_IFREG:

@@ -16,6 +16,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -157,10 +158,7 @@ def since(before, patience=5.0, kinds=tuple(KINDS)):
 def remove(data, run):
     """Take down all that an engine with these directories may have left: for the end of a test, however it ended."""
     directories = tuple(os.path.join(path, "") for path in (data, run))
-    for pid, command in processes().items():
-        if any(path.rstrip("/") in command for path in directories):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, 9)
+    end_processes(path.rstrip("/") for path in directories)
     with contextlib.suppress(FileNotFoundError):
         for ident in os.listdir(os.path.join(data, "containers")):
             for group in cgroups(ident):
@@ -173,6 +171,24 @@ def remove(data, run):
             shutil.rmtree(path, ignore_errors=True)
         except RecursionError:  # of directories deeper than Python's stack
             subprocess.run(["rm", "-rf", path], check=False)
+
+
+def end_processes(words, patience=10.0):
+    """Kill the processes that have one of these words in their command line, and wait until they are gone.
+
+    Again until there are none: the end of one may have another one begin, that looks after it.
+    """
+    words, end = tuple(words), time.monotonic() + patience
+    while time.monotonic() < end:
+        found = [
+            pid for pid, command in processes().items() if any(word in command for word in words)
+        ]
+        if not found:
+            return
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.01)
 
 
 def empty_cgroup(path):

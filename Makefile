@@ -17,7 +17,7 @@ LONG := tests/fuzz tests/unit/builds/parse/test_fuzz.py tests/unit/store/test_ac
 REQUIRE := tests/tools/requirements.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-unit test-integration test-hosts test-long test-molecule test-vm test-conformance sanity generate changelog docs package bench bench-images bench-delivery clean
+.PHONY: help venv demo test test-unit test-integration test-hosts test-long test-molecule test-vm test-conformance sanity generate comparison changelog docs package bench bench-images bench-delivery clean
 
 help:  ## list the targets, with minutes on two processors
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -45,11 +45,19 @@ demo:  ## prepare this machine and run playbooks/quickstart.yml on it; ASK=-K as
 	@$(REQUIRE) demo
 	$(BIN)/ansible-playbook $(ASK) playbooks/quickstart.yml
 
-test: $(VENV)/.linters  ## all tests: sanity, unit, integration on this kernel, over SSH on test hosts (20 min)
+# The peers' argument specs, out of PyPI's package `ansible`: 54 MB once, of which 3 are kept.
+.cache/peers/.filled: $(VENV)/.filled devel/peer_specs.py
+	$(BIN)/python devel/peer_specs.py .cache/peers
+	@touch $@
+
+comparison: .cache/peers/.filled  ## docs/comparison.md anew: each option of community.docker and containers.podman, and ours
+	$(BIN)/python devel/make_comparison.py
+
+test: $(VENV)/.linters .cache/peers/.filled  ## all tests: sanity, unit, integration on this kernel, over SSH on test hosts (20 min)
 	@$(REQUIRE) test peers hosts vm sanity
 	$(RUN) tests/sanity tests/unit tests/fuzz tests/integration tests/hosts $(AND_PYTEST)
 
-test-unit: venv  ## what does not need the kernel's help (2 min)
+test-unit: venv .cache/peers/.filled  ## what does not need the kernel's help (2 min)
 	@$(REQUIRE) test
 	$(RUN) tests/unit tests/fuzz $(AND_PYTEST)
 

@@ -10,4 +10,5 @@ from ansible_collections.pycontainer.engine.plugins.plugin_utils._engine_action 
 
 class ActionModule(EngineAction):
     module = "container"
+    of_registries = ("ca_path", "client_cert", "client_key", "tls_verify", "validate_certs")
     foretold = True

@@ -12,6 +12,7 @@ from ansible_collections.pycontainer.engine.plugins.plugin_utils._engine_action 
 
 class ActionModule(EngineAction):
     module = "image"
+    of_registries = ("ca_path", "client_cert", "client_key", "tls_verify", "validate_certs")
     foretold = True
 
     def checked(self, result, task_vars):

@@ -25,6 +25,10 @@ class ActionModule(EngineAction):
     supports_raw_params = True
     foretold = True
 
+    def left_out(self, arguments):
+        """Words of a free-form line are no options."""
+        return super().left_out(arguments) if set(arguments) & set(OPTIONS) else []
+
     def checked(self, result, task_vars):
         for entry in result.pop("foretold", ()):
             _foretold.keep(self, entry["names"], entry["image"], task_vars)

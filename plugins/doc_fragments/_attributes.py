@@ -14,6 +14,10 @@ requirements:
   - On the host, Linux 5.4 or newer, Python 3.9 or newer and root (C(become)).
   - On the host, the Python libraries cffi (its compiled part, C(_cffi_backend), is enough) and, for networks, pyroute2.
     The role P(pycontainer.engine.host#role) installs both.
+notes:
+  - Options about a daemon or its client that modules of community.docker and containers.podman have, such as C(docker_host), C(tls),
+    C(timeout) and C(executable), are left out with a warning, so that C(module_defaults) of a playbook that is moved from there need not
+    change. C(docs/comparison.md) lists them, and what is the same and what is not of each module.
 attributes:
   check_mode:
     description: Can run in C(check_mode) and return the changed status prediction without modifying the host.

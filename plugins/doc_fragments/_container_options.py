@@ -27,6 +27,7 @@ options:
         C(config.json). The default is where M(pycontainer.engine.registry_login), C(docker login)
         and C(podman login) keep them.
     type: path
+    aliases: ["authfile"]
   ca_path: &ca_path
     description:
       - >-
@@ -58,6 +59,7 @@ options:
         TLS, unlike O(insecure).
     type: bool
     default: true
+    aliases: ["tls_verify"]
   comparisons: &comparisons
     description:
       - >-
@@ -140,6 +142,7 @@ options:
         Restart the container if it runs already and is not started by this task anyway.
     type: bool
     default: false
+    aliases: ["force_restart"]
   state: &state
     description:
       - >-
@@ -194,11 +197,13 @@ options:
         Groups (names or numbers) that the process has in addition.
     type: list
     elements: str
+    aliases: ["group_add"]
   working_dir: &working_dir
     description:
       - >-
         The directory that the process starts in. It is made if the image does not have it.
     type: str
+    aliases: ["workdir"]
   umask: &umask
     description:
       - >-
@@ -251,6 +256,7 @@ options:
       - >-
         Labels, in addition to the image's.
     type: dict
+    aliases: ["label"]
   stop_signal: &stop_signal
     description:
       - >-
@@ -408,12 +414,14 @@ options:
         Limits of the process, in the form V(name:soft[:hard]), for example V(nofile:1024:2048).
     type: list
     elements: str
+    aliases: ["ulimit"]
   oom_killer: &oom_killer
     description:
       - >-
         Whether to B(disable) the OOM killer for the container, as in community.docker. cgroup v1
         only.
     type: bool
+    aliases: ["oom_kill_disable"]
   oom_score_adj: &oom_score_adj
     description:
       - >-
@@ -437,6 +445,7 @@ options:
         A path of the host has to exist. A volume that does not exist is made.
     type: list
     elements: str
+    aliases: ["volume"]
   mounts: &mounts
     description:
       - >-
@@ -517,6 +526,7 @@ options:
         A directory stands for all devices below it.
     type: list
     elements: str
+    aliases: ["device"]
   device_cgroup_rules: &device_cgroup_rules
     description:
       - >-
@@ -524,6 +534,7 @@ options:
         permissions), for example V(c 42:* rwm).
     type: list
     elements: str
+    aliases: ["device_cgroup_rule"]
   published_ports: &published_ports
     description:
       - >-
@@ -537,7 +548,7 @@ options:
         Quote them. YAML takes C(22:22) for a number of base 60, which would be port 1342.
     type: list
     elements: str
-    aliases: ["ports"]
+    aliases: ["ports", "publish", "published"]
   exposed_ports: &exposed_ports
     description:
       - >-
@@ -551,6 +562,7 @@ options:
       - >-
         Publish every exposed port on a free port of the host.
     type: bool
+    aliases: ["publish_all"]
   networks: &networks
     description:
       - >-
@@ -623,6 +635,7 @@ options:
       - >-
         Names and addresses for C(/etc/hosts). The address V(host-gateway) stands for the host.
     type: dict
+    aliases: ["add_hosts"]
   dns_servers: &dns_servers
     description:
       - >-
@@ -630,18 +643,21 @@ options:
         are no container's, from the container's network.
     type: list
     elements: str
+    aliases: ["dns"]
   dns_opts: &dns_opts
     description:
       - >-
         Options of C(/etc/resolv.conf), for example V(ndots:2).
     type: list
     elements: str
+    aliases: ["dns_option"]
   dns_search_domains: &dns_search_domains
     description:
       - >-
         Search domains of C(/etc/resolv.conf). V(.) alone is for none.
     type: list
     elements: str
+    aliases: ["dns_search"]
   capabilities: &capabilities
     description:
       - >-
@@ -681,18 +697,21 @@ options:
         is neither privileged nor has the host's processes or shared memory.
     type: list
     elements: str
+    aliases: ["security_opt"]
   sysctls: &sysctls
     description:
       - >-
         Kernel parameters of the container's own namespaces: V(net.*), V(fs.mqueue.*),
         V(kernel.shm*), V(kernel.msg*) and V(kernel.sem).
     type: dict
+    aliases: ["sysctl"]
   pid_mode: &pid_mode
     description:
       - >-
         V(host) or V(container:<name>), to see their processes. The default is a process namespace
         of its own.
     type: str
+    aliases: ["pid"]
   ipc_mode: &ipc_mode
     description:
       - >-
@@ -701,6 +720,7 @@ options:
       - >-
         The default is V(private).
     type: str
+    aliases: ["ipc"]
   uts: &uts
     description:
       - >-
@@ -716,6 +736,7 @@ options:
         The default is V(private).
     type: str
     choices: ["host", "private"]
+    aliases: ["cgroupns"]
   userns_mode: &userns_mode
     description:
       - >-
@@ -744,6 +765,7 @@ options:
       - >-
         A container keeps its IDs as long as it exists.
     type: str
+    aliases: ["userns"]
   uidmap: &uidmap
     description:
       - >-
@@ -838,6 +860,7 @@ options:
       - >-
         Remove the container, with its anonymous volumes, when it ends.
     type: bool
+    aliases: ["rm", "remove"]
   containers:
     description:
       - >-

@@ -456,6 +456,7 @@ options:
   validate_certs:
     description:
       - Whether the registry's certificate is verified. V(false) still insists on TLS, unlike O(insecure).
+    aliases: [tls_verify, tlsverify]
     type: bool
     default: true
   ca_path:
@@ -475,6 +476,7 @@ options:
     description:
       - File with the registry's credentials, in the form of Docker's C(config.json). The default is where
         M(pycontainer.engine.registry_login), C(docker login) and C(podman login) keep them.
+    aliases: [authfile]
     type: path
 author:
   - The pycontainer.engine authors (@pycontainer)
@@ -843,11 +845,15 @@ def main():
             },
             "mirrors": {"type": "list", "elements": "str"},
             "insecure": {"type": "bool", "default": False},
-            "validate_certs": {"type": "bool", "default": True},
+            "validate_certs": {
+                "type": "bool",
+                "default": True,
+                "aliases": ["tls_verify", "tlsverify"],
+            },
             "ca_path": {"type": "path"},
             "client_cert": {"type": "path"},
             "client_key": {"type": "path"},
-            "auth_file": {"type": "path"},
+            "auth_file": {"type": "path", "aliases": ["authfile"]},
         },
     )
 

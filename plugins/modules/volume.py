@@ -56,6 +56,7 @@ options:
   labels:
     description:
       - Labels. They are changed without touching the content.
+    aliases: [label]
     type: dict
   recreate:
     description:
@@ -126,7 +127,7 @@ def main():
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "driver": {"type": "str", "choices": ["local"], "default": "local"},
             "driver_options": {"type": "dict"},
-            "labels": {"type": "dict"},
+            "labels": {"type": "dict", "aliases": ["label"]},
             "recreate": {
                 "type": "str",
                 "choices": ["always", "never", "options-changed"],

@@ -16,7 +16,11 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.pycontainer.engine.plugins.module_utils._runtime import errors
 from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.deploy import fingerprint
-from ansible_collections.pycontainer.engine.plugins.plugin_utils import _foretold, _progress
+from ansible_collections.pycontainer.engine.plugins.plugin_utils import (
+    _daemon_options,
+    _foretold,
+    _progress,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,12 +39,14 @@ class EngineAction(ActionBase):
     """Runs the module of the action's own name.
 
     ``only_looks``: the module changes nothing, so the engine is not left on a host that has none.
+    ``of_registries``: options that elsewhere are about a daemon, and in this module about a registry.
     """
 
     _supports_async = True
     _supports_check_mode = True
     module = None
     only_looks = False
+    of_registries = ()
     foretold = (
         False  # whether in check mode the module is told what earlier tasks would have brought
     )
@@ -50,9 +56,11 @@ class EngineAction(ActionBase):
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result = super().run(tmp, task_vars)
+        arguments = dict(self._task.args)
+        left_out = self.left_out(arguments)
         with _progress.Live(self, task_vars) as self.live:
             try:
-                result.update(self.carry_out(dict(self._task.args), task_vars))
+                result.update(self.carry_out(arguments, task_vars))
                 if self._task.check_mode:
                     self.checked(result, task_vars)
             except AnsibleError:
@@ -65,7 +73,13 @@ class EngineAction(ActionBase):
                     msg=errors.unexpected(error, "-vvv shows the traceback"),
                     exception=traceback.format_exc(),
                 )
+        if left_out:
+            result["warnings"] = [*left_out, *(result.get("warnings") or ())]
         return result
+
+    def left_out(self, arguments: dict[str, Any]) -> list[str]:
+        """Take options about a daemon out of ``arguments``; return what to warn of."""
+        return _daemon_options.take(arguments, self.of_registries)
 
     def checked(self, result: dict[str, Any], task_vars: dict[str, Any] | None) -> None:
         """Look at the result of a task that was only checked."""

@@ -46,6 +46,7 @@ OPTIONS: tuple[TaskOption, ...] = (
     TaskOption(
         "auth_file",
         "path",
+        aliases=["authfile"],
         description="""
         File with the credentials for the registry of O(image), in the form of Docker's
         C(config.json). The default is where M(pycontainer.engine.registry_login), C(docker login)
@@ -80,6 +81,7 @@ OPTIONS: tuple[TaskOption, ...] = (
         "validate_certs",
         "bool",
         default=True,
+        aliases=["tls_verify"],
         description="""
         Whether the certificate of the registry of O(image) is verified. V(false) still insists on
         TLS, unlike O(insecure).
@@ -190,6 +192,7 @@ OPTIONS: tuple[TaskOption, ...] = (
         "restart",
         "bool",
         default=False,
+        aliases=["force_restart"],
         description="""
         Restart the container if it runs already and is not started by this task anyway.
         """,

@@ -284,6 +284,7 @@ OPTIONS: tuple[Option, ...] = (
         place="run.json auto_remove",
         inspect="HostConfig.AutoRemove",
         flag=Flag("--rm", "Remove it when it ends"),
+        aliases=["rm", "remove"],
         description="Remove the container, with its anonymous volumes, when it ends.",
     ),
 )

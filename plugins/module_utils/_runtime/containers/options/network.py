@@ -416,7 +416,7 @@ OPTIONS: tuple[Option, ...] = (
         "list",
         ports,
         elements="str",
-        aliases=["ports"],
+        aliases=["ports", "publish", "published"],
         compare=SET,
         key=_host_port,
         change=LIVE,
@@ -459,6 +459,7 @@ OPTIONS: tuple[Option, ...] = (
         place="run.json network.ports",
         inspect="HostConfig.PublishAllPorts",
         flag=Flag("-P, --publish-all", "Publish all exposed ports"),
+        aliases=["publish_all"],
         description="Publish every exposed port on a free port of the host.",
     ),
     Option(
@@ -597,6 +598,7 @@ OPTIONS: tuple[Option, ...] = (
         place="hosts",
         inspect=Shown("HostConfig.ExtraHosts", _host_lines),
         flag=Flag("--add-host", "Line for /etc/hosts (name:ip or name=ip)", reads=":"),
+        aliases=["add_hosts"],
         description="""
         Names and addresses for C(/etc/hosts). The address V(host-gateway) stands for the host.
         """,
@@ -610,6 +612,7 @@ OPTIONS: tuple[Option, ...] = (
         place=("resolv.conf", "run.json network.dns"),
         inspect="HostConfig.Dns",
         flag=Flag("--dns", "DNS server"),
+        aliases=["dns"],
         description="""
         DNS servers, instead of the host's. On networks with names they are asked for the names that
         are no container's, from the container's network.
@@ -624,6 +627,7 @@ OPTIONS: tuple[Option, ...] = (
         place="resolv.conf",
         inspect="HostConfig.DnsOptions",
         flag=Flag("--dns-option, --dns-opt", "Option of resolv.conf"),
+        aliases=["dns_option"],
         description="Options of C(/etc/resolv.conf), for example V(ndots:2).",
     ),
     Option(
@@ -635,6 +639,7 @@ OPTIONS: tuple[Option, ...] = (
         place="resolv.conf",
         inspect="HostConfig.DnsSearch",
         flag=Flag("--dns-search", "DNS search domain"),
+        aliases=["dns_search"],
         description="Search domains of C(/etc/resolv.conf). V(.) alone is for none.",
     ),
 )

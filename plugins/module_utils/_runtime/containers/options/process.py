@@ -281,6 +281,7 @@ OPTIONS: tuple[Option, ...] = (
         place="config.json annotations.org.pycontainer.groups",
         inspect=Shown("HostConfig.GroupAdd", unset=None),
         flag=Flag("--group-add", "Additional group"),
+        aliases=["group_add"],
         description="Groups (names or numbers) that the process has in addition.",
     ),
     Option(
@@ -290,6 +291,7 @@ OPTIONS: tuple[Option, ...] = (
         place="config.json process.cwd",
         inspect=Computed("Config.WorkingDir"),
         flag=Flag("-w, --workdir", "Working directory"),
+        aliases=["workdir"],
         description="""
         The directory that the process starts in. It is made if the image does not have it.
         """,
@@ -392,6 +394,7 @@ OPTIONS: tuple[Option, ...] = (
             Flag("-l, --label", "Label (key=value)", reads="apart"),
             Flag("--label-file", "File of labels (key=value lines)", reads="apart"),
         ),
+        aliases=["label"],
         description="Labels, in addition to the image's.",
     ),
     Option(

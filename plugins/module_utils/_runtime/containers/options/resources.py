@@ -435,6 +435,7 @@ OPTIONS: tuple[Option, ...] = (
         place="config.json process.rlimits",
         inspect=Shown("HostConfig.Ulimits", _ulimits),
         flag=Flag("--ulimit", "Resource limit (nofile=1024:2048)"),
+        aliases=["ulimit"],
         description="""
         Limits of the process, in the form V(name:soft[:hard]), for example V(nofile:1024:2048).
         """,
@@ -448,6 +449,7 @@ OPTIONS: tuple[Option, ...] = (
         place="config.json linux.resources.memory.disableOOMKiller",
         inspect="HostConfig.OomKillDisable",
         flag=Flag("--oom-kill-disable", "No OOM kill"),
+        aliases=["oom_kill_disable"],
         description="""
         Whether to B(disable) the OOM killer for the container, as in community.docker. cgroup v1
         only.

@@ -361,6 +361,7 @@ OPTIONS: tuple[Option, ...] = (
         ),
         inspect=Shown("HostConfig.SecurityOpt", unset=None),
         flag=Flag("--security-opt", "no-new-privileges, seccomp=..., apparmor=..., label=..."),
+        aliases=["security_opt"],
         description="""
         V(no-new-privileges), V(seccomp=unconfined), V(seccomp=<file>) with a profile on the host
         in the form of Docker or the OCI runtime specification, V(systempaths=unconfined),
@@ -385,6 +386,7 @@ OPTIONS: tuple[Option, ...] = (
         place="config.json linux.sysctl",
         inspect="HostConfig.Sysctls",
         flag=Flag("--sysctl", "Kernel parameter of the container's namespaces"),
+        aliases=["sysctl"],
         description="""
         Kernel parameters of the container's own namespaces: V(net.*), V(fs.mqueue.*),
         V(kernel.shm*), V(kernel.msg*) and V(kernel.sem).
@@ -397,6 +399,7 @@ OPTIONS: tuple[Option, ...] = (
         place="config.json linux.namespaces",
         inspect=Shown("HostConfig.PidMode", or_empty),
         flag=Flag("--pid", "PID namespace: host or container:NAME"),
+        aliases=["pid"],
         description="""
         V(host) or V(container:<name>), to see their processes. The default is a process namespace
         of its own.
@@ -410,6 +413,7 @@ OPTIONS: tuple[Option, ...] = (
         place=("config.json linux.namespaces", "config.json mounts"),
         inspect="HostConfig.IpcMode",
         flag=Flag("--ipc", "IPC namespace: private, shareable, host, none or container:NAME"),
+        aliases=["ipc"],
         description="""
         V(private), V(shareable) (others can join), V(host), V(none) (no C(/dev/shm)) or
         V(container:<name>).
@@ -436,6 +440,7 @@ OPTIONS: tuple[Option, ...] = (
         place="config.json linux.namespaces",
         inspect="HostConfig.CgroupnsMode",
         flag=Flag("--cgroupns", "cgroup namespace: private or host"),
+        aliases=["cgroupns"],
         description="""
         V(private) gives the container a view of its own cgroup only, V(host) one of the host's
         hierarchies.
@@ -450,6 +455,7 @@ OPTIONS: tuple[Option, ...] = (
         place="config.json linux.uidMappings",
         inspect=Computed("HostConfig.UsernsMode"),
         flag=Flag("--userns", "User namespace: auto, auto:size=NUMBER, host or private"),
+        aliases=["userns"],
         description="""
         V(auto) gives the container a user namespace of its own: 65536 user and group IDs that
         nobody else on the host has. Root in it has no rights on the host. V(auto:size=<number>)

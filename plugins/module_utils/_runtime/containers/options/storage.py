@@ -400,6 +400,7 @@ OPTIONS: tuple[Option, ...] = (
         place="config.json mounts",
         inspect=Shown("HostConfig.Binds", _binds),
         flag=Flag("-v, --volume", "Volume or bind mount (name-or-path:path[:options])"),
+        aliases=["volume"],
         description="""
         Volumes and paths of the host to mount, in the forms V(name:/path[:modes]),
         V(/host/path:/path[:modes]) and V(/path) (an anonymous volume).
@@ -558,6 +559,7 @@ OPTIONS: tuple[Option, ...] = (
         place="config.json linux.devices",
         inspect=Shown("HostConfig.Devices", _devices),
         flag=Flag("--device", "Device of the host (path[:path[:rwm]])"),
+        aliases=["device"],
         description="""
         Devices of the host to add, in the form V(/dev/path[:/path/inside[:permissions]]).
 
@@ -573,6 +575,7 @@ OPTIONS: tuple[Option, ...] = (
         place="config.json linux.resources.devices",
         inspect=Shown("HostConfig.DeviceCgroupRules", unset=None),
         flag=Flag("--device-cgroup-rule", "Rule for devices"),
+        aliases=["device_cgroup_rule"],
         description="""
         Rules about devices in addition to the default ones, in the form V(type major:minor
         permissions), for example V(c 42:* rwm).

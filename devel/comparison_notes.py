@@ -1,0 +1,346 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What stands in docs/comparison.md of each option of a peer that is not the same here.
+
+A key is an option's name, a suboption's with dots, or a pattern such as ``quadlet_*``. A note names
+the option that does it here, or says why there is none: "absent" where there could be one.
+"""
+
+from __future__ import annotations
+
+ABSENT = "absent"
+NO_QUADLET = "absent: no unit files are made"
+NO_PODMAN = "absent: there is no `podman` command that could be given words"
+NO_SWARM = "absent: there is no Swarm"
+NEXT_TO = "the whole name, with its tag, is in `name`, too; without either it is `latest`"
+IN_BUILD = "a key of `build`"
+
+# Options about a daemon, its client, or the command that is run. They are taken out at the
+# controller; plugins/plugin_utils/_daemon_options.py has them with their aliases.
+DAEMON = {
+    "community.docker": frozenset(
+        (
+            "api_version",
+            "ca_path",
+            "cli_context",
+            "client_cert",
+            "client_key",
+            "debug",
+            "docker_cli",
+            "docker_host",
+            "timeout",
+            "tls",
+            "tls_hostname",
+            "use_ssh_client",
+            "validate_certs",
+        )
+    ),
+    "containers.podman": frozenset(("debug", "executable")),
+}
+# Those that a module here has for a registry.
+BOTH = frozenset(("ca_path", "client_cert", "client_key", "validate_certs"))
+
+# Options that are here by the same name, with the same forms, and mean something else.
+SAME_NAME: dict[str, tuple[str, ...]] = {"podman_container": ("restart_policy",)}
+
+OPTIONS: dict[str, dict[str, str]] = {
+    "docker_container": {
+        "cleanup": ABSENT,
+        "command_handling": "absent: `correct` is how it is",
+        "container_default_behavior": "absent: `no_defaults` is how it is",
+        "default_host_ip": ABSENT,
+        "detach": ABSENT,
+        "device_requests*": ABSENT,
+        "healthcheck.test_cli_compatible": "absent: what `healthcheck` leaves out is the image's",
+        "image_comparison": "absent: defaults of the image are compared with the image that is asked for",
+        "image_label_mismatch": "absent: labels of the image are the image's",
+        "image_name_mismatch": "absent: another name of the same image is recorded, and makes no new container",
+        "kernel_memory": "absent: no kernel that is supported has this limit",
+        "kill_signal": ABSENT,
+        "log_driver": "`json-file` and `none`",
+        "mounts.consistency": "absent: it makes no difference on Linux",
+        "mounts.create_mountpoint": ABSENT,
+        "mounts.labels": ABSENT,
+        "mounts.non_recursive": ABSENT,
+        "mounts.read_only_force_recursive": ABSENT,
+        "mounts.read_only_non_recursive": ABSENT,
+        "mounts.subpath": ABSENT,
+        "mounts.tmpfs_options": ABSENT,
+        "mounts.type": "`bind`, `volume` and `tmpfs`",
+        "mounts.volume_driver": ABSENT,
+        "mounts.volume_options": ABSENT,
+        "networks.driver_opts": ABSENT,
+        "networks.gw_priority": "absent: the first of `networks` is the way out",
+        "networks.links": "`links`",
+        "networks_cli_compatible": "absent: `true` is how it is",
+        "output_logs": ABSENT,
+        "paused": "`state`: `paused`",
+        "pull_check_mode_behavior": "absent: check mode asks the registry, and says what would be pulled",
+        "removal_wait_timeout": "absent: a container is gone when its removal returns",
+        "runtime": "absent: the engine is the runtime",
+        "storage_opts": ABSENT,
+        "uts": "`host`; without it the container has its own",
+        "volume_driver": ABSENT,
+        "volumes_from": ABSENT,
+    },
+    "docker_container_copy_into": {
+        "_max_file_size_for_diff": "absent: the size of what a diff shows has a limit of its own",
+        "mode_parse": "absent: `mode` takes numbers, octal texts and symbols",
+    },
+    "docker_image": {
+        "build.container_limits*": "`build.limits`",
+        "build.http_timeout": "absent: there is no daemon to wait for",
+        "build.network": "`default`, `none` and `host`",
+        "build.platform": "`platform`",
+        "build.rm": "absent: a step's container never stays",
+        "build.use_config_proxy": "`build.args`",
+        "force_source": "`pull`: `always`",
+        "force_tag": "absent: a name is always moved",
+        "load_path": "`path`",
+        "pull": "`missing`, `always` or `never`",
+        "pull.platform": "`platform`",
+        "source": "`pull` by default",
+        "tag": NEXT_TO,
+    },
+    "docker_image_build": {
+        "args": IN_BUILD,
+        "cache_from": IN_BUILD,
+        "dockerfile": IN_BUILD,
+        "etc_hosts": IN_BUILD,
+        "labels": IN_BUILD,
+        "network": IN_BUILD,
+        "nocache": IN_BUILD,
+        "outputs*": IN_BUILD,
+        "pull": IN_BUILD,
+        "rebuild": "absent: what has changed is built anew, by what the build reads",
+        "secrets*": IN_BUILD,
+        "shm_size": IN_BUILD,
+        "tag": NEXT_TO,
+        "target": IN_BUILD,
+    },
+    "docker_image_pull": {"pull": "`missing` by default", "tag": NEXT_TO},
+    "docker_image_push": {"tag": NEXT_TO},
+    "docker_image_tag": {
+        "existing_images": "absent: a name is always moved",
+        "repository": "one name; `tags` takes several",
+        "tag": NEXT_TO,
+    },
+    "docker_image_remove": {"force": "`force_absent`", "tag": NEXT_TO},
+    "docker_image_export": {"platform": "absent: an image on a host is of one platform"},
+    "docker_network": {
+        "appends": "absent: networks are named by the containers that are on them",
+        "config_from": ABSENT,
+        "config_only": ABSENT,
+        "connected": "`networks` of `container`",
+        "driver": "`bridge`, `macvlan`, `ipvlan` and `overlay`",
+        "ingress": NO_SWARM,
+        "ipam_driver": "absent: addresses are the engine's",
+        "ipam_driver_options": "absent: addresses are the engine's",
+        "scope": "absent: it follows from `driver`",
+    },
+    "docker_volume": {"driver": "`local`"},
+    "docker_login": {
+        "config_path": "without it, where the engine looks for credentials",
+        "registry_url": "`docker.io` by default, which is the same registry",
+    },
+    "docker_prune": {
+        "builder_cache_all": ABSENT,
+        "builder_cache_filters": ABSENT,
+        "builder_cache_keep_storage": ABSENT,
+    },
+    "docker_host_info": {
+        "containers*": "`container_info`",
+        "disk_usage": "the result `disk` is always there",
+        "images*": "`image_info`",
+        "networks*": "`network_info`",
+        "verbose_output": "absent: the modules of each kind tell all",
+        "volumes*": "`volume_info`",
+    },
+    "podman_container": {
+        "annotation": ABSENT,
+        "arch": "`platform`",
+        "attach": "absent: a task is attached to nothing",
+        "blkio_weight_device": ABSENT,
+        "cgroup_conf": ABSENT,
+        "cgroupns": "`private` and `host`",
+        "cgroups": ABSENT,
+        "chrootdirs": ABSENT,
+        "cidfile": "absent: the result has the ID",
+        "cmd_args": NO_PODMAN,
+        "conmon_pidfile": "absent: there is no conmon",
+        "cpu_rt_period": ABSENT,
+        "cpu_rt_runtime": ABSENT,
+        "cpus": "a number",
+        "decryption_key": "absent: encrypted images are not supported",
+        "delete_depend": "absent: a container that others join is not removed",
+        "delete_time": "`stop_timeout`",
+        "delete_volumes": "`keep_volumes`: `false`",
+        "detach": ABSENT,
+        "detach_keys": "absent: a task is attached to nothing",
+        "device_*": "maps of `path` and `rate`",
+        "env_file": "one file",
+        "env_host": ABSENT,
+        "env_merge": ABSENT,
+        "force_delete": "absent: a container that runs is stopped and removed; `force_kill` kills it",
+        "generate_systemd": NO_QUADLET,
+        "gpus": ABSENT,
+        "group_entry": ABSENT,
+        "health_startup_*": ABSENT,
+        "healthcheck": "a map; its `test` is the command",
+        "healthcheck_failure_action": ABSENT,
+        "healthcheck_interval": "`healthcheck.interval`",
+        "healthcheck_retries": "`healthcheck.retries`",
+        "healthcheck_start_period": "`healthcheck.start_period`",
+        "healthcheck_timeout": "`healthcheck.timeout`",
+        "hooks_dir": "absent: hooks are `pycontainer-oci`'s",
+        "hostuser": ABSENT,
+        "http_proxy": ABSENT,
+        "image_strict": "absent: another name of the same image is recorded, and makes no new container",
+        "image_volume": ABSENT,
+        "init_ctr": "absent: there are no pods",
+        "init_path": "absent: the engine has its own",
+        "ip": "`networks.ipv4_address`",
+        "ip6": "`networks.ipv6_address`",
+        "kernel_memory": "absent: no kernel that is supported has this limit",
+        "label_file": ABSENT,
+        "log_driver": "`json-file` and `none`",
+        "log_level": NO_PODMAN,
+        "log_opt.max_size": "`log_options`: `max-size`",
+        "log_opt.path": ABSENT,
+        "log_opt.tag": ABSENT,
+        "mount": "`mounts`, as maps",
+        "network": "`networks`, as maps, or `network_mode`",
+        "network_aliases": "`networks.aliases`",
+        "no_healthcheck": "`healthcheck`: `{test: NONE}`",
+        "no_hosts": ABSENT,
+        "os": "`platform`",
+        "passwd": ABSENT,
+        "passwd_entry": ABSENT,
+        "personality": "absent: a key of the OCI document, by `pycontainer-oci`",
+        "pid_file": "absent: the result has the process ID",
+        "pids_limit": "a number",
+        "pod": "absent: there are no pods; `network_mode`: `container:<name>` joins another container",
+        "pod_id_file": "absent: there are no pods",
+        "preserve_fd*": "absent: a module has none to hand on",
+        "pull": "`always` is `newer`; `missing` by default",
+        "quadlet_*": NO_QUADLET,
+        "rdt_class": "absent: a key of the OCI document, by `pycontainer-oci`",
+        "read_only_tmpfs": "`tmpfs`",
+        "requires": ABSENT,
+        "restart_policy": "the number of tries is `restart_retries`",
+        "restart_time": "`stop_timeout`",
+        "retry": "absent: a pull is tried again by itself",
+        "retry_delay": "absent: a pull is tried again by itself",
+        "rmi": "absent: `image` with `state`: `absent`",
+        "rootfs": "absent: `image` with `source`: `import` makes an image of a directory",
+        "sdnotify": ABSENT,
+        "seccomp_policy": "`security_opts`",
+        "secrets": ABSENT,
+        "shm_size_systemd": ABSENT,
+        "sig_proxy": "absent: a task is attached to nothing",
+        "state": "`created` is `present`; no unit files are made",
+        "stop_time": "`stop_timeout`",
+        "subgidname": "`gidmap`",
+        "subuidname": "`uidmap`",
+        "timeout": "absent: taken for docker_container's `timeout`, and left out with a warning",
+        "timezone": ABSENT,
+        "tmpfs": "a list of `path:options`",
+        "unsetenv*": ABSENT,
+        "tls_verify": "true by default",
+        "uts": "`host`; without it the container has its own",
+        "variant": "`platform`",
+        "volumes_from": ABSENT,
+    },
+    "podman_volume": {
+        "driver": "`local`, which is the default",
+        "options": "`driver_options`, a map",
+        "quadlet_*": NO_QUADLET,
+        "recreate": "`always`, `never` or `options-changed`",
+        "state": "`present` and `absent`",
+    },
+    "podman_network": {
+        "disable_dns": ABSENT,
+        "dns": "`dns_servers` of `container`",
+        "driver": "`bridge`, `macvlan`, `ipvlan` and `overlay`",
+        "gateway": "`ipam_config.gateway`",
+        "interface_name": "`driver_options`",
+        "ip_range": "`ipam_config.iprange`",
+        "ipam_driver": "absent: addresses are the engine's",
+        "ipv6": "`enable_ipv6`",
+        "macvlan": "`driver`: `macvlan` with `driver_options`",
+        "net_config*": "`ipam_config`",
+        "opt*": "`driver_options`",
+        "quadlet_*": NO_QUADLET,
+        "recreate": ABSENT,
+        "route": ABSENT,
+        "state": "`present` and `absent`",
+        "subnet": "`ipam_config.subnet`",
+    },
+    "podman_image": {
+        "arch": "`platform`",
+        "build": "arguments are in `build.args`",
+        "build.annotation": "`build.annotations`",
+        "build.cache": "`build.nocache`",
+        "build.container_file": "`build.dockerfile`, the name of a file",
+        "build.extra_args": NO_PODMAN,
+        "build.file": "`build.dockerfile`",
+        "build.force_rm": "absent: a step's container never stays",
+        "build.format": "absent: a build makes an OCI image; `build.outputs` writes Docker's form",
+        "build.rm": "absent: a step's container never stays",
+        "build.volume": "`build.contexts`",
+        "ca_cert_dir": "`ca_path`, or /etc/containers/certs.d",
+        "force": "`pull`: `always`",
+        "password": "`registry_login`, or `auth_file`",
+        "pull": "`missing`, `always` or `never`",
+        "pull_extra_args": NO_PODMAN,
+        "push_args*": "`repository`, `tags` and `sign`",
+        "quadlet_*": NO_QUADLET,
+        "state": "`present` and `absent`; `source`: `build` builds",
+        "tag": NEXT_TO,
+        "username": "`registry_login`, or `auth_file`",
+        "validate_certs": "true by default",
+    },
+}
+
+RETURNS: dict[str, dict[str, str]] = {
+    "docker_container": {"status": ABSENT},
+    "docker_container_exec": {"exec_id": ABSENT},
+    "docker_image": {"stdout": "absent: the lines of a build are shown as it runs"},
+    "docker_image_build": {"command": "absent: no command is run"},
+    "docker_image_load": {"image_names": ABSENT, "images": ABSENT},
+    "docker_image_tag": {"tagged_images": ABSENT},
+    "docker_image_remove": {"deleted": ABSENT, "untagged": ABSENT},
+    "docker_login": {"login_result": "`login`"},
+    "docker_host_info": {
+        "can_talk_to_docker": "absent: there is nobody to talk to",
+        "host_info": "`host`, `features` and `missing`",
+        "volumes": "`volume_info`",
+        "networks": "`network_info`",
+        "containers": "`container_info`",
+        "images": "`image_info`",
+        "disk_usage": "`disk`",
+    },
+    "podman_network": {"network": "one map, not a list"},
+}
+
+HEAD = """\
+# Compared with community.docker and containers.podman
+
+<!-- Made by devel/make_comparison.py from the argument specs of both and of this collection, and from devel/comparison_notes.py: run `make comparison`. -->
+
+Each module of community.docker {docker} and containers.podman {podman} that has its like here, option by option. {same} of {all} options and
+suboptions are the same: the name (or an alias), the type, the choices and the default. An option that is the same is not
+listed. Where "absent" stands alone there could be such an option, and there is none yet.
+
+An option that a task does not name is not compared here, whatever its default there: `false`, an empty list or map, and no default at all
+are taken for the same.
+
+Options about a daemon or its client are taken by every module, and left out with one warning: {daemon}, and their aliases. They are not
+counted. In a module that goes to registries (`container`, `image`, `registry_login`), those of {both} that it has are about the
+registry; a task that says where its daemon is, too, is told so by a warning.
+"""
+
+
+def listed(names: frozenset[str]) -> str:
+    """Names for a sentence."""
+    return ", ".join(f"`{name}`" for name in sorted(names))

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ast
 import collections
+import functools
 import graphlib
 import importlib
 import pathlib
@@ -132,9 +133,15 @@ def module_of(path):
 MODULES = {module_of(path): path for path in FILES}
 
 
+@functools.cache
+def tree(path):
+    """A file of the runtime, parsed: once, for all tests ask for it."""
+    return ast.parse((RUNTIME / path).read_text(encoding="utf-8"))
+
+
 def nodes(path, hints):
     """All nodes of a file. :param hints: whether those that only type hints need are among them."""
-    waiting = [ast.parse((RUNTIME / path).read_text(encoding="utf-8"))]
+    waiting = [tree(path)]
     while waiting:
         node = waiting.pop()
         if hints or not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
@@ -142,6 +149,7 @@ def nodes(path, hints):
             waiting += ast.iter_child_nodes(node)
 
 
+@functools.cache
 def inner(path, hints=True):
     """The runtime's modules that a file imports, anywhere in it: {(module, name or None)}, and the names of foreign top packages."""
     package = path.split("/")[:-1]
@@ -335,15 +343,14 @@ def test_what_all_share_imports_no_noun(path):
 
 def strings(path):
     """The texts in a file's code, without its documentation."""
-    tree = ast.parse((RUNTIME / path).read_text(encoding="utf-8"))
     prose = {
         id(node.value)
-        for node in ast.walk(tree)
+        for node in ast.walk(tree(path))
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     }
     return [
         node.value
-        for node in ast.walk(tree)
+        for node in ast.walk(tree(path))
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose
     ]
 
@@ -352,7 +359,7 @@ def test_whoever_imports_by_a_string_is_known():
     """The other tests read imports; what they can't read is listed with its reason."""
     found = set()
     for path in FILES:
-        for node in ast.walk(ast.parse((RUNTIME / path).read_text(encoding="utf-8"))):
+        for node in ast.walk(tree(path)):
             if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in (
                 "import_module",
                 "__import__",
@@ -419,11 +426,9 @@ def test_ansible_sees_every_import():
             continue
         reached.add(module)
         waiting.append(module.rpartition(".")[0])
-        path = RUNTIME.joinpath(*module.split("."))
-        is_package = path.is_dir()
-        source = path / "__init__.py" if is_package else path.with_suffix(".py")
+        is_package = MODULES[module].endswith("__init__.py")
         parts = module.split(".") if module else []
-        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+        for node in ast.walk(tree(MODULES[module])):
             if isinstance(node, ast.ImportFrom) and node.level:
                 up = node.level - (1 if is_package else 0)
                 base = parts[: len(parts) - up] + (node.module.split(".") if node.module else [])

@@ -78,7 +78,9 @@ class Controller:
         self.process.stdin.flush()
 
     def end(self):
-        return json.loads(self.process.stdout.readline())
+        line = self.process.stdout.readline()
+        assert line, f"the controller has ended with {self.process.wait()}"
+        return json.loads(line)
 
     def close(self):
         self.process.stdin.close()

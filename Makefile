@@ -28,8 +28,10 @@ $(VENV)/.made:
 	$(PYTHON) -m venv --clear $(VENV)
 	@touch $@
 
-$(VENV)/.filled: $(VENV)/.made tests/requirements.txt tests/tools/link-collection.py
+# Molecule's driver is this checkout's, where there is Molecule: not for Python 3.9.
+$(VENV)/.filled: $(VENV)/.made tests/requirements.txt tests/tools/link-collection.py extensions/molecule-driver/pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	test ! -e $(BIN)/molecule || $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable extensions/molecule-driver
 	$(BIN)/python tests/tools/link-collection.py
 	@touch $@
 

@@ -49,7 +49,7 @@ elif command -v xbps-install > /dev/null 2>&1; then
   # shellcheck disable=SC2046 # words
   xbps-install -Sy $(named python3 iproute2)
 else
-  echo "the image lacks$missing, and no package manager that could install it (apt-get, apk, dnf, yum, zypper, pacman, xbps-install)" >&2
+  echo "the image lacks$missing, and no package manager that could install it (apt-get, apk, dnf, microdnf, yum, zypper, pacman, xbps-install)" >&2
   exit 1
 fi
 echo "made ready with:$missing"

@@ -12,9 +12,11 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shlex
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.pycontainer.engine.plugins.module_utils._container_options import CONTAINER
+from ansible_collections.pycontainer.engine.plugins.plugin_utils._machine import DATA
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ READ = frozenset(
 NETWORK = frozenset(
     ("name", "driver", "driver_options", "ipam_config", "internal", "attachable", "labels")
 )
+SHARED = ("network_mode", "network", "pid_mode", "ipc_mode")  # container:<name> of another instance
 # Keys about another engine: the values that change nothing here, and what to write instead.
 _DOCKER = (
     "there is no Docker here; ansible_pycontainer_host names the machine that an instance is on"
@@ -59,7 +62,10 @@ ELSEWHERE: dict[str, tuple[tuple[Any, ...], str]] = {
     "cacert_path": ((), _DOCKER),
     "cert_path": ((), _DOCKER),
     "key_path": ((), _DOCKER),
-    "tls_verify": ((), _DOCKER),
+    "tls_verify": (
+        (True,),
+        "certificates are verified; /etc/pycontainer/registries.conf names registries that have none",
+    ),
     "runtime": ((), "the engine is its own runtime"),
     "links": (([],), "put the instances on one network with docker_networks"),
     "kill_signal": (
@@ -87,31 +93,36 @@ def instances(
 
     :param platforms: of molecule.yml. :param hosts: for Molecule's ansible-native way, where there are no platforms.
     :param scenario: the scenario's directory, which tells containers and networks of several scenarios apart.
-    :returns: for each ``{"name", "container", "machine", "definition", "networks", "build", "registry", "user"}``.
+    :returns: for each ``{"name", "container", "machine", "platform", "login", "definition", "networks", "build", "registry",
+        "user", "keep_volumes"}``; ``platform`` as given, for templates.
     :raises AnsibleFilterError: a key or value that has no meaning here.
     """
-    mark = hashlib.sha256(os.path.abspath(scenario).encode()).hexdigest()[:6]
+    mark = scenario_mark(scenario)
     listed = [dict(platform) for platform in platforms or ()]
-    found = []
+    named: dict[str, tuple[str, Platform]] = {}  # the container and the platform of an instance
     if listed:
         for platform in listed:
             name = str(platform.get("name") or "")
             if not name:
                 raise AnsibleFilterError("a platform of molecule.yml has no name")
-            machine = _of(hostvars, name, "ansible_pycontainer_host")
-            found.append(_instance(name, f"{name}-{mark}", machine, platform, scenario, mark))
+            named[name] = (f"{name}-{mark}", platform)
     else:
         for name in hosts or ():
-            container = _of(hostvars, name, "ansible_host") or name
-            machine = _of(hostvars, name, "ansible_pycontainer_host")
-            found.append(
-                _instance(name, container, machine, _of_host(hostvars, name), scenario, mark)
-            )
-    if not found:
+            named[name] = (_of(hostvars, name, "ansible_host") or name, _of_host(hostvars, name))
+    if not named:
         raise AnsibleFilterError(
             "there is nothing to make: molecule.yml has no platforms, and the inventory no host in the group molecule"
         )
-    return found
+    containers = {name: container for name, (container, _platform) in named.items()}
+    return [
+        _instance(name, containers, platform, hostvars, scenario, mark)
+        for name, (_container, platform) in named.items()
+    ]
+
+
+def scenario_mark(scenario: str) -> str:
+    """Return what the names of a scenario's containers and networks end in. The driver for Molecule has the same."""
+    return hashlib.sha256(os.path.abspath(scenario).encode()).hexdigest()[:6]
 
 
 def _of(hostvars: Mapping[str, Any], name: str, variable: str) -> Any:
@@ -130,15 +141,25 @@ def _of_host(hostvars: Mapping[str, Any], name: str) -> Platform:
 
 
 def _instance(
-    name: str, container: str, machine: str | None, platform: Platform, scenario: str, mark: str
+    name: str,
+    containers: Mapping[str, str],
+    platform: Platform,
+    hostvars: Mapping[str, Any],
+    scenario: str,
+    mark: str,
 ) -> dict[str, Any]:
+    given = platform
     platform = {key: value for key, value in platform.items() if value is not None}
+    if isinstance(platform.get("hostname"), bool):  # Molecule's own schema takes these
+        del platform["hostname"]
+    _put_names(platform, containers)
+    _put_podmans_forms(platform)
     for key, value in platform.items():
         if key in ELSEWHERE:
             accepted, sentence = ELSEWHERE[key]
             if value not in accepted and value not in ("", [], {}):
                 raise AnsibleFilterError(f"{name}: {key}: {value!r} has no meaning: {sentence}")
-        elif key not in PASSED and key not in READ:
+        elif key not in PASSED and key not in READ and not platform.get("dockerfile"):
             raise AnsibleFilterError(
                 f"{name}: {key} is not known; accepted: the options of pycontainer.engine.container and those of "
                 "molecule-plugins' drivers"
@@ -148,7 +169,7 @@ def _instance(
         key: value for key, value in platform.items() if key in PASSED and key not in READ
     }
     definition.update(
-        name=container,
+        name=containers[name],
         image=build["name"] if build else _image(name, platform),
         hostname=platform.get("hostname") or re.sub(r"[^A-Za-z0-9.-]", "-", name)[:63].strip("-."),
         labels=dict(
@@ -160,11 +181,14 @@ def _instance(
     if platform.get("env"):
         definition["env"] = {key: _text(value) for key, value in platform["env"].items()}
     _put_command(definition, platform)
-    networks = _put_networks(definition, platform, mark)
+    networks = _put_networks(definition, platform, name, mark)
+    machine = str(_of(hostvars, name, "ansible_pycontainer_host") or "localhost")
     return {
         "name": name,
-        "container": container,
-        "machine": str(machine or "localhost"),
+        "container": containers[name],
+        "machine": machine,
+        "platform": given,
+        "login": _login(containers[name], machine, hostvars),
         "definition": definition,
         "networks": networks,
         "build": build,
@@ -172,6 +196,24 @@ def _instance(
         "user": platform.get("user"),
         "keep_volumes": bool(platform.get("keep_volumes", False)),
     }
+
+
+def _put_names(platform: Platform, containers: Mapping[str, str]) -> None:
+    """Have ``container:<name>`` mean the container of the instance with that name."""
+    for key in SHARED:
+        kind, colon, name = str(platform.get(key) or "").partition(":")
+        if kind == "container" and colon and name in containers:
+            platform[key] = f"container:{containers[name]}"
+
+
+def _put_podmans_forms(platform: Platform) -> None:
+    """Write ``tmpfs`` and ``ulimits`` of Podman's driver as the container's options have them."""
+    if isinstance(platform.get("tmpfs"), dict):
+        platform["tmpfs"] = [
+            f"{path}:{options}" if options else path for path, options in platform["tmpfs"].items()
+        ]
+    if isinstance(platform.get("ulimits"), list):
+        platform["ulimits"] = [str(limit).replace("=", ":", 1) for limit in platform["ulimits"]]
 
 
 def _image(name: str, platform: Platform) -> str:
@@ -183,6 +225,8 @@ def _image(name: str, platform: Platform) -> str:
 
 def _text(value: Any) -> str:
     """A variable's value: YAML's numbers and booleans as the drivers hand them on."""
+    if value is None:
+        return ""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -193,8 +237,9 @@ def _put_command(definition: Platform, platform: Platform) -> None:
         systemd = str(systemd).lower()
         definition["systemd"] = systemd
     boots = systemd in ("true", "always")
-    if "command" in platform and platform["command"] not in ("", []):
-        definition["command"] = platform["command"]
+    if "command" in platform:
+        if platform["command"] not in ("", []):  # which is the image's own command
+            definition["command"] = platform["command"]
     elif platform.get("override_command", True) is not False:
         definition["command"] = INIT if boots else STAY
     if boots:
@@ -206,12 +251,17 @@ def _put_command(definition: Platform, platform: Platform) -> None:
         definition.setdefault("healthy_wait_timeout", 120)
 
 
-def _put_networks(definition: Platform, platform: Platform, mark: str) -> list[dict[str, Any]]:
-    """Say on which networks it is; returns those that are the scenario's own and have to be made."""
+def _put_networks(
+    definition: Platform, platform: Platform, name: str, mark: str
+) -> list[dict[str, Any]]:
+    """Say on which networks it is; returns those that are the scenario's own and have to be made.
+
+    There it is known to the others by the instance's name.
+    """
     made: dict[str, dict[str, Any]] = {}
 
-    def own(name: str, **more: Any) -> str:
-        full = f"{name}-{mark}"
+    def own(network: str, **more: Any) -> str:
+        full = f"{network}-{mark}"
         made.setdefault(full, {"name": full}).update(more)
         return full
 
@@ -228,12 +278,14 @@ def _put_networks(definition: Platform, platform: Platform, mark: str) -> list[d
     for network in listed:
         if network["name"] not in OWN:
             network["name"] = own(network["name"])
+            network["aliases"] = [*(network.get("aliases") or ()), name]
     if mode and mode not in OWN and not str(mode).startswith("container:"):
         subnet = platform.get("subnet")
         full = own(str(mode), **({"ipam_config": [{"subnet": subnet}]} if subnet else {}))
         definition["network_mode"] = full
-        if platform.get("ip"):
-            listed.append({"name": full, "ipv4_address": platform["ip"]})
+        if full not in (network["name"] for network in listed):
+            address = {"ipv4_address": platform["ip"]} if platform.get("ip") else {}
+            listed.append({"name": full, "aliases": [name], **address})
     elif mode and mode != "private":
         definition["network_mode"] = mode
     if listed:
@@ -244,12 +296,7 @@ def _put_networks(definition: Platform, platform: Platform, mark: str) -> list[d
 
 def _build(name: str, platform: Platform, scenario: str) -> dict[str, Any] | None:
     """Say what image is built for it; None where the image is taken as it is."""
-    if platform.get("pre_build_image"):
-        for key in ("dockerfile", "buildargs", "cache_from"):
-            if platform.get(key):
-                raise AnsibleFilterError(
-                    f"{name}: {key}: nothing is built with pre_build_image: true; leave one of them out"
-                )
+    if platform.get("pre_build_image"):  # what is about building has no part then
         return None
     given = platform.get("dockerfile")
     path = os.path.join(scenario, str(given)) if given else ""
@@ -267,16 +314,50 @@ def _build(name: str, platform: Platform, scenario: str) -> dict[str, Any] | Non
     image = str(platform.get("image") or name)
     digest = hashlib.sha256(f"{scenario}\0{path}".encode()).hexdigest()[:6] if path else "ready"
     local = re.sub(r"[^a-z0-9._/-]+", "-", image.lower()).strip("-./")
+    url = str((platform.get("registry") or {}).get("url") or "")
+    registry = (url.partition("://")[2] or url).rstrip("/")
     return {
         "name": f"{LOCAL}{local}:{digest}",
         "dockerfile": path,
-        "image": image if path else _image(name, platform),
+        "base": (f"{registry}/" if registry else "") + (image if path else _image(name, platform)),
         "args": {key: _text(value) for key, value in (platform.get("buildargs") or {}).items()},
         "cache_from": platform.get("cache_from") or [],
         "platform": platform.get("platform"),
         "pull": platform.get("pull"),
         "key": hashlib.sha256(f"{local}{digest}".encode()).hexdigest()[:12],
     }
+
+
+def _login(container: str, machine: str, hostvars: Mapping[str, Any]) -> str:
+    """Return the command line of a shell in a container, at the controller's terminal; "" where there is none."""
+    known = hostvars[machine] if machine in hostvars else {}
+    root = known.get("ansible_pycontainer_data_root") or DATA
+    shell = "command -v bash > /dev/null && exec bash -l; exec sh -l"
+    words = ["/usr/bin/python3", "-IS", f"{root}/runtime/current/start.py", "exec", "-it"]
+    line = shlex.join([*words, container, "sh", "-c", shell])
+    kind = known.get("ansible_connection")
+    if machine == "localhost" and kind in (None, "local", "ansible.builtin.local"):
+        return line if os.geteuid() == 0 else f"sudo {line}"
+    if kind not in (None, "ssh", "smart", "ansible.builtin.ssh"):
+        return ""
+    return ssh_line(known, machine, line)
+
+
+def ssh_line(known: Mapping[str, Any], machine: str, line: str) -> str:
+    """Return the command line that runs one as root on a machine, at this terminal. :param known: its variables."""
+    user = known.get("ansible_user") or known.get("ansible_ssh_user")
+    words = [str(known.get("ansible_ssh_executable") or "ssh"), "-t"]
+    port = known.get("ansible_port") or known.get("ansible_ssh_port")
+    if port:
+        words += ["-p", str(port)]
+    key = known.get("ansible_private_key_file") or known.get("ansible_ssh_private_key_file")
+    if key:
+        words += ["-i", str(key)]
+    for name in ("ansible_ssh_common_args", "ansible_ssh_extra_args"):
+        words += shlex.split(str(known.get(name) or ""))
+    host = str(known.get("ansible_host") or known.get("ansible_ssh_host") or machine)
+    words.append(f"{user}@{host}" if user else host)
+    return shlex.join([*words, line if user == "root" else f"sudo {line}"])
 
 
 def _registry(platform: Platform) -> dict[str, Any] | None:

@@ -22,9 +22,9 @@ CALLBACKS = pathlib.Path(__file__).resolve().parent / "callback"
 
 
 @contextlib.contextmanager
-def fleet_of(count, name, engine=False, **options):
+def fleet_of(count, name, engine=False, binds=(), **options):
     """Namespace hosts for the length of a block. :param engine: whether they have the engine, as if a task had brought it."""
-    binds = {RUNTIME: ENGINE + "/pycontainer"} if engine else {}
+    binds = {**dict(binds), **({RUNTIME: ENGINE + "/pycontainer"} if engine else {})}
     fleet = namespaces.Fleet(name, binds=binds, **options)
     try:
         fleet.up(count)

@@ -21,8 +21,8 @@ from support.fleet import images_made, roots, standins
 MODULES = {
     path.stem: path for path in sorted((roots.CHECKOUT / "plugins" / "modules").glob("*.py"))
 }
-# test_inside.py and integration/networks/test_examples_of_drivers.py run what is on these
-ELSEWHERE = {"inside-containers.md", "network-drivers.md"}
+# test_inside.py, test_molecule.py and integration/networks/test_examples_of_drivers.py run what is on these
+ELSEWHERE = {"inside-containers.md", "molecule.md", "network-drivers.md"}
 PAGES = {
     path.name: path
     for path in [roots.CHECKOUT / "README.md", *sorted((roots.CHECKOUT / "docs").glob("*.md"))]

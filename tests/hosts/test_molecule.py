@@ -1,11 +1,18 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Molecule with the playbooks of this collection: instances on another machine, over SSH, from create to destroy."""
+"""Molecule with the driver and the playbooks of this collection: instances here, and on another machine over SSH.
+
+``h1`` is a machine with containers; for scenarios without another machine, Molecule runs on ``h1`` itself.
+"""
 
 from __future__ import annotations
 
+import concurrent.futures
+import importlib.util
 import os
+import shlex
 import shutil
+import sys
 
 import pytest
 from hosts.conftest import BIN, fleet_of
@@ -16,43 +23,174 @@ IMAGE = "molecule-debian:12"
 MAKE_IMAGE = f"""
 pycontainer image inspect {IMAGE} > /dev/null 2>&1 && exit
 tar --one-file-system --exclude=./var/lib/pycontainer --exclude=./var/tmp/* --exclude=./run/* -C / -cf /var/tmp/root.tar .
-pycontainer import -c 'CMD ["/sbin/init"]' /var/tmp/root.tar {IMAGE}
+pycontainer import -c 'CMD ["/lib/systemd/systemd"]' /var/tmp/root.tar {IMAGE}
 rm /var/tmp/root.tar
 """
 
+# As roles of Galaxy have it for Docker's driver, with another name of the driver.
+SYSTEMD = """
+role_name_check: 1
+dependency: {name: galaxy, options: {ignore-errors: true}}
+driver: {name: molecule-pycontainer}
+platforms:
+  - name: instance
+    image: "molecule-debian:${MOLECULE_DISTRO:-12}"
+    command: ${MOLECULE_DOCKER_COMMAND:-""}
+    volumes: ["/sys/fs/cgroup:/sys/fs/cgroup:rw"]
+    cgroupns_mode: host
+    privileged: true
+    pre_build_image: true
+provisioner: {name: ansible, playbooks: {converge: "${MOLECULE_PLAYBOOK:-converge.yml}"}}
+"""
+SYSTEMD_CONVERGE = """
+- hosts: all
+  tasks:
+    - command: systemctl is-system-running
+      changed_when: false
+    - copy:
+        dest: /etc/systemd/system/hello.service
+        content: "[Service]\\nExecStart=/bin/sleep 1000\\n[Install]\\nWantedBy=multi-user.target\\n"
+    - systemd: {name: hello, state: started, enabled: true}
+"""
+PAIR = """
+driver: {name: molecule-pycontainer}
+platforms:
+  - name: one
+    image: molecule-debian:12
+    dockerfile: ../shared/Dockerfile.j2
+    pkg_extras: file
+    env: {GREETING: "hello"}
+    tmpfs: ["/scratch:rw,size=1m"]
+    networks: [{name: net}]
+    published_ports: ["8080"]
+  - name: two
+    image: molecule-debian:12
+    dockerfile: ../shared/Dockerfile.j2
+    network_mode: net
+  - name: beside
+    image: molecule-debian:12
+    pre_build_image: true
+    network_mode: container:one
+"""
+DOCKERFILE = """
+FROM {{ item.image }}
+{% for name, value in (item.env | default({})).items() %}
+ENV {{ name }} {{ value }}
+{% endfor %}
+COPY {{ item.pkg_extras | default('file') }} /copied
+"""
+PAIR_CONVERGE = """
+- hosts: all
+  gather_facts: false
+  tasks:
+    - command: cat /copied
+      register: copied
+      changed_when: false
+      failed_when: copied.stdout != "of the scenario"
+      when: inventory_hostname != 'beside'
+    - command: getent hosts {{ 'two' if inventory_hostname != 'two' else 'one' }}
+      changed_when: false
+- hosts: one
+  gather_facts: false
+  tasks:
+    - shell: echo $GREETING; findmnt -no FSTYPE /scratch
+      register: said
+      changed_when: false
+      failed_when: said.stdout_lines != ["hello", "tmpfs"]
+"""
+BROKEN = """
+driver: {name: molecule-pycontainer}
+platforms:
+  - {name: fine, image: "molecule-debian:12", pre_build_image: true, command: sleep 1000}
+  - {name: broken, image: "molecule-debian:12", pre_build_image: true, command: "sh -c 'echo no disk in it; exit 3'"}
+"""
+ROLE = {
+    "molecule/default/molecule.yml": SYSTEMD,
+    "molecule/default/converge.yml": SYSTEMD_CONVERGE,
+    "molecule/pair/molecule.yml": PAIR,
+    "molecule/pair/converge.yml": PAIR_CONVERGE,
+    "molecule/pair/file": "of the scenario",
+    "molecule/shared/Dockerfile.j2": DOCKERFILE,
+    "molecule/broken/molecule.yml": BROKEN,
+    "molecule/broken/converge.yml": "[]",
+}
+
 
 @pytest.fixture(scope="module")
-def machine():
-    if not (BIN / "molecule").exists():
-        pytest.skip("molecule is not installed")
-    with fleet_of(1, "molecule") as made:
+def machine(collections, tmp_path_factory):
+    if importlib.util.find_spec("molecule_pycontainer") is None:
+        pytest.skip("Molecule or its driver (extensions/molecule-driver) is not installed")
+    role = tmp_path_factory.mktemp("role")
+    for name, text in ROLE.items():
+        (role / name).parent.mkdir(parents=True, exist_ok=True)
+        (role / name).write_text(text)
+    same = (sys.prefix, str(roots.CHECKOUT / "extensions"), str(collections))
+    binds = {**{path: path for path in same}, str(role): "/srv/role"}
+    with fleet_of(1, "molecule", binds=binds) as made:
         yield made
 
 
-@pytest.fixture
-def molecule(machine, play, collections, tmp_path):
-    """``molecule(directory, *words)``: a command of Molecule for the scenarios there; ``(exit code, output)``."""
-    play(machine, [{"pycontainer.engine.host": {}}])
+@pytest.fixture(scope="module")
+def environment(machine, collections, tmp_path_factory):
+    """Variables for Molecule, of a machine with an image."""
+    home = tmp_path_factory.mktemp("home")
+    inventory = home / "machines"
+    inventory.write_text(machine.inventory.read_text().replace("[fleet", "[machines"))
+    found = {
+        "PATH": f"{BIN}:{os.environ['PATH']}",
+        "ANSIBLE_COLLECTIONS_PATH": str(collections),
+        "MOLECULE_IMAGE": IMAGE,
+        "MOLECULE_INVENTORY": str(inventory),
+        "HOME": str(home),
+        "NO_COLOR": "1",
+    }
+    done = machine.run(
+        *(BIN / "ansible", "all", "-m", "ansible.builtin.include_role"),
+        *("-a", "name=pycontainer.engine.host"),
+        environment=found,
+    )
+    assert done.returncode == 0, done.stdout
     made = machine.execute("h1", "sh", "-ec", MAKE_IMAGE)
     assert made.returncode == 0, made.stdout
-    inventory = tmp_path / "machines"
-    inventory.write_text(machine.inventory.read_text().replace("[fleet", "[machines"))
+    return found
+
+
+@pytest.fixture
+def molecule(machine, environment):
+    """``molecule(directory, *words)``: Molecule here, with instances on ``h1`` over SSH; ``(exit code, output)``."""
 
     def run(directory, *words):
-        environment = {
-            "PATH": f"{BIN}:{os.environ['PATH']}",
-            "HOME": str(tmp_path),
-            "ANSIBLE_COLLECTIONS_PATH": str(collections),
-            "MOLECULE_IMAGE": IMAGE,
-            "MOLECULE_MACHINE": "h1",
-            "MOLECULE_INVENTORY": str(inventory),
-            "NO_COLOR": "1",
-        }
-        done = machine.run(BIN / "molecule", *words, environment=environment, cwd=directory)
+        done = machine.run(
+            *(BIN / "molecule", *words),
+            environment=dict(environment, MOLECULE_MACHINE="h1"),
+            cwd=directory,
+        )
         return done.returncode, done.stdout
 
-    run.inventory = inventory
     return run
+
+
+@pytest.fixture(scope="module")
+def alone(machine, environment):
+    """``alone(*words)``: Molecule on ``h1`` itself, for a role with three scenarios; ``(exit code, output)``."""
+    if machine.execute("h1", BIN / "python", "-c", "").returncode:
+        pytest.skip("the test host has another Python than this environment")
+    variables = [f"{name}={value}" for name, value in dict(environment, HOME="/root").items()]
+
+    def run(*words, typed=None):
+        """:param typed: what is typed at a terminal, which script(1) is."""
+        command, more = [BIN / "molecule", *words], {}
+        if typed is not None:
+            line = shlex.join(map(str, command))
+            command, more = ["script", "-qec", line, "/dev/null"], {"input": typed, "stdin": None}
+        done = machine.execute("h1", "env", "--chdir=/srv/role", *variables, *command, **more)
+        return done.returncode, done.stdout
+
+    return run
+
+
+def containers(machine):
+    return machine.execute("h1", "pycontainer", "ps", "-aq").stdout
 
 
 @pytest.mark.timeout(1200)
@@ -60,4 +198,34 @@ def test_a_role_of_this_collection(molecule, machine, tmp_path):
     shutil.copytree(roots.CHECKOUT / "extensions", tmp_path / "extensions")
     rc, output = molecule(tmp_path / "extensions", "test", "-s", "host")
     assert rc == 0, output[-8000:]
-    assert machine.execute("h1", "pycontainer", "ps", "-aq").stdout == ""
+    assert containers(machine) == ""
+
+
+@pytest.mark.timeout(1200)
+def test_scenarios_for_dockers_driver_side_by_side(alone, machine):
+    """With the driver's name changed alone: one with systemd, and one with networks and an image that is built."""
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        ran = list(pool.map(lambda name: alone("test", "-s", name), ("default", "pair")))
+    for rc, output in ran:
+        assert rc == 0, output[-8000:]
+    assert "successful" in ran[0][1] and containers(machine) == ""
+    assert "pair" not in machine.execute("h1", "pycontainer", "network", "ls").stdout
+
+
+@pytest.mark.timeout(600)
+def test_an_instance_that_does_not_come_up(alone, machine):
+    rc, output = alone("create", "-s", "broken")
+    assert rc, output
+    assert "broken: " in output and "no disk in it" in output.partition("its last lines")[2]
+    rc, output = alone("destroy", "-s", "broken")
+    assert rc == 0 and containers(machine) == "", output
+
+
+@pytest.mark.timeout(600)
+def test_login_and_reset(alone, machine):
+    rc, output = alone("create", "-s", "default")
+    assert rc == 0, output[-8000:]
+    _rc, output = alone("login", typed="exit\n")
+    assert "root@instance:" in output, output  # the prompt of its shell
+    rc, output = alone("reset")
+    assert rc == 0 and containers(machine) == "", output

@@ -4,7 +4,12 @@
 
 from __future__ import annotations
 
+import pathlib
+import re
+
 import pytest
+
+CHECKOUT = pathlib.Path(__file__).resolve().parents[3]
 
 molecule = pytest.importorskip(
     "ansible_collections.pycontainer.engine.plugins.plugin_utils._molecule"
@@ -36,6 +41,7 @@ def test_every_option_of_the_drivers_is_known():
         ("docker_host", "tcp://there", "there is no Docker here"),
         ("rootless", True, "user namespaces"),
         ("extra_opts", ["--cpus=1"], "write them as options"),
+        ("tls_verify", False, "certificates are verified"),
         ("nonsense", 1, "nonsense is not known"),
         ("dockerfile", "missing.j2", "there is no file /s/missing.j2"),
     ],
@@ -64,13 +70,110 @@ def test_process_1():
         True,
     ]
     assert one(systemd="always", command="/lib/systemd/systemd")["definition"]["state"] == "healthy"
-    assert one(env={"A": True, "B": 1})["definition"]["env"] == {"A": "true", "B": "1"}
+    for empty in ("", []):  # as with Docker's driver: the image's own command runs
+        assert "command" not in one(command=empty)["definition"]
+    assert one(env={"A": True, "B": 1, "C": None})["definition"]["env"] == {
+        "A": "true",
+        "B": "1",
+        "C": "",
+    }
 
 
 def test_images():
     assert one(pre_build_image=True)["build"] is None
     assert one(pre_build_image=True)["definition"]["image"] == "i:1"
     assert one()["definition"]["image"] == one()["build"]["name"] == "molecule_local/i-1:ready"
+    assert one()["build"]["base"] == "i:1"
+    for url in ("registry.example.com", "https://registry.example.com/"):
+        assert one(registry={"url": url})["build"]["base"] == "registry.example.com/i:1"
+    assert one(pre_build_image=True, dockerfile="missing.j2", buildargs={"a": 1})["build"] is None
+
+
+def test_a_template_may_read_keys_of_its_own(tmp_path):
+    (tmp_path / "Dockerfile.j2").touch()
+    platform = {
+        "name": "one",
+        "image": "i:1",
+        "dockerfile": "Dockerfile.j2",
+        "pkg_extras": "python3",
+    }
+    found = molecule.instances([platform], (), {}, str(tmp_path))[0]
+    assert found["platform"] == platform and "pkg_extras" not in found["definition"]
+
+
+def test_forms_of_the_driver_for_podman():
+    found = one(tmpfs={"/tmp": "rw,size=1m", "/run": ""}, ulimits=["nofile=1:2", "core:3:4"])
+    assert found["definition"]["tmpfs"] == ["/tmp:rw,size=1m", "/run"]
+    assert found["definition"]["ulimits"] == ["nofile:1:2", "core:3:4"]
+    assert one(tmpfs=["/tmp"])["definition"]["tmpfs"] == ["/tmp"]
+
+
+def test_instances_know_each_other_by_their_names():
+    platforms = [
+        {"name": "one", "image": "i:1", "networks": [{"name": "net", "aliases": ["first"]}]},
+        {"name": "two", "image": "i:1", "network_mode": "net"},
+        {
+            "name": "three",
+            "image": "i:1",
+            "network_mode": "container:one",
+            "pid_mode": "container:two",
+        },
+        {"name": "four", "image": "i:1", "network_mode": "container:elsewhere"},
+    ]
+    one, two, three, four = molecule.instances(platforms, (), {}, "/s")
+    assert one["definition"]["networks"][0]["aliases"] == ["first", "one"]
+    assert two["definition"]["networks"] == [
+        {"name": two["networks"][0]["name"], "aliases": ["two"]}
+    ]
+    assert three["definition"]["network_mode"] == "container:" + one["container"]
+    assert three["definition"]["pid_mode"] == "container:" + two["container"]
+    assert four["definition"]["network_mode"] == "container:elsewhere"
+
+
+def test_the_line_of_a_login(monkeypatch):
+    shell = "exec -it one-%s sh -c '" % molecule.scenario_mark("/s")
+    monkeypatch.setattr(molecule.os, "geteuid", lambda: 0)
+    start = "/usr/bin/python3 -IS /var/lib/pycontainer/runtime/current/start.py "
+    assert one()["login"].startswith(start + shell)
+    monkeypatch.setattr(molecule.os, "geteuid", lambda: 1000)
+    assert one()["login"].startswith("sudo " + start + shell)
+
+    def on(**variables):
+        hostvars = {"one": {"ansible_pycontainer_host": "far"}, "far": variables}
+        return molecule.instances([{"name": "one", "image": "i:1"}], (), hostvars, "/s")[0]["login"]
+
+    assert on().startswith("ssh -t far 'sudo /usr/bin/python3 ")
+    line = on(
+        ansible_host="192.0.2.1",
+        ansible_port=2222,
+        ansible_user="root",
+        ansible_ssh_private_key_file="/a key",
+        ansible_ssh_common_args="-o A=b -J jump",
+        ansible_pycontainer_data_root="/srv/p",
+    )
+    assert line.startswith(
+        "ssh -t -p 2222 -i '/a key' -o A=b -J jump root@192.0.2.1 '/usr/bin/python3 -IS /srv/p/runtime/"
+    )
+    assert on(ansible_connection="community.general.lxd") == ""
+
+
+def test_the_driver_knows_the_containers():
+    driver = pytest.importorskip("molecule_pycontainer.driver")
+
+    class Config:
+        scenario = type("Scenario", (), {"directory": "/s"})
+
+    options = driver.Pycontainer(Config).ansible_connection_options("one")
+    assert options["ansible_host"] == one()["container"]
+    assert options["ansible_connection"] == molecule.CONNECTION
+
+
+def test_the_driver_has_the_collections_version():
+    galaxy, project = (
+        re.search(r"^version\W+([0-9.]+)", (CHECKOUT / path).read_text(), re.MULTILINE).group(1)
+        for path in ("galaxy.yml", "extensions/molecule-driver/pyproject.toml")
+    )
+    assert galaxy == project
 
 
 def test_hosts_of_an_inventory():

@@ -44,7 +44,7 @@ FLOORS = [
     "untrusted",
     "units json_text options",
     "kernel store",
-    "progress reconcile",
+    "progress reconcile events",
     "engine",
     "oci layers",
     "deploy",

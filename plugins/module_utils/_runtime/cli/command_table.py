@@ -722,6 +722,18 @@ OTHER_COMMANDS = [
     ),
     Command("system df", "", "Disk use", "system.info_df_version:df", [FORMAT]),
     Command(
+        "events, system events",
+        "",
+        "What happens, as it happens",
+        "system.events_history:events",
+        [
+            FILTER,
+            Flag("--format", "value", "json, or a template such as '{{.Type}} {{.Action}}'"),
+            Flag("--since", "value", "What has been after a time (RFC 3339, or 10m), too"),
+            Flag("--until", "value", "End at a time; 0s: now"),
+        ],
+    ),
+    Command(
         "system prune",
         "",
         "Remove containers that don't run, networks without containers, and dangling images",

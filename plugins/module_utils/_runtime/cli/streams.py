@@ -13,7 +13,7 @@ import threading
 
 from ..containers.access import attach, detach_keys, exec_client
 from ..containers.client import monitor_client, stdio
-from ..containers.records import status
+from ..containers.records import run_events, status
 from ..containers.spec import container_files
 from ..containers.view import logs
 from ..errors import Conflict, EngineError
@@ -46,7 +46,7 @@ def execute(
                 **settings,
             )
         except detach_keys.Detached:
-            return left(session)
+            return left(session, record, "exec_detach")
     paths = session.engine.paths
     if given.detach:
         exec_client.start(paths, record["id"], argv, tty=given.tty, **settings)
@@ -94,8 +94,12 @@ def print_log(
     session.errors += "".join(errors).splitlines()
 
 
-def left(session: Session) -> int:
-    """Say, as Docker does, that the person has typed the detach keys. :returns: the exit code."""
+def left(session: Session, record: Record, action: str = "detach") -> int:
+    """Say, as Docker does, that the person has typed the detach keys. :returns: the exit code.
+
+    :param action: of the event: detach or exec_detach.
+    """
+    run_events.tell_of(session.engine.paths, record["id"], action)
     session.mention("read escape sequence")
     return 0
 
@@ -115,6 +119,7 @@ def started(
     :raises detach_keys.Detached: when the detach keys were typed, while it runs.
     """
     keys = detach_keys.parse(given.detach_keys)
+    run_events.tell_of(session.engine.paths, record["id"], "attach")
     since = logs_from()
     if container_files.with_terminal(session.engine, record["id"]):
         start(None)
@@ -134,6 +139,7 @@ def joined(session: Session, record: Record, interactive: bool, given: Given) ->
     :param interactive: it gets what this process reads from its standard input, whose end is not
         its own input's.
     """
+    run_events.tell_of(session.engine.paths, record["id"], "attach")
     since = logs_from()
     if interactive:
         try:

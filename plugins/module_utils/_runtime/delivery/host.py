@@ -22,7 +22,7 @@ import traceback
 
 from .. import errors, reconcile
 from ..deploy import fingerprint
-from ..images import ImagePlan, check_trust_of_file, name_image, tagged
+from ..images import ImagePlan, check_trust_of_file, name_image, tagged, tell_event
 from ..images.library import ingest, integrity, layer_store, records
 from ..images.model import manifest
 from ..layers.compression import compressed_streams
@@ -318,7 +318,7 @@ class _Image:
                     self._open_pack()
             exact = self.request["exact"]
             layer_list = [self._layer(item, exact) for item in self.request["layers"]]
-            ingest.take(
+            ident = ingest.take(
                 self.engine,
                 self.what,
                 self.config,
@@ -328,6 +328,7 @@ class _Image:
                 references=names,
                 manner=ingest.LOAD,
             )
+        tell_event(self.engine, "load", ident, names)
 
     def _open_pack(self) -> None:
         """Lay the missing contents out, and note where each is. They come in the order in which the

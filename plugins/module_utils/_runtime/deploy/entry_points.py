@@ -37,6 +37,7 @@ def cli() -> None:
     )
     from ..cli.commands.system import (  # noqa: F401
         boot_shutdown,
+        events_history,
         info_df_version,
         inspect_objects,
         networks,

@@ -16,6 +16,7 @@ import os
 from .. import containers, images, networks, units, volumes
 from ..builds.cache import cache_mounts
 from ..errors import Conflict, InvalidInput, NotFound
+from ..events import journal
 from ..reconcile import Plan
 from .info import used
 
@@ -97,7 +98,7 @@ def plan_containers(engine: Engine, filters: dict[str, Any] | None = None) -> Pl
             f"remove container {record['name']}",
             functools.partial(_remove_ended, engine, record),
         )
-    return plan
+    return _telling(engine, plan, "container", lambda: space)
 
 
 def _remove_ended(engine: Engine, record: dict[str, Any]) -> None:
@@ -121,7 +122,7 @@ def plan_networks(engine: Engine, filters: dict[str, Any] | None = None) -> Plan
     plan = Plan("unused networks", lambda: {"networks": names})
     for name in names:
         plan.extend(networks.plan(engine, {"name": name, "state": "absent"}))
-    return plan
+    return _telling(engine, plan, "network")
 
 
 def plan_volumes(
@@ -148,7 +149,7 @@ def plan_volumes(
     plan = Plan("unused volumes", lambda: {"volumes": names, "volumes_space_reclaimed": space})
     for change in chosen:
         plan.add("volume " + change.name, change.before, change.after, change.action, change.apply)
-    return plan
+    return _telling(engine, plan, "volume", lambda: space)
 
 
 def plan_images(
@@ -165,7 +166,7 @@ def plan_images(
         "images": found()["images"],
         "images_space_reclaimed": found()["space_reclaimed"],
     }
-    return plan
+    return _telling(engine, plan, "image", lambda: int(found()["space_reclaimed"]))
 
 
 def plan_builder_cache(engine: Engine) -> Plan:
@@ -179,6 +180,24 @@ def plan_builder_cache(engine: Engine) -> Plan:
         "builder_cache_caches_deleted": found()["caches"],
         "builder_cache_space_reclaimed": found()["space_reclaimed"],
     }
+    return _telling(engine, plan, "builder", lambda: int(found()["space_reclaimed"]))
+
+
+def _telling(engine: Engine, plan: Plan, kind: str, space: Callable[[], int] = lambda: 0) -> Plan:
+    """Have the last step of a plan write the event of a prune; returns the plan.
+
+    :param kind: Docker's type of the event. :param space: the bytes that were freed by then.
+    """
+    if plan.changes:
+        last = plan.changes[-1]
+        step = last.apply
+
+        def apply() -> None:
+            if step is not None:
+                step()
+            journal.write(engine.paths, (kind, "prune", "", {"reclaimed": space()}))
+
+        last.apply = apply
     return plan
 
 

@@ -6,6 +6,7 @@ removed.
 
 from __future__ import annotations
 
+from ..events import journal
 from . import catalog, firewall, links
 from .addresses import attachment
 
@@ -25,8 +26,16 @@ def recover(engine: Engine, kind: str, detail: dict[str, Any]) -> None:
     config = catalog.get(engine, detail["name"])
     if kind == "remove-network":
         remove(engine, detail["name"])
+        if config is not None:
+            tell(engine, "destroy", config)
     elif config is not None:
         undo_create(engine, config)
+
+
+def tell(engine: Engine, action: str, config: Definition) -> None:
+    """Write the event that a network was made (``create``) or removed (``destroy``)."""
+    attributes = {"name": config["name"], "type": config["driver"]}
+    journal.write(engine.paths, ("network", action, config["id"], attributes))
 
 
 def undo_create(engine: Engine, config: Definition) -> None:

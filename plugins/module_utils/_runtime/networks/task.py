@@ -136,6 +136,7 @@ def _create(engine: Engine, name: str, wanted: Wanted) -> Plan:
             except BaseException:
                 recovery.undo_create(engine, config)
                 raise
+        recovery.tell(engine, "create", config)
 
     subnets = [pool["subnet"] for pool in config["pools"]]
     steps.add(
@@ -372,6 +373,7 @@ def _absent(engine: Engine, params: Mapping[str, Any], current: Definition | Non
         ):
             recovery.remove(engine, name)
             remote_names.write(engine.paths, catalog.every(engine))
+        recovery.tell(engine, "destroy", current)
 
     steps.add("state", "present", "absent", f"remove network {name}", apply)
     return steps

@@ -28,6 +28,7 @@ class Paths:
             data, "backups"
         )  # of the database, of the last boots and versions
         self.reserve = os.path.join(data, "reserve")  # reserve.py
+        self.events = os.path.join(data, "events")  # made with the first (events/journal.py)
         self.blobs = os.path.join(data, "blobs")
         self.layers = os.path.join(data, "layers")
         self.containers = os.path.join(data, "containers")

@@ -15,6 +15,7 @@ import secrets
 
 from .. import units
 from ..errors import Conflict, InvalidInput, NotFound
+from ..events import journal
 from ..store import tree_removal
 from ..store.database import decode, encode, now
 from ..store.files import Damaged, read_json, sync_directory
@@ -124,7 +125,12 @@ def create(
             except BaseException:
                 clear(engine, name)
                 raise
+    _tell(engine, "create", name)
     return name
+
+
+def _tell(engine: Engine, action: str, name: str) -> None:
+    journal.write(engine.paths, ("volume", action, name, {"driver": "local"}))
 
 
 def _make_directory(engine: Engine, name: str) -> None:
@@ -159,6 +165,7 @@ def remove(engine: Engine, name: str) -> None:
         with engine.operations.record("remove-volume", name=name):
             engine.db.run("DELETE FROM volumes WHERE name = ?", name)
             clear(engine, name)
+    _tell(engine, "destroy", name)
 
 
 def clear(engine: Engine, name: str) -> None:

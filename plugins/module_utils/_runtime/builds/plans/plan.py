@@ -167,6 +167,8 @@ def _apply(plan: BuildPlan, build: Build, names: Sequence[str], shown: str) -> C
             ident = build.carry_out(names)
         finally:
             build.contexts.close()
+        images.tell_tags(engine, ident, names)
+        images.tell_event(engine, "build", ident, names)
         plan.warnings += [warning for warning in build.warnings if warning not in plan.warnings]
         plan.unknown, plan.upper = False, len(build.final.layers) - build.final.below
         plan.is_there(images.get(engine, ident))

@@ -23,7 +23,7 @@ from ...layers import difference
 from ...untrusted import json_reader
 from ..client import monitor_client
 from ..options import storage
-from ..records import status
+from ..records import run_events, status
 from ..spec import container_files
 from ..view import changes
 
@@ -85,6 +85,11 @@ def plan_commit(
     def take() -> None:
         with frozen(engine, record) if pause else contextlib.nullcontext():
             ident = _take(engine, record, base, document, references)
+        more = {"imageID": ident, "comment": comment or ""}
+        if references:
+            more["imageRef"] = images.familiar(references[0])
+        images.tell_tags(engine, ident, references)
+        run_events.tell_of(engine.paths, record["id"], "commit", **more)
         plan.is_there(images.get(engine, ident))
         plan.coming = None  # it may have gone on since it was looked at
 

@@ -20,7 +20,7 @@ import stat
 
 from ...errors import Conflict, HostError, InvalidInput, NotFound, reason
 from ...kernel.mounts import overlay, rootfs, userns
-from ..records import image, status
+from ..records import image, run_events, status
 from ..spec import container_files
 from ..view import changes
 from .packing import Packer
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .unpacking import Ids
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+INTO, OUT_OF = "extract-to-dir", "archive-path"  # events of a copy, in dockerd's words
 
 
 class Side:
@@ -360,7 +361,9 @@ def copy_in(
     :raises NotFound, Conflict, HostError: as one sentence about the path that stands in the way.
     """
     with inside(engine, record, path, True) as (side, rest), host() as here:
-        return _copy(here, host_path, host_path, side, rest, archive, follow)
+        left_out = _copy(here, host_path, host_path, side, rest, archive, follow)
+    run_events.tell_of(engine.paths, record["id"], INTO)
+    return left_out
 
 
 def copy_out(
@@ -379,7 +382,9 @@ def copy_out(
     :raises NotFound, Conflict, HostError: see :func:`copy_in`.
     """
     with inside(engine, record, path, False) as (side, rest), host() as here:
-        return _copy(side, rest, path, here, host_path, archive, follow)
+        left_out = _copy(side, rest, path, here, host_path, archive, follow)
+    run_events.tell_of(engine.paths, record["id"], OUT_OF)
+    return left_out
 
 
 def _copy(
@@ -421,6 +426,7 @@ def take_archive(engine: Engine, record: Record, path: str, pieces: Iterable[byt
             _unpack(side, directory, pieces, "the archive", True, True)
         finally:
             os.close(directory)
+    run_events.tell_of(engine.paths, record["id"], INTO)
 
 
 def give_archive(
@@ -432,6 +438,7 @@ def give_archive(
     with inside(engine, record, path, False) as (side, rest):
         with Source(side, rest, path, follow) as source:
             yield from source.pieces(os.fsencode(source.name))
+    run_events.tell_of(engine.paths, record["id"], OUT_OF)
 
 
 def look(engine: Engine, record: Record, path: str, write: bool) -> None:

@@ -19,7 +19,7 @@ from ...kernel.mounts import users
 from ...layers.tar import reader, writer
 from ...reconcile import Plan
 from ...untrusted import files
-from ..records import catalog, image
+from ..records import catalog, image, run_events
 from . import copy, copy_plan, tree_manifest
 
 TYPE_CHECKING = False
@@ -313,6 +313,9 @@ def _carry_out(request: Request, plan: Plan) -> None:
                 left_out = copy_plan.apply(
                     side, place, found, rules, pieces, request.src or "the content"
                 )
+    run_events.tell_of(
+        request.engine.paths, request.record["id"], copy.OUT_OF if request.out else copy.INTO
+    )
     for name in left_out:
         plan.warnings.append(f"{name} is a device node and was left out")
 

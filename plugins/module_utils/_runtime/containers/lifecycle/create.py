@@ -15,7 +15,7 @@ from ...errors import Conflict
 from ...kernel.mounts import overlay
 from ...store.database import now
 from ..options import network
-from ..records import catalog
+from ..records import catalog, run_events
 from ..records import image as images
 from ..spec import container_files, shared_namespaces, user_namespaces
 from . import remove
@@ -80,6 +80,7 @@ def create(
         except BaseException:
             undo(engine, record["id"], coming)
             raise
+    run_events.tell_of(engine.paths, record["id"], "create")
     return record
 
 

@@ -10,10 +10,11 @@ import os
 
 from ... import networks
 from ...errors import EngineError, HostError, NotFound
+from ...events import journal
 from ...options.rows import LIVE, REPLACE
 from ..client import monitor_client, names_client
 from ..options import network, resources
-from ..records import catalog, status
+from ..records import catalog, run_events, status
 from ..spec import container_files, limits
 from . import create
 
@@ -58,6 +59,7 @@ def apply(engine: Engine, record: Record, definition: Definition, changed: list[
         if NETWORK & set(changed):
             names_client.update(engine.paths, ident)
     catalog.set_definition(engine, ident, definition)
+    run_events.tell_of(engine.paths, ident, "update")
 
 
 def reconnect(engine: Engine, network_name: str, idents: list[str]) -> None:
@@ -156,6 +158,23 @@ def _connect(engine: Engine, ident: str, state: Status, wanted: Reserved, anew: 
         os.close(netns)
     if republish and are and wanted["ports"]:
         networks.publish.publish(ident, are, wanted["ports"])
+    gone = [entry["network"] for entry in old if entry not in kept]
+    come = [entry["network"] for entry in new if _place(entry) not in there]
+    journal.write(
+        engine.paths,
+        *(_moved(engine, ident, "disconnect", name) for name in gone),
+        *(_moved(engine, ident, "connect", name) for name in come),
+    )
+
+
+def _moved(engine: Engine, ident: str, action: str, name: str) -> journal.Told:
+    config = networks.get(engine, name)
+    attributes = {
+        "container": ident,
+        "name": name,
+        "type": config["driver"] if config else "bridge",
+    }
+    return "network", action, config["id"] if config else name, attributes
 
 
 def _place(entry: Attachment) -> dict[str, Any]:
@@ -180,6 +199,7 @@ def rename(engine: Engine, record: Record, name: str) -> None:
     """
     catalog.set_name(engine, record["id"], catalog.check_name(name))
     container_files.rename(engine, record, name)
+    run_events.tell_of(engine.paths, record["id"], "rename", oldName=f"/{record['name']}")
     if status.lives(engine.paths, record["id"]):
         names_client.update(engine.paths, record["id"])
 

@@ -12,7 +12,7 @@ import re
 from ...errors import Conflict, EngineError, NotFound, required
 from ...reconcile import Plan
 from ..options import network
-from ..records import catalog, status
+from ..records import catalog, run_events, status
 from ..spec import shared_namespaces, user_namespaces
 from ..view import audit, inspect_container
 from . import create, live_changes, remove, replace, start, stop, wait_healthy
@@ -316,6 +316,7 @@ class Work:
             stop.unpause(self.engine, self.there)
         stop.stop(self.engine, self.there, self.task.force_kill)
         self._start()
+        run_events.tell_of(self.engine.paths, self.there["id"], "restart")
 
     # -- the result
 

@@ -14,7 +14,7 @@ from ...errors import Conflict
 from ...kernel.calls import constants, syscalls
 from ...store import tree_removal
 from ..client import monitor_client
-from ..records import catalog, status
+from ..records import catalog, run_events, status
 from ..spec import container_files
 from . import cleanup
 
@@ -66,8 +66,11 @@ def sweep(engine: Engine, ident: str, anonymous: Iterable[str]) -> None:
     a kill.
     """
     _cleanup(engine, ident)
+    run = run_events.read(engine.paths, ident)
     volumes.drop_anonymous(engine, sorted(anonymous))
     directories(engine, ident)
+    if run:
+        run_events.tell(engine.paths, run, "destroy")
 
 
 def _cleanup(engine: Engine, ident: str) -> None:

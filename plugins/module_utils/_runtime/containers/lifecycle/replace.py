@@ -17,7 +17,7 @@ import time
 from ... import networks, volumes
 from ...errors import ContainerFailed, EngineError, required
 from ..client import monitor_client, names_client
-from ..records import catalog, status
+from ..records import catalog, run_events, status
 from ..spec import container_files
 from ..view import logs
 from . import create, remove, start, wait_healthy
@@ -104,6 +104,7 @@ def _unnamed(engine: Engine, mounted: dict[str, str]) -> dict[str, str]:
 def _halt(engine: Engine, old: Record, force: bool) -> None:
     """Stop the old one. That it should run stays written down: a reboot in the middle finds it so."""
     monitor_client.stop(engine.paths, [old["id"]], 0 if force else None)
+    run_events.tell_of(engine.paths, old["id"], "stop")
 
 
 def _take_addresses(engine: Engine, old: Record, new: Record) -> None:

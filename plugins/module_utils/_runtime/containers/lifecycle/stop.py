@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ..client import monitor_client, signals
-from ..records import catalog, status
+from ..records import catalog, run_events, status
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,17 +32,29 @@ def stop(
     # database.
     full = engine.db.is_tight()
     if full:
-        monitor_client.stop(engine.paths, [record["id"]], patience, number)
+        _stop(engine, [record], patience, number)
     with engine.db.freeing():
         catalog.set_wanted(engine, record["id"], "stopped")
     if not full:
-        monitor_client.stop(engine.paths, [record["id"]], patience, number)
+        _stop(engine, [record], patience, number)
+
+
+def _stop(
+    engine: Engine, records: list[Record], patience: float | None = None, number: int | None = None
+) -> None:
+    codes = monitor_client.stop(
+        engine.paths, [record["id"] for record in records], patience, number
+    )
+    for ident, code in codes.items():
+        if code is not None:
+            run_events.tell_of(engine.paths, ident, "stop")
 
 
 def pause(engine: Engine, record: Record) -> None:
     """Freeze a container's processes. :raises Conflict: it does not run."""
     engine.db.require_writable()
     monitor_client.pause(engine.paths, record["id"])
+    run_events.tell_of(engine.paths, record["id"], "pause")
     catalog.set_wanted(engine, record["id"], "paused")
 
 
@@ -50,6 +62,7 @@ def unpause(engine: Engine, record: Record) -> None:
     """Let a container's processes go on. :raises Conflict: it does not run."""
     engine.db.require_writable()
     monitor_client.unpause(engine.paths, record["id"])
+    run_events.tell_of(engine.paths, record["id"], "unpause")
     catalog.set_wanted(engine, record["id"], "running")
 
 
@@ -61,5 +74,5 @@ def shutdown(engine: Engine) -> list[Record]:
     records = [
         record for record in catalog.every(engine) if status.lives(engine.paths, record["id"])
     ]
-    monitor_client.stop(engine.paths, [record["id"] for record in records])
+    _stop(engine, records)
     return records

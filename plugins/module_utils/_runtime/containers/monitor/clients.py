@@ -63,6 +63,8 @@ if TYPE_CHECKING:
 
         def reload(self) -> str: ...
 
+        def tell(self, action: str, **more: object) -> None: ...
+
         def write_input(self, data: bytes) -> None: ...
 
 
@@ -167,9 +169,11 @@ class Clients:
         stop = monitor.run["stop"]
         timeout = stop["timeout"] if message.get("timeout") is None else message["timeout"]
         number = message.get("signal") or signals.number(stop["signal"])
-        pidfd.send(monitor.pidfd, constants.SIGKILL if timeout == 0 else number)
+        self._signal(constants.SIGKILL if timeout == 0 else number)
         self._thaw()
-        if timeout >= 0:
+        if timeout == 0:
+            monitor.after("kill", 1.0, self._kill_all)
+        elif timeout > 0:
             monitor.after("kill", timeout, self._kill)
         return None
 
@@ -180,10 +184,15 @@ class Clients:
         return {}
 
     def _kill(self) -> None:
-        if self.monitor.pidfd is not None:
-            pidfd.send(self.monitor.pidfd, constants.SIGKILL)
+        self._signal(constants.SIGKILL)
         self._thaw()
         self.monitor.after("kill", 1.0, self._kill_all)
+
+    def _signal(self, number: int) -> None:
+        """Send process 1 a signal, where it lives."""
+        if self.monitor.pidfd is not None:
+            self.monitor.tell("kill", signal=number)
+            pidfd.send(self.monitor.pidfd, number)
 
     def _kill_all(self) -> None:
         group = self.monitor.group
@@ -207,7 +216,7 @@ class Clients:
             return {"error": f"container {monitor.ident} is not running"}
         if message["signal"] in (constants.SIGKILL, signals.number(monitor.run["stop"]["signal"])):
             monitor.asked_to_stop = True
-        pidfd.send(monitor.pidfd, message["signal"])
+        self._signal(message["signal"])
         if message["signal"] == constants.SIGKILL:
             self._thaw()
         return {}
@@ -224,6 +233,7 @@ class Clients:
         if self.monitor.terminal is None:
             return {"error": f"container {self.monitor.ident} has no terminal"}
         terminal.set_size(self.monitor.terminal, message["rows"], message["columns"])
+        self.monitor.tell("resize", height=message["rows"], width=message["columns"])
         return {}
 
     # ------------------------------------------------------------------------------------- attached

@@ -21,7 +21,7 @@ from ...oci.launch import join
 from ...oci.spec.program import Program
 from ..access import file_stream
 from ..client import messages
-from ..records import state
+from ..records import run_events, state
 from ..spec import run_file
 from . import defects
 
@@ -138,9 +138,12 @@ def serve(
             None if bounds is None else bounds.joined,
         )
         _set_work(command, request.get("transfer"))
+        told = _Told(paths, bundle.run, request)
         try:
+            told.begins()
             command.start()
-        except BaseException:
+        except BaseException as error:
+            told.ended(getattr(error, "exit_code", None) or 126)
             if bounds is not None:
                 bounds.leave()
             raise
@@ -165,10 +168,30 @@ def serve(
         os.close(terminal)
     process_fd = required(command.pidfd, "the command's process")
     code, signal = _attend(process_fd, connection, bounds)
+    rc = code if signal is None else 128 + signal
+    told.ended(rc)
     with contextlib.suppress(messages.Gone):
-        messages.send(connection, {"rc": code if signal is None else 128 + signal})
+        messages.send(connection, {"rc": rc})
     if bounds is not None:
         bounds.leave()
+
+
+class _Told:
+    """The events of a command. That of a transfer has none: what moves the file tells of it."""
+
+    def __init__(self, paths: Paths, run: run_file.RunFile, request: messages.ExecRequest) -> None:
+        self.paths, self.run = paths, run
+        self.ident = "" if request.get("transfer") else os.urandom(32).hex()
+        self.words = " ".join(request["argv"])
+
+    def begins(self) -> None:
+        if self.ident:
+            for action in ("exec_create", "exec_start"):
+                run_events.tell(self.paths, self.run, f"{action}: {self.words}", execID=self.ident)
+
+    def ended(self, rc: int | None) -> None:
+        if self.ident:
+            run_events.tell(self.paths, self.run, "exec_die", execID=self.ident, exitCode=rc)
 
 
 def _set_work(command: join.Process, transfer: Any) -> None:

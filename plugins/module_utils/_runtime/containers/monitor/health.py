@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 
         def save(self) -> None: ...
 
+        def tell(self, action: str, **more: object) -> None: ...
+
         def watch(self, fd: int, handler: Callable[[int], None]) -> None: ...
 
         def forget(self, fd: int) -> None: ...
@@ -182,12 +184,15 @@ class Check:
 
     def _record(self, code: int, output: str) -> None:
         health = self._health
+        before = health["status"]
         follow(health, code, not self._starting(), self.retries)
         health["log"] = (
             health["log"]
             + [{"start": self.began, "end": time.time(), "exit_code": code, "output": output}]
         )[-KEPT:]
         self.monitor.save()
+        if health["status"] != before:
+            self.monitor.tell(f"health_status: {health['status']}")
         self._later()
 
 

@@ -29,7 +29,7 @@ from ...kernel.processes import pidfd
 from ...networks import attach
 from ...store import paths as stores
 from ..client import signals, stdio
-from ..records import state
+from ..records import run_events, state
 from ..spec import network_links, run_file
 from ..view import logs
 from . import clients, defects, health, log_writer, loop, port_relay, sleep
@@ -368,12 +368,13 @@ class Monitor(loop.Loop):
         self._close_relay()
         network_links.disconnect(self.ident, self.state["network"])
         again = self._restart_due(code)
+        self.state["exit_code"] = code
+        run_events.ended(self.paths, self.run, self.state)
         self.state.update(
             {
                 "status": "restarting" if again else "exited",
                 "pid": 0,
                 "pid_start": 0,
-                "exit_code": code,
                 "signal": signal,
                 "error": error,
                 "finished_at": time.time(),
@@ -450,6 +451,10 @@ class Monitor(loop.Loop):
         if self.clients is None:
             self.clients = clients.Clients(self)
         self.clients.accept(required(self.control, "the control socket"))
+
+    def tell(self, action: str, **more: object) -> None:
+        """Write an event of the container into the journal; see run_events.tell."""
+        run_events.tell(self.paths, self.run, action, **more)
 
     def begin_stop(self) -> bool:
         """Have it end, and not be restarted; returns whether there is a process 1 to be signalled."""

@@ -31,7 +31,7 @@ from ...kernel.calls import constants, fds
 from ...kernel.processes import pidfd, procfs
 from ..client import messages, stdio
 from ..lifecycle import cleanup
-from ..records import state
+from ..records import run_events, state
 from ..spec import run_file
 from . import defects, engine_launch, exec_worker
 
@@ -194,6 +194,8 @@ class Worker:
         self.state.update(
             {"status": "running", "started_at": time.time(), "warnings": launch.warnings}
         )
+        network = self.state["network"]
+        run_events.started(self.paths, bundle.run, network["attachments"] if network else ())
         streams = outputs if launch.terminal is None else [launch.terminal]
         self._hand_over(held, required(launch.pidfd, "process 1"), streams, bundle.run)
 

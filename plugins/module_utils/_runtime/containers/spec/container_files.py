@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from ... import volumes
+from ... import networks, volumes
 from ...kernel import cgroups
 from ...kernel.isolation import apparmor
 from ...store.files import Damaged, read_json, write_json, write_whole
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from ...options.rows import Definition
     from ..options.storage import Mount
     from ..records.catalog import Record
+    from ..records.run_events import NetworkFacts, RunEvents, VolumeFacts
     from .run_file import RunFile
 
     class Reserved(TypedDict):
@@ -87,9 +88,43 @@ def write(
     layers = images.layers(engine, record["image"])
     run = run_document(record, image, layers, reserved, resolved)
     run["network"].update(network_names.document(engine, record, reserved["attachments"]))
+    run["events"] = _event_facts(engine, record, image, reserved, volume_names)
     _put_all(directory, network_names.texts(engine, record, run["network"]), kept=True)
     write_json(os.path.join(directory, "config.json"), config, durable)
     run_file.write(engine.paths, record["id"], run, durable)
+
+
+def _event_facts(
+    engine: Engine,
+    record: Record,
+    image: dict[str, Any],
+    reserved: Reserved,
+    volume_names: dict[str, str],
+) -> RunEvents:
+    """Return what a container's events say of it: its monitor has no database to look it up."""
+    definition = record["definition"]
+    attached: dict[str, NetworkFacts] = {}
+    for entry in reserved["attachments"]:
+        config = networks.get(engine, entry["network"])
+        if config is not None:
+            attached[entry["network"]] = {"id": config["id"], "driver": config["driver"]}
+    mounted: list[VolumeFacts] = [
+        {
+            "name": entry["source"] or volume_names[entry["target"]],
+            "destination": entry["target"],
+            "propagation": entry["propagation"],
+            "read_only": entry["read_only"],
+        }
+        for entry in wanted_volumes(definition, image)
+        if entry["type"] == "volume"
+    ]
+    labels = dict(image.get("Labels") or {}, **definition.get("labels", {}))
+    return {
+        "image": definition.get("image") or "",
+        "labels": labels,
+        "networks": attached,
+        "volumes": mounted,
+    }
 
 
 def run_document(

@@ -14,7 +14,7 @@ from ...errors import ContainerFailed, NotFound
 from ...kernel.isolation import namespaces
 from ...oci.spec.document import Document
 from ...store import files
-from ..records import state
+from ..records import run_events, state
 from . import own_annotations
 
 TYPE_CHECKING = False
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from ...oci.spec.config_types import Config
     from ...store.paths import Paths
+    from ..records.run_events import RunEvents
     from ..records.state import Network
 
     class Log(TypedDict):
@@ -61,7 +62,7 @@ if TYPE_CHECKING:
         signal: str
         timeout: int
 
-    class RunFile(TypedDict):
+    class _RunFile(TypedDict):
         """run.json. ``layers``: absolute paths of directories or files, topmost first.
 
         Written when a container is created, and whenever a live option changes.
@@ -80,8 +81,13 @@ if TYPE_CHECKING:
         interactive: bool
         auto_remove: bool
 
+    class RunFile(_RunFile, total=False):
+        """run.json of this version: an older one has no ``events``."""
 
-NAME = "run.json"
+        events: RunEvents
+
+
+NAME = run_events.DOCUMENT
 
 
 def read(paths: Paths, ident: str) -> RunFile:

@@ -21,7 +21,7 @@ from ...layers import difference
 from ...layers.tar import writer
 from ...reconcile import Plan
 from ...untrusted import files, trees
-from ..records import image
+from ..records import image, run_events
 from ..spec import container_files
 
 TYPE_CHECKING = False
@@ -139,6 +139,7 @@ def plan_export(engine: Engine, record: Record, path: str, force: bool = False) 
 def _export(engine: Engine, record: Record, path: str) -> None:
     with root(engine, record) as fd:
         write_archive(path, writer.tree(fd))
+    run_events.tell_of(engine.paths, record["id"], "export")
 
 
 def _is_exported(engine: Engine, record: Record, path: str) -> bool:

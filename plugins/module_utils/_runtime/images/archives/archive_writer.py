@@ -26,7 +26,7 @@ from ...reconcile import Plan
 from ...store import files
 from ...untrusted import files as foreign
 from ...untrusted import trees
-from ..library import records, repair
+from ..library import image_events, records, repair
 from ..model import manifest, reference
 
 TYPE_CHECKING = False
@@ -119,6 +119,12 @@ def plan_save(
     return _add_archive(plan, engine, images, path, form, gzip, force or bool(lost))
 
 
+def tell_saved(engine: Engine, images: Sequence[Chosen]) -> None:
+    """Write the events that these images were saved."""
+    for record, names in images:
+        image_events.tell(engine, "save", record["id"], names)
+
+
 def _add_archive(
     plan: Plan,
     engine: Engine,
@@ -133,6 +139,7 @@ def _add_archive(
             write_layout(engine, path, images)
         else:
             write_archive(path, save_pieces(engine, images, form, gzip))
+        tell_saved(engine, images)
 
     if force or not (
         _layout_is(engine, path, images)

@@ -7,7 +7,7 @@ from __future__ import annotations
 from ...errors import Conflict
 from ...reconcile import Change
 from ..archives import archive_reader, root_import
-from ..library import ingest, records
+from ..library import image_events, ingest, records
 from ..library.integrity import whole
 from ..model import manifest
 from ..trust import trust
@@ -65,7 +65,7 @@ def plan_import(
     def take() -> None:
         layer = ingest.Layer(diff_id, lambda: root_import.open_layer(path))
         engine.progress.subject(f"Importing {title}")
-        ingest.take(
+        taken = ingest.take(
             engine,
             title,
             data,
@@ -74,6 +74,8 @@ def plan_import(
             references=names,
             manner=ingest.LOAD,
         )
+        image_events.tell_tags(engine, taken, names)
+        image_events.tell(engine, "import", taken)
 
     plan.add("image", named and named["id"], ident, f"import image {title} from {path}", take)
     return plan
@@ -153,6 +155,8 @@ def _load(
     with archive_reader.opened(path, spool) as members:
         for image in archive_reader.contents(members, target):
             if image.id in names:
-                archive_reader.take(engine, members, image, names.pop(image.id))
+                given = names.pop(image.id)
+                archive_reader.take(engine, members, image, given)
+                image_events.tell(engine, "load", image.id, given)
     if names:
         raise Conflict(f"{path} changed while it was loaded")

@@ -11,7 +11,7 @@ from __future__ import annotations
 from ... import units
 from ...errors import Conflict, EngineError, HostError, InvalidInput, NotFound, Untrusted, required
 from ...reconcile import Plan
-from ..library import garbage, image_filters, integrity, records
+from ..library import garbage, image_events, image_filters, integrity, records
 from ..model import manifest, reference
 
 TYPE_CHECKING = False
@@ -297,7 +297,7 @@ def name_image(plan: ImagePlan, ident: str, full: str) -> None:
         row and row["image"],
         ident,
         f"tag image as {records.familiar(full)}",
-        lambda: records.tag(engine, ident, full),
+        lambda: image_events.tag(engine, ident, full),
     )
 
 
@@ -331,7 +331,7 @@ def plan_absent(engine: Engine, text: str, force: bool = False, prune: bool = Tr
             ident,
             None,
             f"untag image {parsed.familiar}",
-            lambda: records.untag(engine, parsed.full_tag),
+            lambda: image_events.untag(engine, ident, parsed.full_tag),
         )
         return plan
     if parsed is None and len(names) > 1 and not force:
@@ -361,7 +361,7 @@ def plan_absent(engine: Engine, text: str, force: bool = False, prune: bool = Tr
     )
     last = parsed.tagged if parsed is not None and not parsed.digest else None
     plan.add(
-        "image", ident, None, action, lambda: records.remove(engine, ident, force, last, prune)
+        "image", ident, None, action, lambda: image_events.remove(engine, ident, force, last, prune)
     )
     return plan
 
@@ -394,7 +394,7 @@ def plan_prune(engine: Engine, everything: bool = False, filters: Document | Non
     def apply() -> None:
         for ident in idents:
             freed.append(
-                records.remove(engine, ident)
+                image_events.remove(engine, ident)
             )  # 0 for one that went with what came from it
         freed.append(garbage.collect(engine, everything=True) + engine.blobs.partials.sweep(0))
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from ...errors import RegistryError
 from ..client import foreign_layers
-from ..library import ingest, records
+from ..library import image_events, ingest, records
 from ..model import manifest
 
 TYPE_CHECKING = False
@@ -119,7 +119,7 @@ class Remote:
         names = ([self.reference.tagged] if self.reference.tagged else []) + list(references)
         engine.progress.subject(f"Pulling {self.what}")
         known = [(self.reference.full_repository, digest) for digest in self.digests]
-        return ingest.take(
+        ident = ingest.take(
             engine,
             self.what,
             self.config_data,
@@ -128,3 +128,6 @@ class Remote:
             references=names,
             digests=known,
         )
+        asked = self.reference.tagged or f"{self.reference.full_repository}@{self.digests[-1]}"
+        image_events.tell_transfer(engine, "pull", asked)
+        return ident

@@ -8,7 +8,7 @@ import functools
 
 from ...errors import InvalidInput
 from ..client import foreign_layers
-from ..library import records, repair
+from ..library import image_events, records, repair
 from ..model import manifest, reference
 from . import indexes
 from .present import tagged
@@ -66,7 +66,7 @@ def plan_push(
                 current,
                 wanted or record["id"],
                 f"push {'index' if others else 'image'} {parsed.familiar}",
-                functools.partial(_push, engine, target, idents),
+                functools.partial(_push, engine, target, idents, parsed.full_tag),
             )
         if sign and key is not None and not _is_signed(target, key, wanted, current):
             plan.add(
@@ -109,13 +109,14 @@ def _wanted(engine: Engine, chosen: Sequence[ImageRecord]) -> str | None:
     return manifest.digest_of(indexes.build(engine, chosen)[0])
 
 
-def _push(engine: Engine, target: Any, idents: Sequence[str]) -> None:
+def _push(engine: Engine, target: Any, idents: Sequence[str], full: str) -> None:
     from . import send  # with a pool of threads
 
     if len(idents) > 1:
         indexes.push_index(engine, target, idents)
     else:
         send.push(engine, target, idents[0])
+    image_events.tell_transfer(engine, "push", full)
 
 
 def _key(sign: Document) -> PrivateKey:

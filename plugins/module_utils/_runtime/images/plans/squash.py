@@ -18,7 +18,7 @@ import re
 from ...errors import HostError, InvalidInput
 from ...layers import contents, difference, stack, whiteouts
 from ...layers.tar import reader, writer
-from ..library import history, ingest, records, repair
+from ..library import history, image_events, ingest, records, repair
 from ..model import manifest
 from .present import ImagePlan, name_image, tagged
 
@@ -139,6 +139,7 @@ def _take(
         references=named,
         manner=ingest.LOAD,
     )
+    image_events.tell_tags(engine, ident, named)
 
 
 def _below(engine: Engine, record: ImageRecord, text: str | int | None) -> int:

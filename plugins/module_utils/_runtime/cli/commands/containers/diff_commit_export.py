@@ -8,6 +8,7 @@ import os
 
 from .... import containers
 from ....builds.stage import change
+from ....containers.records import run_events
 from ....layers.tar import writer
 from ... import streams
 
@@ -44,6 +45,7 @@ def export(session: Session, given: Given) -> None:
     if given.output is None:
         with containers.root_view(session.engine, record) as root:
             streams.archive_to_stdout(session, "export", writer.tree(root))
+        run_events.tell_of(session.engine.paths, record["id"], "export")
         return
     path = os.path.abspath(given.output)
     session.carry_out(containers.plan_export(session.engine, record, path))

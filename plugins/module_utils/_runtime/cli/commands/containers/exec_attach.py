@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from .... import containers
 from ....containers.access import detach_keys
+from ....containers.records import run_events
 from ....containers.spec import container_files
 from ....errors import Conflict, ContainerFailed, InvalidInput
 from ... import streams
@@ -62,9 +63,10 @@ def attach(session: Session, given: Given) -> None:
             given,
         )
         return
+    run_events.tell_of(session.engine.paths, record["id"], "attach")
     try:
         session.rc = streams.attached(
             session, record, not given.no_stdin, detach_keys.parse(given.detach_keys)
         )
     except detach_keys.Detached:
-        session.rc = streams.left(session)
+        session.rc = streams.left(session, record)

@@ -70,7 +70,7 @@ def _attend(session: Session, record: Record, given: Given) -> None:
                 given,
             )
         except detach_keys.Detached:
-            ends, session.rc = False, streams.left(session)
+            ends, session.rc = False, streams.left(session, record)
         finally:
             if given.rm and ends:
                 _remove(session.engine, record)

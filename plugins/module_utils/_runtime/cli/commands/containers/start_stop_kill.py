@@ -7,6 +7,7 @@ from __future__ import annotations
 from .... import containers
 from ....containers.access import detach_keys
 from ....containers.client import monitor_client, signals
+from ....containers.records import run_events
 from ....containers.spec import container_files
 from ....errors import Conflict
 from ....reconcile import Plan
@@ -104,7 +105,7 @@ def _start_attached(session: Session, given: Given) -> None:
     try:
         session.carry_out(plan)
     except detach_keys.Detached:
-        session.rc = streams.left(session)
+        session.rc = streams.left(session, record)
 
 
 def stop(session: Session, given: Given) -> None:
@@ -132,6 +133,7 @@ def restart(session: Session, given: Given) -> None:
         if state in ALIVE:
             containers.stop(session.engine, record, timeout=timeout, signal=given.signal)
         containers.start_one(session.engine, record)
+        run_events.tell_of(session.engine.paths, record["id"], "restart")
 
     def work(record: Record, state: str, plan: Plan) -> None:
         plan.add(

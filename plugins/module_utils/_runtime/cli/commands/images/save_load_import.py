@@ -40,6 +40,7 @@ def save(session: Session, given: Given) -> None:
     streams.archive_to_stdout(
         session, "save", images.save_pieces(session.engine, chosen, form, gzip)
     )
+    images.tell_saved(session.engine, chosen)
 
 
 def load(session: Session, given: Given) -> None:

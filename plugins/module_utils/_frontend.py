@@ -130,6 +130,7 @@ def _carry_out(
     prepares: bool,
 ) -> None:
     reconcile = importlib.import_module(package + ".reconcile")
+    history = importlib.import_module(package + ".events.change_history")
     engine_class = importlib.import_module(package + ".engine").Engine
     importlib.import_module(package + ".nouns")  # registers them with the engine
     if callable(store_needed):
@@ -155,13 +156,14 @@ def _carry_out(
         ):
             if module.check_mode:
                 engine.foretold = module.told.get("foretold") or ()
+            engine.who = dict(module.told.get("who") or {}, hidden=module.no_log)
             work = getattr(noun, function)
             outcome = work(engine, dict(module.params, **module.told.get("params", {})))
-            result = (
-                reconcile.carry_out(outcome, module.check_mode)
-                if isinstance(outcome, reconcile.Plan)
-                else dict(outcome)
-            )
+            if isinstance(outcome, reconcile.Plan):
+                with history.noted(engine, outcome):
+                    result = reconcile.carry_out(outcome, module.check_mode)
+            else:
+                result = dict(outcome)
             result["warnings"] = [*engine.mended, *result.get("warnings", ())]
     except errors.EngineError as error:
         details = {key: value for key, value in vars(error).items() if value not in (None, "")}

@@ -40,6 +40,12 @@ options:
       - Whether to tell what each container has changed of its image's files, as C(Changes).
     type: bool
     default: false
+  history:
+    description:
+      - Whether to tell who has changed the containers, as RV(history).
+      - A name in O(name) is looked up whether or not there is a container of this name now.
+    type: bool
+    default: false
   stats:
     description:
       - Whether to tell what each container uses now, as C(Stats).
@@ -73,6 +79,17 @@ EXAMPLES = r"""
   loop: "{{ running.containers }}"
   loop_control:
     label: "{{ item.Name }}"
+
+- name: Look who has changed a container, also when it is gone
+  pycontainer.engine.container_info:
+    name: web
+    history: true
+  register: web
+
+- name: Show the last change
+  ansible.builtin.debug:
+    msg: "{{ web.history[0].by.task | default(web.history[0].by.command) }}: {{ web.history[0].actions | join(', ') }}"
+  when: web.history
 
 - name: All containers with a label that have ended
   pycontainer.engine.container_info:
@@ -109,6 +126,30 @@ containers:
   returned: always
   type: list
   elements: dict
+history:
+  description:
+    - Who has changed the containers, the youngest change first. The last 30 changes of each are kept, of all together the last 2000.
+    - Each has C(time) in seconds since the epoch, C(what), C(actions) as sentences, C(error) (empty, or why it was not done to its end), and C(by).
+    - C(by) has C(user), the account of the host that it was done by (before C(sudo)), and C(from), the address that it came from by SSH, where
+      the environment tells it. Tasks have C(controller) (its host name), C(controller_user), C(playbook) (file and line of the task), C(play), C(role)
+      and C(task). Command lines have C(command).
+  returned: with O(history)
+  type: list
+  elements: dict
+  sample:
+    - time: 1767225600.5
+      what: container web
+      actions:
+        - "create container web"
+        - "start container web"
+      error: ""
+      by:
+        controller: build7
+        controller_user: ann
+        playbook: site.yml:12
+        play: Web servers
+        task: Run the shop
+        user: ann
 """
 
 from ..module_utils import _frontend  # noqa: E402
@@ -123,6 +164,7 @@ def main():
             "all": {"type": "bool", "default": True},
             "filters": {"type": "dict"},
             "changes": {"type": "bool", "default": False},
+            "history": {"type": "bool", "default": False},
             "stats": {"type": "bool", "default": False},
         },
         store_needed=False,

@@ -10,6 +10,9 @@ this very engine yet, the module ``host_engine`` brings it.
 
 from __future__ import annotations
 
+import getpass
+import os
+import platform
 import traceback
 
 from ansible.errors import AnsibleActionFail, AnsibleError
@@ -33,6 +36,17 @@ RUNTIME = "/var/lib/pycontainer/runtime"
 TOLD = (
     "_pycontainer_told"  # what the module is told beside its options, see module_utils/_frontend.py
 )
+
+
+SAID = 200  # characters of each thing that a host is told of who calls
+
+
+def _user() -> str:
+    """The account that runs Ansible here; "" where it has no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""
 
 
 class EngineAction(ActionBase):
@@ -124,6 +138,8 @@ class EngineAction(ActionBase):
         with self.watched() as watched:
             if self._task.check_mode and self.foretold:
                 told = dict(told, foretold=_foretold.images_for(self, task_vars))
+            if not (self.only_looks or self._task.check_mode):
+                told = dict(told, who=self._who(task_vars))
             told = {TOLD: dict(told, copy=copy, **watched)}
             return self._execute_module(
                 module_name=f"{COLLECTION}.{self.module}",
@@ -131,6 +147,21 @@ class EngineAction(ActionBase):
                 task_vars=task_vars,
                 wrap_async=self._task.async_val,
             )
+
+    def _who(self, task_vars: dict[str, Any] | None) -> dict[str, str]:
+        """What of this task the host keeps beside the change that it makes (``_runtime/events/change_history.py``)."""
+        task, variables = self._task, task_vars or {}
+        path, _colon, line = (task.get_path() or "").rpartition(":")
+        place = os.path.relpath(path, variables.get("playbook_dir") or ".") if path else ""
+        found = {
+            "controller": platform.node(),
+            "controller_user": _user(),
+            "playbook": f"{place}:{line}" if os.path.isfile(path) else "",
+            "play": str(variables.get("ansible_play_name") or ""),
+            "role": task._role.get_name() if task._role else "",
+            "task": task.get_name(include_role_fqcn=False).strip(),
+        }
+        return {key: value[:SAID] for key, value in found.items() if value}
 
     def _has(self, name: str) -> bool:
         found = self._low_level_execute_command(f"test -d {RUNTIME}/{name}")

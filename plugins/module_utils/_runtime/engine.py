@@ -80,6 +80,7 @@ class Engine:
     :ivar progress: what long work reports to; nobody listens unless the caller puts a board in its place.
     :ivar mended: sentences for the user about what opening it has mended.
     :ivar lost: why the database can't be used, or "".
+    :ivar who: what the front end knows of who calls (events/change_history.py).
     :ivar foretold: images that earlier tasks of a check would have brought (images/plans/foretold.py).
     :raises EngineError: when not run as root.
     """
@@ -116,6 +117,7 @@ class Engine:
         self.operations = operations.Operations(self.db)
         self.progress: board.Progress = board.SILENT
         self.foretold: Any = ()
+        self.who: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
         try:

@@ -394,3 +394,80 @@ def test_a_record_that_was_cut_off_costs_no_other(docker):
         file.write(b'\x1e{"Type":"test","Acti')
     journal.write(paths, ("test", "whole", "1", {}))
     assert [event["Action"] for event in told(docker, "--filter", "scope=local")][-1] == "whole"
+
+
+def test_who_changed_what_is_kept_in_bounds(docker, monkeypatch):
+    from pycontainer.containers import task
+    from pycontainer.events import change_history
+
+    docker.engine.who = {"controller": "build7", "controller_user": "ann", "task": "Run\x1b[2J it"}
+    docker("create", "--name", "web", "--network", "none", "box:1")
+    docker("rename", "web", "shop")
+    docker("start", "shop")
+    docker("start", "shop")  # changes nothing
+    docker("rm", "-f", "shop")
+    found = task.container_info(docker.engine, {"name": ["shop"], "history": True})
+    assert not found["exists"]
+    assert [entry["actions"] for entry in found["history"]] == [
+        ["remove container shop"],
+        ["start container shop"],
+        ["rename container web to shop"],
+        ["create container web"],
+    ]
+    by = found["history"][0]["by"]
+    assert by == {
+        "controller": "build7",
+        "controller_user": "ann",
+        "task": "Run\\x1b[2J it",
+        "command": "rm",
+        "user": by["user"],
+    }
+    shown = docker("system", "history", "shop", "-n", "1").splitlines()
+    assert len(shown) == 2 and "ann@build7" in shown[1] and "remove container shop" in shown[1]
+    (entry,) = docker("system", "history", "shop", "-n", "1", "--format", "json").splitlines()
+    assert json.loads(entry)["what"] == "container shop"
+    monkeypatch.setattr(change_history, "EACH", 5)
+    monkeypatch.setattr(change_history, "ALL", 12)
+    for number in range(9):
+        change_history.note(docker.engine, [("container a", [f"do {number}"], "")])
+        change_history.note(docker.engine, [(f"volume {number}", ["x" * 10000] * 500, "y" * 9999)])
+    rows = change_history.read(docker.engine)
+    assert len(rows) == 12
+    assert [row["actions"] for row in rows if row["what"] == "container a"] == [
+        [f"do {number}"] for number in (8, 7, 6, 5, 4)
+    ]
+    row = docker.engine.db.one("SELECT max(length(detail)) AS size FROM history")
+    assert row["size"] < 2 * change_history.ROOM
+
+
+def test_what_failed_is_kept_with_its_reason(docker):
+    docker("create", "--name", "web", "--network", "none", "box:1", "nosuch")
+    assert docker.task("start", "web")["failed"]
+    (entry, _created) = docker("system", "history", "web", "--format", "json").splitlines()
+    assert "not found" in json.loads(entry)["error"]
+    assert "(failed)" in docker("system", "history", "web")
+
+
+def test_a_full_disk_stops_no_change_for_its_record(docker, monkeypatch):
+    """Neither an event nor who did it: both are written when the change is done."""
+    from pycontainer.errors import NoSpace
+    from pycontainer.events import change_history
+
+    docker("create", "--name", "web", "--network", "none", "box:1")
+    events, rows = told(docker), change_history.read(docker.engine)
+
+    def full(*_arguments):
+        raise OSError(28, "No space left on device")
+
+    really = docker.engine.db.transaction
+
+    def no_room(durable=True):
+        if not durable:
+            raise NoSpace("no space left")
+        return really(durable)
+
+    monkeypatch.setattr(journal, "_open", full)
+    monkeypatch.setattr(docker.engine.db, "transaction", no_room)
+    assert docker.task("rm", "web")["changed"]
+    monkeypatch.undo()
+    assert told(docker) == events and change_history.read(docker.engine) == rows

@@ -76,6 +76,7 @@ def execute(session: Session, command: Command, given: Given) -> None:
     """Carry out a command that was read; its output, exit code and record are in the session
     afterwards.
     """
+    session.engine.who["command"] = command.names[0]
     module, dummy, function = command.function.partition(":")
     try:
         getattr(importlib.import_module(".commands." + module, __package__), function)(

@@ -722,6 +722,13 @@ OTHER_COMMANDS = [
     ),
     Command("system df", "", "Disk use", "system.info_df_version:df", [FORMAT]),
     Command(
+        "system history",
+        "[NAME...]",
+        "Who has changed what: of all, or of containers, images, networks and volumes",
+        "system.events_history:history",
+        [FORMAT, Flag("-n, --last", "value", "Only the last changes (50; all)")],
+    ),
+    Command(
         "events, system events",
         "",
         "What happens, as it happens",

@@ -12,6 +12,7 @@ import contextlib
 import sys
 
 from ..errors import EngineError
+from ..events import change_history
 from ..untrusted.text import printable
 from . import colours, tables
 from .grammar import UsageError
@@ -158,7 +159,8 @@ class Session:
                 if live and self.terminal and plan.changed
                 else contextlib.nullcontext()
             ):
-                plan.apply()
+                with change_history.noted(self.engine, plan):
+                    plan.apply()
         self.record(plan.changed, plan.actions, plan.diff() if plan.changed else None)
         warnings = [printable(warning) for warning in plan.warnings]
         self.warnings += warnings

@@ -11,6 +11,7 @@ import os
 import shlex
 
 from ..errors import Conflict, InvalidInput, NotFound
+from ..events import change_history
 from ..reconcile import Plan
 from . import options
 from .access import exec_client
@@ -43,7 +44,8 @@ def container_info(engine: Engine, params: dict[str, Any]) -> dict[str, Any]:
 
     Names are names, ids or beginnings of ids; one that does not exist is left out. With ``stats``,
     each has ``Stats``: what it uses now, None when it does not run. With ``changes``, each has
-    ``Changes``.
+    ``Changes``. With ``history``, ``history`` says who has changed them, see
+    ``change_history.read``.
     """
     if params.get("name") is not None:
         names = params["name"] if isinstance(params["name"], list) else [params["name"]]
@@ -66,11 +68,25 @@ def container_info(engine: Engine, params: dict[str, Any]) -> dict[str, Any]:
             if params.get("stats"):
                 document["Stats"] = stats.once(engine, record["id"])
             containers.append(document)
-    return {
+    result: dict[str, Any] = {
         "exists": bool(containers),
         "container": containers[0] if len(containers) == 1 else {},
         "containers": containers,
     }
+    if params.get("history"):
+        result["history"] = _history(engine, params, found)
+    return result
+
+
+def _history(
+    engine: Engine, params: dict[str, Any], found: list[Record]
+) -> list[change_history.Entry]:
+    """Return who has changed the containers that were asked for, those that are gone, too."""
+    names = [record["name"] for record in found]
+    given = params.get("name")
+    names += [given] if isinstance(given, str) else given or []
+    subjects = list(dict.fromkeys(f"container {name}" for name in names))
+    return change_history.read(engine, subjects)
 
 
 def container_export(engine: Engine, params: dict[str, Any]) -> Plan:

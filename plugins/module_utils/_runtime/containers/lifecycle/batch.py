@@ -16,6 +16,7 @@ import threading
 
 from ...engine import Engine
 from ...errors import EngineError, InvalidInput, NotFound
+from ...events import change_history
 from ...reconcile import carry_out
 from ..records import catalog
 from ..spec import shared_namespaces
@@ -76,6 +77,14 @@ def run(engine: Engine, items: list[dict[str, Any]], parallel: int | None = None
             if work.plan.changed or work.task.state == "healthy"
         ]
         _apply(engine, works, results, todo, count)
+        done = [results[position] for position in todo]
+        change_history.note(
+            engine,
+            [
+                (f"container {result['name']}", result.get("actions", ()), result.get("msg", ""))
+                for result in done
+            ],
+        )
     return _outcome(results)
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from .... import containers
 from ....errors import Conflict
+from ....events import change_history
 from ....reconcile import Plan
 from ...grammar import UsageError
 from ...run_flags import UPDATE_FLAGS, by_flag, options
@@ -53,6 +54,7 @@ def rename(session: Session, given: Given) -> None:
             lambda: _rename(session.engine, record, name),
         )
     session.carry_out(plan)
+    change_history.renamed(session.engine, plan.subject, f"container {name}")
 
 
 def _rename(engine: Engine, record: Record, name: str) -> None:

@@ -11,11 +11,11 @@ import time
 
 from .... import units
 from ....errors import InvalidInput
-from ....events import event_filters, journal_reader
+from ....events import change_history, event_filters, journal_reader
 from ....untrusted.text import printable
-from ... import templates
+from ... import tables, templates
 from ...filters import filters
-from ...grammar import UsageError
+from ...grammar import UsageError, whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +26,14 @@ if TYPE_CHECKING:
     from ...session import Session
 
 BILLION = 1_000_000_000
+NOUNS = ("container", "image", "network", "volume", "registry")
+HISTORY_COLUMNS = [
+    ("TIME", "Time"),
+    ("WHAT", "What"),
+    ("USER", "User"),
+    ("BY", "Told"),
+    ("ACTIONS", "Actions"),
+]
 
 
 class _Attributes(dict):
@@ -61,6 +69,40 @@ def events(session: Session, given: Given) -> None:
             sys.stdout.flush()
         else:
             session.say(*_shown(event, given.format).split("\n"))
+
+
+def history(session: Session, given: Given) -> None:
+    """``system history``: the youngest change first."""
+    most = change_history.ALL if given.last == "all" else whole(given.last or "50", "--last", 1)
+    what = [f"{noun} {name}" for name in given.words for noun in NOUNS] if given.words else None
+    records = []
+    for entry in change_history.read(session.engine, what, most):
+        by = entry["by"]
+        told = " in ".join(f"{key} {by[key]!r}" for key in ("task", "play") if key in by)
+        records.append(
+            {
+                "Time": tables.moment(entry["time"]),
+                "What": entry["what"],
+                "User": _account(by),
+                "Told": told or by.get("command", ""),
+                "Actions": "; ".join(entry["actions"]) + (" (failed)" * bool(entry["error"])),
+                "Error": entry["error"],
+                "By": _Attributes(by),
+            }
+        )
+    if given.format == "json":  # the texts as they are, and lists as lists
+        entries = change_history.read(session.engine, what, most)
+        session.say(*[json.dumps(entry, sort_keys=True) for entry in entries])
+        return
+    session.listing(tables.formatted(records, HISTORY_COLUMNS, given.format))
+
+
+def _account(by: dict[str, str]) -> str:
+    """Return ``root``, or ``ann@controller (root)`` where Ansible did it."""
+    user = by.get("user", "") + (f" from {by['from']}" if "from" in by else "")
+    if "controller" not in by:
+        return user
+    return f"{by.get('controller_user', '')}@{by['controller']} ({user})"
 
 
 def _moment(text: str | None, flag: str) -> int | None:

@@ -140,13 +140,12 @@ def serve(
         _set_work(command, request.get("transfer"))
         told = _Told(paths, bundle.run, request)
         try:
-            told.begins()
             command.start()
-        except BaseException as error:
-            told.ended(getattr(error, "exit_code", None) or 126)
+        except BaseException:
             if bounds is not None:
                 bounds.leave()
             raise
+        told.begun()
     except EngineError as error:
         answer = {"error": str(error), "exit_code": getattr(error, "exit_code", None)}
         messages.send(connection, answer)
@@ -177,14 +176,17 @@ def serve(
 
 
 class _Told:
-    """The events of a command. That of a transfer has none: what moves the file tells of it."""
+    """The events of a command that has begun: one that can't be started changes nothing.
+
+    That of a transfer has none: what moves the file tells of it.
+    """
 
     def __init__(self, paths: Paths, run: run_file.RunFile, request: messages.ExecRequest) -> None:
         self.paths, self.run = paths, run
         self.ident = "" if request.get("transfer") else os.urandom(32).hex()
         self.words = " ".join(request["argv"])
 
-    def begins(self) -> None:
+    def begun(self) -> None:
         if self.ident:
             for action in ("exec_create", "exec_start"):
                 run_events.tell(self.paths, self.run, f"{action}: {self.words}", execID=self.ident)

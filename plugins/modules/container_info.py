@@ -89,7 +89,7 @@ EXAMPLES = r"""
 - name: Show the last change
   ansible.builtin.debug:
     msg: "{{ web.history[0].by.task | default(web.history[0].by.command) }}: {{ web.history[0].actions | join(', ') }}"
-  when: web.history
+  when: web.history | length > 0
 
 - name: All containers with a label that have ended
   pycontainer.engine.container_info:

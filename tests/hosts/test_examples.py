@@ -22,7 +22,7 @@ MODULES = {
     path.stem: path for path in sorted((roots.CHECKOUT / "plugins" / "modules").glob("*.py"))
 }
 # test_inside.py, test_molecule.py and integration/networks/test_examples_of_drivers.py run what is on these
-ELSEWHERE = {"inside-containers.md", "molecule.md", "network-drivers.md"}
+ELSEWHERE = {"events.md", "inside-containers.md", "molecule.md", "network-drivers.md"}
 PAGES = {
     path.name: path
     for path in [roots.CHECKOUT / "README.md", *sorted((roots.CHECKOUT / "docs").glob("*.md"))]

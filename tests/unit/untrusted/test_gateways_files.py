@@ -24,6 +24,8 @@ OWN = {  # "file:function": of the store, of /run/pycontainer or of the controll
     + "builds/sources/context_fetch.py:_take": "what was fetched, in a directory of the store",
     RUNTIME
     + "builds/sources/add_url.py:Fetched.open": "what was fetched, in a directory of the store",
+    RUNTIME + "events/journal.py:_open": "the journal of events, in the store, to append to it",
+    RUNTIME + "events/journal_reader.py:_File.__init__": "the journal of events, in the store",
     RUNTIME + "containers/access/auto_remove.py:remove.left": "a container's own directory",
     RUNTIME + "containers/access/inside.py:_quick": "a container's own directory",
     RUNTIME + "containers/lifecycle/checkpoints.py:_appear": "what CRIU wrote, to sync it",

@@ -25,6 +25,8 @@ OWN = {
     RUNTIME
     + "containers/view/logs.py": "the log, which the monitor writes, an object of three texts a line",
     RUNTIME + "containers/lifecycle/cleanup.py": "config.json",
+    RUNTIME + "containers/records/run_events.py": "run.json",
+    RUNTIME + "events/journal_reader.py": "the journal, each line an object of texts",
     RUNTIME + "containers/spec/user_namespaces.py": "config.json and the ranges in use",
     RUNTIME + "containers/spec/selinux_labels.py": "config.json",
     RUNTIME + "containers/spec/container_files.py": "run.json and config.json",

@@ -118,7 +118,7 @@ def module(monkeypatch):
     basic = pytest.importorskip("ansible.module_utils.basic")
 
     class Module:
-        check_mode, _diff = True, False
+        check_mode, _diff, no_log = True, False, False
 
         def __init__(self, *_arguments, **_options):
             self.params = {"cmd": "ps -a", "argv": None}

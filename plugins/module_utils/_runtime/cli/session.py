@@ -68,12 +68,21 @@ class Session:
 
         Whatever text of others is in a line, it stays one line and moves no cursor; its tabs stay.
         """
+        self.lines += self._said(lines)
+
+    def flow(self, *lines: str) -> None:
+        """Write lines of what goes on and on: as :meth:`say`, but at a terminal none is kept."""
+        shown = self._said(lines)
+        if not self.terminal:
+            self.lines += shown
+
+    def _said(self, lines: Iterable[str]) -> list[str]:
         shown = [printable(line, None, lines=True).replace("\n", "\\n") for line in lines]
-        self.lines += shown
         if self.terminal:
             for line in shown:
                 sys.stdout.write(line + "\n")
             sys.stdout.flush()
+        return shown
 
     def listing(self, lines: Sequence[str]) -> None:
         """Write what may be a tables.Table, which a person sees in colours."""

@@ -62,13 +62,8 @@ def events(session: Session, given: Given) -> None:
     reader = sys.stdout.fileno() if session.terminal else None
     session.engine.db.close()  # it may be for days
     for event in journal_reader.follow(session.engine.paths, since, until, reader):
-        if not event_filters.matches(event, chosen):
-            continue
-        if session.terminal:  # which keeps nothing of what it has written
-            sys.stdout.write(_shown(event, given.format) + "\n")
-            sys.stdout.flush()
-        else:
-            session.say(*_shown(event, given.format).split("\n"))
+        if event_filters.matches(event, chosen):
+            session.flow(*_shown(event, given.format).split("\n"))
 
 
 def history(session: Session, given: Given) -> None:

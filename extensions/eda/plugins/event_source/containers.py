@@ -48,7 +48,7 @@ options:
     type: str
   filters:
     description:
-      - Which events to give, as for C(docker events --filter), for example V({type: container, event: [die, oom]}).
+      - Which events to give, as for C(docker events --filter), a value or a list of values for each.
       - The hosts select them. Several values of one filter are alternatives, several labels must all be there.
     type: dict
   become:
@@ -354,6 +354,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     with contextlib.suppress(ProcessLookupError):
         process.kill()
     await process.wait()
+    await asyncio.sleep(0)  # its pipes are closed by then
 
 
 async def _steady(host: Host, queue: Any) -> None:

@@ -16,7 +16,6 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
-import sqlite3
 
 from ..errors import EngineError
 from ..store.database import decode, encode, now
@@ -82,7 +81,7 @@ def note(engine: Store, done: Iterable[tuple[str, Sequence[str], str]]) -> None:
     if not rows or engine.check:
         return
     # Whatever is wrong with the store, what was done stays done.
-    with contextlib.suppress(EngineError, sqlite3.Error, OSError):
+    with contextlib.suppress(Exception):
         with engine.db.transaction(durable=False) as connection:
             connection.execute(TABLE)
             connection.execute(INDEX)
@@ -171,6 +170,6 @@ def renamed(engine: Store, before: str, after: str) -> None:
     """Have what was entered of an object found under its new name."""
     if engine.check or engine.db.one("SELECT 1 FROM sqlite_master WHERE name = 'history'") is None:
         return
-    with contextlib.suppress(EngineError, sqlite3.Error, OSError):
+    with contextlib.suppress(Exception):
         with engine.db.transaction(durable=False) as connection:
             connection.execute("UPDATE history SET what = ? WHERE what = ?", (after, before))

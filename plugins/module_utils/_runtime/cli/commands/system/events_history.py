@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import datetime
 import json
-import sys
 import time
 
 from .... import units
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from ...session import Session
 
 BILLION = 1_000_000_000
+STDOUT = 1  # its descriptor
 NOUNS = ("container", "image", "network", "volume", "registry")
 HISTORY_COLUMNS = [
     ("TIME", "Time"),
@@ -59,7 +59,7 @@ def events(session: Session, given: Given) -> None:
         _shown(EXAMPLE, given.format)  # a template that can't be read is told before it waits
     if until is not None and since is None and until <= time.time_ns():
         since = 0
-    reader = sys.stdout.fileno() if session.terminal else None
+    reader = STDOUT if session.terminal else None
     session.engine.db.close()  # it may be for days
     for event in journal_reader.follow(session.engine.paths, since, until, reader):
         if event_filters.matches(event, chosen):

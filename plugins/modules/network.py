@@ -191,8 +191,10 @@ notes:
   - Containers are put on networks by the option O(pycontainer.engine.container#module:networks) of
     M(pycontainer.engine.container), which changes running containers too. So there is no option C(connected) here, which would be
     a second place to say the same.
-  - Other people's firewall rules apply as well. Where a policy of the FORWARD chain drops what containers send, or firewalld does not
-    know the bridges, the module warns.
+  - Other people's firewall rules apply as well. Where the chain FORWARD of iptables drops what no rule accepts (C(ufw), Docker), rules
+    with the comment C(pycontainer) are put at its end, which accept what comes from and goes to the engine's links. Rules of your own
+    come before them. The links are put into the zone C(trusted) of firewalld's running configuration. After a reload of these, both are put
+    back. A chain in nft's own language that drops forwarded packets is not touched, and the module warns of it.
 author:
   - The pycontainer.engine authors (@pycontainer)
 seealso:

@@ -25,9 +25,10 @@ packages_for() {
         venv) echo python3-venv ;;
         demo) echo busybox-static nftables ;;
         # python3-*: what a host has; busybox-static: the images that tests make;
-        # iproute2, nftables, procps, util-linux: to look at what was made; bind9-dnsutils, musl-tools: who asks for names; qemu-user: arm64's machine code
+        # iproute2, nftables, procps, util-linux: to look at what was made; bind9-dnsutils, musl-tools: who asks for names; qemu-user: arm64's machine code;
+        # iptables, ufw, firewalld: whose rules are beside ours (none is started)
         test) echo python3-cffi python3-pyroute2 busybox-static nftables iproute2 procps util-linux openssh-client git gcc libc6-dev \
-            qemu-user binutils-aarch64-linux-gnu libisal2 zstd e2fsprogs btrfs-progs bind9-dnsutils musl-tools ;;
+            qemu-user binutils-aarch64-linux-gnu libisal2 zstd e2fsprogs btrfs-progs bind9-dnsutils musl-tools iptables ufw firewalld dbus-daemon ;;
         # engines that the tests compare results with
         peers) echo skopeo umoci buildah runc podman netavark docker-registry libseccomp2 python3-seccomp criu ;;
         # tests/hosts: Debian roots, their kernels and the machine emulator

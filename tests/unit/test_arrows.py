@@ -103,7 +103,7 @@ CHAPTERS = {
         "monitor",
         "",
     ],
-    "networks": ["traffic", "drivers", "names", "", "diagnosis"],
+    "networks": ["traffic", "firewalls", "drivers", "names", "", "diagnosis"],
     "registry": ["content", "http", "proxy", "service", ""],
     "builds": ["parse", "trees", "sources", "stage", "cache", "steps", "outputs", "plans", ""],
     "cli": ["", "commands", "commands.containers commands.images commands.system"],

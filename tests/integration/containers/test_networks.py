@@ -7,6 +7,7 @@ from __future__ import annotations
 import functools
 import http.client
 import os
+import shutil
 import socket
 import subprocess
 import time
@@ -380,6 +381,23 @@ def test_flushed_rules_come_back_by_themselves(engine):
         assert get(8080) == get(8080, "::1")
     assert not carry_out(networks.plan_repair(engine), False)["changed"]
     assert not do(engine)["changed"]
+
+
+@in_own_network
+def test_another_firewall_that_begins_to_drop_is_told_by_itself(engine):
+    if not shutil.which("iptables-nft"):
+        pytest.skip("iptables is not installed")
+    do(engine, **web(networks=[{"name": "bridge"}]))
+
+    def ours():
+        shown = subprocess.run(["iptables-nft", "-S", "FORWARD"], capture_output=True, text=True)
+        return shown.stdout.count("pycontainer")
+
+    assert ours() == 0
+    for harm in ("-P FORWARD DROP", "-F FORWARD"):  # as dockerd does, and who loads his own rules
+        subprocess.run(["iptables-nft", *harm.split()], check=True)
+        waiting.eventually(lambda: ours() == 2)
+    assert not carry_out(networks.plan_repair(engine), False)["changed"]
 
 
 @in_own_network

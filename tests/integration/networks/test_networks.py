@@ -341,25 +341,16 @@ def test_ports_are_taken_over_and_taken_back(net, port):
 def test_foreign_drop_policies_are_told(net):
     engine = net.engine()
     assert networks.ensure_links(engine, ["bridge"]) == []
-    net.run(
-        "nft 'add table ip filter; add chain ip filter FORWARD "
-        "{ type filter hook forward priority 0; policy drop; }'"
-    )
-    warnings = networks.ensure_links(engine, ["bridge"])
-    assert len(warnings) == 1 and "FORWARD of nf_tables table ip filter drops" in warnings[0]
-    assert do(engine, name="web")["warnings"] == warnings
-    net.run("nft delete table ip filter; iptables-legacy -P FORWARD DROP")
-    warnings = networks.ensure_links(engine, ["bridge"])
-    assert len(warnings) == 1 and "iptables-legacy" in warnings[0]
-    net.run("iptables-legacy -A FORWARD -i pyc+ -j ACCEPT")
-    assert networks.ensure_links(engine, ["bridge"]) == [], "somebody has seen to it"
-    net.run(
-        "iptables-legacy -F FORWARD; iptables-legacy -P FORWARD ACCEPT; iptables-nft -P FORWARD "
-        "DROP"
-    )
-    assert len(networks.ensure_links(engine, ["bridge"])) == 1
-    net.run("iptables-nft -A FORWARD -i pyc+ -j ACCEPT")
-    assert networks.ensure_links(engine, ["bridge"]) == []
+    for chain in ("policy drop; }'", "policy accept; }; add rule inet mine forward reject'"):
+        net.run(
+            "nft 'add table inet mine; add chain inet mine forward "
+            "{ type filter hook forward priority 0; " + chain
+        )
+        warnings = networks.ensure_links(engine, ["bridge"])
+        assert len(warnings) == 1 and "forward of nf_tables table inet mine drops" in warnings[0]
+        net.run("nft insert rule inet mine forward iifname 'pyc*' accept")
+        assert networks.ensure_links(engine, ["bridge"]) == [], "somebody has seen to it"
+        net.run("nft delete table inet mine")
 
 
 def test_firewalld_without_the_bridges_is_told(net):

@@ -38,7 +38,8 @@ _HOMES = {
 }
 __all__ = list(_HOMES) + ["attach", "publish"]
 FILES = {
-    "names.name_service": "the zygote forks the process that answers names, and clients ask after it"
+    "firewalls.other_firewalls": "the zygote's children look whether another firewall drops what is of networks",
+    "names.name_service": "the zygote forks the process that answers names, and clients ask after it",
 }
 
 __getattr__ = lazy.door(__name__, _HOMES)

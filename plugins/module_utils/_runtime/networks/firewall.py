@@ -23,11 +23,12 @@ from ..store.files import Damaged, read_json
 from . import attach
 from .definition import apart, pools_of
 from .drivers import overlay_network as overlay
+from .firewalls import other_firewalls
 from .publish import ABSENT, ANY, ONE, OWN, TABLE, elements
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from typing import Any
 
     from ..engine import Engine
@@ -249,10 +250,7 @@ def ensure(engine: Engine, networks: Sequence[Definition]) -> list[str]:
             refused = _ensure(engine, connection, version, networks)
             if refused:
                 return [refused]
-        families = [FAMILIES[version].number for version in _versions(networks)]
-        return foreign(
-            connection, [config["bridge"] for config in networks], [nftables.FAMILY_INET, *families]
-        )
+        return other_firewalls.let_through(connection, links_of(networks), _versions(networks))
 
 
 def _bridged(networks: Iterable[Definition]) -> list[Definition]:
@@ -324,21 +322,38 @@ def _note(paths: Paths, table: str) -> str:
 
 
 def others(networks: Sequence[Definition]) -> list[str]:
-    """Return warnings about other people's rules, see :func:`foreign`.
+    """Return which other firewalls drop what is of our links, a sentence each.
 
     :param networks: all of them.
     """
     networks = _bridged(networks)
-    families = [FAMILIES[version].number for version in _versions(networks)]
     with contextlib.suppress(OSError), nftables.Connection() as connection:
         if connection.available():
-            bridges = [config["bridge"] for config in networks]
-            return foreign(connection, bridges, [nftables.FAMILY_INET, *families])
+            return other_firewalls.dropped(connection, links_of(networks), _versions(networks))
     return [NO_NFTABLES]
 
 
-def remove(versions: Iterable[int] = (4, 6)) -> None:
-    """Take tables away, with all that is in them; nothing where there are none."""
+def closed_by_others(networks: Sequence[Definition]) -> list[str]:
+    """Return which chains of other firewalls do not let our links pass, and can be told to.
+
+    :param networks: all of them.
+    """
+    networks = _bridged(networks)
+    return other_firewalls.closed_to(links_of(networks), _versions(networks))
+
+
+def links_of(networks: Sequence[Definition]) -> list[str]:
+    """Return the names of the links that packets of networks come by."""
+    found = [config["bridge"] for config in networks]
+    return found + [overlay.link_name(config["id"]) for config in networks if config["overlay"]]
+
+
+def remove(versions: Collection[int] = (4, 6)) -> None:
+    """Take tables away, with all that is in them, and our rules of other firewalls' chains.
+
+    Nothing where there are none.
+    """
+    other_firewalls.withdraw(versions)
     try:
         connection = nftables.Connection()
     except OSError:
@@ -497,73 +512,3 @@ def _published(
             if error.errno != errno.ENOENT:
                 raise
     return found
-
-
-def foreign(
-    connection: nftables.Connection, bridges: list[str], families: Iterable[int]
-) -> list[str]:
-    """Return warnings about other people's rules that stop forwarded packets whatever ours accept.
-
-    Rules that name a bridge of ours know of us.
-    """
-    warnings = []
-    for chain in connection.chains(families):
-        if chain["hook"] != nftables.FORWARD or chain["table"] == TABLE:
-            continue
-        if chain["policy"] != nftables.DROP and chain["table"] != "firewalld":
-            continue
-        if any(
-            name.encode() in rule
-            for name in bridges + [PREFIX]
-            for rule in connection.rules(chain["family"], chain["table"])
-        ):
-            continue
-        if chain["table"] == "firewalld":
-            warnings.append(
-                "firewalld rejects what comes from links that no zone has: containers reach no "
-                f"other hosts; for each bridge ({', '.join(bridges)}) run: firewall-cmd "
-                "--permanent --zone=trusted --add-interface=BRIDGE, then firewall-cmd --reload"
-            )
-        else:
-            warnings.append(
-                f"the chain {chain['name']} of nf_tables table "
-                f"{nftables.FAMILIES[chain['family']]} {chain['table']} drops forwarded packets "
-                f"by its policy: {REMEDY}"
-            )
-    if _legacy_drops(bridges):
-        warnings.append(
-            f"the FORWARD chain of iptables-legacy drops packets by its policy: {REMEDY}"
-        )
-    return warnings
-
-
-PREFIX = "pyc"  # of our own bridges' names, for rules with a wildcard
-REMEDY = (
-    "unless its rules accept them, containers reach no other hosts and their published ports are "
-    "reached from this host only; "
-    "let it accept what comes from and goes to the links whose names begin with pyc"
-)
-
-
-def _legacy_drops(bridges: list[str]) -> bool:
-    """Tell whether the old iptables has a FORWARD policy DROP.
-
-    Its command is asked only where the table is in use.
-    """
-    try:
-        with open("/proc/net/ip_tables_names") as file:
-            if "filter" not in file.read().split():
-                return False
-        import subprocess  # 5 ms, for few hosts
-
-        answer = subprocess.run(
-            ["iptables-legacy", "-S", "FORWARD"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            check=False,
-        )
-    except OSError:
-        return False
-    return b"-P FORWARD DROP" in answer.stdout and not any(
-        name.encode() in answer.stdout for name in bridges + [PREFIX]
-    )

@@ -21,6 +21,7 @@ from . import catalog, definition, firewall, pools
 from .addresses import attachment, mac_for
 from .drivers import overlay_network as overlay
 from .drivers import parents
+from .firewalls import other_firewalls
 from .traffic import isolation
 
 TYPE_CHECKING = False
@@ -77,6 +78,11 @@ def missing_rules(engine: Engine) -> list[str]:
     if firewall.remembered(engine.paths, BRIDGE_TABLE) and not isolation.intact():
         found.append(BRIDGE_TABLE)
     return found
+
+
+def closed_by_others(engine: Engine) -> list[str]:
+    """Return which chains of other firewalls have to be told anew to let networks pass."""
+    return firewall.closed_by_others(catalog.every(engine))
 
 
 def _attachments(engine: Engine) -> list[Attachment]:
@@ -339,6 +345,7 @@ def remove(
         raise HostError(
             f"network {config['name']}: can't remove bridge {config['bridge']}: {reason(error)}"
         ) from None
+    other_firewalls.forget(firewall.links_of([config]))
 
 
 def _remove_parent(config: Definition, others: Sequence[Definition], owner: str) -> None:

@@ -247,6 +247,15 @@ def _repair_rules(engine: Engine, steps: Plan, apply: Callable[[], object] | Non
         steps.add(
             "rules", None, tables, f"restore the firewall's rules (nf_tables, {names})", apply
         )
+    closed = links.closed_by_others(engine)
+    if closed:
+        steps.add(
+            "other firewalls",
+            None,
+            closed,
+            f"let {' and '.join(closed)} forward what is of networks",
+            None if steps.changed else apply,
+        )
 
 
 def plan_repair(engine: Engine) -> Plan:

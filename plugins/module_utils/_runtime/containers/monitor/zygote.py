@@ -40,6 +40,7 @@ from . import defects, monitor, sleep
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Iterator
     from typing import Any
 
     from ...store.paths import Paths
@@ -351,13 +352,15 @@ class Rules:
     def __init__(self, paths: Paths, watch: Watch) -> None:
         self.paths, self.watch = paths, watch
         self.taken: set[rule_changes.Place] = set()
+        self.others = False
         self.next = self.free = 0.0
         with contextlib.suppress(OSError):  # a kernel without nf_tables
             watch.changes = rule_changes.Changes(publish.TABLE)
 
     def pause(self) -> float:
         """Return the seconds until the next look, where there is something to be looked after."""
-        return max(0.0, self.next - time.monotonic()) if self.taken else IDLE
+        waits = self.taken or self.others
+        return max(0.0, self.next - time.monotonic()) if waits else IDLE
 
     def look(self) -> None:
         """Hear what was taken away, and where it was long enough ago, have it put back."""
@@ -366,31 +369,51 @@ class Rules:
         now = time.monotonic()
         with contextlib.suppress(OSError):
             fresh = self.watch.changes.taken()
-            if fresh and not self.taken:
+            others, self.watch.changes.others = self.watch.changes.others, False
+            if (fresh or others) and not (self.taken or self.others):
                 self.next = max(now + SETTLED, self.free)
             self.taken |= fresh
-        if self.taken and now >= self.next:
+            self.others |= others
+        if (self.taken or self.others) and now >= self.next:
             places, self.taken, self.free = self.taken, set(), now + PATIENCE
-            fork.child(lambda: self._put_back(places))
+            others, self.others = self.others, False
+            fork.child(lambda: self._put_back(places, others))
 
-    def _put_back(self, places: set[rule_changes.Place]) -> None:
+    def _put_back(self, places: set[rule_changes.Place], others: bool) -> None:
         self.watch.leave()
-        if rule_changes.gone(publish.TABLE, places):
+        if rule_changes.gone(publish.TABLE, places) or (others and self._shut()):
             command = self._command()
             if command:
                 signals.run_detached([*command, "network", "repair"])
 
+    def _shut(self) -> bool:
+        """Tell whether another firewall drops what is of the running containers' networks."""
+        # Here, in a child: most hosts have none.
+        from ...networks.firewalls import other_firewalls
+
+        bridges, versions = set(), {4}
+        for found in self._on_networks():
+            for place in (found["network"] or {"attachments": ()})["attachments"]:
+                bridges.add(place.get("bridge") or "")
+                versions |= {6} if place.get("address6") else set()
+        return bool(other_firewalls.closed_to(sorted(bridges - {""}), sorted(versions)))
+
     def _command(self) -> list[str] | None:
         """Return the host's command, as a container that runs on a network knows it."""
+        for found in self._on_networks():
+            command: list[str] | None = found.get("command")
+            if command:
+                return command
+        return None
+
+    def _on_networks(self) -> Iterator[state.RunState]:
+        """Yield the states of containers that run on a network."""
         for ident in os.listdir(self.paths.containers):
             with contextlib.suppress(OSError, Damaged):
                 found = state.read(self.paths, ident)
                 network = found.get("network")
                 if state.alive(found) and network and network["attachments"]:
-                    command = found.get("command")
-                    if command:
-                        return command
-        return None
+                    yield found
 
 
 def _serve(

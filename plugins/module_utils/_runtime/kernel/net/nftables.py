@@ -36,12 +36,20 @@ if TYPE_CHECKING:
 SUBSYSTEM = 10  # NFNL_SUBSYS_NFTABLES
 BATCH_BEGIN, BATCH_END = 16, 17
 NEWTABLE, GETTABLE, DELTABLE, NEWCHAIN, GETCHAIN = 0, 1, 2, 3, 4
-NEWRULE, GETRULE, NEWSET, NEWSETELEM, GETSETELEM, DELSETELEM, GETGEN = 6, 7, 9, 12, 13, 14, 16
+NEWRULE, GETRULE, DELRULE = 6, 7, 8
+NEWSET, NEWSETELEM, GETSETELEM, DELSETELEM, GETGEN = 9, 12, 13, 14, 16
 
 TABLE_NAME = 1
 CHAIN_TABLE, CHAIN_NAME, CHAIN_HOOK, CHAIN_POLICY, CHAIN_TYPE = 1, 3, 4, 5, 7
 HOOK_NUMBER, HOOK_PRIORITY = 1, 2
-RULE_TABLE, RULE_CHAIN, RULE_EXPRESSIONS = 1, 2, 4
+RULE_TABLE, RULE_CHAIN, RULE_HANDLE, RULE_EXPRESSIONS, RULE_POSITION, RULE_USERDATA = (
+    1,
+    2,
+    3,
+    4,
+    6,
+    7,
+)
 LIST_ELEMENT = 1
 SET_TABLE, SET_NAME, SET_FLAGS, SET_KEY_TYPE, SET_KEY_LENGTH, SET_DATA_TYPE, SET_DATA_LENGTH = (
     1,
@@ -108,20 +116,36 @@ def new_chain(
 
 
 def new_rule(
-    table: str, chain: str, expressions: Iterable[bytes], family: int = FAMILY_IPV4
+    table: str,
+    chain: str,
+    expressions: Iterable[bytes],
+    family: int = FAMILY_IPV4,
+    before: int | None = None,
+    comment: str = "",
 ) -> Message:
-    """A rule at the chain's end, of expressions that ``rules.py`` makes."""
+    """A rule of expressions that ``rules.py`` makes, at the chain's end.
+
+    :param before: the handle of a rule that it is put before. :param comment: as nft and iptables show it.
+    """
     listed = nested(
         RULE_EXPRESSIONS,
         *[attribute(LIST_ELEMENT | netlink.NLA_F_NESTED, expression) for expression in expressions],
     )
+    body = [text(RULE_TABLE, table), text(RULE_CHAIN, chain), listed]
+    if before is not None:
+        body.append(attribute(RULE_POSITION, struct.pack("!Q", before)))
+    if comment:  # type 0 (NFTNL_UDATA_RULE_COMMENT), length, text
+        said = comment.encode() + b"\0"
+        body.append(attribute(RULE_USERDATA, bytes((0, len(said))) + said))
+    flags = NLM_F_CREATE | (netlink.NLM_F_APPEND if before is None else 0)
+    return _message(NEWRULE, flags, *body, family=family)
+
+
+def delete_rule(table: str, chain: str, handle: int, family: int = FAMILY_IPV4) -> Message:
+    """Take one rule out of a chain."""
+    place = text(RULE_TABLE, table) + text(RULE_CHAIN, chain)
     return _message(
-        NEWRULE,
-        NLM_F_CREATE | netlink.NLM_F_APPEND,
-        text(RULE_TABLE, table),
-        text(RULE_CHAIN, chain),
-        listed,
-        family=family,
+        DELRULE, 0, place, attribute(RULE_HANDLE, struct.pack("!Q", handle)), family=family
     )
 
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hear what is taken away of nf_tables' tables of one name, whoever does it.
+"""Hear what is taken away of nf_tables' tables of one name, and what other firewalls change that forward.
 
 The kernel tells each change to the group NFNLGRP_NFTABLES; it costs nothing while nothing changes. Lean like
 ``netlink.py``. Sources: linux/netfilter/nfnetlink.h, linux/netfilter/nf_tables.h.
@@ -14,8 +14,11 @@ from . import netlink, nftables
 
 GROUP = 7  # NFNLGRP_NFTABLES
 SOL_NETLINK, ADD_MEMBERSHIP = 270, 1  # netlink(7)
-DELTABLE, DELCHAIN, DELRULE = 2, 5, 8
+NEWCHAIN, NEWRULE, DELTABLE, DELCHAIN, DELRULE = 3, 6, 2, 5, 8
 NAMES = {DELTABLE: (1, None), DELCHAIN: (1, 3), DELRULE: (1, 2)}  # attributes: table's, chain's
+MORE = {NEWCHAIN: (1, 3), NEWRULE: (1, 2), DELCHAIN: (1, 3), DELRULE: (1, 2)}
+# Where iptables and firewalld say what is forwarded: table, chain.
+OTHERS = (("filter", "FORWARD"), ("firewalld", "filter_FORWARD"))
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,6 +36,7 @@ class Changes(netlink.Socket):
     def __init__(self, table: str) -> None:
         super().__init__(netlink.NETLINK_NETFILTER)
         self.table = table
+        self.others = False  # whether another firewall's chain has changed
         self.socket.setblocking(False)
         try:
             self.socket.setsockopt(SOL_NETLINK, ADD_MEMBERSHIP, GROUP)
@@ -50,7 +54,7 @@ class Changes(netlink.Socket):
             try:
                 for kind, _flags, _sequence, body in self._frames():
                     subsystem, change = kind >> 8, kind & 0xFF
-                    if subsystem == nftables.SUBSYSTEM and change in NAMES:
+                    if subsystem == nftables.SUBSYSTEM and (change in NAMES or change in MORE):
                         self._note(found, change, body)
             except BlockingIOError:
                 return found
@@ -58,10 +62,16 @@ class Changes(netlink.Socket):
                 if error.errno != errno.ENOBUFS:
                     raise
                 found.update((family, None) for family in (*nftables.FAMILIES, 7))
+                self.others = True
 
     def _note(self, found: set[Place], change: int, body: bytes) -> None:
-        table, chain = NAMES[change]
         details = netlink.attributes(body[4:])
+        if change in MORE:
+            place = tuple(_string(details.get(kind)) for kind in MORE[change])
+            self.others |= place in OTHERS
+        if change not in NAMES:
+            return
+        table, chain = NAMES[change]
         if _string(details.get(table)) == self.table:
             found.add((body[0], _string(details.get(chain)) if chain is not None else None))
 

@@ -100,6 +100,17 @@ def both_in(name: str) -> list[bytes]:
     return [_meta(META_IIFNAME, REGISTER_1), _meta(META_OIFNAME, REGISTER_2), _lookup(name)]
 
 
+def interface_named(name: str, outgoing: bool = False) -> list[bytes]:
+    """``iifname "name"`` or ``oifname "name"``; with a ``*`` at its end it is the beginning of names."""
+    raw = name[:-1].encode() if name.endswith("*") else interface_name(name)
+    return [_meta(META_OIFNAME if outgoing else META_IIFNAME), _compare(CMP_EQ, raw)]
+
+
+def counter() -> list[bytes]:
+    """``counter``: packets and bytes that come by."""
+    return [_expression("counter")]
+
+
 def to_this_host() -> list[bytes]:
     """``fib daddr type local``"""
     return [_fib(FIB_ADDRTYPE, FIB_DADDR), _compare(CMP_EQ, struct.pack("=I", RTN_LOCAL))]

@@ -210,7 +210,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         for name, group in groups.items():
             if fnmatch.fnmatchcase(name, pattern):
                 found.update((host.name, None) for host in group.get_hosts())
-        found.update((name, None) for name in hosts if fnmatch.fnmatchcase(name, pattern))
+        # the group all has no hosts of other groups until all sources have been read
+        every = fnmatch.fnmatchcase("all", pattern)
+        found.update((name, None) for name in hosts if every or fnmatch.fnmatchcase(name, pattern))
         return [name for name in found if self._own(name).get("ansible_connection") != CONNECTION]
 
     def _own(self, name: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ The oldest supported one runs the other tests of this directory.
 
 from __future__ import annotations
 
+import base64
 import json
 
 import pytest
@@ -59,29 +60,34 @@ def bare_hosts(collections):
         fleet.down()
 
 
-def run(fleet, version, book, *options):
-    """Run a playbook on a host as its own controller; returns a :class:`Play`."""
-    words = [
+def command(fleet, version, program, *arguments, words=()):
+    """Run a program of ansible-core's on a host as its own controller. :param words: variables."""
+    done = fleet.execute(
+        VERSIONS[version],
+        "env",
         f"PYTHONPATH=/srv/ansible-{version}",
         "ANSIBLE_COLLECTIONS_PATH=/srv/collections",
-        "ANSIBLE_CALLBACK_PLUGINS=/srv/callback",
-        "ANSIBLE_CALLBACKS_ENABLED=whole",
-        "WHOLE_FILE=/var/tmp/whole.json",
         "ANSIBLE_PIPELINING=True",
         "HOME=/root",
         "LC_ALL=C.UTF-8",
         "PYTHONPYCACHEPREFIX=/var/tmp/bytecode",  # of ansible-core: its own place is read-only
-    ]
-    done = fleet.execute(
-        VERSIONS[version],
-        "env",
         *words,
         "python3",
-        f"/srv/ansible-{version}/bin/ansible-playbook",
-        *options,
-        book,
+        f"/srv/ansible-{version}/bin/{program}",
+        *arguments,
     )
     assert done.returncode == 0 and "DEPRECATION" not in done.stdout, done.stdout
+    return done
+
+
+def run(fleet, version, book, *options):
+    """Run a playbook on a host as its own controller; returns a :class:`Play`."""
+    words = [
+        "ANSIBLE_CALLBACK_PLUGINS=/srv/callback",
+        "ANSIBLE_CALLBACKS_ENABLED=whole",
+        "WHOLE_FILE=/var/tmp/whole.json",
+    ]
+    done = command(fleet, version, "ansible-playbook", *options, book, words=words)
     return Play(
         done.stdout,
         json.loads(fleet.execute(VERSIONS[version], "cat", "/var/tmp/whole.json").stdout),
@@ -115,3 +121,75 @@ def test_quickstart_twice(bare_hosts):
         == 0
     )
     assert run(bare_hosts, "2.21", "pycontainer.engine.quickstart").changed == {"localhost": 0}
+
+
+MAKE = [
+    {
+        "hosts": "localhost",
+        "gather_facts": False,
+        "tasks": [
+            {"include_role": {"name": "pycontainer.engine.host"}},
+            {
+                "pycontainer.engine.image": {
+                    "name": "box:1",
+                    "source": "import",
+                    "path": "/var/tmp/box",
+                }
+            },
+            {
+                "pycontainer.engine.container": {
+                    "name": "web",
+                    "image": "box:1",
+                    "command": ["sleep", "100000"],
+                    "network_mode": "none",
+                    "volumes": ["/usr:/usr:ro"],
+                    "labels": {"team": "shop"},
+                    "state": "started",
+                }
+            },
+        ],
+    }
+]
+INSIDE = [
+    {
+        "hosts": "pycontainer_label_team_shop",
+        "tasks": [
+            {"command": "cat /etc/hostname", "register": "said", "changed_when": False},
+            {
+                "copy": {
+                    "content": "{{ said.stdout }} on {{ ansible_pycontainer_host }}",
+                    "dest": "/etc/a",
+                }
+            },
+            {"slurp": {"src": "/etc/a"}},
+            {"command": "true", "async": 30, "poll": 1, "changed_when": False},
+        ],
+    }
+]
+ROOT = """
+mkdir -p /var/tmp/box && cd /var/tmp/box
+mkdir -p etc tmp proc sys dev root usr && for name in bin sbin lib lib64; do ln -sf usr/$name $name; done
+printf 'root:x:0:0:root:/root:/bin/sh\\n' > etc/passwd
+mkdir -p /var/tmp/inventory && cd /var/tmp/inventory
+echo 'machine: {hosts: {alpha: {ansible_connection: local, ansible_python_interpreter: /usr/bin/python3}}}' > 10-hosts.yml
+echo '{plugin: pycontainer.engine.containers, hosts: [all]}' > 90-containers.yml
+echo "$1" > /var/tmp/make.json; echo "$2" > /var/tmp/inside.json
+"""
+
+
+@pytest.mark.parametrize("version", list(VERSIONS))
+def test_connection_inventory_and_callback(bare_hosts, version):
+    host, inventory = VERSIONS[version], ("-i", "/var/tmp/inventory")
+    bare_hosts.execute(host, "sh", "-c", ROOT, "sh", json.dumps(MAKE), json.dumps(INSIDE))
+    run(bare_hosts, version, "/var/tmp/make.json")
+    played = run(bare_hosts, version, "/var/tmp/inside.json", *inventory)
+    assert played.changed == {"web.alpha": 1}, played.output
+    content = played.results("web.alpha")[3]["content"]
+    assert base64.b64decode(content).endswith(b" on alpha")
+    listed = [*inventory, "machine", "-m", "pycontainer.engine.pycontainer", "-a", "ps"]
+    fleet = ["ANSIBLE_STDOUT_CALLBACK=pycontainer.engine.fleet", "ANSIBLE_LOAD_CALLBACK_PLUGINS=1"]
+    table = command(bare_hosts, version, "ansible", *listed, words=fleet).stdout.splitlines()
+    assert table[0].startswith("HOST ") and table[1].startswith("alpha "), table
+    fleet.append("PYCONTAINER_FLEET_FORMAT=json")
+    found = json.loads(command(bare_hosts, version, "ansible", *listed, words=fleet).stdout)
+    assert [row["NAMES"] for row in found["alpha"]["rows"]] == ["web"]

@@ -104,11 +104,16 @@ class Tree:
         return self._walk(list(parts), key, True)
 
     def find(self, parts: Sequence[bytes]) -> int | None:
-        """Return the same as :meth:`directory`, or None where the directory is missing."""
+        """Return the same as :meth:`directory`, or None where the directory is missing.
+
+        It is valid until the next call.
+        """
         key = b"/".join(parts)
         found = self._open.get(key)
         if found is not None:
             return found[0]
+        if len(self._open) > CACHE:
+            self.forget()
         try:
             return self._walk(list(parts), key, False)
         except (FileNotFoundError, NotADirectoryError):

@@ -172,6 +172,56 @@ def test_a_host_joins_and_leaves_and_the_others_keep_their_parts(net):
     assert "pyx-" not in hosts[0].namespace.run("ip -br link")
 
 
+def test_what_a_stranger_sends_does_not_reach_the_overlay(net):
+    hosts = fleet(net, 3)
+    one, two, stranger = hosts
+    peers = peers_of(hosts[:2])
+    # a second address of its link, which it would not send by without being told to
+    two.namespace.run("ip addr add 10.98.0.77/24 dev eth0")
+    peers[1]["address"] = "10.98.0.77"
+    for host in hosts[:2]:
+        host.task(peers, ipam_config=SUBNET)
+    inside, address = one.container("a")
+    theirs, _other = two.container("b")
+    assert theirs.call(reach, address, 80) == "10.200.1.2 HELLO"
+    link = json.loads(one.namespace.run("ip -j -d link show type vxlan"))[0]
+    vni, mac = link["linkinfo"]["info_data"]["id"], link["address"]
+    stranger.namespace.run(
+        f"ip link add false type vxlan id {vni} dstport 4789 remote {one.address}; "
+        "ip addr add 10.200.1.9/16 dev false; ip link set false up; "
+        f"ip neigh add {address} lladdr {mac} dev false"
+    )
+
+    def send():
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.sendto(b"stranger", (address, 9000))
+        return True
+
+    def send_as_peer():
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.sendto(b"peer", (address, 9000))
+        return True
+
+    def caught(*senders):
+        def work():
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+                sock.bind((address, 9000))
+                sock.settimeout(20)
+                for host, sender in senders:
+                    host.call(sender)
+                return sock.recv(100).decode()
+
+        return inside.call(work)
+
+    assert caught((stranger.namespace, send), (theirs, send_as_peer)) == "peer"
+    shown = one.namespace.run("nft list table ip pycontainer; nft -j list table ip pycontainer")
+    assert "10.98.0.77 . 4789 . " in shown, shown
+    one.namespace.run("nft flush chain ip pycontainer input")
+    assert caught((stranger.namespace, send)) == "stranger", "the attack works where nothing guards"
+    assert one.task(None)["changed"]
+    assert caught((stranger.namespace, send), (theirs, send_as_peer)) == "peer"
+
+
 def test_names_of_other_hosts_are_written_by_each_run(net):
     hosts = fleet(net, 2)
     peers = peers_of(hosts)

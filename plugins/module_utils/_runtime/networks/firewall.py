@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 BRIDGES, INTERNAL, WITHIN, SUBNETS = "bridges", "internal", "within", "subnets"
 APART = "apart"
+TUNNELS, PEERS = "tunnels", "peers"
 CLOSED, SHIELDED, METADATA = "closed", "shielded", "metadata"
 # Where clouds tell machines about themselves, credentials included: AWS (EC2, ECS, EKS) and who has
 # taken its address over (Azure, Google, OpenStack ...), Alibaba, Oracle.
@@ -90,6 +91,9 @@ def sets(family: Family) -> list[Set]:
         Set(METADATA, (address,), size),
         Set(WITHIN, (_NAME, _NAME), 32),  # every bridge with itself
         Set(SUBNETS, (address,), size, interval=True),  # of the networks that masquerade
+        # overlays of this host, and who may send to them: UDP port . id of VXLAN, as an address
+        Set(TUNNELS, (_PORT, nftables.IPV4_ADDRESS), 8),
+        Set(PEERS, (address, _PORT, nftables.IPV4_ADDRESS), size + 8),
         Set(ANY, (_PROTOCOL, _PORT), 8, (address, _PORT), size + 4),
         Set(ONE, (address, _PROTOCOL, _PORT), size + 8, (address, _PORT), size + 4),
         Set(OWN, (address, _PROTOCOL, _PORT), size + 8),
@@ -168,6 +172,7 @@ def chains(family: Family) -> list[Chain]:
             nftables.INPUT,
             0,
             [
+                _drop(family.stranger_on_tunnel(TUNNELS, PEERS)),
                 _accept(rules.incoming_in(CLOSED, invert=True)),
                 _accept(rules.established()),
                 _accept(family.control_messages()),
@@ -258,9 +263,14 @@ def _bridged(networks: Iterable[Definition]) -> list[Definition]:
     return [config for config in networks if config["bridge"]]
 
 
+def uses_ipv6(networks: Iterable[Definition]) -> bool:
+    """Tell whether there are rules of IPv6: a network has it, or an overlay's hosts speak it."""
+    return any(config["ipv6"] or 6 in overlay.families(config["overlay"]) for config in networks)
+
+
 def _versions(networks: Iterable[Definition]) -> list[int]:
-    """Return the families that have a table: IPv6 where a network has it."""
-    return [4, 6] if any(config["ipv6"] for config in networks) else [4]
+    """Return the families that have a table."""
+    return [4, 6] if uses_ipv6(networks) else [4]
 
 
 def _ensure(
@@ -431,12 +441,16 @@ def _synchronise(
 def _network_elements(networks: Sequence[Definition], version: int) -> dict[str, list[bytes]]:
     """Return ``{set name: [packed elements]}`` for the networks of a family, intervals by address."""
     found: dict[str, list[bytes]] = {BRIDGES: [], INTERNAL: [], APART: [], WITHIN: [], SUBNETS: []}
-    found.update({CLOSED: [], SHIELDED: []})
+    found.update({CLOSED: [], SHIELDED: [], TUNNELS: [], PEERS: []})
     found[METADATA] = [
         nftables.element(netlink.packed(address)) for address in METADATA_ADDRESSES[version]
     ]
     intervals: list[tuple[bytes, bytes]] = []
     for config in networks:
+        if config["overlay"]:
+            tunnel, senders = overlay.senders(config["overlay"], version)
+            found[TUNNELS].append(nftables.element(tunnel))
+            found[PEERS] += [nftables.element(sender) for sender in senders]
         pools = pools_of(config, version)
         if not pools:
             continue

@@ -65,5 +65,5 @@ def remove(engine: Engine, name: str) -> None:
             catalog.forget(engine, name)
         left = catalog.every(engine)
         firewall.ensure(engine, left)
-        if not any(other["ipv6"] for other in left):
+        if not firewall.uses_ipv6(left):
             firewall.remove([6])

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         master: int  # index of its bridge, or 0
         kind: str  # "bridge", "veth" ..., "" for hardware
         alias: str  # "" where it has none
+        data: bytes  # attributes of its kind
 
     class Address(TypedDict):
         """An address of an interface."""
@@ -333,6 +334,7 @@ def _parse_link(content: bytes) -> Link:
         "master": struct.unpack("=I", found[IFLA_MASTER])[0] if IFLA_MASTER in found else 0,
         "kind": info.get(IFLA_INFO_KIND, b"").rstrip(b"\0").decode(),
         "alias": found.get(IFLA_IFALIAS, b"").rstrip(b"\0").decode("utf-8", "replace"),
+        "data": info.get(IFLA_INFO_DATA, b""),
     }
 
 

@@ -20,6 +20,7 @@ FIRST_WORD = 8
 META_IIFNAME, META_OIFNAME, META_L4PROTO = 6, 7, 16
 NETWORK_HEADER, TRANSPORT_HEADER = 1, 2
 DESTINATION_PORT = 2  # offset in the TCP, UDP and SCTP header
+VXLAN_ID = 12  # offset from the UDP header; 3 bytes (RFC 7348, 5)
 CMP_EQ, CMP_NEQ = 0, 1
 CT_STATE, CT_STATUS = 0, 2
 ESTABLISHED, RELATED = 0x2, 0x4  # bits of ct state
@@ -242,6 +243,26 @@ class Family:
             *key,
             _meta(META_L4PROTO, REGISTER_1 if word == FIRST_WORD else word),
             _payload(TRANSPORT_HEADER, DESTINATION_PORT, 2, word + 1),
+        ]
+
+    def stranger_on_tunnel(self, tunnels: str, peers: str) -> list[bytes]:
+        """``udp dport . vni @tunnels ip saddr . udp dport . vni != @peers``"""
+
+        def tunnel(word: int) -> list[bytes]:
+            port = REGISTER_1 if word == FIRST_WORD else word
+            return [
+                _payload(TRANSPORT_HEADER, DESTINATION_PORT, 2, port),
+                _payload(TRANSPORT_HEADER, VXLAN_ID, 3, word + 1),
+            ]
+
+        return [
+            _meta(META_L4PROTO),
+            _compare(CMP_EQ, bytes((UDP,))),
+            *tunnel(FIRST_WORD),
+            _lookup(tunnels),
+            _payload(NETWORK_HEADER, self._source, self.length),
+            *tunnel(FIRST_WORD + self.length // 4),
+            _lookup(peers, invert=True),
         ]
 
     def source_and_port_in(self, name: str) -> list[bytes]:

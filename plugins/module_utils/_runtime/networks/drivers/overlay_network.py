@@ -51,6 +51,7 @@ LARGEST_ID = (1 << 24) - 1
 OVERHEAD = {4: 50, 6: 70}  # bytes: Ethernet, IP, UDP and VXLAN headers
 SHARE_BITS, LEAST_SHARE, LARGEST_SHARE = 8, 24, 28
 RTM_GETNEIGH, NDA_DST, NDA_LLADDR, NUD_PERMANENT = 30, 1, 2, 0x80
+IFLA_VXLAN_LOCAL, IFLA_VXLAN_LOCAL6 = 4, 17
 MAC = "02:42:%02x:%02x:%02x:%02x"
 
 
@@ -233,6 +234,23 @@ def entries(overlay: Overlay) -> list[Entry]:
     return found
 
 
+def families(overlay: Overlay | None) -> set[int]:
+    """Return the families, of 4 and 6, that the hosts of an overlay speak with each other."""
+    peers = overlay["peers"].values() if overlay else ()
+    return {6 if ":" in peer["address"] else 4 for peer in peers}
+
+
+def senders(overlay: Overlay, version: int) -> tuple[bytes, list[bytes]]:
+    """Return keys of the firewall's sets: the tunnel, and who may send to it, by addresses of a family.
+
+    A tunnel is its port and its id, each in a word; a sender has its address before these.
+    """
+    tunnel = struct.pack("!HxxI", overlay["port"], overlay["vni"] << 8)
+    addresses = {entry.address for entry in entries(overlay)}
+    chosen = sorted(one for one in addresses if (":" in one) == (version == 6))
+    return tunnel, [netlink.packed(one) + tunnel for one in chosen]
+
+
 def _mac(address: str) -> str:
     return MAC % tuple(ipaddress.IPv4Address(address).packed)
 
@@ -269,6 +287,8 @@ def in_order(sock: netlink.Socket, config: Mapping[str, Any]) -> bool:
     overlay = config["overlay"]
     if link is None or link["kind"] != "vxlan" or not link["up"] or link["mtu"] != config["mtu"]:
         return False
+    if _local(link) != _own_address(sock, overlay):
+        return False
     listed = entries(overlay)
     routes = {
         (f"{route['destination']}/{route['prefix']}", route["gateway"])
@@ -304,7 +324,14 @@ def make(route: Any, config: Mapping[str, Any], owner: str) -> None:
     overlay, name = config["overlay"], link_name(config["id"])
     own = overlay["peers"][overlay["name"]]
     with netlink.Socket() as sock:
+        local = _own_address(sock, overlay)
+        link = netlink.link(sock, name)
+        if link is not None and (link["kind"] != "vxlan" or _local(link) != local):
+            sock.request([netlink.delete_link(name)], tolerate=(errno.ENODEV,))
         if not list(route.link_lookup(ifname=name)):
+            sends: dict[str, str] = {}
+            if local:
+                sends["vxlan_local6" if ":" in local else "vxlan_local"] = local
             route.link(
                 "add",
                 ifname=name,
@@ -312,6 +339,7 @@ def make(route: Any, config: Mapping[str, Any], owner: str) -> None:
                 vxlan_id=overlay["vni"],
                 vxlan_port=overlay["port"],
                 vxlan_learning=False,
+                **sends,
             )
             route.link("set", index=list(route.link_lookup(ifname=name))[0], ifalias=owner)
         index = list(route.link_lookup(ifname=name))[0]
@@ -336,6 +364,25 @@ def make(route: Any, config: Mapping[str, Any], owner: str) -> None:
             route.route(
                 "replace", dst=entry.share, gateway=entry.gateway, oif=index, flags=["onlink"]
             )
+
+
+def _own_address(sock: netlink.Socket, overlay: Overlay) -> str:
+    """Return the address that a host sends by: the one that the others let in.
+
+    "" where it is no address of this host, which others see by a translation.
+    """
+    own = overlay["peers"][overlay["name"]]["address"]
+    here = netlink.addresses(sock, family=netlink.family_of(own))
+    return own if own in [entry["address"] for entry in here] else ""
+
+
+def _local(link: netlink.Link) -> str:
+    """Return the address that a VXLAN link sends by, "" for any."""
+    data = netlink.attributes(link["data"])
+    for kind, family in ((IFLA_VXLAN_LOCAL, socket.AF_INET), (IFLA_VXLAN_LOCAL6, socket.AF_INET6)):
+        if any(data.get(kind, b"")):
+            return socket.inet_ntop(family, data[kind])
+    return ""
 
 
 def _address_of(sock: netlink.Socket, index: int, gateway: str) -> None:

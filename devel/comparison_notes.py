@@ -48,7 +48,6 @@ OPTIONS: dict[str, dict[str, str]] = {
         "cleanup": ABSENT,
         "command_handling": "absent: `correct` is how it is",
         "container_default_behavior": "absent: `no_defaults` is how it is",
-        "default_host_ip": ABSENT,
         "detach": ABSENT,
         "device_requests*": ABSENT,
         "healthcheck.test_cli_compatible": "absent: what `healthcheck` leaves out is the image's",

@@ -128,6 +128,14 @@ options:
         Replace the container even if nothing differs.
     type: bool
     default: false
+  default_host_ip: &default_host_ip
+    description:
+      - >-
+        The host's address, IPv4 or IPv6, for ports of O(published_ports) that name none. Without
+        it, or with an empty text, that is what the network's driver option
+        C(com.docker.network.bridge.host_binding_ipv4) says, else all addresses of both families.
+    type: str
+    default: ""
   recreate_policy: &recreate_policy
     description:
       - >-
@@ -542,8 +550,10 @@ options:
         port of the host), V(127.0.0.1::80), V([::]:8080:80), V(8000-8010:80-90), V(8000-8010:80)
         (the first free one), each with V(/tcp), V(/udp) or V(/sctp).
       - >-
-        Without an address a port is published on all IPv4 addresses of the host, with V([::]) on
-        all IPv6 ones. A container is reached by both, whichever addresses it has itself.
+        Without an address a port is published on all addresses of the host, IPv4 and IPv6, with
+        V(0.0.0.0) on all IPv4 ones alone, with V([::]) on all IPv6 ones. A container is reached by
+        both, whichever addresses it has itself. O(default_host_ip) and the network's driver option
+        C(com.docker.network.bridge.host_binding_ipv4) name another address for ports without one.
       - >-
         Quote them. YAML takes C(22:22) for a number of base 60, which would be port 1342.
     type: list
@@ -899,6 +909,7 @@ options:
       platform: *platform
       pull: *pull
       recreate: *recreate
+      default_host_ip: *default_host_ip
       recreate_policy: *recreate_policy
       restart: *restart
       state: *state

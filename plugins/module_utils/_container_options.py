@@ -29,6 +29,7 @@ CONTAINER = {
         "default": "missing",
     },
     "recreate": {"type": "bool", "default": False},
+    "default_host_ip": {"type": "str", "default": ""},
     "recreate_policy": {
         "type": "str",
         "choices": ["fail", "recreate", "warn"],

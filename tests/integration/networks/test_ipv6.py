@@ -152,6 +152,34 @@ def test_a_container_without_ipv6_is_reached_by_it(net, port):
     assert "ip6 pycontainer" not in net.run("nft list tables")
 
 
+def test_a_port_of_the_other_family_is_reached_from_networks_closed_to_the_host(net, port):
+    """Its relay stands in for the container, whose address is of one family alone."""
+    engine = net.engine()
+    net.lan()
+    do(engine, name="closed", enable_ipv6=True, allow_host=False)
+    do(engine, name="six", allow_host=False, **ALONE)
+    asking = net.container(engine, "a", "closed")
+    four, every = "10.9.0.1", "2001:db8:9::1"
+    listed = [port(8080, host_ip=four), port(8081, host_ip="0.0.0.0"), port(8053, 53, "udp")]
+    listed.append(port(8082, host_ip="127.0.0.1"))
+    six = net.container(engine, "b", "six", ports=listed)
+    ports = [port(8080, host_ip=every), port(8081, host_ip="::"), port(8082, host_ip="::1")]
+    only = net.container(engine, "c", ports=ports)
+    net.host().serve(tcp=[9999])
+    for address in (four, every):
+        assert asking.ask(address, 8080).endswith(" HELLO")
+        assert asking.ask(address, 8081).endswith(" HELLO")
+        assert asking.ask(address, 8082) == "ConnectionRefusedError"
+        assert asking.ask(address, 9999) == "ConnectionRefusedError", "a service of the host's"
+    assert asking.ask(four, 8053, "udp").endswith(" HELLO")
+    networks.ensure_links(engine, ["closed"])
+    assert f"tcp . 8081 : {six.address6} . 80" in net.run("nft list table ip pycontainer")
+    for web in (six, only):
+        publish.unpublish(web.ident, web.targets, web.ports)
+    for address in (four, every):
+        assert asking.ask(address, 8080) == asking.ask(address, 8081) == "ConnectionRefusedError"
+
+
 def test_what_was_lost_comes_back(net, port):
     engine, peer = net.engine(), net.lan()
     bridge = do(engine, name="dual", enable_ipv6=True)["network"]["Bridge"]

@@ -12,7 +12,7 @@ import types
 import pytest
 from pycontainer import networks
 from pycontainer.errors import Conflict, InvalidInput, NotFound, Unsupported
-from pycontainer.networks import attach, catalog, pools
+from pycontainer.networks import attach, catalog, pools, ports
 from pycontainer.store.database import Database
 from pycontainer.store.paths import Paths
 
@@ -209,13 +209,41 @@ def test_ports_of_other_processes(host):
 
 
 def test_chosen_ports(host, free):
-    asked = [port(0), port(None, "udp", None), port(free)]
+    asked = [port(0), port(None, "udp"), port(free)]
     given = networks.reserve_ports(host, A, asked)
     assert [entry["container_port"] for entry in given] == [80, 80, 80]
     assert given[2]["host_port"] == free and given[0]["host_port"] != free
     assert all(1024 < entry["host_port"] < 65536 for entry in given)
     assert [entry["host_ip"] for entry in given] == ["0.0.0.0"] * 3
     assert len(host.db.all("SELECT * FROM ports")) == 3
+
+
+def test_without_an_address_it_is_both_families_under_one_number(host, free, monkeypatch):
+    asked = [port(free, host_ip=None), port(0, "udp", "")]
+    monkeypatch.setattr(ports, "has_ipv6", lambda: True)
+    given = networks.reserve_ports(host, A, asked)
+    assert [entry["host_ip"] for entry in given] == ["0.0.0.0", "::"] * 2
+    assert {entry["host_port"] for entry in given[:2]} == {free}
+    assert len({entry["host_port"] for entry in given[2:]}) == 1
+    assert networks.reserve_ports(host, A, given) == given
+    for address in ("::", "0.0.0.0", "::1", ""):
+        with pytest.raises(Conflict, match=f":{free}/tcp is taken by container first"):
+            networks.check_ports(host, B, [port(free, host_ip=address)])
+    monkeypatch.setattr(ports, "has_ipv6", lambda: False)
+    given = networks.reserve_ports(host, A, asked)
+    assert [entry["host_ip"] for entry in given] == ["0.0.0.0", "0.0.0.0"]
+
+
+def test_a_number_is_free_only_where_both_families_have_it(host, monkeypatch):
+    monkeypatch.setattr(ports, "has_ipv6", lambda: True)
+    with socket.socket(socket.AF_INET6) as taken:
+        taken.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        taken.bind(("::", 0))
+        taken.listen()
+        number = taken.getsockname()[1]
+        with pytest.raises(Conflict, match=rf"port \[::\]:{number}/tcp is taken by process"):
+            networks.check_ports(host, A, [port(number, host_ip="")])
+        networks.check_ports(host, A, [port(number)])
 
 
 @pytest.mark.parametrize(

@@ -420,9 +420,10 @@ def _elements(engine: Engine) -> list[Stray]:
             contextlib.suppress(OSError),
             nftables.Connection() as connection,
         ):  # without nf_tables, or the table, there are none
-            for name in (publish.ANY, publish.ONE, publish.OWN):
+            for name in (publish.ANY, publish.ONE, publish.OWN, *publish.PASSED):
+                length = 20 - size if name in publish.PASSED else size
                 for key, data in connection.elements(publish.TABLE, name, family).items():
-                    address = ipaddress.ip_address((data if data is not None else key)[:size])
+                    address = ipaddress.ip_address((data if data is not None else key)[:length])
                     if str(address) not in taken and any(address in subnet for subnet in subnets):
                         stale.append((family, name, key))
                         told.add(str(address))

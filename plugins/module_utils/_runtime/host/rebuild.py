@@ -369,6 +369,18 @@ def volume_row(engine: Engine, name: str) -> dict[str, Any]:
     }
 
 
+def _asked_for(ports: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return what bindings were asked for as: one on all addresses of both families without any."""
+    keys = ("container_port", "protocol", "host_ip", "host_port")
+    found = [{key: port[key] for key in keys} for port in ports]
+    for port in [port for port in found if port["host_ip"] == "::"]:
+        other = {**port, "host_ip": "0.0.0.0"}
+        if other in found:
+            found.remove(port)
+            found[found.index(other)]["host_ip"] = ""
+    return found
+
+
 def container_row(
     engine: Engine,
     ident: str,
@@ -389,10 +401,7 @@ def container_row(
         mode, ports = run["network"]["mode"], run["network"]["ports"]
         definition = {"image": image or "", "network_mode": mode}
         if ports:
-            definition["published_ports"] = [
-                {key: port[key] for key in ("container_port", "protocol", "host_ip", "host_port")}
-                for port in ports
-            ]
+            definition["published_ports"] = _asked_for(ports)
         if mode == "bridge":
             definition["networks"] = [
                 {"name": entry["network"], "ipv4_address": "", "mac_address": ""}

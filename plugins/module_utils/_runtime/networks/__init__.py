@@ -25,6 +25,7 @@ _HOMES = {
     "allocate": "addresses",
     "check_address": "addresses",
     "release": "addresses",
+    "binding_address": "ports",
     "check_ports": "ports",
     "reserve_ports": "ports",
     "release_ports": "ports",

@@ -101,7 +101,8 @@ MTU_OPTION = "com.docker.network.driver.mtu"
 BRIDGE_OPTION = "com.docker.network.bridge.name"
 MASQUERADE_OPTION = "com.docker.network.bridge.enable_ip_masquerade"
 NEIGHBOURS_OPTION = "com.docker.network.bridge.enable_icc"
-DRIVER_OPTIONS = (MTU_OPTION, BRIDGE_OPTION, MASQUERADE_OPTION, NEIGHBOURS_OPTION)
+BINDING_OPTION = "com.docker.network.bridge.host_binding_ipv4"
+DRIVER_OPTIONS = (MTU_OPTION, BRIDGE_OPTION, MASQUERADE_OPTION, NEIGHBOURS_OPTION, BINDING_OPTION)
 DRIVERS = ("bridge", *parents.DRIVERS, overlay.DRIVER)
 # What is new in a definition, and what it is where an older version has written it.
 ADDED: Added = {
@@ -277,7 +278,7 @@ def _driver_options(driver: str, given: Mapping[str, Any]) -> Wanted:
     options = {key: _option_text(value) for key, value in given.items()}
     accepted: tuple[str, ...] = DRIVER_OPTIONS
     if driver == overlay.DRIVER:
-        accepted = (*overlay.OPTIONS, MTU_OPTION, BRIDGE_OPTION, MASQUERADE_OPTION)
+        accepted = (*overlay.OPTIONS, MTU_OPTION, BRIDGE_OPTION, MASQUERADE_OPTION, BINDING_OPTION)
     if driver in parents.DRIVERS:
         accepted = (*parents.options(driver), MTU_OPTION)
     unknown = sorted(set(options) - set(accepted))
@@ -310,7 +311,19 @@ def _driver_options(driver: str, given: Mapping[str, Any]) -> Wanted:
         if options.get(option, "true").lower() not in ("true", "false"):
             raise InvalidInput(f"driver_options.{option}", options[option], "true or false")
     found["masquerade"] = options.get(MASQUERADE_OPTION, "true").lower() == "true"
+    if BINDING_OPTION in options:
+        options[BINDING_OPTION] = _binding(options[BINDING_OPTION])
     return found
+
+
+def _binding(text: str) -> str:
+    """Return the address that ports without one are published on."""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise InvalidInput(
+            f"driver_options.{BINDING_OPTION}", text, "an IPv4 or IPv6 address of this host"
+        ) from None
 
 
 def _option_text(value: object) -> str:

@@ -24,7 +24,7 @@ from . import attach
 from .definition import apart, pools_of
 from .drivers import overlay_network as overlay
 from .firewalls import other_firewalls
-from .publish import ABSENT, ANY, ONE, OWN, TABLE, elements
+from .publish import ABSENT, ANY, ONE, OWN, RELAYED, RELAYED_ON, TABLE, elements
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,8 +80,10 @@ class Chain:
 
 def sets(family: Family) -> list[Set]:
     """Return the sets and maps of a family's table."""
-    address = nftables.IPV4_ADDRESS if family is rules.IPV4 else nftables.IPV6_ADDRESS
-    size = family.length
+    address, other = nftables.IPV4_ADDRESS, nftables.IPV6_ADDRESS
+    if family is rules.IPV6:
+        address, other = other, address
+    size = family.length  # the other family's is 20 less that
     return [
         Set(BRIDGES, (_NAME,), 16),
         Set(INTERNAL, (_NAME,), 16),  # bridges of networks that nothing enters or leaves
@@ -96,6 +98,8 @@ def sets(family: Family) -> list[Set]:
         Set(PEERS, (address, _PORT, nftables.IPV4_ADDRESS), size + 8),
         Set(ANY, (_PROTOCOL, _PORT), 8, (address, _PORT), size + 4),
         Set(ONE, (address, _PROTOCOL, _PORT), size + 8, (address, _PORT), size + 4),
+        Set(RELAYED, (_PROTOCOL, _PORT), 8, (other, _PORT), 24 - size),
+        Set(RELAYED_ON, (address, _PROTOCOL, _PORT), size + 8, (other, _PORT), 24 - size),
         Set(OWN, (address, _PROTOCOL, _PORT), size + 8),
     ]
 
@@ -181,6 +185,9 @@ def chains(family: Family) -> list[Chain]:
                 # and so is a neighbour's where ports of a bridge are kept apart
                 _accept(family.destination_and_port_mapped(ONE, with_address=True)),
                 _accept(family.destination_and_port_mapped(ANY)),
+                # the relay stands in where the container has no address of the family
+                _accept(family.destination_and_port_mapped(RELAYED_ON, with_address=True)),
+                _accept(family.destination_and_port_mapped(RELAYED)),
                 family.reset(),
                 family.reject(),
             ],
@@ -506,7 +513,9 @@ def _published(
     They are those that are there, and, where the table was flushed, what the running containers'
     states say.
     """
-    found: dict[str, dict[bytes, bytes | None]] = {ANY: {}, ONE: {}, OWN: {}}
+    found: dict[str, dict[bytes, bytes | None]] = {
+        name: {} for name in (ANY, ONE, OWN, RELAYED, RELAYED_ON)
+    }
     for row in engine.db.all("SELECT DISTINCT container FROM ports"):
         state: dict[str, Any] = {}
         with contextlib.suppress(Damaged):

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which container has which published port of the host: table ``ports``.
 
-What is asked for has the keys of ``publish.Port``: without ``host_ip`` it is every IPv4 address of
-the host, without ``host_port`` a free port.
+What is asked for has the keys of ``publish.Port``. Without ``host_ip`` it is every address of the
+host, which makes two ports of one number: one of each family, or of IPv4 alone on a host that has no
+IPv6. Without ``host_port`` it is a free number.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import socket
 
 from ..errors import Conflict, InvalidInput, Unsupported
 from ..kernel.net import listeners, netlink
+from . import catalog
+from .definition import BINDING_OPTION
 from .publish import EVERY, PROTOCOLS
 
 TYPE_CHECKING = False
@@ -54,7 +57,8 @@ def reserve_ports(
     """Reserve exactly ``ports`` for a container; others that it had are given back.
 
     :param replaces: id of a container whose ports may be taken over.
-    :returns: the ports, with every ``host_ip`` and ``host_port`` filled in.
+    :returns: the ports, with every ``host_ip`` and ``host_port`` filled in; one that is on both
+        families is two.
     :raises InvalidInput, Unsupported, Conflict: nothing is changed then.
     """
     with engine.db.transaction() as connection:
@@ -77,11 +81,36 @@ def release_ports(engine: Engine, container_id: str) -> None:
     engine.db.run("DELETE FROM ports WHERE container = ?", container_id)
 
 
+def binding_address(engine: Engine, names: Iterable[str]) -> str:
+    """Return where ports without an address are published: ``host_binding_ipv4`` of a network.
+
+    :param names: the container's networks; the first that ports can lead to decides.
+    :returns: "" for all addresses of the host.
+    """
+    for name in names:
+        config = catalog.get(engine, name)
+        if config is not None and (config["internal"] or config["parent"]):
+            continue
+        found = config["driver_options"].get(BINDING_OPTION, "") if config else ""
+        return "" if found == EVERY[0] else found
+    return ""
+
+
+def has_ipv6() -> bool:
+    """Tell whether a link of this host has an IPv6 address: none has where IPv6 is off."""
+    try:
+        with open("/proc/net/if_inet6") as file:
+            return bool(file.read(1))
+    except OSError:
+        return False
+
+
 def _assign(
     engine: Engine, container_id: str, asked: Iterable[Asked], replaces: str | None
 ) -> list[Port]:
     """Return the ports that ``asked`` comes to, in its order."""
-    ports = [_normal(port) for port in asked]
+    groups = [_group(port) for port in asked]  # of equal number
+    ports = [port for group in groups for port in group]
     # Where every number is fixed, only they can clash: a host may have thousands of rows.
     numbers = [port["host_port"] for port in ports]
     mine = [ident for ident in (container_id, replaces) if ident]
@@ -99,18 +128,28 @@ def _assign(
         row for row in rows if row["id"] not in (container_id, replaces)
     ]
     # Those with a number first, so that no free choice takes it.
-    for port in sorted(ports, key=lambda port: not port["host_port"]):
-        if port["host_port"]:
-            _check(port, own, others)
+    for group in sorted(groups, key=lambda group: not group[0]["host_port"]):
+        if not group[0]["host_port"]:
+            number = _free(group, own, others)
+            for port in group:
+                port["host_port"] = number
         else:
-            port["host_port"] = _free(port, own, others)
-        others.append(port)
+            for port in group:
+                _check(port, own, others)
+        others += group
     return ports
+
+
+def _group(port: Asked) -> list[Port]:
+    """Return the ports of one number that were asked for as one."""
+    if port.get("host_ip"):
+        return [_normal(port)]
+    return [_normal({**port, "host_ip": host_ip}) for host_ip in EVERY[: 2 if has_ipv6() else 1]]
 
 
 def _normal(port: Asked) -> Port:
     """Return a port that was asked for in full; ``host_port`` 0 is yet to be chosen."""
-    protocol, host_ip = port.get("protocol") or "tcp", port.get("host_ip") or EVERY[0]
+    protocol, host_ip = port.get("protocol") or "tcp", port["host_ip"]
     if protocol not in PROTOCOLS:
         raise InvalidInput("published_ports", protocol, "protocol tcp, udp or sctp")
     try:
@@ -203,18 +242,27 @@ def _binds(port: Port) -> bool:
     return True
 
 
-def _free(port: Port, own: Sequence[Reservation], others: Sequence[Mapping[str, Any]]) -> int:
-    """Return a port number that nobody has, of the upper part of the kernel's range for such."""
+def _free(
+    group: Sequence[Port], own: Sequence[Reservation], others: Sequence[Mapping[str, Any]]
+) -> int:
+    """Return a port number that nobody has, of the upper part of the kernel's range for such.
+
+    :param group: ports that are to have it, on different addresses.
+    """
     with open("/proc/sys/net/ipv4/ip_local_port_range") as file:
         low, high = (int(word) for word in file.read().split())
     low = max(low, UPPER) if high >= UPPER else low
     count = high - low + 1
     start = int.from_bytes(os.urandom(4), "big") % count
     for step in range(count):
-        candidate: Port = {**port, "host_port": low + (start + step) % count}
-        if not any(_clashes(candidate, row) for row in (*own, *others)) and _binds(candidate):
-            return candidate["host_port"]
+        number = low + (start + step) % count
+        candidates: list[Port] = [{**port, "host_port": number} for port in group]
+        if all(
+            not any(_clashes(candidate, row) for row in (*own, *others)) and _binds(candidate)
+            for candidate in candidates
+        ):
+            return number
     raise Conflict(
         "published_ports: no port from %d to %d is free for container port %d/%s"
-        % (low, high, port["container_port"], port["protocol"])
+        % (low, high, group[0]["container_port"], group[0]["protocol"])
     )

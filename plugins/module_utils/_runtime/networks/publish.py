@@ -38,9 +38,14 @@ if TYPE_CHECKING:
 TABLE = "pycontainer"
 ANY = "published"  # a map, keyed by protocol . port
 ONE = "published_on"  # a map, keyed by address . protocol . port
+# The same two for the ports that the relay alone serves, since the container has no address of the
+# family: where a network's containers do not reach the host, they reach these. Their data are the
+# container's address of the other family and its port.
+RELAYED, RELAYED_ON = "relayed", "relayed_on"
 # A set, keyed by container's address . protocol . port: what a container itself calls is left to
 # the relay.
 OWN = "own_ports"
+PASSED = (RELAYED, RELAYED_ON)
 PROTOCOLS = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP, "sctp": 132}
 FAMILIES: dict[int, int] = {
     socket.AF_INET: nftables.FAMILY_IPV4,
@@ -58,8 +63,9 @@ def publish(container_id: str, addresses: Sequence[str], ports: Sequence[Port]) 
     """Send what comes for ``ports`` to a container.
 
     Ports published on 127/8 or ::1 alone are left out: only the relay serves those, so that they
-    never are reachable from outside; and so are ports of a family that the container has not. An
-    element that leads elsewhere is a dead container's: ``ports.reserve_ports`` has seen to that.
+    never are reachable from outside. Those of a family that the container has not are the relay's
+    too, and only told to the rules. An element that leads elsewhere is a dead container's:
+    ``ports.reserve_ports`` has seen to that.
 
     :param container_id: for the error's text.
     :param addresses: the container's, one of each family at most, with or without a ``/prefix``.
@@ -74,7 +80,9 @@ def publish(container_id: str, addresses: Sequence[str], ports: Sequence[Port]) 
     try:
         with nftables.Connection() as connection:
             for family in sorted({family for family, _name in wanted}):
-                there &= _put(connection, _of(wanted, family))
+                some = _of(wanted, family)
+                # A family without a table closes nothing that the relay would have to be let in by.
+                there &= _put(connection, some) or all(name in PASSED for _family, name in some)
         for port in ports:
             target = target_of(port, addresses)
             if port["protocol"] == "udp" and target:
@@ -151,16 +159,19 @@ def elements(addresses: Sequence[str], ports: Iterable[Port]) -> Elements:
     found: Elements = {}
     for port in ports:
         host_ip, target = port.get("host_ip") or EVERY[0], target_of(port, addresses)
-        if is_loopback(host_ip) or not target:
+        if is_loopback(host_ip) or not addresses:
             continue
-        family, container = FAMILIES[netlink.family_of(target)], netlink.packed(target)
+        family = FAMILIES[netlink.family_of(host_ip)]
         key = struct.pack("!B3xH2x", PROTOCOLS[port["protocol"]], port["host_port"])
+        container = netlink.packed((target or addresses[0]).partition("/")[0])
         data = container + struct.pack("!H2x", port["container_port"])
-        found.setdefault((family, OWN), {})[container + key] = None
+        if target:
+            found.setdefault((family, OWN), {})[container + key] = None
         if host_ip in EVERY:
-            found.setdefault((family, ANY), {})[key] = data
+            found.setdefault((family, ANY if target else RELAYED), {})[key] = data
         else:
-            found.setdefault((family, ONE), {})[netlink.packed(host_ip) + key] = data
+            name = ONE if target else RELAYED_ON
+            found.setdefault((family, name), {})[netlink.packed(host_ip) + key] = data
     return found
 
 

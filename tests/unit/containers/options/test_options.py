@@ -219,16 +219,17 @@ def test_refused(name, given):
 @pytest.mark.parametrize(
     "given, expected",
     [
-        ("80", [(80, "tcp", "0.0.0.0", 0)]),
-        ("0:80", [(80, "tcp", "0.0.0.0", 0)]),
-        ("80/udp", [(80, "udp", "0.0.0.0", 0)]),
-        ("8080:80", [(80, "tcp", "0.0.0.0", 8080)]),
+        ("80", [(80, "tcp", "", 0)]),
+        ("0:80", [(80, "tcp", "", 0)]),
+        ("80/udp", [(80, "udp", "", 0)]),
+        ("8080:80", [(80, "tcp", "", 8080)]),
+        ("0.0.0.0:8080:80", [(80, "tcp", "0.0.0.0", 8080)]),
         ("127.0.0.1:8080:80", [(80, "tcp", "127.0.0.1", 8080)]),
         ("127.0.0.1::80", [(80, "tcp", "127.0.0.1", 0)]),
-        ("9000-9001:80-81", [(80, "tcp", "0.0.0.0", 9000), (81, "tcp", "0.0.0.0", 9001)]),
-        ("80-81", [(80, "tcp", "0.0.0.0", 0), (81, "tcp", "0.0.0.0", 0)]),
-        ("9000-9010:80", [(80, "tcp", "0.0.0.0", "9000-9010")]),
-        ("53:53/UDP", [(53, "udp", "0.0.0.0", 53)]),
+        ("9000-9001:80-81", [(80, "tcp", "", 9000), (81, "tcp", "", 9001)]),
+        ("80-81", [(80, "tcp", "", 0), (81, "tcp", "", 0)]),
+        ("9000-9010:80", [(80, "tcp", "", "9000-9010")]),
+        ("53:53/UDP", [(53, "udp", "", 53)]),
         ("[::]:8080:80", [(80, "tcp", "::", 8080)]),
         ("[0:0::1]::80/sctp", [(80, "sctp", "::1", 0)]),
         ("[fd00::9]:9000-9001:80-81", [(80, "tcp", "fd00::9", 9000), (81, "tcp", "fd00::9", 9001)]),
@@ -240,6 +241,56 @@ def test_published_ports(given, expected):
         for entry in one("published_ports", [given])
     ]
     assert found == expected
+
+
+def test_published_ports_of_an_older_version_are_no_difference():
+    """It wrote 0.0.0.0 also where no address was named; who named one is known since."""
+
+    def now(*texts):
+        return {"published_ports": one("published_ports", list(texts))}
+
+    old = {"container_port": 80, "protocol": "tcp", "host_ip": "0.0.0.0", "host_port": 8080}
+    for wanted in (now("8080:80"), now("0.0.0.0:8080:80")):
+        assert network.respelled({"published_ports": [old]}, wanted) == wanted
+    before = {"published_ports": [{**old, "host_port": 8081}]}
+    assert network.respelled(before, now("8080:80")) == before
+    named = now("0.0.0.0:8080:80")
+    assert network.respelled(named, now("8080:80")) == named != now("8080:80")
+    both = {"published_ports": sorted([old, {**old, "host_ip": "::"}], key=repr)}
+    assert now("8080:80", "[::]:8080:80") == both, "for IPv4, beside one for IPv6"
+
+
+@pytest.mark.parametrize(
+    "one_text, other_text, clash",
+    [
+        ("8080:80", "8080:81", True),
+        ("8080:80", "127.0.0.1:8080:81", True),
+        ("8080:80", "[::1]:8080:81", True),
+        ("8080:80", "8080:81/udp", False),
+        ("0.0.0.0:8080:80", "[::]:8080:81", False),
+        ("0.0.0.0:8080:80", "127.0.0.1:8080:81", True),
+        ("[::]:8080:80", "127.0.0.1:8080:81", False),
+        ("127.0.0.1:8080:80", "127.0.0.2:8080:81", False),
+    ],
+)
+def test_published_ports_that_clash(one_text, other_text, clash):
+    found = one("published_ports", [one_text, other_text])
+    assert network.clash(*found) is clash
+    if clash:
+        with pytest.raises(InvalidInput, match="each port of the host once"):
+            options.check({"published_ports": found})
+    else:
+        options.check({"published_ports": found})
+
+
+def test_the_address_of_ports_that_name_none():
+    found = {"published_ports": one("published_ports", ["8080:80", "[::1]:8081:80"])}
+    network.at_address(found, "")
+    assert [port["host_ip"] for port in found["published_ports"]] == ["", "::1"]
+    network.at_address(found, "127.0.0.1")
+    assert {port["host_ip"] for port in found["published_ports"]} == {"127.0.0.1", "::1"}
+    with pytest.raises(InvalidInput, match="default_host_ip"):
+        network.at_address(found, "localhost")
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from ...engine import Engine
 from ...errors import EngineError, InvalidInput, NotFound
 from ...events import change_history
 from ...reconcile import carry_out
+from ..options import network
 from ..records import catalog
 from ..spec import shared_namespaces
 from . import preconditions, remove, start
@@ -109,27 +110,18 @@ def _distinct(tasks: list[Task]) -> None:
     for name in names:
         if names.count(name) > 1:
             raise InvalidInput("containers", name, "each container once")
-    taken: dict[tuple[str, int, str], str] = {}
+    taken: list[tuple[str, network.PublishedPort]] = []
     for task in tasks:
         for port in task.definition.get("published_ports", ()) if task.state != "absent" else ():
             if isinstance(port["host_port"], int) and port["host_port"]:
-                key = (port["host_ip"], port["host_port"], port["protocol"])
-                other = next(
-                    (
-                        taken[one]
-                        for one in taken
-                        if one[1:] == key[1:]
-                        and (one[0] == key[0] or "0.0.0.0" in (one[0], key[0]))
-                    ),
-                    None,
-                )
-                if other is not None:
-                    raise InvalidInput(
-                        "containers",
-                        "%s:%d/%s" % key,
-                        f"each port of the host once ({other} and {task.name} publish it)",
-                    )
-                taken[key] = task.name
+                for other, had in taken:
+                    if other != task.name and network.clash(had, port):
+                        raise InvalidInput(
+                            "containers",
+                            f"{port['host_port']}/{port['protocol']}",
+                            f"each port of the host once ({other} and {task.name} publish it)",
+                        )
+                taken.append((task.name, port))
 
 
 def _turns(works: list[Work], joins: Callable[[Work], Iterable[str]]) -> list[list[Work]]:

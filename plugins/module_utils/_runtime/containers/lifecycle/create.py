@@ -15,7 +15,7 @@ from ...errors import Conflict
 from ...kernel.mounts import overlay
 from ...store.database import now
 from ..options import network
-from ..records import catalog, run_events
+from ..records import catalog, port_bindings, run_events
 from ..records import image as images
 from ..spec import container_files, shared_namespaces, user_namespaces
 from . import remove
@@ -201,81 +201,31 @@ def _ports(
     One that may be any, or any of a range, is the one that the container has, else one that is
     free.
     """
-    wanted = published(definition, images.config(engine, image))
-    settled, chosen = [port for port in wanted if _is_fixed(port)], []
-    has = [
-        port
-        for port in container_files.read_run(engine, ident).get("network", {}).get("ports", ())
-        if port not in settled
-    ]
-    for port in wanted:
-        if not _is_fixed(port):
-            known = next((old for old in has if _fits(port, old)), None)
-            if known is not None:
-                has.remove(known)
-                port = dict(port, host_port=known["host_port"])
-            elif port["host_port"]:
-                port = dict(port, host_port=_first_free(engine, ident, settled, port, replaces))
+    has = container_files.read_run(engine, ident).get("network", {}).get("ports", ())
+    chosen = port_bindings.bindings(
+        engine, definition, images.config(engine, image), catalog.by_id(engine, ident), has
+    )
+    settled = [port for port in chosen if port_bindings.is_fixed(port)]
+    for port in chosen:
+        if isinstance(port["host_port"], str):
+            port["host_port"] = _first_free(engine, ident, settled, port, replaces)
             settled.append(port)
-        chosen.append(port)
     return networks.reserve_ports(engine, ident, chosen, replaces)
-
-
-def _is_fixed(port: dict[str, Any]) -> bool:
-    return isinstance(port["host_port"], int) and port["host_port"] > 0
-
-
-def _fits(port: dict[str, Any], old: Port) -> bool:
-    """Tell whether the published port ``old`` is what ``port`` asks for."""
-    low, high = (
-        [int(number) for number in port["host_port"].split("-")]
-        if port["host_port"]
-        else (1, 65535)
-    )
-    return low <= old["host_port"] <= high and all(
-        old[key] == port[key] for key in ("container_port", "protocol", "host_ip")
-    )
 
 
 def _first_free(
     engine: Engine,
     ident: str,
-    chosen: list[dict[str, Any]],
+    settled: list[dict[str, Any]],
     port: dict[str, Any],
     replaces: str | None,
 ) -> int:
-    low, high = [int(number) for number in port["host_port"].split("-")]
+    low, high = port_bindings.numbers(port)
     taken = Conflict(f"published_ports: no port of {port['host_port']} is free")
     for number in range(low, high + 1):
         try:
-            networks.check_ports(engine, ident, chosen + [dict(port, host_port=number)], replaces)
+            networks.check_ports(engine, ident, settled + [dict(port, host_port=number)], replaces)
             return number
         except Conflict as error:
             taken = error
     raise taken
-
-
-def published(definition: Definition, image: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return what is to be published: the task's ports, and with publish_all_ports every exposed
-    one beside them.
-    """
-    if network.mode_of(definition) == "host":
-        return []  # see network.warnings
-    ports = list(definition.get("published_ports", ()))
-    if definition.get("publish_all_ports"):
-        taken = {(port["container_port"], port["protocol"]) for port in ports}
-        for entry in sorted(
-            set(definition.get("exposed_ports", ())) | set(image.get("ExposedPorts") or ())
-        ):
-            number, dummy, protocol = entry.partition("/")
-            key = (int(number), protocol or "tcp")
-            if key not in taken and key[1] in ("tcp", "udp", "sctp"):
-                ports.append(
-                    {
-                        "container_port": key[0],
-                        "protocol": key[1],
-                        "host_ip": "0.0.0.0",
-                        "host_port": 0,
-                    }
-                )
-    return ports

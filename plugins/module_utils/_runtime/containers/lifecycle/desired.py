@@ -56,6 +56,7 @@ class Task:
         self.registries = images.registries_of(params)
         self.reached = repr([params.get(name) for name in REGISTRY])
         self.definition = options.definition(params)
+        network.at_address(self.definition, said["default_host_ip"])
         self.how = options.comparisons(params.get("comparisons"))
 
 
@@ -188,8 +189,9 @@ class Desired:
         if self.record is None:
             return {}
         wanted = self.task.definition
-        mounts_alike = storage.respelled(self.record["definition"], wanted)
-        return shared_namespaces.respelled(self.engine, mounts_alike, wanted)
+        alike = storage.respelled(self.record["definition"], wanted)
+        alike = network.respelled(alike, wanted)
+        return shared_namespaces.respelled(self.engine, alike, wanted)
 
     def _check_definition(self, now: Definition) -> None:
         known = options.TABLE.options

@@ -15,7 +15,7 @@ from ..options import network
 from ..records import catalog, run_events, status
 from ..spec import shared_namespaces, user_namespaces
 from ..view import audit, inspect_container
-from . import create, live_changes, remove, replace, start, stop, wait_healthy
+from . import create, live_changes, preconditions, remove, replace, start, stop, wait_healthy
 from .desired import RUNS, Desired, Task
 
 TYPE_CHECKING = False
@@ -209,6 +209,7 @@ class Work:
             )
 
     def _replace(self, image: Image, costly: list[Change], easy: list[Change]) -> None:
+        preconditions.new_ports(self.engine, self.definition, image.config, self.there)
         for name, before, after in costly + easy:
             self.plan.add(name, before, after, None, live=False)
         for other, option in shared_namespaces.users(self.engine, self.there):

@@ -15,7 +15,7 @@ from ...errors import Conflict, InvalidInput, NotFound, Unsupported
 from ...kernel import cgroups
 from ...kernel.isolation import apparmor
 from ..options import network, resources, security, storage
-from ..records import catalog
+from ..records import catalog, port_bindings
 from ..spec import config_json, confinement, container_files, device_nodes, limits, selinux_labels
 
 TYPE_CHECKING = False
@@ -48,6 +48,10 @@ def everything(
     container_files.wanted_volumes(definition, image)
     device_nodes.nodes(definition)
     _networks(engine, definition, record["id"] if record else "")
+    if network.mode_of(definition) != "host":  # else they are not published: network.warnings
+        run: Any = container_files.read_run(engine, record["id"]) if record else {}
+        has = run.get("network", {}).get("ports", ())
+        _ports(engine, port_bindings.bindings(engine, definition, image, record, has), record)
     _links(engine, definition, record, coming)
     _capabilities(definition)
     _rlimits(definition)
@@ -150,17 +154,25 @@ def _networks(engine: Engine, definition: Definition, ident: str) -> None:
                 "etc_hosts: host-gateway: an internal network has none, and the container is on "
                 f"{', '.join(closed)} only"
             )
-    if network.mode_of(definition) == "host":
-        return  # its ports are not published: network.warnings
-    networks.check_ports(
-        engine,
-        ident,
-        [
-            dict(port, host_port=0) if isinstance(port["host_port"], str) else port
-            for port in definition.get("published_ports", ())
-        ],
-        ident,
-    )
+
+
+def _ports(engine: Engine, ports: list[dict[str, Any]], record: Record | None) -> None:
+    ident = record["id"] if record else ""
+    fixed = [
+        dict(port, host_port=0) if isinstance(port["host_port"], str) else port for port in ports
+    ]
+    networks.check_ports(engine, ident, fixed, ident)
+
+
+def new_ports(
+    engine: Engine, definition: Definition, image: dict[str, Any], record: Record
+) -> None:
+    """Check the ports of a container that takes the place of another one: they are bound anew.
+
+    :param image: its image's config. :param record: of the one that is there.
+    :raises InvalidInput, Unsupported, Conflict: naming the port.
+    """
+    _ports(engine, port_bindings.bindings(engine, definition, image, None, ()), record)
 
 
 def _bandwidth(entry: network.Attachment, parent: str) -> None:

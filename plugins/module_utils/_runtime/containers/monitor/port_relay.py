@@ -72,7 +72,7 @@ class Relay:
         :raises Conflict: another process has one. :raises HostError: another refusal. The same is
             served as before then.
         """
-        wanted = {address(port): port for port in ports}
+        wanted = {address(port): port for port in _possible(ports)}
         places = {key: _target(port, addresses) for key, port in wanted.items()}
         kept = {
             listener.address: listener for listener in self.listeners if listener.address in wanted
@@ -189,6 +189,24 @@ class Relay:
 def address(port: Port) -> Address:
     """Return what a listening socket of a port is known by: ``(protocol, host_ip, host_port)``."""
     return port["protocol"], port.get("host_ip") or "0.0.0.0", port["host_port"]
+
+
+def _possible(ports: list[Port]) -> list[Port]:
+    """Return the ports that can be listened on.
+
+    A port on all addresses of both families stays on IPv4 alone when the host is booted without
+    IPv6.
+    """
+    try:
+        socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).close()
+        return ports
+    except OSError:
+        both = [{**port, "host_ip": "0.0.0.0"} for port in ports]
+        return [
+            port
+            for port, other in zip(ports, both)
+            if port.get("host_ip") != "::" or other not in ports
+        ]
 
 
 def _refusal(port: Port, error: OSError) -> EngineError:

@@ -179,6 +179,16 @@ OPTIONS: tuple[TaskOption, ...] = (
         description="Replace the container even if nothing differs.",
     ),
     TaskOption(
+        "default_host_ip",
+        "str",
+        default="",
+        description="""
+        The host's address, IPv4 or IPv6, for ports of O(published_ports) that name none. Without
+        it, or with an empty text, that is what the network's driver option
+        C(com.docker.network.bridge.host_binding_ipv4) says, else all addresses of both families.
+        """,
+    ),
+    TaskOption(
         "recreate_policy",
         "str",
         choices=["fail", "recreate", "warn"],

@@ -17,17 +17,24 @@ from ...options.rows import LIST, LIVE, MAP, SET, Computed, Flag, Nowhere, Optio
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any, TypedDict, Union
 
     from ...options.rows import Definition
 
-    class PublishedPort(TypedDict):
-        """A published port in normal form."""
-
+    class _PublishedPort(TypedDict):
         container_port: int
-        protocol: str  # tcp or udp
-        host_ip: str
+        protocol: str  # tcp, udp or sctp
+        host_ip: str  # "" for all addresses of the host, or what the network says
         host_port: Union[int, str]  # 0: any that is free; "9000-9010": a free one of these
+
+    class PublishedPort(_PublishedPort, total=False):
+        """A published port in normal form.
+
+        Older versions wrote ``0.0.0.0`` also where no address was named.
+        """
+
+        ipv4: bool  # whether 0.0.0.0 was named; left out where it was not
 
     class _Attachment(TypedDict):
         name: str
@@ -47,6 +54,7 @@ if TYPE_CHECKING:
 
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}")
 DEFAULT_NETWORK = "bridge"
+EVERY, EVERY6 = "0.0.0.0", "::"  # all addresses of the host, of a family
 PUBLISHING = ("published_ports", "publish_all_ports")
 LIVE_ON_NETWORKS = (
     "live on networks"  # a change costs nothing while it stays on networks of its own
@@ -59,12 +67,18 @@ _DOMAIN = re.compile(r"\.|[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_][A-Za-
 
 
 def ports(value: Any, name: str) -> list[PublishedPort]:
-    """Every form of ``published_ports``: ``[[ip:]host[-range]:]container[-range][/protocol]``."""
+    """Every form of ``published_ports``: ``[[ip:]host[-range]:]container[-range][/protocol]``.
+
+    Beside an entry for ``[::]``, the same one without an address is for IPv4.
+    """
     if not isinstance(value, (list, tuple)):
         raise InvalidInput(name, value, "a list")
     result: list[PublishedPort] = []
     for entry in value:
         result += port(entry, name)
+    for found in result:
+        if not found["host_ip"] and found["host_port"] and {**found, "host_ip": "::"} in result:
+            found["host_ip"] = EVERY
     return ordered(result)
 
 
@@ -85,7 +99,7 @@ def port(value: Any, name: str) -> list[PublishedPort]:
     if bracket:
         host_ip = address6(within, name)
     else:
-        host_ip = address(parts[0], name) if len(parts) == 3 and parts[0] else "0.0.0.0"
+        host_ip = address(parts[0], name) if len(parts) == 3 and parts[0] else ""
     host = parts[-2] if len(parts) > 1 else ""
     if host in ("", "0"):
         return [_binding(number, protocol, host_ip, 0) for number in inside]
@@ -111,12 +125,52 @@ def _protocol(value: Any, name: str, accepted: tuple[str, ...]) -> tuple[str, st
 def _binding(
     container_port: int, protocol: str, host_ip: str, host_port: int | str
 ) -> PublishedPort:
-    return {
+    found: PublishedPort = {
         "container_port": container_port,
         "protocol": protocol,
         "host_ip": host_ip,
         "host_port": host_port,
     }
+    if host_ip == EVERY:
+        found["ipv4"] = True
+    return found
+
+
+def same_port(had: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Tell whether what is there was asked for as ``wanted``: an older version wrote 0.0.0.0 also
+    where no address was named.
+    """
+    old = had["host_ip"] == EVERY and "ipv4" not in had
+    if not old or wanted["host_ip"] not in ("", EVERY):
+        return had == wanted
+    return all(had[key] == wanted[key] for key in ("container_port", "protocol", "host_port"))
+
+
+def respelled(now: Definition, wanted: Definition) -> Definition:
+    """Return ``now`` with the published ports of older versions written as ``wanted`` has them."""
+    entries = wanted.get("published_ports", ())
+    if not entries or not now.get("published_ports"):
+        return now
+    spelled = [
+        next((entry for entry in entries if same_port(had, entry)), had)
+        for had in now["published_ports"]
+    ]
+    return {**now, "published_ports": ordered(spelled)}
+
+
+def at_address(definition: Definition, host_ip: str) -> None:
+    """Give the ports without an address one: the option ``default_host_ip``.
+
+    :raises InvalidInput: it is none.
+    """
+    if host_ip and definition.get("published_ports"):
+        host_ip = any_address(host_ip, "default_host_ip")
+        definition["published_ports"] = ordered(
+            entry
+            if entry["host_ip"]
+            else _binding(entry["container_port"], entry["protocol"], host_ip, entry["host_port"])
+            for entry in definition["published_ports"]
+        )
 
 
 def port_range(text: str, name: str, value: Any, accepted: str) -> range:
@@ -324,17 +378,36 @@ def port_address(host_ip: str) -> str:
     return f"[{host_ip}]" if ":" in host_ip else host_ip
 
 
+def clash(one: PublishedPort, other: PublishedPort) -> bool:
+    """Tell whether two entries ask for the same port of the host, by its number."""
+    if (one["protocol"], one["host_port"]) != (other["protocol"], other["host_port"]):
+        return False
+    places = one["host_ip"], other["host_ip"]
+    return (
+        places[0] == places[1]
+        or "" in places
+        or (":" in places[0]) == (":" in places[1])
+        and not {EVERY, EVERY6}.isdisjoint(places)
+    )
+
+
 def _written(option: str, value: Any) -> Any:
     """An option's value for a sentence."""
     if option == "networks":
         return ", ".join(entry["name"] for entry in value)
     if option == "published_ports":
         return ", ".join(
-            f"{port_address(port['host_ip'])}:{port['host_port'] or ''}:"
-            f"{port['container_port']}/{port['protocol']}"
-            for port in value
+            f"{_written_place(port)}{port['container_port']}/{port['protocol']}" for port in value
         )
     return value
+
+
+def _written_place(port: PublishedPort) -> str:
+    """Write where of the host a port is published, as a task does: ``127.0.0.1:8080:``."""
+    host_ip, number = port["host_ip"], port["host_port"] or ""
+    if not host_ip:
+        return f"{number}:" if number else ""
+    return f"{port_address(host_ip)}:{number}:"
 
 
 def check(definition: Definition) -> None:
@@ -353,16 +426,16 @@ def check(definition: Definition) -> None:
     names = [entry["name"] for entry in definition.get("networks", ())]
     if len(names) != len(set(names)):
         raise InvalidInput("networks", names, "each network once")
-    taken = [
-        (entry["protocol"], entry["host_ip"], entry["host_port"])
+    fixed = [
+        entry
         for entry in definition.get("published_ports", ())
-        if entry["host_port"]
+        if entry["host_port"] and isinstance(entry["host_port"], int)
     ]
-    for protocol, host_ip, host_port in taken:
-        if taken.count((protocol, host_ip, host_port)) > 1 and isinstance(host_port, int):
+    for entry in fixed:
+        if sum(clash(entry, other) for other in fixed) > 1:
             raise InvalidInput(
                 "published_ports",
-                f"{port_address(host_ip)}:{host_port}/{protocol}",
+                f"{_written_place(entry).rstrip(':')}/{entry['protocol']}",
                 "each port of the host once",
             )
 
@@ -402,7 +475,7 @@ def _check_without_networks(definition: Definition, mode: str) -> None:
 def _host_port(entry: PublishedPort) -> Any:
     """A number of the host can be published once; what is yet to be chosen is no other entry's."""
     if isinstance(entry["host_port"], int) and entry["host_port"]:
-        return entry["protocol"], entry["host_ip"], entry["host_port"]
+        return entry["protocol"], entry["host_ip"] or EVERY, entry["host_port"]
     return entry
 
 
@@ -428,8 +501,10 @@ OPTIONS: tuple[Option, ...] = (
         port of the host), V(127.0.0.1::80), V([::]:8080:80), V(8000-8010:80-90),
         V(8000-8010:80) (the first free one), each with V(/tcp), V(/udp) or V(/sctp).
 
-        Without an address a port is published on all IPv4 addresses of the host, with V([::]) on
-        all IPv6 ones. A container is reached by both, whichever addresses it has itself.
+        Without an address a port is published on all addresses of the host, IPv4 and IPv6, with
+        V(0.0.0.0) on all IPv4 ones alone, with V([::]) on all IPv6 ones. A container is reached by
+        both, whichever addresses it has itself. O(default_host_ip) and the network's driver option
+        C(com.docker.network.bridge.host_binding_ipv4) name another address for ports without one.
 
         Quote them. YAML takes C(22:22) for a number of base 60, which would be port 1342.
         """,

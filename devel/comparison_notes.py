@@ -41,21 +41,18 @@ DAEMON = {
 BOTH = frozenset(("ca_path", "client_cert", "client_key", "validate_certs"))
 
 # Options that are here by the same name, with the same forms, and mean something else.
-SAME_NAME: dict[str, tuple[str, ...]] = {"podman_container": ("restart_policy",)}
+SAME_NAME: dict[str, tuple[str, ...]] = {
+    "docker_container": ("detach", "healthcheck.test_cli_compatible")
+}
 
 OPTIONS: dict[str, dict[str, str]] = {
     "docker_container": {
-        "cleanup": ABSENT,
-        "command_handling": "absent: `correct` is how it is",
-        "container_default_behavior": "absent: `no_defaults` is how it is",
-        "detach": ABSENT,
+        "detach": "`true` by default",
         "device_requests*": ABSENT,
-        "healthcheck.test_cli_compatible": "absent: what `healthcheck` leaves out is the image's",
+        "healthcheck.test_cli_compatible": "`true` by default: what `healthcheck` leaves out is the image's",
         "image_comparison": "absent: defaults of the image are compared with the image that is asked for",
-        "image_label_mismatch": "absent: labels of the image are the image's",
-        "image_name_mismatch": "absent: another name of the same image is recorded, and makes no new container",
+        "image_name_mismatch": "`ignore` by default: another name of the same image makes no new container",
         "kernel_memory": "absent: no kernel that is supported has this limit",
-        "kill_signal": ABSENT,
         "log_driver": "`json-file` and `none`",
         "mounts.consistency": "absent: it makes no difference on Linux",
         "mounts.create_mountpoint": ABSENT,
@@ -71,9 +68,6 @@ OPTIONS: dict[str, dict[str, str]] = {
         "networks.driver_opts": ABSENT,
         "networks.gw_priority": "absent: the first of `networks` is the way out",
         "networks.links": "`links`",
-        "networks_cli_compatible": "absent: `true` is how it is",
-        "output_logs": ABSENT,
-        "paused": "`state`: `paused`",
         "pull_check_mode_behavior": "absent: check mode asks the registry, and says what would be pulled",
         "removal_wait_timeout": "absent: a container is gone when its removal returns",
         "runtime": "absent: the engine is the runtime",
@@ -174,7 +168,6 @@ OPTIONS: dict[str, dict[str, str]] = {
         "delete_depend": "absent: a container that others join is not removed",
         "delete_time": "`stop_timeout`",
         "delete_volumes": "`keep_volumes`: `false`",
-        "detach": ABSENT,
         "detach_keys": "absent: a task is attached to nothing",
         "device_*": "maps of `path` and `rate`",
         "env_file": "one file",
@@ -194,7 +187,7 @@ OPTIONS: dict[str, dict[str, str]] = {
         "hooks_dir": "absent: hooks are `pycontainer-oci`'s",
         "hostuser": ABSENT,
         "http_proxy": ABSENT,
-        "image_strict": "absent: another name of the same image is recorded, and makes no new container",
+        "image_strict": "`image_name_mismatch`: `recreate`",
         "image_volume": ABSENT,
         "init_ctr": "absent: there are no pods",
         "init_path": "absent: the engine has its own",
@@ -226,7 +219,6 @@ OPTIONS: dict[str, dict[str, str]] = {
         "rdt_class": "absent: a key of the OCI document, by `pycontainer-oci`",
         "read_only_tmpfs": "`tmpfs`",
         "requires": ABSENT,
-        "restart_policy": "the number of tries is `restart_retries`",
         "restart_time": "`stop_timeout`",
         "retry": "absent: a pull is tried again by itself",
         "retry_delay": "absent: a pull is tried again by itself",
@@ -237,7 +229,7 @@ OPTIONS: dict[str, dict[str, str]] = {
         "secrets": ABSENT,
         "shm_size_systemd": ABSENT,
         "sig_proxy": "absent: a task is attached to nothing",
-        "state": "`created` is `present`; no unit files are made",
+        "state": "`quadlet` is absent: no unit files are made",
         "stop_time": "`stop_timeout`",
         "subgidname": "`gidmap`",
         "subuidname": "`uidmap`",
@@ -302,7 +294,6 @@ OPTIONS: dict[str, dict[str, str]] = {
 }
 
 RETURNS: dict[str, dict[str, str]] = {
-    "docker_container": {"status": ABSENT},
     "docker_container_exec": {"exec_id": ABSENT},
     "docker_image": {"stdout": "absent: the lines of a build are shown as it runs"},
     "docker_image_build": {"command": "absent: no command is run"},

@@ -60,6 +60,22 @@ options:
     type: bool
     default: true
     aliases: ["tls_verify"]
+  cleanup: &cleanup
+    description:
+      - >-
+        Remove the container when it has ended, with O(detach=false). Its anonymous volumes stay
+        unless O(keep_volumes=false).
+    type: bool
+    default: false
+  command_handling: &command_handling
+    description:
+      - >-
+        V(correct) takes the words of O(command) and O(entrypoint) as they are. V(compatibility)
+        joins them by blanks and splits the text as a shell would, and takes an empty list for none
+        at all, as community.docker did before its version 3.
+    type: str
+    choices: ["compatibility", "correct"]
+    default: "correct"
   comparisons: &comparisons
     description:
       - >-
@@ -70,6 +86,26 @@ options:
         lists and maps, V(allow_more_present) (what is there in addition stays, but for what is at
         the same place, or has the same name or port).
     type: dict
+  container_default_behavior: &container_default_behavior
+    description:
+      - >-
+        V(no_defaults): an option that is not given is not compared. V(compatibility):
+        O(auto_remove), O(init), O(interactive), O(paused), O(privileged), O(read_only) and O(tty)
+        are V(false) and O(memory) is V(0) where they are not given.
+    type: str
+    choices: ["compatibility", "no_defaults"]
+    default: "no_defaults"
+  detach: &detach
+    description:
+      - >-
+        V(false) waits until the container that this task starts has ended, and returns its exit
+        code as RV(status) and its output as RV(container.Output). Any other exit code than 0 fails
+        the task. Only for O(state=started) and O(state=restarted).
+      - >-
+        A container that runs already is not waited for. If one has to be made anew for such a task,
+        the old one is not put back when the new one fails.
+    type: bool
+    default: true
   env_file: &env_file
     description:
       - >-
@@ -100,6 +136,23 @@ options:
         Images are compared by their ID: a rebuilt image is one change, another name of the same
         image is recorded without touching the container.
     type: str
+  image_label_mismatch: &image_label_mismatch
+    description:
+      - >-
+        What to do about labels of the image that O(labels) does not have: V(ignore) leaves them to
+        the image, V(fail) fails and names them, unless O(comparisons) has labels compared otherwise
+        than strictly.
+    type: str
+    choices: ["fail", "ignore"]
+    default: "ignore"
+  image_name_mismatch: &image_name_mismatch
+    description:
+      - >-
+        What to do where the image is the same and its name is another one: V(ignore) writes the new
+        name down, V(recreate) makes the container anew, unless O(comparisons) ignores the image.
+    type: str
+    choices: ["ignore", "recreate"]
+    default: "ignore"
   keep_volumes: &keep_volumes
     description:
       - >-
@@ -107,6 +160,30 @@ options:
         container when it is replaced.
     type: bool
     default: true
+  kill_signal: &kill_signal
+    description:
+      - >-
+        The signal that O(force_kill) sends, in place of V(SIGKILL), by name or number. A container
+        that does not end by it is killed after O(stop_timeout).
+    type: str
+  networks_cli_compatible: &networks_cli_compatible
+    description:
+      - >-
+        V(true) is how it is: a container is on the networks that O(networks) names, and on no
+        other. V(false) is refused.
+    type: bool
+    default: true
+  output_logs: &output_logs
+    description:
+      - >-
+        Return the output as RV(stdout), too, with O(detach=false).
+    type: bool
+    default: false
+  paused: &paused
+    description:
+      - >-
+        V(true) with O(state=started) is the same as O(state=paused).
+    type: bool
   platform: &platform
     description:
       - >-
@@ -154,8 +231,8 @@ options:
   state: &state
     description:
       - >-
-        V(present): the container exists as described. One that runs goes on, one that does not is
-        not started.
+        V(present), or V(created): the container exists as described. One that runs goes on, one
+        that does not is not started.
       - >-
         V(started): it runs as well.
       - >-
@@ -172,7 +249,7 @@ options:
       - >-
         V(absent): there is no such container. One that runs is stopped first.
     type: str
-    choices: ["absent", "healthy", "paused", "present", "restarted", "started", "stopped"]
+    choices: ["absent", "created", "healthy", "paused", "present", "restarted", "started", "stopped"]
     default: "started"
   command: &command
     description:
@@ -800,13 +877,13 @@ options:
   restart_policy: &restart_policy
     description:
       - >-
-        When to start the container again after it ended. With V(always) and V(unless-stopped) it is
-        started after a reboot, too, unless it was stopped. With V(on-failure) it is not, for a
-        reboot is no failure of the container.
+        When to start the container again after it ended: V(no), V(on-failure), V(always) or
+        V(unless-stopped); V(on-failure:5) has O(restart_retries), too. With V(always) and
+        V(unless-stopped) it is started after a reboot, too, unless it was stopped. With
+        V(on-failure) it is not, for a reboot is no failure of the container.
       - >-
         The default is V(no).
     type: str
-    choices: ["no", "on-failure", "always", "unless-stopped"]
   restart_retries: &restart_retries
     description:
       - >-
@@ -825,6 +902,12 @@ options:
             The command, as a list that begins with V(CMD) or V(CMD-SHELL), or as a string for a
             shell in the container. V(NONE) turns the image's health check off.
         type: raw
+      test_cli_compatible:
+        description:
+          - >-
+            V(false) turns the health check off where O(healthcheck.test) is not given, as
+            docker_container does it. The default is to take the image's command.
+        type: bool
       interval:
         description:
           - >-
@@ -900,12 +983,22 @@ options:
       client_key: *client_key
       insecure: *insecure
       validate_certs: *validate_certs
+      cleanup: *cleanup
+      command_handling: *command_handling
       comparisons: *comparisons
+      container_default_behavior: *container_default_behavior
+      detach: *detach
       env_file: *env_file
       force_kill: *force_kill
       healthy_wait_timeout: *healthy_wait_timeout
       image: *image
+      image_label_mismatch: *image_label_mismatch
+      image_name_mismatch: *image_name_mismatch
       keep_volumes: *keep_volumes
+      kill_signal: *kill_signal
+      networks_cli_compatible: *networks_cli_compatible
+      output_logs: *output_logs
+      paused: *paused
       platform: *platform
       pull: *pull
       recreate: *recreate

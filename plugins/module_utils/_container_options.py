@@ -16,12 +16,30 @@ CONTAINER = {
     "client_key": {"type": "path"},
     "insecure": {"type": "bool", "default": False},
     "validate_certs": {"type": "bool", "default": True, "aliases": ["tls_verify"]},
+    "cleanup": {"type": "bool", "default": False},
+    "command_handling": {
+        "type": "str",
+        "choices": ["compatibility", "correct"],
+        "default": "correct",
+    },
     "comparisons": {"type": "dict"},
+    "container_default_behavior": {
+        "type": "str",
+        "choices": ["compatibility", "no_defaults"],
+        "default": "no_defaults",
+    },
+    "detach": {"type": "bool", "default": True},
     "env_file": {"type": "path"},
     "force_kill": {"type": "bool", "default": False, "aliases": ["forcekill"]},
     "healthy_wait_timeout": {"type": "float", "default": 300},
     "image": {"type": "str"},
+    "image_label_mismatch": {"type": "str", "choices": ["fail", "ignore"], "default": "ignore"},
+    "image_name_mismatch": {"type": "str", "choices": ["ignore", "recreate"], "default": "ignore"},
     "keep_volumes": {"type": "bool", "default": True},
+    "kill_signal": {"type": "str"},
+    "networks_cli_compatible": {"type": "bool", "default": True},
+    "output_logs": {"type": "bool", "default": False},
+    "paused": {"type": "bool"},
     "platform": {"type": "str"},
     "pull": {
         "type": "raw",
@@ -38,7 +56,9 @@ CONTAINER = {
     "restart": {"type": "bool", "default": False, "aliases": ["force_restart"]},
     "state": {
         "type": "str",
-        "choices": ["absent", "healthy", "paused", "present", "restarted", "started", "stopped"],
+        "choices": [
+            "absent", "created", "healthy", "paused", "present", "restarted", "started", "stopped"
+        ],
         "default": "started",
     },
     "command": {"type": "raw"},
@@ -166,12 +186,13 @@ CONTAINER = {
     "uidmap": {"type": "list", "elements": "str"},
     "gidmap": {"type": "list", "elements": "str"},
     "cgroup_parent": {"type": "str"},
-    "restart_policy": {"type": "str", "choices": ["no", "on-failure", "always", "unless-stopped"]},
+    "restart_policy": {"type": "str"},
     "restart_retries": {"type": "int"},
     "healthcheck": {
         "type": "dict",
         "options": {
             "test": {"type": "raw"},
+            "test_cli_compatible": {"type": "bool"},
             "interval": {"type": "str"},
             "timeout": {"type": "str"},
             "start_period": {"type": "str"},

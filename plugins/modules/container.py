@@ -94,6 +94,14 @@ EXAMPLES = r"""
       - name: old
         state: absent
 
+- name: Run a job to its end, and fail with its output where it fails
+  pycontainer.engine.container:
+    name: migrate
+    image: registry.example.com/app:2
+    command: [/bin/app, migrate]
+    detach: false
+    cleanup: true
+
 - name: Remove a container and its anonymous volumes
   pycontainer.engine.container:
     name: web
@@ -109,6 +117,10 @@ container:
   returned: with O(name)
   type: dict
   contains:
+    Output:
+      description: With O(detach=false) what it wrote to stdout and stderr, the last 16 MiB of it. Also where it is removed by then.
+      returned: with O(detach=false), when the task started it
+      type: str
     Security:
       description: What gives the container more of the host than usual.
       returned: with O(name)
@@ -174,6 +186,16 @@ security:
   type: list
   elements: str
   sample: ["privileged: every capability and device of the host, no seccomp filter"]
+status:
+  description: The exit code of the container that the task started and whose end it waited for.
+  returned: with O(name) and O(detach=false), when the task started it
+  type: int
+  sample: 0
+stdout:
+  description: What the container wrote, to stdout and stderr, as RV(container.Output) has it. Also C(stdout_lines).
+  returned: with O(name), O(detach=false) and O(output_logs=true), when the task started it
+  type: str
+  sample: "done\n"
 downtime:
   description:
     - Seconds from the moment when the old container was told to stop to where the new one ran, or was healthy with O(state=healthy).

@@ -198,6 +198,9 @@ SAMPLES = {
     "restart_retries": Sample(3, "--restart on-failure:3", {"restart_policy": "on-failure"}),
     "healthcheck": Sample({"test": "NONE"}, "--no-healthcheck", without={"test": CHECKED}),
     "healthcheck.test": Sample({"test": CHECKED}, "--health-cmd true", without={"test": "NONE"}),
+    "healthcheck.test_cli_compatible": Sample(
+        {"test_cli_compatible": False}, "--no-healthcheck", without={"test": CHECKED}
+    ),
     **of_health("interval", "7s", "--health-interval 7s"),
     **of_health("timeout", "7s", "--health-timeout 7s"),
     **of_health("start_period", "7s", "--health-start-period 7s"),

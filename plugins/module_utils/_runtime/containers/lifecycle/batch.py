@@ -210,9 +210,13 @@ def _one(engine: Engine, task: Task, starts: list[Record]) -> dict[str, Any]:
         with engine.locks.hold("container", task.name):
             work = Work(engine, task, starts)
             work.make().apply()
+        work.await_end()
     except Exception as error:  # pylint: disable=broad-except  # a thread's error must not vanish with it
         return failed(task.name, error)
-    return {} if work.downtime is None else {"downtime": work.downtime}
+    found: dict[str, Any] = {} if work.downtime is None else {"downtime": work.downtime}
+    if work.ended is not None:
+        found["ended"] = work.ended
+    return found
 
 
 def failed(name: str, error: BaseException) -> dict[str, Any]:
@@ -243,6 +247,7 @@ def _final_facts(engine: Engine, task: Task, result: dict[str, Any], started: bo
     try:
         work = Work(engine, task)
         work.started = started
+        work.ended = result.pop("ended", None)
         result.update(work.facts())
     except EngineError as error:
         result.update(failed(task.name, error))

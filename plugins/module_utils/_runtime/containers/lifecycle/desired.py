@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from ... import images
 from ...errors import Conflict, EngineError, InvalidInput, NotFound, required
-from ...options.rows import IGNORE, LIVE
+from ...options.rows import IGNORE, LIVE, STRICT
 from .. import options
 from ..options import lifecycle, network, storage
 from ..records import catalog, status
@@ -47,12 +47,23 @@ class Task:
 
     def __init__(self, params: dict[str, Any]) -> None:
         self.name = catalog.check_name(params.get("name"))
+        params = options.behaviour.prepared(params)
         said = options.behaviour.said(params)
         self.state, self.image, self.platform = said["state"], said["image"], said["platform"]
         self.pull = PULLS.get(said["pull"], said["pull"])
         self.policy, self.healthy_timeout = said["recreate_policy"], said["healthy_wait_timeout"]
         self.recreate, self.restart = said["recreate"], said["restart"]
-        self.keep_volumes, self.force_kill = said["keep_volumes"], said["force_kill"]
+        self.keep_volumes, self.kill_signal = said["keep_volumes"], said["kill_signal"]
+        self.kills_at_once = said["force_kill"] and self.kill_signal is None
+        self.detach, self.cleanup, self.output_logs = (
+            said["detach"],
+            said["cleanup"],
+            said["output_logs"],
+        )
+        self.name_mismatch, self.label_mismatch = (
+            said["image_name_mismatch"],
+            said["image_label_mismatch"],
+        )
         self.registries = images.registries_of(params)
         self.reached = repr([params.get(name) for name in REGISTRY])
         self.definition = options.definition(params)
@@ -129,6 +140,7 @@ class Desired:
         """
         self.image = self._image()
         self._define()
+        self._check_labels()
         self._check_health()
         self.joined = self._checked()
         return self.image
@@ -206,6 +218,20 @@ class Desired:
             had = " (what the container has of before, as the task does not name it)"
             raise InvalidInput(error.option, error.value, error.accepted + had) from None
 
+    def _check_labels(self) -> None:
+        """Refuse labels that come with the image unasked for, with ``image_label_mismatch: fail``."""
+        task = self.task
+        if task.label_mismatch != "fail" or task.how["labels"] != STRICT or self.image.blank:
+            return
+        unasked = set(self.image.config.get("Labels") or {}) - set(
+            self.definition.get("labels") or {}
+        )
+        if unasked:
+            raise Conflict(
+                f"labels: the image of container {task.name} has labels that the container is not to "
+                f"have (image_label_mismatch fail): {', '.join(sorted(unasked))}"
+            )
+
     def _check_health(self) -> None:
         if self.task.state != "healthy" or self.image.blank:
             return
@@ -272,6 +298,8 @@ class Desired:
                     self.image.id or "the image" + self.image.origin[len(" from the image") :],
                 )
             )
+        if not found and self.task.name_mismatch == "recreate":
+            found += self._renamed()
         named = [name for name, _before, _after in found]
         found += [change for change in self._other_joins() if change[0] not in named]
         if self.task.recreate:
@@ -285,12 +313,16 @@ class Desired:
             for option, before, after in self.differences
             if self._is_live(option)
         ]
-        had = self.there["definition"].get("image")
-        anew = any(name == "image" for name, _before, _after in costly)
-        renamed = not anew and not images.same_name(self.image.reference, had)
-        if renamed and self.task.how["image"] != IGNORE:
-            found.append(("image_name", had, self.image.reference))
+        if not any(name in ("image", "image_name") for name, _before, _after in costly):
+            found += self._renamed()
         return found
+
+    def _renamed(self) -> list[Change]:
+        """List the image's name where it is another one than before."""
+        had = self.there["definition"].get("image")
+        if self.task.how["image"] == IGNORE or images.same_name(self.image.reference, had):
+            return []
+        return [("image_name", had, self.image.reference)]
 
     def leave(self, costly: list[Change]) -> None:
         """Let the container keep what would need a new one."""

@@ -7,15 +7,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 
-from ...errors import Conflict, EngineError, NotFound, required
+from ...errors import Conflict, ContainerFailed, EngineError, NotFound, required
 from ...reconcile import Plan
+from ..access import auto_remove
 from ..options import network
-from ..records import catalog, run_events, status
+from ..records import catalog, network_names, run_events, status
 from ..spec import shared_namespaces, user_namespaces
 from ..view import audit, inspect_container
-from . import create, live_changes, preconditions, remove, replace, start, stop, wait_healthy
+from . import create, live_changes, preconditions, remove, replace, start, stop, waits
 from .desired import RUNS, Desired, Task
 
 TYPE_CHECKING = False
@@ -41,6 +43,7 @@ class Work:
     :param replaced: names of those that the list makes anew: who joins them is made anew, too.
     :ivar record: None where it is not there. :ivar status: None then, too.
     :ivar started: whether this task starts it.
+    :ivar ended: its exit code and output, where this task started it and waited for its end.
     :ivar downtime: seconds in which nobody answered, see replace.py; None where there were none.
     :ivar waits: whether its facts are those of a healthy container, where it is to be one.
     :ivar anew: of one that is made (anew): whose namespaces it joins. :ivar image_config: the
@@ -66,6 +69,8 @@ class Work:
         self.plan = Plan(f"container {task.name}", self.facts)
         self.desired = Desired(engine, task, self.record, self.status, self.pulls, coming, replaced)
         self.started = False
+        self.ended: tuple[int, str] | None = None
+        self._attended = contextlib.ExitStack()  # while its removal is this task's
         self.downtime: float | None = None
         self.waits = not engine.check
         self.anew: dict[str, str] | None = None
@@ -131,14 +136,7 @@ class Work:
             return
         name = self.task.name
         if self.status in status.LIVING:
-            self.plan.add(
-                "running",
-                True,
-                False,
-                f"stop container {name}",
-                lambda: stop.stop(self.engine, self.there, self.task.force_kill),
-                live=False,
-            )
+            self.plan.add("running", True, False, f"stop container {name}", self._stop, live=False)
         self.plan.add(
             "state",
             "present",
@@ -225,9 +223,12 @@ class Work:
             self.there["id"][:12],
             "a new one",
             f"replace container {self.task.name} because of {_list(costly)}{image.origin}",
-            lambda: self._do_replace(image, run),
+            lambda: self._do_replace(image, run and self.task.detach),
             live=False,
         )
+        if run and not self.task.detach:  # it may have ended before a replacement is complete
+            self.plan.add("running", lives, run, f"start container {self.task.name}", self._start)
+            run = lives
         if run != lives:
             self.plan.add("running", lives, run, None, live=False)
         if self.task.state == "paused":
@@ -246,7 +247,8 @@ class Work:
             run,
             healthy,
             self.task.keep_volumes,
-            self.task.force_kill,
+            self.task.kills_at_once,
+            self.task.kill_signal,
         )
 
     # -- the run state
@@ -259,13 +261,7 @@ class Work:
         state, name = self.task.state, self.task.name
         living = now in status.LIVING
         if state == "stopped" and living:
-            self.plan.add(
-                "running",
-                True,
-                False,
-                f"stop container {name}",
-                lambda: stop.stop(self.engine, self.there, self.task.force_kill),
-            )
+            self.plan.add("running", True, False, f"stop container {name}", self._stop)
         elif state in RUNS:
             if not living:
                 self.plan.add(
@@ -300,10 +296,42 @@ class Work:
 
     def _start(self) -> None:
         self.started = True
-        if self.starts is not None and self.task.state != "paused":
+        if not self.task.detach:
+            self._start_attended()
+        elif self.starts is not None and self.task.state != "paused":
             self.starts.append(self.there)
         else:
             start.start_one(self.engine, self.there)
+
+    def _start_attended(self) -> None:
+        """Start it. Its removal at its end, where it has one, is this task's from now on."""
+        if self.definition.get("auto_remove"):
+            paths = self.engine.paths
+            self._attended.enter_context(auto_remove.by_caller(paths, self.there["id"]))
+        try:
+            start.start_one(self.engine, self.there)
+        except EngineError:
+            self._attended.close()
+            raise
+
+    def await_end(self) -> None:
+        """Wait for the end of what this task has started, with ``detach: false``; remove it where
+        that is asked for.
+
+        The caller does not hold the container's lock: it may take days, and others may stop it.
+        """
+        if self.task.detach or not self.started:
+            return
+        with self._attended:
+            self.ended = waits.wait_ended(self.engine, self.there)
+            removes = self.definition.get("auto_remove")
+            if removes or self.task.cleanup:
+                with (
+                    contextlib.suppress(NotFound),
+                    catalog.held(self.engine, self.there["id"]) as now,
+                ):
+                    keep = self.task.keep_volumes and not removes
+                    remove.remove(self.engine, now, True, keep)
 
     def _start_new(self) -> None:
         try:
@@ -315,9 +343,13 @@ class Work:
     def _restart(self) -> None:
         if self.status == "paused":
             stop.unpause(self.engine, self.there)
-        stop.stop(self.engine, self.there, self.task.force_kill)
+        self._stop()
         self._start()
         run_events.tell_of(self.engine.paths, self.there["id"], "restart")
+
+    def _stop(self) -> None:
+        task = self.task
+        stop.stop(self.engine, self.there, task.kills_at_once, signal=task.kill_signal)
 
     # -- the result
 
@@ -329,20 +361,37 @@ class Work:
         while True:
             record = catalog.get(self.engine, self.task.name)
             if record is None:
-                return {
-                    "container": {},
-                    "security": self._security(None) if self.definition else [],
-                }
+                return self._with_end(
+                    {"container": {}, "security": self._security(None) if self.definition else []}
+                )
             try:
                 with catalog.reading(self.engine, record):
-                    return self._facts(record)
+                    found = self._facts(record)
+                return self._with_end(found)
             except NotFound:
                 if catalog.by_id(self.engine, record["id"]) is not None:
                     raise
 
+    def _with_end(self, found: dict[str, Any]) -> dict[str, Any]:
+        """Return the facts with what is known of its end. :raises ContainerFailed: it failed."""
+        if self.ended is None:
+            return found
+        code, output = self.ended
+        found["container"]["Output"] = output
+        found["status"] = code
+        if self.task.output_logs:
+            found.update(stdout=output, stdout_lines=output.splitlines())
+        if code:
+            shown = network_names.shown_name(self.there)
+            error = ContainerFailed(f"container {shown} ended with exit code {code}", code)
+            error.logs = waits.last_lines(output)
+            error.__dict__.update(found, changed=True, actions=self.plan.actions)
+            raise error
+        return found
+
     def _facts(self, record: Record) -> dict[str, Any]:
         if self.task.state == "healthy" and self.waits:
-            wait_healthy.wait_healthy(self.engine, record, self.task.healthy_timeout, self.started)
+            waits.wait_healthy(self.engine, record, self.task.healthy_timeout, self.started)
         gone = self.task.state == "absent" and self.engine.check
         found = {
             "container": inspect_container.inspect(self.engine, record),
@@ -392,6 +441,7 @@ class ContainerPlan(Plan):
                 fresh = work.make()
                 self.changes, self.warnings, self.facts = fresh.changes, fresh.warnings, fresh.facts
             super().apply()
+        work.await_end()
 
 
 def planned(work: Work) -> Work:

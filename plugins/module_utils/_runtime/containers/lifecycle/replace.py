@@ -20,7 +20,7 @@ from ..client import monitor_client, names_client
 from ..records import catalog, run_events, status
 from ..spec import container_files
 from ..view import logs
-from . import create, remove, start, wait_healthy
+from . import create, remove, start, waits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def replace(
     healthy: float | None = None,
     keep_volumes: bool = True,
     force: bool = False,
+    signal: str | None = None,
 ) -> tuple[Record, float | None]:
     """Replace the container ``old``; returns the new record and the downtime.
 
@@ -52,7 +53,8 @@ def replace(
     :param image: image id. :param run: whether the new one is to run.
     :param healthy: seconds to wait for its health check; None: don't.
     :param keep_volumes: the new one gets the old one's anonymous volumes.
-    :param force: the old one is killed, not stopped.
+    :param force: the old one is killed, not stopped. :param signal: that is sent to stop it;
+        None: its own.
     :raises ContainerFailed: the new one did not come up; the old one is as it was. Its ``downtime``
         is the seconds until that ran again.
     """
@@ -74,13 +76,13 @@ def replace(
         try:
             if ran:
                 stopped = time.monotonic()
-                _halt(engine, old, force)
+                _halt(engine, old, force, signal)
             _take_addresses(engine, old, new)
             if run:
                 start.start_one(engine, new)
                 _settle(engine, new)
                 if healthy is not None:
-                    wait_healthy.wait_healthy(engine, new, healthy, fresh=True)
+                    waits.wait_healthy(engine, new, healthy, fresh=True)
                 downtime = _since(stopped)
         except BaseException as error:
             put_back(engine, old, new, ran)
@@ -101,9 +103,9 @@ def _unnamed(engine: Engine, mounted: dict[str, str]) -> dict[str, str]:
     return {target: name for target, name in mounted.items() if name in anonymous}
 
 
-def _halt(engine: Engine, old: Record, force: bool) -> None:
+def _halt(engine: Engine, old: Record, force: bool, signal: str | None) -> None:
     """Stop the old one. That it should run stays written down: a reboot in the middle finds it so."""
-    monitor_client.stop(engine.paths, [old["id"]], 0 if force else None)
+    monitor_client.stop(engine.paths, [old["id"]], 0 if force else None, signal)
     run_events.tell_of(engine.paths, old["id"], "stop")
 
 

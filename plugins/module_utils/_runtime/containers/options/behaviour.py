@@ -9,11 +9,76 @@ from __future__ import annotations
 
 from ...errors import InvalidInput
 from ...options.rows import Flag, TaskOption
+from . import process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
+
+# What docker_container's ``container_default_behavior: compatibility`` says of what is not said.
+COMPATIBLE: dict[str, Any] = {
+    "auto_remove": False,
+    "init": False,
+    "interactive": False,
+    "memory": "0",
+    "paused": False,
+    "privileged": False,
+    "read_only": False,
+    "tty": False,
+}
+STARTS = ("started", "restarted")
+
+
+def prepared(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a task's parameters with what some of them say in place of others.
+
+    :raises InvalidInput: for options that contradict each other.
+    """
+    found = {name: value for name, value in params.items() if value is not None}
+    if found.get("networks_cli_compatible") is False:
+        raise InvalidInput(
+            "networks_cli_compatible", False, "true: a container is on the networks that it names"
+        )
+    if found.get("container_default_behavior") == "compatibility":
+        found = {**COMPATIBLE, **found}
+    if found.get("command_handling") == "compatibility":
+        _as_one_text(found)
+    _apart(found)
+    state = found.get("state", "started")
+    if found.pop("paused", False):
+        if state not in ("started", "paused"):
+            raise InvalidInput("paused", True, "nothing but state started beside it")
+        found["state"] = state = "paused"
+    if found.get("detach") is False and state not in STARTS:
+        raise InvalidInput("detach", False, f"state {' or '.join(STARTS)} beside it, not {state}")
+    if "kill_signal" in found:
+        found["kill_signal"] = process.stop_signal(found["kill_signal"], "kill_signal")
+        if not (found.get("force_kill") or found.get("forcekill")):
+            raise InvalidInput("kill_signal", found["kill_signal"], "force_kill beside it")
+    return found
+
+
+def _apart(found: dict[str, Any]) -> None:
+    """Take Podman's words for what is said otherwise here."""
+    if found.get("state") == "created":
+        found["state"] = "present"
+    policy, colon, count = str(found.get("restart_policy", "")).partition(":")
+    if colon and policy == "on-failure" and count.isascii() and count.isdigit():
+        found["restart_policy"] = policy
+        found.setdefault("restart_retries", int(count))
+
+
+def _as_one_text(found: dict[str, Any]) -> None:
+    """Join the words of command and entrypoint by blanks, to be split anew; empty is not said."""
+    for name in ("command", "entrypoint"):
+        value = found.get(name)
+        if isinstance(value, (list, tuple)):
+            value = " ".join(map(str, value))
+        if value is not None:
+            found[name] = value
+        if not value:
+            found.pop(name, None)
 
 
 def said(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -88,6 +153,26 @@ OPTIONS: tuple[TaskOption, ...] = (
         """,
     ),
     TaskOption(
+        "cleanup",
+        "bool",
+        default=False,
+        description="""
+        Remove the container when it has ended, with O(detach=false). Its anonymous volumes stay
+        unless O(keep_volumes=false).
+        """,
+    ),
+    TaskOption(
+        "command_handling",
+        "str",
+        choices=["compatibility", "correct"],
+        default="correct",
+        description="""
+        V(correct) takes the words of O(command) and O(entrypoint) as they are. V(compatibility)
+        joins them by blanks and splits the text as a shell would, and takes an empty list for none
+        at all, as community.docker did before its version 3.
+        """,
+    ),
+    TaskOption(
         "comparisons",
         "dict",
         description="""
@@ -97,6 +182,30 @@ OPTIONS: tuple[TaskOption, ...] = (
         default: the value is exact, lists and maps too), V(ignore) (a difference is no
         difference) and, for lists and maps, V(allow_more_present) (what is there in addition
         stays, but for what is at the same place, or has the same name or port).
+        """,
+    ),
+    TaskOption(
+        "container_default_behavior",
+        "str",
+        choices=["compatibility", "no_defaults"],
+        default="no_defaults",
+        description="""
+        V(no_defaults): an option that is not given is not compared. V(compatibility):
+        O(auto_remove), O(init), O(interactive), O(paused), O(privileged), O(read_only) and O(tty)
+        are V(false) and O(memory) is V(0) where they are not given.
+        """,
+    ),
+    TaskOption(
+        "detach",
+        "bool",
+        default=True,
+        description="""
+        V(false) waits until the container that this task starts has ended, and returns its exit
+        code as RV(status) and its output as RV(container.Output). Any other exit code than 0 fails
+        the task. Only for O(state=started) and O(state=restarted).
+
+        A container that runs already is not waited for. If one has to be made anew for such a
+        task, the old one is not put back when the new one fails.
         """,
     ),
     TaskOption(
@@ -143,6 +252,27 @@ OPTIONS: tuple[TaskOption, ...] = (
         """,
     ),
     TaskOption(
+        "image_label_mismatch",
+        "str",
+        choices=["fail", "ignore"],
+        default="ignore",
+        description="""
+        What to do about labels of the image that O(labels) does not have: V(ignore) leaves them to
+        the image, V(fail) fails and names them, unless O(comparisons) has labels compared
+        otherwise than strictly.
+        """,
+    ),
+    TaskOption(
+        "image_name_mismatch",
+        "str",
+        choices=["ignore", "recreate"],
+        default="ignore",
+        description="""
+        What to do where the image is the same and its name is another one: V(ignore) writes the new
+        name down, V(recreate) makes the container anew, unless O(comparisons) ignores the image.
+        """,
+    ),
+    TaskOption(
         "keep_volumes",
         "bool",
         default=True,
@@ -150,6 +280,34 @@ OPTIONS: tuple[TaskOption, ...] = (
         Leave the container's anonymous volumes when it is removed, and hand them to the new
         container when it is replaced.
         """,
+    ),
+    TaskOption(
+        "kill_signal",
+        "str",
+        description="""
+        The signal that O(force_kill) sends, in place of V(SIGKILL), by name or number. A container
+        that does not end by it is killed after O(stop_timeout).
+        """,
+    ),
+    TaskOption(
+        "networks_cli_compatible",
+        "bool",
+        default=True,
+        description="""
+        V(true) is how it is: a container is on the networks that O(networks) names, and on no
+        other. V(false) is refused.
+        """,
+    ),
+    TaskOption(
+        "output_logs",
+        "bool",
+        default=False,
+        description="Return the output as RV(stdout), too, with O(detach=false).",
+    ),
+    TaskOption(
+        "paused",
+        "bool",
+        description="V(true) with O(state=started) is the same as O(state=paused).",
     ),
     TaskOption(
         "platform",
@@ -210,11 +368,20 @@ OPTIONS: tuple[TaskOption, ...] = (
     TaskOption(
         "state",
         "str",
-        choices=["absent", "healthy", "paused", "present", "restarted", "started", "stopped"],
+        choices=[
+            "absent",
+            "created",
+            "healthy",
+            "paused",
+            "present",
+            "restarted",
+            "started",
+            "stopped",
+        ],
         default="started",
         description="""
-        V(present): the container exists as described. One that runs goes on, one that does not is
-        not started.
+        V(present), or V(created): the container exists as described. One that runs goes on, one
+        that does not is not started.
 
         V(started): it runs as well.
 

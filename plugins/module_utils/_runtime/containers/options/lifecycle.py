@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from ... import units
 from ...errors import InvalidInput
-from ...options.forms import boolean, text, whole
-from ...options.rows import LIVE, MAP, Computed, Flag, Option, Shown, Suboption
+from ...options.forms import boolean, choice, text, whole
+from ...options.rows import LIVE, MAP, Computed, Flag, Nowhere, Option, Shown, Suboption
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ def healthcheck(value: Any, name: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidInput(name, value, f"a map with {accepted}")
     given = {key: item for key, item in value.items() if item is not None}
+    if given.pop("test_cli_compatible", True) is False:
+        given.setdefault("test", "NONE")
     unknown = set(given) - set(HEALTH_DEFAULTS) - {"test"}
     if unknown:
         raise InvalidInput(name, sorted(unknown)[0], accepted)
@@ -139,7 +141,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "restart_policy",
         "str",
-        choices=["no", "on-failure", "always", "unless-stopped"],
+        choice("no", "on-failure", "always", "unless-stopped"),
         default="no",
         change=LIVE,
         place="run.json restart.policy",
@@ -148,7 +150,8 @@ OPTIONS: tuple[Option, ...] = (
             "--restart", "no, on-failure[:n], always or unless-stopped", update=True, reads="apart"
         ),
         description="""
-        When to start the container again after it ended. With V(always) and V(unless-stopped) it
+        When to start the container again after it ended: V(no), V(on-failure), V(always) or
+        V(unless-stopped); V(on-failure:5) has O(restart_retries), too. With V(always) and V(unless-stopped) it
         is started after a reboot, too, unless it was stopped. With V(on-failure) it is not, for a
         reboot is no failure of the container.
 
@@ -193,6 +196,17 @@ OPTIONS: tuple[Option, ...] = (
                 description="""
                 The command, as a list that begins with V(CMD) or V(CMD-SHELL), or as a string for
                 a shell in the container. V(NONE) turns the image's health check off.
+                """,
+            ),
+            Suboption(
+                "test_cli_compatible",
+                "bool",
+                place="run.json health.test",
+                inspect="Config.Healthcheck.Test",
+                flag=Nowhere("a flag that is not given is the image's"),
+                description="""
+                V(false) turns the health check off where O(healthcheck.test) is not given, as
+                docker_container does it. The default is to take the image's command.
                 """,
             ),
             Suboption(

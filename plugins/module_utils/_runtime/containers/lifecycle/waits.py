@@ -1,14 +1,16 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Wait until a container's health check says "healthy", or it is clear that it will not."""
+"""Wait until a container is healthy, or it is clear that it will not be; wait until it has ended."""
 
 from __future__ import annotations
 
+import collections
 import time
 
 from ...errors import ContainerFailed, EngineError, InvalidInput, NotFound
 from ...untrusted.text import printable
 from ..access import exec_client
+from ..client import monitor_client
 from ..records import catalog, network_names, status
 from ..spec import container_files
 from ..view import logs
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 # Ends of a container until it is given up: some two seconds (monitor.BACKOFF) and what its program takes.
 ENDS = 5
+MOST_OUTPUT = 16 << 20  # characters of an ended container's output that are kept, its last ones
 BOOTED = ("running", "degraded")  # what systemd says when it is up, see systemctl(1)
 
 
@@ -64,6 +67,28 @@ def wait_healthy(engine: Engine, record: Record, timeout: float, fresh: bool = F
             )
         time.sleep(pause)
         pause = min(pause * 1.5, 0.25)
+
+
+def wait_ended(engine: Engine, record: Record) -> tuple[int, str]:
+    """Wait until a container has ended and is not started again.
+
+    :returns: its exit code, and its output of this run or the last of it: stdout and stderr in the
+        order in which they came.
+    """
+    since = logs.stamp(int((status.now(engine.paths, record["id"])["started_at"] or 0) * 1e9))
+    code = monitor_client.wait(engine.paths, [record["id"]])[record["id"]]
+    kept, size = collections.deque[str](), 0
+    for entry in logs.read(engine.paths, record["id"], since=since):
+        kept.append(entry["log"])
+        size += len(entry["log"])
+        while size > MOST_OUTPUT and len(kept) > 1:
+            size -= len(kept.popleft())
+    return code, "".join(kept)
+
+
+def last_lines(output: str) -> str:
+    """Return the lines of an output that an error carries."""
+    return "".join(output.splitlines(keepends=True)[-logs.TAIL :])
 
 
 def _wait_booted(engine: Engine, record: Record, timeout: float) -> None:

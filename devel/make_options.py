@@ -91,9 +91,9 @@ def literal(value, column=0, ahead=0, behind=1):
         return "{\n" + "\n".join(lines) + "\n" + " " * column + "}"
     lines = [f"{pad}{literal(item, column + 4)}," for item in value]
     joined = pad + source(value)[1:-1]
-    return (
-        "[\n" + (joined if len(joined) <= WIDTH else "\n".join(lines)) + "\n" + " " * column + "]"
-    )
+    if column or len(joined) > WIDTH:  # in one line only where it is not part of something else
+        joined = "\n".join(lines)
+    return "[\n" + joined + "\n" + " " * column + "]"
 
 
 def source(value):

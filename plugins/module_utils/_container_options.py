@@ -57,7 +57,14 @@ CONTAINER = {
     "state": {
         "type": "str",
         "choices": [
-            "absent", "created", "healthy", "paused", "present", "restarted", "started", "stopped"
+            "absent",
+            "created",
+            "healthy",
+            "paused",
+            "present",
+            "restarted",
+            "started",
+            "stopped",
         ],
         "default": "started",
     },

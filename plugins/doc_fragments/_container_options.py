@@ -109,9 +109,11 @@ options:
   env_file: &env_file
     description:
       - >-
-        A file on the host with environment variables, one C(NAME=value) in each line. What O(env)
-        has wins.
-    type: path
+        A file on the host with environment variables, one C(NAME=value) in each line, or several
+        such files. A later one wins over an earlier one, and O(env) over all.
+    type: list
+    elements: path
+    aliases: ["env_files"]
   force_kill: &force_kill
     description:
       - >-

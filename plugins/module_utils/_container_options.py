@@ -29,7 +29,7 @@ CONTAINER = {
         "default": "no_defaults",
     },
     "detach": {"type": "bool", "default": True},
-    "env_file": {"type": "path"},
+    "env_file": {"type": "list", "elements": "path", "aliases": ["env_files"]},
     "force_kill": {"type": "bool", "default": False, "aliases": ["forcekill"]},
     "healthy_wait_timeout": {"type": "float", "default": 300},
     "image": {"type": "str"},

@@ -640,6 +640,12 @@ image:
       Type: layers
       Layers: ["sha256:6ea6cef08baed30e7cc965de430d898be9dde71dafb11516ca7fd7dce48b5c61"]
     ManifestDigest: sha256:c208425f891d542265151bc9acfba907e3fe0ccc558d2320cdb2ec722d7dc866
+image_names:
+  description: The names of all images of the archive that are taken from it.
+  returned: success and O(source=load)
+  type: list
+  elements: str
+  sample: ["app:1", "app:latest"]
 checks:
   description: Rules of Docker's build checks that the Containerfile breaks, see O(build.checks).
   returned: with O(source=build), and with a failure because of O(build.checks=error)

@@ -111,6 +111,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+login_result:
+  description: The registry and the user whose credentials are kept now, as docker_login has it.
+  returned: success and O(state=present)
+  type: dict
+  sample: {"serveraddress": "registry.example.com:5443", "username": "ci"}
 login:
   description: What is kept now, or in check mode would be.
   returned: always

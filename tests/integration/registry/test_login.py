@@ -66,6 +66,7 @@ def test_login_and_logout(task, guarded, config):
         "verified": True,
     }
     assert "secret" not in json.dumps([foreseen, result])
+    assert result["login_result"] == {"serveraddress": guarded, "username": "ann"}
     again = task(**wanted)
     assert not again["changed"] and not again["login"]["verified"]
     assert task(reauthorize=True, **wanted)["login"]["verified"]

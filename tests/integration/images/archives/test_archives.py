@@ -155,6 +155,7 @@ def test_several_images_in_one_archive(engine, task, tmp_path):
     path = tmp_path / "both.tar"
     path.write_bytes(layer(members))
     result = task(engine, source="load", path=str(path))
+    assert result["image_names"] == ["a:1", "b:1"]
     assert len(result["actions"]) == 2 and [
         images.find(engine, name) is not None for name in ("a:1", "b:1")
     ] == [True, True]

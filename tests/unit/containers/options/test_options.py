@@ -331,6 +331,17 @@ def test_order_is_kept_where_it_counts():
     assert one("dns_servers", ["1.1.1.1", "8.8.8.8"]) != one("dns_servers", ["8.8.8.8", "1.1.1.1"])
 
 
+def test_several_env_files(tmp_path):
+    for name, text in (("a", "A=1\nB=1\n"), ("b", "B=2\nC=2\n")):
+        (tmp_path / name).write_text(text)
+    paths = [str(tmp_path / "a"), str(tmp_path / "b")]
+    assert options.definition({"env_file": paths, "env": {"C": "task"}}) == {
+        "env": {"A": "1", "B": "2", "C": "task"}
+    }
+    with pytest.raises(InvalidInput, match="env_file: 'b' .*absolute path"):
+        options.definition({"env_file": [paths[0], "b"]})
+
+
 def test_env_file_and_env(tmp_path):
     path = tmp_path / "env"
     path.write_text("# comment\n\nA=file\nB='quoted' # kept\nC=\n")

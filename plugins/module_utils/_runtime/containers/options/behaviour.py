@@ -210,7 +210,9 @@ OPTIONS: tuple[TaskOption, ...] = (
     ),
     TaskOption(
         "env_file",
-        "path",
+        "list",
+        elements="path",
+        aliases=["env_files"],
         flag=Flag(
             "--env-file",
             "File of environment variables (NAME=value lines)",
@@ -218,8 +220,8 @@ OPTIONS: tuple[TaskOption, ...] = (
             reads="apart",
         ),
         description="""
-        A file on the host with environment variables, one C(NAME=value) in each line. What O(env)
-        has wins.
+        A file on the host with environment variables, one C(NAME=value) in each line, or several
+        such files. A later one wins over an earlier one, and O(env) over all.
         """,
     ),
     TaskOption(

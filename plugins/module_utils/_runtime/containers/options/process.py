@@ -201,11 +201,15 @@ def check(definition: Definition) -> None:
 
 def prepare(params: dict[str, Any]) -> None:
     """Make ``env`` of the variables of ``env_file``, in place. What ``env`` itself has wins."""
-    path = params.pop("env_file", None)
-    if path is not None:
+    paths = params.pop("env_file", None)
+    if paths is None:
+        return
+    found: dict[str, Any] = {}
+    for path in [paths] if isinstance(paths, str) else paths:
         if not os.path.isabs(path):
             raise InvalidInput("env_file", path, "an absolute path on the host")
-        params["env"] = dict(env_file(path), **(params.get("env") or {}))
+        found.update(env_file(path))
+    params["env"] = dict(found, **(params.get("env") or {}))
 
 
 OPTIONS: tuple[Option, ...] = (

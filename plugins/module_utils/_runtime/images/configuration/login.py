@@ -101,7 +101,10 @@ def _facts(
     server: str, path: str, username: str | None = None, verified: bool = False
 ) -> dict[str, Any]:
     said = {"registry": server, "username": username, "config_path": path, "verified": verified}
-    return {"login": said}
+    found: dict[str, Any] = {"login": said}
+    if username is not None:
+        found["login_result"] = {"serveraddress": server, "username": username}
+    return found
 
 
 def _checked(params: dict[str, Any]) -> tuple[str, str]:

@@ -35,7 +35,7 @@ class ImagePlan(Plan):
 
     :ivar coming: the image that ``apply`` brings, as a record; None where it is in the store
         already.
-    :ivar loaded: the names of all images of an archive.
+    :ivar loaded: the names of all images of an archive, None where it is about none.
     :ivar unknown: whether ``apply`` may bring another image than was predicted.
     """
 
@@ -45,7 +45,7 @@ class ImagePlan(Plan):
         self.coming: ImageRecord | None = None
         self._found: ImageRecord | None = None
         self.gone, self._lost, self.unknown = False, False, False
-        self.loaded: list[str] = []
+        self.loaded: list[str] | None = None
         self._new_names: list[str] = []
         self._new_digests: list[str] = []
 
@@ -114,7 +114,8 @@ class ImagePlan(Plan):
             set(records.digests_of(self.engine, record["id"]) if stored else ())
             | set(self._new_digests)
         )
-        return {"image": records.describe(self.engine, record, names, digests)}
+        found = {"image": records.describe(self.engine, record, names, digests)}
+        return found if self.loaded is None else dict(found, image_names=self.loaded)
 
 
 def plan_present(

@@ -53,7 +53,7 @@ def load(session: Session, given: Given) -> None:
         plan = images.plan_load(session.engine, path, platform=given.platform)
         facts = session.carry_out(plan, live=not given.quiet)
     session.say(
-        *[f"Loaded image: {name}" for name in plan.loaded]
+        *[f"Loaded image: {name}" for name in plan.loaded or ()]
         or [f"Loaded image ID: {facts['image']['Id']}"]
     )
 

@@ -67,6 +67,9 @@ options:
         publish are reached all the same.
       - V(com.docker.network.bridge.enable_ip_masquerade), whether containers appear with the host's address to other hosts.
         The default is V(true).
+      - V(com.docker.network.bridge.host_binding_ipv4), the host's address, of either family, for published ports that name none. The
+        default is all addresses of the host.
+      - V(com.docker.network.bridge.gateway_mode_ipv4) and V(com.docker.network.bridge.gateway_mode_ipv6), which can be V(nat) alone.
       - V(parent), with the drivers V(macvlan) and V(ipvlan). A link of the host such as V(eth0), or a VLAN of one such as V(eth0.10),
         which is made where it is missing and removed with the last network on it.
       - V(macvlan_mode), one of V(bridge) (the default), V(private), V(vepa) and V(passthru).

@@ -51,6 +51,10 @@ class Noun:
     def reconnect(self, engine: Engine, network: str, idents: list[str]) -> None:
         """Connect containers again to a network that has changed; called by networks, which know no container."""
 
+    def asked_addresses(self, engine: Engine, network: str) -> list[tuple[str, str]]:
+        """Return the addresses that were asked for on a network, each with the name of who did."""
+        return []
+
 
 def reconnect(engine: Engine, network: str, idents: list[str]) -> None:
     """Have the nouns connect containers again to a network that has changed.
@@ -60,6 +64,11 @@ def reconnect(engine: Engine, network: str, idents: list[str]) -> None:
     """
     for noun in _nouns:
         noun.reconnect(engine, network, idents)
+
+
+def asked_addresses(engine: Engine, network: str) -> list[tuple[str, str]]:
+    """Return the addresses on a network that its containers were given by a task, by the containers' names."""
+    return [found for noun in _nouns for found in noun.asked_addresses(engine, network)]
 
 
 _nouns: list[Noun] = []

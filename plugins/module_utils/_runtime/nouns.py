@@ -87,6 +87,11 @@ class _Containers(Noun):
 
         live_changes.reconnect(engine, network, idents)
 
+    def asked_addresses(self, engine: Engine, network: str) -> list[tuple[str, str]]:
+        from .containers.lifecycle import live_changes
+
+        return live_changes.asked_addresses(engine, network)
+
     def adopt(self, engine: Engine) -> None:
         """Give the containers whose monitors were killed new ones; a look at a lock for each container when there are none."""
         idents = os.listdir(engine.paths.running)

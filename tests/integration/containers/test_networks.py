@@ -331,6 +331,25 @@ def test_networks_change_while_it_runs(engine):
 
 
 @in_own_network
+def test_an_address_that_was_asked_for_and_would_be_lost_is_told_in_the_plan(engine):
+    network(engine, "front", "10.77.1.0/24")
+    do(engine, **web(networks=[{"name": "front", "ipv4_address": "10.77.1.20"}]))
+    do(engine, name="free", **web(networks=["front"]))
+    params = {"name": "front", "state": "present", "force": True}
+    params["ipam_config"] = [{"subnet": "10.77.2.0/24"}]
+    before = networks.inspect(engine, "front")
+    assert "web" in [name for user in before["Containers"].values() for name in user["DNSNames"]]
+    for _again in range(2):
+        with pytest.raises(Conflict, match="container web asks for the address 10.77.1.20"):
+            networks.plan(engine, params)
+    assert networks.inspect(engine, "front") == before
+    do(engine, **web(networks=["front"]))
+    carry_out(networks.plan(engine, params), False)
+    now = networks.inspect(engine, "front")["Containers"].values()
+    assert all(user["IPv4Address"].startswith("10.77.2.") for user in now) and len(now) == 2
+
+
+@in_own_network
 def test_a_replacement_takes_over_address_and_port(engine):
     network(engine, "front", "10.77.1.0/24")
     params = {

@@ -170,6 +170,8 @@ def test_bad_ipam(entry, option):
         {"driver": "swarm"},
         {"driver": "macvlan"},
         {"peers": [{"address": "10.0.0.1"}]},
+        *({"driver_options": {option: "routed"}} for option in definition.GATEWAY_OPTIONS),
+        {"driver_options": {definition.BINDING_OPTION: "localhost"}},
         {"driver_options": {definition.MTU_OPTION: "big"}},
         {"driver_options": {definition.MTU_OPTION: 67}},
         {"driver_options": {definition.BRIDGE_OPTION: "sixteen-letters."}},

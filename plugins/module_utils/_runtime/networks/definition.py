@@ -102,7 +102,18 @@ BRIDGE_OPTION = "com.docker.network.bridge.name"
 MASQUERADE_OPTION = "com.docker.network.bridge.enable_ip_masquerade"
 NEIGHBOURS_OPTION = "com.docker.network.bridge.enable_icc"
 BINDING_OPTION = "com.docker.network.bridge.host_binding_ipv4"
-DRIVER_OPTIONS = (MTU_OPTION, BRIDGE_OPTION, MASQUERADE_OPTION, NEIGHBOURS_OPTION, BINDING_OPTION)
+GATEWAY_OPTIONS = (
+    "com.docker.network.bridge.gateway_mode_ipv4",
+    "com.docker.network.bridge.gateway_mode_ipv6",
+)
+DRIVER_OPTIONS = (
+    MTU_OPTION,
+    BRIDGE_OPTION,
+    MASQUERADE_OPTION,
+    NEIGHBOURS_OPTION,
+    BINDING_OPTION,
+    *GATEWAY_OPTIONS,
+)
 DRIVERS = ("bridge", *parents.DRIVERS, overlay.DRIVER)
 # What is new in a definition, and what it is where an older version has written it.
 ADDED: Added = {
@@ -311,6 +322,15 @@ def _driver_options(driver: str, given: Mapping[str, Any]) -> Wanted:
         if options.get(option, "true").lower() not in ("true", "false"):
             raise InvalidInput(f"driver_options.{option}", options[option], "true or false")
     found["masquerade"] = options.get(MASQUERADE_OPTION, "true").lower() == "true"
+    for option in GATEWAY_OPTIONS:
+        if options.get(option, "nat") != "nat":
+            raise InvalidInput(
+                f"driver_options.{option}",
+                options[option],
+                "nat, which is the default; for containers that keep their addresses towards other "
+                f"hosts set {MASQUERADE_OPTION} to false, for a network that nothing enters or "
+                "leaves set internal",
+            )
     if BINDING_OPTION in options:
         options[BINDING_OPTION] = _binding(options[BINDING_OPTION])
     return found

@@ -4,9 +4,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import hashlib
+import os
 
+from ..store.files import Damaged, read_json
 from . import catalog, definition
 
 TYPE_CHECKING = False
@@ -31,9 +34,19 @@ def inspect(engine: Engine, name: str) -> dict[str, Any]:
     )
     document["Created"] = created.isoformat().replace("+00:00", "Z")
     document["Containers"] = {
-        user["id"]: _endpoint(config, user) for user in catalog.users(engine, config["name"])
+        user["id"]: {**_endpoint(config, user), "DNSNames": names(engine, config["name"], user)}
+        for user in catalog.users(engine, config["name"])
     }
     return document
+
+
+def names(engine: Engine, network: str, user: User) -> list[str]:
+    """Return the names that a container is found by on a network; [] on one without names."""
+    run: dict[str, Any] = {}
+    with contextlib.suppress(Damaged, OSError, ValueError):
+        run = read_json(os.path.join(engine.paths.container(user["id"]), "run.json"), {})
+    found = (run.get("network") or {}).get("names") or {}
+    return list(found.get(network, ()))
 
 
 def describe(config: Definition) -> dict[str, Any]:

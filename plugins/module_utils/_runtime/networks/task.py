@@ -6,17 +6,13 @@ out.
 
 from __future__ import annotations
 
-import contextlib
-import os
-
-from ..engine import reconnect
+from ..engine import asked_addresses, reconnect
 from ..errors import Conflict
 from ..reconcile import Plan
-from ..store.files import Damaged, read_json
 from . import catalog, definition, links, mending, recovery
 from .addresses import keeps
 from .drivers import remote_names
-from .inspection import describe, inspect
+from .inspection import describe, inspect, names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -162,7 +158,9 @@ def _update(engine: Engine, current: Definition, wanted: Wanted, force: bool) ->
     users = catalog.users(engine, name) if fixed or force else []
     if fixed and not force:
         _check_addresses(config, fixed[0], users)
-    names = ", ".join(user["name"] for user in users)
+    elif fixed:
+        _check_asked(engine, config, fixed[0])
+    listed = ", ".join(user["name"] for user in users)
 
     def apply() -> None:
         with engine.locks.hold("network", name):
@@ -186,7 +184,7 @@ def _update(engine: Engine, current: Definition, wanted: Wanted, force: bool) ->
             _option(key),
             before.get(key),
             after[key],
-            _action(key, name, names),
+            _action(key, name, listed),
             None if position else apply,
         )
     if not differing:
@@ -216,6 +214,17 @@ def _check_addresses(config: Definition, key: str, users: Sequence[User]) -> Non
             f"{_option(key)}: container {lost[0][0]} would lose its address {lost[0][1]} on network "
             f"{config['name']}{more}; set force to give other ones, or remove the containers first"
         )
+
+
+def _check_asked(engine: Engine, config: Definition, key: str) -> None:
+    """:raises Conflict: a container was given an address that it can't have any more, which ``force`` leaves to its own task."""
+    for name, address in asked_addresses(engine, config["name"]):
+        if not keeps(config, address):
+            raise Conflict(
+                f"{_option(key)}: container {name} asks for the address {address} on network "
+                f"{config['name']}, which it could not have any more; give the container another "
+                "one, or none, or take it off the network first"
+            )
 
 
 def _others(engine: Engine, name: str) -> list[Definition]:
@@ -354,11 +363,7 @@ def _names(engine: Engine, config: Definition) -> dict[str, list[str]]:
     """Return the names that containers have on a network, each with its addresses."""
     found: dict[str, list[str]] = {}
     for user in catalog.users(engine, config["name"]):
-        run: dict[str, Any] = {}
-        with contextlib.suppress(Damaged, OSError, ValueError):
-            run = read_json(os.path.join(engine.paths.container(user["id"]), "run.json"), {})
-        names = (run.get("network") or {}).get("names") or {}
-        for name in {user["name"], *names.get(config["name"], ())}:
+        for name in {user["name"], *names(engine, config["name"], user)}:
             found.setdefault(name, []).extend(user["addresses"])
     return found
 

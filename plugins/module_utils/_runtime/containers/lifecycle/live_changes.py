@@ -96,6 +96,18 @@ def reconnect(engine: Engine, network_name: str, idents: list[str]) -> None:
             ) from None
 
 
+def asked_addresses(engine: Engine, network_name: str) -> list[tuple[str, str]]:
+    """Return the addresses on a network that tasks gave to containers: ``[(container, address)]``."""
+    return [
+        (record["name"], address)
+        for record in catalog.every(engine)
+        for entry in network.attachments(record["definition"])
+        if entry["name"] == network_name
+        for address in (entry["ipv4_address"], entry.get("ipv6_address"))
+        if address
+    ]
+
+
 def _bring(
     engine: Engine,
     record: Record,

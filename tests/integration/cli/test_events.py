@@ -187,6 +187,8 @@ def test_a_follower_sleeps_until_something_happens_and_ends_with_its_reader(dock
         before = used()
         time.sleep(1)
         assert used() - before <= 0.01  # it waits in the kernel
+        docker("tag", "box:1", "box:3")
+        assert following.lines(1)[0].endswith(" (name=box:3)")  # and is woken
         following.process.stdout.close()
         assert following.process.wait(10) == 0
         following.process.stdout = open(os.devnull)

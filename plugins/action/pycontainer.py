@@ -13,7 +13,7 @@ import shlex
 
 from ansible import context
 from ansible.errors import AnsibleActionFail
-from ansible_collections.pycontainer.engine.plugins.plugin_utils import _foretold
+from ansible_collections.pycontainer.engine.plugins.plugin_utils import _foretold, _stream
 from ansible_collections.pycontainer.engine.plugins.plugin_utils._engine_action import EngineAction
 
 MODULE = "pycontainer.engine.pycontainer"
@@ -46,7 +46,26 @@ class ActionModule(EngineAction):
             arguments = {"cmd": line}
         elif arguments and not set(arguments) & set(OPTIONS) and self._line() is not None:
             arguments = {"cmd": self._line()}  # every word had a "=" in it
-        return self._with_ssh(super().carry_out(arguments, task_vars), arguments)
+        return self._with_ssh(self._shown(arguments, task_vars or {}), arguments)
+
+    def _shown(self, arguments, task_vars):
+        """Carry it out: once, or continuously at the terminal of ``ansible``."""
+
+        def run(given):
+            return super(ActionModule, self).carry_out(given, task_vars)
+
+        words = self._words(arguments)
+        show = None if self._task.async_val else _stream.wanted(words)
+        return run(arguments) if show is None else show(self, words, task_vars, run)
+
+    @staticmethod
+    def _words(arguments):
+        if set(arguments) == {"argv"} and isinstance(arguments["argv"], list):
+            return [str(word) for word in arguments["argv"]]
+        try:
+            return shlex.split(str(arguments["cmd"])) if set(arguments) == {"cmd"} else []
+        except ValueError:  # the module says what is wrong with it
+            return []
 
     def _with_ssh(self, result, arguments):
         """Say how to do at a terminal what needs one."""

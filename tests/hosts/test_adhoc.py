@@ -5,14 +5,17 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 import shutil
+import subprocess
 import sys
 import time
 
 import pytest
 from hosts.conftest import fleet_of
 from support.fleet import roots
+from support.terminals import Terminal
 
 BIN = pathlib.Path(sys.executable).parent
 RUN = "run -d --network none --stop-timeout 0"
@@ -213,3 +216,77 @@ def test_stray_options_are_refused(play, fleet):
         and "chdir" in messages[1]
         and "closed quotes" in messages[2]
     )
+
+
+TALKS = "n=0; until [ -e /tmp/stop ]; do n=$((n+1)); echo line $n; echo odd $n >&2; sleep 0.3; done"
+
+
+def streamed(fleet, collections, line, *options):
+    """``(words, environment)`` of a command that shows something continuously."""
+    words = [BIN / "ansible", "all", "-m", "pycontainer.engine.pycontainer", "-a", line, *options]
+    environment = {
+        "ANSIBLE_COLLECTIONS_PATH": str(collections),
+        "ANSIBLE_INVENTORY": str(fleet.inventory),
+        "ANSIBLE_PIPELINING": "True",
+        "HOME": "/root",
+    }
+    return ["nsenter", f"--net={fleet.fabric}", *map(str, words)], environment
+
+
+def test_logs_of_all_hosts_as_they_come(ad_hoc, fleet, collections):
+    """Each line once and in order, with its host; it ends with the containers."""
+    ad_hoc(RUN + f" --name talks box:1 sh -c '{TALKS}'")
+    words, environment = streamed(fleet, collections, "logs -f --tail 4 talks")
+    with subprocess.Popen(
+        words, env={**os.environ, **environment}, stdout=subprocess.PIPE, text=True
+    ) as process:
+        first = [process.stdout.readline() for _line in range(2)]
+        ended = ad_hoc("exec talks sh -c ': > /tmp/stop'")  # it runs still, and ends now
+        rest = process.stdout.read()
+    assert values(ended, "rc") == {0} and process.returncode == 0, rest
+    last = ad_hoc("logs --tail 2 talks")
+    for host in ("h1", "h2"):
+        said = [
+            line.partition(" | ")[2]
+            for line in ("".join(first) + rest).splitlines()
+            if line.startswith(f"{host} | ") and line[5:].startswith(("line", "odd"))
+        ]
+        for kind in ("line", "odd"):
+            numbers = [int(line.split()[1]) for line in said if line.startswith(kind)]
+            end = int(last[host]["stdout_lines"][-1].split()[1])
+            assert numbers == list(range(numbers[0], end + 1)), said
+    ad_hoc("rm -f talks")
+    assert values(ad_hoc("logs -f talks"), "msg") == {"container talks does not exist"}
+    refused = ad_hoc("logs -f talks", "--forks", "1")
+    assert all("2 hosts needs as many forks" in msg for msg in values(refused, "msg"))
+
+
+def test_stats_of_all_hosts_live(ad_hoc, fleet, collections):
+    ad_hoc(RUN + " --name busy box:1")
+    words, environment = streamed(fleet, collections, "stats")
+    with Terminal(words, env=environment) as terminal:
+        terminal.wait_for(
+            lambda there: (
+                there.output.count("\x1b[J") > 5
+                and [line[:2] for line in there.lines() if " busy " in line] == ["h1", "h2"]
+            )
+        )
+        assert sum(line.startswith("HOST ") for line in terminal.lines()) == 1, terminal.lines()
+        terminal.type("\x03")
+        assert terminal.end() != 0
+    ad_hoc("rm -f busy")
+
+
+def test_what_needs_a_terminal_of_the_host(ad_hoc):
+    refused = ad_hoc("exec -it web sh")
+    for host, result in refused.items():
+        assert f"ssh -t root@10.99.0.{host[1:]} 'pycontainer exec -it web sh'" in result["msg"], (
+            result
+        )
+
+
+def test_a_playbook_does_not_follow(play, fleet):
+    name = "pycontainer.engine.pycontainer"
+    failed = play(fleet, [{name: "logs -f web", "ignore_errors": True}, {name: "stats"}])
+    first, second = failed.results("h1")
+    assert "at a terminal: ssh -t root@" in first["msg"] and "CPU %" in second["stdout"]

@@ -529,7 +529,9 @@ options:
         V(z) and V(Z) label what is mounted for a container that has SELinux labels, V(z) for all
         containers and V(Z) for this one. Where it has none they have nothing to do.
       - >-
-        A path of the host has to exist. A volume that does not exist is made.
+        A path of the host has to exist. One that begins with V(./), V(../) or V(~/) is below the
+        working directory or the home of who runs the module on the host, as in docker_container. A
+        volume that does not exist is made.
     type: list
     elements: str
     aliases: ["volume"]

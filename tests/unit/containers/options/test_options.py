@@ -135,7 +135,7 @@ BAD = [
     ("device_read_iops", [{"path": "/dev/sda"}]),
     ("volumes", ["data"]),
     ("volumes", ["vol:/b:rq"]),
-    ("volumes", ["./a:/b"]),
+    ("volumes", [".a:/b"]),
     ("volumes", ["vol:/"]),
     ("volumes", ["vol:b"]),
     ("volumes", ["/a:/b:nocopy"]),
@@ -329,6 +329,21 @@ def test_volumes_and_mounts_have_one_form(text, entry):
 def test_order_is_kept_where_it_counts():
     assert one("volumes", ["vb:/b", "va:/a"]) == one("volumes", ["va:/a", "vb:/b"])
     assert one("dns_servers", ["1.1.1.1", "8.8.8.8"]) != one("dns_servers", ["8.8.8.8", "1.1.1.1"])
+
+
+def test_relative_bind_sources(tmp_path, monkeypatch):
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path / "below")
+    monkeypatch.setenv("HOME", "/home/ann")
+    said = [".:/a", "./x/:/b:ro", "..:/c", "../y:/d", "~/z:/e"]
+    for text, source in zip(
+        said,
+        (tmp_path / "below", tmp_path / "below" / "x", tmp_path, tmp_path / "y", "/home/ann/z"),
+    ):
+        (found,) = options.definition({"volumes": [text]})["volumes"]
+        assert (found["type"], found["source"]) == ("bind", str(source)), text
+    with pytest.raises(InvalidInput):
+        options.definition({"volumes": [".hidden:/a"]})
 
 
 def test_several_env_files(tmp_path):

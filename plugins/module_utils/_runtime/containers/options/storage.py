@@ -111,6 +111,8 @@ def volume(value: Any, name: str) -> Mount:
     source, where = parts[0], target(parts[1], name)
     if source == "~" or source.startswith("~/"):
         source = os.path.expanduser(source)
+    elif source in (".", "..") or source.startswith(("./", "../")):
+        source = os.path.abspath(source)
     if source.startswith("/"):
         result = mount("bind", os.path.normpath(source), where)
     elif VOLUME_NAME.fullmatch(source):
@@ -413,7 +415,9 @@ OPTIONS: tuple[Option, ...] = (
         V(z) and V(Z) label what is mounted for a container that has SELinux labels, V(z) for all
         containers and V(Z) for this one. Where it has none they have nothing to do.
 
-        A path of the host has to exist. A volume that does not exist is made.
+        A path of the host has to exist. One that begins with V(./), V(../) or V(~/) is below the
+        working directory or the home of who runs the module on the host, as in docker_container. A
+        volume that does not exist is made.
         """,
     ),
     Option(

@@ -260,6 +260,7 @@ def test_a_replaced_container_is_told_of_by_its_name(docker):
     plan.apply()
     second = containers.find(docker.engine, "web")["id"]
     events = told(docker, "--filter", "container=web")
+    assert {event["Actor"]["Attributes"]["name"] for event in events} == {"web"}
     assert [(event["Action"], event["id"]) for event in events][2:] == [
         ("create", second),
         ("kill", first),

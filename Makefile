@@ -56,7 +56,7 @@ comparison: .cache/peers/.filled  ## docs/comparison.md anew: each option of com
 	$(BIN)/python devel/make_comparison.py
 
 test: $(VENV)/.linters .cache/peers/.filled  ## all tests: sanity, unit, integration on this kernel, over SSH on test hosts (20 min)
-	@$(REQUIRE) test peers hosts vm sanity
+	@$(REQUIRE) test peers hosts vm sanity $(if $(CI),firewalls)
 	$(RUN) tests/sanity tests/unit tests/fuzz tests/integration tests/hosts $(AND_PYTEST)
 
 test-unit: venv .cache/peers/.filled  ## what does not need the kernel's help (2 min)

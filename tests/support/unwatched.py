@@ -24,9 +24,16 @@ def watchers(run):
 
 
 def kill(run):
-    """Kill them, until none is left: nobody gives a container another monitor before the next command."""
-    while found := watchers(run):  # a zygote may be making its guard at this moment
+    """Kill them, until none is left: nobody gives a container another monitor before the next command.
+
+    Two looks must find none: a zygote may be making its guard at this moment, and one that is just
+    executed has its name a little later.
+    """
+    looks = 0
+    while looks < 2:
+        found = watchers(run)
+        looks = 0 if found else looks + 1
         for pid in found:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, 9)
-        time.sleep(0.01)
+        time.sleep(0.01 if found else 0.1)

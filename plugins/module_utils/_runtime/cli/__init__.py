@@ -41,6 +41,10 @@ def read(argv: list[str]) -> tuple[Command, Given]:
         from ..deploy import fingerprint  # for this alone
 
         return _help("pycontainer version %s, build %s" % tuple(fingerprint.name().rsplit("-", 1)))
+    if argv[0] == "__complete":  # the scripts of `completion` ask
+        from .commands.system import completion
+
+        return _help("\n".join(completion.offered(argv[2:])))
     found = grammar.find(command_table.COMMANDS, argv)
     if found is None:
         below = [

@@ -754,6 +754,12 @@ OTHER_COMMANDS = [
     ),
     Command("version", "", "Versions", "system.info_df_version:version", [INSPECT]),
     Command(
+        "completion",
+        "SHELL",
+        "Print the script with which bash, zsh or fish complete this command's line",
+        "system.completion:completion",
+    ),
+    Command(
         "boot",
         "",
         "Start what should run after a boot (for the boot unit)",

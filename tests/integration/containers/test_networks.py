@@ -482,16 +482,18 @@ def test_flushed_rules_come_back_by_themselves(engine):
     do(engine, **web(networks=[{"name": "dual"}], published_ports=["8080:80", "[::]:8080:80"]))
     before = tables()
     assert "8080" in before["ip"] and "8080" in before["ip6"]
+
+    def lose(*harm):
+        subprocess.run(["nft", *harm], check=True)
+        waiting.eventually(lambda: tables() == before, 20)
+
+    waiting.within("rules are back after a flush", 2, lambda: lose("flush", "ruleset"))
     for harm in (
-        ["flush", "ruleset"],
         ["delete", "table", "ip6", "pycontainer"],
         ["flush", "chain", "ip", "pycontainer", "prerouting"],
         ["delete", "table", "bridge", "pycontainer"],
     ):
-        subprocess.run(["nft", *harm], check=True)
-        lost = time.monotonic()
-        waiting.until(lambda: tables() == before, 20)
-        assert time.monotonic() - lost < (2 if os.getloadavg()[0] < 2 else 15), harm
+        lose(*harm)
         assert get(8080) == get(8080, "::1")
     assert not carry_out(networks.plan_repair(engine), False)["changed"]
     assert not do(engine)["changed"]

@@ -40,7 +40,7 @@ OWN = {
     RUNTIME + "containers/records/network_names.py": "run.json",
     RUNTIME + "networks/firewall.py": "state.json",
     RUNTIME + "networks/mending.py": "state.json",
-    RUNTIME + "networks/task.py": "run.json",
+    RUNTIME + "networks/inspection.py": "run.json",
     RUNTIME
     + "networks/drivers/remote_names.py": "names of other hosts, which an overlay's task wrote",
     RUNTIME + "networks/names/name_table.py": "run.json, state.json",

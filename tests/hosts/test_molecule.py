@@ -10,13 +10,14 @@ from __future__ import annotations
 import concurrent.futures
 import importlib.util
 import os
-import shlex
+import re
 import shutil
 import sys
 
 import pytest
 from hosts.conftest import BIN, fleet_of
 from support.fleet import roots
+from support.terminals import Terminal
 
 IMAGE = "molecule-debian:12"
 # The files of a host itself, which has systemd and Python, as an image.
@@ -25,6 +26,7 @@ pycontainer image inspect {IMAGE} > /dev/null 2>&1 && exit
 tar --one-file-system --exclude=./var/lib/pycontainer --exclude=./var/tmp/* --exclude=./run/* -C / -cf /var/tmp/root.tar .
 pycontainer import -c 'CMD ["/lib/systemd/systemd"]' /var/tmp/root.tar {IMAGE}
 rm /var/tmp/root.tar
+for name in debian:12 ubuntu:24.04; do pycontainer tag {IMAGE} $name; done
 """
 
 # As roles of Galaxy have it for Docker's driver, with another name of the driver.
@@ -116,12 +118,44 @@ ROLE = {
 }
 
 
+# docs/molecule.md: its blocks are files of one role, or not run here, with the reason.
+PAGE = (roots.CHECKOUT / "docs" / "molecule.md").read_text()
+NOT_RUN = {
+    "pip install molecule": "PyPI and Galaxy are not reached",
+    "# molecule/remote/molecule.yml": "test_a_role_of_this_collection has another machine",
+    "# machines.yml": "192.0.2.10 is nowhere",
+}
+
+
+def page():
+    """``{file: text}`` of the page's blocks that are run."""
+    found = {}
+    for text in re.findall(r"^```[a-z]+\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE):
+        first = text.partition("\n")[0]
+        if first not in NOT_RUN:
+            assert first.startswith("# molecule/"), first
+            found[first[2:]] = text
+    for scenario in ("default", "plain", "native"):
+        found[f"molecule/{scenario}/converge.yml"] = CONVERGE
+    for step in ("create", "destroy"):
+        found[f"molecule/native/{step}.yml"] = found[f"molecule/plain/{step}.yml"]
+    return found
+
+
+CONVERGE = """
+- hosts: all
+  gather_facts: false
+  tasks: [{command: cat /etc/hostname, changed_when: false}]
+"""
+
+
 @pytest.fixture(scope="module")
 def machine(collections, tmp_path_factory):
     if importlib.util.find_spec("molecule_pycontainer") is None:
         pytest.skip("Molecule or its driver (extensions/molecule-driver) is not installed")
     role = tmp_path_factory.mktemp("role")
-    for name, text in ROLE.items():
+    documented = {f"page/{name}": text for name, text in page().items()}
+    for name, text in {**ROLE, **documented}.items():
         (role / name).parent.mkdir(parents=True, exist_ok=True)
         (role / name).write_text(text)
     same = (sys.prefix, str(roots.CHECKOUT / "extensions"), str(collections))
@@ -177,15 +211,13 @@ def alone(machine, environment):
         pytest.skip("the test host has another Python than this environment")
     variables = [f"{name}={value}" for name, value in dict(environment, HOME="/root").items()]
 
-    def run(*words, typed=None):
-        """:param typed: what is typed at a terminal, which script(1) is."""
-        command, more = [BIN / "molecule", *words], {}
-        if typed is not None:
-            line = shlex.join(map(str, command))
-            command, more = ["script", "-qec", line, "/dev/null"], {"input": typed, "stdin": None}
-        done = machine.execute("h1", "env", "--chdir=/srv/role", *variables, *command, **more)
+    def run(*words, directory="/srv/role"):
+        done = machine.execute(
+            "h1", "env", f"--chdir={directory}", *variables, BIN / "molecule", *words
+        )
         return done.returncode, done.stdout
 
+    run.variables = variables
     return run
 
 
@@ -212,6 +244,15 @@ def test_scenarios_for_dockers_driver_side_by_side(alone, machine):
     assert "pair" not in machine.execute("h1", "pycontainer", "network", "ls").stdout
 
 
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("scenario", ["default", "plain", "native"])
+def test_the_page(alone, machine, scenario):
+    rc, output = alone("converge", "-s", scenario, directory="/srv/role/page")
+    assert rc == 0, output[-8000:]
+    rc, output = alone("destroy", "-s", scenario, directory="/srv/role/page")
+    assert rc == 0 and containers(machine) == "", output
+
+
 @pytest.mark.timeout(600)
 def test_an_instance_that_does_not_come_up(alone, machine):
     rc, output = alone("create", "-s", "broken")
@@ -225,7 +266,11 @@ def test_an_instance_that_does_not_come_up(alone, machine):
 def test_login_and_reset(alone, machine):
     rc, output = alone("create", "-s", "default")
     assert rc == 0, output[-8000:]
-    _rc, output = alone("login", typed="exit\n")
-    assert "root@instance:" in output, output  # the prompt of its shell
+    enter = ["nsenter", "-t", machine.pid("h1"), *"-m -u -i -n -p -C -r -w".split()]
+    molecule = ["env", "--chdir=/srv/role", *alone.variables, BIN / "molecule", "login"]
+    with Terminal([*enter, *molecule]) as terminal:
+        terminal.wait_for(lambda there: "root@instance:" in there.output)  # its shell's prompt
+        terminal.type("exit\n")
+        terminal.end()
     rc, output = alone("reset")
     assert rc == 0 and containers(machine) == "", output

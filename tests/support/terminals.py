@@ -126,7 +126,13 @@ class Screen:
             self._lines[self._row] = self._lines[self._row][: self._column]
             if kind == "J":
                 self._lines[self._row + 1 :] = []
-        elif kind not in ("m", "n", None):  # n: where the cursor is, a shell asks; nobody answers
+        elif kind not in (
+            "m",
+            "n",
+            "h",
+            "l",
+            None,
+        ):  # n: a shell asks where the cursor is; h, l: modes
             raise AssertionError(f"a sequence that nobody should send: {count} {kind}")
 
     def _put(self, character):

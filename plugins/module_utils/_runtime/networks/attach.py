@@ -15,6 +15,7 @@ import os
 from ..errors import HostError, reason, required
 from ..kernel.calls import constants as c
 from ..kernel.calls import syscalls
+from ..kernel.isolation import namespaces
 from ..kernel.net import child_links, netlink
 from .traffic import bandwidth, isolation
 
@@ -110,7 +111,7 @@ def connect(netns: int, attachment: Attachment, index: int) -> None:
             _make_pair(host, netns, attachment, bridge["index"], inside)
             if attachment.get("bandwidth"):
                 bandwidth.apply(attachment)
-            with _visit(netns):
+            with namespaces.visiting(netns):
                 _configure(attachment, inside)
         except OSError as error:
             with contextlib.suppress(OSError):
@@ -141,7 +142,7 @@ def _connect_child(netns: int, attachment: Attachment, inside: str) -> None:
                 flag = attachment["flag"]
                 message = child_links.new_ipvlan(inside, link["index"], netns, mode, flag, mtu)
             host.request([message])
-        with _visit(netns):
+        with namespaces.visiting(netns):
             with netlink.Socket() as container:
                 container.request([child_links.rename(inside, name)])
             _configure(attachment, inside)
@@ -155,7 +156,7 @@ def _connect_child(netns: int, attachment: Attachment, inside: str) -> None:
 
 def child(netns: int, name: str) -> str | None:
     """Return the name that a link has in a namespace, by its alias there; None: it is not there."""
-    with _visit(netns), netlink.Socket() as container:
+    with namespaces.visiting(netns), netlink.Socket() as container:
         found = [link["name"] for link in netlink.links(container) if link["alias"] == name]
     return found[0] if found else None
 
@@ -163,7 +164,7 @@ def child(netns: int, name: str) -> str | None:
 def _remove_child(netns: int, name: str) -> None:
     inside = child(netns, name)
     if inside is not None:
-        with _visit(netns), netlink.Socket() as container:
+        with namespaces.visiting(netns), netlink.Socket() as container:
             container.request([netlink.delete_link(inside)], tolerate=(errno.ENODEV,))
 
 
@@ -241,7 +242,7 @@ def loopback(netns: int) -> None:
     :raises HostError: the kernel refuses.
     """
     try:
-        with _visit(netns), netlink.Socket() as container:
+        with namespaces.visiting(netns), netlink.Socket() as container:
             container.request([netlink.set_link("lo", up=True)])
     except OSError as error:
         raise HostError(f"can't bring up the container's loopback link: {reason(error)}") from None
@@ -270,7 +271,7 @@ def disconnect(
             isolation.dismiss(attachment)
         listed = [gateway for one in remaining for gateway in gateways(one)]
         if netns is not None and listed:
-            with _visit(netns), netlink.Socket() as container:
+            with namespaces.visiting(netns), netlink.Socket() as container:
                 container.request(
                     [netlink.default_route(gateway) for gateway in listed], tolerate=(errno.EEXIST,)
                 )
@@ -286,7 +287,7 @@ def visiting(pid: int) -> Iterator[None]:
     """Run the block in the network namespace of a process. The caller must have one thread."""
     netns = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
-        with _visit(netns):
+        with namespaces.visiting(netns):
             yield
     finally:
         os.close(netns)
@@ -298,15 +299,11 @@ def socket_of(pid: int) -> netlink.Socket:
         return netlink.Socket()
 
 
-@contextlib.contextmanager
-def _visit(netns: int) -> Iterator[None]:
-    """Run the block in the network namespace of a descriptor."""
-    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        syscalls.setns(netns, c.CLONE_NEWNET)
-        try:
-            yield
-        finally:
-            syscalls.setns(home, c.CLONE_NEWNET)
-    finally:
-        os.close(home)
+def free_index(pid: int) -> int:
+    """Return the first number whose ``eth<number>`` the container does not have."""
+    with open(f"/proc/{pid}/net/dev") as file:
+        taken = {line.partition(":")[0].strip() for line in file}
+    index = 0
+    while f"eth{index}" in taken:
+        index += 1
+    return index

@@ -42,7 +42,7 @@ def mend(engine: Engine, config: Definition) -> None:
         with contextlib.suppress(FileNotFoundError):  # it has ended meanwhile
             netns = os.open(f"/proc/{state['pid']}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
             try:
-                attach.connect(netns, place, _free_index(state["pid"]))
+                attach.connect(netns, place, attach.free_index(state["pid"]))
             finally:
                 os.close(netns)
 
@@ -97,13 +97,3 @@ def _inside(pid: int, name: str) -> bool:
         return attach.child(netns, name) is not None
     finally:
         os.close(netns)
-
-
-def _free_index(pid: int) -> int:
-    """Return the first number whose ``eth<number>`` the container does not have."""
-    with open(f"/proc/{pid}/net/dev") as file:
-        taken = {line.partition(":")[0].strip() for line in file}
-    index = 0
-    while f"eth{index}" in taken:
-        index += 1
-    return index

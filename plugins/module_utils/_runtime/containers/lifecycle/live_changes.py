@@ -163,7 +163,7 @@ def _connect(engine: Engine, ident: str, state: Status, wanted: Reserved, anew: 
         there = [_place(entry) for entry in kept]
         for entry in new:
             if _place(entry) not in there:
-                networks.attach.connect(netns, entry, _free_index(state["pid"]))
+                networks.attach.connect(netns, entry, networks.attach.free_index(state["pid"]))
             elif entry not in old:
                 networks.attach.limit(entry)
     finally:
@@ -192,16 +192,6 @@ def _moved(engine: Engine, ident: str, action: str, name: str) -> journal.Told:
 def _place(entry: Attachment) -> dict[str, Any]:
     """Return what of an attachment can't change under a running container."""
     return {key: value for key, value in entry.items() if key != "bandwidth"}
-
-
-def _free_index(pid: int) -> int:
-    """Return the first number whose ``eth<number>`` the container does not have."""
-    with open(f"/proc/{pid}/net/dev") as file:
-        taken = {line.partition(":")[0].strip() for line in file}
-    index = 0
-    while f"eth{index}" in taken:
-        index += 1
-    return index
 
 
 def rename(engine: Engine, record: Record, name: str) -> None:

@@ -10,28 +10,13 @@ import glob
 import json
 
 from ...errors import InvalidInput
+from ...oci.spec import document
 from ..options import network, security
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ...oci.spec.config_types import Seccomp
     from ...options.rows import Definition
-
-MASKED = [
-    "/proc/acpi",
-    "/proc/asound",
-    "/proc/interrupts",
-    "/proc/kcore",
-    "/proc/keys",
-    "/proc/latency_stats",
-    "/proc/sched_debug",
-    "/proc/scsi",
-    "/proc/timer_list",
-    "/proc/timer_stats",
-    "/sys/devices/virtual/powercap",
-    "/sys/firmware",
-]
-READ_ONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
 
 
 def capabilities(definition: Definition) -> list[str]:
@@ -78,13 +63,13 @@ def masked(definition: Definition) -> list[str]:
     return (
         []
         if _paths_open(definition)
-        else MASKED + sorted(glob.glob("/sys/devices/system/cpu/cpu[0-9]*/thermal_throttle"))
+        else [*document.MASKED, *sorted(glob.glob("/sys/devices/system/cpu/cpu[0-9]*/thermal_throttle"))]
     )
 
 
 def read_only(definition: Definition) -> list[str]:
     """Return the paths that nothing can be written to."""
-    return [] if _paths_open(definition) else list(READ_ONLY)
+    return [] if _paths_open(definition) else list(document.READ_ONLY)
 
 
 def sysctls(definition: Definition, highest_gid: int | None = 2**31 - 1) -> dict[str, str]:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -15,7 +16,7 @@ from ..processes import procfs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
 _NS_GET_NSTYPE = 0xB703
 
@@ -152,3 +153,18 @@ def restore_time(fd: int, last: bool = False) -> None:
         _return_to(fd, c.CLONE_NEWTIME, last)
     finally:
         os.close(fd)
+
+
+@contextlib.contextmanager
+def visiting(netns: int) -> Iterator[None]:
+    """Run the block in the network namespace of a descriptor; for a process of one
+    thread."""
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        syscalls.setns(netns, c.CLONE_NEWNET)
+        try:
+            yield
+        finally:
+            syscalls.setns(home, c.CLONE_NEWNET)
+    finally:
+        os.close(home)

@@ -16,6 +16,7 @@ import socket
 
 from ...kernel.calls import constants as c
 from ...kernel.calls import syscalls
+from ...kernel.isolation import namespaces
 from ...kernel.net import netlink, nftables, rules
 
 TYPE_CHECKING = False
@@ -38,20 +39,6 @@ _BACKLOG = 64
 _FIRST, _LAST = -400, 400
 
 
-@contextlib.contextmanager
-def visiting(netns: int) -> Iterator[None]:
-    """Run the block in the network namespace of a descriptor; for a process of one thread."""
-    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        syscalls.setns(netns, c.CLONE_NEWNET)
-        try:
-            yield
-        finally:
-            syscalls.setns(home, c.CLONE_NEWNET)
-    finally:
-        os.close(home)
-
-
 def listen(netns: int) -> Sockets:
     """Listen in a network namespace: ``(UDP, TCP)``.
 
@@ -59,7 +46,7 @@ def listen(netns: int) -> Sockets:
 
     :raises OSError: neither can be had.
     """
-    with visiting(netns):
+    with namespaces.visiting(netns):
         with netlink.Socket() as route:
             # Whoever connects the container does it as well, meanwhile. Without it the address is
             # nobody's, and the kernel sends from another.

@@ -33,6 +33,22 @@ if TYPE_CHECKING:
 
 
 PATH_LISTS: tuple[Literal["maskedPaths", "readonlyPaths"], ...] = ("maskedPaths", "readonlyPaths")
+# Docker's paths that a container by default can't read, and those that it can't write.
+MASKED = (
+    "/proc/acpi",
+    "/proc/asound",
+    "/proc/interrupts",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/sys/devices/virtual/powercap",
+    "/sys/firmware",
+)
+READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 REFUSED = ("vm", "solaris", "windows", "zos", "freebsd")  # sections of other platforms
 
 

@@ -9,6 +9,7 @@ import os
 from .... import json_text
 from ....errors import Conflict, HostError, reason
 from ....kernel import cgroups
+from ...spec import document
 from ..arguments import Command
 from ..states import VERSION
 
@@ -20,21 +21,6 @@ if TYPE_CHECKING:
 
 COMMAND = Command("write a config.json to start from", "", 0, 0, ("bundle|b=", "rootless"))
 CAPABILITIES = ["CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"]
-MASKED = [
-    "/proc/acpi",
-    "/proc/asound",
-    "/proc/interrupts",
-    "/proc/kcore",
-    "/proc/keys",
-    "/proc/latency_stats",
-    "/proc/timer_list",
-    "/proc/timer_stats",
-    "/proc/sched_debug",
-    "/proc/scsi",
-    "/sys/firmware",
-    "/sys/devices/virtual/powercap",
-]
-READ_ONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
 
 
 def spec(call: Call, _log: Log) -> None:
@@ -81,8 +67,8 @@ def template(rootless: bool = False) -> Config:
         "linux": {
             "resources": {"devices": [{"allow": False, "access": "rwm"}]},
             "namespaces": [{"type": kind} for kind in ("pid", "network", "ipc", "uts", "mount")],
-            "maskedPaths": MASKED,
-            "readonlyPaths": READ_ONLY,
+            "maskedPaths": list(document.MASKED),
+            "readonlyPaths": list(document.READ_ONLY),
         },
     }
     linux: Linux = document["linux"]

@@ -13,8 +13,6 @@ import errno
 import os
 
 from ..errors import HostError, reason, required
-from ..kernel.calls import constants as c
-from ..kernel.calls import syscalls
 from ..kernel.isolation import namespaces
 from ..kernel.net import child_links, netlink
 from .traffic import bandwidth, isolation

@@ -63,7 +63,10 @@ def masked(definition: Definition) -> list[str]:
     return (
         []
         if _paths_open(definition)
-        else [*document.MASKED, *sorted(glob.glob("/sys/devices/system/cpu/cpu[0-9]*/thermal_throttle"))]
+        else [
+            *document.MASKED,
+            *sorted(glob.glob("/sys/devices/system/cpu/cpu[0-9]*/thermal_throttle")),
+        ]
     )
 
 

@@ -16,8 +16,9 @@ import select
 import socket
 import struct
 
+from ...kernel.isolation import namespaces
 from . import dns_wire
-from .loopback_port import ADDRESS, PORT, visiting
+from .loopback_port import ADDRESS, PORT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -178,7 +179,7 @@ class Question:
     def _socket(self, server: str) -> socket.socket:
         kind = socket.SOCK_STREAM if self.stream else socket.SOCK_DGRAM
         address, _percent, scope = server.partition("%")
-        with contextlib.nullcontext() if self.netns is None else visiting(self.netns):
+        with contextlib.nullcontext() if self.netns is None else namespaces.visiting(self.netns):
             if ":" in address:
                 one = socket.socket(socket.AF_INET6, kind | socket.SOCK_NONBLOCK)
                 where: tuple[str, int, int, int] | tuple[str, int] = (

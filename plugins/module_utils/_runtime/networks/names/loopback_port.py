@@ -9,20 +9,14 @@ packets. No connection is tracked for that, which would cost all other traffic o
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import os
 import socket
 
-from ...kernel.calls import constants as c
-from ...kernel.calls import syscalls
 from ...kernel.isolation import namespaces
 from ...kernel.net import netlink, nftables, rules
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ...kernel.net.netlink import Message
 
     Sockets = tuple[socket.socket, socket.socket]  # UDP and TCP

@@ -9,7 +9,7 @@ import os
 from .... import json_text
 from ....errors import Conflict, HostError, reason
 from ....kernel import cgroups
-from ...spec import document
+from ...spec.document import MASKED, READ_ONLY
 from ..arguments import Command
 from ..states import VERSION
 
@@ -67,8 +67,8 @@ def template(rootless: bool = False) -> Config:
         "linux": {
             "resources": {"devices": [{"allow": False, "access": "rwm"}]},
             "namespaces": [{"type": kind} for kind in ("pid", "network", "ipc", "uts", "mount")],
-            "maskedPaths": list(document.MASKED),
-            "readonlyPaths": list(document.READ_ONLY),
+            "maskedPaths": list(MASKED),
+            "readonlyPaths": list(READ_ONLY),
         },
     }
     linux: Linux = document["linux"]

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import fcntl
 import os
@@ -16,7 +15,7 @@ from ..processes import procfs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
 _NS_GET_NSTYPE = 0xB703
 
@@ -155,16 +154,22 @@ def restore_time(fd: int, last: bool = False) -> None:
         os.close(fd)
 
 
-@contextlib.contextmanager
-def visiting(netns: int) -> Iterator[None]:
-    """Run the block in the network namespace of a descriptor; for a process of one
-    thread."""
-    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        syscalls.setns(netns, c.CLONE_NEWNET)
+class visiting:  # used as a function; contextlib would cost a cold start
+    """Run a block in the network namespace of a descriptor; for a process of one thread."""
+
+    def __init__(self, netns: int) -> None:
+        self.netns = netns
+
+    def __enter__(self) -> None:
+        self.home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         try:
-            yield
+            syscalls.setns(self.netns, c.CLONE_NEWNET)
+        except OSError:
+            os.close(self.home)
+            raise
+
+    def __exit__(self, *_error: object) -> None:
+        try:
+            syscalls.setns(self.home, c.CLONE_NEWNET)
         finally:
-            syscalls.setns(home, c.CLONE_NEWNET)
-    finally:
-        os.close(home)
+            os.close(self.home)

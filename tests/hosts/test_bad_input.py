@@ -91,13 +91,13 @@ CASES = [
     (container(cpus=1000), "cpus: 1000 is not valid; accepted: at most"),
     (
         container(restart_policy="sometimes"),
-        "value of restart_policy must be one of: no, on-failure, always, unless-stopped, got: "
-        "sometimes",
+        "restart_policy: 'sometimes' is not valid; accepted: no, on-failure, always, "
+        "unless-stopped",
     ),
     (
         container(state="flying"),
-        "value of state must be one of: absent, healthy, paused, present, restarted, started, "
-        "stopped, got: flying",
+        "value of state must be one of: absent, created, healthy, paused, present, restarted, "
+        "started, stopped, got: flying",
     ),
     (container(networks=[{"name": "nonesuch"}]), "networks: network nonesuch does not exist"),
     (container(network_mode="nonesuch"), "networks: network nonesuch does not exist"),

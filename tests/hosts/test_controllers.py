@@ -192,4 +192,4 @@ def test_connection_inventory_and_callback(bare_hosts, version):
     assert table[0].startswith("HOST ") and table[1].startswith("alpha "), table
     fleet.append("PYCONTAINER_FLEET_FORMAT=json")
     found = json.loads(command(bare_hosts, version, "ansible", *listed, words=fleet).stdout)
-    assert [row["NAMES"] for row in found["alpha"]["rows"]] == ["web"]
+    assert "web" in [row["NAMES"] for row in found["alpha"]["rows"]]

@@ -194,7 +194,11 @@ BEFORE = {
 }
 
 # Tasks that act by nature, each time they run.
-ACTS = {"Restart it as it is", "Hand a script to a program in a container"}
+ACTS = {
+    "Restart it as it is",
+    "Hand a script to a program in a container",
+    "Run a job to its end, and fail with its output where it fails",
+}
 
 TIDY = """
 pycontainer ps -aq | xargs -r pycontainer rm -f > /dev/null

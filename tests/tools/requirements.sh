@@ -25,7 +25,8 @@ packages_for() {
         venv) echo python3-venv ;;
         demo) echo busybox-static nftables ;;
         # python3-*: what a host has; busybox-static: the images that tests make;
-        # iproute2, nftables, procps, util-linux: to look at what was made; bind9-dnsutils, musl-tools: who asks for names; zsh, fish: who completes command lines; qemu-user: arm64's machine code
+        # iproute2, nftables, procps, util-linux: to look at what was made; bind9-dnsutils, musl-tools: who asks for names;
+        # zsh, fish: who completes command lines; qemu-user: arm64's machine code
         test) echo python3-cffi python3-pyroute2 busybox-static nftables iproute2 procps util-linux openssh-client git gcc libc6-dev \
             qemu-user binutils-aarch64-linux-gnu libisal2 zstd e2fsprogs btrfs-progs bind9-dnsutils musl-tools iptables zsh fish ;;
         # whose rules are beside ours; only on a machine that is thrown away, for Debian starts firewalld where it installs it

@@ -78,7 +78,8 @@ def noted(engine: Store, plan: Plan) -> Iterator[None]:
 def note(engine: Store, done: Iterable[tuple[str, Sequence[str], str]]) -> None:
     """Enter changes, each ``(what, actions, error)``; those without an action are none."""
     rows = [(what, _detail(engine, actions, error)) for what, actions, error in done if actions]
-    if not rows or engine.check:
+    # The change may have been the removal of the store, which no row is to bring back.
+    if not rows or engine.check or not os.path.exists(engine.db.path):
         return
     # Whatever is wrong with the store, what was done stays done.
     with contextlib.suppress(Exception):

@@ -70,7 +70,8 @@ def _append(directory: str, data: bytes) -> None:
     try:
         fd = _open(path)
     except FileNotFoundError:
-        os.makedirs(directory, 0o700, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(directory, 0o700)  # not a store that was removed meanwhile
         fd = _open(path)
     try:
         if os.fstat(fd).st_size + len(data) > LIMIT:

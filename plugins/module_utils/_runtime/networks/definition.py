@@ -72,7 +72,7 @@ if TYPE_CHECKING:
 
         name: str
         id: str  # 64 hexadecimal digits
-        driver: str  # bridge, macvlan or ipvlan
+        driver: str  # bridge, macvlan, ipvlan or overlay
         bridge: str  # name of the link; "" with a parent
         parent: str  # name of the link that macvlan and ipvlan send by; "" with a bridge
         mode: str  # of macvlan and ipvlan

@@ -299,20 +299,21 @@ CASES = [
 ]
 
 # All that the engine could change on a host, as JSON: rows, files, links, addresses, rules, mounts, control groups.
+# But for the history and the journal of events, which have what was tried and undone, too.
 SNAPSHOT = r"""
 import json, os, sqlite3, subprocess
 def said(*words): return subprocess.run(words, stdout=subprocess.PIPE, text=True).stdout.splitlines()
 def tree(top):
     found = {}
     for directory, _names, files in os.walk(top):
-        if directory != "/run/pycontainer/locks" and "/runtime" not in directory:
+        if directory != "/run/pycontainer/locks" and "/runtime" not in directory and directory != "/var/lib/pycontainer/events":
             found[directory] = None
             for name in files:
                 status = os.lstat(os.path.join(directory, name))
                 if not name.startswith("state.db"): found[os.path.join(directory, name)] = (status.st_mode, status.st_size)
     return found
 print(json.dumps({
-    "rows": [row for row in sqlite3.connect("/var/lib/pycontainer/state.db").iterdump() if "sqlite_sequence" not in row]
+    "rows": [row for row in sqlite3.connect("/var/lib/pycontainer/state.db").iterdump() if "sqlite_sequence" not in row and "history" not in row.partition("(")[0]]
         if os.path.exists("/var/lib/pycontainer/state.db") else None,
     "files": {**tree("/var/lib/pycontainer"), **tree("/run/pycontainer")}, "links": said("ip", "-brief", "address"), "rules": said("nft", "list", "ruleset"),
     "mounts": [line.split()[4] for line in open("/proc/self/mountinfo")],

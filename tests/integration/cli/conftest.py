@@ -113,9 +113,9 @@ def docker(engine, rootfs):
         containers.remove(engine, record, force=True)
     for link in bridges() - before:
         subprocess.run(["ip", "link", "delete", link], check=True)
-        if not before:
-            firewall.remove()
-            isolation.remove()
+    if not before:
+        firewall.remove()
+        isolation.remove()
 
 
 @pytest.fixture

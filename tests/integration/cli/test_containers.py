@@ -517,7 +517,7 @@ BAD = [
     (
         ["run", "--network", "none", "-p", "8080:80", "box:1"],
         125,
-        "'0.0.0.0:8080:80/tcp' is not valid; accepted: nothing, with network_mode none",
+        "'8080:80/tcp' is not valid; accepted: nothing, with network_mode none",
     ),
     (["run", "--add-host", "a", "box:1"], 125, "--add-host: 'a'"),
     (["run", "--cidfile", "/no/such/file", "box:1"], 125, "--cidfile: '/no/such/file'"),

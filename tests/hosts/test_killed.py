@@ -77,7 +77,7 @@ for number, kind, part in json.loads(sys.argv[1]):
 COUNT = r"""
 import collections, glob, json, os, sqlite3, subprocess
 store = sqlite3.connect("/var/lib/pycontainer/state.db")
-tables = [row[0] for row in store.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'")]
+tables = [row[0] for row in store.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' AND name <> 'history'")]
 rules = subprocess.run(["nft", "list", "ruleset"], stdout=subprocess.PIPE).stdout.splitlines()
 print(json.dumps({
     "rows": {table: store.execute("SELECT count(*) FROM " + table).fetchone()[0] for table in tables},

@@ -126,11 +126,11 @@ def trace(engine):
     rows = {
         table: engine.db.one(f"SELECT count(*) AS n FROM {table}")["n"]
         for table in tables
-        if table != "numbers"
+        if table not in ("numbers", "history")
     }
     stay = re.compile(
-        "/state.db.*|/blobs/sha(256|512)|/records(/[a-z_]+)?"
-    )  # directories that come with the first of their kind
+        "/state.db.*|/blobs/sha(256|512)|/records(/[a-z_]+)?|/events(/journal.*)?"
+    )  # directories that come with the first of their kind, and what tells of what was done
     return sorted(name for name in files if not stay.fullmatch(name)), rows
 
 

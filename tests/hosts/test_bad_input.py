@@ -313,7 +313,8 @@ def tree(top):
                 if not name.startswith("state.db"): found[os.path.join(directory, name)] = (status.st_mode, status.st_size)
     return found
 print(json.dumps({
-    "rows": [row for row in sqlite3.connect("/var/lib/pycontainer/state.db").iterdump() if "sqlite_sequence" not in row and "history" not in row.partition("(")[0]]
+    "rows": [row for row in sqlite3.connect("/var/lib/pycontainer/state.db").iterdump()
+             if "sqlite_sequence" not in row and "history" not in row.partition("(")[0]]
         if os.path.exists("/var/lib/pycontainer/state.db") else None,
     "files": {**tree("/var/lib/pycontainer"), **tree("/run/pycontainer")}, "links": said("ip", "-brief", "address"), "rules": said("nft", "list", "ruleset"),
     "mounts": [line.split()[4] for line in open("/proc/self/mountinfo")],

@@ -55,7 +55,7 @@ demo:  ## prepare this machine and run playbooks/quickstart.yml on it; ASK=-K as
 comparison: .cache/peers/.filled  ## docs/comparison.md anew: each option of community.docker and containers.podman, and ours
 	$(BIN)/python devel/make_comparison.py
 
-test: $(VENV)/.linters .cache/peers/.filled  ## all tests: sanity, unit, integration on this kernel, over SSH on test hosts (20 min)
+test: $(VENV)/.linters .cache/peers/.filled  ## all tests: sanity, unit, integration on this kernel, over SSH on test hosts (35 min)
 	@$(REQUIRE) test peers hosts vm sanity $(if $(CI),firewalls)
 	$(RUN) tests/sanity tests/unit tests/fuzz tests/integration tests/hosts $(AND_PYTEST)
 

@@ -359,7 +359,7 @@ def test_dockerd_says_the_same(docker, docker_daemon, rootfs, tmp_path):
 
 
 def test_the_journal_is_bounded_and_a_follower_misses_nothing(docker, monkeypatch):
-    monkeypatch.setattr(journal, "LIMIT", 160_000)  # all of it is less than two files
+    monkeypatch.setattr(journal, "LIMIT", 200_000)  # all of it is less than two files
     paths = docker.engine.paths
     seen, enough = [], threading.Event()
 
@@ -387,7 +387,8 @@ def test_the_journal_is_bounded_and_a_follower_misses_nothing(docker, monkeypatc
     assert enough.wait(60), f"{len(seen)} of 2000"
     assert sorted(seen) == list(range(2000))
     sizes = [os.stat(os.path.join(paths.events, name)).st_size for name in os.listdir(paths.events)]
-    assert len(sizes) == 2 and max(sizes) <= 160_000
+    # Writers take no lock: each may be one record beyond it.
+    assert len(sizes) == 2 and max(sizes) <= 200_000 + 4 * 200
 
 
 def test_a_record_that_was_cut_off_costs_no_other(docker):

@@ -98,7 +98,11 @@ def logs(
     host, width = _host(task_vars), _width(task_vars)
     stamps = any(STAMPS.fullmatch(word) for word in rest)
     names, since, seen, idle = rest, "", 0, 0
-    name = [word for word in _without(rest, "-n", "--tail", "--since", "--until") if word[0] != "-"]
+    name = [
+        word
+        for word in _without(rest, "-n", "--tail", "--since", "--until")
+        if not word.startswith("-")
+    ]
     while True:
         # --since is as exact as microseconds: ask from a moment before
         asked = [*(["--since", since[:23] + "Z"] if since else []), *names]
@@ -116,7 +120,7 @@ def logs(
         if idle >= IDLE:
             idle = 0
             status = _ask(action, ["inspect", "--format", "{{.State.Status}}", *name])
-            if status[0] not in LIVING:
+            if not set(LIVING).intersection(status):
                 return dict(result, stdout="", stdout_lines=[])
         time.sleep(EACH)
 
@@ -201,7 +205,9 @@ def _draw(host: str, lines: list[str]) -> None:
     """Draw the table of all hosts over the one before."""
     with _alone() as state:
         state["hosts"][host] = lines
-        table = _fleet_table.merged(dict(sorted(state["hosts"].items()))) or lines
+        table = _fleet_table.merged(dict(sorted(state["hosts"].items()))) or [
+            printable(line, None) for line in lines
+        ]
         columns, rows = os.get_terminal_size(-1 if _fd is None else _fd)
         table = [line[: columns - 1] for line in table[: max(rows - 1, 2)]]
         up = f"\x1b[{state['height']}A" if state["height"] else ""

@@ -299,7 +299,7 @@ CASES = [
 ]
 
 # All that the engine could change on a host, as JSON: rows, files, links, addresses, rules, mounts, control groups.
-# But for the history and the journal of events, which have what was tried and undone, too.
+# The history is apart: it has what was tried and undone, too. So has the journal of events, which is left out.
 SNAPSHOT = r"""
 import json, os, sqlite3, subprocess
 def said(*words): return subprocess.run(words, stdout=subprocess.PIPE, text=True).stdout.splitlines()
@@ -315,6 +315,8 @@ def tree(top):
 print(json.dumps({
     "rows": [row for row in sqlite3.connect("/var/lib/pycontainer/state.db").iterdump()
              if "sqlite_sequence" not in row and "history" not in row.partition("(")[0]]
+        if os.path.exists("/var/lib/pycontainer/state.db") else None,
+    "history": [row for row in sqlite3.connect("/var/lib/pycontainer/state.db").iterdump() if row.startswith('INSERT INTO "history"')]
         if os.path.exists("/var/lib/pycontainer/state.db") else None,
     "files": {**tree("/var/lib/pycontainer"), **tree("/run/pycontainer")}, "links": said("ip", "-brief", "address"), "rules": said("nft", "list", "ruleset"),
     "mounts": [line.split()[4] for line in open("/proc/self/mountinfo")],
@@ -458,7 +460,11 @@ def test_a_sentence_and_nothing_changed(busy, play):
         elif checked["msg"] != said:
             wrong.append((case, "in check mode", checked.get("msg")))
     assert wrong == []
-    assert difference(before, snapshot(busy)) == {}
+    changes = difference(before, snapshot(busy))
+    _gone, told = changes.pop("history", ([], []))
+    # What was started and taken back is in the history, and nothing that was refused before.
+    assert len(told) == sum("did not start" in sentence for _case, sentence in CASES), told
+    assert changes == {}
 
 
 def test_other_users_than_root(busy, play):

@@ -530,3 +530,9 @@ def test_on_a_disk_that_is_really_full_an_event_is_lost_and_nothing_else(tmp_pat
         assert found[-1]["Action"] == "again" and found[:-1] == kept[: len(found) - 1]
     finally:
         subprocess.run(["umount", str(place)], check=True)
+
+
+@pytest.mark.parametrize("text", ["²", "9" * 400, "1.²", "12345678901234567890"])
+def test_a_moment_that_is_none_is_told(docker, text):
+    done = docker.task("events", "--since", text, "--until", "0s")
+    assert done["rc"] in (1, 125) and "flag --since takes a time" in done["stderr"], done

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-from dataclasses import dataclass
 
 from ...errors import reason
 from ...kernel.net import netlink, nftables, rules
@@ -50,15 +49,14 @@ def patterns(links: Iterable[str]) -> list[str]:
     return sorted(found)
 
 
-@dataclass
 class Rule:
-    """One rule of another table."""
+    """One rule of another table. :param tagged: whether it has our comment."""
 
-    handle: int
-    chain: str
-    expressions: list[Expression]
-    raw: bytes
-    tagged: bool  # whether it has our comment
+    def __init__(
+        self, handle: int, chain: str, expressions: list[Expression], raw: bytes, tagged: bool
+    ) -> None:
+        self.handle, self.chain, self.expressions = handle, chain, expressions
+        self.raw, self.tagged = raw, tagged
 
     @property
     def plain(self) -> list[Expression]:
@@ -107,15 +105,17 @@ def _called(expression: Expression) -> str | None:
     return netlink.attributes(data).get(2, b"").rstrip(b"\0").decode("utf-8", "replace")
 
 
-@dataclass
 class Shut:
-    """A chain of another table that drops what is forwarded, and why."""
+    """A chain of another table that drops what is forwarded, and why.
 
-    family: int
-    table: str
-    chain: str
-    by_policy: bool
-    rules: list[Rule]  # of the whole table, in order
+    :param rules: of the whole table, in order.
+    """
+
+    def __init__(
+        self, family: int, table: str, chain: str, by_policy: bool, rules: list[Rule]
+    ) -> None:
+        self.family, self.table, self.chain = family, table, chain
+        self.by_policy, self.rules = by_policy, rules
 
     @property
     def iptables(self) -> bool:

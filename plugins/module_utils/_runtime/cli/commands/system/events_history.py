@@ -107,9 +107,10 @@ def _moment(text: str | None, flag: str) -> int | None:
     """
     if text is None:
         return None
-    whole, point, digits = text.partition(".")
-    if whole.isdigit() and (digits.isdigit() or not point):  # no float has so many digits
-        return int(whole) * BILLION + int(digits[:9].ljust(9, "0") or 0)
+    seconds, point, digits = text.partition(".")
+    exact = seconds.isascii() and seconds.isdecimal() and len(seconds) < 12  # not as a float
+    if exact and (digits[:9].isdecimal() or not point):
+        return int(seconds) * BILLION + int(digits[:9].ljust(9, "0") or 0)
     try:
         return int(units.moment(text, flag) * BILLION)
     except InvalidInput:

@@ -138,7 +138,11 @@ def module(monkeypatch):
     sys.modules.pop(name, None)
     found = importlib.import_module(name)
     yield found
-    sys.modules.pop(name, None)
+    # Neither this one, nor what has imported it, is what others get.
+    for known, module in list(sys.modules.items()):
+        if any(value is found for value in (module, *getattr(module, "__dict__", {}).values())):
+            del sys.modules[known]
+    vars(importlib.import_module(name.rpartition(".")[0])).pop("_frontend", None)
 
 
 @pytest.mark.parametrize("error", RAISED, ids=lambda error: type(error).__name__)

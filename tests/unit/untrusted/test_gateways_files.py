@@ -74,7 +74,6 @@ ON_PURPOSE = {  # what a user names and what may be a pipe, or a file of the hos
     RUNTIME + "containers/lifecycle/preconditions.py:_read": "/sys",
     RUNTIME + "networks/firewalls/legacy_iptables.py:chains": "/proc/net/ip_tables_names",
     RUNTIME + "containers/monitor/restored.py:open_streams": "/dev/null",
-    RUNTIME + "containers/client/signals.py:_become": "/dev/null",
     RUNTIME + "containers/spec/user_namespaces.py:_lines": "/etc/subuid and /etc/subgid",
     RUNTIME + "host/boot.py:read": "units of the host's init system",
     RUNTIME

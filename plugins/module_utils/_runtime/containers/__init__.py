@@ -42,7 +42,6 @@ _HOMES = {
     "definition": "options",
     "Surroundings": "spec.surroundings",
     "oci_document": "spec.config_json:config",
-    "signal_number": "client.signals:number",
 }
 __all__ = list(_HOMES)
 

@@ -25,7 +25,7 @@ _FOR_NOUNS = {
     "Credentials": "client.basic_auth",
     "Refused": "client.client",
     "Registries": "configuration.access",
-    "check_trust_of_file": "trust.trust:of_file",
+    "check_trust_of_file": "trust.verification:of_file",
     "kept_layers": "library.history",
     "explained": "library.ingest",
     "familiar": "library.records",
@@ -60,7 +60,7 @@ _FOR_NOUNS = {
 }
 _FOR_COMMANDS = {  # and for the host as a whole
     "describe_registries": "configuration.access",
-    "describe_policy": "trust.trust",
+    "describe_policy": "trust.verification",
     "difference_of": "library.compare",
     "history": "library.history",
     "layer_report": "library.history",

@@ -14,12 +14,13 @@ import socket
 import subprocess
 
 import pytest
-from pycontainer.containers.client import messages, signals
+from pycontainer.containers.client import messages
 from pycontainer.containers.monitor import health, sleep
 from pycontainer.containers.records import state
 from pycontainer.containers.spec import run_file
 from pycontainer.errors import InvalidInput, NotFound, Unsupported
 from pycontainer.kernel.calls import constants as c
+from pycontainer.kernel.processes import exit_status, signal_names
 from pycontainer.kernel.programs import init, trampoline
 from pycontainer.oci.features.optional_fields import OptionalFields
 from pycontainer.oci.spec import devices, mount_entries
@@ -44,7 +45,7 @@ IDENT = "b" * 64
     ],
 )
 def test_signal_numbers(name, number):
-    assert signals.number(name) == number
+    assert signal_names.checked_number(name) == number
 
 
 @pytest.mark.parametrize(
@@ -52,7 +53,7 @@ def test_signal_numbers(name, number):
 )
 def test_what_is_no_signal(name):
     with pytest.raises(InvalidInput, match="signal"):
-        signals.number(name)
+        signal_names.checked_number(name)
 
 
 def test_exit_code_of_a_process_that_nobody_reaped():
@@ -63,7 +64,7 @@ def test_exit_code_of_a_process_that_nobody_reaped():
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     with open("/proc/%d/stat" % pid) as file:
         start = int(file.read().rpartition(")")[2].split()[19])
-    assert signals.exit_of(descriptor, pid, start) == (7, None)
+    assert exit_status.exit_of(descriptor, pid, start) == (7, None)
     os.close(descriptor)
     os.waitpid(pid, 0)
 

@@ -25,7 +25,7 @@ from ..sources.origin import Origin
 from ..stage import stage_state
 from ..stage.stage_state import State
 from ..trees.placer import Placer
-from . import chown
+from . import image_users
 from .cached_step import Step, Steps, image_uses
 from .copy_step import CopySteps
 from .run_step import RunSteps
@@ -411,6 +411,6 @@ def _owner(root: int, user: str) -> tuple[int, int] | None:
     that name.
     """
     try:
-        return chown.owner_of(root, user, "USER")
+        return image_users.owner_of(root, user, "USER")
     except errors.InvalidInput:
         return None

@@ -13,7 +13,7 @@ from ..parse import chmod, dockerignore, expansion, lines
 from ..parse.expansion import Trouble
 from ..trees import add_archives, source_tree
 from ..trees.placer import Placer, joined
-from . import chown
+from . import image_users
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class Copy:
 
         :raises InvalidInput: for a name it does not have.
         """
-        return chown.owner_of(root, self.chown, "--chown")
+        return image_users.owner_of(root, self.chown, "--chown")
 
     # --------------------------------------------------------------------------------- running
 

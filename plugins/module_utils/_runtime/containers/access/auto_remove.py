@@ -13,7 +13,7 @@ import contextlib
 import fcntl
 import os
 
-from ..client import signals
+from ...kernel.processes import detached
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,4 +51,4 @@ def remove(paths: Paths, ident: str, command: list[str]) -> None:
             os.close(fd)
         return os.path.isdir(directory)
 
-    signals.run_detached(list(command) + ["rm", "--volumes", ident], left)
+    detached.run_detached(list(command) + ["rm", "--volumes", ident], left)

@@ -11,7 +11,7 @@ other side is gone. They lie in directories that only root can enter, never in t
 namespace, which a container that shares the host's network could reach (CVE-2020-15257).
 
 At the zygote's socket (monitor/zygote.py) ask StartRequest, AdoptRequest, ExecRequest and
-RetireRequest; at a container's control socket (monitor/clients.py) the others. Each gets one
+RetireRequest; at a container's control socket (monitor/control_socket.py) the others. Each gets one
 answer, and an ExecRequest two.
 """
 

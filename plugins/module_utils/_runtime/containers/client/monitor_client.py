@@ -3,7 +3,7 @@
 """Running containers from outside: stop, signals, pause, limits, waiting, a monitor for who lost
 it.
 
-What a container's monitor has to do is asked at its control socket (monitor/clients.py). What the
+What a container's monitor has to do is asked at its control socket (monitor/control_socket.py). What the
 kernel does for a cgroup needs no monitor.
 """
 
@@ -15,8 +15,9 @@ import time
 
 from ...errors import Conflict, HostError
 from ...kernel import cgroups
+from ...kernel.processes import signal_names
 from ..records import state, status
-from . import messages, signals, zygote_client
+from . import messages, zygote_client
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def stop(
     :param signal: name or number; None: the container's own.
     :returns: ``{id: exit code}``; None for one that did not run.
     """
-    number = None if signal is None else signals.number(signal)
+    number = None if signal is None else signal_names.checked_number(signal)
     return _Gathering(paths, {"op": "stop", "timeout": timeout, "signal": number}).run(idents)
 
 
@@ -158,7 +159,7 @@ def _tell(
 
 def kill(paths: Paths, ident: str, signal: str | int = "SIGKILL") -> None:
     """Send a signal (name or number) to process 1. :raises Conflict: the container does not run."""
-    _tell(paths, ident, {"op": "kill", "signal": signals.number(signal)})
+    _tell(paths, ident, {"op": "kill", "signal": signal_names.checked_number(signal)})
 
 
 def expect_end(paths: Paths, ident: str) -> None:

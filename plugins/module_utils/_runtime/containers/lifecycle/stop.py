@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from ..client import monitor_client, signals
+from ...kernel.processes import signal_names
+from ..client import monitor_client
 from ..records import catalog, run_events, status
 
 TYPE_CHECKING = False
@@ -26,7 +27,7 @@ def stop(
     :param signal: name or number; None: its stop signal. :raises InvalidInput: it is none.
     """
     engine.db.require_writable()
-    number = None if signal is None else signals.number(signal)
+    number = None if signal is None else signal_names.checked_number(signal)
     patience = 0 if force else timeout
     # With a full disk it ends first: what it writes would take the room that is given up for the
     # database.

@@ -4,7 +4,7 @@
 the zygote.
 
 It records exits durably, applies the restart policy, checks health, writes and rotates the log,
-relays published ports and answers on the control socket (clients.py). It depends on no other
+relays published ports and answers on the control socket (control_socket.py). It depends on no other
 process, and the container not on it: a monitor that was killed is followed by one that adopts the
 container, which differs only in that it is not the parent.
 
@@ -25,14 +25,14 @@ import time
 from ...errors import EngineError, NotFound, required
 from ...kernel import cgroups
 from ...kernel.calls import constants, fork, syscalls
-from ...kernel.processes import pidfd
+from ...kernel.processes import exit_status, pidfd
 from ...networks import attach
 from ...store import paths as stores
-from ..client import signals, stdio
+from ..client import stdio
 from ..records import run_events, state
 from ..spec import network_links, run_file
 from ..view import logs
-from . import clients, defects, health, log_writer, loop, port_relay, sleep
+from . import control_socket, defects, health, log_writer, loop, port_relay, sleep
 from . import worker as workers
 
 TYPE_CHECKING = False
@@ -90,7 +90,7 @@ class Monitor(loop.Loop):
         self.control: _socket.socket | None = None
         self.pidfd: int | None = None
         self.terminal: int | None = None
-        self.clients: clients.Clients | None = None
+        self.clients: control_socket.Clients | None = None
         self.relay: port_relay.Relay | None = None
         self.health: health.Check | None = None
         self._run: RunFile | None = None
@@ -343,7 +343,7 @@ class Monitor(loop.Loop):
         try:
             code, signal = pidfd.reap(process)
         except ChildProcessError:  # adopted: somebody else's child
-            result = signals.exit_of(process, self.state["pid"], self.state["pid_start"])
+            result = exit_status.exit_of(process, self.state["pid"], self.state["pid_start"])
             if result is None:
                 return None, None, workers.UNSEEN
             code, signal = result
@@ -449,7 +449,7 @@ class Monitor(loop.Loop):
 
     def _accept(self, _events: int) -> None:
         if self.clients is None:
-            self.clients = clients.Clients(self)
+            self.clients = control_socket.Clients(self)
         self.clients.accept(required(self.control, "the control socket"))
 
     def tell(self, action: str, **more: object) -> None:

@@ -28,12 +28,13 @@ from ...errors import Unsupported
 from ...kernel.calls import constants as c
 from ...kernel.calls import fork, fork_hooks, syscalls
 from ...kernel.net import rule_changes
+from ...kernel.processes import detached
 from ...networks import publish
 from ...networks.names import name_service
 from ...oci.spec import program
 from ...store import paths as stores
 from ...store.files import Damaged
-from ..client import messages, names_client, signals
+from ..client import messages, names_client
 from ..records import state
 from . import defects, monitor, sleep
 
@@ -384,7 +385,7 @@ class Rules:
         if rule_changes.gone(publish.TABLE, places) or (others and self._shut()):
             command = self._command()
             if command:
-                signals.run_detached([*command, "network", "repair"])
+                detached.run_detached([*command, "network", "repair"])
 
     def _shut(self) -> bool:
         """Tell whether another firewall drops what is of the running containers' networks."""

@@ -10,7 +10,7 @@ from ..archives import archive_reader, root_import
 from ..library import image_events, ingest, records
 from ..library.integrity import whole
 from ..model import manifest
-from ..trust import trust
+from ..trust import verification
 from .present import ImagePlan, name_image, tagged
 
 TYPE_CHECKING = False
@@ -93,7 +93,9 @@ def plan_load(
     target = manifest.parse_platform(platform)
     spool = None if engine.check else engine.paths.tmp
     with archive_reader.opened(path, spool) as members:
-        trust.of_file(engine, archive_reader.transport_of(members), path, f"what is in {path}")
+        verification.of_file(
+            engine, archive_reader.transport_of(members), path, f"what is in {path}"
+        )
         images = archive_reader.contents(members, target)
         chosen = _choose(images, text, path)
         plan = ImagePlan(engine, f"archive {path}", tagged(text) if text else None)

@@ -201,14 +201,14 @@ def _plan_present(
             f"there is no image {parsed.familiar}{of_this_kind} on this host, and pull is never"
         )
     from ..configuration.access import Registries
-    from ..trust import trust  # what talks to registries is loaded only where one is asked
+    from ..trust import verification  # what talks to registries is loaded only where one is asked
     from .pull import Remote
 
-    wish = trust.of_registry(engine, parsed, verify)
+    wish = verification.of_registry(engine, parsed, verify)
     source = (registries or Registries()).source(parsed, engine)
     if fitting is not None and pull != "always" and wish is not None:
         try:
-            trust.check_local(engine, source, parsed, fitting, wish)
+            verification.check_local(engine, source, parsed, fitting, wish)
             return plan.is_there(fitting)
         except Untrusted:
             if pull == "never":

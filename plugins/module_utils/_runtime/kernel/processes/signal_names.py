@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import _signal
 
+from ...errors import InvalidInput
+
 HIGHEST = 64  # on Linux
 
 
@@ -21,6 +23,19 @@ def number(text: str) -> int | None:
     else:
         found = _of_name(text.upper())
     return found if 0 < found <= HIGHEST else None
+
+
+def checked_number(name: str | int) -> int:
+    """Return the number of ``SIGTERM``, ``TERM``, ``15`` or ``SIGRTMIN+3``.
+
+    :raises InvalidInput: it is none.
+    """
+    found = number(str(name))
+    if found is not None:
+        return found
+    raise InvalidInput(
+        "signal", name, "a signal's name or number, such as SIGTERM, 15 or SIGRTMIN+3"
+    )
 
 
 def _of_name(text: str) -> int:

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 from .... import containers
 from ....containers.access import detach_keys
-from ....containers.client import monitor_client, signals
+from ....containers.client import monitor_client
 from ....containers.records import run_events
 from ....containers.spec import container_files
 from ....errors import Conflict
+from ....kernel.processes import signal_names
 from ....reconcile import Plan
 from ... import streams
 from ...grammar import UsageError, whole
@@ -153,7 +154,7 @@ def _seconds(given: Given) -> int | None:
 
 def kill(session: Session, given: Given) -> None:
     signal = given.signal or "KILL"
-    signals.number(signal)
+    signal_names.checked_number(signal)
 
     def work(record: Record, state: str, plan: Plan) -> None:
         if state not in ALIVE:

@@ -14,7 +14,7 @@ from pycontainer.images.client import client as clients
 from pycontainer.images.client import transport
 from pycontainer.images.library import garbage
 from pycontainer.images.model import manifest, reference
-from pycontainer.images.trust import keys, trust
+from pycontainer.images.trust import keys, verification
 from support import signing
 from support.layouts import layer, layout, member, need, run
 
@@ -608,7 +608,7 @@ def test_a_pulled_image_is_the_one_that_was_verified(
 ):
     """The tag moves to an unsigned image between the look at the signature and the pull: what comes is what was verified."""
     image.sign(key)
-    real = trust.Trust.check
+    real = verification.Trust.check
 
     def check(self, client, chain):
         real(self, client, chain)
@@ -623,7 +623,7 @@ def test_a_pulled_image_is_the_one_that_was_verified(
         )
 
     other = Image(image.name.partition("/")[0], tmp_path, layer([member(b"evil", b"x")]))
-    monkeypatch.setattr(trust.Trust, "check", check)
+    monkeypatch.setattr(verification.Trust, "check", check)
     done = task(engine, name=image.name, verify={"key": key.public})
     assert done["image"]["ManifestDigest"] == image.digest
     with open(images.layer_paths(engine, image.name)[0] + "/f"):

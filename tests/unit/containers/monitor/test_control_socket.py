@@ -7,7 +7,7 @@ from __future__ import annotations
 import socket
 
 import pytest
-from pycontainer.containers.monitor import clients
+from pycontainer.containers.monitor import control_socket
 
 
 class Monitor:
@@ -31,7 +31,7 @@ def attached_fixture():
     """A monitor, its clients, and the other side of one that is attached."""
     monitor = Monitor()
     mine, theirs = socket.socketpair()
-    served = clients.Clients(monitor)
+    served = control_socket.Clients(monitor)
     assert served.op_attach(theirs, {}, [mine.detach()]) == {}
     yield monitor, served, theirs
     theirs.close()

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Resolve ``--chown`` of COPY and ADD by the users and groups of the image."""
+"""Resolve ``USER`` and ``--chown``, names or numbers, by the users and groups of an image."""
 
 from __future__ import annotations
 

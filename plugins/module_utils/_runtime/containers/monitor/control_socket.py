@@ -14,9 +14,9 @@ import socket
 
 from ...errors import EngineError, reason
 from ...kernel.calls import constants
-from ...kernel.processes import pidfd
+from ...kernel.processes import pidfd, signal_names
 from ...oci.launch import terminal
-from ..client import messages, signals
+from ..client import messages
 from ..view import logs
 
 TYPE_CHECKING = False
@@ -168,7 +168,7 @@ class Clients:
         self.stopping.append(connection)
         stop = monitor.run["stop"]
         timeout = stop["timeout"] if message.get("timeout") is None else message["timeout"]
-        number = message.get("signal") or signals.number(stop["signal"])
+        number = message.get("signal") or signal_names.checked_number(stop["signal"])
         self._signal(constants.SIGKILL if timeout == 0 else number)
         self._thaw()
         if timeout == 0:
@@ -214,7 +214,10 @@ class Clients:
         monitor = self.monitor
         if monitor.pidfd is None:
             return {"error": f"container {monitor.ident} is not running"}
-        if message["signal"] in (constants.SIGKILL, signals.number(monitor.run["stop"]["signal"])):
+        if message["signal"] in (
+            constants.SIGKILL,
+            signal_names.checked_number(monitor.run["stop"]["signal"]),
+        ):
             monitor.asked_to_stop = True
         self._signal(message["signal"])
         if message["signal"] == constants.SIGKILL:

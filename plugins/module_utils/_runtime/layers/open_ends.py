@@ -12,6 +12,7 @@ import os
 import stat
 
 from ..errors import RegistryError
+from ..kernel.files import file_copy
 from . import confined_tree, erofs_image, hard_links, whiteouts
 from .inodes import Inodes, Node
 
@@ -146,7 +147,7 @@ def _take_attributes(directory: str, parts: list[bytes], below: Layers) -> None:
         if found is None or other is None:
             return
         try:
-            _copy_attributes(other, own, found[1])
+            file_copy.copy_attributes(other, own, found[1])
         finally:
             os.close(other)
     finally:
@@ -180,15 +181,6 @@ def _open_below(directory: str, parts: list[bytes]) -> int | None:
     return fd
 
 
-def _copy_attributes(source: int, destination: int, status: os.stat_result) -> None:
-    os.fchown(destination, status.st_uid, status.st_gid)
-    os.fchmod(destination, stat.S_IMODE(status.st_mode))
-    for name in os.listxattr(source):
-        if not name.startswith("trusted.overlay."):
-            os.setxattr(destination, name, os.getxattr(source, name))
-    os.utime(destination, ns=(status.st_atime_ns, status.st_mtime_ns))
-
-
 def _link(
     own: confined_tree.Tree,
     parts: list[bytes],
@@ -215,7 +207,7 @@ def _link(
         with _keeping_time(own, home, below):
             if _present(own, home, below) is None or home == parts:
                 confined_tree.remove(own.parent(home), home[-1])
-                _copy_up(parent, target[-1], own.parent(home), home[-1], status)
+                file_copy.copy_file(parent, target[-1], own.parent(home), home[-1], status)
     finally:
         os.close(parent)
     if home != parts:
@@ -261,7 +253,7 @@ class _keeping_time:
                 found = _locate(self.below, self.parts[:count])
                 other = _opened_directory(found, self.parts[count - 1])
                 if found is not None and other is not None:
-                    _copy_attributes(other, made, found[1])
+                    file_copy.copy_attributes(other, made, found[1])
                     os.close(other)
                 os.utime(
                     self.own.directory(self.parts[: count - 1]),
@@ -273,36 +265,6 @@ class _keeping_time:
         os.utime(
             self.own.directory(self.parts), ns=(self.status.st_atime_ns, self.status.st_mtime_ns)
         )
-
-
-def _copy_up(parent: int, original: bytes, home: int, name: bytes, status: os.stat_result) -> None:
-    """Copy ``original`` in the directory ``parent`` to ``name`` in ``home``."""
-    kind = stat.S_IFMT(status.st_mode)
-    if kind != stat.S_IFREG:
-        if kind == stat.S_IFLNK:
-            os.symlink(os.readlink(original, dir_fd=parent), name, dir_fd=home)
-        else:
-            os.mknod(name, status.st_mode, status.st_rdev, dir_fd=home)
-        os.chown(name, status.st_uid, status.st_gid, dir_fd=home, follow_symlinks=False)
-        if kind != stat.S_IFLNK:
-            os.chmod(name, stat.S_IMODE(status.st_mode), dir_fd=home)
-        times = (status.st_atime_ns, status.st_mtime_ns)
-        os.utime(name, ns=times, dir_fd=home, follow_symlinks=False)
-        return
-    source = os.open(original, _OPEN, dir_fd=parent)
-    destination = os.open(
-        name,
-        os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC,
-        0o600,
-        dir_fd=home,
-    )
-    try:
-        while os.sendfile(destination, source, None, 1 << 24):
-            pass
-        _copy_attributes(source, destination, status)
-    finally:
-        os.close(source)
-        os.close(destination)
 
 
 # ---------------------------------------------------------------- the same for a layer in a file
@@ -381,7 +343,7 @@ def _copy_node(
             end = erofs_image.aligned(end)
             node.place = end, status.st_size
             os.lseek(fd, end, os.SEEK_SET)
-            while os.sendfile(fd, source, None, 1 << 24):
+            while os.sendfile(fd, source, None, file_copy.CHUNK):
                 pass
             end += status.st_size
             _describe(node, status, source)

@@ -15,6 +15,7 @@ import os
 import stat
 
 from ..errors import HostError, reason
+from ..kernel.files import file_copy
 from ..kernel.mounts import overlay, rootfs
 from ..store import tree_removal
 from ..store.files import sync_directory
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     Seen = dict[tuple[int, int], tuple[int, str]]
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-CHUNK = 1 << 20
 
 
 def populate(engine: Engine, name: str, layers: Sequence[str], target: str) -> None:
@@ -117,10 +117,10 @@ def _copy(source: int, to: int, seen: Seen, depth: int) -> None:
                 os.close(inner)
                 os.close(outer)
         elif not _linked(info, to, name, seen):
-            _copy_file(source, to, name, info)
+            file_copy.copy_file(source, name, to, name, info)
             if info.st_nlink > 1:
                 seen[info.st_dev, info.st_ino] = (os.dup(to), name)
-    _attributes(source, to, os.fstat(source))
+    file_copy.copy_attributes(source, to, os.fstat(source))
 
 
 def _linked(info: os.stat_result, to: int, name: str, seen: Seen) -> bool:
@@ -130,43 +130,3 @@ def _linked(info: os.stat_result, to: int, name: str, seen: Seen) -> bool:
         return False
     os.link(first[1], name, src_dir_fd=first[0], dst_dir_fd=to, follow_symlinks=False)
     return True
-
-
-def _copy_file(source: int, to: int, name: str, info: os.stat_result) -> None:
-    if stat.S_ISREG(info.st_mode):
-        inner = os.open(
-            name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=source
-        )
-        outer = os.open(
-            name,
-            os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC,
-            0o600,
-            dir_fd=to,
-        )
-        try:
-            while os.sendfile(outer, inner, None, CHUNK):
-                pass
-            _attributes(inner, outer, info)
-        finally:
-            os.close(inner)
-            os.close(outer)
-        return
-    if stat.S_ISLNK(info.st_mode):
-        os.symlink(os.readlink(name, dir_fd=source), name, dir_fd=to)
-    else:
-        os.mknod(name, info.st_mode, info.st_rdev, dir_fd=to)
-    os.chown(name, info.st_uid, info.st_gid, dir_fd=to, follow_symlinks=False)
-    if not stat.S_ISLNK(info.st_mode):
-        os.chmod(name, stat.S_IMODE(info.st_mode), dir_fd=to)
-    os.utime(name, ns=(info.st_atime_ns, info.st_mtime_ns), dir_fd=to, follow_symlinks=False)
-
-
-def _attributes(inner: int, outer: int, info: os.stat_result) -> None:
-    """Copy owner, mode and times, and extended attributes except overlayfs' own."""
-    # the owner before the mode: chown(2) clears set-id bits
-    os.fchown(outer, info.st_uid, info.st_gid)
-    os.fchmod(outer, stat.S_IMODE(info.st_mode))
-    for key in os.listxattr(inner):
-        if not key.startswith(("trusted.overlay.", "user.overlay.")):
-            os.setxattr(outer, key, os.getxattr(inner, key))
-    os.utime(outer, ns=(info.st_atime_ns, info.st_mtime_ns))

@@ -377,29 +377,44 @@ def _content(
     if ranges:
         headers["Accept-Ranges"] = "bytes"
         headers["Cache-Control"] = "max-age=31536000, immutable"
-        wish = request.headers.get("range")
-        if (
-            wish
-            and request.method == "GET"
-            and request.headers.get("if-range", f'"{digest}"') == f'"{digest}"'
-        ):
-            part = byte_range(wish, size)
-            if part == (0, 0):
-                file.close()
-                raise Refusal(
-                    416,
-                    "SIZE_INVALID",
-                    "the range is beyond the blob's end",
-                    headers={"Content-Range": f"bytes */{size}"},
-                )
-            if part is not None:
-                headers["Content-Range"] = f"bytes {part[0]}-{part[0] + part[1] - 1}/{size}"
-                return Response(206, headers, file=file, offset=part[0], count=part[1])
+        try:
+            part = requested_range(request, digest, size)
+        except Refusal:
+            file.close()
+            raise
+        if part is not None:
+            headers["Content-Range"] = content_range(part, size)
+            return Response(206, headers, file=file, offset=part[0], count=part[1])
     return Response(200, headers, file=file, count=size)
 
 
 def _names_tag(header: str, digest: str) -> bool:
     return any(item.strip() in ("*", f'"{digest}"', f'W/"{digest}"') for item in header.split(","))
+
+
+def requested_range(request: Request, digest: str, size: int) -> tuple[int, int] | None:
+    """Return ``(offset, count)`` of the part of a blob that a GET asks for; None for all of it.
+
+    :raises Refusal: 416 where the blob has nothing of the range.
+    """
+    wish = request.headers.get("range")
+    tag = f'"{digest}"'
+    if not wish or request.method != "GET" or request.headers.get("if-range", tag) != tag:
+        return None
+    part = byte_range(wish, size)
+    if part == (0, 0):
+        raise Refusal(
+            416,
+            "SIZE_INVALID",
+            "the range is beyond the blob's end",
+            headers={"Content-Range": f"bytes */{size}"},
+        )
+    return part
+
+
+def content_range(part: tuple[int, int], size: int) -> str:
+    """Return the header of an answer with ``(offset, count)`` of a blob."""
+    return f"bytes {part[0]}-{part[0] + part[1] - 1}/{size}"
 
 
 def byte_range(text: str, size: int) -> tuple[int, int] | None:

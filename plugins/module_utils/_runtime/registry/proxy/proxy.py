@@ -26,7 +26,7 @@ from ..content.answers import (
     document,
     manifest_unknown,
 )
-from ..http.api import Api, byte_range
+from ..http.api import Api, content_range, requested_range
 from .fetching import Fetches
 
 TYPE_CHECKING = False
@@ -232,22 +232,10 @@ class ProxyApi(Api):
         if request.method == "HEAD":
             return Response(200, headers, pieces=(), count=size)
         offset, count, status = 0, size, 200
-        wish = request.headers.get("range")
-        part = (
-            byte_range(wish, size)
-            if wish and request.headers.get("if-range", f'"{digest}"') == f'"{digest}"'
-            else None
-        )
-        if part == (0, 0):
-            raise Refusal(
-                416,
-                "SIZE_INVALID",
-                "the range is beyond the blob's end",
-                headers={"Content-Range": f"bytes */{size}"},
-            )
+        part = requested_range(request, digest, size)
         if part is not None:
             (offset, count), status = part, 206
-            headers["Content-Range"] = f"bytes {offset}-{offset + count - 1}/{size}"
+            headers["Content-Range"] = content_range(part, size)
         begun = self.fetches.begin(
             name, digest, size, lambda: self.upstream.client(name).blob(digest, size)
         )

@@ -293,12 +293,8 @@ OPTIONS: dict[str, dict[str, str]] = {
 }
 
 RETURNS: dict[str, dict[str, str]] = {
-    "docker_container_exec": {"exec_id": ABSENT},
     "docker_image": {"stdout": "absent: the lines of a build are shown as it runs"},
     "docker_image_build": {"command": "absent: no command is run"},
-    "docker_image_load": {"images": "`image` is the first of them"},
-    "docker_image_tag": {"tagged_images": ABSENT},
-    "docker_image_remove": {"deleted": ABSENT, "untagged": ABSENT},
     "docker_host_info": {
         "can_talk_to_docker": "absent: there is nobody to talk to",
         "host_info": "`host`, `features` and `missing`",

@@ -123,8 +123,13 @@ actions:
   sample: ["run id in container web"]
 pid:
   description: The process ID of the command on the host.
-  returned: when O(detach=true)
+  returned: when O(detach=true), not in check mode
   type: int
+exec_id:
+  description: The ID of the command, by which the events C(exec_create), C(exec_start) and C(exec_die) of C(pycontainer events) name it.
+  returned: when O(detach=true), not in check mode
+  type: str
+  sample: 5f0c8f7b1c1d5bb2f5a4c9a2b6f6f7c64b1a9d6fb0f3b2f1a0e4f4d3c2b1a090
 """
 
 from ..module_utils import _frontend  # noqa: E402

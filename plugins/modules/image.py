@@ -646,6 +646,31 @@ image_names:
   type: list
   elements: str
   sample: ["app:1", "app:latest"]
+images:
+  description: The images that are taken from the archive, each as RV(image). In check mode, what they would be.
+  returned: success and O(source=load)
+  type: list
+  elements: dict
+tagged_images:
+  description: The names that the image was given and did not have, such as those of O(tags). In check mode, that it would be given.
+  returned: success and O(state=present)
+  type: list
+  elements: str
+  sample: ["web:current"]
+untagged:
+  description: The names and digests that were taken away, or in check mode would be.
+  returned: success and O(state=absent)
+  type: list
+  elements: str
+  sample: ["web:1"]
+deleted:
+  description:
+    - The IDs of the images that were removed, or in check mode would be. Of an image with other names, or that a container uses, none.
+    - With O(prune=true) those of images without a name that it was built from, too.
+  returned: success and O(state=absent)
+  type: list
+  elements: str
+  sample: ["sha256:c7a00d2a3ab77655256831978a4ef4dc835352e313148bb0564efde4015e1b2a"]
 checks:
   description: Rules of Docker's build checks that the Containerfile breaks, see O(build.checks).
   returned: with O(source=build), and with a failure because of O(build.checks=error)

@@ -108,7 +108,7 @@ def _find(engine: Engine, name: str) -> Record | None:
 
 def container_exec(engine: Engine, params: dict[str, Any]) -> dict[str, Any]:
     """Run a command in a running container; returns ``rc``, ``stdout``, ``stderr``, or ``pid`` (the
-    host's) of one that is not waited for.
+    host's) and ``exec_id`` of one that is not waited for.
 
     A command that ends with an error is a result; only a container that can't run it is a failure.
     Check mode runs nothing.
@@ -144,7 +144,8 @@ def container_exec(engine: Engine, params: dict[str, Any]) -> dict[str, Any]:
         "tty": bool(params.get("tty")),
     }
     if params.get("detach"):
-        return {**done, "pid": exec_client.start(engine.paths, record["id"], words, **how)}
+        begun = exec_client.start(engine.paths, record["id"], words, **how)
+        return {**done, "pid": begun.pid, "exec_id": begun.exec_id}
     given = None if stdin is None else stdin.encode("utf-8", "surrogateescape")
     outcome = exec_client.run(engine.paths, record["id"], words, stdin=given, **how)
     stdout, stderr = _text(outcome["stdout"], params), _text(outcome["stderr"], params)

@@ -186,7 +186,7 @@ class Box:
         from pycontainer.containers.access import exec_client
 
         if detach:
-            return {"pid": exec_client.start(self.paths, self.ident, argv, **options)}
+            return {"pid": exec_client.start(self.paths, self.ident, argv, **options).pid}
         return exec_client.run(self.paths, self.ident, list(argv), **options)
 
     @property

@@ -53,7 +53,8 @@ class Session:
 
     :param streams: three descriptors for its standard streams; None stands for the container's
         /dev/null. Not used with a terminal.
-    :ivar pid: the host's. :ivar warnings: sentences. :ivar terminal: the descriptor of its
+    :ivar pid: the host's. :ivar exec_id: 64 digits, as the events of it have it ("" of a file's
+        transfer). :ivar warnings: sentences. :ivar terminal: the descriptor of its
         terminal's other side, None where it has none.
     :raises ContainerFailed: it can't be started; ``exit_code`` is 126 or 127 as a shell's.
     """
@@ -88,6 +89,7 @@ class Session:
             self.connection.close()
             raise ContainerFailed(answer["error"], exit_code=answer.get("exit_code"))
         self.pid: int = answer["pid"]
+        self.exec_id: str = answer["exec_id"]
         self.warnings: list[str] = answer["warnings"]
         self.terminal = fds[0] if fds else None
 
@@ -145,8 +147,8 @@ def run(
     return _Collector(session, ends, writer, stdin or b"").collect(timeout)
 
 
-def start(paths: Paths, ident: str, argv: Iterable[str], **options: Unpack[Options]) -> int:
-    """Start a command that nobody waits for; returns its pid on the host.
+def start(paths: Paths, ident: str, argv: Iterable[str], **options: Unpack[Options]) -> Session:
+    """Start a command that nobody waits for; nothing more comes from the session returned.
 
     :raises ContainerFailed: see :class:`Session`.
     """
@@ -154,7 +156,7 @@ def start(paths: Paths, ident: str, argv: Iterable[str], **options: Unpack[Optio
     session.connection.close()
     if session.terminal is not None:
         os.close(session.terminal)
-    return session.pid
+    return session
 
 
 def interactive(

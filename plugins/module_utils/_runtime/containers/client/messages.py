@@ -83,9 +83,10 @@ if TYPE_CHECKING:
         ``bound``: it and all that it has started end when the caller is gone before its end.
         ``transfer``: in place of a command, a part of a file (access/file_stream.py). ``stdio``:
         which of its three standard streams come as descriptors, in this order; the
-        others are the container's /dev/null. Answered ``{"pid", "warnings"}`` with the descriptor
-        of its terminal where it has one, and at its end, unless ``detach``, ``{"rc"}``. Until then
-        ``{"signal": number}`` may be sent, or ``{}`` with the terminal of who leaves it.
+        others are the container's /dev/null. Answered ``{"pid", "warnings", "exec_id"}``, the last
+        as the events have it, with the descriptor of its terminal where it has one, and at its end,
+        unless ``detach``, ``{"rc"}``. Until then ``{"signal": number}`` may be sent, or ``{}`` with
+        the terminal of who leaves it.
         """
 
         detach: bool

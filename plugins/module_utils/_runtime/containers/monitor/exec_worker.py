@@ -158,7 +158,7 @@ def serve(
     terminal = command.terminal
     messages.send(
         connection,
-        {"pid": command.pid, "warnings": command.warnings},
+        {"pid": command.pid, "warnings": command.warnings, "exec_id": told.ident},
         [] if terminal is None else [terminal],
     )
     if request.get("detach"):

@@ -424,6 +424,23 @@ def is_leftover(engine: Engine, ident: str) -> bool:
     return not (tags_of(engine, ident) or containers_of(engine, ident) or users_of(engine, ident))
 
 
+def removed_with(engine: Engine, ident: str) -> list[str]:
+    """Return the ids of the images that go when this one is removed: its own, and those of nameless
+    images that only these were built from.
+    """
+    found = [ident]
+    for gone in found:  # which grows
+        for row in engine.db.all("SELECT used FROM uses WHERE image = ? ORDER BY used", gone):
+            base = row["used"]
+            if (
+                base not in found
+                and not (tags_of(engine, base) or containers_of(engine, base))
+                and set(users_of(engine, base)) <= set(found)
+            ):
+                found.append(base)
+    return found
+
+
 def users_of(engine: Engine, ident: str) -> list[str]:
     """Return the ids of the images that were built from this one."""
     return [

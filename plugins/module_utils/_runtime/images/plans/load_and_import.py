@@ -100,6 +100,9 @@ def plan_load(
         chosen = _choose(images, text, path)
         plan = ImagePlan(engine, f"archive {path}", tagged(text) if text else None)
         plan.loaded = [records.familiar(name) for _image, names in chosen for name in names]
+        for image, names in chosen:  # a layout may have one under several manifests
+            coming = records.coming(image.id, manifest.parse_config(image.config, path))
+            plan.loading.setdefault(image.id, (coming, []))[1].extend(names)
         wanted = [image for image, names in chosen if _load_plan(plan, image, names, path)]
     if wanted:
         plan.changes[0].apply = lambda: _load(

@@ -36,6 +36,10 @@ class ImagePlan(Plan):
     :ivar coming: the image that ``apply`` brings, as a record; None where it is in the store
         already.
     :ivar loaded: the names of all images of an archive, None where it is about none.
+    :ivar loading: these images by id, each as it comes and with its names.
+    :ivar tagged_images: the names that the image is given by a step of its own.
+    :ivar untagged: names and digests that ``apply`` takes away.
+    :ivar deleted: ids of the images that it may remove.
     :ivar unknown: whether ``apply`` may bring another image than was predicted.
     """
 
@@ -46,6 +50,10 @@ class ImagePlan(Plan):
         self._found: ImageRecord | None = None
         self.gone, self._lost, self.unknown = False, False, False
         self.loaded: list[str] | None = None
+        self.loading: dict[str, tuple[ImageRecord, list[str]]] = {}
+        self.tagged_images: list[str] = []
+        self.untagged: list[str] = []
+        self.deleted: list[str] = []
         self._new_names: list[str] = []
         self._new_digests: list[str] = []
 
@@ -99,23 +107,41 @@ class ImagePlan(Plan):
 
     def _facts(self) -> Document:
         if self.gone:
-            return {"image": {}}
+            gone = [
+                ident
+                for ident in self.deleted
+                if self.engine.check or records.row_or_none(self.engine, ident) is None
+            ]
+            return {"image": {}, "deleted": gone, "untagged": self.untagged}
         try:
             record = self.record()
         except EngineError:
             if not self._lost:
                 raise
             return {"image": {"Id": self.image}}  # in check mode
+        found: Document = {
+            "image": self._described(record, self._new_names, self._new_digests),
+            "tagged_images": self.tagged_images,
+        }
+        if self.loaded is not None:
+            found["image_names"] = self.loaded
+            found["images"] = [
+                self._described(records.find_even_damaged(self.engine, ident) or coming, names)
+                for ident, (coming, names) in self.loading.items()
+            ]
+        return found
+
+    def _described(
+        self, record: ImageRecord, names: Iterable[str], digests: Iterable[str] = ()
+    ) -> Document:
+        """Describe an image with the names that it has in the store, and these."""
         stored = bool(record.get("added"))
-        names = sorted(
-            set(records.tags_of(self.engine, record["id"]) if stored else ()) | set(self._new_names)
+        return records.describe(
+            self.engine,
+            record,
+            sorted({*(records.tags_of(self.engine, record["id"]) if stored else ()), *names}),
+            sorted({*(records.digests_of(self.engine, record["id"]) if stored else ()), *digests}),
         )
-        digests = sorted(
-            set(records.digests_of(self.engine, record["id"]) if stored else ())
-            | set(self._new_digests)
-        )
-        found = {"image": records.describe(self.engine, record, names, digests)}
-        return found if self.loaded is None else dict(found, image_names=self.loaded)
 
 
 def plan_present(
@@ -293,6 +319,7 @@ def name_image(plan: ImagePlan, ident: str, full: str) -> None:
     if row is not None and row["image"] == ident:
         return
     plan.named(full)
+    plan.tagged_images.append(records.familiar(full))
     plan.add(
         "tag " + records.familiar(full),
         row and row["image"],
@@ -327,6 +354,7 @@ def plan_absent(engine: Engine, text: str, force: bool = False, prune: bool = Tr
         return plan
     ident, names = found["id"], records.tags_of(engine, found["id"])
     if parsed is not None and not parsed.digest and len(names) > 1:
+        plan.untagged = [parsed.familiar]
         plan.add(
             "tag " + parsed.familiar,
             ident,
@@ -361,6 +389,9 @@ def plan_absent(engine: Engine, text: str, force: bool = False, prune: bool = Tr
         else f"remove image {text}"
     )
     last = parsed.tagged if parsed is not None and not parsed.digest else None
+    plan.untagged = list(map(records.familiar, names + records.digests_of(engine, ident)))
+    if not users:
+        plan.deleted = records.removed_with(engine, ident) if prune else [ident]
     plan.add(
         "image", ident, None, action, lambda: image_events.remove(engine, ident, force, last, prune)
     )

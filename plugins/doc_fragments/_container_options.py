@@ -692,6 +692,19 @@ options:
             are answered in turn.
         type: list
         elements: str
+      links:
+        description:
+          - >-
+            Other containers on it by names that this one alone knows, each V(container) or
+            V(container:alias). The other container need not exist yet.
+        type: list
+        elements: str
+      gw_priority:
+        description:
+          - >-
+            The network with the highest number is the way out, and the one that published ports
+            lead to. Among equals it is the first. The default is V(0).
+        type: int
       bandwidth:
         description:
           - >-

@@ -170,6 +170,8 @@ CONTAINER = {
             "ipv6_address": {"type": "str"},
             "mac_address": {"type": "str"},
             "aliases": {"type": "list", "elements": "str"},
+            "links": {"type": "list", "elements": "str"},
+            "gw_priority": {"type": "int"},
             "bandwidth": {"type": "dict"},
         },
     },

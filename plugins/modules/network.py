@@ -110,6 +110,28 @@ options:
       - Whether nothing enters or leaves the network. Its containers have no default route, and forwarded packets are dropped
         in both directions. The host itself reaches them.
     type: bool
+  disable_dns:
+    description:
+      - Whether containers do not find each other by name on the network. They then use the host's DNS servers, unless another
+        network of theirs has names. The default is V(false), and V(true) for the network V(bridge).
+      - After a change the containers are connected again as they run.
+    type: bool
+    version_added: 0.2.0
+  route:
+    description:
+      - Static routes of the containers on the network, each V(destination,gateway) or V(destination,gateway,metric), for example
+        V(10.9.0.0/16,172.28.0.2). The gateway is an address on the network. Given, they are exact.
+      - A container that is a gateway needs a network with O(allow_spoofing=true), since it sends what others have sent.
+      - After a change the containers are connected again as they run.
+    type: list
+    elements: str
+    version_added: 0.2.0
+  interface_name:
+    description:
+      - Podman's name for V(com.docker.network.bridge.name), or with the drivers V(macvlan) and V(ipvlan) for V(parent), of
+        O(driver_options).
+    type: str
+    version_added: 0.2.0
   peers:
     description:
       - The hosts of a network with O(driver=overlay), this one among them. The default is the hosts of the play, as far as their inventory
@@ -334,6 +356,9 @@ def main():
                 },
             },
             "peer_name": {"type": "str"},
+            "disable_dns": {"type": "bool"},
+            "route": {"type": "list", "elements": "str"},
+            "interface_name": {"type": "str"},
             "allow_host": {"type": "bool"},
             "allow_metadata": {"type": "bool"},
             "allow_spoofing": {"type": "bool"},

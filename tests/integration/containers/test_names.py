@@ -205,6 +205,54 @@ def test_links_are_of_one_container_alone(engine):
         assert "127.0.0.11" not in file.read()
 
 
+@in_own_network
+def test_links_of_one_network(engine):
+    _db, other = front(engine, db=[], other=[])
+    network(engine, "back", "10.77.2.0/24")
+    box(engine, "db2", networks=[{"name": "back"}])
+    both = [{"name": "front", "links": ["db:data"]}, {"name": "back", "links": ["db2:more"]}]
+    ask = box(engine, "ask", networks=both)
+    assert short(ask, "data") == ["10.77.1.2"] and short(ask, "more") == ["10.77.2.2"]
+    assert code(other, "data") != "NOERROR"
+    assert not do(engine, name="ask", networks=both)["changed"]
+    both[1] = {"name": "back", "links": ["db2:most"]}
+    found = do(engine, name="ask", networks=both)
+    assert found["changed"] and found["container"]["State"]["Pid"] == ask
+    assert short(ask, "most") == ["10.77.2.2"] and code(ask, "more") != "NOERROR"
+    shown = found["container"]["NetworkSettings"]["Networks"]
+    assert (shown["front"]["Links"], shown["back"]["Links"]) == (["db:data"], ["db2:most"])
+    with pytest.raises(InvalidInput, match=r"^networks\.links: .*use the option links"):
+        do(engine, True, name="new", networks=[{"name": "bridge", "links": ["db"]}])
+
+
+@in_own_network
+def test_a_network_without_names(engine):
+    web, ask = front(engine, web=["shop"], ask=[])
+    assert short(ask, "web") == ["10.77.1.2"]
+    silent = {"name": "front", "state": "present", "disable_dns": True}
+    found = carry_out(networks.plan(engine, silent), False)
+    assert found["network"]["DisableDNS"] and "ask, web again" in found["actions"][0]
+    assert code(ask, "web") != "NOERROR"
+    shown = do(engine, name="ask")["container"]
+    assert (
+        shown["State"]["Pid"] == ask
+        and shown["NetworkSettings"]["Networks"]["front"]["DNSNames"] is None
+    )
+    with open(shown["ResolvConfPath"]) as file:
+        assert "127.0.0.11" not in file.read()
+    late = box(engine, "late")
+    assert "status:" not in run(late, "dig", "+tries=1", "+time=1", "@127.0.0.11", "web")
+    assert not do(engine, name="late")["changed"]
+    assert not carry_out(networks.plan(engine, silent), False)["changed"]
+    with pytest.raises(InvalidInput, match=r"^networks\.aliases: .*\(disable_dns\)"):
+        do(engine, True, name="new", networks=[{"name": "front", "aliases": ["x"]}])
+    carry_out(networks.plan(engine, dict(silent, disable_dns=False)), False)
+    assert short(late, "web") == short(late, "shop") == ["10.77.1.2"]  # as they run
+    assert short(web, "late") == ["10.77.1.4"]
+    with open(shown["ResolvConfPath"]) as file:
+        assert "nameserver 127.0.0.11" in file.read()
+
+
 def test_a_link_to_nobody_is_refused(engine, image):
     """Before anything is changed; where names are looked up it may come later, as with Docker."""
     bridge, sleep = [{"name": "bridge"}], ["sleep", "1000"]

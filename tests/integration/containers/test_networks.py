@@ -330,6 +330,76 @@ def test_networks_change_while_it_runs(engine):
     assert third["container"]["State"]["Pid"] == first["container"]["State"]["Pid"]
 
 
+def ways(pid, family=4):
+    """The routes of a process's network that lead by a gateway: ``{destination: gateway}``."""
+    text = subprocess.run(
+        ["nsenter", "-t", str(pid), "-n", "ip", f"-{family}", "route"],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    ).stdout
+    lines = [line.split() for line in text.splitlines()]
+    return {words[0]: words[2] for words in lines if words[1] == "via"}
+
+
+@in_own_network
+def test_the_network_with_the_highest_priority_is_the_way_out(engine):
+    network(engine, "front", "10.77.1.0/24")
+    network(engine, "back", "10.77.2.0/24")
+    both = lambda number: [{"name": "front"}, {"name": "back", "gw_priority": number}]
+    first = do(engine, networks=both(1), command=["sleep", "1000"])["container"]
+    pid = first["State"]["Pid"]
+    assert ways(pid) == {"default": "10.77.2.1"}
+    assert first["NetworkSettings"]["Networks"]["back"]["GwPriority"] == 1
+    assert not do(engine, networks=both(1))["changed"]
+    for number, gateway in ((-1, "10.77.1.1"), (2, "10.77.2.1"), (0, "10.77.1.1")):
+        found = do(engine, networks=both(number))
+        assert found["changed"] and found["container"]["State"]["Pid"] == pid
+        assert ways(pid) == {"default": gateway}, number
+    do(engine, networks=[{"name": "front"}])
+    do(engine, networks=both(7))  # connected as it runs
+    assert ways(pid) == {"default": "10.77.2.1"}
+    do(engine, networks=both(7), restart=True)
+    pid = do(engine)["container"]["State"]["Pid"]
+    assert ways(pid) == {"default": "10.77.2.1"}
+    with pytest.raises(InvalidInput, match=r"^networks.gw_priority: .*a whole number"):
+        do(engine, True, networks=both(1 << 31))
+
+
+@in_own_network
+def test_routes_of_a_network(engine):
+    params = {
+        "name": "front",
+        "state": "present",
+        "ipam_config": [{"subnet": "10.77.1.0/24"}, {"subnet": "fd12:3::/64"}],
+        "route": ["10.99.0.0/16,10.77.1.9", "fd99::/64,fd12:3::9,50"],
+    }
+    carry_out(networks.plan(engine, params), False)
+    assert not carry_out(networks.plan(engine, params), False)["changed"]
+    pid = do(engine, networks=[{"name": "front"}], command=["sleep", "1000"])["container"]["State"][
+        "Pid"
+    ]
+    assert ways(pid) == {"default": "10.77.1.1", "10.99.0.0/16": "10.77.1.9"}
+    assert ways(pid, 6) == {"default": "fd12:3::1", "fd99::/64": "fd12:3::9"}
+    changed = dict(params, route=["10.98.0.0/16,10.77.1.9"])
+    found = carry_out(networks.plan(engine, changed), False)
+    assert found["actions"] == ["change route of network front and connect web again"]
+    assert found["network"]["Routes"] == [
+        {"destination": "10.98.0.0/16", "gateway": "10.77.1.9", "metric": None}
+    ]
+    assert ways(pid) == {"default": "10.77.1.1", "10.98.0.0/16": "10.77.1.9"}
+    assert ways(pid, 6) == {"default": "fd12:3::1"}
+    for bad, accepted in (
+        ("10.98.0.0/16,10.78.0.1", "a gateway in 10.77.1.0/24"),
+        ("10.98.0.0/16", "destination,gateway"),
+        ("0.0.0.0/0,10.77.1.9", "ipam_config.gateway"),
+        ("fd99::/64,10.77.1.9", "of one family"),
+        ("10.98.0.0/16,10.77.1.9,x", "a metric"),
+    ):
+        with pytest.raises(InvalidInput, match=f"^route: .*{accepted}"):
+            networks.plan(engine, dict(params, route=[bad]))
+
+
 @in_own_network
 def test_an_address_that_was_asked_for_and_would_be_lost_is_told_in_the_plan(engine):
     network(engine, "front", "10.77.1.0/24")

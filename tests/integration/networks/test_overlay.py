@@ -114,6 +114,7 @@ def test_containers_of_four_hosts_reach_each_other(net):
     assert [one["facts"]["share"] for one in results] == [
         f"10.200.{number}.0/24" for number in range(4)
     ]
+    assert results[0]["network"]["Scope"] == "global"
     assert results[0]["network"]["MTU"] == 1450, "1500 less the 50 bytes of VXLAN"
     assert all(not host.task(peers, ipam_config=SUBNET)["changed"] for host in hosts)
     assert not hosts[0].task(None)["changed"], "what is not named is not compared"

@@ -33,6 +33,15 @@ def test_labels_and_driver_options_are_text():
     }
 
 
+def test_interface_name_is_the_bridge_or_the_parent():
+    assert wanted(interface_name="br1") == {"bridge": "br1"}
+    assert definition.wanted({"name": "web", "interface_name": "eth1"}, "ipvlan") == {
+        "parent": "eth1"
+    }
+    new = wanted(driver="macvlan", interface_name="eth1")
+    assert (new["parent"], new["mode"], new["driver_options"]) == ("eth1", "bridge", {})
+
+
 @pytest.mark.parametrize("value", [True, None, ["a"], {"a": "b"}])
 def test_labels_are_not_guessed(value):
     with pytest.raises(InvalidInput, match="^labels.backup: "):
@@ -172,6 +181,10 @@ def test_bad_ipam(entry, option):
         {"peers": [{"address": "10.0.0.1"}]},
         *({"driver_options": {option: "routed"}} for option in definition.GATEWAY_OPTIONS),
         {"driver_options": {definition.BINDING_OPTION: "localhost"}},
+        {"interface_name": "lo"},
+        {"interface_name": "br1", "driver_options": {definition.BRIDGE_OPTION: "br2"}},
+        {"driver": "macvlan", "interface_name": "a/b"},
+        {"name": "bridge", "disable_dns": False},
         {"driver_options": {definition.MTU_OPTION: "big"}},
         {"driver_options": {definition.MTU_OPTION: 67}},
         {"driver_options": {definition.BRIDGE_OPTION: "sixteen-letters."}},

@@ -615,6 +615,9 @@ OTHER_COMMANDS = [
             Flag("--attachable", "switch", "Recorded: containers can be attached to any network"),
             Flag("--internal", "switch", "No way out"),
             Flag("--peer", "list", "Host of an overlay network (name=address)"),
+            Flag("--disable-dns", "switch", "Containers do not find each other by name"),
+            Flag("--route", "list", "Static route of containers (destination,gateway[,metric])"),
+            Flag("--interface-name", "value", "Name of the bridge, or the parent link"),
             Flag("--allow-host", "switch", "The host's own services can be reached"),
             Flag("--allow-spoofing", "switch", "Containers send under any address"),
             Flag(
@@ -647,6 +650,8 @@ OTHER_COMMANDS = [
             Flag("--ip", "value", "Its address there"),
             Flag("--ip6", "value", "Its IPv6 address there"),
             Flag("--alias", "list", "Another name there"),
+            Flag("--link", "list", "Other container by a name of one's own (container[:alias])"),
+            Flag("--gw-priority", "value", "The network with the highest is the way out"),
         ],
     ),
     Command(

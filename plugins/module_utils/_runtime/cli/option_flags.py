@@ -109,7 +109,7 @@ FLAGS = [
     Flag(
         "--network, --net",
         "list",
-        "Network (NAME, or name=NAME,ip=ADDRESS,ip6=ADDRESS,mac-address=MAC,bandwidth-in=RATE,bandwidth-out=RATE), or none, host, container:NAME",
+        "Network (NAME, or name=NAME,ip=ADDRESS,ip6=ADDRESS,mac-address=MAC,link=CONTAINER:ALIAS,gw-priority=NUMBER,bandwidth-in=RATE,bandwidth-out=RATE), or none, host, container:NAME",
         "networks",
         reads="apart",
     ),

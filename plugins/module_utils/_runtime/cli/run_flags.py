@@ -319,6 +319,8 @@ NETWORK_KEYS = {
     "ip6": "ipv6_address",
     "mac-address": "mac_address",
     "alias": "aliases",
+    "link": "links",
+    "gw-priority": "gw_priority",
     "bandwidth-in": "bandwidth.in",
     "bandwidth-out": "bandwidth.out",
 }
@@ -336,7 +338,7 @@ def _network(text: str) -> dict[str, Any]:
                 "--network", text, "a name, or " + ",".join(f"{name}=..." for name in NETWORK_KEYS)
             )
         option, dot, way = NETWORK_KEYS[key].partition(".")
-        if key == "alias":
+        if key in ("alias", "link"):
             found.setdefault(option, []).append(value)
         elif dot:
             found.setdefault(option, {})[way] = value

@@ -476,6 +476,7 @@ def network_config(attachment: Attachment) -> dict[str, Any]:
         "mode": attachment.get("mode", ""),
         "flag": attachment.get("flag", ""),
         "allow_spoofing": attachment.get("spoofing", False),
+        "routes": attachment.get("routes", []),
         "pools": pools,
         "ipv4": any(":" not in pool["subnet"] for pool in pools),
         "ipv6": any(":" in pool["subnet"] for pool in pools),

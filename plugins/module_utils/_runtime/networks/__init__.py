@@ -15,6 +15,7 @@ from .. import lazy
 _HOMES = {
     "DEFAULT": "definition",
     "check_name": "definition",
+    "scope": "definition",
     "get": "catalog",
     "ensure_default": "catalog",
     "listing": "catalog",

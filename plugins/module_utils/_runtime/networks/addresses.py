@@ -97,6 +97,11 @@ def attachment(
         found["mode"], found["flag"] = config["mode"], config["flag"]
     if config["allow_spoofing"]:
         found["spoofing"] = True
+    if config["routes"]:
+        families = {version(address) for address in addresses}
+        found["routes"] = [
+            route for route in config["routes"] if version(route["gateway"]) in families
+        ]
     for address in addresses:
         pool = pool_with(config, address)
         prefix = pool["subnet"].partition("/")[2] if pool else "128" if ":" in address else "32"

@@ -19,10 +19,11 @@ from .traffic import bandwidth, isolation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import Optional, TypedDict
 
     from ..kernel.net.netlink import Message
+    from .definition import Route
     from .traffic.bandwidth import Bandwidth
 
     class _Attachment(TypedDict):
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
         routed: bool  # whether what is for others leaves by the link without a gateway
         bandwidth: Bandwidth
         spoofing: bool  # whether it may send under other addresses than its own
+        routes: list[Route]  # static ones, beside the default one
 
 
 ROUTER_ADVERTISEMENTS, DUPLICATES, OFF = "accept_ra", "accept_dad", "disable_ipv6"
@@ -206,6 +208,10 @@ def _configure(attachment: Attachment, inside: str) -> None:
                 netlink.new_address(index, address, int(prefix)),
             )
         messages += [netlink.default_route(gateway) for gateway in gateways(attachment)]
+        messages += [
+            netlink.static_route(index, one["destination"], one["gateway"], one["metric"])
+            for one in attachment.get("routes", ())
+        ]
         if attachment.get("routed"):
             messages += [
                 netlink.default_route_by(index, netlink.family_of(text))
@@ -224,6 +230,46 @@ def _set(inside: str, name: str, value: bytes) -> None:
             os.write(fd, value)
         finally:
             os.close(fd)
+
+
+def ways(attachments: Iterable[Attachment]) -> dict[int, Attachment]:
+    """Return by which attachment a container leaves: the first with a gateway, by family."""
+    found: dict[int, Attachment] = {}
+    for one in attachments:
+        routed = [text.partition("/")[0] for text in addresses(one)] if one.get("routed") else []
+        for address in [*gateways(one), *routed]:
+            found.setdefault(netlink.family_of(address), one)
+    return found
+
+
+def lead_out(netns: int, attachments: Sequence[Attachment]) -> None:
+    """Give a running container the default routes of its first attachments with a gateway.
+
+    :raises HostError: the kernel refuses.
+    """
+    chosen = ways(attachments)
+    try:
+        with namespaces.visiting(netns), netlink.Socket() as container:
+            messages = []
+            for family, one in chosen.items():
+                gateway = next((a for a in gateways(one) if netlink.family_of(a) == family), None)
+                if gateway is not None:
+                    messages.append(netlink.default_route(gateway, replace=True))
+                    continue
+                index = _index_of(container, one)
+                messages.append(netlink.default_route_by(index, family, replace=True))
+            container.request(messages)
+    except OSError as error:
+        raise HostError(f"can't change the container's default route: {reason(error)}") from None
+
+
+def _index_of(container: netlink.Socket, attachment: Attachment) -> int:
+    """Return the number of an attachment's link in its namespace, by the alias that it has there."""
+    found = [one for one in netlink.links(container) if one["alias"] == attachment["ifname"]]
+    if not found:
+        raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
+    index: int = found[0]["index"]
+    return index
 
 
 def limit(attachment: Attachment) -> None:

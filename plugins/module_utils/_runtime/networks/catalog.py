@@ -16,8 +16,10 @@ from .definition import (
     DEFAULT,
     DEFAULT_BRIDGE,
     check_families,
+    check_routes,
     default_gateway,
     pools_of,
+    scope,
     version,
     versions,
     whole,
@@ -98,6 +100,7 @@ def complete(engine: Engine, name: str, wanted: Wanted) -> Definition:
         "mtu": 0,  # below
         **ADDED,
         "allow_host": name == DEFAULT,
+        "disable_dns": name == DEFAULT,
         **wanted,  # type: ignore[typeddict-item] # the overlay's shares are dealt below
     }
     deal(config, wanted, None)
@@ -191,6 +194,7 @@ def settle(engine: Engine, config: Definition) -> None:
         ]
         settled += found or [_chosen(engine, family, config, others)]
     config["pools"] = settled
+    check_routes(config)
 
 
 def _chosen(engine: Engine, family: int, config: Definition, others: Sequence[Definition]) -> Pool:
@@ -330,7 +334,7 @@ def _fits(engine: Engine, config: Definition, key: str, values: Sequence[Any]) -
         ]
     fact = {
         "driver": config["driver"],
-        "scope": "local",
+        "scope": scope(config),
         "type": "builtin" if config["name"] == DEFAULT else "custom",
     }[key]
     return fact in values

@@ -28,6 +28,13 @@ if TYPE_CHECKING:
         aux_addresses: dict[str, str]  # name -> address that no container gets
         automatic: bool  # whether the engine has chosen the subnet
 
+    class Route(TypedDict):
+        """A static route of a network's containers."""
+
+        destination: str  # "10.9.0.0/16"
+        gateway: str  # an address on the network
+        metric: Optional[int]  # None: the kernel's default
+
     class Wanted(TypedDict, total=False):
         """What a task says of a network: keys of :class:`Definition`, those alone that it names.
 
@@ -51,6 +58,8 @@ if TYPE_CHECKING:
         allow_host: bool
         allow_metadata: bool
         allow_spoofing: bool
+        disable_dns: bool
+        routes: list[Route]
         overlay: dict[str, Any]  # as overlay.wanted returns it, with subnet
 
     class Added(TypedDict):
@@ -62,6 +71,8 @@ if TYPE_CHECKING:
         allow_host: bool
         allow_metadata: bool
         allow_spoofing: bool
+        disable_dns: bool
+        routes: list[Route]
         overlay: Optional[Overlay]
 
     class Definition(TypedDict):
@@ -89,6 +100,8 @@ if TYPE_CHECKING:
         allow_host: bool  # whether containers reach the host's own services
         allow_metadata: bool  # whether they reach the metadata services of clouds
         allow_spoofing: bool  # whether they may send under other addresses than their own
+        disable_dns: bool  # whether containers do not find each other by name on it
+        routes: list[Route]  # that containers on it get, beside the default one
         overlay: Optional[Overlay]  # of driver overlay; its share is the one of ``pools``
 
     Subnet = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
@@ -123,6 +136,8 @@ ADDED: Added = {
     "allow_host": True,
     "allow_metadata": True,
     "allow_spoofing": False,
+    "disable_dns": False,
+    "routes": [],
     "overlay": None,
 }
 PERMISSIONS = ("allow_host", "allow_metadata", "allow_spoofing")
@@ -183,14 +198,21 @@ def wanted(params: Mapping[str, Any], now: str | None = None) -> Wanted:
         found["internal"] = params["internal"]
     if params.get("attachable") is not None:
         found["attachable"] = params["attachable"]
+    if params.get("disable_dns") is not None:
+        found["disable_dns"] = _disable_dns(params["name"], params["disable_dns"])
+    if params.get("route") is not None:
+        found["routes"] = [_route(entry) for entry in params["route"]]
     if params.get("enable_ipv4") is not None:
         found["ipv4"] = params["enable_ipv4"]
     if params.get("enable_ipv6") is not None:
         found["ipv6"] = params["enable_ipv6"]
     if params.get("labels") is not None:
         found["labels"] = units.texts(params["labels"], "labels")
+    link = params.get("interface_name")
     if params.get("driver_options") is not None or driver != (now or "bridge"):
-        found.update(_driver_options(driver, params.get("driver_options") or {}))
+        found.update(_driver_options(driver, params.get("driver_options") or {}, link))
+    if link is not None:
+        found.update(_interface(driver, link, params.get("driver_options") or {}))
     if params.get("ipam_config") is not None:
         found["pools"] = _ipam(params["ipam_config"])
         if any(version(pool["subnet"]) == 6 for pool in found["pools"]):
@@ -233,7 +255,7 @@ def whole(config: dict[str, Any]) -> Definition:
     if "pools" not in config:
         pool = {key: config.pop(key) for key in _POOL_KEYS}
         config = {**config, "pools": [pool], "ipv4": True, "ipv6": False, "attachable": False}
-    found: Any = {**ADDED, **config}
+    found: Any = {**ADDED, "disable_dns": config["name"] == DEFAULT, **config}
     return found
 
 
@@ -266,6 +288,11 @@ def version(subnet: str) -> int:
     return 6 if ":" in subnet else 4
 
 
+def scope(config: Definition) -> str:
+    """Return how far a network reaches, in Docker's words: this host, or many hosts."""
+    return "global" if config["driver"] == overlay.DRIVER else "local"
+
+
 def versions(config: Definition) -> list[int]:
     """Return the families that containers on a network get addresses of: of 4 and 6."""
     return [number for number, has in ((4, config["ipv4"]), (6, config["ipv6"])) if has]
@@ -285,7 +312,66 @@ def pool_with(config: Definition, address: str) -> Pool | None:
     return None
 
 
-def _driver_options(driver: str, given: Mapping[str, Any]) -> Wanted:
+def _disable_dns(name: str, value: bool) -> bool:
+    if name == DEFAULT and not value:
+        raise InvalidInput(
+            "disable_dns", value, f"true on the network {DEFAULT}, which has no names, as in Docker"
+        )
+    return value
+
+
+def _interface(driver: str, name: str, options: Mapping[str, Any]) -> Wanted:
+    """Return what Podman's ``interface_name`` says: the bridge, or the parent link."""
+    option = parents.PARENT if driver in parents.DRIVERS else BRIDGE_OPTION
+    if options.get(option, name) != name:
+        raise InvalidInput(
+            "interface_name", name, f"{options[option]}, as driver_options.{option} says, or none"
+        )
+    if driver in parents.DRIVERS:
+        return {"parent": parents.link("interface_name", name)}
+    return {"bridge": _bridge("interface_name", name)}
+
+
+def _route(text: str) -> Route:
+    """Return a static route, in Podman's form: ``destination,gateway[,metric]``."""
+    parts = [part.strip() for part in str(text).split(",")]
+    accepted = "destination,gateway[,metric], such as 10.9.0.0/16,172.28.0.2"
+    if not 2 <= len(parts) <= 3:
+        raise InvalidInput("route", text, accepted)
+    destination = _network("route", parts[0], accepted)
+    try:
+        gateway = ipaddress.ip_address(parts[1])
+    except ValueError:
+        raise InvalidInput("route", text, accepted) from None
+    if gateway.version != destination.version:
+        raise InvalidInput("route", text, "a destination and a gateway of one family")
+    if destination.prefixlen == 0:
+        raise InvalidInput(
+            "route", text, "a subnet; the default route leads to ipam_config.gateway"
+        )
+    metric = None
+    if len(parts) == 3:
+        if not re.fullmatch("[0-9]{1,10}", parts[2]) or not 0 < int(parts[2]) < 1 << 32:
+            raise InvalidInput("route", text, f"a metric from 1 to {(1 << 32) - 1}")
+        metric = int(parts[2])
+    return {"destination": str(destination), "gateway": str(gateway), "metric": metric}
+
+
+def check_routes(config: Definition) -> None:
+    """:raises InvalidInput: a route's gateway is not on the network, or a route is there twice."""
+    seen = set()
+    for route in config["routes"]:
+        if pool_with(config, route["gateway"]) is None:
+            subnets = " or ".join(pool["subnet"] for pool in config["pools"])
+            raise InvalidInput("route", route["gateway"], f"a gateway in {subnets}")
+        key = (route["destination"], route["metric"])
+        if key in seen:
+            raise InvalidInput("route", route["destination"], "each destination once for a metric")
+        seen.add(key)
+
+
+def _driver_options(driver: str, given: Mapping[str, Any], interface: str | None = None) -> Wanted:
+    """:param interface: the option ``interface_name``, for a parent that no option names."""
     options = {key: _option_text(value) for key, value in given.items()}
     accepted: tuple[str, ...] = DRIVER_OPTIONS
     if driver == overlay.DRIVER:
@@ -297,27 +383,15 @@ def _driver_options(driver: str, given: Mapping[str, Any]) -> Wanted:
         raise InvalidInput("driver_options", unknown[0], ", ".join(accepted))
     found: Wanted = {"driver_options": options}
     if driver in parents.DRIVERS:
-        found.update(parents.wanted(driver, options))  # type: ignore[typeddict-item]
+        named = {parents.PARENT: interface, **options} if interface else options
+        found.update(parents.wanted(driver, named))  # type: ignore[typeddict-item]
     if MTU_OPTION in options:
         text = options[MTU_OPTION]
         if not re.fullmatch("[0-9]{1,5}", text) or not LEAST_MTU[4] <= int(text) <= 65535:
             raise InvalidInput(f"driver_options.{MTU_OPTION}", text, "68 to 65535 bytes")
         found["mtu"] = int(text)
     if BRIDGE_OPTION in options:
-        name = options[BRIDGE_OPTION]
-        if not re.fullmatch(r"[A-Za-z0-9_.-]{1,15}", name) or name in (
-            ".",
-            "..",
-            "lo",
-            "all",
-            "default",
-        ):
-            raise InvalidInput(
-                f"driver_options.{BRIDGE_OPTION}",
-                name,
-                "a link's name: 1 to 15 letters, digits, '_', '.' and '-'",
-            )
-        found["bridge"] = name
+        found["bridge"] = _bridge(f"driver_options.{BRIDGE_OPTION}", options[BRIDGE_OPTION])
     for option in (MASQUERADE_OPTION, NEIGHBOURS_OPTION):
         if options.get(option, "true").lower() not in ("true", "false"):
             raise InvalidInput(f"driver_options.{option}", options[option], "true or false")
@@ -334,6 +408,19 @@ def _driver_options(driver: str, given: Mapping[str, Any]) -> Wanted:
     if BINDING_OPTION in options:
         options[BINDING_OPTION] = _binding(options[BINDING_OPTION])
     return found
+
+
+def _bridge(option: str, name: str) -> str:
+    """Return the name that a bridge is to have."""
+    if not re.fullmatch(r"[A-Za-z0-9_.-]{1,15}", name) or name in (
+        ".",
+        "..",
+        "lo",
+        "all",
+        "default",
+    ):
+        raise InvalidInput(option, name, "a link's name: 1 to 15 letters, digits, '_', '.' and '-'")
+    return name
 
 
 def _binding(text: str) -> str:

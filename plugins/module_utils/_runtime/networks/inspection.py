@@ -62,7 +62,7 @@ def describe(config: Definition) -> dict[str, Any]:
         "Name": config["name"],
         "Id": config["id"],
         "Created": None,
-        "Scope": "local",
+        "Scope": definition.scope(config),
         "Driver": config["driver"],
         "EnableIPv4": config["ipv4"],
         "EnableIPv6": config["ipv6"],
@@ -84,6 +84,8 @@ def describe(config: Definition) -> dict[str, Any]:
         "AllowHost": config["allow_host"],
         "AllowMetadata": config["allow_metadata"],
         "AllowSpoofing": config["allow_spoofing"],
+        "DisableDNS": config["disable_dns"],
+        "Routes": config["routes"],
         "MTU": config["mtu"],
     }
 

@@ -91,9 +91,9 @@ def resolv_conf(
 def has_names(config: Definition) -> bool:
     """Tell whether containers find each other by name on a network.
 
-    On the default one they do not, as Docker has it.
+    On the default one they do not, as Docker has it, nor where ``disable_dns`` says so.
     """
-    return config["name"] != DEFAULT
+    return config["name"] != DEFAULT and not config["disable_dns"]
 
 
 def _host(path: str) -> tuple[list[str], list[str], list[str]]:

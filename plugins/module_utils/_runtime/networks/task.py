@@ -44,6 +44,7 @@ OPTION = {
     "ipv6": "enable_ipv6",
     "parent": "driver_options.parent",
     "flag": "driver_options.ipvlan_flag",
+    "routes": "route",
 }
 COMPARED = (
     "driver",
@@ -59,6 +60,8 @@ COMPARED = (
     "driver_options",
     "attachable",
     "labels",
+    "disable_dns",
+    "routes",
     *definition.PERMISSIONS,
 )
 LINKS = ("bridge", "parent", "driver")
@@ -298,7 +301,7 @@ def _merged(engine: Engine, current: Definition, wanted: Wanted) -> Definition:
         gone = set(current["driver_options"]) - set(wanted["driver_options"])
         if definition.MTU_OPTION in gone:
             config["mtu"] = catalog.default_mtu(config)
-        if definition.BRIDGE_OPTION in gone and config["bridge"]:
+        if definition.BRIDGE_OPTION in gone and config["bridge"] and "bridge" not in wanted:
             config["bridge"] = catalog.default_bridge(current["name"], current["id"])
     if config["driver"] != current["driver"]:
         _change_driver(config, wanted)
@@ -314,6 +317,7 @@ def _merged(engine: Engine, current: Definition, wanted: Wanted) -> Definition:
         or (config["pools"] != current["pools"] or not config["pools"])
     ):
         catalog.settle(engine, config)
+    definition.check_routes(config)
     return config
 
 

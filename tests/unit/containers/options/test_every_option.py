@@ -164,6 +164,18 @@ SAMPLES = {
         {"network_mode": "lab"},
         without=[{"name": "lab"}],
     ),
+    "networks.links": Sample(
+        [{"name": "lab", "links": ["db:data"]}],
+        "--network name=lab,link=db:data",
+        {"network_mode": "lab"},
+        without=[{"name": "lab"}],
+    ),
+    "networks.gw_priority": Sample(
+        [{"name": "lab"}, {"name": "den", "gw_priority": 5}],
+        "--network lab --network name=den,gw-priority=5",
+        {"network_mode": "lab"},
+        without=[{"name": "lab"}, {"name": "den"}],
+    ),
     "networks.bandwidth": Sample(
         [{"name": "lab", "bandwidth": {"in": "20mbit", "out": "1500kbit"}}],
         "--network name=lab,bandwidth-in=20mbit,bandwidth-out=1500kbit",

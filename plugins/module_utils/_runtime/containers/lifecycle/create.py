@@ -175,9 +175,13 @@ def reserve(
             if entry.get("bandwidth"):
                 place["bandwidth"] = entry["bandwidth"]
             attachments.append(place)
+        # The first is the way out, and ports lead to it: to no internal network where there is another.
+        rank = {
+            entry["name"]: -entry.get("gw_priority", 0) for entry in network.attachments(definition)
+        }
         attachments.sort(
-            key=lambda entry: not networks.attach.gateways(entry)
-        )  # ports lead to the first: to no internal network where there is another
+            key=lambda place: (not networks.attach.gateways(place), rank[place["network"]])
+        )
         kept = {entry["network"] for entry in attachments}
         for row in engine.db.all("SELECT network FROM addresses WHERE container = ?", ident):
             if row["network"] not in kept:

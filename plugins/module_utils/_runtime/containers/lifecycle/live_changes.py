@@ -20,6 +20,7 @@ from . import create
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from typing import Any
 
     from ...engine import Engine
@@ -87,6 +88,7 @@ def reconnect(engine: Engine, network_name: str, idents: list[str]) -> None:
                 )
                 if lives:
                     monitor_client.reload(engine.paths, ident)
+                    names_client.update(engine.paths, ident)
         except NotFound:
             continue
         except EngineError as error:
@@ -161,22 +163,32 @@ def _connect(engine: Engine, ident: str, state: Status, wanted: Reserved, anew: 
             if entry not in kept:
                 networks.attach.disconnect(entry, netns, kept)
         there = [_place(entry) for entry in kept]
+        come = [entry["network"] for entry in new if _place(entry) not in there]
         for entry in new:
             if _place(entry) not in there:
                 networks.attach.connect(netns, entry, networks.attach.free_index(state["pid"]))
             elif entry not in old:
                 networks.attach.limit(entry)
+        if _ways(old, ()) != _ways(new, come):
+            networks.attach.lead_out(netns, new)
     finally:
         os.close(netns)
     if republish and are and wanted["ports"]:
         networks.publish.publish(ident, are, wanted["ports"])
     gone = [entry["network"] for entry in old if entry not in kept]
-    come = [entry["network"] for entry in new if _place(entry) not in there]
     journal.write(
         engine.paths,
         *(_moved(engine, ident, "disconnect", name) for name in gone),
         *(_moved(engine, ident, "connect", name) for name in come),
     )
+
+
+def _ways(attachments: list[Attachment], come: Collection[str]) -> list[tuple[Any, ...]]:
+    """Return what the default routes follow from. :param come: networks that were connected just now."""
+    return [
+        (family, one["network"], networks.attach.gateways(one), one["network"] in come)
+        for family, one in sorted(networks.attach.ways(attachments).items())
+    ]
 
 
 def _moved(engine: Engine, ident: str, action: str, name: str) -> journal.Told:

@@ -135,6 +135,13 @@ def _networks(engine: Engine, definition: Definition, ident: str) -> None:
             entry.get("ipv6_address"),
         )
         _bandwidth(entry, config["parent"])
+        for option in ("aliases", "links"):
+            if entry.get(option) and config["disable_dns"]:
+                raise InvalidInput(
+                    f"networks.{option}",
+                    ", ".join(entry[option]),
+                    f"nothing on network {config['name']}, which has no names (disable_dns)",
+                )
         closed += [config["name"]] if config["internal"] else []
         parents += [config["name"]] if config["parent"] else []
     if definition.get("published_ports") and parents and len(parents) == count:

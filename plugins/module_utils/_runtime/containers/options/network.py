@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 
         ipv6_address: str  # where one is asked for
         aliases: list[str]
+        links: dict[str, str]  # names that it alone knows there: alias -> container
+        gw_priority: int  # where one other than 0 is asked for
         bandwidth: dict[str, Union[int, None]]  # in, out: bits a second; where one is asked for
 
 
@@ -59,7 +61,17 @@ PUBLISHING = ("published_ports", "publish_all_ports")
 LIVE_ON_NETWORKS = (
     "live on networks"  # a change costs nothing while it stays on networks of its own
 )
-NETWORK_KEYS = ("name", "ipv4_address", "ipv6_address", "mac_address", "aliases", "bandwidth")
+NETWORK_KEYS = (
+    "name",
+    "ipv4_address",
+    "ipv6_address",
+    "mac_address",
+    "aliases",
+    "links",
+    "gw_priority",
+    "bandwidth",
+)
+LARGEST_PRIORITY = (1 << 31) - 1
 _ALIAS = re.compile(r"(?=.{1,253}$)[a-z0-9_][a-z0-9_-]{0,62}(\.[a-z0-9_][a-z0-9_-]{0,62})*")
 RATES = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3}
 LEAST_RATE, LARGEST_RATE = 8000, 10**12  # bits a second
@@ -259,11 +271,25 @@ def network(value: Any, name: str) -> Attachment:
         found["ipv6_address"] = address6(value["ipv6_address"], name + ".ipv6_address")
     if value.get("aliases"):
         found["aliases"] = set_of(alias)(value["aliases"], name + ".aliases")
+    if value.get("links"):
+        found["links"] = links(value["links"], name + ".links")
+    if value.get("gw_priority"):
+        found["gw_priority"] = priority(value["gw_priority"], name + ".gw_priority")
     if value.get("bandwidth") is not None:
         limits = bandwidth(value["bandwidth"], name + ".bandwidth")
         if limits:
             found["bandwidth"] = limits
     return found
+
+
+def priority(value: Any, name: str) -> int:
+    """``gw_priority``: a whole number of 32 bits."""
+    text = str(value).strip()
+    if not re.fullmatch(r"-?[0-9]{1,10}", text) or abs(int(text)) > LARGEST_PRIORITY:
+        raise InvalidInput(
+            name, value, f"a whole number from -{LARGEST_PRIORITY} to {LARGEST_PRIORITY}"
+        )
+    return int(text)
 
 
 def alias(value: Any, name: str) -> str:
@@ -416,13 +442,16 @@ def check(definition: Definition) -> None:
     if mode != "bridge":
         _check_without_networks(definition, mode)
     for entry in definition.get("networks", ()):
-        if entry["name"] == DEFAULT_NETWORK and entry.get("aliases"):
-            raise InvalidInput(
-                "networks.aliases",
-                entry["aliases"],
-                f"nothing on the network {DEFAULT_NETWORK}, which has no names, as in Docker; "
-                "make a network of its own",
-            )
+        for option in ("aliases", "links"):
+            if entry["name"] == DEFAULT_NETWORK and entry.get(option):
+                raise InvalidInput(
+                    f"networks.{option}",
+                    ", ".join(entry[option]),
+                    f"nothing on the network {DEFAULT_NETWORK}, which has no names, as in Docker; "
+                    + (
+                        "use the option links" if option == "links" else "make a network of its own"
+                    ),
+                )
     names = [entry["name"] for entry in definition.get("networks", ())]
     if len(names) != len(set(names)):
         raise InvalidInput("networks", names, "each network once")
@@ -549,7 +578,7 @@ OPTIONS: tuple[Option, ...] = (
         inspect=Computed("NetworkSettings.Networks"),
         flag=Flag(
             "--network, --net",
-            "Network (NAME, or name=NAME,ip=ADDRESS,ip6=ADDRESS,mac-address=MAC,bandwidth-in=RATE,bandwidth-out=RATE), or none, host, "
+            "Network (NAME, or name=NAME,ip=ADDRESS,ip6=ADDRESS,mac-address=MAC,link=CONTAINER:ALIAS,gw-priority=NUMBER,bandwidth-in=RATE,bandwidth-out=RATE), or none, host, "
             "container:NAME",
             reads="apart",
         ),
@@ -599,6 +628,29 @@ OPTIONS: tuple[Option, ...] = (
                 description="""
                 More names by which others on the network find it. Several containers may have one,
                 and are answered in turn.
+                """,
+            ),
+            Suboption(
+                "links",
+                "list",
+                elements="str",
+                place="run.json network.network_links",
+                inspect="NetworkSettings.Networks",
+                flag="--network link",
+                description="""
+                Other containers on it by names that this one alone knows, each V(container) or
+                V(container:alias). The other container need not exist yet.
+                """,
+            ),
+            Suboption(
+                "gw_priority",
+                "int",
+                place="run.json network.attachments",
+                inspect="NetworkSettings.Networks",
+                flag="--network gw-priority",
+                description="""
+                The network with the highest number is the way out, and the one that published ports
+                lead to. Among equals it is the first. The default is V(0).
                 """,
             ),
             Suboption(

@@ -41,7 +41,8 @@ def hostname(ident: str, definition: Definition) -> str:
 def document(engine: Engine, record: Record, attachments: Sequence[Attachment]) -> Names:
     """Return what run.json's ``network`` says of names: ``names``, ``links`` and ``dns``."""
     definition = record["definition"]
-    aliases = {entry["name"]: entry.get("aliases", []) for entry in network.attachments(definition)}
+    asked = network.attachments(definition)
+    aliases = {entry["name"]: entry.get("aliases", []) for entry in asked}
     own = [shown_name(record), record["id"][:SHORT], hostname(record["id"], definition)]
     if definition.get("domainname"):
         own.append(f"{own[2]}.{definition['domainname']}")
@@ -56,6 +57,9 @@ def document(engine: Engine, record: Record, attachments: Sequence[Attachment]) 
     return {
         "names": found,
         "links": dict(definition.get("links", {})),
+        "network_links": {
+            entry["name"]: dict(entry["links"]) for entry in asked if entry.get("links")
+        },
         "dns": {
             "servers": definition.get("dns_servers") or None,
             "internal": internal,

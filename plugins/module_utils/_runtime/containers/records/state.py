@@ -45,11 +45,13 @@ if TYPE_CHECKING:
     class Names(TypedDict, total=False):
         """``names``: on each network that has names, those of the container, its own first.
 
-        ``links``: names that it alone knows, each of another's name.
+        ``links``: names that it alone knows, each of another's name; ``network_links``: those of one
+        network.
         """
 
         names: dict[str, list[str]]
         links: dict[str, str]
+        network_links: dict[str, dict[str, str]]
         dns: Dns
 
     class Network(_Network, Names):

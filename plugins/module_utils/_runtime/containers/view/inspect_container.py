@@ -340,11 +340,11 @@ def _network(
 ) -> dict[str, Any]:
     living = state["status"] in status.LIVING
     attachments, ports = run["network"]["attachments"], run["network"]["ports"]
-    aliases = {entry["name"]: entry.get("aliases") for entry in network.attachments(definition)}
+    asked = {entry["name"]: entry for entry in network.attachments(definition)}
     networks = {
         entry["network"]: dict(
             _endpoint(entry, living),
-            Aliases=aliases.get(entry["network"]),
+            **_asked(asked.get(entry["network"])),
             DNSNames=(run["network"].get("names") or {}).get(entry["network"]),
         )
         for entry in attachments
@@ -365,6 +365,16 @@ def _network(
         "GlobalIPv6PrefixLen": first["GlobalIPv6PrefixLen"],
         "IPv6Gateway": first["IPv6Gateway"],
         "SandboxKey": f"/proc/{state['pid']}/ns/net" if living and state.get("pid") else "",
+    }
+
+
+def _asked(entry: network.Attachment | None) -> dict[str, Any]:
+    """Return what a task said of a network, as far as its attachment does not have it."""
+    links = entry.get("links") if entry else None
+    return {
+        "Aliases": entry.get("aliases") if entry else None,
+        "Links": [f"{other}:{alias}" for alias, other in links.items()] if links else None,
+        "GwPriority": entry.get("gw_priority", 0) if entry else 0,
     }
 
 

@@ -495,7 +495,17 @@ def default_route(gateway: str, replace: bool = False) -> Message:
     return RTM_NEWROUTE, flags, message_body + attribute(RTA_GATEWAY, packed(gateway))
 
 
-def default_route_by(index: int, family: int) -> Message:
-    """Message: the namespace's default route of a family by a link alone; EEXIST when there is one."""
+def default_route_by(index: int, family: int, replace: bool = False) -> Message:
+    """Message: the namespace's default route of a family by a link alone; EEXIST when there is one, unless ``replace``."""
+    flags = NLM_F_CREATE | (NLM_F_REPLACE if replace else NLM_F_EXCL)
     body = route_message(0, scope=RT_SCOPE_LINK if family == socket.AF_INET else 0, family=family)
-    return RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, body + u32(RTA_OIF, index)
+    return RTM_NEWROUTE, flags, body + u32(RTA_OIF, index)
+
+
+def static_route(index: int, destination: str, gateway: str, metric: int | None) -> Message:
+    """Message: a route by a gateway on a link; EEXIST when there is one of the same metric."""
+    address, _slash, prefix = destination.partition("/")
+    body = route_message(int(prefix), family=family_of(address))
+    body += attribute(RTA_DST, packed(address)) + attribute(RTA_GATEWAY, packed(gateway))
+    body += u32(RTA_OIF, index) + (u32(RTA_PRIORITY, metric) if metric else b"")
+    return RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, body

@@ -40,12 +40,7 @@ def wanted(driver: str, given: Mapping[str, str]) -> dict[str, str]:
 
     :raises InvalidInput: for what can't be.
     """
-    parent = given.get(PARENT)
-    accepted = "a link of this host, such as eth0, or a VLAN of one, such as eth0.10"
-    if parent is None:
-        raise InvalidInput(f"driver_options.{PARENT}", None, accepted)
-    if not re.fullmatch(r"[A-Za-z0-9_.@-]{1,15}", parent) or parent in (".", "..", "lo"):
-        raise InvalidInput(f"driver_options.{PARENT}", parent, accepted)
+    parent = link(f"driver_options.{PARENT}", given.get(PARENT))
     mode = given.get(f"{driver}_mode") or DEFAULT_MODE[driver]
     if mode not in MODES[driver]:
         raise InvalidInput(
@@ -55,6 +50,19 @@ def wanted(driver: str, given: Mapping[str, str]) -> dict[str, str]:
     if flag not in FLAGS:
         raise InvalidInput(f"driver_options.{FLAG}", flag, ", ".join(FLAGS))
     return {"parent": parent, "mode": mode, "flag": flag}
+
+
+def link(option: str, name: str | None) -> str:
+    """Return the name of a parent link. :raises InvalidInput: it is none."""
+    if (
+        name is None
+        or not re.fullmatch(r"[A-Za-z0-9_.@-]{1,15}", name)
+        or name in (".", "..", "lo")
+    ):
+        raise InvalidInput(
+            option, name, "a link of this host, such as eth0, or a VLAN of one, such as eth0.10"
+        )
+    return name
 
 
 def vlan(name: str) -> tuple[str, int] | None:

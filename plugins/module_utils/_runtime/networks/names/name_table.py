@@ -35,6 +35,7 @@ class Member:
     :ivar addresses: ``{network: [packed address]}``.
     :ivar subnets: ``[(packed address, prefix length)]`` that it is in.
     :ivar links: ``{name: another's name or id}``, for itself alone.
+    :ivar network_links: the same of one network, ``{network: links}``.
     :ivar servers: its own DNS servers; None for the host's.
     :ivar outside: whether it is on a network that is not internal.
     :ivar ndots: of its resolv.conf, where it was asked for.
@@ -57,9 +58,9 @@ class Member:
                     address, _slash, prefix = text.partition("/")
                     self.addresses.setdefault(one["network"], []).append(packed(address))
                     self.subnets.append((packed(address), int(prefix or 0)))
-        self.links = {
-            alias.lower(): other[:SHORT].lower() if _is_id(other) else other.lower()
-            for alias, other in (network.get("links") or {}).items()
+        self.links = _links(network.get("links") or {})
+        self.network_links = {
+            name: _links(links) for name, links in (network.get("network_links") or {}).items()
         }
         dns = network.get("dns") or {}
         self.servers: Optional[list[str]] = dns.get("servers") or None
@@ -71,6 +72,13 @@ class Member:
 def packed(address: str) -> bytes:
     """Return an IPv4 or IPv6 address in its 4 or 16 bytes. :raises OSError: it is none."""
     return socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)
+
+
+def _links(named: dict[str, str]) -> dict[str, str]:
+    return {
+        alias.lower(): other[:SHORT].lower() if _is_id(other) else other.lower()
+        for alias, other in named.items()
+    }
 
 
 def _is_id(text: str) -> bool:
@@ -168,9 +176,11 @@ class Table:
         """
         linked = asker.links.get(name)
         for network in asker.names:
-            found = self._on(network, linked or name)
+            own = asker.network_links.get(network, {}).get(name)
+            found = self._on(network, own or linked or name)
             if found is not None:
                 return found
+            linked = linked or own  # a name of one's own is nobody else's
         if linked:
             return []
         for network in asker.names:

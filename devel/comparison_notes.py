@@ -48,7 +48,6 @@ SAME_NAME: dict[str, tuple[str, ...]] = {
 OPTIONS: dict[str, dict[str, str]] = {
     "docker_container": {
         "detach": "`true` by default",
-        "device_requests*": ABSENT,
         "healthcheck.test_cli_compatible": "`true` by default: what `healthcheck` leaves out is the image's",
         "image_comparison": "absent: defaults of the image are compared with the image that is asked for",
         "image_name_mismatch": "`ignore` by default: another name of the same image makes no new container",
@@ -172,7 +171,6 @@ OPTIONS: dict[str, dict[str, str]] = {
         "env_merge": ABSENT,
         "force_delete": "absent: a container that runs is stopped and removed; `force_kill` kills it",
         "generate_systemd": NO_QUADLET,
-        "gpus": ABSENT,
         "group_entry": ABSENT,
         "health_startup_*": ABSENT,
         "healthcheck": "a map; its `test` is the command",

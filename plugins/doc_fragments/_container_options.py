@@ -121,6 +121,14 @@ options:
     type: bool
     default: false
     aliases: ["forcekill"]
+  gpus: &gpus
+    description:
+      - >-
+        GPUs of the host, as Podman has it: V(all), or their numbers or names. The same as
+        O(device_requests) with O(device_requests[].device_ids), where C(--gpus) of Docker and of
+        the command C(pycontainer) takes V(2) for how many, and not for which.
+    type: list
+    elements: str
   healthy_wait_timeout: &healthy_wait_timeout
     description:
       - >-
@@ -515,6 +523,47 @@ options:
         How likely the kernel is to kill the container's processes when the host runs out of memory,
         from V(-1000) to V(1000).
     type: int
+  device_requests: &device_requests
+    description:
+      - >-
+        Devices such as GPUs, in the form of Docker. They are those of the host's CDI specifications
+        in C(/etc/cdi) and C(/var/run/cdi): a GPU is the device C(nvidia.com/gpu=<name>) or
+        C(amd.com/gpu=<name>). C(nvidia-ctk cdi generate) writes NVIDIA's.
+      - >-
+        O(devices) takes names of CDI devices as well.
+    type: list
+    elements: dict
+    suboptions:
+      capabilities:
+        description:
+          - >-
+            Lists of capabilities, of which the first counts. V(gpu) is needed without O(driver).
+            Others, such as V(compute) and V(utility), are NVIDIA's, and set the variable
+            C(NVIDIA_DRIVER_CAPABILITIES).
+        type: list
+        elements: list
+      count:
+        description:
+          - >-
+            How many devices. V(-1) is for all.
+        type: int
+      device_ids:
+        description:
+          - >-
+            Which devices, by number or name. With V(driver=cdi), their full names.
+        type: list
+        elements: str
+      driver:
+        description:
+          - >-
+            V(nvidia), V(amd), or V(cdi). The default is the first of V(nvidia) and V(amd) whose
+            GPUs the host describes.
+        type: str
+      options:
+        description:
+          - >-
+            None is accepted, as no driver has any.
+        type: dict
   volumes: &volumes
     description:
       - >-
@@ -613,6 +662,14 @@ options:
         Devices of the host to add, in the form V(/dev/path[:/path/inside[:permissions]]).
       - >-
         A directory stands for all devices below it.
+      - >-
+        A device that a CDI specification in C(/etc/cdi) or C(/var/run/cdi) describes is named in
+        the form V(vendor.com/class=name), for example V(nvidia.com/gpu=all). The container gets the
+        nodes, mounts, variables, groups and hooks that stand there, as they are when it is made and
+        at each start by a task, a command or a boot. Of hooks, those that run before the
+        container's program do: C(prestart), C(createRuntime), C(createContainer),
+        C(startContainer). They are programs of the host. Only root may be able to write them and
+        the specifications.
     type: list
     elements: str
     aliases: ["device"]
@@ -1007,6 +1064,7 @@ options:
       detach: *detach
       env_file: *env_file
       force_kill: *force_kill
+      gpus: *gpus
       healthy_wait_timeout: *healthy_wait_timeout
       image: *image
       image_label_mismatch: *image_label_mismatch
@@ -1058,6 +1116,7 @@ options:
       ulimits: *ulimits
       oom_killer: *oom_killer
       oom_score_adj: *oom_score_adj
+      device_requests: *device_requests
       volumes: *volumes
       mounts: *mounts
       tmpfs: *tmpfs

@@ -31,6 +31,7 @@ CONTAINER = {
     "detach": {"type": "bool", "default": True},
     "env_file": {"type": "list", "elements": "path", "aliases": ["env_files"]},
     "force_kill": {"type": "bool", "default": False, "aliases": ["forcekill"]},
+    "gpus": {"type": "list", "elements": "str"},
     "healthy_wait_timeout": {"type": "float", "default": 300},
     "image": {"type": "str"},
     "image_label_mismatch": {"type": "str", "choices": ["fail", "ignore"], "default": "ignore"},
@@ -131,6 +132,17 @@ CONTAINER = {
     "ulimits": {"type": "list", "elements": "str", "aliases": ["ulimit"]},
     "oom_killer": {"type": "bool", "aliases": ["oom_kill_disable"]},
     "oom_score_adj": {"type": "int"},
+    "device_requests": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "capabilities": {"type": "list", "elements": "list"},
+            "count": {"type": "int"},
+            "device_ids": {"type": "list", "elements": "str"},
+            "driver": {"type": "str"},
+            "options": {"type": "dict"},
+        },
+    },
     "volumes": {"type": "list", "elements": "str", "aliases": ["volume"]},
     "mounts": {
         "type": "list",

@@ -32,6 +32,7 @@ FOREIGN = {  # who may import what is neither the standard library nor relative
 OPTIONAL = {
     "zstandard",
     "isal",
+    "yaml",  # CDI specifications may be JSON: containers/devices/cdi_specs.py
     "zlib_ng",  # only faster with them: layers/compression/compressed_streams.py looks whether they are there
     "cryptography",
 }  # images/trust/keys.py does without where the command openssl is there
@@ -94,6 +95,7 @@ CHAPTERS = {
     "images": ["model", "client", "configuration", "trust", "library", "archives", "plans", ""],
     "containers": [
         "options",
+        "devices",
         "records",
         "spec",
         "client",

@@ -448,6 +448,7 @@ def test_no_flag_is_forgotten_by_these_tests():
         "--link",
         "--ip6",
         "--systemd",
+        "--gpus",
     }
     unseen = {
         "--cpu-period",

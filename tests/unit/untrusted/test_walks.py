@@ -48,7 +48,7 @@ BOUNDED = {  # (file, function) that calls itself for each directory: what bound
     (RUNTIME + "builds/trees/source_tree.py", "_walk"): "MAX_DEPTH",
     (RUNTIME + "deploy/fingerprint.py", "_sources_of_directory"): "the engine's own sources",
     (RUNTIME + "layers/confined_tree.py", "remove"): "MAX_DEPTH: of what was unpacked there",
-    (RUNTIME + "containers/spec/device_nodes.py", "_walk"): "the host's /dev",
+    (RUNTIME + "containers/devices/device_nodes.py", "_walk"): "the host's /dev",
 }
 
 

@@ -181,6 +181,42 @@ def _pull(name: str, text: str) -> str:
     return text
 
 
+def _gpus(name: str, items: Sequence[str]) -> list[dict[str, Any]]:
+    return [_gpu(name, item) for item in items]
+
+
+def _gpu(name: str, text: str) -> dict[str, Any]:
+    """``all``, ``2``, or ``device=0,1,capabilities=utility`` as an entry of ``device_requests``.
+
+    What has no key goes on with the list before it, quoted or not.
+    """
+    keys = {"count": "count", "device": "device_ids", "driver": "driver"}
+    keys["capabilities"] = "capabilities"
+    found: dict[str, list[str]] = {}
+    last = "count"
+    for item in text.replace('"', "").split(","):
+        key, equals, value = item.partition("=")
+        if not equals:
+            key, value = last, item
+        if key not in keys or (equals and keys[key] in found) or not value:
+            raise InvalidInput(name, text, "all, a number, device=0,1, or " + ", ".join(keys))
+        found.setdefault(keys[key], []).append(value)
+        last = key
+    request: dict[str, Any] = {
+        "capabilities": [["gpu", *(w for w in found.get("capabilities", ()) if w != "gpu")]]
+    }
+    if "count" in found:
+        said = found["count"]
+        request["count"] = -1 if said == ["all"] else _integer(name, ",".join(said))
+    elif "device_ids" not in found:
+        request["count"] = -1
+    if "device_ids" in found:
+        request["device_ids"] = found["device_ids"]
+    if "driver" in found:
+        request["driver"] = ",".join(found["driver"])
+    return request
+
+
 MOUNT_KEYS = {
     "type": "type",
     "source": "source",
@@ -236,6 +272,7 @@ READERS = {
     "path:number": _counts,
     "mount": _mounts,
     "program": _program,
+    "gpus": _gpus,
     "shell": _shell,
     "pull": _pull,
 }

@@ -122,6 +122,11 @@ def map_of(parse_key: Parser, parse_item: Parser) -> Parser:
     return parse
 
 
+# The parts of a CDI device's name, vendor.com/class=name (CDI specification, "Kind", "CDI Devices").
+DEVICE_KIND = r"[A-Za-z][\w-]*(\.[\w-]+)*/[A-Za-z]([\w.-]*[A-Za-z0-9])?"
+DEVICE_NAME = r"[A-Za-z0-9]([\w.:-]*[A-Za-z0-9])?"
+
+
 def absolute(value: Any, name: str) -> str:
     """An absolute path without ``.``, ``..`` and doubled slashes."""
     path = line(value, name)

@@ -20,6 +20,7 @@ import pytest
 from pycontainer import images
 from pycontainer.cli import read, run_flags
 from pycontainer.containers import options
+from pycontainer.containers.devices import cdi_specs
 from pycontainer.containers.lifecycle import create, remove
 from pycontainer.containers.view import inspect_container
 from pycontainer.engine import Engine
@@ -71,6 +72,7 @@ def of_health(key, value, line):
     return {"healthcheck." + key: Sample(value, f"--health-cmd true {line}", without=test)}
 
 
+GPUS = {"count": -1, "capabilities": [["gpu"]]}
 CHECKED = ["CMD-SHELL", "true"]
 BIND = {"type": "bind", "source": "HERE", "target": "/m"}
 NETWORKS = {  # of the store of these tests
@@ -114,6 +116,22 @@ SAMPLES = {
     "ulimits": Sample(["nofile=64:128"], "--ulimit nofile=64:128"),
     "oom_killer": Sample(True, "--oom-kill-disable"),
     "oom_score_adj": Sample(100, "--oom-score-adj 100"),
+    "device_requests": Sample([GPUS], "--gpus all"),
+    "device_requests.capabilities": Sample(
+        [dict(GPUS, capabilities=[["gpu", "utility"]])],
+        "--gpus all,capabilities=utility",
+        without=[GPUS],
+    ),
+    "device_requests.count": Sample([dict(GPUS, count=1)], "--gpus 1", without=[GPUS]),
+    "device_requests.device_ids": Sample(
+        [{"device_ids": ["0", "all"], "capabilities": [["gpu"]]}],
+        "--gpus device=0,all",
+        without=[GPUS],
+    ),
+    "device_requests.driver": Sample(
+        [dict(GPUS, driver="amd")], "--gpus all,driver=amd", without=[GPUS]
+    ),
+    "device_requests.options": Sample([dict(GPUS, options={})], "--gpus all", without=[GPUS]),
     "volumes": Sample(["HERE:/v:ro"], "-v HERE:/v:ro"),
     "mounts": Sample([BIND], "--mount type=bind,source=HERE,target=/m"),
     **of_mount("type", "tmpfs", "type=tmpfs", target="/m"),
@@ -330,10 +348,33 @@ def stored(tmp_path_factory):
     """An engine with an image and networks, and what the words of the samples stand for."""
     directory = tmp_path_factory.mktemp("options")
     root, files = directory / "root", known(directory)
+    (directory / "cdi").mkdir()
+    for vendor in ("nvidia", "amd"):
+        named = {name: [f"{vendor.upper()}_{name}=yes"] for name in ("0", "all")}
+        spec = {
+            "cdiVersion": "0.5.0",
+            "kind": vendor + ".com/gpu",
+            "devices": [
+                {
+                    "name": name,
+                    "containerEdits": {
+                        "env": env,
+                        "deviceNodes": [{"path": f"/dev/{vendor}{name}", "hostPath": "/dev/null"}],
+                        "mounts": [{"hostPath": "/etc", "containerPath": f"/{vendor}{name}"}],
+                    },
+                }
+                for name, env in named.items()
+            ],
+        }
+        (directory / "cdi" / f"{vendor}.json").write_text(json.dumps(spec))
     (root / "files").mkdir(parents=True)
     for minor, name in enumerate(("DISK", "DISK2")):
         os.mknod(files[name], stat.S_IFBLK | 0o600, os.makedev(7, minor))
-    with Engine(data=str(directory / "data"), run=str(directory / "run")) as engine:
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        Engine(data=str(directory / "data"), run=str(directory / "run")) as engine,
+    ):
+        patch.setattr(cdi_specs, "DIRECTORIES", (str(directory / "cdi"),))
         carry_out(images.plan_import(engine, "box:1", str(root), {"command": ["serve"]}), False)
         for name, subnets in NETWORKS.items():
             said = {"name": name, "ipam_config": [{"subnet": subnet} for subnet in subnets]}

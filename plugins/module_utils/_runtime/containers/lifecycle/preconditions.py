@@ -14,9 +14,10 @@ from ... import networks, volumes
 from ...errors import Conflict, InvalidInput, NotFound, Unsupported
 from ...kernel import cgroups
 from ...kernel.isolation import apparmor
+from ..devices import device_nodes
 from ..options import network, resources, security, storage
 from ..records import catalog, port_bindings
-from ..spec import config_json, confinement, container_files, device_nodes, limits, selinux_labels
+from ..spec import config_json, confinement, container_files, limits, selinux_labels
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,6 +48,10 @@ def everything(
     config_json.arguments(definition, image)
     container_files.wanted_volumes(definition, image)
     device_nodes.nodes(definition)
+    if resources.wants_described(definition):
+        from ..devices import cdi_edits  # few containers have such a device
+
+        cdi_edits.Edits(definition)
     _networks(engine, definition, record["id"] if record else "")
     if network.mode_of(definition) != "host":  # else they are not published: network.warnings
         run: Any = container_files.read_run(engine, record["id"]) if record else {}

@@ -159,6 +159,7 @@ def _prepare(engine: Engine, record: Record) -> None:
         _repair_image(engine, record)
     for name in sorted(set(container_files.mounted_volumes(engine, record["id"]).values())):
         volumes.attach(engine, name)
+    container_files.renew_devices(engine, record)
     container_files.confine(engine, record)
     container_files.refresh_names(engine, record)
     if record["definition"].get("ipc_mode") == "shareable":

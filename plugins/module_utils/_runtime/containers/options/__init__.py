@@ -37,6 +37,7 @@ def definition(params: Mapping[str, Any]) -> Definition:
     """
     named = TABLE.named(params)
     process.prepare(named)
+    resources.prepare(named)
     return TABLE.definition(named)
 
 

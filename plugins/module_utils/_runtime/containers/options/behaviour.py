@@ -232,6 +232,16 @@ OPTIONS: tuple[TaskOption, ...] = (
         description="Kill the container where it would be stopped.",
     ),
     TaskOption(
+        "gpus",
+        "list",
+        elements="str",
+        description="""
+        GPUs of the host, as Podman has it: V(all), or their numbers or names. The same as
+        O(device_requests) with O(device_requests[].device_ids), where C(--gpus) of Docker and of
+        the command C(pycontainer) takes V(2) for how many, and not for which.
+        """,
+    ),
+    TaskOption(
         "healthy_wait_timeout",
         "float",
         default=300,

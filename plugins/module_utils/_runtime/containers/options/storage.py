@@ -17,7 +17,7 @@ import re
 from ... import units
 from ...errors import InvalidInput
 from ...kernel.isolation import selinux
-from ...options.forms import absolute, boolean, line, ordered, set_of
+from ...options.forms import DEVICE_KIND, DEVICE_NAME, absolute, boolean, line, ordered, set_of
 from ...options.rows import SET, Flag, Nowhere, Option, Shown, Suboption
 
 TYPE_CHECKING = False
@@ -252,8 +252,10 @@ def tmpfs(value: Any, name: str) -> str:
 
 def device(value: Any, name: str) -> str:
     """``/dev/x[:/inside[:rwm]]`` as ``/dev/x:/inside:rwm``."""
+    if is_cdi(line(value, name)):
+        return cdi_name(value, name)
     parts = line(value, name).split(":")
-    accepted = "/dev/path[:/path/inside[:permissions of r, w, m]]"
+    accepted = "/dev/path[:/path/inside[:permissions of r, w, m]], or vendor.com/class=name (CDI)"
     if len(parts) > 3 or not parts[0].startswith("/"):
         raise InvalidInput(name, value, accepted)
     if len(parts) == 2 and re.fullmatch("[rwm]{1,3}", parts[1]):
@@ -262,6 +264,18 @@ def device(value: Any, name: str) -> str:
     if not re.fullmatch("[rwm]{1,3}", permissions) or not inside.startswith("/"):
         raise InvalidInput(name, value, accepted)
     return f"{os.path.normpath(parts[0])}:{target(inside, name)}:{_permissions(permissions)}"
+
+
+def is_cdi(entry: str) -> bool:
+    """Tell whether an entry of ``devices`` names a device of a CDI specification."""
+    return "=" in entry and not entry.startswith("/")
+
+
+def cdi_name(value: Any, name: str) -> str:
+    """``vendor.com/class=name``."""
+    if not re.fullmatch(f"{DEVICE_KIND}={DEVICE_NAME}", line(value, name), re.ASCII):
+        raise InvalidInput(name, value, "a CDI device's name, such as nvidia.com/gpu=all")
+    return str(value)
 
 
 def device_rule(value: Any, name: str) -> str:
@@ -338,8 +352,8 @@ def _path(entry: Any) -> str:
 
 
 def _inside(entry: str) -> str:
-    """The place of a device."""
-    return entry.rsplit(":", 2)[1]
+    """The place of a device; of one by CDI its name."""
+    return entry if is_cdi(entry) else entry.rsplit(":", 2)[1]
 
 
 # Docker's forms, for inspect.
@@ -388,7 +402,7 @@ def _by_path(entries: list[str]) -> dict[str, str]:
 
 def _devices(entries: list[str]) -> list[dict[str, str]]:
     keys = ("PathOnHost", "PathInContainer", "CgroupPermissions")
-    return [dict(zip(keys, entry.rsplit(":", 2))) for entry in entries]
+    return [dict(zip(keys, entry.rsplit(":", 2))) for entry in entries if not is_cdi(entry)]
 
 
 OPTIONS: tuple[Option, ...] = (
@@ -562,12 +576,19 @@ OPTIONS: tuple[Option, ...] = (
         key=_inside,
         place="config.json linux.devices",
         inspect=Shown("HostConfig.Devices", _devices),
-        flag=Flag("--device", "Device of the host (path[:path[:rwm]])"),
+        flag=Flag("--device", "Device of the host (path[:path[:rwm]]), or CDI device"),
         aliases=["device"],
         description="""
         Devices of the host to add, in the form V(/dev/path[:/path/inside[:permissions]]).
 
         A directory stands for all devices below it.
+
+        A device that a CDI specification in C(/etc/cdi) or C(/var/run/cdi) describes is named in
+        the form V(vendor.com/class=name), for example V(nvidia.com/gpu=all). The container gets the
+        nodes, mounts, variables, groups and hooks that stand there, as they are when it is made and
+        at each start by a task, a command or a boot. Of hooks, those that run before the container's
+        program do: C(prestart), C(createRuntime), C(createContainer), C(startContainer). They are
+        programs of the host. Only root may be able to write them and the specifications.
         """,
     ),
     Option(

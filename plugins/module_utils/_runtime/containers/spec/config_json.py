@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from ...errors import InvalidInput
 from ...oci.spec import id_maps
+from ..devices import device_nodes
 from ..options import network
 from ..options import process as process_options
 from ..records import network_names
-from . import confinement, container_mounts, device_nodes, limits, own_annotations
+from . import confinement, container_mounts, limits, own_annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

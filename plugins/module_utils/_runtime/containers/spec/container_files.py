@@ -10,11 +10,12 @@ from __future__ import annotations
 import os
 
 from ... import networks, volumes
+from ...errors import HostError, InvalidInput
 from ...kernel import cgroups
 from ...kernel.isolation import apparmor
 from ...store.files import Damaged, read_json, write_json, write_whole
 from ...untrusted import files
-from ..options import lifecycle, network, process, storage
+from ..options import lifecycle, network, process, resources, storage
 from ..records import image as images
 from ..records import network_names
 from . import (
@@ -84,6 +85,11 @@ def write(
         architecture=images.architecture(engine, record["image"]),
     )
     config = config_json.config(record["id"], definition, image, host)
+    if resources.wants_described(definition):
+        from ..devices import cdi_edits  # few containers have such a device
+
+        root = os.path.join(host.run, "rootfs")
+        cdi_edits.Edits(definition).put_into(config, own_annotations.GROUPS, root)
     selinux_labels.put_into(config, selinux_labels.of(engine, record, resolved))
     layers = images.layers(engine, record["image"])
     run = run_document(record, image, layers, reserved, resolved)
@@ -213,6 +219,21 @@ def confine(engine: Engine, record: Record) -> None:
     apparmor.ensure(profile)
     if labels is not None:
         selinux_labels.relabel(engine, record, labels, mounted_volumes(engine, record["id"]))
+
+
+def renew_devices(engine: Engine, record: Record) -> None:
+    """Write a container's documents with its CDI devices as the host describes them now.
+
+    A driver's update moves what they mount.
+
+    :raises HostError: a device is not there any more.
+    """
+    if resources.wants_described(record["definition"]):
+        ident = record["id"]
+        try:
+            write(engine, record, reserved(engine, ident), mounted_volumes(engine, ident))
+        except InvalidInput as error:
+            raise HostError(f"container {record['name']} can't start: {error}") from None
 
 
 def _filter(engine: Engine, record: Record) -> Seccomp | None:

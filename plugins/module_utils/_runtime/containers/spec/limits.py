@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import stat
 
-from . import device_nodes
+from ..devices import device_nodes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

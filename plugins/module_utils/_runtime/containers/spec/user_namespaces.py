@@ -25,7 +25,7 @@ from ...kernel.processes import procfs
 from ...store import settings
 from ...store.database import decode
 from ...store.files import read_json, write_whole
-from ..options import network, security, storage
+from ..options import network, resources, security, storage
 from . import directory_ids as directory
 from . import own_annotations, shared_namespaces
 
@@ -275,7 +275,7 @@ def _by_user(definition: Definition, image: dict[str, Any]) -> str:
         for part in [definition.get("user") or image.get("User") or ""]
         + list(definition.get("groups", ()))
         for word in part.split(":")
-    ]
+    ] + [str(gid) for gid in _edits(definition)[1]]
     high = [
         word
         for word in words
@@ -310,6 +310,7 @@ def _by_mounts(engine: Engine, definition: Definition) -> str:
             )
         if options and options.get("device", "").startswith("/"):
             wanted.append((options["device"], f"volume {entry['source']}"))
+    wanted += [(path, f"{path}, of a device,") for path in _edits(definition)[0]]
     if not wanted:
         return ""
     fd = userns.namespace([(0, FIRST, 1)], [(0, FIRST, 1)])
@@ -320,6 +321,16 @@ def _by_mounts(engine: Engine, definition: Definition) -> str:
     finally:
         os.close(fd)
     return ""
+
+
+def _edits(definition: Definition) -> tuple[list[str], list[int]]:
+    """Return the mounted paths and the groups that come with CDI devices."""
+    if not resources.wants_described(definition):
+        return [], []
+    from ..devices import cdi_edits  # few containers have such a device
+
+    found = cdi_edits.Edits(definition)
+    return found.sources(), found.gids
 
 
 def _can_map(path: str, userns_fd: int) -> bool:

@@ -132,6 +132,8 @@ def describe(
     unfiltered = filtered == "unconfined" or not refuses
     paths = privileged or security.settings(definition).get("systempaths") == "unconfined"
     devices = [entry.partition(":")[0] for entry in definition.get("devices", ())]
+    for request in definition.get("device_requests", ()):
+        devices += request["device_ids"] or ["gpu"]
     rules = list(definition.get("device_cgroup_rules", ()))
     findings = _namespace_findings(definition, shared, reason)
     findings += [f"bind mount of the host's {words}" for _source, words in sensitive]

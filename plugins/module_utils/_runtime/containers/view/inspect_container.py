@@ -13,7 +13,7 @@ from ... import volumes
 from ...errors import EngineError, HostError, NotFound
 from ...store.files import Damaged
 from .. import options
-from ..options import network
+from ..options import network, resources
 from ..options import process as process_options
 from ..records import catalog, status
 from ..records import image as images
@@ -254,6 +254,7 @@ def _host_config(definition: Definition, config: Config, run: RunFile) -> dict[s
         **_user_namespace(definition, config),
         "MaskedPaths": config["linux"]["maskedPaths"],
         "ReadonlyPaths": config["linux"]["readonlyPaths"],
+        "DeviceRequests": resources.device_requests(definition),
     }
 
 

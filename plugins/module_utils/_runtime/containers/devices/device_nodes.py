@@ -8,6 +8,7 @@ import os
 import stat
 
 from ...errors import InvalidInput, reason
+from ..options import storage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,17 +48,18 @@ def device_rules(definition: Definition) -> list[DeviceRule]:
         {"allow": True, "type": "b", "access": "m"},
     ]
     for kind, major, minor in ALLOWED:
-        rules.append(_rule(kind, major, minor, "rwm"))
+        rules.append(rule(kind, major, minor, "rwm"))
     for node, access in nodes(definition):
-        rules.append(_rule(node["type"], node["major"], node["minor"], access))
+        rules.append(rule(node["type"], node["major"], node["minor"], access))
     for entry in definition.get("device_cgroup_rules", ()):
         kind, numbers, access = entry.split()
         one, other = (None if part == "*" else int(part) for part in numbers.split(":"))
-        rules.append(_rule(kind, one, other, access))
+        rules.append(rule(kind, one, other, access))
     return rules
 
 
-def _rule(kind: str, major: int | None, minor: int | None, access: str) -> DeviceRule:
+def rule(kind: str, major: int | None, minor: int | None, access: str) -> DeviceRule:
+    """Make an entry of the device cgroup's list. None stands for any number."""
     rule: DeviceRule = {"allow": True, "type": kind, "access": access}
     if major is not None:
         rule["major"] = major
@@ -83,15 +85,17 @@ def nodes(definition: Definition) -> list[tuple[DeviceEntry, str]]:
     """
     found = []
     for entry in definition.get("devices", ()):
+        if storage.is_cdi(entry):
+            continue  # cdi_edits.py
         source, inside, access = entry.rsplit(":", 2)
         if os.path.isdir(source):
             for path in _walk(source):
                 found.append((_node(path, inside + path[len(source) :]), access))
         else:
-            kind, number, info = device_number(
+            info = device_number(
                 source, "devices", (stat.S_ISBLK, stat.S_ISCHR), "a device of the host"
-            )
-            found.append((_made(inside, kind, number, info), access))
+            )[2]
+            found.append((made(inside, info), access))
     return found
 
 
@@ -113,12 +117,13 @@ def device_number(
     return "b" if stat.S_ISBLK(info.st_mode) else "c", info.st_rdev, info
 
 
-def _made(inside: str, kind: str, number: int, info: os.stat_result) -> DeviceEntry:
+def made(inside: str, info: os.stat_result) -> DeviceEntry:
+    """Make an entry of linux.devices from the status of the host's node."""
     return {
         "path": inside,
-        "type": kind,
-        "major": os.major(number),
-        "minor": os.minor(number),
+        "type": "b" if stat.S_ISBLK(info.st_mode) else "c",
+        "major": os.major(info.st_rdev),
+        "minor": os.minor(info.st_rdev),
         "fileMode": stat.S_IMODE(info.st_mode),
         "uid": info.st_uid,
         "gid": info.st_gid,
@@ -126,8 +131,7 @@ def _made(inside: str, kind: str, number: int, info: os.stat_result) -> DeviceEn
 
 
 def _node(path: str, inside: str) -> DeviceEntry:
-    info = os.lstat(path)
-    return _made(inside, "b" if stat.S_ISBLK(info.st_mode) else "c", info.st_rdev, info)
+    return made(inside, os.lstat(path))
 
 
 def _walk(directory: str, skip: Collection[str] = ()) -> list[str]:

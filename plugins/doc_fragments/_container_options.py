@@ -1007,27 +1007,35 @@ options:
           - >-
             Number of failures in a row that make the container unhealthy. The default is V(3).
         type: int
-  log_driver: &log_driver
-    description:
-      - >-
-        Where the output goes: V(json-file) keeps it on the host, V(none) drops it.
-      - >-
-        The default is V(json-file).
-    type: str
-    choices: ["json-file", "none"]
-  log_options: &log_options
-    description:
-      - >-
-        Options of V(json-file): V(max-size), for example V(10m), and V(max-file), how many files of
-        that size are kept.
-    type: dict
-    aliases: ["log_opt"]
   auto_remove: &auto_remove
     description:
       - >-
         Remove the container, with its anonymous volumes, when it ends.
     type: bool
     aliases: ["rm", "remove"]
+  log_driver: &log_driver
+    description:
+      - >-
+        Where the output goes. V(json-file) keeps it on the host, without a limit unless
+        O(log_options) has one. V(local) keeps 5 files of 20 MiB, the older ones compressed. V(none)
+        drops it.
+      - >-
+        The default is V(json-file).
+    type: str
+    choices: ["json-file", "local", "none"]
+  log_options: &log_options
+    description:
+      - >-
+        Options of the driver, Docker's by name; underscores do for dashes.
+      - >-
+        V(max-size), for example V(10m), and V(max-file), how many files of that size are kept;
+        V(compress) has all but the newest compressed. They are for V(json-file) and V(local).
+      - >-
+        V(tag), V(labels) and V(env) are for every driver but V(local): what is written beside each
+        line, Docker's template for a tag such as V({{.Name}}) in which only fields can stand, and
+        the names of labels and of environment variables, with commas between them.
+    type: dict
+    aliases: ["log_opt"]
   containers:
     description:
       - >-
@@ -1151,9 +1159,9 @@ options:
       restart_policy: *restart_policy
       restart_retries: *restart_retries
       healthcheck: *healthcheck
+      auto_remove: *auto_remove
       log_driver: *log_driver
       log_options: *log_options
-      auto_remove: *auto_remove
   parallel:
     description:
       - >-

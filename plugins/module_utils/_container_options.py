@@ -221,9 +221,9 @@ CONTAINER = {
             "retries": {"type": "int"},
         },
     },
-    "log_driver": {"type": "str", "choices": ["json-file", "none"]},
-    "log_options": {"type": "dict", "aliases": ["log_opt"]},
     "auto_remove": {"type": "bool", "aliases": ["rm", "remove"]},
+    "log_driver": {"type": "str", "choices": ["json-file", "local", "none"]},
+    "log_options": {"type": "dict", "aliases": ["log_opt"]},
 }
 
 

@@ -100,6 +100,7 @@ CHAPTERS = {
         "spec",
         "client",
         "view",
+        "log_drivers",
         "access",
         "lifecycle",
         "monitor",

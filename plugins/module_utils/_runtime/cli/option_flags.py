@@ -216,9 +216,9 @@ FLAGS = [
         "healthcheck.retries",
         reads="int",
     ),
-    Flag("--log-driver", "value", "json-file or none", "log_driver"),
-    Flag("--log-opt", "list", "Log option (max-size=10m, max-file=3)", "log_options", reads="="),
     Flag("--rm", "switch", "Remove it when it ends", "auto_remove"),
+    Flag("--log-driver", "value", "json-file, local or none", "log_driver"),
+    Flag("--log-opt", "list", "Log option (max-size=10m, max-file=3)", "log_options", reads="="),
 ]
 
 # Options whose flags ``update`` has, too.

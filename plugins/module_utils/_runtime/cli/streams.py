@@ -92,6 +92,12 @@ def print_log(
             stream.flush()
     session.lines += "".join(pieces).splitlines()
     session.errors += "".join(errors).splitlines()
+    lost = status.now(session.engine.paths, ident).get("log")
+    if lost:
+        session.mention(
+            f"{lost['dropped']} lines of the log of container {record['name']} were dropped since "
+            f"its start: {lost['error']}"
+        )
 
 
 def left(session: Session, record: Record, action: str = "detach") -> int:

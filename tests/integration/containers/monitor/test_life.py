@@ -14,6 +14,7 @@ from pycontainer.containers.records import state, status
 from pycontainer.containers.view import logs
 from pycontainer.errors import Conflict, ContainerFailed
 from pycontainer.kernel import cgroups
+from support import waiting
 
 TRAP = "trap 'echo bye; exit 4' TERM; echo up; while :; do sleep 0.05; done"
 
@@ -254,6 +255,37 @@ def test_log_entries_rotation_and_reading(boxes):
         "time",
     }
     assert [entry["log"] for entry in logs.read(box.paths, box.ident, tail=3)][:2] == lines[-2:]
+
+
+def test_a_monitor_compresses_older_files_and_reaps_who_did(boxes):
+    box = boxes.shell("i=0; while [ $i -lt 3000 ]; do i=$((i+1)); echo $i; done; exec sleep 100")
+    box.run["log"] = {
+        "driver": "local",
+        "max_size": 20000,
+        "max_file": 40,
+        "compress": True,
+        "attributes": {"tag": "box"},
+    }
+    box.start()
+    waiting.eventually(lambda: box.log().endswith("\n3000\n"))
+    monitor = _parent(box.state["pid"])
+    waiting.eventually(lambda: not _children(monitor, but=box.state["pid"]))
+    names = [name for name in os.listdir(box.directory) if name.startswith("log.json.")]
+    assert len(names) > 5 and all(name.endswith(".gz") for name in names)
+    entries = list(logs.read(box.paths, box.ident))
+    assert [entry["log"] for entry in entries] == [f"{number}\n" for number in range(1, 3001)]
+    assert entries[-1]["attrs"] == {"tag": "box"}
+    box.stop(timeout=0)
+
+
+def _parent(pid):
+    with open(f"/proc/{pid}/stat") as file:
+        return int(file.read().rpartition(")")[2].split()[1])
+
+
+def _children(pid, but):
+    with open(f"/proc/{pid}/task/{pid}/children") as file:
+        return [child for child in file.read().split() if int(child) != but]
 
 
 def test_log_is_followed_across_rotation(boxes):

@@ -236,11 +236,12 @@ SAMPLES = {
     **of_health("start_period", "7s", "--health-start-period 7s"),
     **of_health("start_interval", "7s", "--health-start-interval 7s"),
     **of_health("retries", 7, "--health-retries 7"),
+    "auto_remove": Sample(True, "--rm"),
     "log_driver": Sample("none", "--log-driver none"),
     "log_options": Sample(
-        {"max-size": "1m", "max-file": "2"}, "--log-opt max-size=1m --log-opt max-file=2"
+        {"max-size": "1m", "max-file": "2", "compress": "true", "tag": "{{.Name}}"},
+        "--log-opt max-size=1m --log-opt max-file=2 --log-opt compress=true --log-opt tag={{.Name}}",
     ),
-    "auto_remove": Sample(True, "--rm"),
 }
 
 ROWS = {

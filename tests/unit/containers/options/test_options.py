@@ -72,6 +72,12 @@ FORMS = [
     ("healthcheck", {"test": "NONE"}, {"test": ["NONE"]}),
     ("healthcheck", {"test": ["NONE"]}, {"test": ["NONE"]}),
     ("log_options", {"max-size": "10m", "max-file": "3"}, {"max-size": 10 << 20, "max-file": 3}),
+    ("log_options", {"max_size": -1, "compress": "True"}, {"max-size": 0, "compress": True}),
+    (
+        "log_options",
+        {"labels": ["a", "b"], "env": "A, B", "tag": "{{ .Name }}/{{.ID}}"},
+        {"labels": "a,b", "env": "A,B", "tag": "{{ .Name }}/{{.ID}}"},
+    ),
     ("etc_hosts", {"db": "10.0.0.5"}, {"db": "10.0.0.5"}),
     ("mac_address", "02-42-AC-11-00-02", "02:42:ac:11:00:02"),
 ]
@@ -202,8 +208,13 @@ BAD = [
     ("healthcheck", {"test": "x", "interval": "5"[:0] + "fast"}),
     ("healthcheck", {"every": "1s"}),
     ("healthcheck", {"test": ["CMD-SHELL", "a", "b"]}),
-    ("log_driver", "syslog"),
-    ("log_options", {"labels": "a"}),
+    ("log_driver", "splunk"),
+    ("log_options", {"labels-regex": "a"}),
+    ("log_options", {"compress": "perhaps"}),
+    ("log_options", {"tag": "{{.Secret}}"}),
+    ("log_options", {"tag": "{{.Name"}),
+    ("log_options", {"tag": "{{Name}}"}),
+    ("log_options", {"tag": "a\nb"}),
     ("log_options", {"max-file": 0}),
     ("no_such_option", 1),
 ]
@@ -411,6 +422,10 @@ CONTRADICTIONS = [
     {"auto_remove": True, "restart_policy": "always"},
     {"log_driver": "none", "log_options": {"max-size": "1m"}},
     {"log_options": {"max-file": 3}},
+    {"log_options": {"compress": True}},
+    {"log_options": {"compress": True, "max-size": "1m"}},
+    {"log_driver": "local", "log_options": {"compress": True, "max-file": 1}},
+    {"log_driver": "local", "log_options": {"tag": "x"}},
 ]
 
 

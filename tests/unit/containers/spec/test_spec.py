@@ -402,6 +402,8 @@ def test_run_document():
         "driver": "json-file",
         "max_size": 1 << 20,
         "max_file": 2,
+        "compress": False,
+        "attributes": {},
     }
     assert (
         found["stop"] == {"signal": "SIGQUIT", "timeout": 0}

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 
@@ -168,3 +169,69 @@ def test_a_full_disk_loses_lines_and_nothing_else(paths, monkeypatch):
     monkeypatch.setattr(logs.os, "write", real)
     out.feed("stdout", b"kept\n")
     assert texts(paths) == ["kept\n"]
+
+
+def test_older_files_are_compressed_and_read_back_in_order(paths):
+    out = writer(paths, max_size=2000, max_file=4, compress=True)
+    for number in range(150):
+        out.feed("stdout", b"%d\n" % number)
+    names = sorted(os.listdir(paths.container(IDENT)))
+    assert names == ["log.json", "log.json.1.gz", "log.json.2.gz", "log.json.3.gz"]
+    found = texts(paths)
+    assert found == ["%d\n" % number for number in range(int(found[0]), 150)] and len(found) > 60
+    assert texts(paths, tail=50) == found[-50:]
+    out.configure({"driver": "json-file", "max_size": 2000, "max_file": 4})
+    for number in range(150, 300):
+        out.feed("stdout", b"%d\n" % number)
+    assert sorted(os.listdir(paths.container(IDENT))) == [
+        "log.json",
+        "log.json.1",
+        "log.json.2",
+        "log.json.3",
+    ]
+    assert texts(paths)[-1] == "299\n"
+
+
+def test_attributes_stand_beside_each_line(paths):
+    writer(paths, attributes={"tag": "web", "a": 'b"'}).feed("stdout", b"x\n")
+    (entry,) = logs.read(paths, IDENT)
+    assert entry["attrs"] == {"tag": "web", "a": 'b"'} and entry["log"] == "x\n"
+
+
+class Told:
+    """A monitor that notes what is lost."""
+
+    def __init__(self):
+        self.lost = []
+
+    def apart(self, work, done):
+        work()
+        done()
+        return done
+
+    def log_lost(self, count, why):
+        self.lost.append((count, why))
+
+
+def test_lines_that_a_full_disk_does_not_take_are_counted_and_spoil_no_other(paths, monkeypatch):
+    told = Told()
+    out = log_writer.Writer(
+        logs.path(paths, IDENT), {"driver": "json-file", "max_size": None, "max_file": 1}, told
+    )
+    WRITERS.append(out)
+    out.feed("stdout", b"first\n")
+    real, left = os.write, [10]
+
+    def write(fd, data):
+        if not left[0]:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        taken = real(fd, bytes(data)[: left[0]])
+        left[0] -= taken
+        return taken
+
+    monkeypatch.setattr(os, "write", write)
+    out.feed("stdout", b"lost\nlost, too\n")
+    monkeypatch.setattr(os, "write", real)
+    out.feed("stdout", b"last\n")
+    assert texts(paths) == ["first\n", "last\n"]
+    assert told.lost == [(2, "no space left on device")]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A container's log as its monitor writes it: json-file lines as Docker's, rotated by size
-(view/logs.py reads them).
+"""A container's log as its monitor writes it: what the container writes becomes entries, and these
+go to files, to the process that takes them elsewhere, or to both (log_drivers).
 
 What a container writes without a line feed is kept until one comes, but never more than 16 KiB:
 then it becomes an entry without one, as in Docker.
@@ -9,15 +9,23 @@ then it becomes an entry without one, as in Docker.
 
 from __future__ import annotations
 
-import json
-import os
 import time
 
-from ..view import logs
+from ..log_drivers import log_files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from ..spec.run_file import Log
+
+    class Host(Protocol):
+        """What a log needs of its monitor."""
+
+        def apart(self, work: log_files.Work, done: log_files.Work) -> log_files.Work: ...
+
+        def log_lost(self, count: int, why: str) -> None: ...
+
 
 LONGEST = 16384  # bytes of one entry, Docker's
 
@@ -26,28 +34,27 @@ class Writer:
     """The log's one writer.
 
     :param location: path of the newest file. :param options: run.json's ``log``.
+    :param host: the monitor, None for a log without one.
     """
 
-    def __init__(self, location: str, options: Log) -> None:
-        self.location = location
-        self._fd: int | None = None
-        self._size = 0
+    def __init__(self, location: str, options: Log, host: Host | None = None) -> None:
+        self.location, self.host = location, host
         self._rest: dict[str, bytes] = {}
+        self._files: log_files.Files | None = None
         self.configure(options)
 
     def configure(self, options: Log) -> None:
         """Take new options; they hold from the next line on."""
         self.close()
-        self.keep = options["driver"] != "none"
-        self.max_size, self.max_file = options.get("max_size"), max(1, options.get("max_file") or 1)
+        self.keep, self._files = options["driver"] != "none", None
+        if self.keep:
+            apart = None if self.host is None else self.host.apart
+            self._files = log_files.Files(self.location, options, apart)
 
     def open(self) -> None:
         """Be ready to write at once."""
-        if self.keep and self._fd is None:
-            try:
-                self._append(b"")
-            except OSError:
-                pass  # said when there is something to write
+        if self._files is not None:
+            self._files.open()
 
     def feed(self, stream: str, data: bytes) -> None:
         """Take bytes as the container wrote them. :param stream: stdout or stderr."""
@@ -85,69 +92,11 @@ class Writer:
         self._rest = unfinished
 
     def _write(self, stream: str, entries: list[bytes]) -> None:
-        tail = f'","stream":"{stream}","time":"{logs.stamp(time.time_ns())}"}}\n'
-        lines = []
-        for entry in entries:
-            text = json.dumps(entry.decode("utf-8", "replace"))
-            lines.append(('{"log":' + text[:-1] + tail).encode())
-        try:
-            for batch in self._batches(lines):
-                self._append(batch)
-        except OSError:
-            # The disk is full, or the directory gone: these lines are lost, the container is not.
-            self.close()
-
-    def _batches(self, lines: list[bytes]) -> list[bytes]:
-        """Join what is written at once: all, or as much as a file may hold; a line is never cut."""
-        if not self.max_size:
-            return [b"".join(lines)]
-        batches: list[list[bytes]] = [[]]
-        size = 0
-        for line in lines:
-            if batches[-1] and size + len(line) > self.max_size:
-                batches.append([])
-                size = 0
-            batches[-1].append(line)
-            size += len(line)
-        return [b"".join(batch) for batch in batches]
-
-    def _append(self, data: bytes) -> None:
-        fd = self._opened()
-        if self.max_size and self._size and self._size + len(data) > self.max_size:
-            fd = self._rotate(fd)
-        view = memoryview(data)
-        while view:
-            written = os.write(fd, view)
-            self._size += written
-            view = view[written:]
-
-    def _opened(self) -> int:
-        """Return the descriptor of the newest file, which is made where it is missing."""
-        if self._fd is None:
-            self._fd = os.open(
-                self.location,
-                os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW,
-                0o600,
-            )
-            self._size = os.fstat(self._fd).st_size
-        return self._fd
-
-    def _rotate(self, fd: int) -> int:
-        """Begin a new file; returns its descriptor."""
-        if self.max_file == 1:
-            os.ftruncate(fd, 0)
-            self._size = 0
-            return fd
-        self.close()
-        for number in range(self.max_file - 1, 0, -1):
-            older = f"{self.location}.{number - 1}" if number > 1 else self.location
-            try:
-                os.rename(older, f"{self.location}.{number}")
-            except FileNotFoundError:
-                pass
-        return self._opened()
+        if self._files is not None:
+            lost, why = self._files.write(stream, entries, time.time_ns())
+            if lost and self.host is not None:
+                self.host.log_lost(lost, why)
 
     def close(self) -> None:
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
+        if self._files is not None:
+            self._files.close()

@@ -24,7 +24,7 @@ import time
 
 from ...errors import EngineError, NotFound, required
 from ...kernel import cgroups
-from ...kernel.calls import constants, fork, syscalls
+from ...kernel.calls import constants, fds, fork, syscalls
 from ...kernel.processes import exit_status, pidfd
 from ...networks import attach
 from ...store import paths as stores
@@ -129,7 +129,7 @@ class Monitor(loop.Loop):
     def log(self) -> log_writer.Writer:
         """The writer of the container's log."""
         if self._log is None:
-            self._log = log_writer.Writer(logs.path(self.paths, self.ident), self.run["log"])
+            self._log = log_writer.Writer(logs.path(self.paths, self.ident), self.run["log"], self)
         return self._log
 
     def save(self, durable: bool = False) -> None:
@@ -317,6 +317,41 @@ class Monitor(loop.Loop):
         self.log.feed(name, data)
         if self.clients is not None:
             self.clients.feed(data)
+
+    def apart(self, work: Callable[[], None], done: Callable[[], None]) -> Callable[[], None]:
+        """Do work in a process of its own, and call ``done()`` at its end.
+
+        :returns: a function that waits for that.
+        """
+        reader, writer = os.pipe2(os.O_CLOEXEC)
+
+        def alone() -> None:
+            # Or a monitor that is killed meanwhile would seem to live on.
+            fds.close_all_but([writer])
+            work()
+
+        pid = fork.child(alone)
+        os.close(writer)
+
+        def ended(_events: int = 0) -> None:
+            self.forget(reader)
+            os.close(reader)
+            os.waitpid(pid, 0)
+            done()
+
+        def wait() -> None:
+            select.select([reader], [], [])
+            ended()
+
+        self.watch(reader, ended)
+        return wait
+
+    def log_lost(self, count: int, why: str) -> None:
+        """Note that lines of the log are lost, which is written down a moment later."""
+        before = self.state.get("log") or {"dropped": 0, "error": ""}
+        self.state["log"] = {"dropped": before["dropped"] + count, "error": why or before["error"]}
+        if "log" not in self.timers:
+            self.after("log", 1.0, self.save)
 
     def write_input(self, data: bytes) -> None:
         """Pass on what somebody who is attached has sent."""

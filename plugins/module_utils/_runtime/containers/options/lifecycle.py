@@ -1,13 +1,13 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Options about a container's life: restarts, health, logs, removal when it ends."""
+"""Options about a container's life: restarts, health, removal when it ends."""
 
 from __future__ import annotations
 
 from ... import units
 from ...errors import InvalidInput
 from ...options.forms import boolean, choice, text, whole
-from ...options.rows import LIVE, MAP, Computed, Flag, Nowhere, Option, Shown, Suboption
+from ...options.rows import LIVE, Computed, Flag, Nowhere, Option, Suboption
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -100,21 +100,6 @@ def health(
     return dict(HEALTH_DEFAULTS, **found, **({"shell": image_shell} if image_shell else {}))
 
 
-def log_options(value: Any, name: str) -> dict[str, int]:
-    """``{"max-size": bytes, "max-file": n}`` of the json-file driver: only what is named."""
-    if not isinstance(value, dict):
-        raise InvalidInput(name, value, "a map")
-    result = {}
-    for key, item in value.items():
-        if key == "max-size":
-            result[key] = units.size(item, name + ".max-size") if str(item) != "-1" else 0
-        elif key == "max-file":
-            result[key] = whole(1)(item, name + ".max-file")
-        else:
-            raise InvalidInput(name, key, "max-size, max-file")
-    return result
-
-
 def check(definition: Definition) -> None:
     """Refuse options that contradict each other. :raises InvalidInput:"""
     policy = definition.get("restart_policy", "no")
@@ -126,15 +111,6 @@ def check(definition: Definition) -> None:
         )
     if definition.get("auto_remove") and policy != "no":
         raise InvalidInput("auto_remove", True, f"either auto_remove, or restart_policy {policy}")
-    logs = definition.get("log_options", {})
-    if logs and definition.get("log_driver", "json-file") == "none":
-        raise InvalidInput("log_options", logs, "nothing, with log_driver none")
-    if logs.get("max-file", 1) > 1 and not logs.get("max-size"):
-        raise InvalidInput("log_options", "max-file", "more than one file only next to max-size")
-
-
-def _as_texts(given: dict[str, int]) -> dict[str, str]:
-    return {key: str(value) for key, value in given.items()}
 
 
 OPTIONS: tuple[Option, ...] = (
@@ -257,36 +233,6 @@ OPTIONS: tuple[Option, ...] = (
         ),
         description="""
         How to find out whether the container is well. What is not given is the image's.
-        """,
-    ),
-    Option(
-        "log_driver",
-        "str",
-        choices=["json-file", "none"],
-        default="json-file",
-        change=LIVE,
-        place="run.json log.driver",
-        inspect="HostConfig.LogConfig.Type",
-        flag=Flag("--log-driver", "json-file or none"),
-        description="""
-        Where the output goes: V(json-file) keeps it on the host, V(none) drops it.
-
-        The default is V(json-file).
-        """,
-    ),
-    Option(
-        "log_options",
-        "dict",
-        log_options,
-        aliases=["log_opt"],
-        compare=MAP,
-        change=LIVE,
-        place=("run.json log.max_size", "run.json log.max_file"),
-        inspect=Shown("HostConfig.LogConfig.Config", _as_texts),
-        flag=Flag("--log-opt", "Log option (max-size=10m, max-file=3)"),
-        description="""
-        Options of V(json-file): V(max-size), for example V(10m), and V(max-file), how many files
-        of that size are kept.
         """,
     ),
     Option(

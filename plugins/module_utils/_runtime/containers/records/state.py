@@ -72,6 +72,12 @@ if TYPE_CHECKING:
         failing_streak: int
         log: list[Check]
 
+    class LogTrouble(TypedDict):
+        """Lines of the log that were lost since the start. ``error``: a sentence, why the last were."""
+
+        dropped: int
+        error: str
+
     class _Required(TypedDict):
         status: str
         pid: int
@@ -98,8 +104,11 @@ if TYPE_CHECKING:
         ``error``, ``warnings``: sentences. ``started_at``, ``finished_at``: seconds since the
         epoch. ``restarts``: by the policy, since the last start. ``cgroup``: ``{mount point of a
         hierarchy: absolute path}``. ``network``: what was set up, None for nothing. ``command``:
-        argv of the host's command. ``stopping``: whether a user's stop is under way.
+        argv of the host's command. ``stopping``: whether a user's stop is under way. ``log``: what
+        was lost of the log, there where something was.
         """
+
+        log: LogTrouble
 
         command: Optional[list[str]]
         stopping: bool

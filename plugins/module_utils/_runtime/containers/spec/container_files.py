@@ -17,7 +17,7 @@ from ...store.files import Damaged, read_json, write_json, write_whole
 from ...untrusted import files
 from ..options import lifecycle, network, process, resources, storage
 from ..records import image as images
-from ..records import network_names
+from ..records import log_document, network_names
 from . import (
     config_json,
     confinement,
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from ...options.rows import Definition
     from ..options.storage import Mount
     from ..records.catalog import Record
+    from ..records.log_document import Log
     from ..records.run_events import NetworkFacts, RunEvents, VolumeFacts
     from .run_file import RunFile
 
@@ -147,7 +148,6 @@ def run_document(
     """
     definition = record["definition"]
     mode = "container:" + joins["network"] if "network" in joins else network.mode_of(definition)
-    options = definition.get("log_options", {})
     health: Any = lifecycle.health(definition, image.get("Healthcheck"), image.get("Shell"))
     timeout = definition.get("stop_timeout")
     return {
@@ -159,11 +159,7 @@ def run_document(
             "attachments": reserved["attachments"],
             "ports": reserved["ports"],
         },
-        "log": {
-            "driver": definition.get("log_driver", "json-file"),
-            "max_size": options.get("max-size") or None,
-            "max_file": options.get("max-file", 1),
-        },
+        "log": _log(record, image),
         "restart": {
             "policy": definition.get("restart_policy", "no"),
             "retries": definition.get("restart_retries") or None,
@@ -178,6 +174,16 @@ def run_document(
         "interactive": definition.get("interactive", False),
         "auto_remove": definition.get("auto_remove", False),
     }
+
+
+def _log(record: Record, image: dict[str, Any]) -> Log:
+    definition = record["definition"]
+    return log_document.document(
+        record,
+        image,
+        config_json.environment(record["id"], definition, image),
+        config_json.arguments(definition, image),
+    )
 
 
 def _stop_signal(definition: Definition, image: dict[str, Any]) -> str:
@@ -316,6 +322,7 @@ def rename(engine: Engine, record: Record, name: str) -> None:
     renamed: Record = {**record, "name": name}
     run = read_run(engine, record["id"])
     run["name"] = name
+    run["log"] = _log(renamed, images.config(engine, record["image"]))
     run["network"].update(
         network_names.document(engine, renamed, run["network"].get("attachments", []))
     )

@@ -23,15 +23,9 @@ if TYPE_CHECKING:
 
     from ...oci.spec.config_types import Config
     from ...store.paths import Paths
+    from ..records.log_document import Log
     from ..records.run_events import RunEvents
     from ..records.state import Network
-
-    class Log(TypedDict):
-        """``driver``: json-file or none. ``max_size``: bytes of a file, None for no limit."""
-
-        driver: str
-        max_size: Optional[int]
-        max_file: int
 
     class Restart(TypedDict):
         """``policy``: no, on-failure, always or unless-stopped. ``retries``: None for no limit."""

@@ -174,6 +174,9 @@ def _state(state: Status) -> dict[str, Any]:
         "StartedAt": moment(state.get("started_at")),
         "FinishedAt": moment(state.get("finished_at")),
     }
+    lost = state.get("log")
+    if lost:
+        found["LogDropped"] = {"Lines": lost["dropped"], "Error": lost["error"]}
     health = state.get("health")
     if health:
         found["Health"] = {

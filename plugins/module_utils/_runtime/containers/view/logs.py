@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``logs``: read a container's log, json-file lines as Docker writes them (monitor/log_writer.py
-does).
+"""``logs``: read a container's log, json-file lines as Docker writes them
+(log_drivers/log_files.py does).
 """
 
 from __future__ import annotations
@@ -13,20 +13,28 @@ import time
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
+    from gzip import GzipFile
     from io import BufferedReader
-    from typing import TypedDict
+    from typing import IO, TypedDict
 
     from ...store.paths import Paths
 
-    class Entry(TypedDict):
-        """A line of the log. ``stream``: stdout or stderr. ``time``: see :func:`stamp`."""
-
+    class _Entry(TypedDict):
         log: str
         stream: str
         time: str
 
+    class Entry(_Entry, total=False):
+        """A line of the log. ``stream``: stdout or stderr. ``time``: see :func:`stamp`.
+
+        ``attrs``: labels, variables and tag, where they are asked for.
+        """
+
+        attrs: dict[str, str]
+
 
 NAME = "log.json"
+COMPRESSED = ".gz"  # of a file that is not the newest
 TAIL = 20  # lines of a failed container's log that its error carries
 STREAMS = ("stdout", "stderr")
 _BLOCK = 1 << 16
@@ -48,8 +56,13 @@ def files(paths: Paths, ident: str) -> list[str]:
     newest = path(paths, ident)
     found: list[str] = []
     number = 1
-    while os.path.exists(f"{newest}.{number}"):
-        found.insert(0, f"{newest}.{number}")
+    while True:
+        name = f"{newest}.{number}"
+        # The plain one first: both are there for a moment when it has been compressed.
+        there = [each for each in (name, name + COMPRESSED) if os.path.exists(each)]
+        if not there:
+            break
+        found.insert(0, there[0])
         number += 1
     return found + ([newest] if os.path.exists(newest) else [])
 
@@ -112,11 +125,26 @@ def _decode(line: bytes) -> Entry | None:
     return entry if isinstance(entry, dict) and "log" in entry else None
 
 
+def _opened(name: str) -> IO[bytes] | GzipFile | None:
+    """Open one file of the log, which may have been compressed since it was listed; None where it is
+    gone.
+    """
+    for each in (name, name + COMPRESSED):
+        try:
+            if each.endswith(COMPRESSED):
+                import gzip  # here: the monitor imports this file, and most logs have none
+
+                return gzip.open(each, "rb")
+            return open(each, "rb")
+        except FileNotFoundError:
+            continue
+    return None
+
+
 def _entries(name: str, follower: _Follower | None = None) -> Iterator[Entry]:
     """Read the entries of one file; a follower begins where this ended."""
-    try:
-        file = open(name, "rb")
-    except FileNotFoundError:  # rotated away meanwhile
+    file = _opened(name)
+    if file is None:  # rotated away meanwhile
         return
     with file:
         position = 0
@@ -154,9 +182,15 @@ def _last(
 
 def _backwards(name: str, follower: _Follower | None) -> Iterator[Entry]:
     """Read the entries of one file, the last one first; a follower begins at its end."""
+    if name.endswith(COMPRESSED):  # it can be read from its beginning alone
+        yield from reversed(list(_entries(name)))
+        return
     try:
         file = open(name, "rb")
     except FileNotFoundError:
+        if not os.path.exists(name + COMPRESSED):
+            return
+        yield from reversed(list(_entries(name + COMPRESSED)))
         return
     with file:
         position = file.seek(0, os.SEEK_END)

@@ -1,0 +1,169 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where a container's output goes, and how: log drivers and their options, Docker's by name."""
+
+from __future__ import annotations
+
+from ... import units
+from ...errors import InvalidInput
+from ...options.forms import boolean, line, whole
+from ...options.rows import LIVE, MAP, Flag, Option, Shown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ...options.forms import Parser
+    from ...options.rows import Definition
+
+DEFAULT = "json-file"
+# Fields that a tag may have, Docker's; spec/log_document.py fills them in.
+FIELDS = ("ID", "FullID", "Name", "ImageID", "ImageFullID", "ImageName", "DaemonName", "Command")
+# What drivers that keep the log on this host have in place of options that are not given, Docker's.
+KEPT: dict[str, dict[str, Any]] = {
+    "json-file": {"max-size": 0, "max-file": 1, "compress": False},
+    "local": {"max-size": 20 << 20, "max-file": 5, "compress": True},
+}
+CACHE = KEPT["local"]  # and what the others keep beside, to be read back
+
+
+def _size(value: Any, name: str) -> int:
+    return 0 if str(value) == "-1" else units.size(value, name)
+
+
+def _switch(value: Any, name: str) -> bool:
+    """True or false; the command's ``--log-opt`` and the daemon's map say it as a text."""
+    said = {"true": True, "false": False}.get(str(value).lower(), value)
+    return boolean(said, name)
+
+
+def _names(value: Any, name: str) -> str:
+    """Names with commas between them; a list of them too."""
+    names = value if isinstance(value, (list, tuple)) else line(value, name).split(",")
+    return ",".join(line(entry, name).strip() for entry in names if str(entry).strip())
+
+
+def _tag(value: Any, name: str) -> str:
+    """A text with ``{{.Field}}`` in it, as the templates of Docker's tags are written."""
+    tag = line(value, name)
+    accepted = "a text with any of " + ", ".join(f"{{{{.{field}}}}}" for field in FIELDS)
+    for piece in tag.split("{{")[1:]:
+        field, closed, _rest = piece.partition("}}")
+        if not closed or field.strip().lstrip(".") not in FIELDS or "." not in field:
+            raise InvalidInput(name, tag, accepted)
+    return tag
+
+
+_PARSERS: dict[str, Parser] = {
+    "max-size": _size,
+    "max-file": whole(1),
+    "compress": _switch,
+    "tag": _tag,
+    "labels": _names,
+    "env": _names,
+}
+_EVERY: tuple[str, ...] = ()
+_TOLD = ("tag", "labels", "env")
+# The options of each driver.
+ACCEPTED: dict[str, tuple[str, ...]] = {
+    "json-file": ("max-size", "max-file", "compress", *_EVERY, *_TOLD),
+    "local": ("max-size", "max-file", "compress", *_EVERY),
+    "none": (),
+}
+
+
+def log_options(value: Any, name: str) -> dict[str, Any]:
+    """The options that are named, in normal form: sizes in bytes, switches as booleans.
+
+    A name may have underscores in place of dashes, as podman_container's have.
+    """
+    if not isinstance(value, dict):
+        raise InvalidInput(name, value, "a map")
+    result = {}
+    for given, item in value.items():
+        key = str(given).replace("_", "-")
+        if key not in _PARSERS:
+            raise InvalidInput(name, given, _accepted(DEFAULT))
+        result[key] = _PARSERS[key](item, f"{name}.{key}")
+    return result
+
+
+def _accepted(driver: str) -> str:
+    return f"with log_driver {driver}: {', '.join(ACCEPTED[driver])}"
+
+
+def check(definition: Definition) -> None:
+    """Refuse options that contradict each other. :raises InvalidInput:"""
+    given = definition.get("log_options", {})
+    driver = definition.get("log_driver", DEFAULT)
+    if given and driver == "none":
+        raise InvalidInput("log_options", given, "nothing, with log_driver none")
+    for key in given:
+        if key not in ACCEPTED[driver]:
+            raise InvalidInput("log_options", key, _accepted(driver))
+    _check_files(KEPT.get(driver, {}), given)
+
+
+def _check_files(defaults: dict[str, Any], given: dict[str, Any]) -> None:
+    size = given.get("max-size", defaults.get("max-size"))
+    count = given.get("max-file", defaults.get("max-file", 1))
+    if given.get("max-file", 1) > 1 and not size:
+        raise InvalidInput("log_options", "max-file", "more than one file only next to max-size")
+    if given.get("compress") and (count < 2 or not size):
+        raise InvalidInput(
+            "log_options", "compress", "it only next to max-size and a max-file of 2 or more"
+        )
+
+
+def _as_texts(given: dict[str, Any]) -> dict[str, str]:
+    return {
+        key: str(value).lower() if isinstance(value, bool) else str(value)
+        for key, value in given.items()
+    }
+
+
+OPTIONS: tuple[Option, ...] = (
+    Option(
+        "log_driver",
+        "str",
+        choices=list(ACCEPTED),
+        default=DEFAULT,
+        change=LIVE,
+        place="run.json log.driver",
+        inspect="HostConfig.LogConfig.Type",
+        flag=Flag("--log-driver", ", ".join(list(ACCEPTED)[:-1]) + " or none"),
+        description="""
+        Where the output goes. V(json-file) keeps it on the host, without a limit unless
+        O(log_options) has one. V(local) keeps 5 files of 20 MiB, the older ones compressed. V(none)
+        drops it.
+
+        The default is V(json-file).
+        """,
+    ),
+    Option(
+        "log_options",
+        "dict",
+        log_options,
+        aliases=["log_opt"],
+        compare=MAP,
+        change=LIVE,
+        place=(
+            "run.json log.max_size",
+            "run.json log.max_file",
+            "run.json log.compress",
+            "run.json log.attributes",
+        ),
+        inspect=Shown("HostConfig.LogConfig.Config", _as_texts),
+        flag=Flag("--log-opt", "Log option (max-size=10m, max-file=3)"),
+        description="""
+        Options of the driver, Docker's by name; underscores do for dashes.
+
+        V(max-size), for example V(10m), and V(max-file), how many files of that size are kept;
+        V(compress) has all but the newest compressed. They are for V(json-file) and V(local).
+
+        V(tag), V(labels) and V(env) are for every driver but V(local): what is written beside each
+        line, Docker's template for a tag such as V({{.Name}}) in which only fields can stand, and
+        the names of labels and of environment variables, with commas between them.
+        """,
+    ),
+)

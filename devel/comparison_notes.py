@@ -133,11 +133,6 @@ OPTIONS: dict[str, dict[str, str]] = {
         "config_path": "without it, where the engine looks for credentials",
         "registry_url": "`docker.io` by default, which is the same registry",
     },
-    "docker_prune": {
-        "builder_cache_all": ABSENT,
-        "builder_cache_filters": ABSENT,
-        "builder_cache_keep_storage": ABSENT,
-    },
     "docker_host_info": {
         "containers*": "`container_info`",
         "disk_usage": "the result `disk` is always there",

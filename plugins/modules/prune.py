@@ -66,9 +66,25 @@ options:
   builder_cache:
     description:
       - Whether to remove the files that C(RUN --mount=type=cache) of builds has kept, and what is remembered of contexts. Images of build
-        steps are images, see O(images).
+        steps are images, see O(images) and O(builder_cache_all).
     type: bool
     default: false
+  builder_cache_all:
+    description:
+      - Whether O(builder_cache) removes images of build steps that have no name and no use, too. With O(images), that option says which go.
+    type: bool
+    default: false
+  builder_cache_filters:
+    description:
+      - Of what builds have cached only some, by V(id) (that of C(--mount=type=cache), or its target), V(until) (not used since a time, or for
+        so long, such as V(24h); of images, created before) and V(type).
+      - V(type) is one or a list of V(exec.cachemount) (the files of C(--mount=type=cache)), V(source.local) (what is remembered of contexts) and
+        V(regular) (images of steps, with O(builder_cache_all)).
+    type: dict
+  builder_cache_keep_storage:
+    description:
+      - The size of the files of C(--mount=type=cache) that may stay, such as V(10G). Those that builds used last do. Images of steps do not count.
+    type: str
 author:
   - The pycontainer.engine authors (@pycontainer)
 seealso:
@@ -134,12 +150,12 @@ images_space_reclaimed:
   returned: if O(images)
   type: int
 builder_cache_caches_deleted:
-  description: Names of the caches that were removed.
+  description: Names of the caches, and with O(builder_cache_all) IDs of the images, that were removed, or in check mode would be.
   returned: if O(builder_cache)
   type: list
   elements: str
 builder_cache_space_reclaimed:
-  description: Bytes of these caches. Not known in check mode, where it is V(0).
+  description: Bytes of these. Those of images are not known in check mode.
   returned: if O(builder_cache)
   type: int
 actions:
@@ -167,6 +183,9 @@ def main():
             "volumes": {"type": "bool", "default": False},
             "volumes_filters": {"type": "dict"},
             "builder_cache": {"type": "bool", "default": False},
+            "builder_cache_all": {"type": "bool", "default": False},
+            "builder_cache_filters": {"type": "dict"},
+            "builder_cache_keep_storage": {"type": "str"},
         },
     )
 

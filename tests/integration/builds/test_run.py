@@ -383,6 +383,60 @@ def test_caches_can_be_removed(builder, engine):
     assert builder.read(record, "x") == ""
 
 
+def test_some_caches_can_be_removed(builder, engine):
+    """By their ids, their last use and their size, and with images of steps; foretold."""
+    import time
+
+    from pycontainer.builds.cache import cache_mounts
+    from pycontainer.cli import task as cli
+    from pycontainer.engine import Engine
+    from pycontainer.errors import InvalidInput
+    from pycontainer.host import prune
+    from pycontainer.reconcile import carry_out
+
+    def do(check=False, **params):
+        with Engine(engine.paths.data, engine.paths.run, check=check) as other:
+            result = carry_out(prune.prune(other, {"builder_cache": True, **params}), check)
+        return [name.rpartition(" ")[0] or name for name in result["builder_cache_caches_deleted"]]
+
+    for ident in ("old", "mid", "new"):
+        builder(
+            f"FROM box:1\nRUN --mount=type=cache,id={ident},target=/c head -c 4096 /dev/zero > /c/f"
+        )
+    now = time.time()
+    paths = {name.rpartition(" ")[0]: path for name, path in cache_mounts.listing(engine)}
+    for ident, age in (("old", 7200), ("mid", 3600), ("new", 60)):
+        os.utime(os.path.join(paths[ident], "id"), (now - age, now - age))
+    assert do(True, builder_cache_filters={"until": "90m"}) == ["old"]
+    assert do(True, builder_cache_filters={"until": "1m", "id": ["mid", "new"]}) == ["mid", "new"]
+    assert do(True, builder_cache_keep_storage="9k") == ["old"]
+    assert do(True, builder_cache_keep_storage="1m") == []
+    assert do(True, builder_cache_filters={"type": "source.local"}) == []
+    said = "builder prune -f --keep-storage "
+    assert not cli.pycontainer(engine, {"cmd": said + "1m", "argv": None})["changed"]
+    wrong = cli.pycontainer(engine, {"cmd": said + "some", "argv": None})
+    assert "--keep-storage: 'some' is not valid" in wrong["stderr"]
+    filtered = {"cmd": "builder prune -f --filter parent=x", "argv": None}
+    assert "--filter: 'parent' is not valid" in cli.pycontainer(engine, filtered)["stderr"]
+    for params, said in (
+        ({"builder_cache_filters": {"parent": "x"}}, "id, type, until"),
+        ({"builder_cache_filters": {"type": "internal"}}, "exec.cachemount"),
+        ({"builder_cache_keep_storage": "some"}, "builder_cache_keep_storage"),
+        ({"builder_cache": False, "builder_cache_all": True}, "together with builder_cache"),
+    ):
+        with pytest.raises(InvalidInput, match=said):
+            do(True, **params)
+    # a build that uses a cache makes it the newest
+    builder("FROM box:1\nRUN --mount=type=cache,id=old,target=/c echo again > /x")
+    assert do(True, builder_cache_keep_storage="9k") == ["mid"]
+    assert do(builder_cache_filters={"until": "30m"}) == ["mid"]
+    assert do(builder_cache_filters={"until": "30m"}) == []
+    foretold = do(True, builder_cache_all=True)
+    assert sorted(foretold[:2]) == ["new", "old"] and all(":" in name for name in foretold[2:])
+    assert foretold[2:] and do(builder_cache_all=True) == foretold
+    assert do(builder_cache_all=True) == []
+
+
 def test_a_killed_build_leaves_nothing_after_the_next_call(builder, engine, scratch, before):
     """By SIGKILL, in the midst of RUN: the next call of any kind ends what runs and clears up."""
     mark = "1000.%d" % int.from_bytes(os.urandom(4), "big")

@@ -385,7 +385,16 @@ IMAGE_COMMANDS = [
         "",
         "Remove the files that RUN --mount=type=cache has kept",
         "system.pruning:builds_",
-        [UNASKED],
+        [
+            UNASKED,
+            CHOSEN,
+            Flag("-a, --all", "switch", "Images of steps that have no name and no use, too"),
+            Flag(
+                "--keep-storage, --reserved-space",
+                "value",
+                "Size of the files that may stay: those used last (10g)",
+            ),
+        ],
     ),
     Command(
         "pull, image pull",

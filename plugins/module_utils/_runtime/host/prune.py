@@ -169,18 +169,67 @@ def plan_images(
     return _telling(engine, plan, "image", lambda: int(found()["space_reclaimed"]))
 
 
-def plan_builder_cache(engine: Engine) -> Plan:
-    """Plan to remove the files that RUN --mount=type=cache has kept.
+# BuildKit's types of what is cached, and what they are here: files that RUN --mount=type=cache
+# keeps, digests of contexts' files, images of steps.
+CACHE_TYPES = ("exec.cachemount", "source.local", "regular")
+CACHE_FILTERS = ("id", "type", "until")
+
+
+def plan_builder_cache(
+    engine: Engine,
+    filters: dict[str, Any] | None = None,
+    everything: bool = False,
+    keep: object = None,
+) -> Plan:
+    """Plan to remove the files that RUN --mount=type=cache has kept, and digests of contexts; with
+    ``everything``, the nameless images of steps too.
 
     Facts: ``builder_cache_caches_deleted``, ``builder_cache_space_reclaimed``.
+
+    :param filters: ``{"id", "type", "until"}``; ``until`` is about the last use of a cache, and
+        about an image's creation.
+    :param keep: bytes of caches that may stay, as ``units.size`` reads them.
     """
-    plan = cache_mounts.plan_prune(engine)
-    found = plan.facts
-    plan.facts = lambda: {
-        "builder_cache_caches_deleted": found()["caches"],
-        "builder_cache_space_reclaimed": found()["space_reclaimed"],
+    given = {
+        key: [str(item) for item in (value if isinstance(value, (list, tuple)) else [value])]
+        for key, value in (filters or {}).items()
     }
-    return _telling(engine, plan, "builder", lambda: int(found()["space_reclaimed"]))
+    for key in given:
+        if key not in CACHE_FILTERS:
+            raise InvalidInput("builder_cache_filters", key, ", ".join(CACHE_FILTERS))
+    types = given.get("type") or list(CACHE_TYPES)
+    for kind in types:
+        if kind not in CACHE_TYPES:
+            raise InvalidInput("builder_cache_filters.type", kind, ", ".join(CACHE_TYPES))
+    until = given["until"][-1] if given.get("until") else None
+    since = None if until is None else units.moment(until, "builder_cache_filters.until")
+    kept = 0 if keep is None else units.size(keep, "builder_cache_keep_storage")
+    plans = [
+        cache_mounts.plan_prune(
+            engine,
+            given.get("id") if CACHE_TYPES[0] in types else [],
+            since,
+            kept,
+            contexts=CACHE_TYPES[1] in types and not (kept or {"id", "until"} & set(given)),
+        )
+    ]
+    if everything and CACHE_TYPES[2] in types and "id" not in given:
+        plans.append(images.plan_prune(engine, filters=until and {"until": until}))
+    plan = Plan("build caches")
+    for part in plans:
+        plan.extend(part)
+
+    def facts() -> dict[str, Any]:
+        found = [part.facts() for part in plans]
+        return {
+            "builder_cache_caches_deleted": [
+                name for part in found for name in part.get("caches", part.get("images"))
+            ],
+            "builder_cache_space_reclaimed": sum(part["space_reclaimed"] for part in found),
+        }
+
+    plan.facts = facts
+    return _telling(engine, plan, "builder", lambda: int(facts()["builder_cache_space_reclaimed"]))
 
 
 def _telling(engine: Engine, plan: Plan, kind: str, space: Callable[[], int] = lambda: 0) -> Plan:
@@ -274,8 +323,21 @@ def prune(engine: Engine, params: dict[str, Any]) -> Plan:
     makers: list[Callable[[], Plan]] = [
         functools.partial(PLANS[kind], engine, params.get(kind + "_filters")) for kind in kinds
     ]
+    for option in ("filters", "all", "keep_storage"):
+        name = "builder_cache_" + option
+        if params.get(name) and not params.get("builder_cache"):
+            raise InvalidInput(name, params[name], f"{name} together with builder_cache: true")
     if params.get("builder_cache"):
-        makers.append(lambda: plan_builder_cache(engine))
+        # what ``images`` has taken away, or left by its filters, is not this one's
+        everything = bool(params.get("builder_cache_all")) and not params.get("images")
+        makers.append(
+            lambda: plan_builder_cache(
+                engine,
+                params.get("builder_cache_filters"),
+                everything,
+                params.get("builder_cache_keep_storage"),
+            )
+        )
     if not makers:
         raise InvalidInput(
             "containers, images, networks, volumes, builder_cache",

@@ -17,6 +17,9 @@ from ...untrusted import trees as walks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
     from ...engine import Engine
 
 
@@ -31,6 +34,16 @@ def directory(engine: Engine, name: str) -> str:
         "cache",
         hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:32],
     )
+
+
+def mark_used(path: str) -> None:
+    """Note that a build uses a cache now: the time of the file ``id``."""
+    os.utime(os.path.join(path, "id"))
+
+
+def used_at(path: str) -> float:
+    """Return when a build last used a cache, in seconds since the epoch."""
+    return os.stat(os.path.join(path, "id")).st_mtime
 
 
 def listing(engine: Engine) -> list[tuple[str, str]]:
@@ -49,14 +62,40 @@ def size(path: str) -> int:
     return sum(entry.status.st_size for entry in walks.walk(path) if not entry.is_directory())
 
 
-def plan_prune(engine: Engine) -> Plan:
+def plan_prune(
+    engine: Engine,
+    idents: Sequence[str] | None = None,
+    until: float | None = None,
+    keep: int = 0,
+    contexts: bool = True,
+) -> Plan:
     """Plan to remove the caches that no build uses at this moment, and the digests of contexts.
 
+    :param idents: only caches with one of these ids. :param until: only those that no build has
+        used since, in seconds since the epoch.
+    :param keep: bytes of caches that may stay: those used last.
+    :param contexts: whether to forget the digests of contexts.
     :returns: a plan with the facts ``caches`` (names) and ``space_reclaimed`` (bytes).
     """
     freed: list[int] = []
     gone: list[str] = []
-    plan = Plan("build caches", lambda: {"caches": gone, "space_reclaimed": sum(freed)})
+    chosen = [
+        (name, path)
+        for name, path in _beyond(listing(engine), keep)
+        if engine.locks.is_free("build-cache", name)
+        and (idents is None or name.rpartition(" ")[0] in idents)
+        and (until is None or used_at(path) < until)
+    ]
+
+    def facts() -> dict[str, Any]:
+        if engine.check:
+            return {
+                "caches": [name for name, _path in chosen],
+                "space_reclaimed": sum(size(path) for _name, path in chosen),
+            }
+        return {"caches": gone, "space_reclaimed": sum(freed)}
+
+    plan = Plan("build caches", facts)
 
     def remove(name: str, path: str) -> None:
         with engine.locks.hold("build-cache", name):
@@ -64,17 +103,16 @@ def plan_prune(engine: Engine) -> Plan:
             tree_removal.remove(path)
             gone.append(name)
 
-    for name, path in listing(engine):
-        if engine.locks.is_free("build-cache", name):
-            plan.add(
-                "cache " + name,
-                "present",
-                "absent",
-                f"remove the build cache {name.rpartition(' ')[0]}",
-                functools.partial(remove, name, path),
-            )
+    for name, path in chosen:
+        plan.add(
+            "cache " + name,
+            "present",
+            "absent",
+            f"remove the build cache {name.rpartition(' ')[0]}",
+            functools.partial(remove, name, path),
+        )
     stat = os.path.join(engine.paths.data, "build", "stat")
-    if os.path.isdir(stat):
+    if contexts and os.path.isdir(stat):
         plan.add(
             "contexts",
             "remembered",
@@ -83,3 +121,16 @@ def plan_prune(engine: Engine) -> Plan:
             lambda: tree_removal.remove(stat),
         )
     return plan
+
+
+def _beyond(caches: list[tuple[str, str]], keep: int) -> list[tuple[str, str]]:
+    """Return the caches without those used last, whose sizes together are no more than ``keep``."""
+    if not keep:
+        return caches
+    stay: set[str] = set()
+    for name, path in sorted(caches, key=lambda cache: -used_at(cache[1])):
+        keep -= size(path)
+        if keep < 0:
+            break
+        stay.add(name)
+    return [cache for cache in caches if cache[0] not in stay]

@@ -140,6 +140,7 @@ class RunMounts:
         with engine.locks.hold("build-cache-making"):
             if not os.path.isdir(directory):
                 self._make_cache(directory, name, mount, origin)
+        cache_mounts.mark_used(directory)
         self._show(os.path.join(directory, "data"), target, bool(mount.readonly))
 
     def _make_cache(self, directory: str, name: str, mount: Mount, origin: Origin | None) -> None:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from .... import units
 from ....errors import InvalidInput
 from ....host import prune
 from ... import tables
@@ -78,9 +79,15 @@ def networks_(session: Session, given: Given) -> None:
 
 
 def builds_(session: Session, given: Given) -> None:
-    if session.confirmed("all files that RUN --mount=type=cache has kept", given.force):
-        facts = session.carry_out(prune.plan_builder_cache(session.engine))
-        names = [name.rpartition(" ")[0] for name in facts["builder_cache_caches_deleted"]]
+    if given.keep_storage is not None:
+        units.size(given.keep_storage, "--keep-storage")
+    plan = _plan(prune.plan_builder_cache, session.engine, given, given.all, given.keep_storage)
+    what = "all files that RUN --mount=type=cache has kept"
+    if given.all:
+        what += ", all dangling images"
+    if session.confirmed(what, given.force):
+        facts = session.carry_out(plan)
+        names = [name.rpartition(" ")[0] or name for name in facts["builder_cache_caches_deleted"]]
         _report(session, "build caches", names, facts["builder_cache_space_reclaimed"])
 
 

@@ -133,14 +133,6 @@ OPTIONS: dict[str, dict[str, str]] = {
         "config_path": "without it, where the engine looks for credentials",
         "registry_url": "`docker.io` by default, which is the same registry",
     },
-    "docker_host_info": {
-        "containers*": "`container_info`",
-        "disk_usage": "the result `disk` is always there",
-        "images*": "`image_info`",
-        "networks*": "`network_info`",
-        "verbose_output": "absent: the modules of each kind tell all",
-        "volumes*": "`volume_info`",
-    },
     "podman_container": {
         "annotation": ABSENT,
         "arch": "`platform`",
@@ -283,15 +275,6 @@ OPTIONS: dict[str, dict[str, str]] = {
 RETURNS: dict[str, dict[str, str]] = {
     "docker_image": {"stdout": "absent: the lines of a build are shown as it runs"},
     "docker_image_build": {"command": "absent: no command is run"},
-    "docker_host_info": {
-        "can_talk_to_docker": "absent: there is nobody to talk to",
-        "host_info": "`host`, `features` and `missing`",
-        "volumes": "`volume_info`",
-        "networks": "`network_info`",
-        "containers": "`container_info`",
-        "images": "`image_info`",
-        "disk_usage": "`disk`",
-    },
     "podman_network": {"network": "one map, not a list"},
 }
 

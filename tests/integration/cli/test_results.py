@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
@@ -103,3 +104,63 @@ def test_images_of_an_archive(docker, image, tmp_path):
         assert sorted(result["image_names"]) == ["box:1", "other:1"]
     assert [found["Id"] for found in foretold["images"]] == [f["Id"] for f in done["images"]]
     assert all(found["Size"] for found in done["images"])
+
+
+@pytest.fixture
+def host_info(docker):
+    from pycontainer.host import info
+
+    return lambda **params: info.info(docker.engine, params)
+
+
+def test_the_host_in_dockers_words(docker, host_info):
+    docker("run", "-d", "--name", "web", "--network", "none", "box:1")
+    docker("create", "--name", "idle", "--network", "none", "box:1")
+    found = host_info()
+    said = found["host_info"]
+    assert found["can_talk_to_docker"] and "containers" not in found
+    assert (said["Containers"], said["ContainersRunning"], said["Images"]) == (2, 1, 1)
+    assert (said["Name"], said["NCPU"]) == (os.uname().nodename, os.cpu_count())
+    assert said["CgroupVersion"] in "12" and "bridge" in said["Plugins"]["Network"]
+    text = docker("info", "-f", "{{.ContainersRunning}} {{.KernelVersion}} {{.host.hostname}}")
+    assert text == "1 {0.release} {0.nodename}".format(os.uname())
+
+
+def test_lists_of_the_host(docker, host_info):
+    docker("run", "-d", "--name", "web", "-l", "a=1", "-p", "127.0.0.1::80", "box:1")
+    docker("create", "--name", "idle", "-l", "a=2", "-v", "data:/data", "box:1")
+    found = host_info(containers=True, images=True, networks=True, volumes=True, disk_usage=True)
+    (web,) = found["containers"]
+    assert web["Names"] == ["/web"] and web["Command"] == "sleep 1000"
+    assert set(web) == {"Id", "Image", "Command", "Created", "Status", "Ports", "Names"}
+    (port,) = web["Ports"]
+    assert (port["IP"], port["PrivatePort"], port["Type"]) == ("127.0.0.1", 80, "tcp")
+    assert web["Status"].startswith(("Up ", "Up Less"))
+    assert [image["RepoTags"] for image in found["images"]] == [["box:1"]]
+    assert found["volumes"] == [{"Driver": "local", "Name": "data"}]
+    assert {"Id", "Driver", "Name", "Scope"} == set(found["networks"][0])
+    assert set(found["disk_usage"]) == {"LayersSize"} and found["disk_usage"]["LayersSize"] > 1000
+    whole = host_info(containers=True, containers_all=True, disk_usage=True, verbose_output=True)
+    assert {entry["State"] for entry in whole["containers"]} == {"running", "created"}
+    assert len(whole["disk_usage"]["Containers"]) == 2
+    assert whole["disk_usage"]["Volumes"][0]["UsageData"]["RefCount"] == 1
+    some = host_info(containers=True, containers_all=True, containers_filters={"label": "a=2"})
+    assert [entry["Names"] for entry in some["containers"]] == [["/idle"]]
+
+
+@pytest.mark.parametrize(
+    "params, said",
+    [
+        ({"images_filters": {"dangling": True}}, "images_filters.*together with images: true"),
+        ({"containers_all": True}, "containers_all"),
+        ({"volumes": True, "volumes_filters": {"nosuch": 1}}, "volumes_filters: 'nosuch'"),
+        ({"images": True, "images_filters": {"until": "soon"}}, "images_filters.until: 'soon'"),
+        ({"networks": True, "networks_filters": {"nosuch": 1}}, "networks_filters: 'nosuch'"),
+        ({"containers": True, "containers_filters": {"nosuch": 1}}, "containers_filters: 'nosuch'"),
+    ],
+)
+def test_what_a_list_can_not_be_of(host_info, params, said):
+    from pycontainer.errors import InvalidInput
+
+    with pytest.raises(InvalidInput, match=said):
+        host_info(**params)

@@ -5,6 +5,7 @@
 import types
 
 import pytest
+from pycontainer import units
 from pycontainer.cli import tables
 from pycontainer.cli.commands.images import history_waste_squash, image_ls_tag_rm
 
@@ -59,7 +60,7 @@ def test_sizes_in_listings(number, text):
     ],
 )
 def test_ages(age, text):
-    assert tables.ago(1000000, now=1000000 + age) == text
+    assert units.ago(1000000, now=1000000 + age) == text
 
 
 @pytest.mark.parametrize("created", ["", "0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z"])

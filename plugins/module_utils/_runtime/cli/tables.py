@@ -108,25 +108,3 @@ def when(created: str) -> float | None:
     except InvalidInput:
         return None
     return seconds if seconds > ZERO else None
-
-
-def ago(seconds: float, now: float | None = None) -> str:
-    """Return ``3 minutes`` since a time in seconds since the epoch, in Docker's words."""
-    age = max(0, int((time.time() if now is None else now) - seconds))
-    if age < 1:
-        return "Less than a second"
-    if age < 60:
-        return "%d second%s" % (age, "" if age == 1 else "s")
-    if age < 3600:
-        return "About a minute" if age < 120 else f"{age // 60} minutes"
-    hours = (age + 1800) // 3600
-    if hours < 48:
-        return "About an hour" if hours == 1 else f"{hours} hours"
-    for limit, unit, name in (
-        (24 * 14, 24, "days"),
-        (24 * 60, 24 * 7, "weeks"),
-        (24 * 730, 24 * 30, "months"),
-    ):
-        if hours < limit:
-            return f"{hours // unit} {name}"
-    return f"{hours // (24 * 365)} years"

@@ -16,10 +16,12 @@ from ..deploy.fingerprint import VERSION
 from ..images.library import layer_store
 from ..kernel import cgroups, features
 from ..layers.compression import compressed_streams
-from ..untrusted import trees
+from . import docker_info
+from .disk_use import disk
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from ..engine import Engine
@@ -29,13 +31,17 @@ if TYPE_CHECKING:
 OPTIONAL = {"cryptography": "signatures of images, where the command openssl is not there"}
 
 
-def info(engine: Engine, _params: Any = None) -> dict[str, Any]:
+def info(engine: Engine, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Describe the host: ``{"host": {...}, "features": {...}, "policy": {...}, "registries": {...},
-    "counts": {...}, "disk": {...}}``; sizes are bytes.
+    "counts": {...}, "disk": {...}, "host_info": {...}}``; sizes are bytes. ``host_info`` has the
+    keys of Docker's ``info``.
+
+    :param params: of the module host_info; see ``docker_info.asked``.
 
     Every feature is ``{"found", "reason", "needed_for", "detail"}``: ``reason`` says why it is
     missing.
     """
+    lists = docker_info.asked(engine, params or {})
     found: dict[str, Any] = dict(features.detect())
     found.update(_libraries())
     reason = layer_store.why_no_erofs(engine)
@@ -45,7 +51,7 @@ def info(engine: Engine, _params: Any = None) -> dict[str, Any]:
         "needed_for": "image layers that are not unpacked (layers: erofs)",
         "detail": None,
     }
-    return {
+    facts: dict[str, Any] = {
         "host": _host(engine),
         "features": found,
         "missing": _missing(found),
@@ -54,6 +60,7 @@ def info(engine: Engine, _params: Any = None) -> dict[str, Any]:
         "counts": _counts(engine),
         "disk": disk(engine),
     }
+    return {**facts, **lists, "host_info": docker_info.system(facts), "can_talk_to_docker": True}
 
 
 def _host(engine: Engine) -> dict[str, Any]:
@@ -148,46 +155,3 @@ def _counts(engine: Engine) -> dict[str, int]:
         "networks": len(networks.listing(engine)),
         "registries": len(registry.services(engine)),
     }
-
-
-def disk(engine: Engine) -> dict[str, int]:
-    """Return the bytes that each kind of object takes, as du(1) counts them, and the file system's
-    free space.
-    """
-    paths = engine.paths
-    found = {
-        name: used(path)
-        for name, path in (
-            ("blobs", paths.blobs),
-            ("layers", paths.layers),
-            ("containers", paths.containers),
-            ("volumes", paths.volumes),
-            ("registries", paths.registries),
-        )
-    }
-    where = paths.data if os.path.isdir(paths.data) else "/"
-    system = os.statvfs(where)
-    return dict(
-        found, total=system.f_blocks * system.f_frsize, free=system.f_bavail * system.f_frsize
-    )
-
-
-def used(top: str) -> int:
-    """Return the bytes of blocks below a directory. A file counts once whatever names it has;
-    mounts below are not entered.
-    """
-    seen, total = set(), 0
-    try:
-        device = os.lstat(top).st_dev
-        for entry in trees.walk(top, lambda entry: entry.status.st_dev == device):
-            facts = entry.status
-            if facts.st_dev != device or (
-                facts.st_nlink > 1 and not entry.is_directory() and facts.st_ino in seen
-            ):
-                continue
-            if facts.st_nlink > 1 and not entry.is_directory():
-                seen.add(facts.st_ino)
-            total += facts.st_blocks * 512
-    except (FileNotFoundError, NotADirectoryError):
-        pass  # there is none, or it went meanwhile
-    return total

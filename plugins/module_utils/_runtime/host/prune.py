@@ -18,7 +18,7 @@ from ..builds.cache import cache_mounts
 from ..errors import Conflict, InvalidInput, NotFound
 from ..events import journal
 from ..reconcile import Plan
-from .info import used
+from .disk_use import used
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -223,7 +223,7 @@ def plan_builder_cache(
         found = [part.facts() for part in plans]
         return {
             "builder_cache_caches_deleted": [
-                name for part in found for name in part.get("caches", part.get("images"))
+                name for part in found for name in (part.get("caches") or part.get("images") or ())
             ],
             "builder_cache_space_reclaimed": sum(part["space_reclaimed"] for part in found),
         }

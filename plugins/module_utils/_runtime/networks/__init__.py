@@ -14,6 +14,7 @@ from .. import lazy
 
 _HOMES = {
     "DEFAULT": "definition",
+    "DRIVERS": "definition",
     "check_name": "definition",
     "scope": "definition",
     "get": "catalog",

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import contextlib
 
-from .... import containers
+from .... import containers, units
 from ....containers.options.network import port_address
+from ....containers.view.container_summary import status_words
 from ....errors import NotFound
 from ... import tables
 from ...filters import filtering, filters
@@ -67,8 +68,8 @@ def _row(engine: Engine, record: Record, whole_text: bool, size: bool) -> dict[s
         if "Damaged" in document
         else '"%s"' % (command if whole_text or len(command) <= 20 else command[:19] + "\u2026"),
         "CreatedAt": tables.moment(record["created"]),
-        "RunningFor": tables.ago(record["created"]) + " ago",
-        "Status": status(engine, record) + (", damaged" if "Damaged" in document else ""),
+        "RunningFor": units.ago(record["created"]) + " ago",
+        "Status": status_words(engine, record) + (", damaged" if "Damaged" in document else ""),
         "State": document["State"]["Status"],
         "Ports": ", ".join(_ports(document)),
         "Names": record["name"],
@@ -87,31 +88,6 @@ def _row(engine: Engine, record: Record, whole_text: bool, size: bool) -> dict[s
         written, whole = containers.sizes(engine, record)
         row["Size"] = f"{tables.size(written, 3)} (virtual {tables.size(whole, 3)})"
     return row
-
-
-def status(engine: Engine, record: Record) -> str:
-    """Return the STATUS column: ``Up 3 minutes (healthy)``, ``Exited (0) 2 hours ago``."""
-    state = containers.status(engine.paths, record["id"])
-    name = state["status"]
-    if name in ("running", "paused"):
-        text = "Up " + tables.ago(state["started_at"])
-        health = (state.get("health") or {}).get("status")
-        if name == "paused":
-            return text + " (Paused)"
-        return text + (
-            " (%s)" % ("health: starting" if health == "starting" else health) if health else ""
-        )
-    if name == "restarting":
-        return "Restarting (%s) %s ago" % (
-            containers.exit_code(state),
-            tables.ago(state["finished_at"] or record["created"]),
-        )
-    if name == "exited" and state["started_at"] is not None:
-        return "Exited (%s) %s ago" % (
-            containers.exit_code(state),
-            tables.ago(state["finished_at"] or record["created"]),
-        )
-    return "Created" if name == "exited" else name.capitalize()
 
 
 def _ports(document: dict[str, Any]) -> list[str]:

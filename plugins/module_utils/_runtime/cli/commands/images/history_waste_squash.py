@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 
-from .... import images
+from .... import images, units
 from ....errors import InvalidInput
 from ... import tables
 from ...grammar import UsageError, whole
@@ -55,7 +55,7 @@ def _step(row: dict[str, Any], given: Given) -> dict[str, Any]:
     since = at = "N/A"
     seconds = tables.when(row["Created"])
     if seconds is not None:
-        since, at = tables.ago(seconds) + " ago", row["Created"][:19] + "Z"
+        since, at = units.ago(seconds) + " ago", row["Created"][:19] + "Z"
     return {
         "ID": ident,
         "CreatedSince": since,

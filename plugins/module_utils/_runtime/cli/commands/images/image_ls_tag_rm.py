@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from .... import images
+from .... import images, units
 from ....errors import Conflict
 from ... import tables
 from ...filters import filtering, filters
@@ -62,7 +62,7 @@ def _rows(engine: Engine, image: dict[str, Any], whole: bool) -> list[dict[str, 
     since = at = "N/A"
     seconds = tables.when(image["Created"])
     if seconds is not None:
-        since, at = tables.ago(seconds) + " ago", tables.moment(seconds)
+        since, at = units.ago(seconds) + " ago", tables.moment(seconds)
     size = tables.size(image["Size"], 3)
     users = str(len(images.containers_of(engine, image["Id"])))
     return [

@@ -9,6 +9,7 @@ import platform
 
 from .... import containers, images, registry, volumes
 from ....deploy.fingerprint import VERSION
+from ....host import disk_use
 from ....host import info as host
 from ... import tables, templates
 
@@ -25,6 +26,7 @@ DF_COLUMNS = [("TYPE", "Type"), ("TOTAL", "TotalCount"), ("ACTIVE", "Active"), (
 
 def info(session: Session, given: Given) -> None:
     facts = host.info(session.engine)
+    facts.update(facts.pop("host_info"))  # whose keys a template of Docker's users names
     if given.format is not None:
         session.say(
             *(
@@ -61,7 +63,7 @@ def _policy(policy: dict[str, Any]) -> str:
 
 def df(session: Session, given: Given) -> None:
     engine = session.engine
-    used = host.disk(engine)
+    used = disk_use.disk(engine)
     records = containers.every(engine)
     running = [
         record

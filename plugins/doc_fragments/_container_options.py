@@ -280,6 +280,53 @@ options:
         Environment variables, in addition to the image's. Booleans and nulls have to be quoted, and
         numbers that YAML does not keep as they are written, for example V("1.10") and V("0644").
     type: dict
+  env_host: &env_host
+    description:
+      - >-
+        Whether the container gets the environment of the process that makes it, over the image's
+        and under O(env): for a task that of the module on the host, with what the play's
+        C(environment) has. It is taken when the container is made, and kept with it.
+    type: bool
+  env_merge: &env_merge
+    description:
+      - >-
+        Variables that are made of the image's: V(${NAME}) and V($NAME) stand for what the image
+        has, for example V(/opt/bin:${PATH}). O(env) wins over them.
+    type: dict
+  unsetenv: &unsetenv
+    description:
+      - >-
+        Variables of the image, or of the engine's own, that are left out.
+    type: list
+    elements: str
+  unsetenv_all: &unsetenv_all
+    description:
+      - >-
+        Whether all variables of the image and of the engine's own are left out, C(PATH) among them.
+        C(HOME) follows from the user all the same.
+    type: bool
+  http_proxy: &http_proxy
+    description:
+      - >-
+        Whether the container gets the variables C(http_proxy), C(https_proxy), C(ftp_proxy),
+        C(no_proxy) and C(all_proxy), and the same in capitals, of the process that makes it, over
+        the image's and under O(env). They are taken when the container is made. The default is
+        V(false), as with Docker.
+    type: bool
+  annotations: &annotations
+    description:
+      - >-
+        Annotations of the container's OCI document.
+    type: dict
+    aliases: ["annotation"]
+  timezone: &timezone
+    description:
+      - >-
+        The container's time zone: V(local) for the host's, or a name below the host's
+        C(/usr/share/zoneinfo), for example V(Europe/Berlin). It is in the container as
+        C(/etc/localtime), as it was when the container was made. A variable C(TZ) of the image wins
+        over it.
+    type: str
   user: &user
     description:
       - >-
@@ -1092,6 +1139,13 @@ options:
       command: *command
       entrypoint: *entrypoint
       env: *env
+      env_host: *env_host
+      env_merge: *env_merge
+      unsetenv: *unsetenv
+      unsetenv_all: *unsetenv_all
+      http_proxy: *http_proxy
+      annotations: *annotations
+      timezone: *timezone
       user: *user
       groups: *groups
       working_dir: *working_dir

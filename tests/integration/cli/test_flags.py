@@ -449,6 +449,13 @@ def test_no_flag_is_forgotten_by_these_tests():
         "--ip6",
         "--systemd",
         "--gpus",
+        "--env-host",
+        "--env-merge",
+        "--unsetenv",
+        "--unsetenv-all",
+        "--http-proxy",
+        "--annotation",
+        "--tz",
     }
     unseen = {
         "--cpu-period",

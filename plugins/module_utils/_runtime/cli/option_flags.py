@@ -31,6 +31,27 @@ FLAGS = [
         "env",
         reads="apart",
     ),
+    Flag("--env-host", "switch", "All variables that are set here, too", "env_host"),
+    Flag(
+        "--env-merge",
+        "list",
+        "Variable made of the image's (PATH=/opt/bin:${PATH})",
+        "env_merge",
+        reads="=",
+    ),
+    Flag(
+        "--unsetenv", "list", "Variable of the image or the engine that it does not get", "unsetenv"
+    ),
+    Flag("--unsetenv-all", "switch", "No variables of the image or the engine", "unsetenv_all"),
+    Flag("--http-proxy", "switch", "The variables of proxies that are set here, too", "http_proxy"),
+    Flag(
+        "--annotation",
+        "list",
+        "Annotation of its OCI document (key=value)",
+        "annotations",
+        reads="=",
+    ),
+    Flag("--tz", "value", "Time zone: Europe/Berlin, or local for the host's", "timezone"),
     Flag("-u, --user", "value", "user[:group]", "user"),
     Flag("--group-add", "list", "Additional group", "groups"),
     Flag("-w, --workdir", "value", "Working directory", "working_dir"),

@@ -84,6 +84,13 @@ SAMPLES = {
     "command": Sample(["a", "b"], "IMAGE a b"),
     "entrypoint": Sample(["/e"], "--entrypoint /e"),
     "env": Sample({"A": "b"}, "-e A=b"),
+    "env_host": Sample(True, "--env-host"),
+    "env_merge": Sample({"PATH": "/opt:${PATH}"}, "--env-merge 'PATH=/opt:${PATH}'"),
+    "unsetenv": Sample(["PATH"], "--unsetenv PATH"),
+    "unsetenv_all": Sample(True, "--unsetenv-all"),
+    "http_proxy": Sample(True, "--http-proxy"),
+    "annotations": Sample({"a.b/c": "d"}, "--annotation a.b/c=d"),
+    "timezone": Sample("Etc/GMT+5", "--tz Etc/GMT+5"),
     "user": Sample("7:8", "-u 7:8"),
     "groups": Sample(["5"], "--group-add 5"),
     "working_dir": Sample("/w", "-w /w"),
@@ -375,6 +382,7 @@ def stored(tmp_path_factory):
         pytest.MonkeyPatch.context() as patch,
         Engine(data=str(directory / "data"), run=str(directory / "run")) as engine,
     ):
+        patch.setenv("http_proxy", "http://proxy.example:3128")
         patch.setattr(cdi_specs, "DIRECTORIES", (str(directory / "cdi"),))
         carry_out(images.plan_import(engine, "box:1", str(root), {"command": ["serve"]}), False)
         for name, subnets in NETWORKS.items():

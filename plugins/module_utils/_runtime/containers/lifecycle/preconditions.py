@@ -15,7 +15,7 @@ from ...errors import Conflict, InvalidInput, NotFound, Unsupported
 from ...kernel import cgroups
 from ...kernel.isolation import apparmor
 from ..devices import device_nodes
-from ..options import network, resources, security, storage
+from ..options import network, process, resources, security, storage
 from ..records import catalog, port_bindings
 from ..spec import config_json, confinement, container_files, limits, selinux_labels
 
@@ -46,6 +46,8 @@ def everything(
     """
     _mounts(engine, definition)
     config_json.arguments(definition, image)
+    if definition.get("timezone"):
+        process.zone(definition["timezone"])
     container_files.wanted_volumes(definition, image)
     device_nodes.nodes(definition)
     if resources.wants_described(definition):

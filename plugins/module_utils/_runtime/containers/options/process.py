@@ -16,7 +16,7 @@ from ...untrusted import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from ...options.rows import Definition
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _HOSTNAME = re.compile(r"\w([\w-]{0,61}\w)?(\.\w([\w-]{0,61}\w)?)*", re.ASCII)
 LONGEST_NAME = 64  # __NEW_UTS_LEN, uname(2)
 LONGEST_FILE = 1 << 20  # bytes: no process can be started with more in its environment
+ZONES = "/usr/share/zoneinfo"
 IDS = 2**31  # user and group IDs are below
 
 
@@ -89,6 +90,46 @@ def env_file(path: str) -> dict[str, str]:
             raise InvalidInput("env_file", f"{path} line {number}", "NAME=value")
         result[key] = value
     return result
+
+
+def expanded(value: str, variables: Mapping[str, str]) -> str:
+    """``value`` with ``$NAME`` and ``${NAME}`` replaced; a variable that is not there is empty."""
+    return re.sub(
+        r"\$(?:\{([^}]*)\}|([A-Za-z_]\w*))",
+        lambda found: variables.get(found.group(1) or found.group(2) or "", ""),
+        value,
+        flags=re.ASCII,
+    )
+
+
+def annotation(value: Any, name: str) -> str:
+    """An annotation's name. Those of the engine itself say whose user and namespaces it has."""
+    word = line(value, name)
+    if not word or word.startswith("org.pycontainer."):
+        raise InvalidInput(name, value, "a name that does not begin with org.pycontainer.")
+    return word
+
+
+def timezone(value: Any, name: str) -> str:
+    """``local``, or a zone's path below /usr/share/zoneinfo."""
+    word = line(value, name)
+    if not re.fullmatch(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*", word):
+        raise InvalidInput(name, value, "local, or a time zone's name such as Europe/Berlin")
+    return word
+
+
+def zone(name: str) -> bytes:
+    """Read a time zone of this host. :raises InvalidInput: it has none of this name."""
+    path = "/etc/localtime" if name == "local" else f"{ZONES}/{name}"
+    try:
+        data = files.read(path, LONGEST_FILE, links=True)
+    except files.Unacceptable as error:
+        raise InvalidInput(
+            "timezone", name, f"local, or a time zone of this host below {ZONES} ({error})"
+        ) from None
+    if not data.startswith(b"TZif"):  # tzfile(5)
+        raise InvalidInput("timezone", name, f"a time zone of this host, which {path} is not")
+    return data
 
 
 def user(value: Any, name: str) -> str:
@@ -262,6 +303,97 @@ OPTIONS: tuple[Option, ...] = (
         Environment variables, in addition to the image's. Booleans and nulls have to be quoted,
         and numbers that YAML does not keep as they are written, for example V("1.10") and
         V("0644").
+        """,
+    ),
+    Option(
+        "env_host",
+        "bool",
+        boolean,
+        default=False,
+        place="config.json process.env",
+        inspect=Computed("Config.Env"),
+        flag=Flag("--env-host", "All variables that are set here, too"),
+        description="""
+        Whether the container gets the environment of the process that makes it, over the image's
+        and under O(env): for a task that of the module on the host, with what the play's
+        C(environment) has. It is taken when the container is made, and kept with it.
+        """,
+    ),
+    Option(
+        "env_merge",
+        "dict",
+        map_of(variable, text),
+        compare=MAP,
+        place="config.json process.env",
+        inspect=Computed("Config.Env"),
+        flag=Flag("--env-merge", "Variable made of the image's (PATH=/opt/bin:${PATH})", reads="="),
+        description="""
+        Variables that are made of the image's: V(${NAME}) and V($NAME) stand for what the image
+        has, for example V(/opt/bin:${PATH}). O(env) wins over them.
+        """,
+    ),
+    Option(
+        "unsetenv",
+        "list",
+        set_of(variable),
+        elements="str",
+        compare=SET,
+        place="config.json process.env",
+        inspect=Computed("Config.Env"),
+        flag=Flag("--unsetenv", "Variable of the image or the engine that it does not get"),
+        description="Variables of the image, or of the engine's own, that are left out.",
+    ),
+    Option(
+        "unsetenv_all",
+        "bool",
+        boolean,
+        default=False,
+        place="config.json process.env",
+        inspect=Computed("Config.Env"),
+        flag=Flag("--unsetenv-all", "No variables of the image or the engine"),
+        description="""
+        Whether all variables of the image and of the engine's own are left out, C(PATH) among
+        them. C(HOME) follows from the user all the same.
+        """,
+    ),
+    Option(
+        "http_proxy",
+        "bool",
+        boolean,
+        default=False,
+        place="config.json process.env",
+        inspect=Computed("Config.Env"),
+        flag=Flag("--http-proxy", "The variables of proxies that are set here, too"),
+        description="""
+        Whether the container gets the variables C(http_proxy), C(https_proxy), C(ftp_proxy),
+        C(no_proxy) and C(all_proxy), and the same in capitals, of the process that makes it, over
+        the image's and under O(env). They are taken when the container is made. The default is
+        V(false), as with Docker.
+        """,
+    ),
+    Option(
+        "annotations",
+        "dict",
+        map_of(annotation, text),
+        compare=MAP,
+        place="config.json annotations",
+        inspect="HostConfig.Annotations",
+        flag=Flag("--annotation", "Annotation of its OCI document (key=value)", reads="="),
+        aliases=["annotation"],
+        description="Annotations of the container's OCI document.",
+    ),
+    Option(
+        "timezone",
+        "str",
+        timezone,
+        place="config.json mounts",
+        inspect=Shown("Config.Timezone", or_empty),
+        flag=Flag("--tz", "Time zone: Europe/Berlin, or local for the host's"),
+        description="""
+        The container's time zone: V(local) for the host's, or a name below the host's
+        C(/usr/share/zoneinfo), for example V(Europe/Berlin). It is in the container as
+        C(/etc/localtime), as it was when the container was made. A variable C(TZ) of the image
+        wins over it.
         """,
     ),
     Option(

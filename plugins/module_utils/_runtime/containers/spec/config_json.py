@@ -18,6 +18,7 @@ from . import confinement, container_mounts, limits, own_annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from ...oci.spec.config_types import Config, Linux, NamespaceEntry, Process, User
@@ -57,7 +58,12 @@ def config(ident: str, definition: Definition, image: dict[str, Any], host: Surr
         "ociVersion": "1.2.0",
         "root": {"path": "rootfs", "readonly": definition.get("read_only", False)},
         "process": process(
-            ident, definition, image, capabilities, confinement.apparmor(definition, host.apparmor)
+            ident,
+            definition,
+            image,
+            capabilities,
+            confinement.apparmor(definition, host.apparmor),
+            host.environment,
         ),
         "mounts": container_mounts.mounts(definition, host, systemd(definition, image)),
         "linux": linux,
@@ -76,13 +82,17 @@ def process(
     image: dict[str, Any],
     capabilities: list[str],
     profile: str | None = None,
+    taken: Mapping[str, str] | None = None,
 ) -> Process:
-    """Make the document's ``process``."""
+    """Make the document's ``process``.
+
+    :param taken: see :func:`environment`.
+    """
     found: Process = {
         "terminal": definition.get("tty", False),
         "user": user(definition),
         "args": arguments(definition, image),
-        "env": environment(ident, definition, image),
+        "env": environment(ident, definition, image, taken),
         "cwd": definition.get("working_dir") or image.get("WorkingDir") or "/",
         "capabilities": {
             "bounding": capabilities,
@@ -133,8 +143,15 @@ def systemd(definition: Definition, image: dict[str, Any]) -> bool:
     return process_options.runs_systemd(definition, arguments(definition, image))
 
 
-def environment(ident: str, definition: Definition, image: dict[str, Any]) -> list[str]:
+def environment(
+    ident: str,
+    definition: Definition,
+    image: dict[str, Any],
+    taken: Mapping[str, str] | None = None,
+) -> list[str]:
     """Return the image's variables, and the task's over them, as ``NAME=value``.
+
+    :param taken: what comes of the host's environment.
 
     PATH, HOSTNAME and TERM are set where neither has them; HOME follows from the user at the start.
     """
@@ -148,6 +165,14 @@ def environment(ident: str, definition: Definition, image: dict[str, Any]) -> li
         key, equals, value = entry.partition("=")
         if equals and key:  # an entry without "=" must not let a variable of the host in
             found[key] = value
+    merged = {
+        key: process_options.expanded(value, found)
+        for key, value in definition.get("env_merge", {}).items()
+    }
+    for key in list(found) if definition.get("unsetenv_all") else definition.get("unsetenv", ()):
+        found.pop(key, None)
+    found.update(merged)
+    found.update(taken or {})
     found.update(definition.get("env", {}))
     return [f"{key}={value}" for key, value in found.items()]
 
@@ -168,7 +193,7 @@ def namespaces(definition: Definition) -> list[NamespaceEntry]:
 def _annotations(
     definition: Definition, image: dict[str, Any], host: Surroundings
 ) -> dict[str, str]:
-    found = {}
+    found: dict[str, str] = dict(definition.get("annotations", {}))
     user = definition.get("user") or image.get("User")
     if user:
         found[own_annotations.USER] = user

@@ -21,6 +21,7 @@ from ..records import log_document, network_names
 from . import (
     config_json,
     confinement,
+    container_mounts,
     own_annotations,
     run_file,
     selinux_labels,
@@ -55,6 +56,8 @@ STOP_TIMEOUT = 10  # seconds, Docker's
 RESOLVER = "resolv.conf"
 # What was written into hosts, hostname and resolv.conf: ``{name: text}``. A container may edit them.
 WRITTEN = "written.json"
+ENVIRONMENT = "environment.json"  # what env_host and http_proxy took
+PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy")
 LARGEST = 1 << 20  # bytes of one that is looked at
 
 
@@ -84,7 +87,10 @@ def write(
         maps=maps,
         apparmor=apparmor.default()[0],
         architecture=images.architecture(engine, record["image"]),
+        environment=_environment(directory, definition),
     )
+    if definition.get("timezone"):
+        _keep_zone(directory, definition["timezone"])
     config = config_json.config(record["id"], definition, image, host)
     if resources.wants_described(definition):
         from ..devices import cdi_edits  # few containers have such a device
@@ -99,6 +105,42 @@ def write(
     _put_all(directory, network_names.texts(engine, record, run["network"]), kept=True)
     write_json(os.path.join(directory, "config.json"), config, durable)
     run_file.write(engine.paths, record["id"], run, durable)
+
+
+def _environment(directory: str, definition: Definition) -> dict[str, str]:
+    """Return the variables of this process that go into a container.
+
+    They are kept with it, as who writes its documents next has others.
+    """
+    everything = definition.get("env_host")
+    if not everything and not definition.get("http_proxy"):
+        return {}
+    path = os.path.join(directory, ENVIRONMENT)
+    found: dict[str, str] | None = read_json(path)
+    if found is None:
+        found = {
+            key: value
+            for key, value in os.environ.items()
+            if (everything or key.lower() in PROXIES) and _is_text(key + value)
+        }
+        write_json(path, found, durable=False)
+    return found
+
+
+def _is_text(word: str) -> bool:
+    """Tell whether a text can stand in JSON: it has no bytes that are no UTF-8."""
+    try:
+        word.encode()
+    except UnicodeError:
+        return False
+    return True
+
+
+def _keep_zone(directory: str, name: str) -> None:
+    """Write the time zone that is mounted into the container, where it is not there yet."""
+    path = os.path.join(directory, container_mounts.ZONE)
+    if not os.path.exists(path):
+        write_whole(path, process.zone(name), mode=0o644, durable=False)
 
 
 def _event_facts(

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 FILES = {"/etc/hostname": "hostname", "/etc/hosts": "hosts", "/etc/resolv.conf": "resolv.conf"}
 
 
+ZONE = "localtime"  # the file of a container that is its /etc/localtime
+
+
 def mounts(definition: Definition, host: Surroundings, systemd: bool = False) -> list[MountEntry]:
     """Return all mounts in the order in which they are made.
 
@@ -32,7 +35,7 @@ def mounts(definition: Definition, host: Surroundings, systemd: bool = False) ->
     taken = {entry["destination"] for entry in user}
     engine = [
         entry
-        for entry in _defaults(definition, host, systemd) + _files(host)
+        for entry in _defaults(definition, host, systemd) + _files(definition, host)
         if entry["destination"] not in taken
     ]
     return engine + sorted(user, key=lambda entry: entry["destination"].count("/"))
@@ -127,14 +130,15 @@ def shared_memory(other: str, run: str) -> str:
     return os.path.join(os.path.dirname(run), other, "shm")
 
 
-def _files(host: Surroundings) -> list[MountEntry]:
+def _files(definition: Definition, host: Surroundings) -> list[MountEntry]:
     """Mount hosts, hostname and resolv.conf; those of the other container where its network is
-    joined.
+    joined. Its time zone, too, where it has one.
     """
     found = []
-    for destination, name in sorted(FILES.items()):
+    files = {**FILES, "/etc/localtime": ZONE} if definition.get("timezone") else FILES
+    for destination, name in sorted(files.items()):
         directory = host.directory
-        if "network" in host.joins and name != "hostname":
+        if "network" in host.joins and name not in ("hostname", ZONE):
             directory = os.path.join(os.path.dirname(host.directory), host.joins["network"])
         found.append(
             _mount(

@@ -10,7 +10,7 @@ from ...kernel.processes import procfs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ..options.storage import Mount
     from .user_namespaces import Maps
@@ -29,6 +29,7 @@ class Surroundings:
     :param machine: as uname(2) names it; None: this host's.
     :param maps: of its user namespace; None where that is the host's.
     :param apparmor: the profile that containers have by default, None where there is none.
+    :param environment: variables of the host that go into the container.
     :param architecture: the image's, in OCI's words.
     """
 
@@ -45,11 +46,13 @@ class Surroundings:
         maps: Maps | None = None,
         apparmor: str | None = None,
         architecture: str = "",
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.directory, self.run, self.mounts = directory, run, list(mounts)
         self.joins, self.swap = dict(joins or {}), swap
         self.kernel: tuple[int, int] = kernel or procfs.kernel_version()
         self.machine = machine or platform.machine()
+        self.environment = environment
         self.maps, self.apparmor, self.architecture = maps, apparmor, architecture
 
     def highest_gid(self) -> int | None:

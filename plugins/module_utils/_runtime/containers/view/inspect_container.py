@@ -332,7 +332,7 @@ def _engines_own(engine: Engine, entry: MountEntry) -> bool:
     the host's /proc and /sys.
     """
     place, source = entry["destination"], entry["source"]
-    if place in ("/etc/hostname", "/etc/hosts", "/etc/resolv.conf"):
+    if place in ("/etc/hostname", "/etc/hosts", "/etc/resolv.conf", "/etc/localtime"):
         return source.startswith(engine.paths.containers + "/")
     if place == "/dev/shm":
         return source == place or source.startswith(engine.paths.running + "/")

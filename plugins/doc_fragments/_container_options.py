@@ -660,7 +660,8 @@ options:
       read_only:
         description:
           - >-
-            Whether the container can only read it.
+            Whether the container can only read it, and what the host has mounted below it
+            (O(mounts[].read_only_non_recursive)).
         type: bool
       propagation:
         description:
@@ -686,6 +687,71 @@ options:
             The permissions, octal, as a string. The default is V('1777'). Only for
             O(mounts[].type=tmpfs).
         type: str
+      consistency:
+        description:
+          - >-
+            Taken as docker_container has it. It makes no difference on Linux.
+        type: str
+        choices: ["cached", "consistent", "default", "delegated"]
+      create_mountpoint:
+        description:
+          - >-
+            Make a directory on the host where there is nothing at O(mounts[].source), with mode
+            V(0755) and root as its owner. Only for O(mounts[].type=bind).
+        type: bool
+      non_recursive:
+        description:
+          - >-
+            Show the path without what the host has mounted below it. Only for
+            O(mounts[].type=bind).
+        type: bool
+      read_only_non_recursive:
+        description:
+          - >-
+            With O(mounts[].read_only), leave what the host has mounted below the path as writable
+            as it is there. Without it, that is read-only as well, where the kernel can do so (Linux
+            5.12). Only for O(mounts[].type=bind).
+        type: bool
+      read_only_force_recursive:
+        description:
+          - >-
+            With O(mounts[].read_only), refuse a host whose kernel can't make read-only what is
+            mounted below the path. Only for O(mounts[].type=bind).
+        type: bool
+      subpath:
+        description:
+          - >-
+            A path below the volume's root, which is mounted in place of the root. It has to exist.
+            It is looked up at each start, and no symbolic link leads out of the volume. Such a
+            mount does not fill an empty volume. Only for O(mounts[].type=volume).
+        type: str
+      labels:
+        description:
+          - >-
+            Labels of the volume, where this mount makes it. Only for O(mounts[].type=volume).
+        type: dict
+      volume_driver:
+        description:
+          - >-
+            The driver of the volume, where this mount makes it. There is V(local) alone. Only for
+            O(mounts[].type=volume).
+        type: str
+      volume_options:
+        description:
+          - >-
+            What the volume is, where this mount makes it: the
+            O(pycontainer.engine.volume#module:driver_options) of M(pycontainer.engine.volume). Only
+            for O(mounts[].type=volume).
+        type: dict
+      tmpfs_options:
+        description:
+          - >-
+            Options of the tmpfs, each a map with one key: a flag with null (V(exec), V(noexec),
+            V(suid), V(nosuid), V(dev), V(nodev), V(ro), V(rw)), or V(uid), V(gid) or V(nr_inodes)
+            with a number. Of two on one thing the later wins. The default is V(noexec), V(nosuid),
+            V(nodev). Only for O(mounts[].type=tmpfs).
+        type: list
+        elements: dict
   tmpfs: &tmpfs
     description:
       - >-

@@ -226,10 +226,27 @@ MOUNT_KEYS = {
     "dst": "target",
     "readonly": "read_only",
     "ro": "read_only",
+    "consistency": "consistency",
     "bind-propagation": "propagation",
+    "bind-recursive": "bind-recursive",
+    "bind-nonrecursive": "non_recursive",
+    "bind-create-src": "create_mountpoint",
     "volume-nocopy": "no_copy",
+    "volume-subpath": "subpath",
+    "volume-driver": "volume_driver",
+    "volume-opt": "volume_options",
+    "volume-label": "labels",
     "tmpfs-size": "tmpfs_size",
     "tmpfs-mode": "tmpfs_mode",
+    "tmpfs-opt": "tmpfs_options",  # docker has no key for it
+}
+_MOUNT_SWITCHES = ("read_only", "no_copy", "non_recursive", "create_mountpoint")
+_MOUNT_MAPS = ("volume_options", "labels")
+BIND_RECURSIVE: dict[str, str] = {
+    "enabled": "",
+    "disabled": "non_recursive",
+    "writable": "read_only_non_recursive",
+    "readonly": "read_only_force_recursive",
 }
 
 
@@ -247,17 +264,32 @@ def mount(text: str) -> dict[str, Any]:
         if key not in MOUNT_KEYS:
             raise InvalidInput("--mount", item, ", ".join(sorted(MOUNT_KEYS)))
         option = MOUNT_KEYS[key]
-        if option in ("read_only", "no_copy"):
+        if option in _MOUNT_SWITCHES:
             if equals and value.lower() not in ("true", "false", "1", "0"):
                 raise InvalidInput("--mount", item, f"{key}=true or {key}=false")
             found[option] = not equals or value.lower() in ("true", "1")
         elif not value:
             raise InvalidInput("--mount", item, f"{key}=value")
+        elif option in _MOUNT_MAPS:
+            name, _equals, setting = value.partition("=")
+            found.setdefault(option, {})[name] = setting
+        elif option == "tmpfs_options":
+            name, _equals, setting = value.partition("=")
+            found.setdefault(option, []).append({name: setting or None})
+        elif option == "bind-recursive":
+            _put_recursive(found, item, value)
         else:
             found[option] = value
     if "target" not in found:
         raise UsageError(f"--mount {text!r} names no target")
     return found
+
+
+def _put_recursive(found: dict[str, Any], item: str, value: str) -> None:
+    if value not in BIND_RECURSIVE:
+        raise InvalidInput("--mount", item, "bind-recursive=" + ", ".join(BIND_RECURSIVE))
+    if BIND_RECURSIVE[value]:
+        found[BIND_RECURSIVE[value]] = True
 
 
 # {what a row says of its flag: (the flag's long name, what was said) -> the option's value}.

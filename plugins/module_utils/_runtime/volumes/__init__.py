@@ -14,21 +14,25 @@ from .catalog import (
     create,
     drop_anonymous,
     get,
+    has,
     inspect,
     listing,
     path,
     remove,
     used_by,
 )
+from .driver import check as check_options
 from .populate import populate
 from .task import prune
 
 __all__ = [
     "attach",
     "check_name",
+    "check_options",
     "create",
     "drop_anonymous",
     "get",
+    "has",
     "inspect",
     "listing",
     "path",

@@ -16,6 +16,7 @@ import secrets
 from .. import units
 from ..errors import Conflict, InvalidInput, NotFound
 from ..events import journal
+from ..kernel.mounts import rootfs
 from ..store import tree_removal
 from ..store.database import decode, encode, now
 from ..store.files import Damaged, read_json, sync_directory
@@ -93,6 +94,18 @@ def path(engine: Engine, name: str) -> str:
     """Return the directory that a volume's mounts show."""
     directory: str = engine.paths.volume(name)
     return os.path.join(directory, "_data")
+
+
+def has(engine: Engine, name: str, subpath: str) -> bool:
+    """Tell whether there is something at a path below a volume's root, where no link leads out."""
+    root = os.open(path(engine, name), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.close(rootfs.open_in_root(root, subpath, os.O_PATH))
+    except OSError:
+        return False
+    finally:
+        os.close(root)
+    return True
 
 
 def create(

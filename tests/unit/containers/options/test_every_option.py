@@ -75,6 +75,7 @@ def of_health(key, value, line):
 GPUS = {"count": -1, "capabilities": [["gpu"]]}
 CHECKED = ["CMD-SHELL", "true"]
 BIND = {"type": "bind", "source": "HERE", "target": "/m"}
+READ_ONLY = dict(BIND, read_only=True)
 NETWORKS = {  # of the store of these tests
     "lab": ["10.213.1.0/24", "fd00:213:1::/64"],
     "den": ["10.213.2.0/24"],
@@ -151,6 +152,34 @@ SAMPLES = {
     **of_mount("no_copy", True, "volume-nocopy", type="volume", source="data", target="/files"),
     **of_mount("tmpfs_size", "1m", "tmpfs-size=1m", type="tmpfs", target="/m"),
     **of_mount("tmpfs_mode", "0700", "tmpfs-mode=0700", type="tmpfs", target="/m"),
+    **of_mount("consistency", "cached", "consistency=cached", **BIND),
+    **of_mount("create_mountpoint", True, "bind-create-src", **BIND),
+    **of_mount("non_recursive", True, "bind-nonrecursive", **BIND),
+    "mounts.read_only_non_recursive": Sample(
+        [dict(READ_ONLY, read_only_non_recursive=True)],
+        "--mount type=bind,source=HERE,target=/m,ro,bind-recursive=writable",
+        without=[READ_ONLY],
+    ),
+    "mounts.read_only_force_recursive": Sample(
+        [dict(READ_ONLY, read_only_force_recursive=True)],
+        "--mount type=bind,source=HERE,target=/m,ro,bind-recursive=readonly",
+        without=[READ_ONLY],
+    ),
+    **of_mount("subpath", "a/b", "volume-subpath=a/b", type="volume", source="data", target="/m"),
+    **of_mount("labels", {"a": "b"}, "volume-label=a=b", type="volume", target="/m"),
+    **of_mount("volume_driver", "local", "volume-driver=local", type="volume", target="/m"),
+    **of_mount(
+        "volume_options",
+        {"type": "tmpfs", "device": "tmpfs"},
+        "volume-opt=type=tmpfs,volume-opt=device=tmpfs",
+        type="volume",
+        target="/m",
+    ),
+    "mounts.tmpfs_options": Sample(
+        [{"type": "tmpfs", "target": "/m", "tmpfs_options": [{"exec": None}, {"uid": "7"}]}],
+        "--mount type=tmpfs,target=/m,tmpfs-opt=exec,tmpfs-opt=uid=7",
+        without=[{"type": "tmpfs", "target": "/m"}],
+    ),
     "tmpfs": Sample(["/t:size=1m"], "--tmpfs /t:size=1m"),
     "read_only": Sample(True, "--read-only"),
     "shm_size": Sample("1m", "--shm-size 1m"),

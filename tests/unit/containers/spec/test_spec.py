@@ -198,7 +198,7 @@ def test_user_mounts_come_last_parents_first_and_take_the_place_of_the_engines()
         "destination": "/x/y",
         "type": "bind",
         "source": "/host/a",
-        "options": ["rbind", "ro", "rprivate"],
+        "options": ["rbind", "ro", "rro", "rprivate"],
     }
     assert mount_at(document, "/etc/hosts")["source"] == "/host/h"
     assert mount_at(document, "/t")["options"] == [

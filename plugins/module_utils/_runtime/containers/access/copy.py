@@ -20,6 +20,7 @@ import stat
 
 from ...errors import Conflict, HostError, InvalidInput, NotFound, reason
 from ...kernel.mounts import overlay, rootfs, userns
+from ...oci.spec.mount_entries import BENEATH
 from ..records import image, run_events, status
 from ..spec import container_files
 from ..view import changes
@@ -211,6 +212,10 @@ def _in_volume(engine: Engine, record: Record, path: str) -> tuple[str | None, s
         return None, path + tail
     place = max(own, key=len)
     mount = own[place]
+    for option in mount.get("options") or ():
+        if option.startswith(BENEATH + "="):  # looked up there, where no link leads out
+            base = option.partition("=")[2]
+            return base, os.path.relpath(mount["source"], base) + path[len(place) :] + tail
     if not os.path.isdir(mount["source"]):
         raise Conflict(
             f"{place} in container {record['name']} is a mounted file; copy {mount['source']} of "

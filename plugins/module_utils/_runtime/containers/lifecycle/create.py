@@ -7,14 +7,15 @@ Without a row it is not there; what a killed task made of it is removed by ``rec
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 
 from ... import networks, volumes
-from ...errors import Conflict
+from ...errors import Conflict, HostError, reason
 from ...kernel.mounts import overlay
 from ...store.database import now
-from ..options import network
+from ..options import network, storage
 from ..records import catalog, port_bindings, run_events
 from ..records import image as images
 from ..spec import container_files, shared_namespaces, user_namespaces
@@ -63,6 +64,7 @@ def create(
     with engine.operations.record("create-container", id=record["id"], volumes=coming):
         try:
             _directory(engine, record)
+            host_directories(record)
             _volumes(engine, record, unnamed)
             user_namespaces.assign(
                 engine,
@@ -112,6 +114,32 @@ def _directory(engine: Engine, record: Record) -> None:
     os.chmod(upper, info.st_mode & 0o7777 if info else 0o755)
 
 
+def host_directories(record: Record) -> None:
+    """Make the directories of the host that mounts with ``create_mountpoint`` show.
+
+    :raises HostError: one can't be made.
+    """
+    for entry in storage.mounts_of(record["definition"]):
+        if entry.get("create_mountpoint") and not os.path.exists(entry["source"]):
+            try:
+                _make_all(entry["source"])
+            except OSError as error:
+                raise HostError(
+                    f"container {record['name']}: can't make {entry['source']} of the host, which "
+                    f"it mounts: {reason(error, named=True)}"
+                ) from None
+
+
+def _make_all(path: str) -> None:
+    """Make a directory and those above it, with mode 0755 whatever the umask."""
+    above = os.path.dirname(path)
+    if not os.path.isdir(above):
+        _make_all(above)
+    with contextlib.suppress(FileExistsError):  # of another task
+        os.mkdir(path)
+        os.chmod(path, 0o755)
+
+
 def _wanted(engine: Engine, record: Record) -> list[Mount]:
     """Return the mounts that are volumes, in normal form."""
     return [
@@ -139,9 +167,13 @@ def _volumes(engine: Engine, record: Record, unnamed: dict[str, str]) -> None:
     layers = images.layers(engine, record["image"])
     for entry in _wanted(engine, record):
         name = volumes.create(
-            engine, entry["source"] or unnamed[entry["target"]], anonymous=not entry["source"]
+            engine,
+            entry["source"] or unnamed[entry["target"]],
+            entry.get("volume_options"),
+            entry.get("labels"),
+            anonymous=not entry["source"],
         )
-        if not entry["no_copy"]:
+        if not entry["no_copy"] and not entry.get("subpath"):
             volumes.populate(engine, name, layers, entry["target"])
 
 

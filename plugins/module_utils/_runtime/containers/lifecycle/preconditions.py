@@ -14,10 +14,12 @@ from ... import networks, volumes
 from ...errors import Conflict, InvalidInput, NotFound, Unsupported
 from ...kernel import cgroups
 from ...kernel.isolation import apparmor
+from ...kernel.processes import procfs
 from ..devices import device_nodes
 from ..options import network, process, resources, security, storage
 from ..records import catalog, port_bindings
 from ..spec import config_json, confinement, container_files, limits, selinux_labels
+from ..spec.container_mounts import ALL_READ_ONLY as RECURSIVELY_READ_ONLY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,16 +79,58 @@ def _mounts(engine: Engine, definition: Definition) -> None:
     for entry in storage.mounts_of(definition):
         option = "volumes" if entry in definition.get("volumes", ()) else "mounts"
         if entry["type"] == "bind":
-            if not os.path.exists(entry["source"]):
-                raise InvalidInput(
-                    option,
-                    entry["source"],
-                    "a path that exists on the host (make it first, e.g. with "
-                    "ansible.builtin.file)",
-                )
-            _propagation(option, entry)
-        elif entry["type"] == "volume" and entry["source"]:
-            volumes.check_name(entry["source"])
+            _bind(option, entry)
+        elif entry["type"] == "volume":
+            if entry["source"]:
+                volumes.check_name(entry["source"])
+            _volume(engine, option, entry)
+
+
+def _bind(option: str, entry: Mount) -> None:
+    if entry.get("create_mountpoint") and not os.path.exists(entry["source"]):
+        above = entry["source"]
+        while not os.path.lexists(above):
+            above = os.path.dirname(above)
+        if not os.path.isdir(above):
+            raise InvalidInput(
+                option + ".source",
+                entry["source"],
+                f"a path that can be made on the host ({above} is no directory)",
+            )
+        return
+    if not os.path.exists(entry["source"]):
+        raise InvalidInput(
+            option,
+            entry["source"],
+            "a path that exists on the host (make it first, e.g. with ansible.builtin.file, or name "
+            "it in mounts with create_mountpoint)",
+        )
+    if entry.get("read_only_force_recursive") and procfs.kernel_version() < RECURSIVELY_READ_ONLY:
+        raise Unsupported(
+            f"{option}.read_only_force_recursive: this host's kernel can't make read-only what is "
+            f"mounted below {entry['source']} (it needs Linux 5.12)"
+        )
+    _propagation(option, entry)
+
+
+def _volume(engine: Engine, option: str, entry: Mount) -> None:
+    """Check what a new volume is to be, and that a subpath is there."""
+    there = volumes.get(engine, entry["source"]) if entry["source"] else None
+    if there is None and entry.get("volume_options"):
+        try:
+            volumes.check_options(entry["volume_options"])
+        except InvalidInput as error:
+            key = error.option.replace("driver_options", option + ".volume_options", 1)
+            raise InvalidInput(key, error.value, error.accepted) from None
+        except Unsupported as error:
+            raise Unsupported(
+                str(error).replace("driver_options", option + ".volume_options", 1)
+            ) from None
+    if not entry.get("subpath") or (there is not None and there["driver_options"]):
+        return  # what is not mounted yet is seen at the start
+    if there is None or not volumes.has(engine, entry["source"], entry["subpath"]):
+        which = f"volume {entry['source']}" if entry["source"] else "the volume, which is new"
+        raise InvalidInput(option + ".subpath", entry["subpath"], f"a path that is in {which}")
 
 
 def _propagation(option: str, entry: Mount) -> None:

@@ -21,7 +21,7 @@ from ..client import zygote_client
 from ..records import catalog, image, network_names, status
 from ..spec import container_files, shared_namespaces, user_namespaces
 from ..view import logs
-from . import stop
+from . import create, stop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -157,6 +157,7 @@ def _prepare(engine: Engine, record: Record) -> None:
     run = container_files.read_run(engine, record["id"])
     if not all(image.is_there(layer) for layer in run["layers"]):
         _repair_image(engine, record)
+    create.host_directories(record)
     for name in sorted(set(container_files.mounted_volumes(engine, record["id"]).values())):
         volumes.attach(engine, name)
     container_files.renew_devices(engine, record)

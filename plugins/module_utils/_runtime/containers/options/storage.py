@@ -19,6 +19,7 @@ from ...errors import InvalidInput
 from ...kernel.isolation import selinux
 from ...options.forms import DEVICE_KIND, DEVICE_NAME, absolute, boolean, line, ordered, set_of
 from ...options.rows import SET, Flag, Nowhere, Option, Shown, Suboption
+from . import mount_options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,10 +27,20 @@ if TYPE_CHECKING:
 
     from ...options.rows import Definition
 
-    class _Labelled(TypedDict, total=False):
-        relabel: str  # z or Z, where files have labels
+    class _Said(TypedDict, total=False):
+        """Keys that are there only where they say something (mount_options.py)."""
 
-    class Mount(_Labelled):
+        relabel: str  # z or Z, where files have labels
+        create_mountpoint: bool
+        non_recursive: bool
+        read_only_non_recursive: bool
+        read_only_force_recursive: bool
+        subpath: str  # below a volume's root
+        labels: dict[str, str]  # of a volume that the mount makes
+        volume_options: dict[str, str]
+        tmpfs_options: list[list[str]]
+
+    class Mount(_Said):
         """An entry of ``volumes`` or ``mounts`` in normal form."""
 
         type: str  # bind, volume or tmpfs
@@ -52,13 +63,16 @@ MOUNT_KEYS = (
     "no_copy",
     "tmpfs_size",
     "tmpfs_mode",
+    "consistency",
+    *mount_options.KEYS,
 )
-# Keys of a mount that are for one type alone.
-_OF_ONE_TYPE = {
-    "propagation": "bind",
-    "no_copy": "volume",
-    "tmpfs_size": "tmpfs",
-    "tmpfs_mode": "tmpfs",
+# Keys of a mount that are for some types alone.
+_OF_TYPES: dict[str, tuple[str, ...]] = {
+    "propagation": ("bind",),
+    "no_copy": ("volume",),
+    "tmpfs_size": ("tmpfs",),
+    "tmpfs_mode": ("tmpfs",),
+    **mount_options.TYPES,
 }
 PROPAGATIONS = ("private", "rprivate", "shared", "rshared", "slave", "rslave")
 # Docker's for hosts whose containers run in a virtual machine: nothing to do on Linux.
@@ -176,11 +190,17 @@ def mount_map(value: Any, name: str) -> Mount:
         raise InvalidInput(
             name + ".target", given.get("target"), "where the mount goes in the container"
         )
-    for key, only in _OF_ONE_TYPE.items():
-        if key in given and kind != only:
+    for key, only in _OF_TYPES.items():
+        if key in given and kind not in only:
             raise InvalidInput(
-                f"{name}.{key}", given[key], f"nothing: it goes with type {only}, not {kind}"
+                f"{name}.{key}",
+                given[key],
+                f"nothing: it goes with type {' or '.join(only)}, not {kind}",
             )
+    if given.get("consistency", "default") not in ("default", *CONSISTENCIES):
+        raise InvalidInput(
+            name + ".consistency", given["consistency"], "default, " + ", ".join(CONSISTENCIES)
+        )
     result = mount(
         kind, _mount_source(kind, given, name), target(given["target"], name + ".target")
     )
@@ -196,6 +216,7 @@ def mount_map(value: Any, name: str) -> Mount:
         result["tmpfs_size"] = units.size(given["tmpfs_size"], name + ".tmpfs_size")
     if "tmpfs_mode" in given:
         result["tmpfs_mode"] = file_mode(given["tmpfs_mode"], name + ".tmpfs_mode")
+    mount_options.put(result, given, name)
     return result
 
 
@@ -392,6 +413,7 @@ def _mount(entry: Mount) -> dict[str, Any]:
     else:
         mode = int(entry["tmpfs_mode"] or "1777", 8)
         found["TmpfsOptions"] = {"SizeBytes": entry["tmpfs_size"], "Mode": mode}
+    mount_options.show(entry, found)
     return found
 
 
@@ -483,7 +505,10 @@ OPTIONS: tuple[Option, ...] = (
                 place="config.json mounts",
                 inspect="HostConfig.Mounts",
                 flag="--mount readonly",
-                description="Whether the container can only read it.",
+                description="""
+                Whether the container can only read it, and what the host has mounted below it
+                (O(mounts[].read_only_non_recursive)).
+                """,
             ),
             Suboption(
                 "propagation",
@@ -527,6 +552,16 @@ OPTIONS: tuple[Option, ...] = (
                 O(mounts[].type=tmpfs).
                 """,
             ),
+            Suboption(
+                "consistency",
+                "str",
+                choices=["cached", "consistent", "default", "delegated"],
+                place=Nowhere("it makes no difference on Linux"),
+                inspect=Nowhere("it makes no difference on Linux"),
+                flag="--mount consistency",
+                description="Taken as docker_container has it. It makes no difference on Linux.",
+            ),
+            *mount_options.SUBOPTIONS,
         ),
         description="""
         Mounts, as maps. They can be mixed with O(volumes), which writes the same as strings.

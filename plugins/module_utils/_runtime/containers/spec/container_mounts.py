@@ -6,6 +6,9 @@ from __future__ import annotations
 
 import os
 
+from ...oci.spec.mount_entries import BENEATH
+from ..options import mount_options, storage
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from .surroundings import Surroundings
 
 
+ALL_READ_ONLY = (5, 12)  # Linux: mount_setattr(2), which changes all mounts below one
 FILES = {"/etc/hostname": "hostname", "/etc/hosts": "hosts", "/etc/resolv.conf": "resolv.conf"}
 
 
@@ -154,6 +158,8 @@ def _files(definition: Definition, host: Surroundings) -> list[MountEntry]:
 
 
 def _user(entry: Mount, host: Surroundings) -> MountEntry:
+    if entry["type"] == "tmpfs" and entry.get("tmpfs_options"):
+        return _tmpfs(storage.tmpfs(mount_options.tmpfs_text(entry), "mounts"))
     if entry["type"] == "tmpfs":
         return _mount(
             entry["target"],
@@ -166,14 +172,26 @@ def _user(entry: Mount, host: Surroundings) -> MountEntry:
             f"size={entry['tmpfs_size']}" if entry["tmpfs_size"] else None,
             f"mode={entry['tmpfs_mode'] or '1777'}",
         )
+    recursive = "" if entry.get("non_recursive") else "r"
     return _mount(
         entry["target"],
         "bind",
-        entry["source"],
-        "rbind",
+        os.path.join(entry["source"], entry.get("subpath", "")).rstrip("/") or "/",
+        recursive + "bind",
         "ro" if entry["read_only"] else "rw",
+        "rro" if recursive and _all_read_only(entry, host) else None,
         entry["propagation"] or "rprivate",
-        "ridmap" if host.maps else None,
+        recursive + "idmap" if host.maps else None,
+        f"{BENEATH}={entry['source']}" if entry.get("subpath") else None,
+    )
+
+
+def _all_read_only(entry: Mount, host: Surroundings) -> bool:
+    """Tell whether what is mounted below a source is read-only too, as in Docker from 25 on."""
+    return (
+        entry["read_only"]
+        and not entry.get("read_only_non_recursive")
+        and host.kernel >= ALL_READ_ONLY
     )
 
 

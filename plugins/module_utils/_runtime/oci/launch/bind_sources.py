@@ -92,7 +92,9 @@ def find(mount: Mount, spaces: Namespaces | None, later: bool = False) -> None:
     """
     source, follow = _source(mount), "src-nofollow" not in mount.words
     try:
-        if "copy-symlink" in mount.words and os.path.islink(source):
+        if mount.beneath is not None:
+            _find_beneath(mount, mount.beneath, source, later)
+        elif "copy-symlink" in mount.words and os.path.islink(source):
             mount.link = os.readlink(source)
         elif later and not mount.mapped:
             mount.place = mounts.place(source, follow)
@@ -102,6 +104,24 @@ def find(mount: Mount, spaces: Namespaces | None, later: bool = False) -> None:
         raise ContainerFailed(_sentence(mount, error)) from None
     if mount.mapped and mount.link is None:
         _map_ids(mount, owners(mount, spaces))
+
+
+def _find_beneath(mount: Mount, directory: str, source: str, later: bool) -> None:
+    """Find a source below a directory whose files are the container's: their links lead nowhere
+    else.
+    """
+    base = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        place = rootfs.open_in_root(base, os.path.relpath(source, directory), os.O_PATH)
+    finally:
+        os.close(base)
+    if later and not mount.mapped:
+        mount.place = place
+        return
+    try:
+        mount.fd = mounts.bind(place, mount.recursive_bind)
+    finally:
+        os.close(place)
 
 
 def _source(mount: Mount) -> str:

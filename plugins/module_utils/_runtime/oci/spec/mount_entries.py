@@ -43,6 +43,9 @@ _VERSION = frozenset(
 _OWN = frozenset(
     ("remount", "tmpcopyup", "copy-symlink", "src-nofollow", "dest-nofollow")
 )  # the last three are crun's
+# + "=" and a directory of the host: a bind's source is looked up beneath it, and no link of what is
+# there leads out of it. An option of this engine's own.
+BENEATH = "src-beneath"
 LONGEST = 255  # bytes of a parameter's value that fsconfig(2) takes
 _WHOLE = ("proc", "sysfs")
 _WITHOUT_LABEL = (
@@ -83,6 +86,7 @@ class Mount:
         may not make one (oci/launch/userns_outside.py).
     :ivar link: the text of a link that is made instead.
     :ivar within: a source below the container's own root, by its path there.
+    :ivar beneath: the directory of the host that its source does not leave.
     :ivar label: of its root, for what takes none as a parameter.
     :ivar fill: copies a directory into a tmpfs that starts with what is there.
     :ivar mapped, recursive_map: whether its files' owners are mapped, and those of the mounts below
@@ -110,6 +114,7 @@ class Mount:
         self.owners: int | None = None
         self.link: str | None = None
         self.within: str | None = None
+        self.beneath: str | None = None
         self.label: str | None = None
         self.fill: Callable[[int, int], None] | None = None
         self.mapped = self.recursive_map = False
@@ -164,6 +169,8 @@ class Mount:
             self.words.add(option)
         elif self.bind and option in _SUPERBLOCK:
             pass
+        elif self.bind and option.startswith(BENEATH + "="):
+            self.beneath = option.partition("=")[2]
         elif self.bind and "=" in option:
             # A parameter of a file system: the kernel passes over those of a bind mount (mount(2)),
             # and documents name some.

@@ -57,7 +57,11 @@ exists:
   returned: when O(name) is given
   type: bool
 network:
-  description: The network of O(name); none when it does not exist. C(Containers) has all that have an address on it, running or not.
+  description:
+    - The network of O(name); none when it does not exist. C(Containers) has all that have an address on it, running or not.
+    - C(Traffic) counts what its containers have exchanged with the host and with all that the host forwards to and from, since
+      the bridge was made, as C(received_bytes), C(received_packets), C(sent_bytes), C(sent_packets), C(received_dropped) and so on.
+      What containers of one host send each other is not in it. It is none with the drivers V(macvlan) and V(ipvlan).
   returned: when O(name) is given
   type: dict
 networks:

@@ -361,6 +361,19 @@ def with_host_file(test):
     return in_own_network(wrapper)
 
 
+@with_host_file
+def test_the_hosts_resolvers_of_ipv6_on_the_default_network(engine, say):
+    say("nameserver 192.0.2.1\nnameserver fd00::1\n")
+    texts = []
+    for ipv6 in (False, True):
+        params = {"name": "bridge", "state": "present", "enable_ipv6": ipv6}
+        carry_out(networks.plan(engine, params), False)
+        found = do(engine, command=["sleep", "1000"], restart=True)["container"]
+        with open(found["ResolvConfPath"]) as file:
+            texts.append([line.split()[1] for line in file if line.startswith("nameserver")])
+    assert texts == [["192.0.2.1"], ["192.0.2.1", "fd00::1"]]
+
+
 class Server:
     """A DNS server in this process's network, in a process of its own; each has an answer of its own.
 

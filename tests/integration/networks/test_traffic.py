@@ -31,6 +31,23 @@ def test_published_port_is_reached_from_the_host_and_the_lan(net, port):
     assert peer.ask(HOST, 8081) == "ConnectionRefusedError"
 
 
+def test_what_passes_between_a_network_and_others_is_counted(net):
+    from pycontainer import networks
+
+    engine, peer = net.engine(), net.lan()
+    first, second = (net.container(engine, letter) for letter in "ab")
+    traffic = lambda: networks.inspect(engine, "bridge")["Traffic"]
+    before, large = traffic(), "x" * 9000
+    assert first.ask(second.address, 80, "tcp", large).startswith(first.address + " XXX")
+    within = traffic()
+    assert within["sent_bytes"] - before["sent_bytes"] < 9000, "from neighbour to neighbour"
+    assert first.ask(PEER, 9000, "udp", large).endswith("XXX")
+    after = traffic()
+    assert after["sent_bytes"] - within["sent_bytes"] > 9000, "forwarded from the container"
+    assert after["received_bytes"] - within["received_bytes"] > 9000, "and the answer to it"
+    assert peer is not None and set(after) == set(before) and "received_dropped" in after
+
+
 def test_published_on_one_address_is_not_on_another(net, port):
     engine, peer = net.engine(), net.lan()
     net.run("ip addr add 10.9.0.3/24 dev up0")

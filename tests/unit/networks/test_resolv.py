@@ -52,6 +52,21 @@ def test_fallback(files):
     )
 
 
+@pytest.mark.parametrize(
+    "families, servers",
+    [([4], ["192.0.2.1"]), ([6], ["fd00::1"]), ([4, 6], ["192.0.2.1", "fd00::1"])],
+)
+def test_servers_of_the_families_that_it_has(files, families, servers):
+    text = "nameserver 192.0.2.1\nnameserver fe80::1%eth0\nnameserver ::1\nnameserver fd00::1\n"
+    found = networks.resolv_conf(families=families, **files(text))
+    assert found.split() == [word for one in servers for word in ("nameserver", one)]
+
+
+def test_fallback_of_ipv6(files):
+    found = networks.resolv_conf(families=[6], **files("nameserver 192.0.2.1\n"))
+    assert found == "nameserver 2001:4860:4860::8888\nnameserver 2001:4860:4860::8844\n"
+
+
 def test_overrides(files):
     given = files("nameserver 192.0.2.1\nsearch a\noptions b\n")
     assert (

@@ -9,8 +9,10 @@ import datetime
 import hashlib
 import os
 
+from ..kernel.net import netlink
 from ..store.files import Damaged, read_json
 from . import catalog, definition
+from .traffic import link_figures
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +39,22 @@ def inspect(engine: Engine, name: str) -> dict[str, Any]:
         user["id"]: {**_endpoint(config, user), "DNSNames": names(engine, config["name"], user)}
         for user in catalog.users(engine, config["name"])
     }
+    document["Traffic"] = _traffic(config)
     return document
+
+
+def _traffic(config: Definition) -> dict[str, int] | None:
+    """Return what has passed between a network and the host, forwarded packets among it.
+
+    The network's side: what it has sent, the bridge has received. None where no bridge is there.
+    """
+    if not config["bridge"]:
+        return None
+    try:
+        with netlink.Socket() as sock:
+            return link_figures.of_link(sock, config["bridge"], reverse=True) or None
+    except OSError:
+        return None
 
 
 def names(engine: Engine, network: str, user: User) -> list[str]:

@@ -12,14 +12,15 @@ from .definition import DEFAULT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from .definition import Definition
 
 HOST_FILE = "/etc/resolv.conf"
 # The real servers, where /etc/resolv.conf names systemd-resolved's stub.
 SYSTEMD_FILE = "/run/systemd/resolve/resolv.conf"
-FALLBACK = ("8.8.8.8", "8.8.4.4")  # Docker's, for a host that has none a container could reach
+# Docker's, for a host that has none a container could reach
+FALLBACK = {4: ("8.8.8.8", "8.8.4.4"), 6: ("2001:4860:4860::8888", "2001:4860:4860::8844")}
 LARGEST = 1 << 16
 NAME_SERVER = "127.0.0.11"  # in each container on a network with names (names/loopback_port.py)
 
@@ -38,6 +39,7 @@ def resolv_conf(
     dns_opts: Sequence[str] | None = None,
     host_network: bool = False,
     names: bool = False,
+    families: Collection[int] = (4,),
     path: str = HOST_FILE,
     systemd_path: str = SYSTEMD_FILE,
 ) -> str:
@@ -49,6 +51,8 @@ def resolv_conf(
         servers are within reach.
     :param names: whether it is on a network with names: all that it asks, it asks there, and as
         Docker has it single words first (``ndots:0``).
+    :param families: those, of 4 and 6, in which it reaches other hosts: the host's servers of another
+        family are left out.
     :param path, systemd_path: where the host's are read.
     :raises InvalidInput: for what is no address, domain or option.
     """
@@ -56,10 +60,9 @@ def resolv_conf(
     if not host_network:
         if servers and all(_is_loopback(server) for server in servers):
             servers = _host(systemd_path)[0]
-        # resolvers behind IPv6 are out of a container's reach too: its networks are IPv4
-        servers = [
-            server for server in servers if not _is_loopback(server) and ":" not in server
-        ] or list(FALLBACK)
+        servers = [server for server in servers if _within_reach(server, families)] or [
+            server for family in sorted(families) for server in FALLBACK[family]
+        ]
     if dns_servers is not None:
         servers = [_ip("dns_servers", text) for text in dns_servers]
     if names:
@@ -117,6 +120,12 @@ def _host(path: str) -> tuple[list[str], list[str], list[str]]:
         elif words[0] == "options":
             options += words[1:]
     return servers, search, options
+
+
+def _within_reach(server: str, families: Collection[int]) -> bool:
+    """Tell whether a container reaches a server of the host's; a link-local one is on a link of the host's."""
+    local = _is_loopback(server) or server.lower().startswith("fe80:")
+    return not local and (6 if ":" in server else 4) in families
 
 
 def _is_loopback(server: str) -> bool:

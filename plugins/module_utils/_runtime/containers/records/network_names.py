@@ -115,8 +115,21 @@ def texts(engine: Engine, record: Record, known: Network) -> dict[str, str]:
             definition.get("dns_opts") or None,
             host_network=network.mode_of(definition) == "host",
             names=bool(known.get("names")),
+            families=_families(attachments),
         ),
     }
+
+
+def _families(attachments: Sequence[Attachment]) -> list[int]:
+    """Return in which families, of 4 and 6, a container reaches other hosts."""
+    gateways = [one for place in attachments for one in networks.attach.gateways(place)]
+    routed = [
+        one
+        for place in attachments
+        if place.get("routed")
+        for one in networks.attach.addresses(place)
+    ]
+    return sorted({6 if ":" in one else 4 for one in gateways + routed}) or [4]
 
 
 def _linked(engine: Engine, definition: Definition) -> dict[str, str]:

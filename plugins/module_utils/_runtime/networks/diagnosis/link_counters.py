@@ -3,25 +3,21 @@
 """What the links of a container have carried, by network, as the container sees it.
 
 A bridge's attachment is counted at the host's end of its pair, which a container can't change; a
-link of a parent in the container's namespace. Source: struct rtnl_link_stats64, linux/if_link.h.
+link of a parent in the container's namespace.
 """
 
 from __future__ import annotations
 
 import contextlib
-import struct
 
 from ...kernel.net import netlink
 from .. import attach
+from ..traffic import link_figures
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
-
-IFLA_STATS64 = 23
-OWN = ("received", "sent")  # the order of a link's figures: what came in, what went out
-KINDS = ("packets", "bytes", "errors", "dropped")
 
 
 def counters(attachments: Iterable[Mapping[str, Any]], pid: int) -> dict[str, dict[str, int]]:
@@ -37,7 +33,7 @@ def counters(attachments: Iterable[Mapping[str, Any]], pid: int) -> dict[str, di
     with contextlib.suppress(OSError), netlink.Socket() as sock:
         for attachment in listed:
             if not attachment.get("parent"):
-                figures = _figures(_link(sock, attachment["ifname"]), reverse=True)
+                figures = link_figures.of_link(sock, attachment["ifname"], reverse=True)
                 if figures:
                     found[attachment["network"]] = figures
     for attachment in listed:
@@ -48,35 +44,11 @@ def counters(attachments: Iterable[Mapping[str, Any]], pid: int) -> dict[str, di
     return found
 
 
-def _link(sock: netlink.Socket, name: str) -> bytes:
-    """Return the answer about a link, b"" where there is none."""
-    try:
-        return sock.get(
-            netlink.RTM_GETLINK, netlink.link_message() + netlink.text(netlink.IFLA_IFNAME, name)
-        )
-    except OSError:
-        return b""
-
-
-def _figures(content: bytes, reverse: bool) -> dict[str, int]:
-    """Return a link's figures. :param reverse: whether it is the other end of the container's."""
-    raw = netlink.attributes(content[16:]).get(IFLA_STATS64)
-    if raw is None:
-        return {}
-    values = struct.unpack_from("=8Q", raw)
-    ways = OWN[::-1] if reverse else OWN
-    return {
-        f"{way}_{kind}": values[2 * number + side]
-        for number, kind in enumerate(KINDS)
-        for side, way in enumerate(ways)
-    }
-
-
 def _inside(pid: int, alias: str) -> dict[str, int]:
     """Return the figures of the link of a container that has an alias; {} where there is none."""
     with contextlib.suppress(OSError), attach.socket_of(pid) as sock:
         for content in sock.dump(netlink.RTM_GETLINK, netlink.link_message()):
             name = netlink.attributes(content[16:]).get(netlink.IFLA_IFALIAS, b"")
             if name.rstrip(b"\0").decode("utf-8", "replace") == alias:
-                return _figures(content, reverse=False)
+                return link_figures.figures(content)
     return {}

@@ -578,8 +578,8 @@ OPTIONS: tuple[Option, ...] = (
         inspect=Computed("NetworkSettings.Networks"),
         flag=Flag(
             "--network, --net",
-            "Network (NAME, or name=NAME,ip=ADDRESS,ip6=ADDRESS,mac-address=MAC,link=CONTAINER:ALIAS,gw-priority=NUMBER,bandwidth-in=RATE,bandwidth-out=RATE), or none, host, "
-            "container:NAME",
+            "Network (NAME, or name=NAME with ip, ip6, mac-address, alias, link, gw-priority, "
+            "bandwidth-in or bandwidth-out), or none, host, container:NAME",
             reads="apart",
         ),
         suboptions=(

@@ -163,11 +163,25 @@ def paragraphs(row):
     return [" ".join(part.split()) for part in row.description.strip().split("\n\n")]
 
 
+COSTS = {
+    "live": "Changes while the container runs.",
+    "live on networks": "Changes while the container runs, where it stays on networks of its own. "
+    "Else a change makes a new container.",
+    "restart": "A change makes a new container, or with O(on_change=restart) restarts it.",
+    "replace": "A change makes a new container.",
+}
+
+
+def cost(row):
+    """What a change of an option costs, as a paragraph of its documentation."""
+    return [COSTS[row.change]] if hasattr(row, "change") else []
+
+
 def documented(row, column):
     """The lines of a row's documentation: YAML, below its name."""
     pad = " " * column
     lines = [f"{pad}description:"]
-    for paragraph in paragraphs(row):
+    for paragraph in [*paragraphs(row), *cost(row)]:
         lines.append(f"{pad}  - >-")
         lines += textwrap.wrap(
             paragraph,
@@ -343,7 +357,8 @@ same, what a change of it costs a container that runs, and where it can be seen:
 effect (`config.json` is the OCI runtime specification's document), and under which of Docker's keys `inspect` shows it.
 
 A flag with a star is one that `pycontainer update` has, too. What a change costs: `live` is nothing, `live on networks` is nothing as long as the
-container stays on networks of its own, `replace` is a new container in the place of the old one.
+container stays on networks of its own, `restart` is a new container or, with `on_change: restart`, a restart of the same one, `replace` is a new
+container in the place of the old one.
 """,
 )
 

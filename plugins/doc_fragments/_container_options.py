@@ -223,6 +223,21 @@ options:
         C(com.docker.network.bridge.host_binding_ipv4) says, else all addresses of both families.
     type: str
     default: ""
+  on_change: &on_change
+    description:
+      - >-
+        The most that a difference may cost the container. V(replace) makes a new container for what
+        can't change while it runs. V(restart) stops the container and starts it again as it is to
+        be: its ID, its writable layer, its log and its addresses stay. V(live) changes only what
+        can change while it runs. V(fail) changes nothing of what the container is.
+      - >-
+        What would cost more fails, before anything is changed, and names the options; with
+        O(recreate_policy=warn) it is a warning, and the container keeps these options. What a
+        change of an option costs stands with the option. Starting and stopping by O(state) is no
+        difference.
+    type: str
+    choices: ["replace", "restart", "live", "fail"]
+    default: "replace"
   recreate_policy: &recreate_policy
     description:
       - >-
@@ -267,11 +282,15 @@ options:
         What to run, as a list, or as a string that is split as a shell would (without running one).
       - >-
         The default is the image's command, unless O(entrypoint) is given.
+      - >-
+        A change makes a new container, or with O(on_change=restart) restarts it.
     type: raw
   entrypoint: &entrypoint
     description:
       - >-
         The program that O(command) is handed to, instead of the image's. An empty list is for none.
+      - >-
+        A change makes a new container, or with O(on_change=restart) restarts it.
     type: list
     elements: str
   env: &env
@@ -279,6 +298,8 @@ options:
       - >-
         Environment variables, in addition to the image's. Booleans and nulls have to be quoted, and
         numbers that YAML does not keep as they are written, for example V("1.10") and V("0644").
+      - >-
+        A change makes a new container, or with O(on_change=restart) restarts it.
     type: dict
   env_host: &env_host
     description:
@@ -286,17 +307,23 @@ options:
         Whether the container gets the environment of the process that makes it, over the image's
         and under O(env): for a task that of the module on the host, with what the play's
         C(environment) has. It is taken when the container is made, and kept with it.
+      - >-
+        A change makes a new container, or with O(on_change=restart) restarts it.
     type: bool
   env_merge: &env_merge
     description:
       - >-
         Variables that are made of the image's: V(${NAME}) and V($NAME) stand for what the image
         has, for example V(/opt/bin:${PATH}). O(env) wins over them.
+      - >-
+        A change makes a new container, or with O(on_change=restart) restarts it.
     type: dict
   unsetenv: &unsetenv
     description:
       - >-
         Variables of the image, or of the engine's own, that are left out.
+      - >-
+        A change makes a new container, or with O(on_change=restart) restarts it.
     type: list
     elements: str
   unsetenv_all: &unsetenv_all
@@ -304,6 +331,8 @@ options:
       - >-
         Whether all variables of the image and of the engine's own are left out, C(PATH) among them.
         C(HOME) follows from the user all the same.
+      - >-
+        A change makes a new container, or with O(on_change=restart) restarts it.
     type: bool
   http_proxy: &http_proxy
     description:
@@ -312,11 +341,15 @@ options:
         C(no_proxy) and C(all_proxy), and the same in capitals, of the process that makes it, over
         the image's and under O(env). They are taken when the container is made. The default is
         V(false), as with Docker.
+      - >-
+        A change makes a new container, or with O(on_change=restart) restarts it.
     type: bool
   annotations: &annotations
     description:
       - >-
         Annotations of the container's OCI document.
+      - >-
+        A change makes a new container, or with O(on_change=restart) restarts it.
     type: dict
     aliases: ["annotation"]
   timezone: &timezone
@@ -326,17 +359,23 @@ options:
         C(/usr/share/zoneinfo), for example V(Europe/Berlin). It is in the container as
         C(/etc/localtime), as it was when the container was made. A variable C(TZ) of the image wins
         over it.
+      - >-
+        A change makes a new container, or with O(on_change=restart) restarts it.
     type: str
   user: &user
     description:
       - >-
         The user to run as, in the form V(user[:group]), by names of the image or by numbers. The
         default is the image's.
+      - >-
+        A change makes a new container, or with O(on_change=restart) restarts it.
     type: str
   groups: &groups
     description:
       - >-
         Groups (names or numbers) that the process has in addition.
+      - >-
+        A change makes a new container, or with O(on_change=restart) restarts it.
     type: list
     elements: str
     aliases: ["group_add"]
@@ -344,6 +383,8 @@ options:
     description:
       - >-
         The directory that the process starts in. It is made if the image does not have it.
+      - >-
+        A change makes a new container, or with O(on_change=restart) restarts it.
     type: str
     aliases: ["workdir"]
   umask: &umask
@@ -351,21 +392,29 @@ options:
       - >-
         Permissions that the files which the process makes do not get, octal, as a string. The
         default is V('0022').
+      - >-
+        A change makes a new container, or with O(on_change=restart) restarts it.
     type: str
   hostname: &hostname
     description:
       - >-
         The container's host name. The default is the beginning of its ID.
+      - >-
+        A change makes a new container, or with O(on_change=restart) restarts it.
     type: str
   domainname: &domainname
     description:
       - >-
         The container's domain name.
+      - >-
+        A change makes a new container, or with O(on_change=restart) restarts it.
     type: str
   init: &init
     description:
       - >-
         Run a small process 1 that passes signals on and reaps orphans, with the command below it.
+      - >-
+        A change makes a new container, or with O(on_change=restart) restarts it.
     type: bool
   systemd: &systemd
     description:
@@ -382,42 +431,58 @@ options:
         until C(systemctl is-system-running) says that it is up.
       - >-
         The default is V(true).
+      - >-
+        A change makes a new container.
     type: str
   tty: &tty
     description:
       - >-
         Give the process a terminal.
+      - >-
+        A change makes a new container, or with O(on_change=restart) restarts it.
     type: bool
   interactive: &interactive
     description:
       - >-
         Keep standard input open.
+      - >-
+        A change makes a new container, or with O(on_change=restart) restarts it.
     type: bool
   labels: &labels
     description:
       - >-
         Labels, in addition to the image's.
+      - >-
+        Changes while the container runs.
     type: dict
     aliases: ["label"]
   stop_signal: &stop_signal
     description:
       - >-
         The signal that asks the process to end. The default is the image's, else V(SIGTERM).
+      - >-
+        Changes while the container runs.
     type: str
   stop_timeout: &stop_timeout
     description:
       - >-
         Seconds to wait after that signal before the process is killed. The default is V(10).
+      - >-
+        Changes while the container runs.
     type: int
   memory: &memory
     description:
       - >-
         The memory that the container can use at most, for example V(512m). V(0) is for no limit.
+      - >-
+        Changes while the container runs.
     type: str
   memory_reservation: &memory_reservation
     description:
       - >-
         The memory that the kernel leaves the container when the host runs short.
+      - >-
+        Changes while the container runs.
     type: str
   memory_swap: &memory_swap
     description:
@@ -425,59 +490,81 @@ options:
         The limit on memory and swap together. V(-1) or V(unlimited) is for no limit on swap.
       - >-
         The default is twice O(memory), where the host accounts for swap.
+      - >-
+        Changes while the container runs.
     type: str
   memory_swappiness: &memory_swappiness
     description:
       - >-
         How readily memory is swapped out, from V(0) to V(100). V(-1) is for the host's. cgroup v1
         only.
+      - >-
+        Changes while the container runs.
     type: int
   cpus: &cpus
     description:
       - >-
         How many CPUs the container can use at most, for example V(1.5). V(0) is for no limit.
+      - >-
+        Changes while the container runs.
     type: float
   cpu_shares: &cpu_shares
     description:
       - >-
         Weight among containers that compete for CPU time. V(1024) is what a container has
         otherwise.
+      - >-
+        Changes while the container runs.
     type: int
   cpu_period: &cpu_period
     description:
       - >-
         Length of a CPU quota's period in microseconds. Mutually exclusive with O(cpus).
+      - >-
+        Changes while the container runs.
     type: int
   cpu_quota: &cpu_quota
     description:
       - >-
         CPU time in each period in microseconds. V(-1) or V(0) is for no limit. Mutually exclusive
         with O(cpus).
+      - >-
+        Changes while the container runs.
     type: int
   cpuset_cpus: &cpuset_cpus
     description:
       - >-
         The CPUs to run on, for example V(0-2,5).
+      - >-
+        Changes while the container runs.
     type: str
   cpuset_mems: &cpuset_mems
     description:
       - >-
         The memory nodes to use, for example V(0).
+      - >-
+        Changes while the container runs.
     type: str
   pids_limit: &pids_limit
     description:
       - >-
         The number of processes and threads at most. V(-1) or V(0) is for no limit.
+      - >-
+        Changes while the container runs.
     type: int
   blkio_weight: &blkio_weight
     description:
       - >-
         Share of disk time, from V(10) to V(1000). V(0) is for the kernel's default.
+      - >-
+        Changes while the container runs.
     type: int
   device_read_bps: &device_read_bps
     description:
       - >-
         Limits on the bytes that are read from a device in a second.
+      - >-
+        Changes while the container runs.
     type: list
     elements: dict
     suboptions:
@@ -497,6 +584,8 @@ options:
     description:
       - >-
         Limits on the bytes that are written to a device in a second.
+      - >-
+        Changes while the container runs.
     type: list
     elements: dict
     suboptions:
@@ -516,6 +605,8 @@ options:
     description:
       - >-
         Limits on the read operations on a device in a second.
+      - >-
+        Changes while the container runs.
     type: list
     elements: dict
     suboptions:
@@ -535,6 +626,8 @@ options:
     description:
       - >-
         Limits on the write operations on a device in a second.
+      - >-
+        Changes while the container runs.
     type: list
     elements: dict
     suboptions:
@@ -554,6 +647,8 @@ options:
     description:
       - >-
         Limits of the process, in the form V(name:soft[:hard]), for example V(nofile:1024:2048).
+      - >-
+        A change makes a new container, or with O(on_change=restart) restarts it.
     type: list
     elements: str
     aliases: ["ulimit"]
@@ -562,6 +657,8 @@ options:
       - >-
         Whether to B(disable) the OOM killer for the container, as in community.docker. cgroup v1
         only.
+      - >-
+        Changes while the container runs.
     type: bool
     aliases: ["oom_kill_disable"]
   oom_score_adj: &oom_score_adj
@@ -569,6 +666,8 @@ options:
       - >-
         How likely the kernel is to kill the container's processes when the host runs out of memory,
         from V(-1000) to V(1000).
+      - >-
+        A change makes a new container, or with O(on_change=restart) restarts it.
     type: int
   device_requests: &device_requests
     description:
@@ -578,6 +677,8 @@ options:
         C(amd.com/gpu=<name>). C(nvidia-ctk cdi generate) writes NVIDIA's.
       - >-
         O(devices) takes names of CDI devices as well.
+      - >-
+        A change makes a new container.
     type: list
     elements: dict
     suboptions:
@@ -628,6 +729,8 @@ options:
         A path of the host has to exist. One that begins with V(./), V(../) or V(~/) is below the
         working directory or the home of who runs the module on the host, as in docker_container. A
         volume that does not exist is made.
+      - >-
+        A change makes a new container.
     type: list
     elements: str
     aliases: ["volume"]
@@ -635,6 +738,8 @@ options:
     description:
       - >-
         Mounts, as maps. They can be mixed with O(volumes), which writes the same as strings.
+      - >-
+        A change makes a new container.
     type: list
     elements: dict
     suboptions:
@@ -757,17 +862,23 @@ options:
       - >-
         Paths that are memory, in the form V(/path[:options]), with options such as V(size=64m),
         V(mode=1777), V(uid=1000), V(exec).
+      - >-
+        A change makes a new container, or with O(on_change=restart) restarts it.
     type: list
     elements: str
   read_only: &read_only
     description:
       - >-
         Make the container's root file system read-only.
+      - >-
+        A change makes a new container, or with O(on_change=restart) restarts it.
     type: bool
   shm_size: &shm_size
     description:
       - >-
         The size of C(/dev/shm). The default is V(64m).
+      - >-
+        A change makes a new container, or with O(on_change=restart) restarts it.
     type: str
   devices: &devices
     description:
@@ -783,6 +894,8 @@ options:
         container's program do: C(prestart), C(createRuntime), C(createContainer),
         C(startContainer). They are programs of the host. Only root may be able to write them and
         the specifications.
+      - >-
+        A change makes a new container, or with O(on_change=restart) restarts it.
     type: list
     elements: str
     aliases: ["device"]
@@ -791,6 +904,8 @@ options:
       - >-
         Rules about devices in addition to the default ones, in the form V(type major:minor
         permissions), for example V(c 42:* rwm).
+      - >-
+        A change makes a new container.
     type: list
     elements: str
     aliases: ["device_cgroup_rule"]
@@ -807,6 +922,8 @@ options:
         C(com.docker.network.bridge.host_binding_ipv4) name another address for ports without one.
       - >-
         Quote them. YAML takes C(22:22) for a number of base 60, which would be port 1342.
+      - >-
+        Changes while the container runs.
     type: list
     elements: str
     aliases: ["ports", "publish", "published"]
@@ -815,6 +932,8 @@ options:
       - >-
         Ports that the container listens on, for example V(80), V(53/udp) or V(8000-8010). They are
         recorded, and published by O(publish_all_ports).
+      - >-
+        Changes while the container runs.
     type: list
     elements: str
     aliases: ["exposed", "expose"]
@@ -822,6 +941,8 @@ options:
     description:
       - >-
         Publish every exposed port on a free port of the host.
+      - >-
+        Changes while the container runs.
     type: bool
     aliases: ["publish_all"]
   networks: &networks
@@ -831,6 +952,8 @@ options:
       - >-
         On each but V(bridge), containers find each other by name, alias, hostname and the first 12
         digits of their id.
+      - >-
+        Changes while the container runs.
     type: list
     elements: dict
     suboptions:
@@ -890,11 +1013,17 @@ options:
         container's network.
       - >-
         The default is V(bridge).
+      - >-
+        Changes while the container runs, where it stays on networks of its own. Else a change makes
+        a new container.
     type: str
   mac_address: &mac_address
     description:
       - >-
         The MAC address on the first network.
+      - >-
+        Changes while the container runs, where it stays on networks of its own. Else a change makes
+        a new container.
     type: str
   links: &links
     description:
@@ -902,12 +1031,17 @@ options:
         Other containers by names that this one alone knows, each V(container) or
         V(container:alias). On the network V(bridge) they are lines of C(/etc/hosts), and the other
         container has to exist. On others they are looked up as names.
+      - >-
+        Changes while the container runs, where it stays on networks of its own. Else a change makes
+        a new container.
     type: list
     elements: str
   etc_hosts: &etc_hosts
     description:
       - >-
         Names and addresses for C(/etc/hosts). The address V(host-gateway) stands for the host.
+      - >-
+        A change makes a new container, or with O(on_change=restart) restarts it.
     type: dict
     aliases: ["add_hosts"]
   dns_servers: &dns_servers
@@ -915,6 +1049,8 @@ options:
       - >-
         DNS servers, instead of the host's. On networks with names they are asked for the names that
         are no container's, from the container's network.
+      - >-
+        A change makes a new container, or with O(on_change=restart) restarts it.
     type: list
     elements: str
     aliases: ["dns"]
@@ -922,6 +1058,8 @@ options:
     description:
       - >-
         Options of C(/etc/resolv.conf), for example V(ndots:2).
+      - >-
+        A change makes a new container, or with O(on_change=restart) restarts it.
     type: list
     elements: str
     aliases: ["dns_option"]
@@ -929,6 +1067,8 @@ options:
     description:
       - >-
         Search domains of C(/etc/resolv.conf). V(.) alone is for none.
+      - >-
+        A change makes a new container, or with O(on_change=restart) restarts it.
     type: list
     elements: str
     aliases: ["dns_search"]
@@ -937,6 +1077,8 @@ options:
       - >-
         Capabilities to add to the default ones, with or without C(CAP_). V(ALL) adds all that the
         host can give.
+      - >-
+        A change makes a new container, or with O(on_change=restart) restarts it.
     type: list
     elements: str
     aliases: ["cap_add"]
@@ -945,6 +1087,8 @@ options:
       - >-
         Capabilities to take away, with or without C(CAP_). V(ALL) takes all that O(capabilities)
         does not name.
+      - >-
+        A change makes a new container, or with O(on_change=restart) restarts it.
     type: list
     elements: str
   privileged: &privileged
@@ -952,6 +1096,8 @@ options:
       - >-
         Give the container all capabilities and devices of the host and no seccomp filter. It can
         then do what root on the host can.
+      - >-
+        A change makes a new container.
     type: bool
   security_opts: &security_opts
     description:
@@ -969,6 +1115,8 @@ options:
         Where SELinux is enabled, a container has its labels if one of V(label) is given, but
         V(label=disable), or the host is set so (O(pycontainer.engine.host#module:selinux)) and it
         is neither privileged nor has the host's processes or shared memory.
+      - >-
+        A change makes a new container.
     type: list
     elements: str
     aliases: ["security_opt"]
@@ -977,6 +1125,8 @@ options:
       - >-
         Kernel parameters of the container's own namespaces: V(net.*), V(fs.mqueue.*),
         V(kernel.shm*), V(kernel.msg*) and V(kernel.sem).
+      - >-
+        A change makes a new container, or with O(on_change=restart) restarts it.
     type: dict
     aliases: ["sysctl"]
   pid_mode: &pid_mode
@@ -984,6 +1134,8 @@ options:
       - >-
         V(host) or V(container:<name>), to see their processes. The default is a process namespace
         of its own.
+      - >-
+        A change makes a new container.
     type: str
     aliases: ["pid"]
   ipc_mode: &ipc_mode
@@ -993,12 +1145,16 @@ options:
         V(container:<name>).
       - >-
         The default is V(private).
+      - >-
+        A change makes a new container.
     type: str
     aliases: ["ipc"]
   uts: &uts
     description:
       - >-
         V(host) for the host's host name. The default is a name of its own.
+      - >-
+        A change makes a new container, or with O(on_change=restart) restarts it.
     type: str
     choices: ["host"]
   cgroupns_mode: &cgroupns_mode
@@ -1008,6 +1164,8 @@ options:
         hierarchies.
       - >-
         The default is V(private).
+      - >-
+        A change makes a new container, or with O(on_change=restart) restarts it.
     type: str
     choices: ["host", "private"]
     aliases: ["cgroupns"]
@@ -1038,6 +1196,8 @@ options:
         container's belong to nobody in it.
       - >-
         A container keeps its IDs as long as it exists.
+      - >-
+        A change makes a new container.
     type: str
     aliases: ["userns"]
   uidmap: &uidmap
@@ -1048,18 +1208,24 @@ options:
       - >-
         Files on disk keep their owners, in the image, in volumes and in bind mounts. Only the
         processes have these IDs on the host.
+      - >-
+        A change makes a new container.
     type: list
     elements: str
   gidmap: &gidmap
     description:
       - >-
         Like O(uidmap), for groups. If only one of the two is given, it stands for both.
+      - >-
+        A change makes a new container.
     type: list
     elements: str
   cgroup_parent: &cgroup_parent
     description:
       - >-
         The cgroup below which the container's own is made, instead of the engine's.
+      - >-
+        A change makes a new container.
     type: str
   restart_policy: &restart_policy
     description:
@@ -1070,17 +1236,23 @@ options:
         V(on-failure) it is not, for a reboot is no failure of the container.
       - >-
         The default is V(no).
+      - >-
+        Changes while the container runs.
     type: str
   restart_retries: &restart_retries
     description:
       - >-
         How often to start it again at most, with O(restart_policy=on-failure). V(0) is for no
         limit.
+      - >-
+        Changes while the container runs.
     type: int
   healthcheck: &healthcheck
     description:
       - >-
         How to find out whether the container is well. What is not given is the image's.
+      - >-
+        Changes while the container runs.
     type: dict
     suboptions:
       test:
@@ -1124,6 +1296,8 @@ options:
     description:
       - >-
         Remove the container, with its anonymous volumes, when it ends.
+      - >-
+        Changes while the container runs.
     type: bool
     aliases: ["rm", "remove"]
   log_driver: &log_driver
@@ -1134,6 +1308,8 @@ options:
         drops it.
       - >-
         The default is V(json-file).
+      - >-
+        Changes while the container runs.
     type: str
     choices: ["json-file", "local", "none"]
   log_options: &log_options
@@ -1147,6 +1323,8 @@ options:
         V(tag), V(labels) and V(env) are for every driver but V(local): what is written beside each
         line, Docker's template for a tag such as V({{.Name}}) in which only fields can stand, and
         the names of labels and of environment variables, with commas between them.
+      - >-
+        Changes while the container runs.
     type: dict
     aliases: ["log_opt"]
   containers:
@@ -1199,6 +1377,7 @@ options:
       pull: *pull
       recreate: *recreate
       default_host_ip: *default_host_ip
+      on_change: *on_change
       recreate_policy: *recreate_policy
       restart: *restart
       state: *state

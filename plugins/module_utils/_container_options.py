@@ -49,6 +49,11 @@ CONTAINER = {
     },
     "recreate": {"type": "bool", "default": False},
     "default_host_ip": {"type": "str", "default": ""},
+    "on_change": {
+        "type": "str",
+        "choices": ["replace", "restart", "live", "fail"],
+        "default": "replace",
+    },
     "recreate_policy": {
         "type": "str",
         "choices": ["fail", "recreate", "warn"],

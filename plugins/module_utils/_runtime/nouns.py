@@ -72,6 +72,7 @@ class _Containers(Noun):
     operations = (
         "create-container",
         "replace-container",
+        "restart-container",
         "remove-container",
         "freeze-container",
         "checkpoint-container",

@@ -420,6 +420,79 @@ def test_recreate_policy(engine):
     assert sh(engine, "echo $A") == "1"
 
 
+CHANGES = {
+    "env": {"A": "2"},
+    "user": "5:6",
+    "hostname": "other",
+    "tmpfs": ["/memory"],
+    "ulimits": ["nofile:100:100"],
+    "cap_drop": ["KILL"],
+    "etc_hosts": {"peer": "192.0.2.7"},
+    "sysctls": {"net.ipv4.ip_default_ttl": "33"},
+    "labels": {"l": "1"},
+}
+
+
+def test_a_restart_takes_what_it_can(engine):
+    first = do(engine, **base(env={"A": "1"}, command=["sh", "-c", "echo said; exec sleep 600"]))
+    sh(engine, "touch /kept")
+    wanted = dict(CHANGES, on_change="restart")
+    planned = do(engine, True, **wanted)
+    assert set(planned["diff"]["after"]) == {*CHANGES, "restarted"}
+    done = do(engine, **wanted)
+    assert done["diff"] == planned["diff"] and done["actions"] == planned["actions"]
+    assert done["actions"][0].startswith("restart container web because of env")
+    assert done["container"]["Id"] == first["container"]["Id"] and done["downtime"] > 0
+    said = sh(
+        engine,
+        "ls /kept; echo $A; id -u; hostname; ulimit -n; grep -c peer /etc/hosts;"
+        "mount | grep -c ' /memory '; cat /proc/sys/net/ipv4/ip_default_ttl",
+    )
+    assert said.split() == ["/kept", "2", "5", "other", "100", "1", "1", "33"]
+    assert logs.tail(engine.paths, done["container"]["Id"]).split() == ["said", "said"]
+    assert done["container"]["Config"]["Labels"] == {"l": "1"}
+    assert not do(engine, **wanted)["changed"] and not do(engine, **CHANGES)["changed"]
+
+
+def test_a_change_costs_no_more_than_it_may(engine):
+    first = do(engine, **base(env={"A": "1"}))
+    for bound, params, said in (
+        ("restart", {"volumes": ["data:/srv"]}, r"made anew \(on_change restart\) because of vol"),
+        ("restart", {"recreate": True}, r"on_change restart\) because of recreate"),
+        ("restart", {"capabilities": ["SYS_ADMIN"]}, "because of capabilities"),  # other owners
+        ("live", {"env": {"A": "2"}}, r"made anew or restarted \(on_change live\) because of env"),
+        ("fail", {"labels": {"l": "1"}}, r"changed \(on_change fail\) because of labels"),
+    ):
+        for check in (True, False):
+            with pytest.raises(Conflict, match=said):
+                do(engine, check, on_change=bound, **params)
+    both = {"env": {"A": "2"}, "volumes": ["data:/srv"]}
+    kept = do(engine, **both, on_change="restart", recreate_policy="warn")
+    assert "volumes" in kept["warnings"][0] and "env" not in kept["warnings"][0]
+    assert kept["container"]["Id"] == first["container"]["Id"] and sh(engine, "echo $A") == "2"
+    assert do(engine, labels={"l": "1"}, on_change="live")["changed"]
+    assert do(engine, state="stopped", on_change="fail")["changed"]
+    stopped = do(engine, env={"A": "3"}, on_change="restart", state="stopped")
+    assert stopped["changed"] and not stopped["container"]["State"]["Running"]
+    do(engine, state="started")
+    assert sh(engine, "echo $A") == "3"
+    stopped = do(engine, env={"A": "4"}, on_change="restart", state="stopped")
+    assert not stopped["container"]["State"]["Running"]
+    assert do(engine, env={"A": "4"}, on_change="fail")["changed"] and sh(engine, "echo $A") == "4"
+
+
+def test_a_failing_restart_leaves_it_as_it_was(engine):
+    first = do(engine, **base(env={"A": "1"}))
+    with pytest.raises(ContainerFailed, match="no-such-program") as failed:
+        do(engine, command=["no-such-program"], env={"A": "2"}, on_change="restart")
+    assert failed.value.downtime > 0 and sh(engine, "echo $A") == "1"
+    now = containers.find(engine, "web")
+    assert now["id"] == first["container"]["Id"] and now["definition"]["env"] == {"A": "1"}
+    with pytest.raises(ContainerFailed, match="ended at once with exit code 3"):
+        do(engine, command=["sh", "-c", "exit 3"], on_change="restart")
+    assert sh(engine, "echo $A") == "1"
+
+
 def test_a_failing_replacement_puts_the_old_one_back(engine):
     do(engine, **base(volumes=["/anonymous"]))
     sh(engine, "touch /anonymous/kept")

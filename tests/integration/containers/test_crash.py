@@ -176,6 +176,23 @@ def test_replace(engine):
 
 
 @pytest.mark.timeout(300)
+def test_restart_for_a_change(engine):
+    def before(now):
+        nothing(now)
+        do(now, FIRST)
+        exec_client.run(now.paths, containers.find(now, "web")["id"], ["touch", "/kept"])
+
+    def check(now):
+        record = runs(now)
+        printed = exec_client.run(now.paths, record["id"], ["sh", "-c", "echo $A; ls /kept"])
+        assert printed["stdout"] == b"2\n/kept\n"
+        assert record["definition"]["env"] == {"A": "2"}
+
+    wanted = {"name": "web", "env": {"A": "2"}, "state": "present", "on_change": "restart"}
+    every_step(engine, wanted, before, check)
+
+
+@pytest.mark.timeout(300)
 def test_remove(engine):
     def before(now):
         nothing(now)

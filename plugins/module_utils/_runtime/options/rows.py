@@ -30,8 +30,9 @@ STRICT, IGNORE, ALLOW_MORE = "strict", "ignore", "allow_more_present"
 # names and values.
 VALUE, LIST, SET, MAP = "value", "list", "set", "map"
 
-# What a change costs what is there: nothing, or a new one in its place. A noun may have more.
-LIVE, REPLACE = "live", "replace"
+# What a change costs what is there: nothing; a restart at least; a new one in its place. A noun may
+# have more.
+LIVE, RESTART, REPLACE = "live", "restart", "replace"
 
 _EMPTY: dict[str, Callable[[], Any]] = {VALUE: lambda: None, LIST: list, SET: list, MAP: dict}
 
@@ -190,7 +191,8 @@ class Option(Row):
     :param compare: VALUE, LIST, SET or MAP.
     :param key: of a list or set: a function of a member, for what there can be one of, e.g. a
         mount's place. Without it, that is the member itself.
-    :param change: what a change costs what is there: LIVE, REPLACE, or what the noun has beside.
+    :param change: what a change costs what is there: LIVE, RESTART, REPLACE, or what the noun has
+        beside.
     :param place: where it takes effect, a file or table and a key in it: ``config.json
         process.cwd``, ``run.json stop.signal``, ``resolv.conf``. Several where it has several
         effects. :class:`Nowhere` says why there is none.

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from ... import images
 from ...errors import Conflict, EngineError, InvalidInput, NotFound, required
-from ...options.rows import IGNORE, LIVE, STRICT
+from ...options.rows import IGNORE, LIVE, RESTART, STRICT
 from .. import options
 from ..options import lifecycle, network, storage
 from ..records import catalog, status
@@ -52,6 +52,7 @@ class Task:
         self.state, self.image, self.platform = said["state"], said["image"], said["platform"]
         self.pull = PULLS.get(said["pull"], said["pull"])
         self.policy, self.healthy_timeout = said["recreate_policy"], said["healthy_wait_timeout"]
+        self.on_change = said["on_change"]
         self.recreate, self.restart = said["recreate"], said["restart"]
         self.keep_volumes, self.kill_signal = said["keep_volumes"], said["kill_signal"]
         self.kills_at_once = said["force_kill"] and self.kill_signal is None
@@ -323,6 +324,30 @@ class Desired:
         if self.task.how["image"] == IGNORE or images.same_name(self.image.reference, had):
             return []
         return [("image_name", had, self.image.reference)]
+
+    def excessive(self, costly: list[Change], easy: list[Change]) -> list[Change]:
+        """List what costs more than the task admits (``on_change``, ``recreate_policy``)."""
+        bound = self.task.on_change
+        if bound == "fail":
+            return costly + easy
+        if bound == "restart":
+            return [change for change in costly if not self._takes_restart(change[0])]
+        return costly if bound == "live" or self.task.policy != "recreate" else []
+
+    def _takes_restart(self, name: str) -> bool:
+        """Tell whether the container can take a change by a restart.
+
+        It can't where the change leads to another user namespace: its files have the owners of this
+        one.
+        """
+        option = options.TABLE.options.get(name)
+        if option is None or option.change != RESTART:
+            return False
+        now, then = (
+            user_namespaces.planned(self.engine, definition, self.image.config, self.joined)[0]
+            for definition in (self.there["definition"], self.definition)
+        )
+        return now == then
 
     def leave(self, costly: list[Change]) -> None:
         """Let the container keep what would need a new one."""

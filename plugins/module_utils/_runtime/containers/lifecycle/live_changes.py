@@ -11,7 +11,7 @@ import os
 from ... import networks
 from ...errors import EngineError, HostError, NotFound
 from ...events import journal
-from ...options.rows import LIVE, REPLACE
+from ...options.rows import LIVE
 from ..client import monitor_client, names_client
 from ..options import network, resources
 from ..records import catalog, run_events, status
@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from ..spec.container_files import Reserved
 
 LIMITS = {option.name for option in resources.OPTIONS if option.change == LIVE}
-NETWORK = {option.name for option in network.OPTIONS if option.change != REPLACE}
+NETWORK = {
+    option.name for option in network.OPTIONS if option.change in (LIVE, network.LIVE_ON_NETWORKS)
+}
 
 
 def apply(engine: Engine, record: Record, definition: Definition, changed: list[str]) -> None:

@@ -170,20 +170,15 @@ class Work:
         desired = self.desired
         costly = desired.costly()
         easy = desired.easy(costly)
-        if costly and self.task.policy == "fail":
-            raise Conflict(
-                f"container {self.task.name} would have to be made anew (recreate_policy fail) "
-                f"because of {_list(costly)}"
-            )
-        if costly and self.task.policy == "warn":
-            self.plan.warnings.append(
-                f"container {self.task.name} is left as it is (recreate_policy warn) although "
-                f"these differ: {_list(costly)}"
-            )
-            desired.leave(costly)
-            costly = []
-            easy = [entry for entry in easy if entry[0] != "image_name"]
-        if costly:
+        excessive = desired.excessive(costly, easy)
+        if excessive:
+            self._refuse(excessive)
+            desired.leave(excessive)
+            costly = [entry for entry in costly if entry not in excessive]
+            easy = [entry for entry in easy if entry not in excessive and entry[0] != "image_name"]
+        if costly and self.task.on_change == "restart":
+            self._restart_changed(image, costly, easy)
+        elif costly:
             self.anew = desired.joined
             self._replace(image, costly, easy)
         else:
@@ -191,6 +186,62 @@ class Work:
                 desired.leave_image()
             self._live(easy)
             self._run_state(self.status)
+
+    def _refuse(self, excessive: list[Change]) -> None:
+        """Warn of what costs more than the task admits. :raises Conflict: without ``warn``."""
+        name, bound = self.task.name, self.task.on_change
+        if self.task.policy == "warn":
+            self.plan.warnings.append(
+                f"container {name} is left as it is (recreate_policy warn) although these differ: "
+                f"{_list(excessive)}"
+            )
+            return
+        why = "recreate_policy fail" if bound == "replace" else f"on_change {bound}"
+        what = "made anew or restarted" if bound == "live" else "made anew"
+        if bound == "fail":
+            what = "changed"
+        raise Conflict(
+            f"container {name} would have to be {what} ({why}) because of {_list(excessive)}"
+        )
+
+    def _restart_changed(self, image: Image, costly: list[Change], easy: list[Change]) -> None:
+        """Plan changes that the container takes by a restart (``on_change: restart``)."""
+        if image.id != self.there["image"]:
+            self.desired.leave_image()
+        changes, name = costly + easy, self.task.name
+        if self.status not in status.LIVING:
+            self._live(changes)
+            self._run_state(self.status)
+            return
+        run = self.task.state in RUNS or self.task.state == "present"
+        for option, before, after in changes:
+            self.plan.add(option, before, after, None, live=False)
+        self.plan.add(
+            "restarted" if run else "running",
+            not run,
+            run,
+            f"{'restart' if run else 'stop'} container {name} because of {_list(costly)}",
+            lambda: self._do_restart_changed([option for option, *_values in changes], run),
+            live=False,
+        )
+        if self.task.state == "paused":
+            self._pause()
+
+    def _do_restart_changed(self, changed: list[str], run: bool) -> None:
+        task = self.task
+        if not run:
+            self._stop()
+            live_changes.apply(self.engine, self.there, self.definition, changed)
+            return
+        self.downtime = replace.restart(
+            self.engine,
+            self.there,
+            self.definition,
+            changed,
+            task.healthy_timeout if task.state == "healthy" else None,
+            task.kills_at_once,
+            task.kill_signal,
+        )
 
     def _live(self, changes: list[Change]) -> None:
         names = [name for name, _before, _after in changes]

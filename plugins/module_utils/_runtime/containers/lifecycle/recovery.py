@@ -28,6 +28,7 @@ def recover(engine: Engine, kind: str, detail: dict[str, Any]) -> None:
         "create-container": _created,
         "remove-container": _removed,
         "replace-container": replace.recover,
+        "restart-container": replace.recover_restart,
         "freeze-container": _frozen,
         "checkpoint-container": checkpoints.recover,
     }[kind](engine, detail)

@@ -7,6 +7,9 @@ takes over its addresses and ports and is started. Only when that went well does
 the new one get the name: one database transaction, the commit. Until then every failure, a kill -9
 included, leads back: the new one is removed, and the old one gets its addresses and ports again and
 runs as it did.
+
+:func:`restart` does likewise without a new one: the container itself is stopped, and started as it
+is to be.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from ..client import monitor_client, names_client
 from ..records import catalog, run_events, status
 from ..spec import container_files
 from ..view import logs
-from . import create, remove, start, waits
+from . import create, live_changes, remove, start, waits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,6 +95,67 @@ def replace(
         return _commit(engine, old, new), downtime
 
 
+def restart(
+    engine: Engine,
+    record: Record,
+    definition: Definition,
+    changed: list[str],
+    healthy: float | None = None,
+    force: bool = False,
+    signal: str | None = None,
+) -> float | None:
+    """Stop a container that runs, and start it by another definition; returns the downtime.
+
+    :param changed: the names of the options that differ; each takes a restart, or less.
+    :param healthy, force, signal: as of :func:`replace`.
+    :raises ContainerFailed: it did not come up so; it runs as before. Its ``downtime`` is the
+        seconds until it ran again.
+    """
+    detail = {"id": record["id"], "changed": changed}
+    with engine.operations.record("restart-container", **detail):
+        stopped = time.monotonic()
+        try:
+            _halt(engine, record, force, signal)
+            live_changes.apply(engine, record, definition, changed)
+            now = required(catalog.by_id(engine, record["id"]), f"container {record['name']}")
+            start.start_one(engine, now)
+            _settle(engine, now)
+            if healthy is not None:
+                waits.wait_healthy(engine, now, healthy, fresh=True)
+        except BaseException as error:
+            monitor_client.stop(engine.paths, [record["id"]], 0)
+            now = required(catalog.by_id(engine, record["id"]), f"container {record['name']}")
+            live_changes.apply(engine, now, record["definition"], changed)
+            _start_old(engine, record, "change")
+            if isinstance(error, EngineError):
+                error.downtime = _since(stopped)  # type: ignore[attr-defined]
+            raise
+        run_events.tell_of(engine.paths, record["id"], "restart")
+        return _since(stopped)
+
+
+def _start_old(engine: Engine, old: Record, what: str) -> None:
+    """Start a container again that ran. :raises ContainerFailed: it does not start any more."""
+    if status.lives(engine.paths, old["id"]):
+        return
+    try:
+        start.start_one(engine, old)
+    except EngineError as error:
+        raise ContainerFailed(
+            f"the {what} of container {old['name']} failed, and the old one did not start again: "
+            f"{error}"
+        ) from error
+
+
+def recover_restart(engine: Engine, detail: dict[str, Any]) -> None:
+    """Start a container again, whose task was killed while it was stopped to be changed."""
+    record = catalog.by_id(engine, detail["id"])
+    if record is None or status.lives(engine.paths, record["id"]):
+        return
+    live_changes.apply(engine, record, record["definition"], detail["changed"])
+    _start_old(engine, record, "change")
+
+
 def _since(when: float | None) -> float | None:
     return None if when is None else round(time.monotonic() - when, 3)
 
@@ -126,7 +190,7 @@ def _settle(engine: Engine, new: Record) -> None:
         if state["status"] in ("exited", "restarting") and state["exit_code"]:
             raise ContainerFailed(
                 "container %s ended at once with exit code %d"
-                % (new["name"].rpartition(".new-")[0], state["exit_code"]),
+                % (new["name"].partition(".new-")[0], state["exit_code"]),
                 state["exit_code"],
                 logs.tail(engine.paths, new["id"]),
             )
@@ -172,14 +236,8 @@ def put_back(engine: Engine, old: Record, new: Record | None, ran: bool) -> None
             wanted_ip6=entry.get("address6", "").partition("/")[0],
         )
     networks.reserve_ports(engine, old["id"], reserved["ports"])
-    if ran and not status.lives(engine.paths, old["id"]):
-        try:
-            start.start_one(engine, old)
-        except EngineError as error:
-            raise ContainerFailed(
-                f"the replacement of container {old['name']} failed, and the old one did not "
-                f"start again: {error}"
-            ) from error
+    if ran:
+        _start_old(engine, old, "replacement")
 
 
 def recover(engine: Engine, detail: dict[str, Any]) -> None:

@@ -359,6 +359,23 @@ OPTIONS: tuple[TaskOption, ...] = (
         """,
     ),
     TaskOption(
+        "on_change",
+        "str",
+        choices=["replace", "restart", "live", "fail"],
+        default="replace",
+        description="""
+        The most that a difference may cost the container. V(replace) makes a new container for what
+        can't change while it runs. V(restart) stops the container and starts it again as it is to
+        be: its ID, its writable layer, its log and its addresses stay. V(live) changes only what
+        can change while it runs. V(fail) changes nothing of what the container is.
+
+        What would cost more fails, before anything is changed, and names the options; with
+        O(recreate_policy=warn) it is a warning, and the container keeps these options. What a
+        change of an option costs stands with the option. Starting and stopping by O(state) is no
+        difference.
+        """,
+    ),
+    TaskOption(
         "recreate_policy",
         "str",
         choices=["fail", "recreate", "warn"],

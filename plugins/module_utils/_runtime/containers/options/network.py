@@ -13,7 +13,19 @@ import re
 
 from ...errors import InvalidInput
 from ...options.forms import boolean, line, list_of, map_of, ordered, set_of
-from ...options.rows import LIST, LIVE, MAP, SET, Computed, Flag, Nowhere, Option, Shown, Suboption
+from ...options.rows import (
+    LIST,
+    LIVE,
+    MAP,
+    RESTART,
+    SET,
+    Computed,
+    Flag,
+    Nowhere,
+    Option,
+    Shown,
+    Suboption,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -726,6 +738,7 @@ OPTIONS: tuple[Option, ...] = (
         inspect=Shown("HostConfig.ExtraHosts", _host_lines),
         flag=Flag("--add-host", "Line for /etc/hosts (name:ip or name=ip)", reads=":"),
         aliases=["add_hosts"],
+        change=RESTART,
         description="""
         Names and addresses for C(/etc/hosts). The address V(host-gateway) stands for the host.
         """,
@@ -740,6 +753,7 @@ OPTIONS: tuple[Option, ...] = (
         inspect="HostConfig.Dns",
         flag=Flag("--dns", "DNS server"),
         aliases=["dns"],
+        change=RESTART,
         description="""
         DNS servers, instead of the host's. On networks with names they are asked for the names that
         are no container's, from the container's network.
@@ -755,6 +769,7 @@ OPTIONS: tuple[Option, ...] = (
         inspect="HostConfig.DnsOptions",
         flag=Flag("--dns-option, --dns-opt", "Option of resolv.conf"),
         aliases=["dns_option"],
+        change=RESTART,
         description="Options of C(/etc/resolv.conf), for example V(ndots:2).",
     ),
     Option(
@@ -767,6 +782,7 @@ OPTIONS: tuple[Option, ...] = (
         inspect="HostConfig.DnsSearch",
         flag=Flag("--dns-search", "DNS search domain"),
         aliases=["dns_search"],
+        change=RESTART,
         description="Search domains of C(/etc/resolv.conf). V(.) alone is for none.",
     ),
 )

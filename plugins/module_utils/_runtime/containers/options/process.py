@@ -11,7 +11,19 @@ import shlex
 from ...errors import InvalidInput, reason
 from ...kernel.processes import signal_names
 from ...options.forms import absolute, boolean, line, map_of, set_of, text, whole
-from ...options.rows import LIST, LIVE, MAP, SET, Computed, Flag, Nowhere, Option, Shown, or_empty
+from ...options.rows import (
+    LIST,
+    LIVE,
+    MAP,
+    RESTART,
+    SET,
+    Computed,
+    Flag,
+    Nowhere,
+    Option,
+    Shown,
+    or_empty,
+)
 from ...untrusted import files
 
 TYPE_CHECKING = False
@@ -263,6 +275,7 @@ OPTIONS: tuple[Option, ...] = (
         place="config.json process.args",
         inspect=Computed("Config.Cmd"),
         flag=Nowhere("the words after IMAGE are the command"),
+        change=RESTART,
         description="""
         What to run, as a list, or as a string that is split as a shell would (without running
         one).
@@ -282,6 +295,7 @@ OPTIONS: tuple[Option, ...] = (
         flag=Flag(
             "--entrypoint", "Entrypoint instead of the image's", kind="value", reads="program"
         ),
+        change=RESTART,
         description="""
         The program that O(command) is handed to, instead of the image's. An empty list is for
         none.
@@ -299,6 +313,7 @@ OPTIONS: tuple[Option, ...] = (
             "Environment variable (NAME=value, or NAME to take it from here)",
             reads="apart",
         ),
+        change=RESTART,
         description="""
         Environment variables, in addition to the image's. Booleans and nulls have to be quoted,
         and numbers that YAML does not keep as they are written, for example V("1.10") and
@@ -313,6 +328,7 @@ OPTIONS: tuple[Option, ...] = (
         place="config.json process.env",
         inspect=Computed("Config.Env"),
         flag=Flag("--env-host", "All variables that are set here, too"),
+        change=RESTART,
         description="""
         Whether the container gets the environment of the process that makes it, over the image's
         and under O(env): for a task that of the module on the host, with what the play's
@@ -327,6 +343,7 @@ OPTIONS: tuple[Option, ...] = (
         place="config.json process.env",
         inspect=Computed("Config.Env"),
         flag=Flag("--env-merge", "Variable made of the image's (PATH=/opt/bin:${PATH})", reads="="),
+        change=RESTART,
         description="""
         Variables that are made of the image's: V(${NAME}) and V($NAME) stand for what the image
         has, for example V(/opt/bin:${PATH}). O(env) wins over them.
@@ -341,6 +358,7 @@ OPTIONS: tuple[Option, ...] = (
         place="config.json process.env",
         inspect=Computed("Config.Env"),
         flag=Flag("--unsetenv", "Variable of the image or the engine that it does not get"),
+        change=RESTART,
         description="Variables of the image, or of the engine's own, that are left out.",
     ),
     Option(
@@ -351,6 +369,7 @@ OPTIONS: tuple[Option, ...] = (
         place="config.json process.env",
         inspect=Computed("Config.Env"),
         flag=Flag("--unsetenv-all", "No variables of the image or the engine"),
+        change=RESTART,
         description="""
         Whether all variables of the image and of the engine's own are left out, C(PATH) among
         them. C(HOME) follows from the user all the same.
@@ -364,6 +383,7 @@ OPTIONS: tuple[Option, ...] = (
         place="config.json process.env",
         inspect=Computed("Config.Env"),
         flag=Flag("--http-proxy", "The variables of proxies that are set here, too"),
+        change=RESTART,
         description="""
         Whether the container gets the variables C(http_proxy), C(https_proxy), C(ftp_proxy),
         C(no_proxy) and C(all_proxy), and the same in capitals, of the process that makes it, over
@@ -380,6 +400,7 @@ OPTIONS: tuple[Option, ...] = (
         inspect="HostConfig.Annotations",
         flag=Flag("--annotation", "Annotation of its OCI document (key=value)", reads="="),
         aliases=["annotation"],
+        change=RESTART,
         description="Annotations of the container's OCI document.",
     ),
     Option(
@@ -389,6 +410,7 @@ OPTIONS: tuple[Option, ...] = (
         place="config.json mounts",
         inspect=Shown("Config.Timezone", or_empty),
         flag=Flag("--tz", "Time zone: Europe/Berlin, or local for the host's"),
+        change=RESTART,
         description="""
         The container's time zone: V(local) for the host's, or a name below the host's
         C(/usr/share/zoneinfo), for example V(Europe/Berlin). It is in the container as
@@ -403,6 +425,7 @@ OPTIONS: tuple[Option, ...] = (
         place="config.json annotations.org.pycontainer.user",
         inspect=Computed("Config.User"),
         flag=Flag("-u, --user", "user[:group]"),
+        change=RESTART,
         description="""
         The user to run as, in the form V(user[:group]), by names of the image or by numbers. The
         default is the image's.
@@ -418,6 +441,7 @@ OPTIONS: tuple[Option, ...] = (
         inspect=Shown("HostConfig.GroupAdd", unset=None),
         flag=Flag("--group-add", "Additional group"),
         aliases=["group_add"],
+        change=RESTART,
         description="Groups (names or numbers) that the process has in addition.",
     ),
     Option(
@@ -428,6 +452,7 @@ OPTIONS: tuple[Option, ...] = (
         inspect=Computed("Config.WorkingDir"),
         flag=Flag("-w, --workdir", "Working directory"),
         aliases=["workdir"],
+        change=RESTART,
         description="""
         The directory that the process starts in. It is made if the image does not have it.
         """,
@@ -440,6 +465,7 @@ OPTIONS: tuple[Option, ...] = (
         place="config.json process.user.umask",
         inspect="Config.Umask",
         flag=Flag("--umask", "Permissions that its new files do not get, octal (0022)"),
+        change=RESTART,
         description="""
         Permissions that the files which the process makes do not get, octal, as a string. The
         default is V('0022').
@@ -452,6 +478,7 @@ OPTIONS: tuple[Option, ...] = (
         place="config.json hostname",
         inspect=Computed("Config.Hostname"),
         flag=Flag("-h, --hostname", "Host name"),
+        change=RESTART,
         description="The container's host name. The default is the beginning of its ID.",
     ),
     Option(
@@ -461,6 +488,7 @@ OPTIONS: tuple[Option, ...] = (
         place="config.json domainname",
         inspect=Shown("Config.Domainname", or_empty),
         flag=Flag("--domainname", "Domain name"),
+        change=RESTART,
         description="The container's domain name.",
     ),
     Option(
@@ -471,6 +499,7 @@ OPTIONS: tuple[Option, ...] = (
         place="run.json init",
         inspect="HostConfig.Init",
         flag=Flag("--init", "A small init as process 1"),
+        change=RESTART,
         description="""
         Run a small process 1 that passes signals on and reaps orphans, with the command below it.
         """,
@@ -506,6 +535,7 @@ OPTIONS: tuple[Option, ...] = (
         place="config.json process.terminal",
         inspect="Config.Tty",
         flag=Flag("-t, --tty", "With a terminal"),
+        change=RESTART,
         description="Give the process a terminal.",
     ),
     Option(
@@ -516,6 +546,7 @@ OPTIONS: tuple[Option, ...] = (
         place="run.json interactive",
         inspect="Config.OpenStdin",
         flag=Flag("-i, --interactive", "Keep standard input open"),
+        change=RESTART,
         description="Keep standard input open.",
     ),
     Option(

@@ -9,7 +9,7 @@ import re
 from ... import units
 from ...errors import InvalidInput
 from ...options.forms import DEVICE_NAME, boolean, line, list_of, set_of, text, whole
-from ...options.rows import LIVE, SET, Computed, Flag, Nowhere, Option, Shown, Suboption
+from ...options.rows import LIVE, RESTART, SET, Computed, Flag, Nowhere, Option, Shown, Suboption
 from . import storage
 
 TYPE_CHECKING = False
@@ -603,6 +603,7 @@ OPTIONS: tuple[Option, ...] = (
         inspect=Shown("HostConfig.Ulimits", _ulimits),
         flag=Flag("--ulimit", "Resource limit (nofile=1024:2048)"),
         aliases=["ulimit"],
+        change=RESTART,
         description="""
         Limits of the process, in the form V(name:soft[:hard]), for example V(nofile:1024:2048).
         """,
@@ -630,6 +631,7 @@ OPTIONS: tuple[Option, ...] = (
         place="config.json process.oomScoreAdj",
         inspect="HostConfig.OomScoreAdj",
         flag=Flag("--oom-score-adj", "OOM score adjustment (-1000 to 1000)"),
+        change=RESTART,
         description="""
         How likely the kernel is to kill the container's processes when the host runs out of
         memory, from V(-1000) to V(1000).

@@ -10,7 +10,7 @@ import re
 
 from ...errors import InvalidInput, Unsupported, reason
 from ...options.forms import boolean, line, map_of, set_of
-from ...options.rows import MAP, SET, Computed, Flag, Option, Shown, or_empty
+from ...options.rows import MAP, RESTART, SET, Computed, Flag, Option, Shown, or_empty
 from ...untrusted import files, json_reader
 from .network import NAME
 
@@ -310,6 +310,7 @@ OPTIONS: tuple[Option, ...] = (
         place="config.json process.capabilities",
         inspect=Shown("HostConfig.CapAdd", unset=None),
         flag=Flag("--cap-add", "Capability to add"),
+        change=RESTART,
         description="""
         Capabilities to add to the default ones, with or without C(CAP_). V(ALL) adds all that the
         host can give.
@@ -324,6 +325,7 @@ OPTIONS: tuple[Option, ...] = (
         place="config.json process.capabilities",
         inspect=Shown("HostConfig.CapDrop", unset=None),
         flag=Flag("--cap-drop", "Capability to drop"),
+        change=RESTART,
         description="""
         Capabilities to take away, with or without C(CAP_). V(ALL) takes all that O(capabilities)
         does not name.
@@ -387,6 +389,7 @@ OPTIONS: tuple[Option, ...] = (
         inspect="HostConfig.Sysctls",
         flag=Flag("--sysctl", "Kernel parameter of the container's namespaces"),
         aliases=["sysctl"],
+        change=RESTART,
         description="""
         Kernel parameters of the container's own namespaces: V(net.*), V(fs.mqueue.*),
         V(kernel.shm*), V(kernel.msg*) and V(kernel.sem).
@@ -429,6 +432,7 @@ OPTIONS: tuple[Option, ...] = (
         place="config.json linux.namespaces",
         inspect=Shown("HostConfig.UTSMode", or_empty),
         flag=Flag("--uts", "UTS namespace: host"),
+        change=RESTART,
         description="V(host) for the host's host name. The default is a name of its own.",
     ),
     Option(
@@ -441,6 +445,7 @@ OPTIONS: tuple[Option, ...] = (
         inspect="HostConfig.CgroupnsMode",
         flag=Flag("--cgroupns", "cgroup namespace: private or host"),
         aliases=["cgroupns"],
+        change=RESTART,
         description="""
         V(private) gives the container a view of its own cgroup only, V(host) one of the host's
         hierarchies.

@@ -18,7 +18,7 @@ from ... import units
 from ...errors import InvalidInput
 from ...kernel.isolation import selinux
 from ...options.forms import DEVICE_KIND, DEVICE_NAME, absolute, boolean, line, ordered, set_of
-from ...options.rows import SET, Flag, Nowhere, Option, Shown, Suboption
+from ...options.rows import RESTART, SET, Flag, Nowhere, Option, Shown, Suboption
 from . import mount_options
 
 TYPE_CHECKING = False
@@ -577,6 +577,7 @@ OPTIONS: tuple[Option, ...] = (
         place="config.json mounts",
         inspect=Shown("HostConfig.Tmpfs", _by_path),
         flag=Flag("--tmpfs", "tmpfs mount (path[:options])"),
+        change=RESTART,
         description="""
         Paths that are memory, in the form V(/path[:options]), with options such as V(size=64m),
         V(mode=1777), V(uid=1000), V(exec).
@@ -590,6 +591,7 @@ OPTIONS: tuple[Option, ...] = (
         place="config.json root.readonly",
         inspect="HostConfig.ReadonlyRootfs",
         flag=Flag("--read-only", "Read-only root file system"),
+        change=RESTART,
         description="Make the container's root file system read-only.",
     ),
     Option(
@@ -600,6 +602,7 @@ OPTIONS: tuple[Option, ...] = (
         place="config.json mounts",
         inspect="HostConfig.ShmSize",
         flag=Flag("--shm-size", "Size of /dev/shm (64m)"),
+        change=RESTART,
         description="The size of C(/dev/shm). The default is V(64m).",
     ),
     Option(
@@ -613,6 +616,7 @@ OPTIONS: tuple[Option, ...] = (
         inspect=Shown("HostConfig.Devices", _devices),
         flag=Flag("--device", "Device of the host (path[:path[:rwm]]), or CDI device"),
         aliases=["device"],
+        change=RESTART,
         description="""
         Devices of the host to add, in the form V(/dev/path[:/path/inside[:permissions]]).
 

@@ -429,7 +429,7 @@ def removed_with(engine: Engine, ident: str) -> list[str]:
     images that only these were built from.
     """
     found = [ident]
-    for gone in found:  # which grows
+    for gone in found:  # which grows: pylint: disable=modified-iterating-list
         for row in engine.db.all("SELECT used FROM uses WHERE image = ? ORDER BY used", gone):
             base = row["used"]
             if (

@@ -42,7 +42,10 @@ BOTH = frozenset(("ca_path", "client_cert", "client_key", "validate_certs"))
 
 # Options that are here by the same name, with the same forms, and mean something else.
 SAME_NAME: dict[str, tuple[str, ...]] = {
-    "docker_container": ("detach", "healthcheck.test_cli_compatible")
+    "docker_container": ("detach", "healthcheck.test_cli_compatible"),
+    "docker_secret": ("data_src",),
+    "docker_config": ("data_src",),
+    "podman_container": ("secrets",),
 }
 
 OPTIONS: dict[str, dict[str, str]] = {
@@ -117,6 +120,11 @@ OPTIONS: dict[str, dict[str, str]] = {
         "ipam_driver": "absent: addresses are the engine's",
         "ipam_driver_options": "absent: addresses are the engine's",
         "scope": "absent: it follows from `driver`",
+    },
+    "docker_secret": {"data_src": "a file of the controller; with `remote_src` one of the host"},
+    "docker_config": {
+        "data_src": "a file of the controller; with `remote_src` one of the host",
+        "template_driver": "absent: templates are Ansible's",
     },
     "docker_volume": {"driver": "`local`"},
     "docker_login": {
@@ -194,7 +202,7 @@ OPTIONS: dict[str, dict[str, str]] = {
         "rootfs": "absent: `image` with `source`: `import` makes an image of a directory",
         "sdnotify": ABSENT,
         "seccomp_policy": "`security_opts`",
-        "secrets": ABSENT,
+        "secrets": "`type=env` is absent: a secret is a file here",
         "shm_size_systemd": ABSENT,
         "sig_proxy": "absent: a task is attached to nothing",
         "state": "`quadlet` is absent: no unit files are made",
@@ -207,6 +215,12 @@ OPTIONS: dict[str, dict[str, str]] = {
         "uts": "`host`; without it the container has its own",
         "variant": "`platform`",
         "volumes_from": ABSENT,
+    },
+    "podman_secret": {
+        "driver": "absent: the host's `secrets_key` says how they are kept",
+        "driver_opts": "absent: the host's `secrets_key` says how they are kept",
+        "env": "`data`, with a lookup",
+        "skip_existing": "absent: what is the same stays",
     },
     "podman_volume": {
         "driver": "`local`, which is the default",

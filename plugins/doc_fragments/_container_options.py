@@ -909,6 +909,36 @@ options:
     type: list
     elements: str
     aliases: ["device_cgroup_rule"]
+  secrets: &secrets
+    description:
+      - >-
+        Secrets that the container gets as files in memory, which it can read and not write. They
+        have to be there; M(pycontainer.engine.secret) makes them.
+      - >-
+        An entry is a name, for the file C(/run/secrets/name), or podman's
+        V(name,type=mount,target=...,uid=...,gid=...,mode=...), or a map with the keys of Compose:
+        C(source), C(target) (a name in C(/run/secrets), or an absolute path), C(uid) and C(gid)
+        (the container's, 0 by default), and C(mode) (V('0444') by default; a text is octal, a
+        number is meant as YAML reads it).
+      - >-
+        A secret that is changed is replaced in running containers. C(on_change) says what comes
+        then: V(nothing) (the default), V(restart), or the name of a signal for its process 1, such
+        as V(SIGHUP).
+      - >-
+        A change makes a new container.
+    type: list
+    elements: raw
+  configs: &configs
+    description:
+      - >-
+        Configs that the container gets as files, as O(secrets) are. They have to be there;
+        M(pycontainer.engine.config) makes them.
+      - >-
+        Without a target the file is C(/name), as with Docker.
+      - >-
+        A change makes a new container.
+    type: list
+    elements: raw
   published_ports: &published_ports
     description:
       - >-
@@ -1431,6 +1461,8 @@ options:
       shm_size: *shm_size
       devices: *devices
       device_cgroup_rules: *device_cgroup_rules
+      secrets: *secrets
+      configs: *configs
       published_ports: *published_ports
       exposed_ports: *exposed_ports
       publish_all_ports: *publish_all_ports

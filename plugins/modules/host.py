@@ -82,6 +82,13 @@ options:
       - It is written to C(/etc/pycontainer/config.json). When not given, what is there stays; without any, the lines of a user C(pycontainer) in
         C(/etc/subuid) and C(/etc/subgid) name them, else they are from 2013265920 to 2147483647, and from 1879048192 on when these are taken.
     type: str
+  secrets_key:
+    description:
+      - What secrets are encrypted with on the host's disk. The absolute path of a file of 32 to 4096 random bytes that root alone can
+        read, or V(none) for no encryption. A secret that is there is encrypted anew by the next task that names it.
+      - It is written to C(/etc/pycontainer/config.json). When not given, what is there stays; an empty text goes back to the default,
+        which is C(systemd-creds), with the host's key and its TPM, where it is there.
+    type: str
   default_address_pools:
     description:
       - Where networks get their subnets from that name none, as in Docker's C(daemon.json). The first piece is taken that overlaps no
@@ -200,6 +207,11 @@ host:
       type: str
       returned: with O(state=present)
       sample: 2100000000-2147483647
+    secrets_key:
+      description: What secrets are encrypted with, as O(secrets_key), or null where nobody has set it.
+      type: str
+      returned: with O(state=present)
+      sample: /root/pycontainer.key
     default_address_pools:
       description: Where networks get their subnets from, as O(default_address_pools), or null where nobody has set it.
       type: list
@@ -229,6 +241,7 @@ def main():
             "layers": {"type": "str", "choices": ["directory", "erofs", "auto"]},
             "selinux": {"type": "bool"},
             "container_ids": {"type": "str"},
+            "secrets_key": {"type": "str", "no_log": False},
             "default_address_pools": {
                 "type": "list",
                 "elements": "dict",

@@ -17,7 +17,7 @@ import pytest
 
 CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
 RUNTIME = CHECKOUT / "plugins" / "module_utils" / "_runtime"
-NOUNS = {"builds", "containers", "delivery", "images", "volumes", "networks", "registry"}
+NOUNS = {"builds", "containers", "delivery", "images", "networks", "registry", "secrets", "volumes"}
 TOP = {"cli", "host"}  # what stands above the nouns
 GROUND = {"errors", "json_text", "lazy", "units", "untrusted"}  # what everybody may use
 FOREIGN = {  # who may import what is neither the standard library nor relative
@@ -50,7 +50,7 @@ FLOORS = [
     "engine",
     "oci layers",
     "deploy",
-    "images networks volumes",
+    "images networks secrets volumes",
     "delivery containers registry",
     "builds",
     "nouns",

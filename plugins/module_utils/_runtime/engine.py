@@ -55,6 +55,13 @@ class Noun:
         """Return the addresses that were asked for on a network, each with the name of who did."""
         return []
 
+    def holders(self, engine: Engine, kind: str, name: str) -> list[dict[str, str]]:
+        """Return who has the data of a secret or config now; see :func:`holders`."""
+        return []
+
+    def renew(self, engine: Engine, kind: str, name: str, ident: str) -> None:
+        """Give a container the data of a secret or config as they are now."""
+
 
 def reconnect(engine: Engine, network: str, idents: list[str]) -> None:
     """Have the nouns connect containers again to a network that has changed.
@@ -69,6 +76,23 @@ def reconnect(engine: Engine, network: str, idents: list[str]) -> None:
 def asked_addresses(engine: Engine, network: str) -> list[tuple[str, str]]:
     """Return the addresses on a network that its containers were given by a task, by the containers' names."""
     return [found for noun in _nouns for found in noun.asked_addresses(engine, network)]
+
+
+def holders(engine: Engine, kind: str, name: str) -> list[dict[str, str]]:
+    """Return the running containers that have the data of a secret or config.
+
+    :returns: ``{"id", "name", "then"}`` each; ``then`` says in words what is done once its file is replaced.
+    """
+    return [found for noun in _nouns for found in noun.holders(engine, kind, name)]
+
+
+def renew(engine: Engine, kind: str, name: str, ident: str) -> None:
+    """Have a container get the data of a secret or config as they are now.
+
+    :raises EngineError: it can't.
+    """
+    for noun in _nouns:
+        noun.renew(engine, kind, name, ident)
 
 
 _nouns: list[Noun] = []

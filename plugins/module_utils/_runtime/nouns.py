@@ -93,6 +93,16 @@ class _Containers(Noun):
 
         return live_changes.asked_addresses(engine, network)
 
+    def holders(self, engine: Engine, kind: str, name: str) -> list[dict[str, str]]:
+        from .containers.lifecycle import start
+
+        return start.holders(engine, kind, name)
+
+    def renew(self, engine: Engine, kind: str, name: str, ident: str) -> None:
+        from .containers.lifecycle import start
+
+        start.renew(engine, kind, name, ident)
+
     def adopt(self, engine: Engine) -> None:
         """Give the containers whose monitors were killed new ones; a look at a lock for each container when there are none."""
         idents = os.listdir(engine.paths.running)

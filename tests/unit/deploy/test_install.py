@@ -180,6 +180,7 @@ def test_the_oci_command_has_its_place_beside_the_other(engine, tmp_path):
         "selinux": None,
         "container_ids": None,
         "default_address_pools": None,
+        "secrets_key": None,
         "force": False,
         "delete_data": False,
     }

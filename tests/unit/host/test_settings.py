@@ -27,6 +27,7 @@ def plan(engine, tmp_path):
         "selinux": None,
         "container_ids": None,
         "default_address_pools": None,
+        "secrets_key": None,
         "force": False,
         "delete_data": False,
     }
@@ -69,7 +70,7 @@ def test_a_host_without_erofs_says_so(engine, plan, monkeypatch):
         ("[]", "is JSON, but not an object"),
         (
             '{"layer": "erofs"}',
-            "there is no setting 'layer'; accepted are: layers, selinux, container_ids, default_address_pools",
+            "there is no setting 'layer'; accepted are: layers, selinux, container_ids, secrets_key, default_address_pools",
         ),
         (
             '{"container_ids": "100-200"}',
@@ -107,6 +108,7 @@ def test_what_is_written(tmp_path):
         "layers": "erofs",
         "selinux": False,
         "default_address_pools": None,
+        "secrets_key": None,
         "container_ids": None,
     }
     settings.write(path, {})
@@ -115,6 +117,7 @@ def test_what_is_written(tmp_path):
         "selinux": False,
         "container_ids": None,
         "default_address_pools": None,
+        "secrets_key": None,
     }
 
 

@@ -36,6 +36,8 @@ OWN = {  # "file:function": of the store, of /run/pycontainer or of the controll
     RUNTIME + "containers/view/logs.py:_backwards": "the log, which the monitor writes",
     RUNTIME + "containers/view/logs.py:_Follower._open": "the log, which the monitor writes",
     RUNTIME + "containers/monitor/monitor.py:Monitor.write_input": "a container's own directory",
+    RUNTIME
+    + "containers/records/memory_files.py:_is_so": "the tmpfs of a container, which it can only read",
     RUNTIME + "containers/records/state.py:monitored": "a container's own directory",
     RUNTIME + "containers/client/stdio.py:open_output": "a container's own FIFOs",
     RUNTIME + "containers/client/stdio.py:open_inside": "a container's own FIFOs",

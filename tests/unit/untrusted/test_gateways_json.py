@@ -37,6 +37,7 @@ OWN = {
     RUNTIME
     + "containers/spec/confinement.py": "a profile in the definition, which options/security.py has read",
     RUNTIME + "volumes/catalog.py": "config.json",
+    RUNTIME + "secrets/secret_catalog.py": "a secret's file",
     RUNTIME + "containers/records/network_names.py": "run.json",
     RUNTIME + "networks/firewall.py": "state.json",
     RUNTIME + "networks/mending.py": "state.json",

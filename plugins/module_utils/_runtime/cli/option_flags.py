@@ -125,6 +125,18 @@ FLAGS = [
     Flag("--shm-size", "value", "Size of /dev/shm (64m)", "shm_size"),
     Flag("--device", "list", "Device of the host (path[:path[:rwm]]), or CDI device", "devices"),
     Flag("--device-cgroup-rule", "list", "Rule for devices", "device_cgroup_rules"),
+    Flag(
+        "--secret",
+        "list",
+        "Secret (name[,target=...,uid=...,gid=...,mode=...,on_change=...])",
+        "secrets",
+    ),
+    Flag(
+        "--config",
+        "list",
+        "Config (name[,target=...,uid=...,gid=...,mode=...,on_change=...])",
+        "configs",
+    ),
     Flag("-p, --publish", "list", "Published port ([ip:][port:]port[/udp])", "published_ports"),
     Flag("--expose", "list", "Exposed port", "exposed_ports"),
     Flag("-P, --publish-all", "switch", "Publish all exposed ports", "publish_all_ports"),

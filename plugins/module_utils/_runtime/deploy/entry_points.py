@@ -43,6 +43,7 @@ def cli() -> None:
         networks,
         pruning,
         registry,
+        secrets_configs,
         system_check,
         volumes,
     )
@@ -103,6 +104,10 @@ def registry() -> None:
     from ..registry import task  # noqa: F401
     from ..registry.http import server  # noqa: F401
     from ..registry.service import recovery, supervisor  # noqa: F401
+
+
+def secrets() -> None:
+    from ..secrets import task  # noqa: F401
 
 
 def untrusted() -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from .journal_reader import Event
 
-TYPES = ("builder", "container", "image", "network", "volume")
+TYPES = ("builder", "config", "container", "image", "network", "secret", "volume")
 # ``health_status`` means each of its states, ``exec_create`` each command.
 WITH_MORE = ("health_status", "exec_create", "exec_start")
 
@@ -31,7 +31,7 @@ def check(given: Mapping[str, Sequence[str]], option: str = "filters") -> dict[s
         if key not in TESTS:
             raise InvalidInput(option, key, ", ".join(sorted(TESTS)))
         for value in values if key == "type" else ():
-            if value not in (*TYPES, "daemon", "plugin", "service", "node", "secret", "config"):
+            if value not in (*TYPES, "daemon", "plugin", "service", "node"):
                 raise InvalidInput(f"{option} type", value, ", ".join(TYPES))
     return {key: list(values) for key, values in given.items()}
 

@@ -41,7 +41,8 @@ def plan(engine: Engine, params: dict[str, Any]) -> Plan:
     """Plan to prepare a host (``state: present``) or to undo that (``absent``).
 
     :param params: the options of the module ``host``: ``state``, ``command`` (path of the on-host
-        command), ``boot``, ``interpreter``, ``layers``, ``selinux``, ``container_ids``, ``default_address_pools``, ``force``,
+        command), ``boot``, ``interpreter``, ``layers``, ``selinux``, ``container_ids``, ``secrets_key``,
+        ``default_address_pools``, ``force``,
         ``delete_data``.
     """
     if not os.path.isabs(params["command"]):
@@ -66,6 +67,9 @@ def present(engine: Engine, params: dict[str, Any]) -> Plan:
         plan_selinux(found, engine, params["selinux"])
     if params["container_ids"] is not None:
         plan_setting(found, engine, "container_ids", settings.check_ids(params["container_ids"]))
+    if params["secrets_key"] is not None:
+        key = params["secrets_key"] and settings.check_key(params["secrets_key"])
+        plan_setting(found, engine, "secrets_key", key or None)
     if params["default_address_pools"] is not None:
         pools = settings.check_pools(params["default_address_pools"])
         plan_setting(found, engine, "default_address_pools", pools or None)

@@ -33,6 +33,7 @@ class Paths:
         self.layers = os.path.join(data, "layers")
         self.containers = os.path.join(data, "containers")
         self.volumes = os.path.join(data, "volumes")
+        self.secrets = os.path.join(data, "secrets")  # made with the first (secrets/)
         self.runtime = os.path.join(data, "runtime")
         self.registries = os.path.join(
             data, "registry"
@@ -69,6 +70,10 @@ class Paths:
         Its monitor creates it again where it is missing.
         """
         return os.path.join(self.running, ident)
+
+    def secrets_run(self, ident: str) -> str:
+        """Return where a running container's secrets and configs are: a tmpfs."""
+        return os.path.join(self.running, ident, "secrets")
 
     def registry_run(self, name: str) -> str:
         """Return the directory of a registry service's state of this boot: lock, what it was

@@ -27,6 +27,9 @@ CHOICES = {
     "container_ids": (
         None,
     ),  # FIRST-LAST: the ids of the host that containers' user namespaces get theirs from; None: the engine's own choice
+    "secrets_key": (
+        None,
+    ),  # a file whose content secrets are encrypted with, or "none"; None: by systemd-creds where it is (secrets/sealing.py)
     "default_address_pools": (
         None,
     ),  # [{"base": subnet, "size": prefix}]: where networks get subnets from that name none; None: the engine's own choice
@@ -89,7 +92,21 @@ def check_pools(value: Any, name: str = "default_address_pools") -> list[dict[st
     return found
 
 
-CHECKS = {"container_ids": check_ids, "default_address_pools": check_pools}
+def check_key(value: Any, name: str = "secrets_key") -> str:
+    """Return the normal form of what secrets are encrypted with, a path or ``none``.
+
+    :raises InvalidInput: when it is neither.
+    """
+    if value != "none" and not (isinstance(value, str) and value.startswith("/")):
+        raise InvalidInput(name, value, "the absolute path of a file on the host, or none")
+    return str(os.path.normpath(value))
+
+
+CHECKS = {
+    "container_ids": check_ids,
+    "default_address_pools": check_pools,
+    "secrets_key": check_key,
+}
 
 
 def read(path: str) -> dict[str, Any]:

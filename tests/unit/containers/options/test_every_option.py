@@ -185,6 +185,8 @@ SAMPLES = {
     "shm_size": Sample("1m", "--shm-size 1m"),
     "devices": Sample(["/dev/null:/dev/nil"], "--device /dev/null:/dev/nil"),
     "device_cgroup_rules": Sample(["c 42:* rwm"], "--device-cgroup-rule 'c 42:* rwm'"),
+    "secrets": Sample(["db,target=key,mode=0400"], "--secret db,target=key,mode=0400"),
+    "configs": Sample(["conf"], "--config conf"),
     "published_ports": Sample(["47080:80"], "-p 47080:80"),
     "exposed_ports": Sample(["80"], "--expose 80"),
     "publish_all_ports": Sample(True, "-P --expose 80", {"exposed_ports": ["80"]}),

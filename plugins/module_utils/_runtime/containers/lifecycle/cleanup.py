@@ -13,7 +13,7 @@ import os
 
 from ...errors import Conflict, EngineError, HostError
 from ...kernel import cgroups
-from ...kernel.calls import constants
+from ...kernel.calls import constants, syscalls
 from ...kernel.processes import pidfd
 from ...store import files
 from ..records import state
@@ -93,7 +93,17 @@ def _remove_groups(paths: Paths, ident: str, found: RunState) -> None:
         cgroups.Group.open(candidates).remove()
 
 
+def forget_secrets(paths: Paths, ident: str) -> None:
+    """Unmount the memory with a container's secrets: it is free once nothing shows it any more."""
+    top = paths.secrets_run(ident)
+    if os.path.ismount(top):
+        syscalls.umount2(top, constants.MNT_DETACH)
+    with contextlib.suppress(OSError):
+        os.rmdir(top)
+
+
 def _remove_run_directory(paths: Paths, ident: str) -> None:
+    forget_secrets(paths, ident)
     directory = paths.container_run(ident)
     for name in FILES:
         with contextlib.suppress(FileNotFoundError):

@@ -16,7 +16,7 @@ from ...kernel import cgroups
 from ...kernel.isolation import apparmor
 from ...kernel.processes import procfs
 from ..devices import device_nodes
-from ..options import network, process, resources, security, storage
+from ..options import network, process, resources, secret_files, security, storage
 from ..records import catalog, port_bindings
 from ..spec import config_json, confinement, container_files, limits, selinux_labels
 from ..spec.container_mounts import ALL_READ_ONLY as RECURSIVELY_READ_ONLY
@@ -47,6 +47,7 @@ def everything(
     :raises InvalidInput, Unsupported, NotFound, Conflict: naming the option.
     """
     _mounts(engine, definition)
+    _secrets(engine, definition)
     config_json.arguments(definition, image)
     if definition.get("timezone"):
         process.zone(definition["timezone"])
@@ -131,6 +132,18 @@ def _volume(engine: Engine, option: str, entry: Mount) -> None:
     if there is None or not volumes.has(engine, entry["source"], entry["subpath"]):
         which = f"volume {entry['source']}" if entry["source"] else "the volume, which is new"
         raise InvalidInput(option + ".subpath", entry["subpath"], f"a path that is in {which}")
+
+
+def _secrets(engine: Engine, definition: Definition) -> None:
+    for option, entry in secret_files.references(definition):
+        from ... import secrets  # here: few containers have any
+
+        kind = secret_files.KIND[option]
+        if not secrets.exists(engine, kind, entry["source"]):
+            raise NotFound(
+                f"{option}: {kind} {entry['source']} does not exist (make it first, with "
+                f"pycontainer.engine.{kind})"
+            )
 
 
 def _propagation(option: str, entry: Mount) -> None:

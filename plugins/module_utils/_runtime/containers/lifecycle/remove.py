@@ -97,5 +97,6 @@ def directories(engine: Engine, ident: str) -> None:
     shared_memory = os.path.join(engine.paths.container_run(ident), "shm")
     if os.path.ismount(shared_memory):
         syscalls.umount2(shared_memory, constants.MNT_DETACH)
+    cleanup.forget_secrets(engine.paths, ident)
     tree_removal.remove(engine.paths.container_run(ident))
     tree_removal.remove(engine.paths.container(ident))

@@ -17,8 +17,9 @@ from ...deploy import install
 from ...errors import Conflict, ContainerFailed, EngineError, HostError, NotFound, reason
 from ...kernel.calls import constants as c
 from ...kernel.calls import syscalls
-from ..client import zygote_client
-from ..records import catalog, image, network_names, status
+from ..client import monitor_client, zygote_client
+from ..options import secret_files
+from ..records import catalog, image, network_names, run_events, status
 from ..spec import container_files, shared_namespaces, user_namespaces
 from ..view import logs
 from . import create, stop
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from ...engine import Engine
     from ..client.messages import Checkpoint, StartAnswer
+    from ..options.secret_files import Reference
     from ..records.catalog import Record
 
     Results = dict[str, Optional[EngineError]]  # by container id: why it did not start
@@ -165,6 +167,8 @@ def _prepare(engine: Engine, record: Record) -> None:
     container_files.refresh_names(engine, record)
     if record["definition"].get("ipc_mode") == "shareable":
         _mount_shared_memory(engine, record)
+    if secret_files.references(record["definition"]):
+        _fill_memory(engine, record)
 
 
 def _repair_image(engine: Engine, record: Record) -> None:
@@ -190,6 +194,69 @@ def _mount_shared_memory(engine: Engine, record: Record) -> None:
         raise HostError(
             f"container {record['name']}: can't mount its shared memory: {reason(error, named=True)}"
         ) from None
+
+
+def _fill_memory(engine: Engine, record: Record) -> None:
+    """Bring a container's secrets and configs into memory, with owners of its user namespace."""
+    # Here: few containers have any.
+    from ...oci.spec.id_maps import translate
+    from ..records import memory_files
+
+    config = container_files.read_config(engine, record["id"])
+    extents = user_namespaces.of_documents(config)
+    uids, gids = extents if extents else ([(0, 0, 2**32 - 1)],) * 2
+    label = config["linux"].get("mountLabel")
+    memory_files.fill(
+        engine,
+        record,
+        lambda ident: translate(uids, ident),
+        lambda ident: translate(gids, ident),
+        label,
+    )
+
+
+# ----------------------------------------------------------------- secrets and configs that change
+
+
+def holders(engine: Engine, kind: str, name: str) -> list[dict[str, str]]:
+    """Return the running containers that have a secret or config; see ``engine.holders``."""
+    found = []
+    for record in catalog.every(engine):
+        entries = secret_files.named(record["definition"], kind, name)
+        if entries and status.lives(engine.paths, record["id"]):
+            then = " and ".join(_then(entries)) or "nothing more"
+            found.append({"id": record["id"], "name": record["name"], "then": then})
+    return found
+
+
+def _then(entries: Sequence[Reference]) -> list[str]:
+    """Say in words what is done once the files of these entries are replaced."""
+    asked = sorted({entry["on_change"] for entry in entries} - {secret_files.NOTHING})
+    if secret_files.RESTART in asked:
+        return ["restart it"]
+    return [f"send it {signal}" for signal in asked]
+
+
+def renew(engine: Engine, kind: str, name: str, ident: str) -> None:
+    """Give a running container a secret or config as it is now, and do what its entry says.
+
+    :raises HostError: it can't be done, naming the container.
+    """
+    with catalog.held(engine, ident) as record:
+        entries = secret_files.named(record["definition"], kind, name)
+        if not entries or not status.lives(engine.paths, ident):
+            return  # its next start reads what is there
+        _fill_memory(engine, record)
+        asked = sorted({entry["on_change"] for entry in entries} - {secret_files.NOTHING})
+        if secret_files.RESTART in asked:
+            if status.now(engine.paths, ident)["status"] == "paused":
+                stop.unpause(engine, record)
+            stop.stop(engine, record)
+            start_one(engine, record)
+            run_events.tell_of(engine.paths, ident, "restart")
+            return
+        for signal in asked:
+            monitor_client.kill(engine.paths, ident, signal)
 
 
 def levels(engine: Engine, records: Sequence[Record]) -> list[list[Record]]:

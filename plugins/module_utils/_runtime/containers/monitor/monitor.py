@@ -29,6 +29,7 @@ from ...kernel.processes import exit_status, pidfd
 from ...networks import attach
 from ...store import paths as stores
 from ..client import stdio
+from ..lifecycle import cleanup
 from ..records import run_events, state
 from ..spec import network_links, run_file
 from ..view import logs
@@ -403,6 +404,9 @@ class Monitor(loop.Loop):
         self._close_relay()
         network_links.disconnect(self.ident, self.state["network"])
         again = self._restart_due(code)
+        if not again:
+            with contextlib.suppress(OSError):
+                cleanup.forget_secrets(self.paths, self.ident)
         self.state["exit_code"] = code
         run_events.ended(self.paths, self.run, self.state)
         self.state.update(

@@ -4,8 +4,8 @@
 
 ``_runtime/options`` says what a row has, and reads and compares what a task says by the rows.
 
-Rows and parsers lie by subject in ``process``, ``resources``, ``storage``, ``network``,
-``security``, ``lifecycle`` and ``log_options``; ``behaviour`` has the options that are no part of a container. The
+Rows and parsers lie by subject in ``process``, ``resources``, ``storage``, ``secret_files``,
+``network``, ``security``, ``lifecycle`` and ``log_options``; ``behaviour`` has the options that are no part of a container. The
 chapter uses the kernel's lists of names and ``untrusted``, and no other chapter of containers.
 
 A *definition* is what ``containers.definition`` of the store holds.
@@ -14,7 +14,17 @@ A *definition* is what ``containers.definition`` of the store holds.
 from __future__ import annotations
 
 from ...options.table import Table
-from . import behaviour, lifecycle, log_options, network, process, resources, security, storage
+from . import (
+    behaviour,
+    lifecycle,
+    log_options,
+    network,
+    process,
+    resources,
+    secret_files,
+    security,
+    storage,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +33,7 @@ if TYPE_CHECKING:
 
     from ...options.rows import Definition
 
-_PARTS = (process, resources, storage, network, security, lifecycle, log_options)
+_PARTS = (process, resources, storage, secret_files, network, security, lifecycle, log_options)
 TABLE = Table("a container", [row for part in _PARTS for row in part.OPTIONS], behaviour.OPTIONS)
 
 

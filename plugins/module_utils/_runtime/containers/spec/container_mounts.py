@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 
 from ...oci.spec.mount_entries import BENEATH
-from ..options import mount_options, storage
+from ..options import mount_options, secret_files, storage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,8 +33,11 @@ def mounts(definition: Definition, host: Surroundings, systemd: bool = False) ->
 
     :param systemd: whether it is set up for systemd as its process 1.
     """
-    user = [_user(entry, host) for entry in host.mounts] + [
-        _tmpfs(entry) for entry in definition.get("tmpfs", ())
+    user = [_user(entry, host) for entry in host.mounts]
+    user += [_tmpfs(entry) for entry in definition.get("tmpfs", ())]
+    user += [
+        _mount(destination, "bind", source, "rbind", "rprivate", "ro", "nosuid", "nodev", "noexec")
+        for destination, source in secret_files.mounts(definition, f"{host.run}/secrets").items()
     ]
     taken = {entry["destination"] for entry in user}
     engine = [

@@ -334,8 +334,10 @@ def _engines_own(engine: Engine, entry: MountEntry) -> bool:
     place, source = entry["destination"], entry["source"]
     if place in ("/etc/hostname", "/etc/hosts", "/etc/resolv.conf", "/etc/localtime"):
         return source.startswith(engine.paths.containers + "/")
+    if source.startswith(engine.paths.running + "/"):
+        return True
     if place == "/dev/shm":
-        return source == place or source.startswith(engine.paths.running + "/")
+        return source == place
     return place in ("/proc", "/sys", "/dev/mqueue") and place == source
 
 

@@ -9,7 +9,7 @@ at all: the shell offers names of files.
 
 from __future__ import annotations
 
-from .... import containers, images, networks, volumes
+from .... import containers, images, networks, secrets, volumes
 from ....engine import Engine
 from ....errors import EngineError, InvalidInput
 from ....store import paths
@@ -216,6 +216,8 @@ def _names(command: Command, number: int, store: Callable[[], Engine]) -> Words:
         yield from _images(store)
     if kind in ("VOLUME", "NAME") and command.names[0] != "volume create":
         yield from _volumes(store)
+    if kind in ("SECRET", "CONFIG") and not command.names[0].endswith(" create"):
+        yield from _secrets(store, kind.lower())
     if kind in ("NETWORK", "NAME", "NETWORK|CONTAINER") and command.names[0] != "network create":
         yield from _networks(store)
 
@@ -238,6 +240,12 @@ def _volumes(store: Callable[[], Engine]) -> Words:
     with store() as engine:
         for volume in volumes.listing(engine):
             yield volume["name"], "volume"
+
+
+def _secrets(store: Callable[[], Engine], kind: str) -> Words:
+    with store() as engine:
+        for document in secrets.listing(engine, kind):
+            yield document["Spec"]["Name"], kind
 
 
 def _networks(store: Callable[[], Engine]) -> Words:

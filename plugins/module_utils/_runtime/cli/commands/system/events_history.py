@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 BILLION = 1_000_000_000
 STDOUT = 1  # its descriptor
-NOUNS = ("container", "image", "network", "volume", "registry")
+NOUNS = ("container", "image", "network", "volume", "registry", "secret", "config")
 HISTORY_COLUMNS = [
     ("TIME", "Time"),
     ("WHAT", "What"),

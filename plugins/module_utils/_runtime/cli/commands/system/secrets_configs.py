@@ -1,0 +1,131 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``secret`` and ``config``: ``ls``, ``create``, ``inspect`` and ``rm``.
+
+No command shows the data of a secret, and none takes them as a word, which the process list has.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import sys
+
+from .... import secrets
+from ....errors import Conflict, NotFound
+from ....secrets import task as secret_task
+from ... import tables, templates
+from ...filters import filtering, filters
+from ...grammar import pairs
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ...grammar import Given
+    from ...session import Session
+
+COLUMNS = [("ID", "ID"), ("NAME", "Name"), ("CREATED", "Created"), ("UPDATED", "Updated")]
+PLAN = {secrets.SECRET: secret_task.secret, secrets.CONFIG: secret_task.config}
+
+
+def _ls(session: Session, given: Given, kind: str) -> None:
+    with filtering():
+        found = secrets.listing(session.engine, kind, filters(given.filter))
+    rows = [
+        {
+            "ID": document["ID"],
+            "Name": document["Spec"]["Name"],
+            "Created": _ago(document["CreatedAt"]),
+            "Updated": _ago(document["UpdatedAt"]),
+            "Labels": ",".join(
+                "%s=%s" % pair for pair in sorted(document["Spec"]["Labels"].items())
+            ),
+            "Users": ",".join(document["Users"]),
+        }
+        for document in found
+    ]
+    session.listing(tables.formatted(rows, COLUMNS, given.format, "ID" if given.quiet else None))
+
+
+def _ago(moment: str) -> str:
+    seconds = tables.when(moment)
+    return "" if seconds is None else tables.ago(seconds) + " ago"
+
+
+def _create(session: Session, given: Given, kind: str) -> None:
+    name = given.words[0]
+    params: dict[str, Any] = {"name": name, "state": "present"}
+    if len(given.words) > 1 and given.words[1] != "-":
+        params["data_src"] = given.words[1]
+    else:
+        session.need_terminal(f"{kind} create without a file", f"use the module {kind}")
+        params["data"] = ""
+        data = sys.stdin.buffer.read(secret_task.LARGEST + 1)
+        params["content"] = base64.b64encode(data).decode()
+    if secrets.exists(session.engine, kind, secrets.check_name(name)) and not given.replace:
+        raise Conflict(f"{kind} {name} exists already; --replace gives it other data")
+    params["labels"] = pairs(given.label) or None
+    session.carry_out(PLAN[kind](session.engine, params))
+    if not session.check:
+        session.say(secrets.inspect(session.engine, kind, name)["ID"])
+
+
+def _inspect(session: Session, given: Given, kind: str) -> None:
+    found: list[dict[str, Any]] = []
+    session.each(
+        given.words, lambda name: found.append(secrets.inspect(session.engine, kind, name))
+    )
+    if given.format in (None, "json"):
+        session.say(*json.dumps(found, indent=4).split("\n"))
+        return
+    for document in found:
+        session.say(*templates.fill(given.format, document).split("\n"))
+
+
+def _rm(session: Session, given: Given, kind: str) -> None:
+    def one(name: str) -> None:
+        if not secrets.exists(session.engine, kind, secrets.check_name(name, kind)):
+            if given.force:
+                session.say(name)
+                return
+            name = secrets.by_id(session.engine, kind, name)
+        plan = PLAN[kind](session.engine, {"name": name, "state": "absent"})
+        if not plan.changed:
+            raise NotFound(f"{kind} {name} does not exist")
+        session.carry_out(plan)
+        session.say(name)
+
+    session.each(given.words, one)
+
+
+def secret_ls(session: Session, given: Given) -> None:
+    _ls(session, given, secrets.SECRET)
+
+
+def secret_create(session: Session, given: Given) -> None:
+    _create(session, given, secrets.SECRET)
+
+
+def secret_inspect(session: Session, given: Given) -> None:
+    _inspect(session, given, secrets.SECRET)
+
+
+def secret_rm(session: Session, given: Given) -> None:
+    _rm(session, given, secrets.SECRET)
+
+
+def config_ls(session: Session, given: Given) -> None:
+    _ls(session, given, secrets.CONFIG)
+
+
+def config_create(session: Session, given: Given) -> None:
+    _create(session, given, secrets.CONFIG)
+
+
+def config_inspect(session: Session, given: Given) -> None:
+    _inspect(session, given, secrets.CONFIG)
+
+
+def config_rm(session: Session, given: Given) -> None:
+    _rm(session, given, secrets.CONFIG)

@@ -1,0 +1,253 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Options about secrets and configs: which ones a container gets, and where they are inside.
+
+The normal form of an entry is ``{"source", "target", "uid", "gid", "mode", "on_change"}``. A target
+is a file's name in ``/run/secrets``, or an absolute path.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ...errors import InvalidInput
+from ...options.forms import absolute, line, set_of, text, whole
+from ...options.rows import SET, Flag, Option, Shown
+from . import storage
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any, TypedDict
+
+    from ...options.forms import Parser
+    from ...options.rows import Definition
+
+    class Reference(TypedDict):
+        """An entry of ``secrets`` or ``configs`` in normal form."""
+
+        source: str  # the secret's name
+        target: str  # a file's name in DIRECTORY, or an absolute path
+        uid: int  # of the container
+        gid: int
+        mode: str  # four octal digits
+        on_change: str  # nothing, restart or a signal's name
+
+
+DIRECTORY = "/run/secrets"
+KIND = {"secrets": "secret", "configs": "config"}  # as the noun secrets has them
+KEYS = ("source", "target", "uid", "gid", "mode", "on_change")
+# Other names: of docker service's and podman's flags.
+ALSO = {"src": "source", "destination": "target", "dst": "target", "name": "source"}
+NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}")
+NOTHING, RESTART = "nothing", "restart"
+MODE = "0444"
+_ID = whole(0, 2**32 - 2)
+_FORM = "a name, name,target=...,uid=...,gid=...,mode=... or a map with " + ", ".join(KEYS)
+
+
+def _said(value: Any, name: str) -> dict[str, Any]:
+    """Return what an entry says, by the keys of the normal form."""
+    if isinstance(value, dict):
+        pairs = [(str(key), item) for key, item in value.items() if item is not None]
+    else:
+        parts = [part.partition("=") for part in text(value, name).split(",")]
+        pairs = [(key if equals else "", item if equals else key) for key, equals, item in parts]
+        if pairs[0][0] == "":
+            pairs[0] = ("source", pairs[0][1])
+    found: dict[str, Any] = {}
+    for key, item in pairs:
+        key = ALSO.get(key, key)
+        if key == "type":
+            if item != "mount":
+                raise InvalidInput(
+                    name + ".type",
+                    item,
+                    "mount: a secret is a file here, since what is in the environment of a process "
+                    "shows in /proc and goes to its children",
+                )
+            continue
+        if key not in KEYS:
+            raise InvalidInput(name, key or item, _FORM)
+        found[key] = item
+    return found
+
+
+def _mode(value: Any, name: str) -> str:
+    """A number is meant as it is, as YAML reads 0440; a text is octal."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = f"{value:04o}" if 0 <= value <= 0o7777 else value
+    return storage.file_mode(value, name)
+
+
+def _on_change(value: Any, name: str) -> str:
+    from ...kernel.processes import signal_names  # only where somebody says it
+
+    word = line(value, name)
+    if word.lower() in (NOTHING, RESTART):
+        return word.lower()
+    number = signal_names.number(word)
+    if number is None:
+        raise InvalidInput(name, value, "nothing, restart or a signal's name, such as SIGHUP")
+    return signal_names.name(number) or str(number)
+
+
+def _reference(beneath: str) -> Parser:
+    """Make the parser of an entry. ``beneath``: what a target without a slash is in."""
+
+    def parse(value: Any, name: str) -> Reference:
+        said = _said(value, name)
+        source = line(said.get("source", ""), name + ".source")
+        if not NAME.fullmatch(source):
+            raise InvalidInput(
+                name + ".source", source or None, "the name of one that is on the host"
+            )
+        target = line(said.get("target", source), name + ".target")
+        if not target.startswith("/"):
+            if "/" in target or target in ("", ".", ".."):
+                raise InvalidInput(
+                    name + ".target", target, f"a file's name in {beneath}, or an absolute path"
+                )
+            target = f"{beneath.rstrip('/')}/{target}"
+        target = absolute(target, name + ".target")
+        if target in ("/", DIRECTORY):
+            raise InvalidInput(name + ".target", target, "the path of a file")
+        return {
+            "source": source,
+            "target": target,
+            "uid": _ID(said.get("uid", 0), name + ".uid"),
+            "gid": _ID(said.get("gid", 0), name + ".gid"),
+            "mode": _mode(said.get("mode", MODE), name + ".mode"),
+            "on_change": _on_change(said["on_change"], name + ".on_change")
+            if "on_change" in said
+            else NOTHING,
+        }
+
+    return parse
+
+
+def references(definition: Definition) -> list[tuple[str, Reference]]:
+    """Return all that a container names, each with its option."""
+    return [(option, entry) for option in KIND for entry in definition.get(option, ())]
+
+
+def places(definition: Definition) -> list[tuple[str, str, Reference]]:
+    """Return ``(option, path in the container's tmpfs, entry)`` of all that a container names.
+
+    What is directly in DIRECTORY is in ``files``, where a rename replaces it; what is elsewhere is
+    in ``at``, and mounted by itself.
+    """
+    found = []
+    entries = sorted(references(definition), key=lambda pair: pair[1]["target"])
+    for number, (option, entry) in enumerate(entries):
+        name = inside(entry["target"])
+        found.append((option, f"files/{name}" if name else f"at/{number}", entry))
+    return found
+
+
+def mounts(definition: Definition, top: str) -> dict[str, str]:
+    """Return ``{destination: source}`` of the mounts that show them in a container.
+
+    :param top: where its tmpfs is.
+    """
+    found: dict[str, str] = {}
+    for _option, path, entry in places(definition):
+        if path.startswith("files/"):
+            found[DIRECTORY] = f"{top}/files"
+        else:
+            found[entry["target"]] = f"{top}/{path}"
+    return found
+
+
+def named(definition: Definition, kind: str, name: str) -> list[Reference]:
+    """Return a container's entries with one secret or config."""
+    return [
+        entry
+        for option, entry in references(definition)
+        if KIND[option] == kind and entry["source"] == name
+    ]
+
+
+def inside(target: str) -> str:
+    """Return the name of a file that is directly in DIRECTORY, "" for any other place."""
+    directory, _slash, name = target.rpartition("/")
+    return name if directory == DIRECTORY else ""
+
+
+def check(definition: Definition) -> None:
+    """Refuse two things at one place. :raises InvalidInput:"""
+    has = references(definition)
+    taken = {entry["target"]: "mounts" for entry in storage.mounts_of(definition)}
+    taken.update({entry.partition(":")[0]: "tmpfs" for entry in definition.get("tmpfs", ())})
+    for option, entry in has:
+        place = entry["target"]
+        other = taken.get(place) or (taken.get(DIRECTORY) if inside(place) else None)
+        if other:
+            raise InvalidInput(
+                f"{option}.target", place, f"a place of its own in the container ({other} has it)"
+            )
+        taken[place] = option
+
+
+def _shown(entries: Iterable[Reference]) -> list[dict[str, Any]]:
+    return [
+        {
+            "Name": entry["source"],
+            "Target": entry["target"],
+            "UID": entry["uid"],
+            "GID": entry["gid"],
+            "Mode": int(entry["mode"], 8),
+            "OnChange": entry["on_change"],
+        }
+        for entry in entries
+    ]
+
+
+def _target(entry: Reference) -> str:
+    return entry["target"]
+
+
+OPTIONS: tuple[Option, ...] = (
+    Option(
+        "secrets",
+        "list",
+        set_of(_reference(DIRECTORY)),
+        elements="raw",
+        compare=SET,
+        key=_target,
+        place="config.json mounts",
+        inspect=Shown("Config.Secrets", _shown),
+        flag=Flag("--secret", "Secret (name[,target=...,uid=...,gid=...,mode=...,on_change=...])"),
+        description="""
+        Secrets that the container gets as files in memory, which it can read and not write. They
+        have to be there; M(pycontainer.engine.secret) makes them.
+
+        An entry is a name, for the file C(/run/secrets/name), or podman's
+        V(name,type=mount,target=...,uid=...,gid=...,mode=...), or a map with the keys of Compose:
+        C(source), C(target) (a name in C(/run/secrets), or an absolute path), C(uid) and C(gid) (the
+        container's, 0 by default), and C(mode) (V('0444') by default; a text is octal, a number is
+        meant as YAML reads it).
+
+        A secret that is changed is replaced in running containers. C(on_change) says what comes
+        then: V(nothing) (the default), V(restart), or the name of a signal for its process 1, such
+        as V(SIGHUP).
+        """,
+    ),
+    Option(
+        "configs",
+        "list",
+        set_of(_reference("/")),
+        elements="raw",
+        compare=SET,
+        key=_target,
+        place="config.json mounts",
+        inspect=Shown("Config.Configs", _shown),
+        flag=Flag("--config", "Config (name[,target=...,uid=...,gid=...,mode=...,on_change=...])"),
+        description="""
+        Configs that the container gets as files, as O(secrets) are. They have to be there;
+        M(pycontainer.engine.config) makes them.
+
+        Without a target the file is C(/name), as with Docker.
+        """,
+    ),
+)

@@ -1,0 +1,180 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the pycontainer.engine authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: secret
+short_description: Secrets for containers
+version_added: 0.1.0
+description:
+  - Keeps a secret on the host, changes or removes it. Containers get it as a file in memory, by the option C(secrets) of
+    M(pycontainer.engine.container).
+  - On disk it is encrypted where the host has C(systemd-creds), or a key file by the option O(pycontainer.engine.host#module:secrets_key).
+    Elsewhere it is readable by root alone, and the first task that keeps one says so in a warning.
+  - Its data are in no result, diff, log, event or record of a container. Two are compared by opening the one on the host, so there
+    is no digest that could be guessed from.
+  - New data reach the containers that run with it at once. Their files are replaced, and what their entries in C(secrets) say
+    is done then.
+extends_documentation_fragment:
+  - pycontainer.engine._attributes
+  - pycontainer.engine._attributes.actiongroup_pycontainer
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+    details:
+      - Says that the data change, and shows none.
+  idempotent:
+    support: partial
+    details:
+      - O(force=true) writes the data each time.
+options:
+  name:
+    description:
+      - The name, 1 to 128 letters, digits, C(_), C(.) and C(-).
+    type: str
+    required: true
+  data:
+    description:
+      - The data, at most 512,000 bytes. One of O(data) and O(data_src) is needed for O(state=present).
+    type: str
+  data_is_b64:
+    description:
+      - O(data) is base64 of the data, which may be binary.
+    type: bool
+    default: false
+  data_src:
+    description:
+      - A file with the data, on the controller. One that Ansible Vault has encrypted is decrypted there.
+    type: path
+    aliases: [path]
+  remote_src:
+    description:
+      - O(data_src) is a file of the host.
+    type: bool
+    default: false
+  labels:
+    description:
+      - Labels. They are changed without touching the data.
+    type: dict
+  force:
+    description:
+      - Write the data also where they are the same. Containers that run with them are told as of new ones.
+    type: bool
+    default: false
+  rolling_versions:
+    description:
+      - Keep each new data as a version of its own, C(NAME_v1), C(NAME_v2) and so on. RV(secret_name) is the newest, for the
+        option of the container, which is replaced then.
+    type: bool
+    default: false
+  versions_to_keep:
+    description:
+      - How many versions to keep with O(rolling_versions=true), the newest included. V(-1) keeps all, V(0) is as V(1).
+      - Versions that a container names stay.
+    type: int
+    default: 5
+  state:
+    description:
+      - V(present) keeps it, V(absent) removes it. One that a container names, running or not, is not removed.
+    type: str
+    choices: [present, absent]
+    default: present
+notes:
+  - A task's options travel to the host in the module's own file unless C(pipelining) is on, which keeps them off its disk.
+seealso:
+  - module: pycontainer.engine.config
+  - module: pycontainer.engine.container
+  - module: community.docker.docker_secret
+  - module: containers.podman.podman_secret
+author:
+  - The pycontainer.engine authors (@pycontainer)
+"""
+
+EXAMPLES = r"""
+- name: A password from Vault
+  pycontainer.engine.secret:
+    name: db_password
+    data: "{{ vault_db_password }}"
+
+- name: A key from a file of the controller, which Vault may have encrypted
+  pycontainer.engine.secret:
+    name: tls_key
+    data_src: files/tls.key
+
+- name: A container that reads them, and reloads when the key changes
+  pycontainer.engine.container:
+    name: web
+    image: docker.io/library/nginx:alpine
+    secrets:
+      - db_password
+      - source: tls_key
+        target: tls.key
+        uid: 101
+        mode: "0400"
+        on_change: SIGHUP
+
+- name: Remove it
+  pycontainer.engine.secret:
+    name: db_password
+    state: absent
+"""
+
+RETURN = r"""
+secret_id:
+  description: Its ID, which stays when the data change.
+  returned: always
+  type: str
+  sample: 9f86d081884c7d659a2feaa0c
+secret_name:
+  description: Its name, with O(rolling_versions=true) that of the newest version.
+  returned: always
+  type: str
+  sample: db_password
+secret:
+  description: What C(inspect) says of it, without its data. Empty where there is none.
+  returned: always
+  type: dict
+  sample: {"ID": "9f86d081884c7d659a2feaa0c", "Spec": {"Name": "db_password", "Labels": {}}, "Users": ["web"]}
+containers:
+  description: The running containers that were given new data, and what was done then.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{"name": "web", "then": "send it SIGHUP"}]
+actions:
+  description: What was done, or in check mode would be.
+  returned: always
+  type: list
+  elements: str
+  sample: ["create secret db_password"]
+"""
+
+from ..module_utils import _frontend  # noqa: E402
+
+
+def main():
+    _frontend.run(
+        "secrets.task",
+        "secret",
+        {
+            "name": {"type": "str", "required": True},
+            "data": {"type": "str", "no_log": True},
+            "data_is_b64": {"type": "bool", "default": False},
+            "data_src": {"type": "path", "aliases": ["path"]},
+            "remote_src": {"type": "bool", "default": False},
+            "labels": {"type": "dict"},
+            "force": {"type": "bool", "default": False},
+            "rolling_versions": {"type": "bool", "default": False},
+            "versions_to_keep": {"type": "int", "default": 5},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,227 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Secrets and configs in containers: files in memory, with owner and mode, replaced while it runs, in nothing that is kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+
+import pytest
+from pycontainer import containers
+from pycontainer.containers import task
+from pycontainer.containers.access import exec_client
+from pycontainer.containers.lifecycle import start
+from pycontainer.containers.records import status
+from pycontainer.errors import Conflict, HostError, InvalidInput, NotFound
+from pycontainer.reconcile import carry_out
+from pycontainer.secrets import secret_catalog
+from pycontainer.secrets import task as secret_task
+from pycontainer.store import settings
+
+MARK = "hunter2-of-the-tests"
+
+
+@pytest.fixture
+def plain(engine):
+    """The engine, with its secrets not encrypted: the tests ask nothing of this machine's systemd."""
+    settings.write(engine.paths.config, {"secrets_key": "none"})
+    return engine
+
+
+def secret(engine, check=False, kind="secret", **params):
+    return carry_out(
+        getattr(secret_task, kind)(engine, {"name": "db", "state": "present", **params}), check
+    )
+
+
+def do(engine, check=False, **params):
+    base = {"name": "web", "image": "box:1", "network_mode": "none", "stop_timeout": 0}
+    return carry_out(task.container(engine, {**base, **params}), check)
+
+
+def sh(engine, script, user=None):
+    ident = containers.find(engine, "web")["id"]
+    found = exec_client.run(engine.paths, ident, ["sh", "-c", script], user=user)
+    assert found["rc"] == 0, found
+    return found["stdout"].decode().strip()
+
+
+def started_at(engine):
+    return status.now(engine.paths, containers.find(engine, "web")["id"])["started_at"]
+
+
+def places_with(directory, text):
+    """The files below a directory that have a text in them."""
+    done = subprocess.run(
+        ["grep", "-rlF", "-D", "skip", text, directory], capture_output=True, text=True, check=False
+    )
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize("userns", ["host", "auto"])
+def test_a_secret_is_a_file_in_memory_with_owner_and_mode(plain, image, userns):
+    secret(plain, data=MARK)
+    secret(plain, kind="config", name="conf", data="level=1\n")
+    asked = {
+        "userns_mode": userns,
+        "secrets": ["db", {"source": "db", "target": "key", "uid": 33, "gid": "33", "mode": 0o400}],
+        "configs": [{"source": "conf", "target": "/etc/app/app.conf"}, "conf"],
+    }
+    try:
+        done = do(plain, state="started", **asked)
+        assert sh(plain, "cat /run/secrets/db") == MARK
+        assert sh(plain, "stat -c '%a %u %g' /run/secrets/db") == "444 0 0"
+        assert sh(plain, "stat -c '%a %u %g' /run/secrets/key") == "400 33 33"
+        assert sh(plain, "cat /run/secrets/key", user="www") == MARK
+        assert sh(plain, "cat /etc/app/app.conf /conf") == "level=1\nlevel=1"
+        assert sh(plain, "stat -f -c %T /run/secrets") == "tmpfs"
+        assert sh(plain, "echo x > /run/secrets/db 2>/dev/null || echo refused") == "refused"
+        ident = containers.find(plain, "web")["id"]
+        assert [entry["Name"] for entry in done["container"]["Config"]["Secrets"]] == ["db", "db"]
+        assert done["container"]["Mounts"] == []
+        assert MARK not in json.dumps(done)
+        assert places_with(plain.paths.container(ident), MARK) == []
+        again = do(plain, state="started", **asked)
+        assert not again["changed"]
+    finally:
+        do(plain, state="absent")
+    assert not os.path.exists(plain.paths.container_run(ident))
+    assert ident not in open("/proc/self/mountinfo").read()
+
+
+def test_what_a_container_names_must_be_there_and_what_is_named_stays(plain, image):
+    with pytest.raises(NotFound, match="secrets: secret db does not exist"):
+        do(plain, state="started", secrets=["db"])
+    secret(plain, data=MARK)
+    try:
+        do(plain, state="present", secrets=["db"])
+        with pytest.raises(Conflict, match="secret db is used by container web"):
+            secret(plain, state="absent")
+        os.unlink(os.path.join(plain.paths.secrets, "secret", "db.json"))
+        with pytest.raises(NotFound, match="secrets: secret db does not exist"):
+            do(plain, state="started")
+        with pytest.raises(HostError, match="container web: secret db does not exist"):
+            start.lock_and_start(plain, containers.find(plain, "web"))
+    finally:
+        do(plain, state="absent")
+
+
+def test_memory_is_free_when_the_container_ends(plain, image):
+    secret(plain, data=MARK)
+    try:
+        do(plain, state="started", secrets=["db"], command=["sleep", "1000"])
+        top = plain.paths.secrets_run(containers.find(plain, "web")["id"])
+        assert os.path.ismount(top)
+        do(plain, state="stopped")
+        assert not os.path.ismount(top)
+        do(plain, state="started")
+        assert sh(plain, "cat /run/secrets/db") == MARK
+    finally:
+        do(plain, state="absent")
+
+
+TRAPPING = [
+    "sh",
+    "-c",
+    "trap 'cat /run/secrets/db > /tmp/seen' HUP; touch /tmp/ready; while :; do sleep .05; done",
+]
+
+
+def test_a_changed_secret_reaches_who_runs(plain, image):
+    secret(plain, data="one")
+    asked = {
+        "secrets": [{"source": "db", "on_change": "hup"}],
+        "command": TRAPPING,
+        "state": "started",
+    }
+    try:
+        do(plain, **asked)
+        before = started_at(plain)
+        wait_for(plain, "/tmp/ready")
+        foretold = secret(plain, check=True, data="two")
+        done = secret(plain, data="two")
+        assert (
+            done["actions"]
+            == foretold["actions"]
+            == [
+                "change the data of secret db",
+                "replace secret db in container web: send it SIGHUP",
+            ]
+        )
+        assert done["containers"] == [{"name": "web", "then": "send it SIGHUP"}]
+        assert done["diff"]["before"]["data"] == "as before"
+        assert wait_for(plain, "/tmp/seen") == "two"
+        assert started_at(plain) == before
+        assert not secret(plain, data="two")["changed"]
+    finally:
+        do(plain, state="absent")
+
+
+def wait_for(engine, path):
+    for _try in range(200):
+        found = sh(engine, f"test -e {path} && cat {path} && echo end || true")
+        if found.endswith("end"):
+            return found[:-3].strip()
+        time.sleep(0.02)
+    raise AssertionError(f"{path} does not come")
+
+
+def test_a_reader_sees_the_old_or_the_new(plain, image):
+    one, two = "1" * 200_000, "2" * 200_000
+    secret(plain, data=one)
+    try:
+        do(plain, state="started", secrets=["db"])
+        for data in (two, one, two):
+            secret(plain, data=data)
+            assert (
+                sh(plain, "stat -c %s /run/secrets/db; head -c1 /run/secrets/db")
+                == f"200000\n{data[0]}"
+            )
+        before = started_at(plain)
+        assert do(plain, state="started", secrets=["db"])["changed"] is False
+        assert started_at(plain) == before
+    finally:
+        do(plain, state="absent")
+
+
+def test_a_restart_for_who_asks_for_one(plain, image):
+    secret(plain, kind="config", name="conf", data="1")
+    try:
+        do(
+            plain,
+            state="started",
+            configs=[{"source": "conf", "target": "/app.conf", "on_change": "restart"}],
+        )
+        before = started_at(plain)
+        done = secret(plain, kind="config", name="conf", data="2")
+        assert done["containers"] == [{"name": "web", "then": "restart it"}]
+        assert sh(plain, "cat /app.conf") == "2"
+        assert started_at(plain) > before
+    finally:
+        do(plain, state="absent")
+
+
+@pytest.mark.parametrize(
+    ("entry", "sentence"),
+    [
+        ({"source": "db", "target": "a/b"}, "secrets.target: 'a/b' is not valid"),
+        ("db,type=env", "secrets.type: 'env' is not valid"),
+        ({"source": "db", "mode": "999"}, "secrets.mode: '999' is not valid"),
+        ({"source": "db", "color": "red"}, "secrets: 'color' is not valid"),
+        ({"source": "db", "on_change": "shout"}, "secrets.on_change: 'shout' is not valid"),
+        ({"source": "../db"}, "secrets.source: '../db' is not valid"),
+    ],
+)
+def test_wrong_entries_are_refused_by_name(plain, image, entry, sentence):
+    with pytest.raises(InvalidInput) as error:
+        do(plain, secrets=[entry])
+    assert str(error.value).startswith(sentence)
+
+
+def test_names_are_listed_whatever_lies_beside_them(plain):
+    secret(plain, data="x")
+    open(os.path.join(plain.paths.secrets, "secret", "db.json.tmp.1.2"), "w").close()
+    assert secret_catalog.names(plain, "secret") == ["db"]

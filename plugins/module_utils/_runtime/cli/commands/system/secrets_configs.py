@@ -11,7 +11,7 @@ import base64
 import json
 import sys
 
-from .... import secrets
+from .... import secrets, units
 from ....errors import Conflict, NotFound
 from ....secrets import task as secret_task
 from ... import tables, templates
@@ -50,7 +50,7 @@ def _ls(session: Session, given: Given, kind: str) -> None:
 
 def _ago(moment: str) -> str:
     seconds = tables.when(moment)
-    return "" if seconds is None else tables.ago(seconds) + " ago"
+    return "" if seconds is None else units.ago(seconds) + " ago"
 
 
 def _create(session: Session, given: Given, kind: str) -> None:

@@ -107,7 +107,7 @@ def test_data_are_nowhere_with_a_key_file(keyed):
     assert stored(engine)["sealed"] == "key-file"
     assert not do(engine, data=MARK)["changed"] and results[0]["warnings"] == []
     assert traces(engine, MARK) == []
-    events = [event for event in journal_reader.past(engine.paths) if event["Type"] == "secret"]
+    events = [event for event in journal_reader.read(engine.paths) if event["Type"] == "secret"]
     assert [event["Action"] for event in events] == ["create", "update", "update"]
     before = stored(engine)["data"]
     do(engine, data=MARK, force=True)
@@ -145,11 +145,7 @@ def test_what_is_not_encrypted_is_said_once_and_mended_by_a_key_file(plain, tmp_
     path = os.path.join(plain.paths.secrets, "secret", "db.json")
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
     assert stat.S_IMODE(os.stat(plain.paths.secrets).st_mode) == 0o700
-    assert (
-        traces(plain, MARK)
-        == [os.path.join(os.path.dirname(path), name) for name in ("db.json", "other.json")]
-        or len(traces(plain, MARK)) == 2
-    )
+    assert len(traces(plain, MARK)) == 2  # what traces() finds when there is something
     key = tmp_path / "key"
     key.write_bytes(os.urandom(64))
     key.chmod(0o600)

@@ -164,3 +164,21 @@ def test_what_a_list_can_not_be_of(host_info, params, said):
 
     with pytest.raises(InvalidInput, match=said):
         host_info(**params)
+
+
+def test_a_container_names_its_networks_by_id(docker):
+    """NetworkID and EndpointID are those of the network's own inspect; without a run there are none."""
+    docker("network", "create", "--subnet", "172.30.77.0/24", "net")
+    docker("run", "-d", "--name", "web", "--network", "net", "--ip", "172.30.77.9", "box:1")
+    (network,) = json.loads(docker("network", "inspect", "net"))
+    (web,) = json.loads(docker("inspect", "web"))
+    place = web["NetworkSettings"]["Networks"]["net"]
+    assert place["NetworkID"] == network["Id"]
+    assert network["Containers"][web["Id"]]["EndpointID"] == place["EndpointID"]
+    assert web["NetworkSettings"]["EndpointID"] == place["EndpointID"]
+    assert place["IPAMConfig"] == {"IPv4Address": "172.30.77.9"} and place["Links"] is None
+    docker("stop", "-t", "0", "web")
+    (web,) = json.loads(docker("inspect", "web"))
+    place = web["NetworkSettings"]["Networks"]["net"]
+    assert place["NetworkID"] == place["EndpointID"] == ""
+    assert web["NetworkSettings"]["SandboxID"] == ""

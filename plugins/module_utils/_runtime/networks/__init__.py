@@ -24,6 +24,7 @@ _HOMES = {
     "plan": "task",
     "plan_repair": "task",
     "inspect": "inspection",
+    "endpoint_id": "inspection",
     "allocate": "addresses",
     "check_address": "addresses",
     "release": "addresses",

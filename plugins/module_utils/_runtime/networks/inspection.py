@@ -107,6 +107,11 @@ def describe(config: Definition) -> dict[str, Any]:
     }
 
 
+def endpoint_id(network: str, container: str) -> str:
+    """Return the id of a container's place on a network, from the ids of both."""
+    return hashlib.sha256((network + container).encode()).hexdigest()
+
+
 def _endpoint(config: Definition, user: User) -> dict[str, str]:
     shown = {4: "", 6: ""}
     for address in user["addresses"]:
@@ -115,7 +120,7 @@ def _endpoint(config: Definition, user: User) -> dict[str, str]:
         shown[definition.version(address)] = f"{address}/{prefix}" if pool else address
     return {
         "Name": user["name"],
-        "EndpointID": hashlib.sha256((config["id"] + user["id"]).encode()).hexdigest(),
+        "EndpointID": endpoint_id(config["id"], user["id"]),
         "MacAddress": user["mac"],
         "IPv4Address": shown[4],
         "IPv6Address": shown[6],

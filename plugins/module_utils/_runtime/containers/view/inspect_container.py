@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import os
 
+from ... import networks as stored_networks
 from ... import volumes
 from ...errors import EngineError, HostError, NotFound
 from ...store.files import Damaged
@@ -22,7 +23,7 @@ from . import audit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
     from ...engine import Engine
@@ -134,7 +135,7 @@ def _inspect(engine: Engine, record: Record) -> dict[str, Any]:
         ),
         "Security": audit.of_container(engine, record),
         "Mounts": _mounts(engine, config),
-        "NetworkSettings": _network(definition, run, state, image),
+        "NetworkSettings": _network(engine, record, run, state, image),
     }
 
 
@@ -342,25 +343,29 @@ def _engines_own(engine: Engine, entry: MountEntry) -> bool:
 
 
 def _network(
-    definition: Definition, run: RunFile, state: Status, image: dict[str, Any]
+    engine: Engine, record: Record, run: RunFile, state: Status, image: dict[str, Any]
 ) -> dict[str, Any]:
-    living = state["status"] in status.LIVING
+    living, definition = state["status"] in status.LIVING, record["definition"]
     attachments, ports = run["network"]["attachments"], run["network"]["ports"]
     asked = {entry["name"]: entry for entry in network.attachments(definition)}
     networks = {
         entry["network"]: dict(
             _endpoint(entry, living),
+            **_ids(engine, record, entry["network"], living),
             **_asked(asked.get(entry["network"])),
             DNSNames=(run["network"].get("names") or {}).get(entry["network"]),
         )
         for entry in attachments
     }
-    first = next(iter(networks.values()), _endpoint(None, False))
+    first = next(iter(networks.values()), {**_endpoint(None, False), "EndpointID": ""})
     mapped = (
         dict.fromkeys(exposed(definition, image)) if network.mode_of(definition) == "bridge" else {}
     )
     mapped.update(bindings(ports))
     return {
+        "Bridge": "",
+        "SandboxID": record["id"] if living else "",
+        "EndpointID": first["EndpointID"],
         "Networks": networks,
         "Ports": mapped if living else {},
         "IPAddress": first["IPAddress"],
@@ -379,9 +384,29 @@ def _asked(entry: network.Attachment | None) -> dict[str, Any]:
     links = entry.get("links") if entry else None
     return {
         "Aliases": entry.get("aliases") if entry else None,
+        "IPAMConfig": _fixed(entry or {}),
         "Links": [f"{other}:{alias}" for alias, other in links.items()] if links else None,
         "GwPriority": entry.get("gw_priority", 0) if entry else 0,
     }
+
+
+def _ids(engine: Engine, record: Record, network_name: str, living: bool) -> dict[str, str]:
+    """Return ``NetworkID`` and ``EndpointID``, as the network's own inspect has them; both are ""
+    where the container is not on it, as Docker has it.
+    """
+    config = stored_networks.get(engine, network_name) if living else None
+    if config is None:
+        return {"NetworkID": "", "EndpointID": ""}
+    return {
+        "NetworkID": config["id"],
+        "EndpointID": stored_networks.endpoint_id(config["id"], record["id"]),
+    }
+
+
+def _fixed(asked: Mapping[str, Any]) -> dict[str, str] | None:
+    """Return the addresses that were asked for, as ``IPAMConfig``."""
+    given = {"IPv4Address": asked.get("ipv4_address"), "IPv6Address": asked.get("ipv6_address")}
+    return {key: address for key, address in given.items() if address} or None
 
 
 def _endpoint(entry: Attachment | None, living: bool) -> dict[str, Any]:
@@ -395,7 +420,6 @@ def _endpoint(entry: Attachment | None, living: bool) -> dict[str, Any]:
         "GlobalIPv6PrefixLen": int(prefix6 or 0),
         "IPv6Gateway": (entry and entry.get("gateway6")) or "",
         "MacAddress": entry["mac"] if entry else "",
-        "IPAMConfig": None,
         "Connected": living,
         "Bandwidth": (entry and entry.get("bandwidth")) or None,
     }

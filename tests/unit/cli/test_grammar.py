@@ -156,11 +156,11 @@ def test_a_wrong_word_among_many_is_told_its_neighbours():
     for argv, sentence in (
         (
             ["run", "--user-ns", "x", "w"],
-            "unknown flag --user-ns for pycontainer run; accepted: --userns, ",
+            "unknown flag --user-ns for pycontainer run; did you mean --userns? ",
         ),
-        (["exce", "w"], "'exce' is not a pycontainer command; accepted: exec, "),
+        (["exce", "w"], "'exce' is not a pycontainer command; did you mean exec? "),
         (["volume", "foo"], "accepted: volume ls, "),
-        (["top", "-x", "w"], "accepted: none"),
+        (["pause", "-x", "w"], "accepted: none"),
     ):
         with pytest.raises(grammar.UsageError) as caught:
             read(argv)

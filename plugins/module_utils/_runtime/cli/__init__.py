@@ -55,17 +55,23 @@ def read(argv: list[str]) -> tuple[Command, Given]:
         if below and argv[1:2] in ([], ["--help"], ["-h"]):
             return _help(command_table.overview(argv[0]))
         said = " ".join(argv[:2] if below else argv[:1])
+        for name in (argv[0], said):
+            if name in command_table.ELSEWHERE:
+                raise grammar.UsageError(
+                    f"pycontainer has no command {name}: {command_table.ELSEWHERE[name]}"
+                )
         names = [
             name
             for command in below or command_table.COMMANDS
             for name in (
-                [name for name in command.names if name.startswith(argv[0] + " ")]
+                [name for name in command.names if name.startswith(argv[0] + " ")][:1]
                 if below
-                else command.names
-            )[:1]
+                else [name for name in command.names if " " not in name]
+            )
         ]
+        names += [] if below else list(command_table.GROUPS)
         raise grammar.UsageError(
-            f"{said!r} is not a pycontainer command; accepted: "
+            f"{said!r} is not a pycontainer command"
             f"{grammar.nearest(said, names, 'pycontainer --help')}"
         )
     command, count = found

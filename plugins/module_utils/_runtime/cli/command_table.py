@@ -46,6 +46,7 @@ ATTACHED = [
         on=True,
     ),
 ]
+CHOSEN_IN_SEARCH = Flag("-f, --filter", "list", "stars=NUMBER or is-official=true")
 ENV_FILE = Flag("--env-file", "list", "File of environment variables")
 
 CONTAINER_COMMANDS = [
@@ -55,7 +56,10 @@ CONTAINER_COMMANDS = [
         "Create a container from an image and start it",
         "containers.run_create:run",
         RUN_FLAGS
-        + [Flag("-d, --detach", "switch", "Do not wait for it to end; print its id")]
+        + [
+            Flag("-d, --detach", "switch", "Do not wait for it to end; print its id"),
+            Flag("-a, --attach", "list", "Only this stream: stdin, stdout or stderr"),
+        ]
         + ATTACHED,
         rest=True,
     ),
@@ -226,9 +230,10 @@ CONTAINER_COMMANDS = [
     ),
     Command(
         "top, container top",
-        "CONTAINER",
-        "The processes of a container",
+        "CONTAINER [OPTION...]",
+        "The processes of a container; options are those of ps: -ef, aux, -o pid,user,args",
         "containers.stats_top:top",
+        rest=True,
     ),
     Command(
         "port, container port",
@@ -310,6 +315,7 @@ IMAGE_COMMANDS = [
             QUIET,
             Flag("--no-trunc", "switch", "Whole ids"),
             Flag("--digests", "switch", "With digests"),
+            Flag("--tree", "switch", "Each below the one whose layers it stands on"),
         ],
     ),
     Command(
@@ -403,6 +409,7 @@ IMAGE_COMMANDS = [
         "images.pull_push:pull",
         REGISTRY
         + [
+            Flag("-a, --all-tags", "switch", "All images of the repository"),
             Flag("--platform", "value", "os/arch[/variant]"),
             Flag("-q, --quiet", "switch", "Only the name"),
             Flag(
@@ -415,6 +422,46 @@ IMAGE_COMMANDS = [
                 "A signature that does not name the image will do, such as a bundle of cosign 3",
             ),
         ],
+    ),
+    Command(
+        "search",
+        "[HOST/]TERM",
+        "Look for repositories: on Docker Hub, or on the registry HOST",
+        "images.search_manifest:search",
+        REGISTRY
+        + [
+            CHOSEN_IN_SEARCH,
+            FORMAT,
+            Flag("--limit", "value", "How many to show at most (25)"),
+            Flag("--no-trunc", "switch", "Whole descriptions"),
+        ],
+    ),
+    Command(
+        "manifest inspect",
+        "NAME[:TAG|@DIGEST]",
+        "A manifest or index, as a registry has it or manifest create made it",
+        "images.search_manifest:inspect",
+        REGISTRY + [Flag("-v, --verbose", "switch", "With digest, size and its very bytes")],
+    ),
+    Command(
+        "manifest create",
+        "INDEX IMAGE...",
+        "Name images of this host, each for another platform, together",
+        "images.search_manifest:create",
+        [Flag("-a, --amend", "switch", "Add to an index that is there")],
+    ),
+    Command(
+        "manifest push",
+        "INDEX",
+        "Send an index and its images to a registry",
+        "images.search_manifest:push",
+        REGISTRY + [Flag("-p, --purge", "switch", "Forget it afterwards")],
+    ),
+    Command(
+        "manifest rm",
+        "INDEX...",
+        "Forget what manifest create made; images stay",
+        "images.search_manifest:rm",
     ),
     Command(
         "push, image push",
@@ -790,7 +837,13 @@ OTHER_COMMANDS = [
             ),
         ],
     ),
-    Command("system df", "", "Disk use", "system.info_df_version:df", [FORMAT]),
+    Command(
+        "system df",
+        "",
+        "Disk use",
+        "system.info_df_version:df",
+        [FORMAT, Flag("-v, --verbose", "switch", "Of each image, container, volume and cache")],
+    ),
     Command(
         "system history",
         "[NAME...]",
@@ -866,11 +919,29 @@ GROUPS = {
     "config": "Configs: files for containers",
     "container": "Containers",
     "image": "Images",
+    "manifest": "Names for images of several platforms",
     "network": "Networks",
     "registry": "Registries of this host",
     "secret": "Secrets: files for containers that nothing else shows",
     "system": "The host: use of the disk, checks, clearing up",
     "volume": "Volumes",
+}
+
+
+# What people type after ``docker`` that is something else here, and what takes its place.
+ELSEWHERE = {
+    "buildx": "build builds for several platforms and writes outputs and caches itself",
+    "context": "there is no daemon that one could name; each host is one of Ansible's inventory",
+    "machine": "hosts are those of Ansible's inventory",
+    "manifest annotate": "an image says its platform itself; build it with --platform",
+    "node": "there is no Swarm; hosts are those of Ansible's inventory",
+    "plugin": "there are no plugins; drivers of networks, volumes and logs are built in",
+    "service": "there is no Swarm; a play has containers on its hosts, network create -d overlay "
+    "connects them",
+    "stack": "there is no Swarm; a play has containers on its hosts",
+    "swarm": "there is no Swarm; a play has containers on its hosts, network create -d overlay "
+    "connects them",
+    "trust": "push --sign-key signs, pull --verify-key and /etc/pycontainer/policy.json check",
 }
 
 

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-ALIKE = 0.7  # of two words that are worth a suggestion, as difflib counts it
-
-
 class UsageError(EngineError):
     """The command line is not one that the grammar knows; the message says what is accepted."""
 
@@ -244,7 +241,7 @@ def _known(command: Command, by_name: dict[str, Flag], name: str) -> Flag:
     if name not in by_name:
         accepted = ["--" + flag.key.replace("_", "-") for flag in command.flags]
         raise UsageError(
-            "unknown flag %s for pycontainer %s; accepted: %s"
+            "unknown flag %s for pycontainer %s%s"
             % (
                 name,
                 command.names[0],
@@ -255,24 +252,52 @@ def _known(command: Command, by_name: dict[str, Flag], name: str) -> Flag:
 
 
 def nearest(word: str, accepted: Sequence[str], more: str) -> str:
-    """Return what a sentence names as accepted.
-
-    That is all, or of many those that look like ``word``, and the command ``more`` that lists the
-    others.
+    """Return the end of a sentence that refuses ``word``: what is accepted, where that is little;
+    else what was perhaps meant, and the command ``more`` that lists all.
     """
     if len(accepted) <= 16:
-        return ", ".join(accepted) or "none"
-    import difflib  # here: a wrong word is rare
+        return "; accepted: " + (", ".join(accepted) or "none")
+    close = near(word, accepted)
+    meant = (
+        f"; did you mean {', '.join(close[:-1])}{' or ' * (len(close) > 1)}{close[-1]}?"
+        if close
+        else ";"
+    )
+    return f"{meant} {more} lists all"
 
-    bare, by_bare = (
-        word.lstrip("-"),
-        {name.lstrip("-"): name for name in accepted},
-    )  # dashes, which all flags have, make no two of them alike
-    close = difflib.get_close_matches(bare, by_bare, 4, ALIKE)
-    close += [
-        name for name in by_bare if len(bare) > 2 and name.startswith(bare) and name not in close
-    ][: 4 - len(close)]
-    return ", ".join([by_bare[name] for name in close] + [f"what {more} lists"])
+
+def near(word: str, names: Iterable[str]) -> list[str]:
+    """Return the names that ``word`` is a slip of the finger away from, or the beginning of: at
+    most four, and only the nearest.
+    """
+    bare = word.lstrip("-").lower()
+    limit = 1 if len(bare) < 5 else 2
+    found: dict[str, int] = {}
+    for name in names:
+        other = name.lstrip("-")
+        away = distance(bare, other) if abs(len(bare) - len(other)) <= limit else limit + 1
+        if away <= limit and away < len(bare):
+            found[name] = away
+        elif len(bare) > 2 and other.startswith(bare):
+            found[name] = limit + 1
+    least = min(found.values(), default=0)
+    return [name for name, away in found.items() if away == least][:4]
+
+
+def distance(one: str, other: str) -> int:
+    """Return how many characters are to be changed, added, left out or exchanged with the next one
+    to make one word of the other (the restricted Damerau-Levenshtein distance).
+    """
+    rows = [list(range(len(other) + 1))]
+    for i, letter in enumerate(one, 1):
+        row = [i]
+        for j, its in enumerate(other, 1):
+            least = min(rows[-1][j] + 1, row[-1] + 1, rows[-1][j - 1] + (letter != its))
+            if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == its:
+                least = min(least, rows[-2][j - 2] + 1)
+            row.append(least)
+        rows.append(row)
+    return rows[-1][-1]
 
 
 def _next(command: Command, name: str, rest: list[str]) -> str:

@@ -21,12 +21,15 @@ from .grammar import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from typing import Any
 
     from ..containers.records.catalog import Record
     from .grammar import Given
     from .session import Session
+
+OUTPUTS = ("stdout", "stderr")
+STREAMS = ("stdin", *OUTPUTS)
 
 
 def execute(
@@ -65,11 +68,13 @@ def print_log(
     timestamps: bool = False,
     follow: bool = False,
     apart: bool = False,
+    streams: Collection[str] = OUTPUTS,
     **which: Any,
 ) -> None:
     """Show a log, at a terminal each line to the stream that it came from.
 
     :param apart: so in a task, too, where they stand in their order otherwise.
+    :param streams: ``stdout``, ``stderr``, or both.
     :param which: ``tail``, ``since``, ``until``.
     """
     ident = record["id"]
@@ -83,6 +88,8 @@ def print_log(
     pieces: list[str] = []
     errors: list[str] = []
     for entry in entries:
+        if entry["stream"] not in streams:
+            continue
         text = (entry["time"] + " " if timestamps else "") + entry["log"]
         if not session.terminal:
             (errors if apart and entry["stream"] == "stderr" else pieces).append(text)
@@ -121,7 +128,7 @@ def started(
 
     :param start: starts it, with a descriptor as standard input or None.
     :param interactive: this process's standard input is the container's, to its end.
-    :param given: ``--detach-keys`` and ``--sig-proxy`` are read.
+    :param given: ``--detach-keys``, ``--sig-proxy`` and run's ``--attach`` are read.
     :raises detach_keys.Detached: when the detach keys were typed, while it runs.
     """
     keys = detach_keys.parse(given.detach_keys)
@@ -135,7 +142,19 @@ def started(
         _with_input(session, record, start)
     else:
         start(None)
-    _followed(session, record, since, given.sig_proxy)
+    _followed(session, record, since, given.sig_proxy, wanted(given))
+
+
+def wanted(given: Given) -> list[str]:
+    """Return the streams that ``--attach`` of ``run`` names; all without it.
+
+    :raises UsageError: there is no such stream.
+    """
+    said = given.attach if isinstance(given.attach, list) else []  # start has a switch
+    for name in said:
+        if name.lower() not in STREAMS:
+            raise UsageError(f"flag --attach takes stdin, stdout or stderr, not {name!r}")
+    return [name.lower() for name in said] or list(STREAMS)
 
 
 def joined(session: Session, record: Record, interactive: bool, given: Given) -> None:
@@ -156,9 +175,15 @@ def joined(session: Session, record: Record, interactive: bool, given: Given) ->
     _followed(session, record, since, given.sig_proxy)
 
 
-def _followed(session: Session, record: Record, since: str, sig_proxy: bool) -> None:
+def _followed(
+    session: Session,
+    record: Record,
+    since: str,
+    sig_proxy: bool,
+    streams: Collection[str] = OUTPUTS,
+) -> None:
     with _signals_passed_on(session, record["id"]) if sig_proxy else contextlib.nullcontext():
-        print_log(session, record, since=since, follow=True, apart=True)
+        print_log(session, record, since=since, follow=True, apart=True, streams=streams)
         session.rc = _exit_code(session, record["id"])
 
 

@@ -34,6 +34,7 @@ def cli() -> None:
         login_logout,
         pull_push,
         save_load_import,
+        search_manifest,
     )
     from ..cli.commands.system import (  # noqa: F401
         boot_shutdown,

@@ -12,7 +12,7 @@ from ....containers.access import auto_remove, detach_keys
 from ....errors import Conflict, ContainerFailed, InvalidInput, NotFound
 from ....reconcile import Plan
 from ... import container_names, streams
-from ...grammar import check_place
+from ...grammar import UsageError, check_place
 from ...run_flags import RUN_FLAGS, by_flag, options
 
 TYPE_CHECKING = False
@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 def run(session: Session, given: Given) -> None:
     """``run IMAGE [COMMAND...]``: start it; wait for its end unless ``-d``."""
     session.refused = 125
+    attached = streams.wanted(given)
+    if given.attach and given.detach:
+        raise UsageError("run takes either --attach or --detach")
+    if given.tty and given.attach and "stdout" not in attached:
+        raise UsageError("run --tty without --attach stdout would show nothing")
     if not given.detach and (given.tty or given.interactive):
         session.need_terminal("run -i or -t without -d", "give -d, or run it on the host")
     session.need_tty(given)
@@ -66,7 +71,7 @@ def _attend(session: Session, record: Record, given: Given) -> None:
                 session,
                 record,
                 lambda stdin: _start(session, record, stdin),
-                given.interactive,
+                given.interactive and "stdin" in streams.wanted(given),
                 given,
             )
         except detach_keys.Detached:

@@ -9,6 +9,7 @@ import time
 
 from .... import containers
 from ....containers.view.stats import Meter
+from ....containers.view.top import columns
 from ....containers.view.top import top as processes
 from ....errors import Conflict
 from ... import tables
@@ -138,16 +139,16 @@ def _stats_row(
 
 
 def top(session: Session, given: Given) -> None:
+    wanted = columns(given.words[1:])
     record = containers.find(session.engine, given.words[0])
     state = containers.status(session.engine.paths, record["id"])["status"]
     if state not in ("running", "paused"):
         raise Conflict(f"container {record['name']} is not running (it is {state})")
-    columns = ["UID", "PID", "PPID", "STIME", "TIME", "CMD"]
     session.listing(
         tables.table(
-            columns,
+            [heading for heading, _field in wanted],
             [
-                [row[column] for column in columns]
+                [row[field] for _heading, field in wanted]
                 for row in processes(session.engine, record["id"])
             ],
         )

@@ -8,6 +8,7 @@ from .... import images, units
 from ....errors import Conflict
 from ... import tables
 from ...filters import filtering, filters
+from ...grammar import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,6 +35,11 @@ def ls(session: Session, given: Given) -> None:
     patterns = chosen.get("reference")
     with filtering():
         found = images.listing(session.engine, chosen, given.all)
+    if given.tree:
+        if given.quiet or given.format:
+            raise UsageError("--tree goes with neither --quiet nor --format")
+        session.say(*_tree(found, given.no_trunc))
+        return
     rows = [
         row
         for image in found
@@ -43,6 +49,39 @@ def ls(session: Session, given: Given) -> None:
     ]
     columns = COLUMNS[:2] + [("DIGEST", "Digest")] + COLUMNS[2:] if given.digests else COLUMNS
     session.listing(tables.formatted(rows, columns, given.format, "ID" if given.quiet else None))
+
+
+def _tree(found: list[dict[str, Any]], entire: bool) -> list[str]:
+    """Return the lines of images, each below the one whose layers it begins with, and has most of."""
+    layers = {image["Id"]: tuple(image["RootFS"]["Layers"]) for image in found}
+    below: dict[str | None, list[dict[str, Any]]] = {}
+    by_layers: dict[tuple[str, ...], str] = {}
+    for image in reversed(found):  # the oldest of those with the same layers first
+        by_layers.setdefault(layers[image["Id"]], image["Id"])
+    for image in found:
+        own = layers[image["Id"]]
+        bases = [by_layers.get(own[:count]) for count in range(len(own) - 1, 0, -1)]
+        if own and by_layers[own] != image["Id"]:
+            bases.insert(0, by_layers[own])
+        below.setdefault(next(filter(None, bases), None), []).append(image)
+    sizes = {image["Id"]: image["Size"] for image in found}
+    rows: list[tuple[str, str, str, str]] = []
+
+    def show(image: dict[str, Any], base: str | None, lead: str, mark: str) -> None:
+        ident = image["Id"] if entire else image["Id"].partition(":")[2][:12]
+        names = ", ".join(image["RepoTags"]) or "<none>"
+        added = image["Size"] - sizes[base] if base else image["Size"]
+        added_text = tables.size(max(0, added), 3)
+        rows.append((lead + mark + names, ident, tables.size(image["Size"], 3), added_text))
+        inner = lead + {"": "", "\u251c\u2500 ": "\u2502  ", "\u2514\u2500 ": "   "}[mark]
+        children = below.get(image["Id"], [])
+        for number, child in enumerate(children, 1):
+            last = number == len(children)
+            show(child, image["Id"], inner, "\u2514\u2500 " if last else "\u251c\u2500 ")
+
+    for image in below.get(None, []):
+        show(image, None, "", "")
+    return list(tables.table(["IMAGE", "ID", "SIZE", "ADDED"], [list(row) for row in rows]))
 
 
 def _spellings(row: dict[str, Any]) -> tuple[str, ...]:

@@ -24,22 +24,42 @@ def pull(session: Session, given: Given) -> None:
         if given.verify_key
         else None
     )
-    plan = images.plan_present(
-        session.engine, given.words[0], "always", given.platform, _registries(given), verify
-    )
-    facts = session.carry_out(plan, live=not given.quiet)
-    session.say(plan.reference.name if plan.reference is not None else facts["image"]["Id"])
+    registries = registries_of(given)
+
+    def one(name: str) -> None:
+        plan = images.plan_present(
+            session.engine, name, "always", given.platform, registries, verify
+        )
+        facts = session.carry_out(plan, live=not given.quiet)
+        session.say(plan.reference.name if plan.reference is not None else facts["image"]["Id"])
+
+    if given.all_tags:
+        session.each(_every_tag(session, given.words[0], registries), one)
+    else:
+        one(given.words[0])
+
+
+def _every_tag(session: Session, name: str, registries: Registries) -> list[str]:
+    """Return the names of a repository's images, one for each tag. :raises UsageError: ``name`` has
+    a tag or digest itself.
+    """
+    parsed = images.parse(name, default_tag=None)
+    if parsed.tag or parsed.digest:
+        raise UsageError(f"pull --all-tags takes a name without tag and digest, not {name!r}")
+    tags = registries.client(parsed, session.engine).tags()
+    return [parsed.with_tag(tag).name for tag in tags]
 
 
 def push(session: Session, given: Given) -> None:
     plan = images.plan_local(session.engine, given.words[0])
     sign = {"key": os.path.abspath(given.sign_key)} if given.sign_key else None
-    images.plan_push(plan, [given.words[0]], _registries(given), sign=sign)
+    images.plan_push(plan, [given.words[0]], registries_of(given), sign=sign)
     session.carry_out(plan, live=not given.quiet)
     session.say(images.parse(given.words[0]).name)
 
 
-def _registries(given: Given) -> Registries:
+def registries_of(given: Given) -> Registries:
+    """Return how registries are reached, by the flags of a command."""
     return images.registries_of(
         {
             "insecure": given.insecure,

@@ -1334,14 +1334,15 @@ options:
     description:
       - >-
         Where the output goes. V(json-file) keeps it on the host, without a limit unless
-        O(log_options) has one. V(local) keeps 5 files of 20 MiB, the older ones compressed. V(none)
-        drops it.
+        O(log_options) has one. V(local) keeps 5 files of 20 MiB, the older ones compressed.
+        V(journald) and V(syslog) take it elsewhere, and keep as much as V(local) beside it, for
+        C(pycontainer logs). V(none) drops it.
       - >-
         The default is V(json-file).
       - >-
         Changes while the container runs.
     type: str
-    choices: ["json-file", "local", "none"]
+    choices: ["json-file", "local", "journald", "syslog", "none"]
   log_options: &log_options
     description:
       - >-
@@ -1350,9 +1351,21 @@ options:
         V(max-size), for example V(10m), and V(max-file), how many files of that size are kept;
         V(compress) has all but the newest compressed. They are for V(json-file) and V(local).
       - >-
+        V(mode) is V(blocking), so that the container waits where its output can't be written yet,
+        or V(non-blocking), so that it never does: V(max-buffer-size) of output, V(1m) if not said,
+        may wait, and what comes beyond that is dropped and counted.
+      - >-
         V(tag), V(labels) and V(env) are for every driver but V(local): what is written beside each
-        line, Docker's template for a tag such as V({{.Name}}) in which only fields can stand, and
+        line, Docker's template for a tag such as C({{.Name}}) in which only fields can stand, and
         the names of labels and of environment variables, with commas between them.
+      - >-
+        V(syslog-address) is for example V(tcp+tls://logs.example.com:6514); without it, it is the
+        host's own. V(syslog-facility), V(syslog-format) (V(rfc3164), V(rfc5424), V(rfc5424micro)),
+        V(syslog-tls-ca-cert), V(syslog-tls-cert), V(syslog-tls-key) and V(syslog-tls-skip-verify)
+        are beside it.
+      - >-
+        V(cache-disabled), V(cache-max-size), V(cache-max-file) and V(cache-compress) are about what
+        is kept beside, where the output goes elsewhere.
       - >-
         Changes while the container runs.
     type: dict

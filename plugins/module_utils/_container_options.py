@@ -249,7 +249,7 @@ CONTAINER = {
         },
     },
     "auto_remove": {"type": "bool", "aliases": ["rm", "remove"]},
-    "log_driver": {"type": "str", "choices": ["json-file", "local", "none"]},
+    "log_driver": {"type": "str", "choices": ["json-file", "local", "journald", "syslog", "none"]},
     "log_options": {"type": "dict", "aliases": ["log_opt"]},
 }
 

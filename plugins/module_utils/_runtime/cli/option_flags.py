@@ -250,7 +250,7 @@ FLAGS = [
         reads="int",
     ),
     Flag("--rm", "switch", "Remove it when it ends", "auto_remove"),
-    Flag("--log-driver", "value", "json-file, local or none", "log_driver"),
+    Flag("--log-driver", "value", "json-file, local, journald, syslog or none", "log_driver"),
     Flag("--log-opt", "list", "Log option (max-size=10m, max-file=3)", "log_options", reads="="),
 ]
 

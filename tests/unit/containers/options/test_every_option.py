@@ -277,8 +277,15 @@ SAMPLES = {
     "auto_remove": Sample(True, "--rm"),
     "log_driver": Sample("none", "--log-driver none"),
     "log_options": Sample(
-        {"max-size": "1m", "max-file": "2", "compress": "true", "tag": "{{.Name}}"},
-        "--log-opt max-size=1m --log-opt max-file=2 --log-opt compress=true --log-opt tag={{.Name}}",
+        {
+            "max-size": "1m",
+            "max-file": "2",
+            "compress": "true",
+            "tag": "{{.Name}}",
+            "mode": "non-blocking",
+        },
+        "--log-opt max-size=1m --log-opt max-file=2 --log-opt compress=true --log-opt tag={{.Name}} "
+        "--log-opt mode=non-blocking",
     ),
 }
 

@@ -75,6 +75,11 @@ FORMS = [
     ("log_options", {"max_size": -1, "compress": "True"}, {"max-size": 0, "compress": True}),
     (
         "log_options",
+        {"syslog-address": "tcp://[::1]", "syslog-facility": 16, "mode": "non-blocking"},
+        {"syslog-address": "tcp://[::1]:514", "syslog-facility": "local0", "mode": "non-blocking"},
+    ),
+    (
+        "log_options",
         {"labels": ["a", "b"], "env": "A, B", "tag": "{{ .Name }}/{{.ID}}"},
         {"labels": "a,b", "env": "A,B", "tag": "{{ .Name }}/{{.ID}}"},
     ),
@@ -211,6 +216,14 @@ BAD = [
     ("log_driver", "splunk"),
     ("log_options", {"labels-regex": "a"}),
     ("log_options", {"compress": "perhaps"}),
+    ("log_options", {"mode": "fast"}),
+    ("log_options", {"max-buffer-size": 0}),
+    ("log_options", {"syslog-address": "https://a:1"}),
+    ("log_options", {"syslog-address": "tcp://a:70000"}),
+    ("log_options", {"syslog-address": "unix://relative"}),
+    ("log_options", {"syslog-facility": "24"}),
+    ("log_options", {"syslog-format": "rfc1"}),
+    ("log_options", {"syslog-tls-ca-cert": "relative"}),
     ("log_options", {"tag": "{{.Secret}}"}),
     ("log_options", {"tag": "{{.Name"}),
     ("log_options", {"tag": "{{Name}}"}),
@@ -426,6 +439,17 @@ CONTRADICTIONS = [
     {"log_options": {"compress": True, "max-size": "1m"}},
     {"log_driver": "local", "log_options": {"compress": True, "max-file": 1}},
     {"log_driver": "local", "log_options": {"tag": "x"}},
+    {"log_options": {"max-buffer-size": "1m"}},
+    {"log_options": {"cache-disabled": True}},
+    {"log_driver": "journald", "log_options": {"max-size": "1m"}},
+    {"log_driver": "journald", "log_options": {"syslog-facility": "user"}},
+    {"log_driver": "journald", "log_options": {"cache-disabled": True, "cache-max-file": 2}},
+    {"log_driver": "journald", "log_options": {"cache-max-file": 1}},
+    {"log_driver": "syslog", "log_options": {"syslog-tls-skip-verify": True}},
+    {
+        "log_driver": "syslog",
+        "log_options": {"syslog-address": "tcp+tls://a", "syslog-tls-cert": "/c"},
+    },
 ]
 
 

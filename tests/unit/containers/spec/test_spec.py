@@ -395,7 +395,7 @@ def test_run_document():
             "healthcheck": {"test": "true"},
         }
     )
-    record = {"id": IDENT, "name": "web", "definition": definition}
+    record = {"id": IDENT, "name": "web", "image": "sha256:ab", "definition": definition}
     nothing = {"attachments": [], "ports": []}
     found = container_files.run_document(record, IMAGE, ["/l/2", "/l/1"], nothing, {})
     assert found["restart"] == {"policy": "on-failure", "retries": 3} and found["log"] == {
@@ -403,6 +403,7 @@ def test_run_document():
         "max_size": 1 << 20,
         "max_file": 2,
         "compress": False,
+        "buffer": None,
         "attributes": {},
     }
     assert (

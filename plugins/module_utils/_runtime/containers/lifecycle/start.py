@@ -18,6 +18,7 @@ from ...errors import Conflict, ContainerFailed, EngineError, HostError, NotFoun
 from ...kernel.calls import constants as c
 from ...kernel.calls import syscalls
 from ..client import monitor_client, zygote_client
+from ..log_drivers import log_files
 from ..options import secret_files
 from ..records import catalog, image, network_names, run_events, status
 from ..spec import container_files, shared_namespaces, user_namespaces
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from ..client.messages import Checkpoint, StartAnswer
     from ..options.secret_files import Reference
     from ..records.catalog import Record
+    from ..spec.run_file import RunFile
 
     Results = dict[str, Optional[EngineError]]  # by container id: why it did not start
 
@@ -165,10 +167,33 @@ def _prepare(engine: Engine, record: Record) -> None:
     container_files.renew_devices(engine, record)
     container_files.confine(engine, record)
     container_files.refresh_names(engine, record)
+    _reach_log(record, run)
     if record["definition"].get("ipc_mode") == "shareable":
         _mount_shared_memory(engine, record)
     if secret_files.references(record["definition"]):
         _fill_memory(engine, record)
+
+
+def _reach_log(record: Record, run: RunFile) -> None:
+    """See, as Docker does, whether what is to take the container's log is there, in mode blocking.
+
+    :raises HostError: it is not.
+    """
+    log = run["log"]
+    if log["driver"] in (*log_files.DRIVERS, "none") or log.get("buffer") is not None:
+        return
+    from ..log_drivers import shipper  # few containers need it
+
+    driver = shipper.driver_of(run)
+    try:
+        driver.connect()
+    except OSError as error:
+        raise HostError(
+            f"container {record['name']} can't start: log_driver {log['driver']}: {reason(error)}; "
+            "with mode: non-blocking in log_options it starts all the same"
+        ) from None
+    finally:
+        driver.close()
 
 
 def _repair_image(engine: Engine, record: Record) -> None:

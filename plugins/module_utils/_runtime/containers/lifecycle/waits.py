@@ -77,6 +77,9 @@ def wait_ended(engine: Engine, record: Record) -> tuple[int, str]:
     """
     since = logs.stamp(int((status.now(engine.paths, record["id"])["started_at"] or 0) * 1e9))
     code = monitor_client.wait(engine.paths, [record["id"]])[record["id"]]
+    run = container_files.read_run(engine, record["id"])
+    if logs.unreadable(run):
+        return code, f"Result logged using `{run['log']['driver']}` driver"  # as docker_container
     kept, size = collections.deque[str](), 0
     for entry in logs.read(engine.paths, record["id"], since=since):
         kept.append(entry["log"])

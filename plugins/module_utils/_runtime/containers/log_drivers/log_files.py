@@ -18,10 +18,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..spec.run_file import Log
+    from ..records.log_document import Log
 
     Work = Callable[[], None]
     Apart = Callable[[Work, Work], Work]
+
+
+DRIVERS = ("json-file", "local")  # those that keep the log here, and nowhere else
 
 
 def compress(location: str) -> None:

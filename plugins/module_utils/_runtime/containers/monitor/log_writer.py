@@ -15,12 +15,34 @@ from ..log_drivers import log_files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import select
+    from collections.abc import Callable
     from typing import Protocol
 
-    from ..spec.run_file import Log
+    from ..log_drivers.forwarder import Forwarder
+    from ..records.log_document import Log
+    from ..spec.run_file import RunFile
 
     class Host(Protocol):
         """What a log needs of its monitor."""
+
+        ident: str
+        epoll: select.epoll
+
+        @property
+        def run(self) -> RunFile: ...
+
+        def watch(self, fd: int, handler: Callable[[int], None]) -> None: ...
+
+        def forget(self, fd: int) -> None: ...
+
+        def after(self, name: str, seconds: float, action: Callable[[], None]) -> None: ...
+
+        def forget_timer(self, name: str) -> None: ...
+
+        def alone(self, kept: int, work: Callable[[], None]) -> int: ...
+
+        def log_ready(self) -> None: ...
 
         def apart(self, work: log_files.Work, done: log_files.Work) -> log_files.Work: ...
 
@@ -41,15 +63,24 @@ class Writer:
         self.location, self.host = location, host
         self._rest: dict[str, bytes] = {}
         self._files: log_files.Files | None = None
+        self._forwarder: Forwarder | None = None
         self.configure(options)
 
     def configure(self, options: Log) -> None:
         """Take new options; they hold from the next line on."""
         self.close()
         self.keep, self._files = options["driver"] != "none", None
-        if self.keep:
-            apart = None if self.host is None else self.host.apart
-            self._files = log_files.Files(self.location, options, apart)
+        if not self.keep:
+            return
+        elsewhere = options["driver"] not in log_files.DRIVERS
+        apart = elsewhere or options.get("buffer") is not None
+        if apart and self.host is not None:
+            from ..log_drivers import forwarder  # few logs need it
+
+            self._forwarder = forwarder.Forwarder(self.host, self.location)
+        if not apart or (elsewhere and options.get("cache", True)):
+            compress = None if self.host is None else self.host.apart
+            self._files = log_files.Files(self.location, options, compress)
 
     def open(self) -> None:
         """Be ready to write at once."""
@@ -81,7 +112,7 @@ class Writer:
     def flush(self) -> None:
         """Write what has no line feed yet: nothing more will come."""
         for stream in list(self._rest):
-            self._write(stream, [self._rest.pop(stream)])
+            self._write(stream, [self._rest.pop(stream)], last=True)
 
     def unfinished(self) -> dict[str, bytes]:
         """Return what has no line feed yet and is not in the file, by stream: a prompt, say."""
@@ -91,12 +122,23 @@ class Writer:
         """Go on with what an earlier writer returned from ``unfinished``."""
         self._rest = unfinished
 
-    def _write(self, stream: str, entries: list[bytes]) -> None:
+    def _write(self, stream: str, entries: list[bytes], last: bool = False) -> None:
+        now = time.time_ns()
         if self._files is not None:
-            lost, why = self._files.write(stream, entries, time.time_ns())
+            lost, why = self._files.write(stream, entries, now)
             if lost and self.host is not None:
                 self.host.log_lost(lost, why)
+        if self._forwarder is not None:
+            self._forwarder.take(stream, entries, now, last)
+
+    def full(self) -> bool:
+        """Tell whether the container is to wait until the log has taken what it wrote."""
+        return self._forwarder is not None and self._forwarder.full()
 
     def close(self) -> None:
+        """End it: what a driver does not take in time is lost, and counted."""
         if self._files is not None:
             self._files.close()
+        if self._forwarder is not None:
+            self._forwarder.close()
+            self._forwarder = None

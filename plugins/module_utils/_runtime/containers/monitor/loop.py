@@ -46,6 +46,10 @@ class Loop:
         """Call ``action()`` once, in so many seconds; a timer of the same name is replaced."""
         self.timers[name] = (time.monotonic() + seconds, action)
 
+    def forget_timer(self, name: str) -> None:
+        """Call an action no more; a timer that is not there is fine."""
+        self.timers.pop(name, None)
+
     def settled(self) -> tuple[list[int], dict[str, Any]] | None:
         """Return what has to be kept while it sleeps (sleep.Bed.lie_down); None where it can't
         sleep now.

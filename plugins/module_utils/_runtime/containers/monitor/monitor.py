@@ -88,6 +88,7 @@ class Monitor(loop.Loop):
         self.paths, self.limits = paths, limits
         self.ident, self.lock = "", -1
         self.outputs: dict[str, int] = {}
+        self._held: dict[str, int] = {}  # outputs that are not read until the log has room
         self.control: _socket.socket | None = None
         self.pidfd: int | None = None
         self.terminal: int | None = None
@@ -302,6 +303,9 @@ class Monitor(loop.Loop):
 
     def _output(self, fd: int, name: str) -> None:
         self.log.open()  # before it is read: what a monitor has read when it is killed is lost
+        if self.log.full():
+            self._hold_output()
+            return
         try:
             data = os.read(fd, PIECE)
         except BlockingIOError:
@@ -325,13 +329,7 @@ class Monitor(loop.Loop):
         :returns: a function that waits for that.
         """
         reader, writer = os.pipe2(os.O_CLOEXEC)
-
-        def alone() -> None:
-            # Or a monitor that is killed meanwhile would seem to live on.
-            fds.close_all_but([writer])
-            work()
-
-        pid = fork.child(alone)
+        pid = self.alone(writer, work)
         os.close(writer)
 
         def ended(_events: int = 0) -> None:
@@ -346,6 +344,30 @@ class Monitor(loop.Loop):
 
         self.watch(reader, ended)
         return wait
+
+    def alone(self, kept: int, work: Callable[[], None]) -> int:
+        """Do work in a process that has nothing of the container but one descriptor.
+
+        With the lock, a monitor that is killed meanwhile would seem to live on. :returns: its pid.
+        """
+
+        def process() -> None:
+            fds.close_all_but([kept])
+            work()
+
+        return fork.child(process, failed=defects.log)
+
+    def _hold_output(self) -> None:
+        """Have the container wait, by reading nothing more of what it writes."""
+        self._held = {name: fd for name, fd in self.outputs.items() if fd in self.handlers}
+        for fd in self._held.values():
+            self.forget(fd)
+
+    def log_ready(self) -> None:
+        """Read on, where it was held up."""
+        held, self._held = self._held, {}
+        for name, fd in held.items():
+            self.watch(fd, self._reader_of(fd, name))
 
     def log_lost(self, count: int, why: str) -> None:
         """Note that lines of the log are lost, which is written down a moment later."""
@@ -407,6 +429,8 @@ class Monitor(loop.Loop):
         if not again:
             with contextlib.suppress(OSError):
                 cleanup.forget_secrets(self.paths, self.ident)
+            if self._log is not None:
+                self._log.close()
         self.state["exit_code"] = code
         run_events.ended(self.paths, self.run, self.state)
         self.state.update(
@@ -451,7 +475,7 @@ class Monitor(loop.Loop):
                 stdio.drain(fd, lambda data: self._take(name, data))
             self.forget(fd)
             os.close(fd)
-        self.outputs, self.terminal = {}, None
+        self.outputs, self.terminal, self._held = {}, None, {}
         if self._log is not None:
             self.log.flush()
 
@@ -516,6 +540,7 @@ class Monitor(loop.Loop):
         now, problem = self.run, ""
         if self._log is not None and now["log"] != before["log"]:
             self.log.configure(now["log"])
+            self.log_ready()
         # Compared with what is in effect: run.json of before may never have been read.
         if self.pidfd is not None and now.get("health") != (
             self.health.options if self.health is not None else None

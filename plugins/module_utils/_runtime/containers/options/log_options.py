@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from ... import units
 from ...errors import InvalidInput
-from ...options.forms import boolean, line, whole
+from ...options.forms import absolute, boolean, choice, line, whole
 from ...options.rows import LIVE, MAP, Flag, Option, Shown
+from . import log_address
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,10 +26,55 @@ KEPT: dict[str, dict[str, Any]] = {
     "local": {"max-size": 20 << 20, "max-file": 5, "compress": True},
 }
 CACHE = KEPT["local"]  # and what the others keep beside, to be read back
+BUFFER = 1 << 20  # bytes that wait in mode non-blocking, Docker's default
+FACILITIES = (  # of syslog, in the order of their numbers
+    *("kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron"),
+    *("authpriv", "ftp", "ntp", "security", "console", "solaris-cron"),
+    *(f"local{number}" for number in range(8)),
+)
+SYSLOG_PORT = 514
 
 
 def _size(value: Any, name: str) -> int:
     return 0 if str(value) == "-1" else units.size(value, name)
+
+
+def _some(value: Any, name: str) -> int:
+    size = units.size(value, name)
+    if not size:
+        raise InvalidInput(name, value, "a size of at least one byte")
+    return size
+
+
+def _facility(value: Any, name: str) -> str:
+    """A facility's name, for its number too."""
+    said = str(value)
+    if said.isascii() and said.isdigit() and int(said[:3]) < len(FACILITIES):
+        return FACILITIES[int(said)]
+    if said not in FACILITIES:
+        raise InvalidInput(name, value, "a number to 23, or one of " + ", ".join(FACILITIES))
+    return said
+
+
+def _address(schemes: tuple[str, ...], port: int) -> Parser:
+    """Make a parser for addresses; one without a port gets ``port``."""
+    hosts = [scheme for scheme in schemes if scheme not in log_address.LOCAL]
+    local = [scheme for scheme in schemes if scheme in log_address.LOCAL]
+    accepted = " or ".join(
+        [f"{scheme}://host:port" for scheme in hosts] + [f"{scheme}:///path" for scheme in local]
+    )
+
+    def parse(value: Any, name: str) -> str:
+        said = line(value, name)
+        try:
+            whole_address = log_address.complete(said, port)
+        except ValueError:
+            raise InvalidInput(name, said, accepted) from None
+        if whole_address.partition("://")[0] not in schemes:
+            raise InvalidInput(name, said, accepted)
+        return whole_address
+
+    return parse
 
 
 def _switch(value: Any, name: str) -> bool:
@@ -55,19 +101,35 @@ def _tag(value: Any, name: str) -> str:
 
 
 _PARSERS: dict[str, Parser] = {
+    "mode": choice("blocking", "non-blocking"),
+    "max-buffer-size": _some,
     "max-size": _size,
     "max-file": whole(1),
     "compress": _switch,
     "tag": _tag,
     "labels": _names,
     "env": _names,
+    "cache-disabled": _switch,
+    "cache-max-size": _size,
+    "cache-max-file": whole(1),
+    "cache-compress": _switch,
+    "syslog-address": _address(("udp", "tcp", "tcp+tls", "unix", "unixgram"), SYSLOG_PORT),
+    "syslog-facility": _facility,
+    "syslog-format": choice("rfc3164", "rfc5424", "rfc5424micro"),
+    "syslog-tls-ca-cert": absolute,
+    "syslog-tls-cert": absolute,
+    "syslog-tls-key": absolute,
+    "syslog-tls-skip-verify": _switch,
 }
-_EVERY: tuple[str, ...] = ()
+_EVERY = ("mode", "max-buffer-size")
+_CACHE = ("cache-disabled", "cache-max-size", "cache-max-file", "cache-compress")
 _TOLD = ("tag", "labels", "env")
 # The options of each driver.
 ACCEPTED: dict[str, tuple[str, ...]] = {
     "json-file": ("max-size", "max-file", "compress", *_EVERY, *_TOLD),
     "local": ("max-size", "max-file", "compress", *_EVERY),
+    "journald": (*_EVERY, *_TOLD, *_CACHE),
+    "syslog": (*(key for key in _PARSERS if key.startswith("syslog-")), *_EVERY, *_TOLD, *_CACHE),
     "none": (),
 }
 
@@ -101,7 +163,35 @@ def check(definition: Definition) -> None:
     for key in given:
         if key not in ACCEPTED[driver]:
             raise InvalidInput("log_options", key, _accepted(driver))
+    if "max-buffer-size" in given and given.get("mode") != "non-blocking":
+        raise InvalidInput("log_options", "max-buffer-size", "it only next to mode: non-blocking")
     _check_files(KEPT.get(driver, {}), given)
+    _check_cache(given)
+    _check_tls(given)
+
+
+def _check_cache(given: dict[str, Any]) -> None:
+    more = [key for key in given if key.startswith("cache-") and key != "cache-disabled"]
+    if given.get("cache-disabled") and more:
+        raise InvalidInput("log_options", more[0], "it only without cache-disabled: true")
+    kept = {key: given.get("cache-" + key, CACHE[key]) for key in CACHE}
+    if "cache-compress" in given or "cache-max-file" in given:
+        if kept["compress"] and (kept["max-file"] < 2 or not kept["max-size"]):
+            raise InvalidInput(
+                "log_options",
+                "cache-compress",
+                "false, or a cache-max-size and a cache-max-file of 2 or more",
+            )
+
+
+def _check_tls(given: dict[str, Any]) -> None:
+    tls = [key for key in given if key.startswith("syslog-tls-")]
+    if tls and not given.get("syslog-address", "").startswith("tcp+tls://"):
+        raise InvalidInput("log_options", tls[0], "it only next to a syslog-address of tcp+tls://")
+    if ("syslog-tls-cert" in given) != ("syslog-tls-key" in given):
+        raise InvalidInput(
+            "log_options", "syslog-tls-cert", "it and syslog-tls-key together, or neither"
+        )
 
 
 def _check_files(defaults: dict[str, Any], given: dict[str, Any]) -> None:
@@ -134,8 +224,9 @@ OPTIONS: tuple[Option, ...] = (
         flag=Flag("--log-driver", ", ".join(list(ACCEPTED)[:-1]) + " or none"),
         description="""
         Where the output goes. V(json-file) keeps it on the host, without a limit unless
-        O(log_options) has one. V(local) keeps 5 files of 20 MiB, the older ones compressed. V(none)
-        drops it.
+        O(log_options) has one. V(local) keeps 5 files of 20 MiB, the older ones compressed.
+        V(journald) and V(syslog) take it elsewhere, and keep as much as V(local) beside it, for
+        C(pycontainer logs). V(none) drops it.
 
         The default is V(json-file).
         """,
@@ -151,6 +242,7 @@ OPTIONS: tuple[Option, ...] = (
             "run.json log.max_size",
             "run.json log.max_file",
             "run.json log.compress",
+            "run.json log.buffer",
             "run.json log.attributes",
         ),
         inspect=Shown("HostConfig.LogConfig.Config", _as_texts),
@@ -161,9 +253,21 @@ OPTIONS: tuple[Option, ...] = (
         V(max-size), for example V(10m), and V(max-file), how many files of that size are kept;
         V(compress) has all but the newest compressed. They are for V(json-file) and V(local).
 
+        V(mode) is V(blocking), so that the container waits where its output can't be written yet,
+        or V(non-blocking), so that it never does: V(max-buffer-size) of output, V(1m) if not said,
+        may wait, and what comes beyond that is dropped and counted.
+
         V(tag), V(labels) and V(env) are for every driver but V(local): what is written beside each
-        line, Docker's template for a tag such as V({{.Name}}) in which only fields can stand, and
+        line, Docker's template for a tag such as C({{.Name}}) in which only fields can stand, and
         the names of labels and of environment variables, with commas between them.
+
+        V(syslog-address) is for example V(tcp+tls://logs.example.com:6514); without it, it is the
+        host's own. V(syslog-facility), V(syslog-format) (V(rfc3164), V(rfc5424), V(rfc5424micro)),
+        V(syslog-tls-ca-cert), V(syslog-tls-cert), V(syslog-tls-key) and V(syslog-tls-skip-verify)
+        are beside it.
+
+        V(cache-disabled), V(cache-max-size), V(cache-max-file) and V(cache-compress) are about what
+        is kept beside, where the output goes elsewhere.
         """,
     ),
 )

@@ -12,6 +12,17 @@ if TYPE_CHECKING:
 
     from .catalog import Record
 
+    class Facts(TypedDict):
+        """``created``: seconds since the epoch. ``tag``: with its fields filled in."""
+
+        id: str
+        name: str
+        image: str
+        image_id: str
+        command: str
+        created: float
+        tag: str
+
     class _Log(TypedDict):
         driver: str
         max_size: Optional[int]
@@ -22,11 +33,18 @@ if TYPE_CHECKING:
 
         ``driver``: its name. ``max_size``: bytes of a file on this host, None for no limit.
         ``max_file``: how many are kept. ``compress``: whether all but the
-        newest are compressed. ``attributes``: what is written beside each line.
+        newest are compressed. ``buffer``: bytes that may wait in mode non-blocking, None in mode
+        blocking. ``attributes``: what is written beside each line. Drivers that take it elsewhere
+        have ``cache``, whether it is kept on this host too, ``options``, their own in normal form,
+        and ``facts``, what they say of the container.
         """
 
         compress: bool
+        buffer: Optional[int]
         attributes: dict[str, str]
+        cache: bool
+        options: dict[str, Any]
+        facts: Facts
 
 
 SHORT = 12  # characters of an id, as Docker shows it
@@ -43,24 +61,43 @@ def document(
     definition = record["definition"]
     given = definition.get("log_options", {})
     driver = definition.get("log_driver", log_options.DEFAULT)
+    elsewhere = driver not in log_options.KEPT and driver != "none"
     kept = dict(log_options.KEPT.get(driver, {}), **given)
-    return {
+    if elsewhere:
+        kept = {key: given.get("cache-" + key, usual) for key, usual in log_options.CACHE.items()}
+    known = fields(record, command)
+    result: Log = {
         "driver": driver,
         "max_size": kept.get("max-size") or None,
         "max_file": kept.get("max-file", 1),
         "compress": kept.get("compress", False),
-        "attributes": _attributes(record, image, given, environment, command),
+        "buffer": given.get("max-buffer-size", log_options.BUFFER)
+        if given.get("mode") == "non-blocking"
+        else None,
+        "attributes": _attributes(record, image, given, environment),
     }
+    if elsewhere:
+        template = given.get("tag") or "{{.ID}}"
+        result["cache"] = not given.get("cache-disabled")
+        result["options"] = {key: given[key] for key in given if key.startswith(driver + "-")}
+        result["facts"] = {
+            "id": record["id"],
+            "name": record["name"],
+            "image": known["ImageName"],
+            "image_id": known["ImageFullID"],
+            "command": known["Command"],
+            "created": record["created"],
+            "tag": tag(template, known),
+        }
+    elif given.get("tag"):
+        result["attributes"]["tag"] = tag(given["tag"], known)
+    return result
 
 
 def _attributes(
-    record: Record,
-    image: dict[str, Any],
-    given: dict[str, Any],
-    environment: list[str],
-    command: list[str],
+    record: Record, image: dict[str, Any], given: dict[str, Any], environment: list[str]
 ) -> dict[str, str]:
-    """Return what is asked for of labels and of the environment, and the tag."""
+    """Return what is asked for of labels and of the environment."""
     definition, found = record["definition"], dict[str, str]()
     if given.get("labels"):
         labels = dict(image.get("Labels") or {}, **definition.get("labels", {}))
@@ -68,8 +105,6 @@ def _attributes(
     if given.get("env"):
         variables = (entry.partition("=") for entry in environment)
         found.update(_chosen(given["env"], {key: value for key, _equals, value in variables}))
-    if given.get("tag"):
-        found["tag"] = tag(given["tag"], fields(record, command))
     return found
 
 

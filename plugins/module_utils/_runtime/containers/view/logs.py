@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import IO, TypedDict
 
     from ...store.paths import Paths
+    from ..spec.run_file import RunFile
 
     class _Entry(TypedDict):
         log: str
@@ -65,6 +66,18 @@ def files(paths: Paths, ident: str) -> list[str]:
         found.insert(0, there[0])
         number += 1
     return found + ([newest] if os.path.exists(newest) else [])
+
+
+def unreadable(run: RunFile) -> str:
+    """Return why a container's log can't be read here, as a part of a sentence; "" where it can."""
+    log = run.get("log")
+    if log is None:
+        return ""
+    if log["driver"] == "none":
+        return "its log_driver is none"
+    if not log.get("cache", True):
+        return f"its log goes to {log['driver']} alone: log_options has cache-disabled"
+    return ""
 
 
 def tail(paths: Paths, ident: str, lines: int = TAIL) -> str:

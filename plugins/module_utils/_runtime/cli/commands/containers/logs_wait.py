@@ -9,7 +9,9 @@ import re
 
 from .... import containers, units
 from ....containers.client import monitor_client
-from ....errors import InvalidInput
+from ....containers.spec import container_files
+from ....containers.view import logs as container_logs
+from ....errors import Conflict, InvalidInput
 from ... import streams
 from ...grammar import UsageError, whole
 
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
 def logs(session: Session, given: Given) -> None:
     record = containers.find(session.engine, given.words[0])
+    why = container_logs.unreadable(container_files.read_run(session.engine, record["id"]))
+    if why:
+        raise Conflict(f"the log of container {record['name']} can't be read: {why}")
     if given.follow:
         session.need_terminal("logs -f", "leave -f out")
     since, until = [

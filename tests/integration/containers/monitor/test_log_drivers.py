@@ -1,0 +1,335 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Log drivers against peers that read the wire: what arrives, and that none of them stops a container."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import threading
+import time
+
+import pytest
+from pycontainer.containers.view import logs
+from support import waiting
+
+
+def facts(box, tag="tag"):
+    return {
+        "id": box.ident,
+        "name": "web",
+        "image": "box:1",
+        "image_id": "sha256:" + "ab" * 32,
+        "command": "sh -c true",
+        "created": 1000.5,
+        "tag": tag,
+    }
+
+
+def log(box, driver, buffer=None, cache=True, attributes=None, **options):
+    """A box's ``log`` of run.json."""
+    return {
+        "driver": driver,
+        "max_size": 1 << 20,
+        "max_file": 2,
+        "compress": False,
+        "buffer": buffer,
+        "attributes": attributes or {},
+        "cache": cache,
+        "options": {f"{driver}-{key}": value for key, value in options.items()},
+        "facts": facts(box),
+    }
+
+
+class Datagrams:
+    """A socket of the host that takes datagrams, or UDP's; ``got`` is what has come."""
+
+    def __init__(self, path=None, reads=True):
+        self.socket = socket.socket(socket.AF_UNIX if path else socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(str(path) if path else ("127.0.0.1", 0))
+        self.got = []
+        if reads:
+            threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        while True:
+            try:
+                data = self.socket.recv(1 << 17)
+            except OSError:
+                return
+            if data == b"END":
+                return
+            self.got.append(data)
+
+    @property
+    def port(self):
+        return self.socket.getsockname()[1]
+
+
+class Server:
+    """A TCP or local server that keeps what its connections send. ``tls``: a context."""
+
+    def __init__(self, path=None, tls=None, port=0, reads=True, answers=None):
+        self.socket = socket.socket(socket.AF_UNIX if path else socket.AF_INET)
+        if not path:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if not reads:  # it takes little
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self.socket.bind(str(path) if path else ("127.0.0.1", port))
+        self.socket.listen()
+        self.tls, self.reads, self.answers = tls, reads, answers
+        self.data, self.connections = b"", []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                connection, _address = self.socket.accept()
+            except OSError:
+                return
+            self.connections.append(connection)
+            if self.reads:
+                threading.Thread(target=self._read, args=(connection,), daemon=True).start()
+
+    def _read(self, connection):
+        try:
+            if self.tls:
+                connection = self.tls.wrap_socket(connection, server_side=True)
+            while data := connection.recv(1 << 16):
+                self.data += data
+                if self.answers:
+                    self.answers(connection, data)
+        except OSError:
+            pass
+
+    def close(self):
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
+        for connection in self.connections:
+            connection.shutdown(socket.SHUT_RDWR)
+            connection.close()
+
+    @property
+    def port(self):
+        return self.socket.getsockname()[1]
+
+
+def fields(datagram):
+    """Parse a datagram of the journal's protocol."""
+    found = {}
+    while datagram:
+        line, _feed, datagram = datagram.partition(b"\n")
+        key, equals, value = line.partition(b"=")
+        if not equals:
+            (length,) = struct.unpack_from("<Q", datagram)
+            value, datagram = datagram[8 : 8 + length], datagram[8 + length + 1 :]
+        found[key.decode()] = value.decode()
+    return found
+
+
+@pytest.fixture
+def journal(tmp_path, monkeypatch):
+    """Where the driver looks for the journal: the zygote of a test inherits it."""
+    path = tmp_path / "journal"
+    run = "/run/systemd/journal"
+    os.makedirs(run, exist_ok=True)
+    if os.path.exists(run + "/socket"):
+        pytest.skip("this machine has a journal")
+    yield path.parent and run + "/socket"
+    if os.path.exists(run + "/socket"):
+        os.unlink(run + "/socket")
+
+
+def ended(box):
+    box.start()
+    assert box.wait() == 0
+
+
+def test_journal_gets_dockers_fields(boxes, journal):
+    box = boxes.shell("echo out; echo err >&2; head -c 20000 /dev/zero | tr '\\0' y; echo")
+    box.run["log"] = log(box, "journald", attributes={"com.example/role": "a\nb", "_x": "1"})
+    peer = Datagrams(journal)
+    ended(box)
+    waiting.eventually(lambda: len(peer.got) == 4)
+    found = [fields(each) for each in peer.got]
+    by = {each["MESSAGE"][:3]: each for each in found[:]}
+    assert by["out"]["PRIORITY"] == "6" and by["err"]["PRIORITY"] == "3"
+    assert {key: by["out"][key] for key in sorted(by["out"]) if key[0] in "CIX"} == {
+        "COM_EXAMPLE_ROLE": "a\nb",
+        "CONTAINER_ID": box.ident[:12],
+        "CONTAINER_ID_FULL": box.ident,
+        "CONTAINER_NAME": "web",
+        "CONTAINER_TAG": "tag",
+        "IMAGE_NAME": "box:1",
+        "X": "1",
+    }
+    long = [each for each in found if each["MESSAGE"].startswith("y")]
+    assert [len(each["MESSAGE"]) for each in long] == [16384, 20000 - 16384]
+    assert [each.get("CONTAINER_PARTIAL_MESSAGE") for each in long] == ["true", None]
+    assert box.log().startswith(("out\n", "err\n")), "what goes elsewhere is kept here, too"
+    assert "log" not in box.state
+
+
+@pytest.mark.parametrize("scheme", ["udp", "tcp", "unix", "unixgram"])
+def test_syslog_by_every_way(boxes, tmp_path, scheme):
+    box = boxes.shell("echo out; echo err >&2")
+    path = tmp_path / "s" if scheme.startswith("unix") else None
+    peer = Datagrams(path) if scheme in ("udp", "unixgram") else Server(path)
+    place = path or f"127.0.0.1:{peer.port}"
+    box.run["log"] = log(
+        box, "syslog", address=f"{scheme}://{place}", facility="local0", format="rfc3164"
+    )
+    ended(box)
+
+    def lines():
+        return sorted(peer.got) if isinstance(peer, Datagrams) else sorted(peer.data.splitlines())
+
+    waiting.eventually(lambda: len(lines()) == 2)
+    err, out = lines()
+    month, _day, clock, host, tag, text = out.decode().split(">")[1].split()
+    assert out.startswith(b"<134>") and err.startswith(b"<131>") and err.endswith(b"]: err")
+    assert host == socket.gethostname() and tag.startswith("tag[") and text == "out"
+    assert time.strptime(f"{month} {clock}", "%b %H:%M:%S")
+
+
+def test_syslog_over_tls_in_frames(boxes, authority):
+    import ssl
+
+    box = boxes.shell("echo one; echo two")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority["cert"], authority["key"])
+    peer = Server(tls=context)
+    box.run["log"] = log(box, "syslog", address=f"tcp+tls://localhost:{peer.port}")
+    box.run["log"]["options"].update(
+        {"syslog-format": "rfc5424micro", "syslog-tls-ca-cert": authority["cert"]}
+    )
+    ended(box)
+    waiting.eventually(lambda: peer.data.endswith(b"two"))
+    left, texts = peer.data, []
+    while left:
+        length, _space, left = left.partition(b" ")
+        texts.append(left[: int(length)].decode())
+        left = left[int(length) :]
+    head, moment, host, tag, _pid, again, data, text = texts[0].split(" ")
+    assert (head, host, tag, again, data, text) == (
+        "<30>1",
+        socket.gethostname(),
+        "tag",
+        "tag",
+        "-",
+        "one",
+    )
+    assert len(moment) == len("2026-01-02T03:04:05.123456Z") and len(texts) == 2
+    # A server that another authority vouches for gets nothing.
+    other = boxes.shell("echo secret")
+    other.run["log"] = log(other, "syslog", address=f"tcp+tls://localhost:{peer.port}", buffer=9)
+    before = peer.data
+    ended(other)
+    assert peer.data == before and "verify" in other.state["log"]["error"]
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    """A certificate of localhost that vouches for itself."""
+    import subprocess
+
+    directory = tmp_path_factory.mktemp("tls")
+    cert, key = str(directory / "cert.pem"), str(directory / "key.pem")
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
+            *("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"),
+            *("-keyout", key, "-out", cert),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return {"cert": cert, "key": key}
+
+
+def test_a_server_that_is_gone_for_a_moment_loses_nothing_in_mode_blocking(boxes, tmp_path):
+    box = boxes.shell("echo 0; read x; i=0; while [ $i -lt 5000 ]; do i=$((i+1)); echo $i; done")
+    box.run["interactive"] = True
+    peer = Server()
+    box.run["log"] = log(box, "syslog", address=f"tcp://127.0.0.1:{peer.port}")
+    box.start()
+    waiting.eventually(lambda: b": 0\n" in peer.data)
+    peer.close()
+    with open(os.path.join(box.paths.container_run(box.ident), "stdin"), "w") as file:
+        file.write("\n")
+    waiting.eventually(lambda: box.log().count("\n") > 100)
+    again = Server(port=peer_port(box))
+    waiting.eventually(lambda: b": 5000\n" in again.data)
+    assert again.data.count(b"\n") == 5000
+    assert box.wait() == 0 and "log" not in box.state
+
+
+def peer_port(box):
+    return int(box.run["log"]["options"]["syslog-address"].rpartition(":")[2])
+
+
+@pytest.mark.parametrize("what", ["hung server", "no server", "hung journal"])
+def test_nothing_stops_a_container_in_mode_non_blocking(boxes, journal, what):
+    box = boxes.shell("yes xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx | head -n 100000")
+    if what == "hung journal":
+        box.run["log"] = log(box, "journald", buffer=65536)
+        peer = Datagrams(journal, reads=False)
+    else:
+        peer = Server(reads=False)
+        address = f"tcp://127.0.0.1:{peer.port}"
+        if what == "no server":
+            peer.close()
+        box.run["log"] = log(box, "syslog", buffer=65536, address=address)
+    box.start()
+    begun = time.monotonic()
+    assert box.wait(60) == 0
+    lost = box.state["log"]
+    assert 50000 < lost["dropped"] <= 100000 and lost["error"]
+    assert time.monotonic() - begun < 40
+    assert box.log(tail=1).startswith("xxx"), "what is kept here is not held up"
+
+
+def test_a_hung_server_holds_a_container_up_in_mode_blocking_but_not_its_stop(boxes):
+    box = boxes.shell("echo 0; exec yes xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx")
+    peer = Server(reads=False)
+    box.run["log"] = log(box, "syslog", address=f"tcp://127.0.0.1:{peer.port}")
+    box.run["log"]["max_size"] = None
+    box.start()
+
+    def held_up():
+        if not logs.files(box.paths, box.ident):
+            return False
+        before = os.path.getsize(logs.path(box.paths, box.ident))
+        time.sleep(0.3)
+        return before == os.path.getsize(logs.path(box.paths, box.ident)) > 100000
+
+    waiting.eventually(held_up)
+    with open(f"/proc/{box.state['pid']}/wchan") as file:
+        assert "pipe" in file.read()
+    begun = time.monotonic()
+    box.stop(timeout=1)
+    assert time.monotonic() - begun < 8
+    assert box.state["status"] == "exited" and box.state["log"]["dropped"] > 0
+
+
+def test_files_in_mode_non_blocking_are_written_by_a_process_that_is_followed(boxes):
+    box = boxes.shell("for i in 1 2 3; do echo $i; read x; done")
+    box.run["interactive"] = True
+    box.run["log"] = log(box, "json-file", buffer=1 << 20)
+    pid = box.start()
+    stdin = os.path.join(box.paths.container_run(box.ident), "stdin")
+    waiting.eventually(lambda: box.log() == "1\n")
+    with open(f"/proc/{pid}/stat") as file:
+        monitor = int(file.read().rpartition(")")[2].split()[1])
+    with open(f"/proc/{monitor}/task/{monitor}/children") as file:
+        (writer,) = [int(child) for child in file.read().split() if int(child) != pid]
+    with open(f"/proc/{writer}/comm") as file:
+        assert file.read() == "pyc-log\n"
+    os.kill(writer, 9)
+    waiting.eventually(lambda: not os.path.exists(f"/proc/{writer}"))
+    with open(stdin, "w") as file:
+        file.write("\n\n\n")
+    assert box.wait() == 0
+    assert [entry["log"] for entry in logs.read(box.paths, box.ident)] == ["1\n", "2\n", "3\n"]
+    assert "log" not in box.state

@@ -64,7 +64,6 @@ OPTIONS: dict[str, dict[str, str]] = {
         "storage_opts": ABSENT,
         "uts": "`host`; without it the container has its own",
         "volume_driver": ABSENT,
-        "volumes_from": ABSENT,
     },
     "docker_container_copy_into": {
         "_max_file_size_for_diff": "absent: the size of what a diff shows has a limit of its own",
@@ -214,7 +213,6 @@ OPTIONS: dict[str, dict[str, str]] = {
         "tls_verify": "true by default",
         "uts": "`host`; without it the container has its own",
         "variant": "`platform`",
-        "volumes_from": ABSENT,
     },
     "podman_secret": {
         "driver": "absent: the host's `secrets_key` says how they are kept",

@@ -866,6 +866,22 @@ options:
         A change makes a new container, or with O(on_change=restart) restarts it.
     type: list
     elements: str
+  volumes_from: &volumes_from
+    description:
+      - >-
+        Containers whose volumes and bind mounts this one gets, by name or ID, with V(:ro) for a
+        view that is read-only. V(:z) and V(:Z) label them, as in O(volumes).
+      - >-
+        Anonymous volumes are among them. They stay as long as a container has them. What this
+        container mounts itself at the same place wins, and of two containers the later one. What is
+        memory in the other container is not for this one.
+      - >-
+        A container keeps what it got when it was made. When the other container has other mounts by
+        then, a task that names this option replaces it.
+      - >-
+        A change makes a new container.
+    type: list
+    elements: str
   read_only: &read_only
     description:
       - >-
@@ -1470,6 +1486,7 @@ options:
       volumes: *volumes
       mounts: *mounts
       tmpfs: *tmpfs
+      volumes_from: *volumes_from
       read_only: *read_only
       shm_size: *shm_size
       devices: *devices

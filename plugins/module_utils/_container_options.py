@@ -187,6 +187,7 @@ CONTAINER = {
         },
     },
     "tmpfs": {"type": "list", "elements": "str"},
+    "volumes_from": {"type": "list", "elements": "str"},
     "read_only": {"type": "bool"},
     "shm_size": {"type": "str"},
     "devices": {"type": "list", "elements": "str", "aliases": ["device"]},

@@ -204,3 +204,125 @@ def test_options_of_a_tmpfs(engine):
     assert "noexec" not in flags and not do(engine, **params)["changed"]
     with pytest.raises(InvalidInput, match="mounts.tmpfs_options: .*colour"):
         do(engine, **base(mounts=[dict(entry, tmpfs_options=[{"colour": "red"}])]))
+
+
+# ------------------------------------------------------------------------------ of other containers
+
+
+def data_container(engine, tmp_path, **more):
+    """A container that never runs, with a volume, an anonymous one, a bind and memory."""
+    (tmp_path / "host").mkdir(exist_ok=True)
+    (tmp_path / "host" / "file").write_text("the host's")
+    params = {"volumes": ["named:/named", "/srv/data", f"{tmp_path}/host:/host:ro"]}
+    params.update(more)
+    do(engine, name="data", state="present", **base(tmpfs=["/memory"], **params))
+
+
+def anonymous(engine):
+    return [row["name"] for row in volumes.listing(engine) if row["anonymous"]]
+
+
+def test_mounts_of_another_container(engine, tmp_path):
+    data_container(engine, tmp_path)
+    shown = do(engine, **base(volumes_from=["data"]))["container"]
+    assert shown["HostConfig"]["VolumesFrom"] == ["data"]
+    assert shown["HostConfig"]["Binds"] == [] and len(anonymous(engine)) == 1
+    assert {
+        entry["Destination"]: (entry["Type"], entry["RW"], entry.get("Name"))
+        for entry in shown["Mounts"]
+    } == {
+        "/named": ("volume", True, "named"),
+        "/srv/data": ("volume", True, anonymous(engine)[0]),
+        "/host": ("bind", False, None),
+    }
+    assert sh(engine, "cat /srv/data/file /host/file") == "from the image\nthe host's"
+    assert run(engine, "grep ' /memory ' /proc/mounts")["rc"]
+    sh(engine, "echo new > /named/file")
+    assert run(engine, "echo new > /host/new")["rc"]
+    assert not do(engine, **base(volumes_from=["data"]))["changed"]
+    done = do(engine, **base(volumes_from=["data:ro"]))
+    assert done["actions"] == ["replace container web because of volumes_from"]
+    assert run(engine, "echo new > /named/file")["rc"] and sh(engine, "cat /named/file") == "new"
+    do(engine, name="third", **base(volumes_from=["web"]))  # what it has of others, as it has it
+    assert run(engine, "echo new > /named/file", "third")["rc"]
+    assert sh(engine, "cat /named/file /srv/data/file", "third") == "new\nfrom the image"
+
+
+def test_an_anonymous_volume_stays_as_long_as_a_container_has_it(engine, tmp_path):
+    data_container(engine, tmp_path)
+    do(engine, **base(volumes_from=["data"]))
+    (volume_name,) = anonymous(engine)
+    sh(engine, "echo kept > /srv/data/file")
+    do(engine, name="data", state="absent", keep_volumes=False)
+    assert anonymous(engine) == [volume_name]
+    assert not do(engine, **base(volumes_from=["data"]))["changed"], "it has what it had"
+    with pytest.raises(EngineError, match="^volumes_from: container data does not exist$"):
+        do(engine, **base(volumes_from=["data"], env={"A": "1"}))
+    with pytest.raises(EngineError, match="^volumes_from: container data does not exist$"):
+        do(engine, **base(name="other", volumes_from=["data"]))
+    with pytest.raises(InvalidInput, match="volumes_from: 'web'.*another container"):
+        do(engine, **base(volumes_from=["web"]))
+    assert do(engine, **base(env={"A": "1"}))["changed"]  # which does not name the option
+    assert sh(engine, "cat /srv/data/file") == "kept"
+    do(engine, state="absent", keep_volumes=False)
+    assert anonymous(engine) == [] and [row["name"] for row in volumes.listing(engine)] == ["named"]
+
+
+def test_what_a_container_mounts_itself_wins(engine, tmp_path):
+    data_container(engine, tmp_path)
+    params = base(volumes_from=["data"], volumes=["own:/named"], tmpfs=["/host"])
+    shown = do(engine, **params)["container"]["Mounts"]
+    assert {entry["Destination"]: entry.get("Name") for entry in shown} == {
+        "/named": "own",
+        "/srv/data": anonymous(engine)[0],
+    }
+    assert sh(engine, "ls /host") == "" and not do(engine, **params)["changed"]
+
+
+def test_other_mounts_of_the_other_container_are_told_and_taken(engine, tmp_path):
+    data_container(engine, tmp_path)
+    params = base(volumes_from=["data"])
+    do(engine, **params)
+    data_container(engine, tmp_path, labels={"a": "b"})
+    data_container(engine, tmp_path, hostname="anew")
+    assert not do(engine, **params)["changed"], "it has the same mounts, made anew or not"
+    data_container(engine, tmp_path, volumes=["named:/elsewhere"])
+    assert not do(engine, name="web", env={})["changed"], "a task that does not name the option"
+    planned, done = do(engine, True, **params), do(engine, **params)
+    assert (
+        planned["actions"] == done["actions"] == ["replace container web because of volumes_from"]
+    )
+    assert "named:/named:rw" in done["diff"]["before"]["volumes_from"]
+    assert "named:/elsewhere:rw" in done["diff"]["after"]["volumes_from"]
+    assert [entry["Destination"] for entry in done["container"]["Mounts"]] == ["/elsewhere"]
+    assert not do(engine, **params)["changed"]
+    data_container(engine, tmp_path, volumes=["named:/third"])
+    warned = do(engine, **base(volumes_from=["data"], recreate_policy="warn"))
+    assert not warned["changed"] and "volumes_from" in warned["warnings"][0]
+
+
+def test_mounts_of_another_container_of_the_same_list(engine, tmp_path):
+    def listed(check=False, volumes="named:/named"):
+        items = [
+            base(name="web", volumes_from=["data"]),
+            base(name="data", state="present", volumes=[volumes]),
+        ]
+        found = task.container(engine, {"containers": items})
+        return found if isinstance(found, dict) else carry_out(found, check)
+
+    assert listed()["changed"] and not listed()["changed"]
+    done = listed(volumes="named:/other")
+    assert [result["changed"] for result in done["results"]] == [True, True]
+    record = containers.find(engine, "web")
+    assert "/other" in sh(engine, "grep /other /proc/mounts") and record["name"] == "web"
+    assert not listed(volumes="named:/other")["changed"]
+
+
+def test_mounts_of_another_container_by_the_command(engine, tmp_path):
+    from pycontainer.cli import read, run_flags
+
+    given = read(["run", "--volumes-from", "data:ro", "--volumes-from", "more", "box:1"])[1]
+    assert run_flags.options(given, run_flags.RUN_FLAGS)["volumes_from"] == ["data:ro", "more"]
+    for wrong in ("data:rw,nocopy", ":ro", "a b"):
+        with pytest.raises(InvalidInput, match="volumes_from: .*the modes ro, rw, z and Z"):
+            do(engine, **base(volumes_from=[wrong]))

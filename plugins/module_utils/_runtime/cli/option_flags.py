@@ -121,6 +121,7 @@ FLAGS = [
     Flag("-v, --volume", "list", "Volume or bind mount (name-or-path:path[:options])", "volumes"),
     Flag("--mount", "list", "Mount (type=bind,source=...,target=...)", "mounts", reads="mount"),
     Flag("--tmpfs", "list", "tmpfs mount (path[:options])", "tmpfs"),
+    Flag("--volumes-from", "list", "Mounts of another container (name[:ro])", "volumes_from"),
     Flag("--read-only", "switch", "Read-only root file system", "read_only"),
     Flag("--shm-size", "value", "Size of /dev/shm (64m)", "shm_size"),
     Flag("--device", "list", "Device of the host (path[:path[:rwm]]), or CDI device", "devices"),

@@ -234,7 +234,7 @@ def _perhaps(engine: Engine, definition: Mapping[str, Any]) -> list[str]:
     """
     asked = [
         entry.get("source")
-        for option in ("volumes", "mounts")
+        for option in ("volumes", "mounts", "inherited")
         for entry in definition.get(option) or ()
         if isinstance(entry, dict)
     ]

@@ -181,6 +181,7 @@ SAMPLES = {
         without=[{"type": "tmpfs", "target": "/m"}],
     ),
     "tmpfs": Sample(["/t:size=1m"], "--tmpfs /t:size=1m"),
+    "volumes_from": Sample(["other:ro"], "--volumes-from other:ro"),
     "read_only": Sample(True, "--read-only"),
     "shm_size": Sample("1m", "--shm-size 1m"),
     "devices": Sample(["/dev/null:/dev/nil"], "--device /dev/null:/dev/nil"),

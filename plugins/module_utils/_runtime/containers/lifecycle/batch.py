@@ -20,7 +20,7 @@ from ...events import change_history
 from ...reconcile import carry_out
 from ..options import network
 from ..records import catalog
-from ..spec import shared_namespaces
+from ..spec import inherited_mounts, shared_namespaces
 from . import preconditions, remove, start
 from .desired import Task
 from .plan import Work, planned
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from ...options.rows import Definition
     from ..records.catalog import Record
+    from ..spec.inherited_mounts import Remade
     from .desired import PullKey
 
 
@@ -63,13 +64,14 @@ def run(engine: Engine, items: list[dict[str, Any]], parallel: int | None = None
     if count < 1:
         raise InvalidInput("parallel", parallel, "a number from 1")
     pulls: dict[PullKey, Any] = {}
-    coming, replaced = {task.name for task in tasks if task.state != "absent"}, set[str]()
+    coming = {task.name for task in tasks if task.state != "absent"}
+    replaced: dict[str, Remade] = {}
     works = [Work(engine, task, [], pulls, coming, replaced) for task in tasks]
     for work in [work for turn in _turns(works, Work.joins) for work in turn]:
         work.waits = False  # before anything is changed
         planned_work = works[works.index(work)] = _located(work)
         if planned_work.replaces():
-            replaced.add(planned_work.task.name)
+            replaced[planned_work.task.name] = planned_work.definition, planned_work.image_config
     results = [dict(carry_out(work.plan, True), name=work.task.name) for work in works]
     if not engine.check:
         todo = [
@@ -165,7 +167,8 @@ def _apply(
 def _before(engine: Engine, definition: Definition) -> list[str]:
     """Return the names of the containers that one needs to be there when it is made."""
     linked = preconditions.linked(definition).values()
-    return [*shared_namespaces.names(engine, definition), *linked]
+    given = inherited_mounts.names(engine, definition)
+    return [*shared_namespaces.names(engine, definition), *given, *linked]
 
 
 def _in_threads(

@@ -15,18 +15,19 @@ from ...options.rows import IGNORE, LIVE, RESTART, STRICT
 from .. import options
 from ..options import lifecycle, network, storage
 from ..records import catalog, status
-from ..spec import config_json, shared_namespaces, user_namespaces
+from ..spec import config_json, inherited_mounts, shared_namespaces, user_namespaces
 from . import preconditions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
     from typing import Any
 
     from ...engine import Engine
     from ...options.rows import Definition, Option
     from ...reconcile import Plan
     from ..records.catalog import Record
+    from ..spec.inherited_mounts import Remade
 
     Change = tuple[str, Any, Any]  # name, before, after
     PullKey = tuple[Any, ...]  # what is asked for, how, for which platform, from where
@@ -105,10 +106,11 @@ class Desired:
         added.
     :param coming: names of containers that the same task makes: they may be joined before they are
         there.
-    :param replaced: names of those that it makes anew: who joins them is made anew, too.
+    :param replaced: those that it makes anew, by name: who joins them is made anew, too.
     :ivar pull: the plan of its image's pull, where no other container has it already.
     :ivar definition: what it will be; empty before :meth:`settle`.
     :ivar differences: ``[(option, before, after)]``, from the container that is there.
+    :ivar gone: a container is not there whose mounts it is to have.
     :ivar joined: the containers whose namespaces it joins, ``{kind: id}``.
     """
 
@@ -120,14 +122,15 @@ class Desired:
         state: str | None,
         pulls: dict[PullKey, Any],
         coming: Collection[str] = (),
-        replaced: Collection[str] = (),
+        replaced: Mapping[str, Remade] | None = None,
     ) -> None:
         self.engine, self.task, self.record, self.state = engine, task, record, state
-        self.pulls, self.coming, self.replaced = pulls, coming, replaced
+        self.pulls, self.coming, self.replaced = pulls, coming, {} if replaced is None else replaced
         self.pull: Plan | None = None
         self.definition: Definition = {}
         self.differences: list[tuple[Option, Any, Any]] = []
         self.joined: dict[str, str] = {}
+        self.gone: NotFound | None = None
 
     @property
     def there(self) -> Record:
@@ -195,7 +198,35 @@ class Desired:
             )
         if self.task.image is not None:
             self.definition["image"] = self.task.image
+        self._inherit()
         self._check_definition(now)
+
+    def _inherit(self) -> None:
+        """Find the mounts that it has of other containers, where the task names those."""
+        if "volumes_from" not in self.task.definition:
+            return
+        try:
+            self.definition[inherited_mounts.KEY] = inherited_mounts.resolve(
+                self.engine,
+                self.definition["volumes_from"],
+                self.task.name,
+                self.coming,
+                self.replaced,
+            )
+        except NotFound as error:
+            if self.record is None:
+                raise
+            self.gone = error  # it has its mounts; another one would not get them
+
+    def _has_inherited(self) -> list[Any]:
+        """Return the mounts of other containers that the one that is there has."""
+        found: list[Any] = self.there["definition"].get(inherited_mounts.KEY, [])
+        return found
+
+    def _inherits_others(self) -> bool:
+        """Tell whether what the task names gives it other mounts than the one that is there has."""
+        now = self.definition.get(inherited_mounts.KEY, [])
+        return self.record is not None and now != self._has_inherited()
 
     def _now(self) -> Definition:
         """Return the definition that is there, spelled as the task spells it."""
@@ -275,6 +306,7 @@ class Desired:
         same = (
             self.record is not None
             and not self.differences
+            and not self._inherits_others()
             and (self.image.id == self.there["image"] or self.task.how["image"] == IGNORE)
         )
         runs = self.task.state in RUNS and (
@@ -303,8 +335,13 @@ class Desired:
             found += self._renamed()
         named = [name for name, _before, _after in found]
         found += [change for change in self._other_joins() if change[0] not in named]
+        if self._inherits_others() and "volumes_from" not in named:
+            before, after = self._has_inherited(), self.definition[inherited_mounts.KEY]
+            found.append(("volumes_from", storage.texts(before), storage.texts(after)))
         if self.task.recreate:
             found.append(("recreate", False, True))
+        if found and self.gone is not None:
+            raise self.gone
         return found
 
     def easy(self, costly: list[Change]) -> list[Change]:
@@ -358,6 +395,9 @@ class Desired:
         self.definition.update(
             {name: had.get(name, []) for name in storage.OF_PLACES if name in self.definition}
         )  # as they were said
+        if "volumes_from" in self.definition:
+            self.definition["volumes_from"] = had.get("volumes_from", [])
+            self.definition[inherited_mounts.KEY] = self._has_inherited()
         self.leave_image()
 
     def leave_image(self) -> None:

@@ -15,19 +15,20 @@ from ...reconcile import Plan
 from ..access import auto_remove
 from ..options import network
 from ..records import catalog, network_names, run_events, status
-from ..spec import shared_namespaces, user_namespaces
+from ..spec import inherited_mounts, shared_namespaces, user_namespaces
 from ..view import audit, inspect_container
 from . import create, live_changes, preconditions, remove, replace, start, stop, waits
 from .desired import RUNS, Desired, Task
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
     from typing import Any
 
     from ...engine import Engine
     from ...options.rows import Definition
     from ..records.catalog import Record
+    from ..spec.inherited_mounts import Remade
     from .desired import Change, Image, PullKey
 
 
@@ -40,7 +41,7 @@ class Work:
     :param pulls: the plans of images that other containers of the list want, too.
     :param coming: names of containers that the list makes: they may be joined before they are
         there.
-    :param replaced: names of those that the list makes anew: who joins them is made anew, too.
+    :param replaced: those that the list makes anew, by name: who joins them is made anew, too.
     :ivar record: None where it is not there. :ivar status: None then, too.
     :ivar started: whether this task starts it.
     :ivar ended: its exit code and output, where this task started it and waited for its end.
@@ -57,7 +58,7 @@ class Work:
         starts: list[Record] | None = None,
         pulls: dict[PullKey, Any] | None = None,
         coming: Collection[str] = (),
-        replaced: Collection[str] = (),
+        replaced: Mapping[str, Remade] | None = None,
     ) -> None:
         self.engine, self.task, self.starts = engine, task, starts
         self._pulled_by_others = set(pulls or ())
@@ -103,10 +104,11 @@ class Work:
 
     def joins(self) -> list[str]:
         """Return the names of the containers that it is to join."""
-        return shared_namespaces.names(
-            self.engine,
-            dict(self.record["definition"] if self.record else {}, **self.task.definition),
-        )
+        definition = dict(self.record["definition"] if self.record else {}, **self.task.definition)
+        return [
+            *shared_namespaces.names(self.engine, definition),
+            *inherited_mounts.names(self.engine, definition),
+        ]
 
     def replaces(self) -> bool:
         """Tell whether the plan is to make an existing container anew."""

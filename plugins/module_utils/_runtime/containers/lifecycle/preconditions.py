@@ -78,7 +78,10 @@ def everything(
 
 def _mounts(engine: Engine, definition: Definition) -> None:
     for entry in storage.mounts_of(definition):
-        option = "volumes" if entry in definition.get("volumes", ()) else "mounts"
+        option = next(
+            (name for name in ("volumes", "mounts") if entry in definition.get(name, ())),
+            "volumes_from",
+        )
         if entry["type"] == "bind":
             _bind(option, entry)
         elif entry["type"] == "volume":

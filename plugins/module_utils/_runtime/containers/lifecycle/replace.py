@@ -21,7 +21,7 @@ from ... import networks, volumes
 from ...errors import ContainerFailed, EngineError, required
 from ..client import monitor_client, names_client
 from ..records import catalog, run_events, status
-from ..spec import container_files
+from ..spec import container_files, inherited_mounts
 from ..view import logs
 from . import create, live_changes, remove, start, waits
 
@@ -63,6 +63,8 @@ def replace(
     """
     ran, stopped, downtime = status.lives(engine.paths, old["id"]), None, None
     kept = container_files.mounted_volumes(engine, old["id"]) if keep_volumes else {}
+    for entry in old["definition"].get(inherited_mounts.KEY, ()):
+        kept.pop(entry["target"], None)  # another container's
     temporary = f"{old['name'][:100]}.new-{secrets.token_hex(4)}"
     with engine.operations.record(
         "replace-container", old=old["id"], temporary=temporary, name=old["name"], ran=ran

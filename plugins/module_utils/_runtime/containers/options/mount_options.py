@@ -12,6 +12,7 @@ import re
 
 from ... import units
 from ...errors import InvalidInput
+from ...kernel.isolation import selinux
 from ...options.forms import boolean, line
 from ...options.rows import Nowhere, Suboption
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from .storage import Mount
 
+CONTAINER = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,127}")  # a name, or an ID
 # {key: the types of mount that it is for}
 TYPES = {
     "create_mountpoint": ("bind",),
@@ -69,6 +71,17 @@ def put(result: Mount, given: dict[str, Any], name: str) -> None:
     if given.get("tmpfs_options"):
         result["tmpfs_options"] = _tmpfs_options(given["tmpfs_options"], name + ".tmpfs_options")
     _check_read_only(result, name)
+
+
+def volumes_from(value: Any, name: str) -> str:
+    """``container[:modes]``; the mode rw is what holds without one."""
+    other, colon, said = line(value, name).partition(":")
+    modes = said.split(",") if colon else []
+    if not CONTAINER.fullmatch(other) or not set(modes) <= {"ro", "rw", "z", "Z"}:
+        raise InvalidInput(name, value, "container[:modes], with the modes ro, rw, z and Z")
+    labels = [mode for mode in modes if mode in ("z", "Z") and selinux.enabled()][-1:]
+    kept = (["ro"] if "ro" in modes else []) + labels
+    return other + (":" + ",".join(kept) if kept else "")
 
 
 def _texts(given: Any, name: str) -> dict[str, str]:

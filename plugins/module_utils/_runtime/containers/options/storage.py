@@ -17,8 +17,17 @@ import re
 from ... import units
 from ...errors import InvalidInput
 from ...kernel.isolation import selinux
-from ...options.forms import DEVICE_KIND, DEVICE_NAME, absolute, boolean, line, ordered, set_of
-from ...options.rows import RESTART, SET, Flag, Nowhere, Option, Shown, Suboption
+from ...options.forms import (
+    DEVICE_KIND,
+    DEVICE_NAME,
+    absolute,
+    boolean,
+    line,
+    list_of,
+    ordered,
+    set_of,
+)
+from ...options.rows import LIST, RESTART, SET, Flag, Nowhere, Option, Shown, Suboption
 from . import mount_options
 
 TYPE_CHECKING = False
@@ -341,8 +350,16 @@ def check(definition: Definition) -> None:
 
 
 def mounts_of(definition: Definition) -> list[Mount]:
-    """All mounts that the user asked for, in normal form, those of ``tmpfs`` excepted."""
-    return ordered([*definition.get("volumes", ()), *definition.get("mounts", ())])
+    """All mounts that the user asked for, in normal form, those of ``tmpfs`` excepted.
+
+    Those of other containers (spec/inherited_mounts.py) are among them, where it has no own.
+    """
+    own: list[Mount] = [*definition.get("volumes", ()), *definition.get("mounts", ())]
+    taken = {entry["target"] for entry in own} | {
+        _path(text) for text in definition.get("tmpfs", ())
+    }
+    inherited = [e for e in definition.get("inherited", ()) if e["target"] not in taken]
+    return ordered([*own, *inherited])
 
 
 def respelled(now: Definition, wanted: Definition) -> Definition:
@@ -393,6 +410,11 @@ def _binds(entries: list[Mount]) -> list[str]:
                 modes.append("nocopy")
             found.append(f"{entry['source']}:{entry['target']}:{','.join(modes)}")
     return found
+
+
+def texts(entries: list[Mount]) -> list[str]:
+    """Write mounts in the form of ``volumes``, for a diff."""
+    return _binds([{**entry, "no_copy": False} for entry in entries])
 
 
 def _mounts(entries: list[Mount]) -> list[dict[str, Any]] | None:
@@ -581,6 +603,27 @@ OPTIONS: tuple[Option, ...] = (
         description="""
         Paths that are memory, in the form V(/path[:options]), with options such as V(size=64m),
         V(mode=1777), V(uid=1000), V(exec).
+        """,
+    ),
+    Option(
+        "volumes_from",
+        "list",
+        list_of(mount_options.volumes_from),
+        elements="str",
+        compare=LIST,
+        place=Nowhere("config.json has the mounts of the other container, which it does not name"),
+        inspect=Shown("HostConfig.VolumesFrom", lambda entries: list(entries) or None),
+        flag=Flag("--volumes-from", "Mounts of another container (name[:ro])"),
+        description="""
+        Containers whose volumes and bind mounts this one gets, by name or ID, with V(:ro) for a
+        view that is read-only. V(:z) and V(:Z) label them, as in O(volumes).
+
+        Anonymous volumes are among them. They stay as long as a container has them. What this
+        container mounts itself at the same place wins, and of two containers the later one. What is
+        memory in the other container is not for this one.
+
+        A container keeps what it got when it was made. When the other container has other mounts by
+        then, a task that names this option replaces it.
         """,
     ),
     Option(

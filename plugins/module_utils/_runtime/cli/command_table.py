@@ -883,6 +883,13 @@ OTHER_COMMANDS = [
         "system.completion:completion",
     ),
     Command(
+        "man",
+        "[COMMAND [COMMAND]]",
+        "Print the manual page of this command, or of one of its commands",
+        "system.man_pages:man",
+        [Flag("--directory", "value", "Write all pages there, such as /usr/local/share/man/man1")],
+    ),
+    Command(
         "boot",
         "",
         "Start what should run after a boot (for the boot unit)",

@@ -41,6 +41,7 @@ def cli() -> None:
         events_history,
         info_df_version,
         inspect_objects,
+        man_pages,
         networks,
         pruning,
         registry,

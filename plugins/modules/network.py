@@ -73,7 +73,8 @@ options:
       - V(parent), with the drivers V(macvlan) and V(ipvlan). A link of the host such as V(eth0), or a VLAN of one such as V(eth0.10),
         which is made where it is missing and removed with the last network on it.
       - V(macvlan_mode), one of V(bridge) (the default), V(private), V(vepa) and V(passthru).
-      - V(vxlan_id) (by default made of the network's name) and V(vxlan_port) (V(4789)), with the driver V(overlay).
+      - V(vxlan_id) (by default made of the network's name) and V(vxlan_port) (V(4789)), with the driver V(overlay). V(encrypted) can
+        only be V(false) there, since VXLAN does not encrypt. Where the O(peers) have addresses on a VPN, it goes through that.
       - V(ipvlan_mode), one of V(l2) (the default), V(l3) and V(l3s), and V(ipvlan_flag), one of V(bridge) (the default), V(private) and V(vepa).
     type: dict
   ipam_config:

@@ -12,7 +12,7 @@ import socket
 import pytest
 from pycontainer import networks
 from pycontainer.engine import Engine
-from pycontainer.errors import Conflict, InvalidInput
+from pycontainer.errors import Conflict, InvalidInput, Unsupported
 from pycontainer.networks import attach, task
 from pycontainer.networks.drivers import link_kinds, remote_names
 from pycontainer.networks.drivers import overlay_network as overlay
@@ -250,7 +250,7 @@ def test_what_can_not_be_is_told(net):
         def work():
             try:
                 host._task(peers, params)
-            except (Conflict, InvalidInput) as error:
+            except (Conflict, InvalidInput, Unsupported) as error:
                 return str(error)
             return "done"
 
@@ -270,6 +270,27 @@ def test_what_can_not_be_is_told(net):
     assert "peer_name" in refused([mine], peer_name="h7")
     assert "enable_ipv6" in refused([mine], enable_ipv6=True)
     assert "vxlan_id" in refused([mine], driver_options={"vxlan_id": "0"})
+    for value in ("", True, "true"):  # Docker's, and what an empty text means there
+        assert "driver_options.encrypted: the engine does not encrypt" in refused(
+            [mine], driver_options={"encrypted": value}
+        )
+    assert host.namespace.run("ip -br link show type vxlan") == "", "nothing was made"
+    assert refused([mine], driver_options={"encrypted": False}) == "done"
+
+
+def test_over_a_vpn_of_the_hosts_the_mtu_is_that_of_its_link(net):
+    """A link that stands for WireGuard's, whose packets are 80 bytes shorter."""
+    host = fleet(net, 1)[0]
+    host.namespace.run(
+        "ip link add vpn0 mtu 1420 type veth peer name vpn1; ip addr add 10.97.0.1/24 dev vpn0; "
+        "ip link set vpn1 up; ip link set vpn0 up"
+    )
+    peers = [{"name": "h1", "address": "10.97.0.1"}, {"name": "h2", "address": "10.97.0.2"}]
+    assert host.task(peers, ipam_config=SUBNET)["network"]["MTU"] == 1370
+    shown = json.loads(host.namespace.run("ip -j -d link show type vxlan"))[0]
+    assert shown["linkinfo"]["info_data"]["local"] == "10.97.0.1"
+    way = host.namespace.run("ip route get 10.97.0.2")
+    assert "dev vpn0" in way, "so what it sends to the peer leaves by the VPN"
 
 
 @pytest.mark.parametrize("count", [50])

@@ -375,6 +375,7 @@ def _driver_options(driver: str, given: Mapping[str, Any], interface: str | None
     options = {key: _option_text(value) for key, value in given.items()}
     accepted: tuple[str, ...] = DRIVER_OPTIONS
     if driver == overlay.DRIVER:
+        overlay.check_encrypted(options)
         accepted = (*overlay.OPTIONS, MTU_OPTION, BRIDGE_OPTION, MASQUERADE_OPTION, BINDING_OPTION)
     if driver in parents.DRIVERS:
         accepted = (*parents.options(driver), MTU_OPTION)

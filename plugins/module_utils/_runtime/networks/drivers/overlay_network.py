@@ -45,7 +45,8 @@ if TYPE_CHECKING:
 
 DRIVER = "overlay"
 ID_OPTION, PORT_OPTION = "vxlan_id", "vxlan_port"
-OPTIONS = (ID_OPTION, PORT_OPTION)
+ENCRYPTED_OPTION = "encrypted"  # Docker's
+OPTIONS = (ID_OPTION, PORT_OPTION, ENCRYPTED_OPTION)
 PORT = 4789  # RFC 7348
 LARGEST_ID = (1 << 24) - 1
 OVERHEAD = {4: 50, 6: 70}  # bytes: Ethernet, IP, UDP and VXLAN headers
@@ -89,6 +90,16 @@ def wanted(name: str, params: Mapping[str, Any], options: Mapping[str, str]) -> 
     if params.get("peer_name"):
         found["name"] = params["peer_name"]
     return found
+
+
+def check_encrypted(options: Mapping[str, str]) -> None:
+    """:raises Unsupported: Docker's ``encrypted`` is asked for; without a value it is true there."""
+    if options.get(ENCRYPTED_OPTION, "false").lower() not in ("false", "0"):
+        raise Unsupported(
+            f"driver_options.{ENCRYPTED_OPTION}: the engine does not encrypt what hosts send each "
+            "other; give the hosts a VPN such as WireGuard, name their addresses on it as peers "
+            "(variable pycontainer_overlay_address), and leave this option out"
+        )
 
 
 def _number(options: Mapping[str, str], option: str, largest: int) -> int:

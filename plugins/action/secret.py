@@ -29,7 +29,7 @@ class ActionModule(EngineAction):
             path = self._loader.get_real_file(self._find_needle("files", src))
         except AnsibleError as error:
             raise AnsibleActionFail(
-                f"data_src: {src!r} can't be read on the controller: {error}"
+                f"data_src: {src!r} can't be read on the controller: {str(error).splitlines()[0]}"
             ) from error
         try:
             with open(path, "rb") as file:

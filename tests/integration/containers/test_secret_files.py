@@ -16,6 +16,7 @@ from pycontainer.containers.access import exec_client
 from pycontainer.containers.lifecycle import start
 from pycontainer.containers.records import status
 from pycontainer.errors import Conflict, HostError, InvalidInput, NotFound
+from pycontainer.kernel.processes import procfs
 from pycontainer.reconcile import carry_out
 from pycontainer.secrets import secret_catalog
 from pycontainer.secrets import task as secret_task
@@ -183,6 +184,29 @@ def test_a_reader_sees_the_old_or_the_new(plain, image):
         before = started_at(plain)
         assert do(plain, state="started", secrets=["db"])["changed"] is False
         assert started_at(plain) == before
+    finally:
+        do(plain, state="absent")
+
+
+@pytest.mark.parametrize("userns", ["host", "auto"])
+def test_a_file_elsewhere_is_replaced_while_it_runs(plain, image, userns):
+    secret(plain, kind="config", name="conf", data="1")
+    try:
+        do(plain, state="started", userns_mode=userns, configs=["conf", "conf,target=/etc/app/x"])
+        before = started_at(plain)
+        for data in "234":
+            done = secret(plain, kind="config", name="conf", data=data)
+            assert done["containers"] == [{"name": "web", "then": "nothing more"}]
+            assert sh(plain, "cat /conf /etc/app/x") == data * 2
+            assert sh(plain, "echo x > /conf 2>/dev/null || echo refused") == "refused"
+            assert sh(plain, "ls -l /conf").split()[2:4] == ["root", "root"]
+        seen = sh(plain, "cat /proc/self/mountinfo")
+        assert " /at/0 /conf ro,nosuid,nodev,noexec" in seen
+        if procfs.kernel_version() >= (6, 5):
+            assert seen.count(" /conf ") == 1
+        assert started_at(plain) == before
+        do(plain, state="restarted", userns_mode=userns)
+        assert sh(plain, "cat /conf") == "4"
     finally:
         do(plain, state="absent")
 

@@ -280,6 +280,11 @@ def renew(engine: Engine, kind: str, name: str, ident: str) -> None:
             start_one(engine, record)
             run_events.tell_of(engine.paths, ident, "restart")
             return
+        from ..records import memory_files  # here: few containers have any
+
+        pid = status.now(engine.paths, ident)["pid"]
+        if pid:  # else it is between two of its runs
+            memory_files.show(engine, record, entries, pid)
         for signal in asked:
             monitor_client.kill(engine.paths, ident, signal)
 

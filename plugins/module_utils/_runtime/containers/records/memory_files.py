@@ -15,7 +15,9 @@ import os
 from ... import secrets
 from ...errors import EngineError, HostError, reason
 from ...kernel.calls import constants as c
-from ...kernel.calls import syscalls
+from ...kernel.calls import fork, syscalls
+from ...kernel.isolation import namespaces
+from ...kernel.mounts import mounts
 from ...store import files
 from ..options import secret_files
 
@@ -114,3 +116,63 @@ def _is_so(path: str, data: bytes, owner: tuple[int, int], mode: int) -> bool:
             )
     except FileNotFoundError:
         return False
+
+
+def show(engine: Engine, record: Record, entries: list[Reference], pid: int) -> None:
+    """Show a running container the files of these entries that are mounted by themselves.
+
+    A mount shows the file that was there when it was made: the new file is mounted in its place.
+
+    :param pid: of its process 1. :raises HostError: the kernel refuses.
+    """
+    top = engine.paths.secrets_run(record["id"])
+    for _option, path, entry in secret_files.places(record["definition"]):
+        if entry in entries and path.startswith("at/"):
+            try:
+                _mount_anew(f"{top}/{path}", entry["target"], pid)
+            except (EngineError, OSError) as error:
+                raise HostError(
+                    f"container {record['name']}: {entry['target']} can't be replaced while it "
+                    f"runs ({reason(error)}); it has the new data from its next start on"
+                ) from None
+
+
+def _mount_anew(source: str, target: str, pid: int) -> None:
+    """Mount a file at a path of a container, in one step, from within its namespace and root."""
+    with contextlib.ExitStack() as held:
+        space = namespaces.open_namespace(pid, "mount")
+        held.callback(os.close, space)
+        root = os.open(f"/proc/{pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        held.callback(os.close, root)
+        fd = mounts.bind(source, recursive=False)
+        held.callback(os.close, fd)
+        attributes = (
+            c.MOUNT_ATTR_RDONLY | c.MOUNT_ATTR_NOSUID | c.MOUNT_ATTR_NODEV | c.MOUNT_ATTR_NOEXEC
+        )
+        mounts.set_attributes(fd, attributes, propagation=c.MS_PRIVATE)
+
+        def within() -> int:
+            try:
+                namespaces.join(space, "mount")
+                os.fchdir(root)
+                os.chroot(".")
+                _put_mount(fd, target)
+            except OSError as error:
+                return error.errno or 1
+            return 0
+
+        _pid, status = os.waitpid(fork.child(within), 0)
+        code = os.waitstatus_to_exitcode(status)
+        if code:
+            raise OSError(code, os.strerror(code) if code > 0 else "killed")
+
+
+def _put_mount(fd: int, target: str) -> None:
+    """Put a detached mount beneath the one at a path, and take that away; before Linux 6.5, on it."""
+    how = c.MOVE_MOUNT_F_EMPTY_PATH
+    try:
+        syscalls.move_mount(fd, "", c.AT_FDCWD, target, how | c.MOVE_MOUNT_BENEATH)
+    except OSError:
+        syscalls.move_mount(fd, "", c.AT_FDCWD, target, how)
+        return
+    syscalls.umount2(target, c.MNT_DETACH)

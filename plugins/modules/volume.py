@@ -53,6 +53,11 @@ options:
       - V(type=none), V(o=bind) (or V(o=bind,ro)) and V(device) with a path is a directory of the host, which has to exist.
       - Other types, such as V(nfs), are refused. Mount them on the host and use a bind mount.
     type: dict
+  options:
+    description:
+      - O(driver_options) as a list of V(key=value), as in podman_volume. Several V(o) are one. Either this or O(driver_options).
+    type: list
+    elements: str
   labels:
     description:
       - Labels. They are changed without touching the content.
@@ -62,8 +67,9 @@ options:
     description:
       - When to remove a volume that exists, with its content, and make a new one.
       - V(never) warns when O(driver_options) differ, V(options-changed) makes a new volume then, V(always) makes a new one each time.
+      - V(true) is V(always) and V(false) is V(never), as in podman_volume.
     type: str
-    choices: [always, never, options-changed]
+    choices: [always, never, options-changed, 'true', 'false']
     default: never
 seealso:
   - module: pycontainer.engine.volume_info
@@ -127,10 +133,11 @@ def main():
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "driver": {"type": "str", "choices": ["local"], "default": "local"},
             "driver_options": {"type": "dict"},
+            "options": {"type": "list", "elements": "str"},
             "labels": {"type": "dict", "aliases": ["label"]},
             "recreate": {
                 "type": "str",
-                "choices": ["always", "never", "options-changed"],
+                "choices": ["always", "never", "options-changed", "true", "false"],
                 "default": "never",
             },
         },

@@ -55,6 +55,20 @@ def test_labels_change_in_place_and_driver_options_as_recreate_says(engine):
         "changed"
     ]
     assert do(engine, name="data", recreate="always")["changed"]
+    assert do(engine, name="data", recreate="true")["changed"]  # podman_volume's
+    assert not do(engine, name="data", recreate="false")["changed"]
+
+
+def test_driver_options_may_be_a_list(engine):
+    said = ["type=tmpfs", "device=tmpfs", "o=size=1m", "o=mode=0700"]
+    options = {"type": "tmpfs", "device": "tmpfs", "o": "size=1m,mode=0700"}
+    assert do(engine, name="data", options=said)["volume"]["Options"] == options
+    assert not do(engine, name="data", driver_options=options)["warnings"]
+    for wrong, word in ((["size=1m"], "options: 'size=1m'"), (["type"], "options: 'type'")):
+        with pytest.raises(InvalidInput, match=word):
+            do(engine, name="other", options=wrong)
+    with pytest.raises(InvalidInput, match="either options, or driver_options"):
+        do(engine, name="other", options=said, driver_options=options)
 
 
 @pytest.mark.parametrize(

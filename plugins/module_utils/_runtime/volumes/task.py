@@ -13,7 +13,7 @@ from . import catalog, driver
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any, TypedDict
 
     from ..engine import Engine
@@ -30,7 +30,8 @@ def volume(engine: Engine, params: Mapping[str, Any]) -> Plan:
     """Return the plan for one volume.
 
     :param params: ``name``, ``state`` present or absent, ``driver``, ``driver_options``,
-        ``labels``, ``recreate`` never, always or options-changed. None is not compared.
+        ``options`` (the same as a list of ``key=value``), ``labels``, ``recreate`` never, always,
+        options-changed, false or true. None is not compared.
     :raises InvalidInput, Unsupported, Conflict: for options that can't work.
     """
     name = catalog.check_name(params["name"])
@@ -49,7 +50,9 @@ def volume(engine: Engine, params: Mapping[str, Any]) -> Plan:
         return plan
     if params.get("driver") not in (None, "local"):
         raise InvalidInput("driver", params["driver"], "local")
-    _present(engine, plan, name, now, _wanted(params), params.get("recreate") or "never")
+    recreate = params.get("recreate") or "never"
+    recreate = {"true": "always", "false": "never"}.get(recreate, recreate)  # podman_volume's
+    _present(engine, plan, name, now, _wanted(params), recreate)
     return plan
 
 
@@ -57,9 +60,24 @@ def _wanted(params: Mapping[str, Any]) -> Wanted:
     wanted: Wanted = {}
     if params.get("driver_options") is not None:
         wanted["driver_options"] = driver.check(params["driver_options"])
+    if params.get("options") is not None:
+        if "driver_options" in wanted:
+            raise InvalidInput("options", params["options"], "either options, or driver_options")
+        wanted["driver_options"] = driver.check(_of_list(params["options"]))
     if params.get("labels") is not None:
         wanted["labels"] = units.texts(params["labels"], "labels")
     return wanted
+
+
+def _of_list(options: Sequence[str]) -> dict[str, str]:
+    """Return driver options that are written as ``key=value``, as podman_volume has them."""
+    found: dict[str, str] = {}
+    for text in options:
+        key, equals, value = text.partition("=")
+        if not equals or not value or key not in driver.KEYS:
+            raise InvalidInput("options", text, "type=..., device=... or o=...")
+        found[key] = f"{found[key]},{value}" if key == "o" and key in found else value
+    return found
 
 
 def _present(

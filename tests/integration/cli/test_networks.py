@@ -134,6 +134,11 @@ def networks(docker):
         for row in json.loads(docker("network", "inspect", "front"))[0]["Containers"].values()
     ) == ["two", "web"]
     assert "front" in docker("network", "rm", "front", rc=1)
+    options = ["--disable-dns", "--interface-name", "pcl0", "--subnet", "10.199.9.0/24"]
+    docker("network", "create", *options, "--route", "10.98.0.0/16,10.199.9.7", "lone")
+    lone = json.loads(docker("network", "inspect", "lone"))[0]
+    assert (lone["DisableDNS"], lone["Bridge"], lone["Scope"]) == (True, "pcl0", "local")
+    assert [route["gateway"] for route in lone["Routes"]] == ["10.199.9.7"]
     # connect and disconnect, as it runs
     pid = docker("inspect", "-f", "{{.State.Pid}}", "web")
     assert (
@@ -142,6 +147,12 @@ def networks(docker):
     assert docker.task("network", "connect", "back", "web")["changed"] and "eth1" in docker(
         "exec", "web", "ip", "addr"
     )
+    shown = "{{range .NetworkSettings.Networks}}{{.GwPriority}} {{json .Links}};{{end}}"
+    assert docker("inspect", "-f", shown, "web") == "0 null;0 null;"
+    docker("network", "disconnect", "back", "web")
+    docker("network", "connect", "--link", "two:db", "--gw-priority", "3", "back", "web")
+    assert docker("inspect", "-f", shown, "web") == '3 ["two:db"];0 null;'
+    assert "gw_priority" in docker("network", "connect", "--gw-priority", "x", "lone", "web", rc=1)
     assert docker.task("network", "disconnect", "back", "web")["changed"] and "eth1" not in docker(
         "exec", "web", "ip", "addr"
     )
@@ -164,9 +175,10 @@ def networks(docker):
     # prune and remove
     docker("rm", "-f", "two", "all", "web")
     result = docker.task("network", "prune", "-f")
-    assert result["changed"] and result["stdout_lines"][:3] == [
+    assert result["changed"] and result["stdout_lines"][:4] == [
         "Deleted Networks:",
         "back",
         "front",
+        "lone",
     ]
     assert not docker.task("network", "prune", "-f")["changed"]

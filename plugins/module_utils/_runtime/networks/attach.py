@@ -248,6 +248,8 @@ def lead_out(netns: int, attachments: Sequence[Attachment]) -> None:
     :raises HostError: the kernel refuses.
     """
     chosen = ways(attachments)
+    if not chosen:
+        return  # on internal networks alone; the default routes have gone with their links
     try:
         with namespaces.visiting(netns), netlink.Socket() as container:
             messages = []

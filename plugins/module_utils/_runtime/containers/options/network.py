@@ -284,7 +284,10 @@ def network(value: Any, name: str) -> Attachment:
     if value.get("aliases"):
         found["aliases"] = set_of(alias)(value["aliases"], name + ".aliases")
     if value.get("links"):
-        found["links"] = links(value["links"], name + ".links")
+        given = value["links"]
+        if isinstance(given, dict):  # what `network connect` finds in the container's record
+            given = [f"{other}:{own}" for own, other in given.items()]
+        found["links"] = links(given, name + ".links")
     if value.get("gw_priority"):
         found["gw_priority"] = priority(value["gw_priority"], name + ".gw_priority")
     if value.get("bandwidth") is not None:

@@ -1338,6 +1338,58 @@ options:
           - >-
             Number of failures in a row that make the container unhealthy. The default is V(3).
         type: int
+  healthcheck_failure_action: &healthcheck_failure_action
+    description:
+      - >-
+        What is done to a container that is unhealthy. V(kill) kills it, and its O(restart_policy)
+        says whether it is started again. V(stop) stops it for good, and V(restart) stops it and
+        starts it again. Both send O(stop_signal) and wait for O(stop_timeout). V(restart) goes with
+        O(restart_policy=no) alone.
+      - >-
+        The default is V(none).
+      - >-
+        Changes while the container runs.
+    type: str
+    choices: ["none", "kill", "restart", "stop"]
+    aliases: ["health_on_failure"]
+  health_startup_cmd: &health_startup_cmd
+    description:
+      - >-
+        A command for a shell in the container that says whether it has come up. The health check
+        begins when it has succeeded. An empty text is for none.
+      - >-
+        Changes while the container runs.
+    type: str
+  health_startup_interval: &health_startup_interval
+    description:
+      - >-
+        Time between two runs of O(health_startup_cmd). The default is V(30s).
+      - >-
+        Changes while the container runs.
+    type: str
+  health_startup_retries: &health_startup_retries
+    description:
+      - >-
+        Failures of O(health_startup_cmd) in a row after which the container is restarted. V(0) is
+        for never, which is the default.
+      - >-
+        Changes while the container runs.
+    type: int
+  health_startup_success: &health_startup_success
+    description:
+      - >-
+        Successes of O(health_startup_cmd) in a row that are needed. V(0), which is the default, is
+        for one.
+      - >-
+        Changes while the container runs.
+    type: int
+  health_startup_timeout: &health_startup_timeout
+    description:
+      - >-
+        Time that O(health_startup_cmd) may take. The default is V(30s).
+      - >-
+        Changes while the container runs.
+    type: str
   auto_remove: &auto_remove
     description:
       - >-
@@ -1520,6 +1572,12 @@ options:
       restart_policy: *restart_policy
       restart_retries: *restart_retries
       healthcheck: *healthcheck
+      healthcheck_failure_action: *healthcheck_failure_action
+      health_startup_cmd: *health_startup_cmd
+      health_startup_interval: *health_startup_interval
+      health_startup_retries: *health_startup_retries
+      health_startup_success: *health_startup_success
+      health_startup_timeout: *health_startup_timeout
       auto_remove: *auto_remove
       log_driver: *log_driver
       log_options: *log_options

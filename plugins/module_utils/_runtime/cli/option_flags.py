@@ -250,6 +250,41 @@ FLAGS = [
         "healthcheck.retries",
         reads="int",
     ),
+    Flag(
+        "--health-on-failure",
+        "value",
+        "When it is unhealthy: none, kill, restart or stop",
+        "healthcheck_failure_action",
+    ),
+    Flag(
+        "--health-startup-cmd",
+        "value",
+        "Command that says whether it has come up",
+        "health_startup_cmd",
+    ),
+    Flag(
+        "--health-startup-interval",
+        "value",
+        "Time between two runs of it",
+        "health_startup_interval",
+    ),
+    Flag(
+        "--health-startup-retries",
+        "value",
+        "Failures of it until a restart",
+        "health_startup_retries",
+        reads="int",
+    ),
+    Flag(
+        "--health-startup-success",
+        "value",
+        "Successes of it until the health check begins",
+        "health_startup_success",
+        reads="int",
+    ),
+    Flag(
+        "--health-startup-timeout", "value", "Time a run of it may take", "health_startup_timeout"
+    ),
     Flag("--rm", "switch", "Remove it when it ends", "auto_remove"),
     Flag("--log-driver", "value", "json-file, local, journald, syslog or none", "log_driver"),
     Flag("--log-opt", "list", "Log option (max-size=10m, max-file=3)", "log_options", reads="="),

@@ -145,6 +145,70 @@ def test_health(boxes, eventually):
     eventually(lambda: box.execute("/bin/ps")["stdout"].count(b"sleep 10\n") <= 1)
 
 
+def unwell(box, **more):
+    """Have the box's check fail at once, and again and again."""
+    check = {"test": ["CMD", "/bin/false"], "interval": 0.1, "timeout": 5, "retries": 2}
+    box.run["health"] = {**check, **more}
+    box.start()
+
+
+def test_what_is_done_to_an_unhealthy_container(boxes, eventually):
+    killed = boxes("/bin/sh", "-c", "trap '' TERM; while :; do sleep 1; done")
+    unwell(killed, on_failure="kill")
+    assert killed.wait() == 137 and killed.state["status"] == "exited"
+    again = boxes("/bin/sleep", "100")
+    again.run["restart"] = {"policy": "always", "retries": None}
+    unwell(again, on_failure="kill")
+    eventually(lambda: again.state["restarts"] >= 2)
+    again.stop(timeout=0)
+    stopped = boxes("/bin/sh", "-c", "trap 'exit 7' TERM; while :; do sleep 0.1; done")
+    stopped.run["restart"] = {"policy": "always", "retries": None}
+    unwell(stopped, on_failure="stop")
+    assert stopped.wait() == 7 and stopped.state["restarts"] == 0
+    comes = boxes("/bin/sh", "-c", "trap 'exit 7' TERM; echo up; while :; do sleep 0.1; done")
+    unwell(comes, on_failure="restart")
+    eventually(lambda: comes.state["restarts"] >= 2 and comes.state["status"] == "running")
+    assert comes.stop(timeout=5) == 7 and comes.state["status"] == "exited"
+    left = boxes("/bin/sleep", "100")
+    unwell(left)
+    eventually(lambda: left.state["health"]["failing_streak"] >= 4)
+    assert left.state["status"] == "running" and left.state["restarts"] == 0
+
+
+def test_a_startup_check_comes_before_the_health_check(boxes, eventually):
+    box = boxes("/bin/sleep", "100")
+    startup = {
+        "test": ["CMD-SHELL", "echo coming; test -e /up && echo x >> /ups"],
+        "interval": 0.1,
+        "timeout": 5,
+        "retries": 0,
+        "success": 3,
+    }
+    box.run["health"] = {
+        "test": ["CMD-SHELL", "echo well"],
+        "interval": 0.1,
+        "timeout": 5,
+        "retries": 1,
+        "startup": startup,
+    }
+    box.start()
+    eventually(lambda: len(box.state["health"]["log"]) >= 3)
+    health = box.state["health"]
+    assert (health["status"], health["failing_streak"]) == ("starting", 0)
+    assert {entry["output"] for entry in health["log"]} == {"coming\n"}
+    box.execute("/bin/touch", "/up")
+    eventually(lambda: box.state["health"]["status"] == "healthy")
+    eventually(lambda: {entry["output"] for entry in box.state["health"]["log"]} == {"well\n"})
+    assert box.execute("/bin/cat", "/ups")["stdout"].count(b"x") == 3
+    assert box.state["restarts"] == 0
+    failing = boxes("/bin/sleep", "100")
+    failing.run["health"] = {**box.run["health"], "startup": {**startup, "retries": 2}}
+    failing.run["stop"] = {"signal": "SIGKILL", "timeout": 1}
+    failing.start()
+    eventually(lambda: failing.state["restarts"] >= 1 and failing.state["status"] == "running")
+    assert failing.state["health"]["status"] == "starting"
+
+
 def test_exec(boxes):
     box = boxes("/bin/sleep", "100")
     box.start()

@@ -55,6 +55,15 @@ def rate(name, number, less):
     }
 
 
+def of_startup(key, value):
+    """The sample of one of the options about ``health_startup_cmd``."""
+    line = "--health-cmd true --health-startup-cmd true"
+    beside = {"healthcheck": {"test": CHECKED}, "health_startup_cmd": "true"}
+    return {
+        f"health_startup_{key}": Sample(value, f"{line} --health-startup-{key} {value}", beside)
+    }
+
+
 def of_mount(key, value, written, **rest):
     """The sample of a key of ``mounts``. What HERE stands for is a directory of the host."""
     line = ",".join(f"{name}={item}" for name, item in rest.items())
@@ -275,6 +284,16 @@ SAMPLES = {
     **of_health("start_period", "7s", "--health-start-period 7s"),
     **of_health("start_interval", "7s", "--health-start-interval 7s"),
     **of_health("retries", 7, "--health-retries 7"),
+    "healthcheck_failure_action": Sample(
+        "kill", "--health-cmd true --health-on-failure kill", {"healthcheck": {"test": CHECKED}}
+    ),
+    "health_startup_cmd": Sample(
+        "true", "--health-cmd true --health-startup-cmd true", {"healthcheck": {"test": CHECKED}}
+    ),
+    **of_startup("interval", "7s"),
+    **of_startup("retries", 7),
+    **of_startup("success", 7),
+    **of_startup("timeout", "7s"),
     "auto_remove": Sample(True, "--rm"),
     "log_driver": Sample("none", "--log-driver none"),
     "log_options": Sample(

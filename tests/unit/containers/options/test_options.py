@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 from pycontainer.containers import options
-from pycontainer.containers.options import network, storage
+from pycontainer.containers.options import lifecycle, network, storage
 from pycontainer.errors import EngineError, InvalidInput
 
 
@@ -622,8 +622,6 @@ def test_networks_that_a_definition_attaches():
 
 
 def test_image_health_and_defaults():
-    from pycontainer.containers.options import lifecycle
-
     image = {"Test": ["CMD", "true"], "Interval": 5000000000}
     assert lifecycle.health({}, None) is None
     assert lifecycle.health({}, image) == {
@@ -739,3 +737,24 @@ def test_ports_of_the_hosts_network_are_a_warning():
         assert warning.startswith(next(iter(said))) and "network_mode host" in warning
         assert network.warnings(options.definition(said)) == []
     assert network.warnings(options.definition({"network_mode": "host"})) == []
+
+
+@pytest.mark.parametrize(
+    "said, image, option",
+    [
+        ({"healthcheck_failure_action": "kill"}, None, "healthcheck_failure_action"),
+        ({"health_startup_cmd": "true"}, None, "health_startup_cmd"),
+        ({"health_startup_retries": 2}, {"Test": ["CMD", "x"]}, "health_startup_retries"),
+        (
+            {"healthcheck_failure_action": "restart", "restart_policy": "always"},
+            {"Test": ["CMD", "x"]},
+            "healthcheck_failure_action",
+        ),
+    ],
+)
+def test_health_options_that_would_do_nothing(said, image, option):
+    definition = options.definition(said)
+    with pytest.raises(InvalidInput) as error:
+        options.check(definition)
+        lifecycle.check_health(definition, image)
+    assert error.value.option == option

@@ -16,7 +16,7 @@ from ...kernel import cgroups
 from ...kernel.isolation import apparmor
 from ...kernel.processes import procfs
 from ..devices import device_nodes
-from ..options import network, process, resources, secret_files, security, storage
+from ..options import lifecycle, network, process, resources, secret_files, security, storage
 from ..records import catalog, port_bindings
 from ..spec import config_json, confinement, container_files, limits, selinux_labels
 from ..spec.container_mounts import ALL_READ_ONLY as RECURSIVELY_READ_ONLY
@@ -49,6 +49,7 @@ def everything(
     _mounts(engine, definition)
     _secrets(engine, definition)
     config_json.arguments(definition, image)
+    lifecycle.check_health(definition, image.get("Healthcheck"))
     if definition.get("timezone"):
         process.zone(definition["timezone"])
     container_files.wanted_volumes(definition, image)

@@ -166,16 +166,24 @@ class Clients:
         if not monitor.begin_stop() or monitor.pidfd is None:
             return {"exit_code": monitor.state["exit_code"]}
         self.stopping.append(connection)
-        stop = monitor.run["stop"]
-        timeout = stop["timeout"] if message.get("timeout") is None else message["timeout"]
-        number = message.get("signal") or signal_names.checked_number(stop["signal"])
+        self.end(message.get("timeout"), message.get("signal"))
+        return None
+
+    def end(self, timeout: float | None = None, number: int | None = None) -> None:
+        """Have process 1 end: by a signal, and when the time is over by SIGKILL.
+
+        :param timeout: in seconds, -1 for none; None: the container's.
+        :param number: of the signal; None or 0: the container's.
+        """
+        monitor, stop = self.monitor, self.monitor.run["stop"]
+        timeout = stop["timeout"] if timeout is None else timeout
+        number = number or signal_names.checked_number(stop["signal"])
         self._signal(constants.SIGKILL if timeout == 0 else number)
         self._thaw()
         if timeout == 0:
             monitor.after("kill", 1.0, self._kill_all)
         elif timeout > 0:
             monitor.after("kill", timeout, self._kill)
-        return None
 
     def op_expect_end(
         self, _connection: socket.socket, _message: dict[str, Any], _fds: list[int]

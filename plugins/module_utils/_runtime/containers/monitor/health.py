@@ -6,6 +6,9 @@ codes come to.
 Within ``start_period`` a failure does not count, and checks come every ``start_interval``; the
 first success ends it. ``retries`` failures in a row make the container unhealthy, one success makes
 it healthy again.
+
+As Podman does, a command of its own may be run first, until the container has come up, and one that
+is unhealthy may be ended.
 """
 
 from __future__ import annotations
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
     from ...kernel import cgroups
     from ...store.paths import Paths
     from ..records.state import Health, RunState
-    from ..spec.run_file import HealthCheck
+    from ..spec.run_file import HealthCheck, Startup
     from .exec_worker import Limits
 
     class Watched(Protocol):
@@ -51,6 +54,8 @@ if TYPE_CHECKING:
         def group(self) -> cgroups.Group | None: ...
 
         def save(self) -> None: ...
+
+        def end_unwell(self, action: str) -> None: ...
 
         def tell(self, action: str, **more: object) -> None: ...
 
@@ -103,6 +108,9 @@ class Check:
             options.get("start_interval") or 5,
         )
         self.retries = options.get("retries") or 3
+        # Until it has succeeded; one whose checks have said something has come up.
+        self.startup = options.get("startup") if self._health["status"] == "starting" else None
+        self.come_up = self.failed = 0  # in a row
         self.worker = self.output = -1  # pid and pipe of the check under way
         self.began, self.text = 0.0, b""
         self.started = monitor.state["started_at"] or time.time()
@@ -132,6 +140,9 @@ class Check:
         return health
 
     def _later(self) -> None:
+        if self.startup is not None:
+            self.monitor.after("health", self.startup["interval"], self._run)
+            return
         self.monitor.after(
             "health",
             min(self.start_interval, self.interval) if self._starting() else self.interval,
@@ -159,10 +170,11 @@ class Check:
         os.close(monitor.lock)
         if monitor.control is not None:
             os.close(monitor.control.fileno())
-        words = arguments(self.options["test"], self.options.get("shell"))
-        work(
-            monitor.paths, monitor.ident, monitor.state, words, self.timeout, writer, monitor.limits
-        )
+        check, timeout = self.options["test"], self.timeout
+        if self.startup is not None:
+            check, timeout = self.startup["test"], self.startup["timeout"]
+        words = arguments(check, self.options.get("shell"))
+        work(monitor.paths, monitor.ident, monitor.state, words, timeout, writer, monitor.limits)
 
     def _read(self, _events: int) -> None:
         data = os.read(self.output, 1 << 16)
@@ -184,8 +196,13 @@ class Check:
 
     def _record(self, code: int, output: str) -> None:
         health = self._health
-        before = health["status"]
-        follow(health, code, not self._starting(), self.retries)
+        before, action = health["status"], ""
+        if self.startup is not None:
+            action = self._follow_startup(self.startup, code)
+        else:
+            follow(health, code, not self._starting(), self.retries)
+            if code != 0 and health["status"] == "unhealthy":
+                action = self.options.get("on_failure", "")
         health["log"] = (
             health["log"]
             + [{"start": self.began, "end": time.time(), "exit_code": code, "output": output}]
@@ -194,6 +211,18 @@ class Check:
         if health["status"] != before:
             self.monitor.tell(f"health_status: {health['status']}")
         self._later()
+        if action:
+            self.monitor.end_unwell(action)
+
+    def _follow_startup(self, startup: Startup, code: int) -> str:
+        """Bring the counts up to date; returns "restart" where it has failed too often."""
+        if code != 0:
+            self.come_up, self.failed = 0, self.failed + 1
+            return "restart" if 0 < startup["retries"] <= self.failed else ""
+        self.come_up, self.failed = self.come_up + 1, 0
+        if self.come_up >= startup["success"]:
+            self.startup = None
+        return ""
 
 
 def work(

@@ -75,6 +75,7 @@ class Monitor(loop.Loop):
     :ivar outputs: the FIFOs or the terminal, ``{"stdout" | "stderr": descriptor}``.
     :ivar pidfd: of process 1; None while it does not run.
     :ivar asked_to_stop: whether it is not to be restarted.
+    :ivar comes_again: whether a check has it restarted, whatever its policy.
     """
 
     def __init__(
@@ -99,7 +100,7 @@ class Monitor(loop.Loop):
         self._state: RunState | None = None
         self._group: cgroups.Group | None = None
         self._log: log_writer.Writer | None = None
-        self.backoff, self.asked_to_stop = BACKOFF, False
+        self.backoff, self.asked_to_stop, self.comes_again = BACKOFF, False, False
 
     # --------------------------------------------------------------------- what is read when needed
 
@@ -168,6 +169,7 @@ class Monitor(loop.Loop):
             "relay": relay,
             "backoff": self.backoff,
             "stopping": self.asked_to_stop,
+            "comes_again": self.comes_again,
             "unfinished": {stream: data.decode("latin-1") for stream, data in unfinished.items()},
         }
         return held + [self.lock] + [entry[-1] for entry in relay], words
@@ -176,6 +178,7 @@ class Monitor(loop.Loop):
         """Go on with the words that ``settled`` returned before it slept."""
         self.ident, self.lock = words["id"], words["lock"]
         self.backoff, self.asked_to_stop = words["backoff"], words["stopping"]
+        self.comes_again = words.get("comes_again", False)
         self.control = _socket.socket(fileno=words["control"])
         self.watch(words["control"], self._accept)
         self._follow(words["process"], words["outputs"])
@@ -480,9 +483,12 @@ class Monitor(loop.Loop):
             self.log.flush()
 
     def _restart_due(self, code: int | None) -> bool:
-        policy = self.run["restart"]
-        if self.asked_to_stop or policy["policy"] == "no":
+        policy, again = self.run["restart"], self.comes_again
+        self.comes_again = False
+        if self.asked_to_stop or (policy["policy"] == "no" and not again):
             return False
+        if again:
+            return True
         if policy["policy"] == "on-failure":
             retries = policy.get("retries")
             return code != 0 and (not retries or self.state["restarts"] < retries)
@@ -511,9 +517,24 @@ class Monitor(loop.Loop):
     # ------------------------------------------------------------------------- what clients ask for
 
     def _accept(self, _events: int) -> None:
+        self._served().accept(required(self.control, "the control socket"))
+
+    def _served(self) -> control_socket.Clients:
         if self.clients is None:
             self.clients = control_socket.Clients(self)
-        self.clients.accept(required(self.control, "the control socket"))
+        return self.clients
+
+    def end_unwell(self, action: str) -> None:
+        """Do what is to be done with a container that its checks say is not well.
+
+        :param action: ``kill``, ``restart`` or ``stop``.
+        """
+        if self.pidfd is None or self.asked_to_stop or self.comes_again:
+            return  # it ends already
+        if action == "stop" and not self.begin_stop():
+            return
+        self.comes_again = action == "restart"
+        self._served().end(0 if action == "kill" else None)
 
     def tell(self, action: str, **more: object) -> None:
         """Write an event of the container into the journal; see run_events.tell."""

@@ -24,6 +24,7 @@ HEALTH_DEFAULTS: dict[str, Any] = {
     "retries": 3,
 }
 HEALTH_TIMES = ("interval", "timeout", "start_period", "start_interval")
+STARTUP_DEFAULTS: dict[str, Any] = {"interval": 30, "timeout": 30, "retries": 0, "success": 0}
 SHORTEST = 0.001  # Docker's smallest interval: 1 ms
 
 
@@ -97,7 +98,42 @@ def health(
     found.update({key: item for key, item in definition.get("healthcheck", {}).items() if item})
     if not found.get("test") or found["test"] == ["NONE"]:
         return None
-    return dict(HEALTH_DEFAULTS, **found, **({"shell": image_shell} if image_shell else {}))
+    if image_shell:
+        found["shell"] = image_shell
+    if definition.get("healthcheck_failure_action", "none") != "none":
+        found["on_failure"] = definition["healthcheck_failure_action"]
+    if definition.get("health_startup_cmd"):
+        given = {
+            key: definition[f"health_startup_{key}"]
+            for key in STARTUP_DEFAULTS
+            if definition.get(f"health_startup_{key}")
+        }
+        found["startup"] = {**STARTUP_DEFAULTS, **given, "test": definition["health_startup_cmd"]}
+    return {**HEALTH_DEFAULTS, **found}
+
+
+def startup_cmd(value: Any, name: str) -> list[str]:
+    """A command for a shell, as ``["CMD-SHELL", command]``; empty for none."""
+    return _test(value, name) if text(value, name).strip() else []
+
+
+def startup_time(value: Any, name: str) -> float:
+    """Seconds; 0 for the default."""
+    seconds: float = units.duration(value, name)
+    if seconds and seconds < SHORTEST:
+        raise InvalidInput(name, value, "0 (the default) or at least 1ms")
+    return seconds
+
+
+def check_health(definition: Definition, image_health: dict[str, Any] | None) -> None:
+    """Refuse options about a health check where neither task nor image has one.
+
+    :raises InvalidInput:
+    """
+    for option in ("healthcheck_failure_action", "health_startup_cmd"):
+        value = definition.get(option)
+        if value and value != "none" and health(definition, image_health) is None:
+            raise InvalidInput(option, value, "a health check beside it, which the image lacks too")
 
 
 def check(definition: Definition) -> None:
@@ -111,6 +147,16 @@ def check(definition: Definition) -> None:
         )
     if definition.get("auto_remove") and policy != "no":
         raise InvalidInput("auto_remove", True, f"either auto_remove, or restart_policy {policy}")
+    if definition.get("healthcheck_failure_action") == "restart" and policy != "no":
+        raise InvalidInput(
+            "healthcheck_failure_action",
+            "restart",
+            f"none, kill or stop beside restart_policy {policy}, which starts it again after a kill",
+        )
+    for key in STARTUP_DEFAULTS:
+        name = f"health_startup_{key}"
+        if definition.get(name) and not definition.get("health_startup_cmd"):
+            raise InvalidInput(name, definition[name], "a health_startup_cmd beside it")
 
 
 OPTIONS: tuple[Option, ...] = (
@@ -234,6 +280,90 @@ OPTIONS: tuple[Option, ...] = (
         description="""
         How to find out whether the container is well. What is not given is the image's.
         """,
+    ),
+    Option(
+        "healthcheck_failure_action",
+        "str",
+        choice("none", "kill", "restart", "stop"),
+        choices=["none", "kill", "restart", "stop"],
+        default="none",
+        change=LIVE,
+        place="run.json health.on_failure",
+        inspect="Config.HealthcheckOnFailureAction",
+        flag=Flag("--health-on-failure", "When it is unhealthy: none, kill, restart or stop"),
+        aliases=["health_on_failure"],
+        description="""
+        What is done to a container that is unhealthy. V(kill) kills it, and its O(restart_policy)
+        says whether it is started again. V(stop) stops it for good, and V(restart) stops it and
+        starts it again. Both send O(stop_signal) and wait for O(stop_timeout). V(restart) goes with
+        O(restart_policy=no) alone.
+
+        The default is V(none).
+        """,
+    ),
+    Option(
+        "health_startup_cmd",
+        "str",
+        startup_cmd,
+        default=[],
+        change=LIVE,
+        place="run.json health.startup.test",
+        inspect=Computed("Config.StartupHealthCheck.Test"),
+        flag=Flag("--health-startup-cmd", "Command that says whether it has come up"),
+        description="""
+        A command for a shell in the container that says whether it has come up. The health check
+        begins when it has succeeded. An empty text is for none.
+        """,
+    ),
+    Option(
+        "health_startup_interval",
+        "str",
+        startup_time,
+        default=0,
+        change=LIVE,
+        place="run.json health.startup.interval",
+        inspect=Computed("Config.StartupHealthCheck.Interval"),
+        flag=Flag("--health-startup-interval", "Time between two runs of it"),
+        description="Time between two runs of O(health_startup_cmd). The default is V(30s).",
+    ),
+    Option(
+        "health_startup_retries",
+        "int",
+        whole(0),
+        default=0,
+        change=LIVE,
+        place="run.json health.startup.retries",
+        inspect=Computed("Config.StartupHealthCheck.Retries"),
+        flag=Flag("--health-startup-retries", "Failures of it until a restart"),
+        description="""
+        Failures of O(health_startup_cmd) in a row after which the container is restarted. V(0) is
+        for never, which is the default.
+        """,
+    ),
+    Option(
+        "health_startup_success",
+        "int",
+        whole(0),
+        default=0,
+        change=LIVE,
+        place="run.json health.startup.success",
+        inspect=Computed("Config.StartupHealthCheck.Successes"),
+        flag=Flag("--health-startup-success", "Successes of it until the health check begins"),
+        description="""
+        Successes of O(health_startup_cmd) in a row that are needed. V(0), which is the default, is
+        for one.
+        """,
+    ),
+    Option(
+        "health_startup_timeout",
+        "str",
+        startup_time,
+        default=0,
+        change=LIVE,
+        place="run.json health.startup.timeout",
+        inspect=Computed("Config.StartupHealthCheck.Timeout"),
+        flag=Flag("--health-startup-timeout", "Time a run of it may take"),
+        description="Time that O(health_startup_cmd) may take. The default is V(30s).",
     ),
     Option(
         "auto_remove",

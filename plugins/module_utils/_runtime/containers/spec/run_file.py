@@ -41,14 +41,29 @@ if TYPE_CHECKING:
         start_interval: float
         retries: int
 
+    class Startup(TypedDict):
+        """What is run until a container has come up; times in seconds.
+
+        ``retries``: failures in a row until it is restarted, 0 for never. ``success``: those that
+        are needed, 0 for one.
+        """
+
+        test: list[str]
+        interval: float
+        timeout: float
+        retries: int
+        success: int
+
     class HealthCheck(_HealthCheck, total=False):
         """A health check as Docker has it; all times in seconds.
 
         ``test``: ["CMD", word ...] or ["CMD-SHELL", line]. ``shell``: the words of the image's
-        SHELL, where it has one.
+        SHELL, where it has one. ``on_failure``: kill, restart or stop.
         """
 
         shell: list[str]
+        on_failure: str
+        startup: Startup
 
     class Stop(TypedDict):
         """``signal``: its name. ``timeout``: seconds until SIGKILL, -1 for never."""

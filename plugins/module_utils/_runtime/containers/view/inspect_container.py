@@ -215,6 +215,7 @@ def _config(record: Record, image: dict[str, Any], config: Config, run: RunFile)
         "StopTimeout": run["stop"]["timeout"],
         "ExposedPorts": {port: {} for port in exposed(definition, image)},
         "Healthcheck": _healthcheck(run["health"]),
+        "StartupHealthCheck": _startup(run["health"]),
     }
 
 
@@ -247,6 +248,19 @@ def _healthcheck(health: HealthCheck | None) -> dict[str, Any] | None:
         "StartPeriod": int(health["start_period"] * 1e9),
         "StartInterval": int(health["start_interval"] * 1e9),
         "Retries": health["retries"],
+    }
+
+
+def _startup(health: HealthCheck | None) -> dict[str, Any] | None:
+    startup = health.get("startup") if health else None
+    if startup is None:
+        return None
+    return {
+        "Test": startup["test"],
+        "Interval": int(startup["interval"] * 1e9),
+        "Timeout": int(startup["timeout"] * 1e9),
+        "Retries": startup["retries"],
+        "Successes": startup["success"],
     }
 
 

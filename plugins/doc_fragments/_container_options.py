@@ -1403,14 +1403,14 @@ options:
       - >-
         Where the output goes. V(json-file) keeps it on the host, without a limit unless
         O(log_options) has one. V(local) keeps 5 files of 20 MiB, the older ones compressed.
-        V(journald) and V(syslog) take it elsewhere, and keep as much as V(local) beside it, for
-        C(pycontainer logs). V(none) drops it.
+        V(journald), V(syslog), V(gelf) and V(fluentd) take it elsewhere, and keep as much as
+        V(local) beside it, for C(pycontainer logs). V(none) drops it.
       - >-
         The default is V(json-file).
       - >-
         Changes while the container runs.
     type: str
-    choices: ["json-file", "local", "journald", "syslog", "none"]
+    choices: ["json-file", "local", "journald", "syslog", "gelf", "fluentd", "none"]
   log_options: &log_options
     description:
       - >-
@@ -1431,6 +1431,16 @@ options:
         host's own. V(syslog-facility), V(syslog-format) (V(rfc3164), V(rfc5424), V(rfc5424micro)),
         V(syslog-tls-ca-cert), V(syslog-tls-cert), V(syslog-tls-key) and V(syslog-tls-skip-verify)
         are beside it.
+      - >-
+        V(gelf-address), which V(gelf) needs, is V(udp://host:port) or V(tcp://host:port). Over UDP
+        there are V(gelf-compression-type) (V(gzip), V(zlib), V(none)) and
+        V(gelf-compression-level), over TCP V(gelf-tcp-max-reconnect) and
+        V(gelf-tcp-reconnect-delay).
+      - >-
+        V(fluentd-address) is a host with a port, V(tcp://127.0.0.1:24224) if not said, or
+        V(unix:///path). Beside it are V(fluentd-async), with which a start needs no server,
+        V(fluentd-max-retries), V(fluentd-retry-wait), V(fluentd-sub-second-precision) and
+        V(fluentd-request-ack).
       - >-
         V(cache-disabled), V(cache-max-size), V(cache-max-file) and V(cache-compress) are about what
         is kept beside, where the output goes elsewhere.

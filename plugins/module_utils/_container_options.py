@@ -260,7 +260,10 @@ CONTAINER = {
     "health_startup_success": {"type": "int"},
     "health_startup_timeout": {"type": "str"},
     "auto_remove": {"type": "bool", "aliases": ["rm", "remove"]},
-    "log_driver": {"type": "str", "choices": ["json-file", "local", "journald", "syslog", "none"]},
+    "log_driver": {
+        "type": "str",
+        "choices": ["json-file", "local", "journald", "syslog", "gelf", "fluentd", "none"],
+    },
     "log_options": {"type": "dict", "aliases": ["log_opt"]},
 }
 

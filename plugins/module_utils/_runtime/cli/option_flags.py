@@ -286,7 +286,12 @@ FLAGS = [
         "--health-startup-timeout", "value", "Time a run of it may take", "health_startup_timeout"
     ),
     Flag("--rm", "switch", "Remove it when it ends", "auto_remove"),
-    Flag("--log-driver", "value", "json-file, local, journald, syslog or none", "log_driver"),
+    Flag(
+        "--log-driver",
+        "value",
+        "json-file, local, journald, syslog, gelf, fluentd or none",
+        "log_driver",
+    ),
     Flag("--log-opt", "list", "Log option (max-size=10m, max-file=3)", "log_options", reads="="),
 ]
 

@@ -4,11 +4,14 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import os
 import socket
 import struct
 import threading
 import time
+import zlib
 
 import pytest
 from pycontainer.containers.view import logs
@@ -333,3 +336,143 @@ def test_files_in_mode_non_blocking_are_written_by_a_process_that_is_followed(bo
     assert box.wait() == 0
     assert [entry["log"] for entry in logs.read(box.paths, box.ident)] == ["1\n", "2\n", "3\n"]
     assert "log" not in box.state
+
+
+def whole(datagrams):
+    """Put chunks of GELF together: ``{id: message}``, and messages that came in one."""
+    found, parts = [], {}
+    for data in datagrams:
+        if data[:2] == b"\x1e\x0f":
+            ident, number, count = struct.unpack_from("8sBB", data, 2)
+            parts.setdefault((ident, count), {})[number] = data[12:]
+        else:
+            found.append(data)
+    for (_ident, count), pieces in parts.items():
+        if len(pieces) == count:
+            found.append(b"".join(pieces[number] for number in range(count)))
+    return found
+
+
+@pytest.mark.parametrize("compression", ["gzip", "zlib", "none"])
+def test_gelf_by_datagrams_in_chunks(boxes, compression):
+    box = boxes.shell("echo err >&2; head -c 9000 /dev/urandom | base64 -w 0; echo")
+    peer = Datagrams()
+    box.run["log"] = log(box, "gelf", attributes={"a b": "1", "id": "2"})
+    box.run["log"]["options"] = {
+        "gelf-address": f"udp://127.0.0.1:{peer.port}",
+        "gelf-compression-type": compression,
+    }
+    ended(box)
+    waiting.eventually(lambda: len(whole(peer.got)) == 2)
+    read = {"gzip": gzip.decompress, "zlib": zlib.decompress, "none": bytes}[compression]
+    by = {found["level"]: found for found in map(json.loads, map(read, whole(peer.got)))}
+    assert len(by[6]["short_message"]) == 12000 and len(peer.got) > 5
+    assert abs(by[3].pop("timestamp") - time.time()) < 60
+    assert by[3] == {
+        "version": "1.1",
+        "host": socket.gethostname(),
+        "short_message": "err",
+        "level": 3,
+        "_a_b": "1",
+        "_container_id": box.ident,
+        "_container_name": "web",
+        "_image_id": "sha256:" + "ab" * 32,
+        "_image_name": "box:1",
+        "_command": "sh -c true",
+        "_tag": "tag",
+        "_created": "1970-01-01T00:16:40.500000000Z",
+    }
+
+
+def test_gelf_over_tcp(boxes):
+    box = boxes.shell("echo one; echo two")
+    peer = Server()
+    box.run["log"] = log(box, "gelf", address=f"tcp://127.0.0.1:{peer.port}")
+    ended(box)
+    waiting.eventually(lambda: peer.data.count(b"\0") == 2)
+    found = [json.loads(each)["short_message"] for each in peer.data.split(b"\0")[:-1]]
+    assert found == ["one", "two"]
+
+
+class Unpacker:
+    """MessagePack as the Forward protocol has it, read by another hand than the driver's."""
+
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def take(self, count):
+        self.at += count
+        assert self.at <= len(self.data)
+        return self.data[self.at - count : self.at]
+
+    def number(self, count):
+        return int.from_bytes(self.take(count), "big")
+
+    def value(self):
+        kind = self.number(1)
+        if kind >> 4 == 8:
+            return {self.value(): self.value() for _each in range(kind & 15)}
+        if kind == 0xDE:
+            return {self.value(): self.value() for _each in range(self.number(2))}
+        if kind >> 4 == 9:
+            return [self.value() for _each in range(kind & 15)]
+        if kind >> 5 == 5:
+            return self.take(kind & 31).decode()
+        if kind in (0xD9, 0xDA, 0xDB):
+            return self.take(self.number(1 << (kind - 0xD9))).decode()
+        if kind == 0xD7:
+            assert self.number(1) == 0
+            return (self.number(4), self.number(4))
+        assert kind == 0xCE, hex(kind)
+        return self.number(4)
+
+    def all(self):
+        while self.at < len(self.data):
+            yield self.value()
+
+
+@pytest.mark.parametrize("way", ["tcp", "unix"])
+def test_fluentd_with_and_without_receipts(boxes, tmp_path, way):
+    box = boxes.shell("echo out; echo err >&2; head -c 20000 /dev/zero | tr '\\0' y; echo")
+    refused = []
+
+    def answer(connection, data):
+        """Acknowledge, but not at first: the entry comes again then."""
+        chunk = list(Unpacker(data).all())[0][3]["chunk"]
+        if not refused:
+            refused.append(chunk)
+            connection.shutdown(socket.SHUT_RDWR)
+            return
+        connection.sendall(b"\x81\xa3ack" + bytes([0xA0 | len(chunk)]) + chunk.encode())
+
+    acknowledged = way == "tcp"
+    peer = Server(
+        None if acknowledged else tmp_path / "f", answers=answer if acknowledged else None
+    )
+    place = f"127.0.0.1:{peer.port}" if acknowledged else tmp_path / "f"
+    box.run["log"] = log(box, "fluentd", address=f"{way}://{place}", attributes={"a": "b" * 300})
+    box.run["log"]["options"].update(
+        {"fluentd-request-ack": acknowledged, "fluentd-sub-second-precision": acknowledged}
+    )
+    ended(box)
+    assert "log" not in box.state
+    found = list(Unpacker(peer.data).all())
+    if acknowledged:
+        assert found[0][:3] == found[1][:3] and found[0][3] != found[1][3]
+        del found[0]
+    assert len(found) == 4 and {entry[0] for entry in found} == {"tag"}
+    moment = found[0][1][0] if acknowledged else found[0][1]
+    assert abs(moment - time.time()) < 60
+    records = [entry[2] for entry in found]
+    assert sorted(record["log"][:3] for record in records) == ["err", "out", "yyy", "yyy"]
+    assert {record["source"] for record in records if record["log"] == "err"} == {"stderr"}
+    assert [record.get("partial_message") for record in records if record["log"][0] == "y"] == [
+        "true",
+        None,
+    ]
+    assert all(
+        record["container_id"] == box.ident
+        and record["container_name"] == "/web"
+        and record["a"] == "b" * 300
+        for record in records
+    )

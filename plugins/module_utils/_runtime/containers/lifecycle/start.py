@@ -182,6 +182,8 @@ def _reach_log(record: Record, run: RunFile) -> None:
     log = run["log"]
     if log["driver"] in (*log_files.DRIVERS, "none") or log.get("buffer") is not None:
         return
+    if log.get("options", {}).get("fluentd-async"):
+        return
     from ..log_drivers import shipper  # few containers need it
 
     driver = shipper.driver_of(run)

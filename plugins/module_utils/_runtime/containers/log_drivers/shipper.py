@@ -78,6 +78,14 @@ def driver_of(run: RunFile, location: str = "") -> Driver:
         from . import syslog
 
         return syslog.Syslog(run)
+    if name == "gelf":
+        from . import gelf
+
+        return gelf.Gelf(run)
+    if name == "fluentd":
+        from . import fluentd
+
+        return fluentd.Fluentd(run)
     return _Kept(run, location)
 
 

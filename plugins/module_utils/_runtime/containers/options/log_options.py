@@ -32,7 +32,7 @@ FACILITIES = (  # of syslog, in the order of their numbers
     *("authpriv", "ftp", "ntp", "security", "console", "solaris-cron"),
     *(f"local{number}" for number in range(8)),
 )
-SYSLOG_PORT = 514
+SYSLOG_PORT, GELF_PORT, FLUENTD_PORT = 514, 12201, 24224
 
 
 def _size(value: Any, name: str) -> int:
@@ -77,6 +77,16 @@ def _address(schemes: tuple[str, ...], port: int) -> Parser:
     return parse
 
 
+def _fluentd(value: Any, name: str) -> str:
+    """An address, or Docker's short form of one: a host, with or without a port."""
+    said = line(value, name)
+    return _FLUENTD(said if "://" in said else f"tcp://{said}", name)
+
+
+def _seconds(value: Any, name: str) -> float:
+    return float(units.duration(value, name))
+
+
 def _switch(value: Any, name: str) -> bool:
     """True or false; the command's ``--log-opt`` and the daemon's map say it as a text."""
     said = {"true": True, "false": False}.get(str(value).lower(), value)
@@ -100,6 +110,7 @@ def _tag(value: Any, name: str) -> str:
     return tag
 
 
+_FLUENTD = _address(("tcp", "unix"), FLUENTD_PORT)
 _PARSERS: dict[str, Parser] = {
     "mode": choice("blocking", "non-blocking"),
     "max-buffer-size": _some,
@@ -120,6 +131,17 @@ _PARSERS: dict[str, Parser] = {
     "syslog-tls-cert": absolute,
     "syslog-tls-key": absolute,
     "syslog-tls-skip-verify": _switch,
+    "gelf-address": _address(("udp", "tcp"), GELF_PORT),
+    "gelf-compression-type": choice("gzip", "zlib", "none"),
+    "gelf-compression-level": whole(-1, 9),
+    "gelf-tcp-max-reconnect": whole(0),
+    "gelf-tcp-reconnect-delay": _seconds,
+    "fluentd-address": _fluentd,
+    "fluentd-async": _switch,
+    "fluentd-max-retries": whole(0),
+    "fluentd-retry-wait": _seconds,
+    "fluentd-sub-second-precision": _switch,
+    "fluentd-request-ack": _switch,
 }
 _EVERY = ("mode", "max-buffer-size")
 _CACHE = ("cache-disabled", "cache-max-size", "cache-max-file", "cache-compress")
@@ -128,8 +150,15 @@ _TOLD = ("tag", "labels", "env")
 ACCEPTED: dict[str, tuple[str, ...]] = {
     "json-file": ("max-size", "max-file", "compress", *_EVERY, *_TOLD),
     "local": ("max-size", "max-file", "compress", *_EVERY),
-    "journald": (*_EVERY, *_TOLD, *_CACHE),
-    "syslog": (*(key for key in _PARSERS if key.startswith("syslog-")), *_EVERY, *_TOLD, *_CACHE),
+    **{
+        driver: (
+            *(key for key in _PARSERS if key.startswith(f"{driver}-")),
+            *_EVERY,
+            *_TOLD,
+            *_CACHE,
+        )
+        for driver in ("journald", "syslog", "gelf", "fluentd")
+    },
     "none": (),
 }
 
@@ -168,6 +197,23 @@ def check(definition: Definition) -> None:
     _check_files(KEPT.get(driver, {}), given)
     _check_cache(given)
     _check_tls(given)
+    if driver == "gelf":
+        _check_gelf(given)
+
+
+def _check_gelf(given: dict[str, Any]) -> None:
+    address = given.get("gelf-address")
+    if address is None:
+        raise InvalidInput(
+            "log_options", given or "nothing", "a gelf-address, with log_driver gelf"
+        )
+    way = address.partition(":")[0]
+    other = "gelf-tcp-" if way == "udp" else "gelf-compression-"
+    for key in given:
+        if key.startswith(other):
+            raise InvalidInput(
+                "log_options", key, f"it only with another gelf-address than of {way}://"
+            )
 
 
 def _check_cache(given: dict[str, Any]) -> None:
@@ -225,8 +271,8 @@ OPTIONS: tuple[Option, ...] = (
         description="""
         Where the output goes. V(json-file) keeps it on the host, without a limit unless
         O(log_options) has one. V(local) keeps 5 files of 20 MiB, the older ones compressed.
-        V(journald) and V(syslog) take it elsewhere, and keep as much as V(local) beside it, for
-        C(pycontainer logs). V(none) drops it.
+        V(journald), V(syslog), V(gelf) and V(fluentd) take it elsewhere, and keep as much as
+        V(local) beside it, for C(pycontainer logs). V(none) drops it.
 
         The default is V(json-file).
         """,
@@ -265,6 +311,16 @@ OPTIONS: tuple[Option, ...] = (
         host's own. V(syslog-facility), V(syslog-format) (V(rfc3164), V(rfc5424), V(rfc5424micro)),
         V(syslog-tls-ca-cert), V(syslog-tls-cert), V(syslog-tls-key) and V(syslog-tls-skip-verify)
         are beside it.
+
+        V(gelf-address), which V(gelf) needs, is V(udp://host:port) or V(tcp://host:port). Over UDP
+        there are V(gelf-compression-type) (V(gzip), V(zlib), V(none)) and
+        V(gelf-compression-level), over TCP V(gelf-tcp-max-reconnect) and
+        V(gelf-tcp-reconnect-delay).
+
+        V(fluentd-address) is a host with a port, V(tcp://127.0.0.1:24224) if not said, or
+        V(unix:///path). Beside it are V(fluentd-async), with which a start needs no server,
+        V(fluentd-max-retries), V(fluentd-retry-wait), V(fluentd-sub-second-precision) and
+        V(fluentd-request-ack).
 
         V(cache-disabled), V(cache-max-size), V(cache-max-file) and V(cache-compress) are about what
         is kept beside, where the output goes elsewhere.

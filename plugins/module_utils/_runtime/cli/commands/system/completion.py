@@ -89,7 +89,7 @@ STATES = {  # which containers a command has to do with, where not all
 VALUES = {  # of flags that take one of a few words
     "--cgroupns": ("host", "private"),
     "--ipc": ("host", "none", "private", "shareable"),
-    "--log-driver": ("journald", "json-file", "local", "none", "syslog"),
+    "--log-driver": (*("fluentd", "gelf", "journald", "json-file", "local", "none", "syslog"),),
     "--pid": ("host",),
     "--pull": ("always", "missing", "never"),
     "--restart": ("always", "no", "on-failure", "unless-stopped"),

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import resource
+import socket
 import stat
 
 import pytest
@@ -16,7 +17,7 @@ from pycontainer.containers.client import monitor_client
 from pycontainer.containers.lifecycle.batch import BatchFailed
 from pycontainer.containers.view import logs
 from pycontainer.containers.view import stats as metering
-from pycontainer.errors import Conflict, ContainerFailed, EngineError, InvalidInput
+from pycontainer.errors import Conflict, ContainerFailed, EngineError, HostError, InvalidInput
 from pycontainer.images.library import records
 from pycontainer.kernel.processes import procfs
 from pycontainer.reconcile import carry_out
@@ -945,6 +946,35 @@ def test_logs(engine):
         sh(engine, "sleep 0.02")
     assert sorted(entries) == [("stderr", "err\n"), ("stdout", "out\n")]
     assert do(engine, log_driver="none", log_options={})["container"]["Id"] == record["id"]
+
+
+def test_a_log_elsewhere_needs_its_server_at_a_start_in_mode_blocking(engine):
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        options = {"syslog-address": address, "tag": "{{.Name}}/{{.ImageName}}", "labels": "a"}
+        wanted = base(
+            command=["sh", "-c", "echo out; exec sleep 1000"],
+            log_driver="syslog",
+            log_options=options,
+            labels={"a": "b"},
+        )
+        with pytest.raises(HostError, match="log_driver syslog: connection refused.*non-blocking"):
+            do(engine, **wanted)
+        server.listen()
+        done = do(engine, **wanted)["container"]
+        connection, _address = server.accept()
+        with connection:  # who looked whether there is a server
+            assert connection.recv(100) == b""
+        connection, _address = server.accept()
+        with connection, connection.makefile() as lines:
+            assert "web/box:1[" in lines.readline()
+        assert done["HostConfig"]["LogConfig"] == {"Type": "syslog", "Config": options}
+        assert not do(engine, **wanted)["changed"]
+        record = containers.find(engine, "web")
+        assert [entry["log"] for entry in logs.read(engine.paths, record["id"])] == ["out\n"]
+        outcome = do(engine, log_options={**options, "mode": "non-blocking"})
+        assert outcome["changed"] and outcome["container"]["Id"] == record["id"]
 
 
 def test_cgroup_parent_and_namespace(engine):

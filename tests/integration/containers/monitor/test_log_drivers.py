@@ -132,16 +132,21 @@ def fields(datagram):
 
 
 @pytest.fixture
-def journal(tmp_path, monkeypatch):
-    """Where the driver looks for the journal: the zygote of a test inherits it."""
-    path = tmp_path / "journal"
-    run = "/run/systemd/journal"
-    os.makedirs(run, exist_ok=True)
-    if os.path.exists(run + "/socket"):
+def journal():
+    """The path of the journal's socket, on a machine that has none; what is made for it is removed."""
+    path = "/run/systemd/journal/socket"
+    if os.path.exists(path):
         pytest.skip("this machine has a journal")
-    yield path.parent and run + "/socket"
-    if os.path.exists(run + "/socket"):
-        os.unlink(run + "/socket")
+    made, directory = [], os.path.dirname(path)
+    while not os.path.exists(directory):
+        made.append(directory)
+        directory = os.path.dirname(directory)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    yield path
+    if os.path.exists(path):
+        os.unlink(path)
+    for directory in made:
+        os.rmdir(directory)
 
 
 def ended(box):

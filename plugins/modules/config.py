@@ -92,23 +92,24 @@ author:
 """
 
 EXAMPLES = r"""
-- name: A configuration from a template
+- name: A configuration
   pycontainer.engine.config:
-    name: nginx.conf
-    data: "{{ lookup('ansible.builtin.template', 'nginx.conf.j2') }}"
+    name: tokens.conf
+    data: |
+      server_tokens off;
 
 - name: A container with it
   pycontainer.engine.container:
     name: web
-    image: docker.io/library/nginx:alpine
+    image: nginx:1.27
     configs:
-      - source: nginx.conf
-        target: /etc/nginx/nginx.conf
+      - source: tokens.conf
+        target: /etc/nginx/conf.d/tokens.conf
         on_change: restart
 
-- name: Remove it
+- name: Remove one that no container names
   pycontainer.engine.config:
-    name: nginx.conf
+    name: old.conf
     state: absent
 """
 

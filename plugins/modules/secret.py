@@ -104,12 +104,12 @@ EXAMPLES = r"""
 - name: A key from a file of the controller, which Vault may have encrypted
   pycontainer.engine.secret:
     name: tls_key
-    data_src: files/tls.key
+    data_src: artifacts/tls.key
 
 - name: A container that reads them, and reloads when the key changes
   pycontainer.engine.container:
     name: web
-    image: docker.io/library/nginx:alpine
+    image: nginx:1.27
     secrets:
       - db_password
       - source: tls_key
@@ -118,9 +118,9 @@ EXAMPLES = r"""
         mode: "0400"
         on_change: SIGHUP
 
-- name: Remove it
+- name: Remove one that no container names
   pycontainer.engine.secret:
-    name: db_password
+    name: old_password
     state: absent
 """
 

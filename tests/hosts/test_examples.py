@@ -32,6 +32,7 @@ VARIABLES = {
     "password": "secret",
     "vault_registry_ci": "secret",
     "vault_ci": "secret",
+    "vault_db_password": "secret",
     "vault_hub": "secret",
     "vault_hub_token": "secret",
     "policy": {
@@ -221,6 +222,7 @@ def artifacts(tmp_path, monkeypatch):
     """What lies on the controller, beside the playbook; what is made of it is kept in no user's cache."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     (tmp_path / "artifacts").mkdir()
+    (tmp_path / "artifacts" / "tls.key").write_text("a key\n")
     images_made.docker_archive(
         tmp_path / "artifacts" / "web-1.5.tar",
         [images_made.tar({"bin/app": b"app"})],

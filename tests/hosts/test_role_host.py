@@ -18,7 +18,7 @@ def role(**variables):
 
 def module_result(played, host="h1"):
     """The result of the role's one task that changes the host."""
-    return played.results(host)[-1]
+    return [result for result in played.results(host) if "host" in result][-1]
 
 
 def exists(fleet, host, *paths):
@@ -72,6 +72,14 @@ def test_removal_and_again(play, fleet):
     assert exists(fleet, "h3", "/var/lib/pycontainer/state.db", "/run/pycontainer") == [], (
         "looking at a bare host must make nothing"
     )
+    page = "/usr/local/share/man/man1/pycontainer-run.1"
+    assert play(fleet, role(man=True), "--check", "--limit", "h3").changed == {"h3": 2}
+    assert exists(fleet, "h3", page, "/var/lib/pycontainer/state.db", "/run/pycontainer") == []
+    assert play(fleet, role(man=True), "--limit", "h3").changed == {"h3": 2}
+    assert exists(fleet, "h3", page)
+    assert play(fleet, role(man=True), "--limit", "h3").changed == {"h3": 0}
+    assert play(fleet, role(state="absent"), "--limit", "h3").changed == {"h3": 1}
+    assert exists(fleet, "h3", page) == [], "manual pages go with the command"
     assert play(fleet, role(), "--limit", "h3").changed == {"h3": 1}
 
 

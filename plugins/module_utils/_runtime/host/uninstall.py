@@ -68,6 +68,15 @@ def _plan_programs(found: Plan, engine: Engine, command: str) -> None:
         found.add(
             "command", command, None, f"remove the command {command}", lambda: os.unlink(command)
         )
+    pages = _manual_pages(command)
+    if pages:
+        found.add(
+            "manual pages",
+            len(pages),
+            0,
+            f"remove {len(pages)} manual pages from {os.path.dirname(pages[0])}",
+            lambda: _unlink(pages),
+        )
     link = os.path.join(os.path.dirname(command), install.OCI_COMMAND)
     if os.path.islink(link) and os.readlink(link).startswith(engine.paths.runtime + "/"):
         found.add(
@@ -85,6 +94,24 @@ def _plan_programs(found: Plan, engine: Engine, command: str) -> None:
             "remove the engine",
             lambda: remove_engine(engine.paths),
         )
+
+
+def _unlink(paths: list[str]) -> None:
+    for path in paths:
+        os.unlink(path)
+
+
+def _manual_pages(command: str) -> list[str]:
+    """Return the paths of the pages that ``pycontainer man`` has written beside the command, as the
+    role has it do: in ``../share/man/man1``.
+    """
+    top = os.path.join(os.path.dirname(os.path.dirname(command)), "share", "man", "man1")
+    names = sorted(name for name in entries(top) if name.startswith("pycontainer"))
+    return [
+        os.path.join(top, name)
+        for name in names
+        if "Written by pycontainer man" in boot.read(os.path.join(top, name))
+    ]
 
 
 def _plan_data(found: Plan, engine: Engine) -> None:

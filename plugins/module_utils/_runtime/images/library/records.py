@@ -428,8 +428,9 @@ def removed_with(engine: Engine, ident: str) -> list[str]:
     """Return the ids of the images that go when this one is removed: its own, and those of nameless
     images that only these were built from.
     """
-    found = [ident]
-    for gone in found:  # which grows: pylint: disable=modified-iterating-list
+    found, waiting = [ident], [ident]
+    while waiting:
+        gone = waiting.pop()
         for row in engine.db.all("SELECT used FROM uses WHERE image = ? ORDER BY used", gone):
             base = row["used"]
             if (
@@ -438,6 +439,7 @@ def removed_with(engine: Engine, ident: str) -> list[str]:
                 and set(users_of(engine, base)) <= set(found)
             ):
                 found.append(base)
+                waiting.append(base)
     return found
 
 

@@ -109,6 +109,9 @@ def source(value):
 # -- the argument spec
 
 
+NAMES_OF_SECRETS = ("secrets",)  # Ansible takes it for a secret itself by its name
+
+
 def spec_of(row):
     """A row's entry in Ansible's argument spec."""
     found = {"type": row.type}
@@ -116,6 +119,8 @@ def spec_of(row):
         found["required"] = True
     if row.elements:
         found["elements"] = row.elements
+    if row.name in NAMES_OF_SECRETS:
+        found["no_log"] = False
     if row.choices:
         found["choices"] = list(row.choices)
     if not isinstance(row, kinds.Option) and row.default is not None:
@@ -192,6 +197,7 @@ def documented(row, column):
             break_on_hyphens=False,
         )
     said = spec_of(row)
+    said.pop("no_log", None)
     if row.version_added:
         said["version_added"] = row.version_added
     subs = said.pop("options", None) and row.suboptions

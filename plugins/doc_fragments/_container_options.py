@@ -685,7 +685,7 @@ options:
       capabilities:
         description:
           - >-
-            Lists of capabilities, of which the first counts. V(gpu) is needed without O(driver).
+            Lists of capabilities, of which the first counts. V(gpu) is needed without C(driver).
             Others, such as V(compute) and V(utility), are NVIDIA's, and set the variable
             C(NVIDIA_DRIVER_CAPABILITIES).
         type: list

@@ -192,7 +192,7 @@ CONTAINER = {
     "shm_size": {"type": "str"},
     "devices": {"type": "list", "elements": "str", "aliases": ["device"]},
     "device_cgroup_rules": {"type": "list", "elements": "str", "aliases": ["device_cgroup_rule"]},
-    "secrets": {"type": "list", "elements": "raw"},
+    "secrets": {"type": "list", "elements": "raw", "no_log": False},
     "configs": {"type": "list", "elements": "raw"},
     "published_ports": {
         "type": "list",

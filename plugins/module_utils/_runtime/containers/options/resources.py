@@ -367,7 +367,7 @@ _DEVICE_REQUESTS = Option(
             "list",
             elements="list",
             description="""
-            Lists of capabilities, of which the first counts. V(gpu) is needed without O(driver).
+            Lists of capabilities, of which the first counts. V(gpu) is needed without C(driver).
             Others, such as V(compute) and V(utility), are NVIDIA's, and set the variable
             C(NVIDIA_DRIVER_CAPABILITIES).
             """,

@@ -78,6 +78,8 @@ ON_PURPOSE = {  # what a user names and what may be a pipe, or a file of the hos
     RUNTIME + "networks/firewalls/legacy_iptables.py:chains": "/proc/net/ip_tables_names",
     RUNTIME + "containers/monitor/restored.py:open_streams": "/dev/null",
     RUNTIME + "containers/spec/user_namespaces.py:_lines": "/etc/subuid and /etc/subgid",
+    RUNTIME + "host/docker_info.py:_os_release": "/etc/os-release",
+    RUNTIME + "host/docker_info.py:_reads_one": "/proc/sys",
     RUNTIME + "host/boot.py:read": "units of the host's init system",
     RUNTIME
     + "images/archives/root_import.py:open_layer": "an archive to import, of any size, which may be a pipe",
@@ -106,14 +108,11 @@ BENEATH = {  # one name in a directory that is open, through no link, and withou
     RUNTIME
     + "layers/difference.py:_settle": "a regular file when it was looked at, and opened without waiting",
     RUNTIME + "layers/hard_links.py:_on_file": "a descriptor whose type was looked at",
-    RUNTIME + "layers/open_ends.py:_copy_up": "a layer of the store",
     RUNTIME + "layers/open_ends.py:_copy_node": "a layer of the store",
     RUNTIME + "layers/tar/writer.py:open_regular": "a descriptor whose type is looked at",
     RUNTIME + "untrusted/files.py:open_regular": "the gateway",
     RUNTIME + "untrusted/trees.py:walk": "directories alone",
     RUNTIME + "untrusted/trees.py:_leave": "directories alone",
-    RUNTIME
-    + "volumes/populate.py:_copy_file": "a regular file when it was looked at, and opened without waiting",
 }
 REVIEWED = {**OWN, **ON_PURPOSE, **BENEATH}
 

@@ -17,6 +17,7 @@ READERS = {"load", "loads", "JSONDecoder", "raw_decode", "read_json"}
 OWN = {
     RUNTIME + "untrusted/json_reader.py": "the reader",
     RUNTIME + "store/files.py": "read_json itself",
+    RUNTIME + "cli/commands/images/search_manifest.py": "lists of images that root has named",
     RUNTIME + "store/database.py": "columns of the database",
     RUNTIME + "containers/client/messages.py": "between root's own processes",
     RUNTIME + "containers/monitor/monitor.py": "a sleeping monitor's arguments",

@@ -63,7 +63,8 @@ def _local(path: str, kind: int) -> socket.socket:
         connection.connect(path)
     except OSError as error:
         connection.close()
-        raise OSError(error.errno, error.strerror, path) from None
+        error.filename = path
+        raise
     return connection
 
 

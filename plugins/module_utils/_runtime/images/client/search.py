@@ -78,8 +78,10 @@ def of_catalog(client: Client, term: str, limit: int) -> list[dict[str, Any]]:
         names = [] if names is None else names
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise RegistryError(what + " is not one")
+        if not names or names[-1] == last:  # the end, or one that knows no pages
+            break
         found += [name for name in names if term.lower() in name.lower()]
-        if len(found) >= limit or not names or not response.headers.get("Link"):
+        if len(found) >= limit:
             break
         last = names[-1]
     return [

@@ -14,6 +14,7 @@ from ....deploy.fingerprint import VERSION
 from ....reconcile import Plan
 from ....store.files import write_whole
 from ....store.paths import DATA, RUN
+from ....untrusted import files
 from ... import command_table
 from ...grammar import UsageError, find
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 MARK = '.\\" Written by pycontainer man'
 SECTION = ".1"
+LARGEST = 1 << 20  # bytes of a page that is looked at
 
 
 def man(session: Session, given: Given) -> None:
@@ -85,8 +87,7 @@ def _ours(directory: str) -> dict[str, str]:
     for name in os.listdir(directory) if os.path.isdir(directory) else ():
         path = os.path.join(directory, name)
         if name.startswith("pycontainer") and name.endswith(SECTION) and os.path.isfile(path):
-            with open(path, encoding="utf-8", errors="replace") as file:
-                text = file.read()
+            text = files.read_given(path, LARGEST).decode("utf-8", "replace")
             if MARK in text:
                 found[name] = text
     return found

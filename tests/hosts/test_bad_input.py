@@ -284,7 +284,7 @@ CASES = [
         task("registry_login", registry_url="127.0.0.1:1", username="u", password="secret"),
         "registry 127.0.0.1:1 does not answer (http: connection refused",
     ),
-    (command("runn box:1"), "'runn' is not a pycontainer command; accepted: run, "),
+    (command("runn box:1"), "'runn' is not a pycontainer command; did you mean run? "),
     (
         command("run -d --memory 12x box:1"),
         "--memory: '12x' is not valid; accepted: a number of bytes",

@@ -9,6 +9,7 @@ They run as they are written; ``standins`` makes what they name exist.
 from __future__ import annotations
 
 import ast
+import json
 import pathlib
 import re
 import shlex
@@ -104,6 +105,28 @@ POLICY = [
     }
 ]
 
+# Described devices: the page's own specification, and one that gives GPUs as NVIDIA's tool names them.
+GPUS = {
+    "cdiVersion": "0.6.0",
+    "kind": "nvidia.com/gpu",
+    "devices": [
+        {
+            "name": "all",
+            "containerEdits": {"deviceNodes": [{"path": "/dev/nvidia0", "hostPath": "/dev/null"}]},
+        }
+    ],
+}
+METER = re.findall(
+    "^```json\n(.*?)^```", PAGES["devices.md"].read_text(), re.MULTILINE | re.DOTALL
+)[0]
+DESCRIBED = [
+    {"ansible.builtin.file": {"path": "/etc/cdi", "state": "directory"}},
+    *(
+        {"ansible.builtin.copy": {"dest": "/etc/cdi/" + name, "content": content, "mode": "0644"}}
+        for name, content in (("nvidia.json", json.dumps(GPUS)), ("lab.json", METER))
+    ),
+]
+
 # What an example takes for granted, by the module or page that it is of.
 BEFORE = {
     "container": [{"pycontainer.engine.container": {"name": "old", "image": "redis:7"}}],
@@ -183,6 +206,7 @@ BEFORE = {
         },
         *BUILDS,
     ],
+    "devices.md": DESCRIBED,
     "security.md": [
         {
             "pycontainer.engine.container": {
@@ -250,6 +274,15 @@ def ready(host, play, artifacts):  # pylint: disable=unused-argument
             for name in ("registry", "team", "hub")
         ],
     )
+
+
+class Loader(yaml.SafeLoader):
+    """YAML of a page. ``!unsafe`` text is put between raw marks, which JSON of a play can hold."""
+
+
+Loader.add_constructor(
+    "!unsafe", lambda loader, node: "{%% raw %%}%s{%% endraw %%}" % loader.construct_scalar(node)
+)
 
 
 def examples_of(module):
@@ -333,7 +366,7 @@ def test_commands_in_tasks(play, ready):
 def test_pages_with_tasks(play, ready):
     for page in PAGES:
         for block in blocks(page, "ya?ml"):
-            tasks = yaml.safe_load(block)
+            tasks = yaml.load(block, Loader)
             if "hosts" not in tasks[0]:
                 results = run_tasks(play, ready, BEFORE.get(page, []), tasks)
                 assert page != "security.md" or results[-1]["msg"] == "All assertions passed"
@@ -342,7 +375,7 @@ def test_pages_with_tasks(play, ready):
 def test_pages_with_plays(run_book, ready, tmp_path):
     for page in PAGES:
         for block in blocks(page, "ya?ml"):
-            if "hosts" in yaml.safe_load(block)[0]:
+            if "hosts" in yaml.load(block, Loader)[0]:
                 book = tmp_path / "book.yml"
                 book.write_text(block)
                 options = [*extra_variables(), "--diff"]

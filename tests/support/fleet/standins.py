@@ -21,6 +21,8 @@ IMAGES = [
     "registry.example.com/shop/web:1.4",
     "registry.example.com/shop/web:stable",
     "alpine:3.20",
+    "busybox:1.36",
+    "debian:12",
 ]
 ROOT = "/srv/demo/root"
 

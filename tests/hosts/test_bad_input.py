@@ -289,7 +289,10 @@ CASES = [
         command("run -d --memory 12x box:1"),
         "--memory: '12x' is not valid; accepted: a number of bytes",
     ),
-    (command("run -d --nonesuch box:1"), "unknown flag --nonesuch for pycontainer run; pycontainer run --help lists all"),
+    (
+        command("run -d --nonesuch box:1"),
+        "unknown flag --nonesuch for pycontainer run; pycontainer run --help lists all",
+    ),
     (command("run -d --name web box:1"), "the name web is in use by a container"),
     (command("run -d 127.0.0.1:5000/none:1"), "registry 127.0.0.1:5000 has no image none:1"),
     (command("rm nonesuch"), "container nonesuch does not exist"),

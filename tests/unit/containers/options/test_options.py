@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 from pycontainer.containers import options
-from pycontainer.containers.options import lifecycle, network, storage
+from pycontainer.containers.options import lifecycle, publishing, storage
 from pycontainer.errors import EngineError, InvalidInput
 
 
@@ -288,11 +288,11 @@ def test_published_ports_of_an_older_version_are_no_difference():
 
     old = {"container_port": 80, "protocol": "tcp", "host_ip": "0.0.0.0", "host_port": 8080}
     for wanted in (now("8080:80"), now("0.0.0.0:8080:80")):
-        assert network.respelled({"published_ports": [old]}, wanted) == wanted
+        assert publishing.respelled({"published_ports": [old]}, wanted) == wanted
     before = {"published_ports": [{**old, "host_port": 8081}]}
-    assert network.respelled(before, now("8080:80")) == before
+    assert publishing.respelled(before, now("8080:80")) == before
     named = now("0.0.0.0:8080:80")
-    assert network.respelled(named, now("8080:80")) == named != now("8080:80")
+    assert publishing.respelled(named, now("8080:80")) == named != now("8080:80")
     both = {"published_ports": sorted([old, {**old, "host_ip": "::"}], key=repr)}
     assert now("8080:80", "[::]:8080:80") == both, "for IPv4, beside one for IPv6"
 
@@ -312,7 +312,7 @@ def test_published_ports_of_an_older_version_are_no_difference():
 )
 def test_published_ports_that_clash(one_text, other_text, clash):
     found = one("published_ports", [one_text, other_text])
-    assert network.clash(*found) is clash
+    assert publishing.clash(*found) is clash
     if clash:
         with pytest.raises(InvalidInput, match="each port of the host once"):
             options.check({"published_ports": found})
@@ -322,12 +322,12 @@ def test_published_ports_that_clash(one_text, other_text, clash):
 
 def test_the_address_of_ports_that_name_none():
     found = {"published_ports": one("published_ports", ["8080:80", "[::1]:8081:80"])}
-    network.at_address(found, "")
+    publishing.at_address(found, "")
     assert [port["host_ip"] for port in found["published_ports"]] == ["", "::1"]
-    network.at_address(found, "127.0.0.1")
+    publishing.at_address(found, "127.0.0.1")
     assert {port["host_ip"] for port in found["published_ports"]} == {"127.0.0.1", "::1"}
     with pytest.raises(InvalidInput, match="default_host_ip"):
-        network.at_address(found, "localhost")
+        publishing.at_address(found, "localhost")
 
 
 @pytest.mark.parametrize(
@@ -752,10 +752,10 @@ def test_ports_of_the_hosts_network_are_a_warning():
     for said in ({"published_ports": ["80:80"]}, {"publish_all_ports": True}):
         definition = options.definition({"network_mode": "host", **said})
         options.check(definition)
-        (warning,) = network.warnings(definition)
+        (warning,) = publishing.warnings(definition)
         assert warning.startswith(next(iter(said))) and "network_mode host" in warning
-        assert network.warnings(options.definition(said)) == []
-    assert network.warnings(options.definition({"network_mode": "host"})) == []
+        assert publishing.warnings(options.definition(said)) == []
+    assert publishing.warnings(options.definition({"network_mode": "host"})) == []
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from ...engine import Engine
 from ...errors import EngineError, InvalidInput, NotFound
 from ...events import change_history
 from ...reconcile import carry_out
-from ..options import network
+from ..options import publishing
 from ..records import catalog
 from ..spec import inherited_mounts, shared_namespaces
 from . import preconditions, remove, start
@@ -112,12 +112,12 @@ def _distinct(tasks: list[Task]) -> None:
     for name in names:
         if names.count(name) > 1:
             raise InvalidInput("containers", name, "each container once")
-    taken: list[tuple[str, network.PublishedPort]] = []
+    taken: list[tuple[str, publishing.PublishedPort]] = []
     for task in tasks:
         for port in task.definition.get("published_ports", ()) if task.state != "absent" else ():
             if isinstance(port["host_port"], int) and port["host_port"]:
                 for other, had in taken:
-                    if other != task.name and network.clash(had, port):
+                    if other != task.name and publishing.clash(had, port):
                         raise InvalidInput(
                             "containers",
                             f"{port['host_port']}/{port['protocol']}",

@@ -13,7 +13,7 @@ from ... import images
 from ...errors import Conflict, EngineError, InvalidInput, NotFound, required
 from ...options.rows import IGNORE, LIVE, RESTART, STRICT
 from .. import options
-from ..options import lifecycle, network, storage
+from ..options import lifecycle, network, publishing, storage
 from ..records import catalog, status
 from ..spec import config_json, inherited_mounts, shared_namespaces, user_namespaces
 from . import preconditions
@@ -69,7 +69,7 @@ class Task:
         self.registries = images.registries_of(params)
         self.reached = repr([params.get(name) for name in REGISTRY])
         self.definition = options.definition(params)
-        network.at_address(self.definition, said["default_host_ip"])
+        publishing.at_address(self.definition, said["default_host_ip"])
         self.how = options.comparisons(params.get("comparisons"))
 
 
@@ -234,7 +234,7 @@ class Desired:
             return {}
         wanted = self.task.definition
         alike = storage.respelled(self.record["definition"], wanted)
-        alike = network.respelled(alike, wanted)
+        alike = publishing.respelled(alike, wanted)
         return shared_namespaces.respelled(self.engine, alike, wanted)
 
     def _check_definition(self, now: Definition) -> None:

@@ -13,7 +13,7 @@ from ...errors import EngineError, HostError, NotFound
 from ...events import journal
 from ...options.rows import LIVE
 from ..client import monitor_client, names_client
-from ..options import network, resources
+from ..options import network, publishing, resources
 from ..records import catalog, run_events, status
 from ..spec import container_files, limits
 from . import create
@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 
 LIMITS = {option.name for option in resources.OPTIONS if option.change == LIVE}
 NETWORK = {
-    option.name for option in network.OPTIONS if option.change in (LIVE, network.LIVE_ON_NETWORKS)
+    option.name
+    for option in publishing.OPTIONS + network.OPTIONS
+    if option.change in (LIVE, network.LIVE_ON_NETWORKS)
 }
 
 

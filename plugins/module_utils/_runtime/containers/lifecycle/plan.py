@@ -13,7 +13,7 @@ import re
 from ...errors import Conflict, ContainerFailed, EngineError, NotFound, required
 from ...reconcile import Plan
 from ..access import auto_remove
-from ..options import network
+from ..options import publishing
 from ..records import catalog, network_names, run_events, status
 from ..spec import inherited_mounts, shared_namespaces, user_namespaces
 from ..view import audit, inspect_container
@@ -125,7 +125,7 @@ class Work:
         if self.desired.pull is not None:
             self.plan.extend(self.desired.pull)
         self.image_config = image.config
-        self.plan.warnings += network.warnings(self.definition)
+        self.plan.warnings += publishing.warnings(self.definition)
         if self.record is None:
             self.anew = self.desired.joined
             self._create(image)

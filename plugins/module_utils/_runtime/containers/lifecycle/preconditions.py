@@ -59,7 +59,7 @@ def everything(
 
         cdi_edits.Edits(definition)
     _networks(engine, definition, record["id"] if record else "")
-    if network.mode_of(definition) != "host":  # else they are not published: network.warnings
+    if network.mode_of(definition) != "host":  # else they are not published: publishing.warnings
         run: Any = container_files.read_run(engine, record["id"]) if record else {}
         has = run.get("network", {}).get("ports", ())
         _ports(engine, port_bindings.bindings(engine, definition, image, record, has), record)

@@ -5,7 +5,7 @@
 ``_runtime/options`` says what a row has, and reads and compares what a task says by the rows.
 
 Rows and parsers lie by subject in ``process``, ``resources``, ``storage``, ``secret_files``,
-``network``, ``security``, ``lifecycle`` and ``log_options``; ``behaviour`` has the options that are no part of a container. The
+``publishing``, ``network``, ``security``, ``lifecycle`` and ``log_options``; ``behaviour`` has the options that are no part of a container. The
 chapter uses the kernel's lists of names and ``untrusted``, and no other chapter of containers.
 
 A *definition* is what ``containers.definition`` of the store holds.
@@ -20,6 +20,7 @@ from . import (
     log_options,
     network,
     process,
+    publishing,
     resources,
     secret_files,
     security,
@@ -33,7 +34,17 @@ if TYPE_CHECKING:
 
     from ...options.rows import Definition
 
-_PARTS = (process, resources, storage, secret_files, network, security, lifecycle, log_options)
+_PARTS = (
+    process,
+    resources,
+    storage,
+    secret_files,
+    publishing,
+    network,
+    security,
+    lifecycle,
+    log_options,
+)
 TABLE = Table("a container", [row for part in _PARTS for row in part.OPTIONS], behaviour.OPTIONS)
 
 

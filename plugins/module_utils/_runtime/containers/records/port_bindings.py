@@ -10,7 +10,7 @@ replaced, or until a task asks for another one: of what older versions made ther
 from __future__ import annotations
 
 from ... import networks
-from ..options import network
+from ..options import network, publishing
 from . import image as images
 
 TYPE_CHECKING = False
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ...options.rows import Definition
     from .catalog import Record
 
-    Asked = dict[str, Any]  # a network.PublishedPort; its host_port may be a range
+    Asked = dict[str, Any]  # a publishing.PublishedPort; its host_port may be a range
 
 
 def published(definition: Definition, image: dict[str, Any]) -> list[Asked]:
@@ -33,7 +33,7 @@ def published(definition: Definition, image: dict[str, Any]) -> list[Asked]:
     :param image: the image's config.
     """
     if network.mode_of(definition) == "host":
-        return []  # see network.warnings
+        return []  # see publishing.warnings
     ports = list(definition.get("published_ports", ()))
     if definition.get("publish_all_ports"):
         taken = {(port["container_port"], port["protocol"]) for port in ports}
@@ -83,7 +83,7 @@ def bindings(
         if port["host_ip"]:
             kept = [old for old in left if old["host_ip"] == port["host_ip"] and _fits(port, old)]
             kept = kept[:1]
-        elif any(network.same_port(old, port) for old in before):
+        elif any(publishing.same_port(old, port) for old in before):
             kept = [old for old in left if _fits(port, old)]
             kept = [old for old in kept if old["host_port"] == kept[0]["host_port"]]
         for old in kept:

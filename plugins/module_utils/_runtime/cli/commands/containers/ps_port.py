@@ -7,7 +7,7 @@ from __future__ import annotations
 import contextlib
 
 from .... import containers, units
-from ....containers.options.network import port_address
+from ....containers.options.publishing import port_address
 from ....containers.view.container_summary import status_words
 from ....errors import NotFound
 from ... import tables

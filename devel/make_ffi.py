@@ -1,8 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Regenerate the out-of-line ABI-mode declarations of C interfaces: ``kernel/calls/ffi.py``, which
-``kernel/calls/syscalls.py`` loads, and ``layers/compression/library_ffi.py``, which ``native.py``
-beside it loads.
+``kernel/calls/syscalls.py`` loads, ``layers/compression/library_ffi.py``, which ``native.py``
+beside it loads, and ``secrets/cipher_ffi.py``, which ``cipher.py`` beside it loads.
 
     python devel/make_ffi.py            write the files
     python devel/make_ffi.py --check    exit 1 when a file is not what this script makes
@@ -65,6 +65,18 @@ unsigned ZSTD_isError(size_t);
 const char *ZSTD_getErrorName(size_t);
 """
 
+# OpenSSL's libcrypto (openssl/evp.h), the same in 1.1 and 3.
+CIPHERS = """
+enum { EVP_CTRL_AEAD_GET_TAG = 16, EVP_CTRL_AEAD_SET_TAG = 17 };
+void *EVP_CIPHER_CTX_new(void);
+void EVP_CIPHER_CTX_free(void *);
+int EVP_CIPHER_CTX_ctrl(void *, int, int, void *);
+const void *EVP_aes_256_gcm(void);
+int EVP_CipherInit_ex(void *, const void *, void *, const uint8_t *, const uint8_t *, int);
+int EVP_CipherUpdate(void *, uint8_t *, int *, const uint8_t *, int);
+int EVP_CipherFinal_ex(void *, uint8_t *, int *);
+"""
+
 TARGETS = {  # where -> (cffi's name for it, what is declared, what says so where it is missing)
     RUNTIME / "kernel" / "calls" / "ffi.py": (
         "pycontainer_ffi",
@@ -75,6 +87,11 @@ TARGETS = {  # where -> (cffi's name for it, what is declared, what says so wher
         "pycontainer_library_ffi",
         LIBRARIES,
         "Python's own modules do all of it then",
+    ),
+    RUNTIME / "secrets" / "cipher_ffi.py": (
+        "pycontainer_cipher_ffi",
+        CIPHERS,
+        "cipher.py refuses then",
     ),
 }
 

@@ -97,26 +97,11 @@ actions:
   sample: ["create config db_password"]
 """
 
-from ..module_utils import _frontend  # noqa: E402
+from ..module_utils import _frontend, _secret_options  # noqa: E402
 
 
 def main():
-    _frontend.run(
-        "secrets.task",
-        "config",
-        {
-            "name": {"type": "str", "required": True},
-            "data": {"type": "str", "no_log": False},
-            "data_is_b64": {"type": "bool", "default": False},
-            "data_src": {"type": "path", "aliases": ["path"]},
-            "remote_src": {"type": "bool", "default": False},
-            "labels": {"type": "dict"},
-            "force": {"type": "bool", "default": False},
-            "rolling_versions": {"type": "bool", "default": False},
-            "versions_to_keep": {"type": "int", "default": 5},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-        },
-    )
+    _frontend.run("secrets.task", "config", _secret_options.arguments(hidden=False))
 
 
 if __name__ == "__main__":

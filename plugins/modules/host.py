@@ -87,7 +87,8 @@ options:
       - What secrets are encrypted with on the host's disk. The absolute path of a file of 32 to 4096 random bytes that root alone can
         read, or V(none) for no encryption. A secret that is there is encrypted anew by the next task that names it.
       - It is written to C(/etc/pycontainer/config.json). When not given, what is there stays; an empty text goes back to the default,
-        which is C(systemd-creds), with the host's key and its TPM, where it is there.
+        which is C(systemd-creds), with the host's key and its TPM, where it is there. Where it fails, or the file can't be used, tasks
+        that keep a secret fail.
     type: str
   default_address_pools:
     description:

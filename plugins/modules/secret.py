@@ -13,7 +13,8 @@ description:
   - Keeps a secret on the host, changes or removes it. Containers get it as a file in memory, by the option C(secrets) of
     M(pycontainer.engine.container).
   - On disk it is encrypted where the host has C(systemd-creds), or a key file by the option O(pycontainer.engine.host#module:secrets_key).
-    Elsewhere it is readable by root alone, and the first task that keeps one says so in a warning.
+    A host that has neither keeps it readable by root alone, and the first task that keeps one says so in a warning. Where
+    C(systemd-creds) fails or the key file can't be used, the task fails. The setting C(secrets_key=none) keeps secrets unencrypted.
   - Its data are in no result, diff, log, event or record of a container. Two are compared by opening the one on the host, so there
     is no digest that could be guessed from.
   - New data reach the containers that run with it at once. Their files are replaced, and what their entries in C(secrets) say
@@ -108,26 +109,11 @@ actions:
   sample: ["create secret db_password"]
 """
 
-from ..module_utils import _frontend  # noqa: E402
+from ..module_utils import _frontend, _secret_options  # noqa: E402
 
 
 def main():
-    _frontend.run(
-        "secrets.task",
-        "secret",
-        {
-            "name": {"type": "str", "required": True},
-            "data": {"type": "str", "no_log": True},
-            "data_is_b64": {"type": "bool", "default": False},
-            "data_src": {"type": "path", "aliases": ["path"]},
-            "remote_src": {"type": "bool", "default": False},
-            "labels": {"type": "dict"},
-            "force": {"type": "bool", "default": False},
-            "rolling_versions": {"type": "bool", "default": False},
-            "versions_to_keep": {"type": "int", "default": 5},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-        },
-    )
+    _frontend.run("secrets.task", "secret", _secret_options.arguments(hidden=True))
 
 
 if __name__ == "__main__":

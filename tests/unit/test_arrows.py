@@ -25,6 +25,7 @@ FOREIGN = {  # who may import what is neither the standard library nor relative
     "_cffi_backend": (
         "kernel/calls/ffi.py",
         "layers/compression/library_ffi.py",
+        "secrets/cipher_ffi.py",
         "containers/monitor/zygote_main.py",
     ),
     "pycontainer": ("containers/monitor/zygote_main.py",),

@@ -122,16 +122,74 @@ def test_data_are_nowhere_with_a_key_file(keyed):
 
 def test_a_secret_does_not_open_as_another_one(keyed):
     engine, path = keyed
-    method, sealed, why = sealing.seal(engine, "secret db", b"data")
+    method, sealed, why = sealing.seal(engine, "secret db", 1, b"data")
     assert (method, why) == ("key-file", "")
-    assert sealing.unseal(engine, "secret db", method, sealed) == b"data"
-    flipped = bytes([*sealed[:40], sealed[40] ^ 1, *sealed[41:]]) if len(sealed) > 41 else b""
-    for name, data in (("secret web", sealed), ("secret db", flipped), ("secret db", sealed[:10])):
+    assert sealing.unseal(engine, "secret db", 1, method, sealed) == b"data"
+    flipped = [
+        bytes([*sealed[:place], sealed[place] ^ 1, *sealed[place + 1 :]])
+        for place in range(len(sealed))
+    ]
+    others = [("secret db", 1, data) for data in (*flipped, sealed[:-1], sealed[:10], b"")]
+    for name, version, data in (("secret web", 1, sealed), ("secret db", 2, sealed), *others):
         with pytest.raises(HostError, match="it is another key, or the file was changed"):
-            sealing.unseal(engine, name, method, data)
+            sealing.unseal(engine, name, version, method, data)
+
+
+def test_the_format_is_what_another_library_reads(keyed):
+    """HKDF-SHA256 and AES-256-GCM, as the package cryptography has them."""
+    pytest.importorskip("cryptography")
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+    engine, path = keyed
+    for data in (b"", b"data" * 100_000):
+        sealed = sealing.seal(engine, "secret db", 3, data)[1]
+        salt = sealed[1:33]
+        derived = HKDF(hashes.SHA256(), 44, salt, b"pycontainer secrets AES-256-GCM 1").derive(
+            path.read_bytes()
+        )
+        assert sealed[:1] == b"\1"
+        assert AESGCM(derived[:32]).decrypt(derived[32:], sealed[33:], b"secret db 3") == data
+
+
+def fails(tmp_path, monkeypatch, script="exit 1"):
+    """Have a systemd-creds of the test's on the path, which does what a script says."""
+    command = tmp_path / "bin" / "systemd-creds"
+    command.parent.mkdir()
+    command.write_text(f"#!/bin/sh\necho no key >&2\n{script}\n")
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{command.parent}:/usr/bin:/bin")
+
+
+def test_nothing_is_kept_in_clear_where_encryption_fails(keyed, tmp_path, monkeypatch):
+    engine, path = keyed
+    do(engine, data="before")
     path.chmod(0o640)
-    with pytest.raises(HostError, match="readable by root alone"):
-        sealing.seal(engine, "secret db", b"data")
+    sentence = "readable by root alone.*to keep secrets unencrypted, set secrets_key: none"
+    for check in (True, False):  # a new one, and one that is there
+        with pytest.raises(HostError, match=sentence):
+            do(engine, check=check, name="new", data=MARK)
+        with pytest.raises(HostError, match=sentence):
+            do(engine, check=check, data=MARK)
+    settings.write(engine.paths.config, {})
+    fails(tmp_path, monkeypatch)
+    sentence = "systemd-creds can't encrypt secret new: no key; to keep secrets unencrypted, set"
+    with pytest.raises(HostError, match=sentence):
+        do(engine, name="new", data=MARK)
+    assert catalog.names(engine, "secret") == ["db"] and traces(engine, MARK) == []
+    settings.write(engine.paths.config, {"secrets_key": "none"})
+    assert do(engine, name="new", data=MARK)["changed"]
+
+
+def test_a_host_without_either_keeps_them_for_root_alone(engine, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    done = do(engine, data=MARK)
+    assert "this host has no systemd-creds" in done["warnings"][0]
+    assert stored(engine)["sealed"] == "none" and not do(engine, data=MARK)["changed"]
+    fails(tmp_path, monkeypatch, "cat")  # it has one now
+    assert do(engine, data=MARK)["actions"] == ["change the encryption of secret db"]
+    assert stored(engine)["sealed"] == "systemd-creds"
 
 
 def test_what_is_not_encrypted_is_said_once_and_mended_by_a_key_file(plain, tmp_path):
@@ -178,10 +236,8 @@ def test_a_config_may_be_seen(plain):
 def test_by_systemd(engine, tmp_path, monkeypatch):
     """With a host key in a place of the test's own."""
     monkeypatch.setenv("SYSTEMD_CREDENTIAL_SECRET", str(tmp_path / "credential.secret"))
-    method, sealed, why = sealing.seal(engine, "secret db", MARK.encode())
-    if method != "systemd-creds":
-        pytest.skip(why)
+    method, sealed, why = sealing.seal(engine, "secret db", 1, MARK.encode())
     assert MARK.encode() not in sealed and not why
-    assert sealing.unseal(engine, "secret db", method, sealed) == MARK.encode()
+    assert sealing.unseal(engine, "secret db", 1, method, sealed) == MARK.encode()
     with pytest.raises(HostError, match="systemd-creds can't decrypt secret web"):
-        sealing.unseal(engine, "secret web", method, sealed)
+        sealing.unseal(engine, "secret web", 1, method, sealed)

@@ -606,6 +606,36 @@ IMAGE_COMMANDS = [
     Command("logout", "[SERVER]", "Forget a registry's credentials", "images.login_logout:logout"),
 ]
 
+
+def _kept(kind: str, inspected: str) -> list[Command]:
+    """Return the commands of secrets, or of configs. :param inspected: the help of ``inspect``."""
+    word, where = kind.upper(), "system.secrets_configs:"
+    return [
+        Command(
+            f"{kind} ls, {kind} list", "", f"List {kind}s", where + "ls", [FILTER, FORMAT, QUIET]
+        ),
+        Command(
+            f"{kind} create",
+            f"{word} [FILE|-]",
+            f"Keep a {kind} for containers, from a file or standard input",
+            where + "create",
+            [LABEL, Flag("--replace", "switch", "Give one that exists the new data")],
+        ),
+        Command(f"{kind} inspect", f"{word}...", inspected, where + "inspect", [INSPECT]),
+        Command(
+            f"{kind} rm, {kind} remove",
+            f"{word}...",
+            f"Remove {kind}s",
+            where + "rm",
+            [
+                Flag(
+                    "-f, --force, -i, --ignore", "switch", "Say nothing of those that are not there"
+                )
+            ],
+        ),
+    ]
+
+
 OTHER_COMMANDS = [
     Command(
         "volume ls, volume list",
@@ -646,62 +676,8 @@ OTHER_COMMANDS = [
         "system.pruning:volumes_",
         [UNASKED, Flag("-a, --all", "switch", "Named ones too"), CHOSEN],
     ),
-    Command(
-        "secret ls, secret list",
-        "",
-        "List secrets",
-        "system.secrets_configs:secret_ls",
-        [FILTER, FORMAT, QUIET],
-    ),
-    Command(
-        "secret create",
-        "SECRET [FILE|-]",
-        "Keep a secret for containers, from a file or standard input",
-        "system.secrets_configs:secret_create",
-        [LABEL, Flag("--replace", "switch", "Give one that exists the new data")],
-    ),
-    Command(
-        "secret inspect",
-        "SECRET...",
-        "All about secrets but their data, as JSON",
-        "system.secrets_configs:secret_inspect",
-        [INSPECT],
-    ),
-    Command(
-        "secret rm, secret remove",
-        "SECRET...",
-        "Remove secrets",
-        "system.secrets_configs:secret_rm",
-        [Flag("-f, --force, -i, --ignore", "switch", "Say nothing of those that are not there")],
-    ),
-    Command(
-        "config ls, config list",
-        "",
-        "List configs",
-        "system.secrets_configs:config_ls",
-        [FILTER, FORMAT, QUIET],
-    ),
-    Command(
-        "config create",
-        "CONFIG [FILE|-]",
-        "Keep a config for containers, from a file or standard input",
-        "system.secrets_configs:config_create",
-        [LABEL, Flag("--replace", "switch", "Give one that exists the new data")],
-    ),
-    Command(
-        "config inspect",
-        "CONFIG...",
-        "All about configs, as JSON",
-        "system.secrets_configs:config_inspect",
-        [INSPECT],
-    ),
-    Command(
-        "config rm, config remove",
-        "CONFIG...",
-        "Remove configs",
-        "system.secrets_configs:config_rm",
-        [Flag("-f, --force, -i, --ignore", "switch", "Say nothing of those that are not there")],
-    ),
+    *_kept("secret", "All about secrets but their data, as JSON"),
+    *_kept("config", "All about configs, as JSON"),
     Command(
         "network ls, network list",
         "",

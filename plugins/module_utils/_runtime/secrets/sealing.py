@@ -5,22 +5,22 @@
 There are three methods. Each secret says with which it was sealed, so that a host may change.
 
 ``key-file``
-    Where the setting ``secrets_key`` is a path: with keys that are made of that file. The stream is
-    SHAKE256 over key and nonce, and an HMAC-SHA256 over name, nonce and data stands at the end
-    (encrypt, then authenticate). The standard library has no other cipher, and hosts have no other
-    library.
+    Where the setting ``secrets_key`` is a path: by AES-256-GCM, with keys that are made of that file
+    (cipher.py has the format).
 ``systemd-creds``
     Where systemd has this command: with the host's key, and its TPM where there is one.
 ``none``
-    Otherwise, or where the setting says so: base64, readable by root alone.
+    Where the setting says so, or the host has neither: base64, readable by root alone.
 
-The name is part of what is authenticated: the data of one secret can't be put in another's place.
+A method that a host has and that fails is an error: nothing is kept in clear in its place.
+
+A secret's name and version are part of what a key file authenticates, its name of what
+systemd-creds does: the data of one secret can't be put in another's place. Somebody who can write
+root's files can put a whole file of before in its place; nothing on the same disk could tell.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import os
 import shutil
 import stat
@@ -34,32 +34,60 @@ if TYPE_CHECKING:
     from ..engine import Engine
 
 KEY_FILE, SYSTEMD, NONE = "key-file", "systemd-creds", "none"
-NONCE, MAC = 32, 32  # bytes
 SHORTEST, LARGEST = 32, 4096  # bytes of a key file
 
 
-def seal(engine: Engine, name: str, data: bytes) -> tuple[str, bytes, str]:
+INSTEAD = "to keep secrets unencrypted, set secrets_key: none (module host)"
+
+
+def seal(engine: Engine, name: str, version: int, data: bytes) -> tuple[str, bytes, str]:
     """Seal data for the disk.
 
-    :param name: what it is bound to. :returns: the method, the bytes to keep, and why they are not
-        encrypted, or "".
-    :raises HostError: the key file that is set can't be used.
+    :param name: :param version: what it is bound to.
+    :returns: the method, the bytes to keep, and why they are not encrypted, or "".
+    :raises HostError: the key file that is set can't be used, or systemd-creds fails.
+    """
+    method, key = chosen(engine)
+    try:
+        if method == KEY_FILE:
+            from . import cipher  # here: other methods need no library
+
+            return method, cipher.encrypt(_key(key), _context(name, version), data), ""
+        if method == SYSTEMD:
+            return method, _systemd(key, "encrypt", name, data), ""
+    except HostError as error:
+        raise HostError(f"{error}; {INSTEAD}") from None
+    why = "the setting secrets_key of this host is none"
+    if key != NONE:
+        why = "this host has no systemd-creds, and no key file is set (secrets_key)"
+    return NONE, data, why
+
+
+def chosen(engine: Engine) -> tuple[str, str]:
+    """Return how a secret would be sealed now.
+
+    :returns: the method, and the key file's path or the command's; of NONE what the setting says.
     """
     said = settings.read(engine.paths.config)["secrets_key"]
     if said == NONE:
-        return NONE, data, "the setting secrets_key of this host is none"
+        return NONE, NONE
     if said is not None:
-        return KEY_FILE, _encrypted(_key(said), name, data), ""
+        return KEY_FILE, said
     command = shutil.which("systemd-creds")
-    if command is None:
-        return NONE, data, "this host has no systemd-creds, and no key file is set (secrets_key)"
-    try:
-        return SYSTEMD, _systemd(command, "encrypt", name, data), ""
-    except HostError as error:
-        return NONE, data, f"{error}, and no key file is set (secrets_key)"
+    return (NONE, "") if command is None else (SYSTEMD, command)
 
 
-def unseal(engine: Engine, name: str, method: str, sealed: bytes) -> bytes:
+def check(engine: Engine) -> None:
+    """Refuse a key file that can't be used. :raises HostError:"""
+    method, key = chosen(engine)
+    if method == KEY_FILE:
+        try:
+            _key(key)
+        except HostError as error:
+            raise HostError(f"{error}; {INSTEAD}") from None
+
+
+def unseal(engine: Engine, name: str, version: int, method: str, sealed: bytes) -> bytes:
     """Open what :func:`seal` has returned. :raises HostError: it can't be opened on this host."""
     if method == NONE:
         return sealed
@@ -70,7 +98,15 @@ def unseal(engine: Engine, name: str, method: str, sealed: bytes) -> bytes:
                 f"{name} is encrypted with a key file, and this host's setting secrets_key names "
                 "none"
             )
-        return _decrypted(_key(said), name, sealed, said)
+        from . import cipher  # here: other methods need no library
+
+        try:
+            return cipher.decrypt(_key(said), _context(name, version), sealed)
+        except cipher.Forged:
+            raise HostError(
+                f"{name} can't be decrypted with the key file {said} (secrets_key): it is another "
+                "key, or the file was changed"
+            ) from None
     if method == SYSTEMD:
         command = shutil.which("systemd-creds")
         if command is None:
@@ -79,6 +115,10 @@ def unseal(engine: Engine, name: str, method: str, sealed: bytes) -> bytes:
             )
         return _systemd(command, "decrypt", name, sealed)
     raise HostError(f"{name} is sealed by a method that this version does not know")
+
+
+def _context(name: str, version: int) -> bytes:
+    return f"{name} {version}".encode()  # its kind and name have no other blank
 
 
 def _systemd(command: str, verb: str, name: str, data: bytes) -> bytes:
@@ -115,34 +155,3 @@ def _key(path: str) -> bytes:
             "ones or more"
         )
     return key
-
-
-def _derived(key: bytes, purpose: bytes) -> bytes:
-    return hmac.new(key, b"pycontainer secrets " + purpose, hashlib.sha256).digest()
-
-
-def _stream(key: bytes, nonce: bytes, data: bytes) -> bytes:
-    stream = hashlib.shake_256(_derived(key, b"encrypt") + nonce).digest(len(data))
-    mixed = int.from_bytes(data, "big") ^ int.from_bytes(stream, "big")
-    return mixed.to_bytes(len(data), "big")
-
-
-def _mac(key: bytes, name: str, nonce: bytes, data: bytes) -> bytes:
-    said = len(name).to_bytes(4, "big") + name.encode() + nonce + data
-    return hmac.new(_derived(key, b"authenticate"), said, hashlib.sha256).digest()
-
-
-def _encrypted(key: bytes, name: str, data: bytes) -> bytes:
-    nonce = os.urandom(NONCE)
-    hidden = _stream(key, nonce, data)
-    return nonce + hidden + _mac(key, name, nonce, hidden)
-
-
-def _decrypted(key: bytes, name: str, sealed: bytes, path: str) -> bytes:
-    nonce, hidden, mac = sealed[:NONCE], sealed[NONCE:-MAC], sealed[-MAC:]
-    if len(sealed) < NONCE + MAC or not hmac.compare_digest(mac, _mac(key, name, nonce, hidden)):
-        raise HostError(
-            f"{name} can't be decrypted with the key file {path} (secrets_key): it is another key, "
-            "or the file was changed"
-        )
-    return _stream(key, nonce, hidden)

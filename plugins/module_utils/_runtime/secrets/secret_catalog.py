@@ -106,9 +106,8 @@ def read(engine: Engine, kind: str, name: str) -> bytes:
     :raises NotFound: there is none. :raises HostError: it can't be decrypted.
     """
     found = require(engine, kind, name)
-    return sealing.unseal(
-        engine, f"{kind} {name}", found["sealed"], base64.b64decode(found["data"])
-    )
+    sealed = base64.b64decode(found["data"])
+    return sealing.unseal(engine, f"{kind} {name}", found["version"], found["sealed"], sealed)
 
 
 def write(
@@ -118,11 +117,13 @@ def write(
 
     :param labels: None leaves those that it has.
     :returns: why the data of a secret are not encrypted on disk, or "".
+    :raises HostError: they can't be encrypted as the host is to; what is there stays.
     """
     with engine.locks.hold(kind, name):
         before = _stored(engine, kind, name)
+        version = before["version"] + 1 if before else 1
         method, sealed, why = (
-            sealing.seal(engine, f"{kind} {name}", data)
+            sealing.seal(engine, f"{kind} {name}", version, data)
             if kind == SECRET
             else (sealing.NONE, data, "")
         )
@@ -131,7 +132,7 @@ def write(
             "id": before["id"] if before else os.urandom(13).hex()[:25],
             "name": name,
             "labels": dict(had if labels is None else labels),
-            "version": before["version"] + 1 if before else 1,
+            "version": version,
             "created": before["created"] if before else now(),
             "updated": now(),
             "sealed": method,

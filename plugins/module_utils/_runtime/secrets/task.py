@@ -17,7 +17,6 @@ from .. import engine as nouns
 from .. import units
 from ..errors import HostError, InvalidInput, NotFound, reason
 from ..reconcile import Plan
-from ..store import settings
 from ..untrusted import files
 from . import sealing
 from . import secret_catalog as catalog
@@ -150,13 +149,11 @@ class _Task:
             return True
 
     def _sealed_otherwise(self, method: str) -> bool:
-        """Tell whether this host's setting asks for another encryption than the file has."""
-        said = settings.read(self.engine.paths.config)["secrets_key"]
-        if self.kind != catalog.SECRET or said is None:
-            return False
-        return method != (sealing.NONE if said == sealing.NONE else sealing.KEY_FILE)
+        """Tell whether this host's setting asks for another encryption than its file has."""
+        return self.kind == catalog.SECRET and method != sealing.chosen(self.engine)[0]
 
     def _create(self, data: bytes) -> None:
+        self._check_sealing()
         self.plan.add(
             "state" if not self.rolling else self.shown,
             "absent",
@@ -174,6 +171,7 @@ class _Task:
                     self._remove(name)
 
     def _change(self, data: bytes, differs: bool) -> None:
+        self._check_sealing()
         what = "data" if differs else "encryption"
         self.plan.add(
             what,
@@ -214,6 +212,10 @@ class _Task:
             f"remove {self.kind} {name}",
             lambda: catalog.remove(self.engine, self.kind, name),
         )
+
+    def _check_sealing(self) -> None:
+        if self.kind == catalog.SECRET:
+            sealing.check(self.engine)
 
     # -- what is done
 

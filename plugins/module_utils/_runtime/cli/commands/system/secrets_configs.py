@@ -29,7 +29,13 @@ COLUMNS = [("ID", "ID"), ("NAME", "Name"), ("CREATED", "Created"), ("UPDATED", "
 PLAN = {secrets.SECRET: secret_task.secret, secrets.CONFIG: secret_task.config}
 
 
-def _ls(session: Session, given: Given, kind: str) -> None:
+def _kind(given: Given) -> str:
+    """Return ``secret`` or ``config``, which the command's name begins with."""
+    return given.command.names[0].partition(" ")[0]
+
+
+def ls(session: Session, given: Given) -> None:
+    kind = _kind(given)
     with filtering():
         found = secrets.listing(session.engine, kind, filters(given.filter))
     rows = [
@@ -53,7 +59,8 @@ def _ago(moment: str) -> str:
     return "" if seconds is None else units.ago(seconds) + " ago"
 
 
-def _create(session: Session, given: Given, kind: str) -> None:
+def create(session: Session, given: Given) -> None:
+    kind = _kind(given)
     name = given.words[0]
     params: dict[str, Any] = {"name": name, "state": "present"}
     if len(given.words) > 1 and given.words[1] != "-":
@@ -71,7 +78,8 @@ def _create(session: Session, given: Given, kind: str) -> None:
         session.say(secrets.inspect(session.engine, kind, name)["ID"])
 
 
-def _inspect(session: Session, given: Given, kind: str) -> None:
+def inspect(session: Session, given: Given) -> None:
+    kind = _kind(given)
     found: list[dict[str, Any]] = []
     session.each(
         given.words, lambda name: found.append(secrets.inspect(session.engine, kind, name))
@@ -83,7 +91,9 @@ def _inspect(session: Session, given: Given, kind: str) -> None:
         session.say(*templates.fill(given.format, document).split("\n"))
 
 
-def _rm(session: Session, given: Given, kind: str) -> None:
+def rm(session: Session, given: Given) -> None:
+    kind = _kind(given)
+
     def one(name: str) -> None:
         if not secrets.exists(session.engine, kind, secrets.check_name(name, kind)):
             if given.force:
@@ -97,35 +107,3 @@ def _rm(session: Session, given: Given, kind: str) -> None:
         session.say(name)
 
     session.each(given.words, one)
-
-
-def secret_ls(session: Session, given: Given) -> None:
-    _ls(session, given, secrets.SECRET)
-
-
-def secret_create(session: Session, given: Given) -> None:
-    _create(session, given, secrets.SECRET)
-
-
-def secret_inspect(session: Session, given: Given) -> None:
-    _inspect(session, given, secrets.SECRET)
-
-
-def secret_rm(session: Session, given: Given) -> None:
-    _rm(session, given, secrets.SECRET)
-
-
-def config_ls(session: Session, given: Given) -> None:
-    _ls(session, given, secrets.CONFIG)
-
-
-def config_create(session: Session, given: Given) -> None:
-    _create(session, given, secrets.CONFIG)
-
-
-def config_inspect(session: Session, given: Given) -> None:
-    _inspect(session, given, secrets.CONFIG)
-
-
-def config_rm(session: Session, given: Given) -> None:
-    _rm(session, given, secrets.CONFIG)

@@ -191,7 +191,6 @@ OPTIONS: dict[str, dict[str, str]] = {
         "quadlet_*": NO_QUADLET,
         "rdt_class": "absent: a key of the OCI document, by `pycontainer-oci`",
         "read_only_tmpfs": "`tmpfs`",
-        "requires": ABSENT,
         "restart_time": "`stop_timeout`",
         "retry": "absent: a pull is tried again by itself",
         "retry_delay": "absent: a pull is tried again by itself",

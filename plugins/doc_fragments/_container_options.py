@@ -1390,6 +1390,26 @@ options:
       - >-
         Changes while the container runs.
     type: str
+  depends_on: &depends_on
+    description:
+      - >-
+        Containers that this one depends on, by name. Whoever starts this one starts them first, at
+        a boot, too: a task, C(pycontainer start) or C(pycontainer run). Where several are stopped
+        or removed together, and when the host is shut down, this one is stopped before them.
+      - >-
+        A list of names, such as V([db, cache]), or a map as in Compose, from a name to
+        V(condition), V(restart) and V(required). V(condition) is V(service_started), which is the
+        default, V(service_healthy) or V(service_completed_successfully). The start waits for the
+        condition, for O(healthy_wait_timeout) seconds at most. A container that has ended with exit
+        code 0 is not started again for V(service_completed_successfully).
+      - >-
+        With V(restart=true), this one is restarted when a task or command restarts or replaces the
+        other one. With V(required=false), this one is started with a warning where the other one
+        does not exist or does not meet the condition.
+      - >-
+        Changes while the container runs.
+    type: raw
+    aliases: ["requires"]
   auto_remove: &auto_remove
     description:
       - >-
@@ -1588,6 +1608,7 @@ options:
       health_startup_retries: *health_startup_retries
       health_startup_success: *health_startup_success
       health_startup_timeout: *health_startup_timeout
+      depends_on: *depends_on
       auto_remove: *auto_remove
       log_driver: *log_driver
       log_options: *log_options

@@ -259,6 +259,7 @@ CONTAINER = {
     "health_startup_retries": {"type": "int"},
     "health_startup_success": {"type": "int"},
     "health_startup_timeout": {"type": "str"},
+    "depends_on": {"type": "raw", "aliases": ["requires"]},
     "auto_remove": {"type": "bool", "aliases": ["rm", "remove"]},
     "log_driver": {
         "type": "str",

@@ -11,7 +11,7 @@ import subprocess
 import urllib.request
 
 import pytest
-from pycontainer.containers.lifecycle import checkpoints
+from pycontainer.containers.access import checkpoints
 from pycontainer.containers.task import container_checkpoint
 from pycontainer.errors import Conflict, NotFound
 from pycontainer.oci.checkpoint import criu

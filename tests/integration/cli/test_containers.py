@@ -576,3 +576,32 @@ def test_the_host_command_says_errors_on_stderr(docker):
         "--version"
     )[1].startswith("pycontainer version ")
     assert os.path.exists(docker.engine.paths.database)
+
+
+def test_commands_start_and_stop_in_the_order_of_what_depends_on_what(docker):
+    docker("create", "--name", "db", "--network", "none", "box:1")
+    docker("run", "-d", "--name", "web", "--network", "none", "--requires", "db", "box:1")
+    states = docker("ps", "-a", "--format", "{{.Names}} {{.State}}").splitlines()
+    assert sorted(states) == ["db running", "web running"]
+    said = "--depends-on: 'job:later' is not valid; accepted: name or name:condition"
+    assert said in docker("create", "--depends-on", "job:later", "box:1", rc=1)
+    assert docker("stop", "-t", "0", "db", "web").splitlines() == ["web", "db"]
+    assert "container db is needed by web" in docker("rm", "db", rc=1)
+    docker("container", "prune", "-f", "--filter", "label!=keep")
+    docker("create", "--name", "db", "--network", "none", "box:1")
+    needs = ["--depends-on", "db:started"]
+    docker("create", "--name", "web", "--network", "none", *needs, "box:1")
+    checked = docker.task("start", "web", check=True)
+    assert checked["actions"] == ["start container db, which web depends on", "start container web"]
+    assert docker.task("start", "web")["actions"] == checked["actions"]
+    docker("stop", "-t", "0", "web")
+    assert docker("ps", "--format", "{{.Names}}").split() == ["db"]
+    docker("stop", "-t", "0", "db")
+    docker("start", "web")
+    docker("stop", "-t", "0", "web", "db")
+    docker("rename", "db", "base")
+    docker("start", "web")
+    assert sorted(docker("ps", "--format", "{{.Names}}").split()) == ["base", "web"]
+    docker("stop", "-t", "0", "base")
+    docker("container", "prune", "-f")
+    assert docker("rm", "-f", "base", "web").splitlines() == ["web", "base"]

@@ -466,6 +466,7 @@ def test_no_flag_is_forgotten_by_these_tests():
         "--http-proxy",
         "--annotation",
         "--tz",
+        "--depends-on",
     }
     unseen = {
         "--cpu-period",

@@ -28,7 +28,7 @@ OWN = {  # "file:function": of the store, of /run/pycontainer or of the controll
     RUNTIME + "events/journal_reader.py:_File.__init__": "the journal of events, in the store",
     RUNTIME + "containers/access/auto_remove.py:remove.left": "a container's own directory",
     RUNTIME + "containers/access/inside.py:_quick": "a container's own directory",
-    RUNTIME + "containers/lifecycle/checkpoints.py:_appear": "what CRIU wrote, to sync it",
+    RUNTIME + "containers/access/checkpoints.py:_appear": "what CRIU wrote, to sync it",
     RUNTIME + "containers/spec/container_files.py:_put": "a container's own directory",
     RUNTIME + "containers/monitor/sleep.py:Bed.hold_copy": "the lock of the engine's files",
     RUNTIME + "containers/view/logs.py:_opened": "the log, which the monitor writes",

@@ -285,6 +285,12 @@ FLAGS = [
     Flag(
         "--health-startup-timeout", "value", "Time a run of it may take", "health_startup_timeout"
     ),
+    Flag(
+        "--depends-on, --requires",
+        "list",
+        "Containers that are started before it: name[:started|healthy|completed]",
+        "depends_on",
+    ),
     Flag("--rm", "switch", "Remove it when it ends", "auto_remove"),
     Flag(
         "--log-driver",

@@ -14,8 +14,8 @@ from ..errors import Conflict, InvalidInput, NotFound
 from ..events import change_history
 from ..reconcile import Plan
 from . import options
-from .access import exec_client
-from .lifecycle import batch, checkpoints, start
+from .access import checkpoints, exec_client
+from .lifecycle import batch, start
 from .lifecycle.plan import plan_container
 from .options import process
 from .records import catalog, status
@@ -193,12 +193,17 @@ def container_checkpoint(engine: Engine, params: dict[str, Any]) -> Plan:
         now = status.now(engine.paths, record["id"])["status"]
         if now not in status.LIVING:
             checkpoint = checkpoints.ready(engine, record, name, directory)
+
+            def restore() -> None:
+                start.bring_up(engine, record["name"], record["definition"])
+                held(start.start_one, checkpoint=checkpoint)
+
             plan.add(
                 "status",
                 now,
                 "running",
                 f"start container {record['name']} from checkpoint {name}",
-                lambda: held(start.start_one, checkpoint=checkpoint),
+                restore,
             )
     elif not there:
         checkpoints.check(engine, record)

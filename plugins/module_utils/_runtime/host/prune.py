@@ -72,7 +72,7 @@ def _split(
 
 
 def plan_containers(engine: Engine, filters: dict[str, Any] | None = None) -> Plan:
-    """Plan to remove the containers that don't run. Facts: ``containers`` (ids),
+    """Plan to remove the containers that don't run and that no other depends on. Facts: ``containers`` (ids),
     ``containers_space_reclaimed`` (bytes that they had written).
     """
     fits, rest = _split(filters, "containers")
@@ -82,6 +82,8 @@ def plan_containers(engine: Engine, filters: dict[str, Any] | None = None) -> Pl
         if containers.status(engine.paths, record["id"])["status"] in ENDED
         and fits(record["definition"].get("labels", {}), record["created"])
     ]
+    needed = containers.needed(engine, {record["name"] for record in doomed})  # by those that stay
+    doomed = [record for record in doomed if record["name"] not in needed]
     space = sum(
         used(os.path.join(engine.paths.container(record["id"]), "upper")) for record in doomed
     )

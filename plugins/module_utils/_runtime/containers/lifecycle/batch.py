@@ -21,9 +21,9 @@ from ...reconcile import carry_out
 from ..options import publishing
 from ..records import catalog
 from ..spec import inherited_mounts, shared_namespaces
-from . import preconditions, remove, start
+from . import dependencies, preconditions, remove, start
 from .desired import Task
-from .plan import Work, planned
+from .plan import Work, planned, restart_dependant
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,8 +65,12 @@ def run(engine: Engine, items: list[dict[str, Any]], parallel: int | None = None
         raise InvalidInput("parallel", parallel, "a number from 1")
     pulls: dict[PullKey, Any] = {}
     coming = {task.name for task in tasks if task.state != "absent"}
+    leaving = {task.name for task in tasks if task.state == "absent"}
     replaced: dict[str, Remade] = {}
-    works = [Work(engine, task, [], pulls, coming, replaced) for task in tasks]
+    works = [Work(engine, task, [], pulls, coming, replaced, leaving) for task in tasks]
+    dependencies.check_circles(
+        engine, {work.task.name: work.expected() for work in works if work.task.name in coming}
+    )
     for work in [work for turn in _turns(works, Work.joins) for work in turn]:
         work.waits = False  # before anything is changed
         planned_work = works[works.index(work)] = _located(work)
@@ -153,11 +157,21 @@ def _apply(
         # The threads plan again, each with its own engine: what was to be pulled is here now.
         work.task.pull = "missing"
     starts: list[tuple[int, Record]] = []
-    for turn in _turns(
-        [works[position] for position in todo], lambda work: _before(engine, work.definition or {})
-    ):
+    ends = [works[position] for position in todo if works[position].ends()]
+    others = [works[position] for position in todo if not works[position].ends()]
+    needs = {work.task.name: dependencies.of(work.expected()) for work in ends}
+    for turn in [
+        *_turns(ends, lambda work: [name for name in needs if work.task.name in needs[name]]),
+        *_turns(others, lambda work: _before(engine, work.definition or {})),
+    ]:
         _in_threads(engine, works, results, [works.index(work) for work in turn], count, starts)
     _start(engine, works, results, starts, count)
+    for position in todo:
+        if not results[position].get("failed"):
+            told: list[str] = []
+            for record in works[position].dependants:
+                restart_dependant(engine, record, told)
+            results[position].setdefault("warnings", []).extend(told)
     started = {position for position, _record in starts}
     for position in todo:
         if not results[position].get("failed"):
@@ -168,7 +182,12 @@ def _before(engine: Engine, definition: Definition) -> list[str]:
     """Return the names of the containers that one needs to be there when it is made."""
     linked = preconditions.linked(definition).values()
     given = inherited_mounts.names(engine, definition)
-    return [*shared_namespaces.names(engine, definition), *given, *linked]
+    return [
+        *shared_namespaces.names(engine, definition),
+        *given,
+        *linked,
+        *dependencies.of(definition),
+    ]
 
 
 def _in_threads(
@@ -193,7 +212,7 @@ def _in_threads(
                         return
                     position = queue.pop()
                 mine: list[Record] = []
-                said = _one(own, works[position].task, mine)
+                said = _one(own, works[position], mine)
                 with lock:
                     results[position].update(said)
                     starts.extend((position, record) for record in mine)
@@ -205,11 +224,16 @@ def _in_threads(
         thread.join()
 
 
-def _one(engine: Engine, task: Task, starts: list[Record]) -> dict[str, Any]:
+def _one(engine: Engine, before: Work, starts: list[Record]) -> dict[str, Any]:
     """Make one container's changes but its start; returns what its result says of them, or of the
     error.
+
+    :param before: the work with the plan that was made before anything was changed.
     """
+    task = before.task
     try:
+        if before.begins and before.record is not None:  # else it is started with the others
+            start.bring_up(engine, task.name, before.definition, task.healthy_timeout)
         with engine.locks.hold("container", task.name):
             work = Work(engine, task, starts)
             work.make().apply()
@@ -236,7 +260,16 @@ def _start(
     starts: list[tuple[int, Record]],
     count: int,
 ) -> None:
-    errors = start.start_each(engine, [record for _position, record in starts], count)
+    told: list[str] = []
+    errors = start.start_each(
+        engine,
+        [record for _position, record in starts],
+        count,
+        max((works[position].task.healthy_timeout for position, _record in starts), default=0.0),
+        told,
+    )
+    if told:
+        results[starts[0][0]].setdefault("warnings", []).extend(told)
     for position, record in starts:
         error = errors[record["id"]]
         if error is not None:

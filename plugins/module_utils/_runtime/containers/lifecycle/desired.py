@@ -16,7 +16,7 @@ from .. import options
 from ..options import lifecycle, network, publishing, storage
 from ..records import catalog, status
 from ..spec import config_json, inherited_mounts, shared_namespaces, user_namespaces
-from . import preconditions
+from . import dependencies, preconditions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -289,6 +289,7 @@ class Desired:
                 self.record,
                 self.coming,
             )
+            dependencies.check(self.engine, self.task.name, self.definition, self.coming)
         try:
             joined = shared_namespaces.resolve(
                 self.engine, self.definition, self.task.name, self.coming

@@ -16,7 +16,7 @@ from ..client import monitor_client, names_client
 from ..options import network, publishing, resources
 from ..records import catalog, run_events, status
 from ..spec import container_files, limits
-from . import create
+from . import create, dependencies
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -211,11 +211,18 @@ def _place(entry: Attachment) -> dict[str, Any]:
 
 
 def rename(engine: Engine, record: Record, name: str) -> None:
-    """Give a container another name; its processes go on.
+    """Give a container another name; its processes go on. Those that depend on it follow.
 
     :raises Conflict: another container has it.
     """
+    others = dependencies.dependants(engine, record)
     catalog.set_name(engine, record["id"], catalog.check_name(name))
+    for other in others:
+        needs = {
+            name if key == record["name"] else key: need
+            for key, need in dependencies.of(other["definition"]).items()
+        }
+        catalog.set_definition(engine, other["id"], dict(other["definition"], depends_on=needs))
     container_files.rename(engine, record, name)
     run_events.tell_of(engine.paths, record["id"], "rename", oldName=f"/{record['name']}")
     if status.lives(engine.paths, record["id"]):

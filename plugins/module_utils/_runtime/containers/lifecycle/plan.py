@@ -17,7 +17,7 @@ from ..options import publishing
 from ..records import catalog, network_names, run_events, status
 from ..spec import inherited_mounts, shared_namespaces, user_namespaces
 from ..view import audit, inspect_container
-from . import create, live_changes, preconditions, remove, replace, start, stop, waits
+from . import create, dependencies, live_changes, preconditions, remove, replace, start, stop, waits
 from .desired import RUNS, Desired, Task
 
 TYPE_CHECKING = False
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 class Work:
     """One container's plan in the making.
 
-    The last four parameters are for lists (lifecycle/batch.py).
+    The last five parameters are for lists (lifecycle/batch.py).
 
     :param starts: collects the containers to be started later, all at once.
     :param pulls: the plans of images that other containers of the list want, too.
@@ -43,7 +43,8 @@ class Work:
         there.
     :param replaced: those that the list makes anew, by name: who joins them is made anew, too.
     :ivar record: None where it is not there. :ivar status: None then, too.
-    :ivar started: whether this task starts it.
+    :ivar started: whether this task has started it. :ivar begins: whether the plan is to.
+    :ivar dependants: the containers that are restarted with it.
     :ivar ended: its exit code and output, where this task started it and waited for its end.
     :ivar downtime: seconds in which nobody answered, see replace.py; None where there were none.
     :ivar waits: whether its facts are those of a healthy container, where it is to be one.
@@ -59,8 +60,9 @@ class Work:
         pulls: dict[PullKey, Any] | None = None,
         coming: Collection[str] = (),
         replaced: Mapping[str, Remade] | None = None,
+        leaving: Collection[str] = (),
     ) -> None:
-        self.engine, self.task, self.starts = engine, task, starts
+        self.engine, self.task, self.starts, self.leaving = engine, task, starts, leaving
         self._pulled_by_others = set(pulls or ())
         self.pulls, self.coming, self.replaced = {} if pulls is None else pulls, coming, replaced
         self.record = catalog.get(engine, task.name) or _by_id(engine, task.name)
@@ -70,6 +72,8 @@ class Work:
         self.plan = Plan(f"container {task.name}", self.facts)
         self.desired = Desired(engine, task, self.record, self.status, self.pulls, coming, replaced)
         self.started = False
+        self.begins = False
+        self.dependants: list[Record] = []
         self.ended: tuple[int, str] | None = None
         self._attended = contextlib.ExitStack()  # while its removal is this task's
         self.downtime: float | None = None
@@ -91,7 +95,15 @@ class Work:
         """Return a new Work for the same task, from what is there now."""
         for key in set(self.pulls) - self._pulled_by_others:
             del self.pulls[key]
-        work = Work(self.engine, self.task, self.starts, self.pulls, self.coming, self.replaced)
+        work = Work(
+            self.engine,
+            self.task,
+            self.starts,
+            self.pulls,
+            self.coming,
+            self.replaced,
+            self.leaving,
+        )
         work.waits = self.waits
         return work
 
@@ -102,9 +114,19 @@ class Work:
             now is not None and status.now(self.engine.paths, now["id"])["status"] != self.status
         )
 
+    def expected(self) -> Definition:
+        """Return what the container will be as far as that is known before its plan is made."""
+        return dict(self.record["definition"] if self.record else {}, **self.task.definition)
+
+    def ends(self) -> bool:
+        """Tell whether the plan is to stop or remove a container, and nothing else."""
+        return self.task.state == "absent" or (
+            self.task.state == "stopped" and self.record is not None and not self.replaces()
+        )
+
     def joins(self) -> list[str]:
         """Return the names of the containers that it is to join."""
-        definition = dict(self.record["definition"] if self.record else {}, **self.task.definition)
+        definition = self.expected()
         return [
             *shared_namespaces.names(self.engine, definition),
             *inherited_mounts.names(self.engine, definition),
@@ -131,12 +153,64 @@ class Work:
             self._create(image)
         else:
             self._change(image)
+        self._plan_dependencies()
         return self.plan
+
+    def _plan_dependencies(self) -> None:
+        """Plan to start what it depends on before all, and to restart those that depend on it."""
+        if not self.begins:
+            return
+        first = Plan("")
+        for record in dependencies.missing(self.engine, self.definition):
+            if record["name"] not in self.coming:
+                first.add(
+                    f"container {record['name']}",
+                    "stopped",
+                    "running",
+                    f"start container {record['name']}, which {self.task.name} depends on",
+                )
+        self.plan.changes[:0] = first.changes
+        if self.record is None or self.status not in status.LIVING:
+            return
+        self.dependants = [
+            record
+            for record in dependencies.dependants(self.engine, self.there, to_restart=True)
+            if record["name"] not in {*self.coming, *self.leaving}
+        ]
+        for record in self.dependants:
+            self.plan.add(
+                f"container {record['name']}",
+                "running",
+                "restarted",
+                f"restart container {record['name']}, which depends on {self.task.name}",
+            )
+
+    def bring_up(self) -> None:
+        """Start what it depends on, where the plan starts it. The caller holds no lock."""
+        if self.begins:
+            patience = self.task.healthy_timeout
+            start.bring_up(
+                self.engine, self.task.name, self.definition, patience, self.plan.warnings
+            )
+
+    def restart_dependants(self) -> None:
+        """Restart those that are to be restarted with it. The caller holds no lock."""
+        for record in self.dependants:
+            restart_dependant(self.engine, record, self.plan.warnings)
 
     def _absent(self) -> None:
         if self.record is None:
             return
         name = self.task.name
+        staying = [
+            record
+            for record in dependencies.dependants(self.engine, self.record)
+            if record["name"] not in self.leaving
+        ]
+        if staying:
+            self.plan.warnings.append(
+                f"container {name} is needed by {dependencies.shown(staying)} (depends_on)"
+            )
         if self.status in status.LIVING:
             self.plan.add("running", True, False, f"stop container {name}", self._stop, live=False)
         self.plan.add(
@@ -216,6 +290,7 @@ class Work:
             self._run_state(self.status)
             return
         run = self.task.state in RUNS or self.task.state == "present"
+        self.begins = run
         for option, before, after in changes:
             self.plan.add(option, before, after, None, live=False)
         self.plan.add(
@@ -271,6 +346,7 @@ class Work:
                 )
         lives = self.status in status.LIVING
         run = self.task.state in RUNS or (self.task.state == "present" and lives)
+        self.begins = run
         self.plan.add(
             "container",
             self.there["id"][:12],
@@ -317,6 +393,7 @@ class Work:
             self.plan.add("running", True, False, f"stop container {name}", self._stop)
         elif state in RUNS:
             if not living:
+                self.begins = True
                 self.plan.add(
                     "running",
                     False,
@@ -325,6 +402,7 @@ class Work:
                     self._start_new if new else self._start,
                 )
             elif state == "restarted" or (self.task.restart and not new):
+                self.begins = True
                 self.plan.add("restarted", False, True, f"restart container {name}", self._restart)
                 now = "running"
             elif now == "paused" and state != "paused":
@@ -462,6 +540,24 @@ class Work:
         return audit.describe(self.engine, self.definition, host, reason)["Findings"]
 
 
+def restart_dependant(engine: Engine, record: Record, warnings: list[str]) -> None:
+    """Restart a container whose lock the caller does not hold, because one that it depends on was
+    restarted.
+
+    :param warnings: gets a sentence about one that did not start again.
+    """
+    try:
+        start.bring_up(engine, record["name"], record["definition"], warnings=warnings)
+        with catalog.held(engine, record["id"]) as now:
+            if status.now(engine.paths, now["id"])["status"] == "paused":
+                stop.unpause(engine, now)
+            stop.stop(engine, now)
+            start.start_one(engine, now)
+        run_events.tell_of(engine.paths, record["id"], "restart")
+    except EngineError as error:
+        warnings.append(f"container {record['name']} was not restarted: {error}")
+
+
 def _by_id(engine: Engine, text: str) -> Record | None:
     """Find the container whose id ``text`` is or begins, with as much of it as Docker shows; None
     for any other text.
@@ -488,12 +584,15 @@ class ContainerPlan(Plan):
 
     def apply(self) -> None:
         engine, work = self.work.engine, self.work
+        work.bring_up()
         with engine.locks.hold("container", work.task.name):
             if work.is_stale():
                 work = Work(engine, work.task, work.starts)
                 fresh = work.make()
                 self.changes, self.warnings, self.facts = fresh.changes, fresh.warnings, fresh.facts
             super().apply()
+        work.restart_dependants()
+        self.warnings += [line for line in work.plan.warnings if line not in self.warnings]
         work.await_end()
 
 

@@ -11,9 +11,10 @@ from __future__ import annotations
 import contextlib
 
 from ...errors import Conflict
+from ..access import checkpoints
 from ..client import monitor_client
 from ..records import catalog
-from . import checkpoints, create, remove, replace
+from . import create, remove, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from ..options import secret_files
 from ..records import catalog, image, network_names, run_events, status
 from ..spec import container_files, shared_namespaces, user_namespaces
 from ..view import logs
-from . import create, stop
+from . import create, dependencies, stop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from typing import Optional
 
     from ...engine import Engine
+    from ...options.rows import Definition
     from ..client.messages import Checkpoint, StartAnswer
     from ..options.secret_files import Reference
     from ..records.catalog import Record
@@ -58,7 +59,9 @@ def start(
     install.ensure(engine)
     results: Results = {}
     _make_bridges(engine, records)
-    for level in levels(engine, records):
+    for level in dependencies.levels(
+        records, lambda record: shared_namespaces.names(engine, record["definition"])
+    ):
         results.update(_start_level(engine, level, at_once, stdin, checkpoint))
     return results
 
@@ -76,29 +79,105 @@ def start_one(
 
 
 def lock_and_start(engine: Engine, record: Record, stdin: int | None = None) -> None:
-    """As :func:`start_one`, for a container whose lock the caller does not hold.
+    """As :func:`start_one`, for a container whose lock the caller does not hold, after what it
+    depends on.
 
     :raises NotFound: another task has removed it meanwhile.
     """
+    bring_up(engine, record["name"], record["definition"])
     with catalog.held(engine, record["id"]) as now:
         start_one(engine, now, stdin)
 
 
-def start_each(engine: Engine, records: Sequence[Record], at_once: int | None = None) -> Results:
-    """Start containers whose locks the caller does not hold.
+def bring_up(
+    engine: Engine,
+    name: str,
+    definition: Definition,
+    patience: float = dependencies.PATIENCE,
+    warnings: list[str] | None = None,
+) -> None:
+    """Start what a container depends on where it does not run, and wait until it is as asked for.
+
+    The caller holds no container's lock: two that wait for each other's would wait forever.
+
+    :param patience: seconds for each condition; 0: no limit. :param warnings: gets sentences.
+    :raises ContainerFailed: what it depends on is not as it is asked for.
+    """
+    if not dependencies.of(definition):
+        return
+    order = _Starts(engine, dependencies.missing(engine, definition), patience)
+    order.left[name] = definition
+    order.run()
+    if warnings is not None:
+        warnings += order.warnings
+    if name in order.failed:
+        raise order.failed[name]
+
+
+def start_each(
+    engine: Engine,
+    records: Sequence[Record],
+    at_once: int | None = None,
+    patience: float = dependencies.PATIENCE,
+    warnings: list[str] | None = None,
+) -> Results:
+    """Start containers whose locks the caller does not hold, and what they depend on, each as soon
+    as that is as it asks.
 
     One that another task has removed meanwhile is left to that task, without an error.
+
+    :param patience, warnings: as of :func:`bring_up`.
     """
-    results: Results = {record["id"]: None for record in records}
-    for level in levels(engine, records):
-        for first in range(0, len(level), HELD):
-            some = level[first : first + HELD]
-            with contextlib.ExitStack() as stack:
-                for name in sorted({record["name"] for record in some}):
-                    stack.enter_context(engine.locks.hold("container", name))
-                there = [record for record in some if catalog.by_id(engine, record["id"])]
-                results.update(start(engine, there, at_once))
-    return results
+    wanted = {record["name"]: record for record in records}
+    for record in records:
+        for other in dependencies.missing(engine, record["definition"]):
+            wanted.setdefault(other["name"], other)
+    order = _Starts(engine, list(wanted.values()), patience, at_once)
+    order.run()
+    if warnings is not None:
+        warnings += order.warnings
+    return {record["id"]: order.failed.get(name) for name, record in wanted.items()}
+
+
+class _Starts(dependencies.Order):
+    """Containers that are started in their order. Their locks are held for each start alone.
+
+    :param at_once: as of :func:`start`.
+    """
+
+    def __init__(
+        self, engine: Engine, records: Sequence[Record], patience: float, at_once: int | None = None
+    ) -> None:
+        super().__init__(
+            engine, {record["name"]: record["definition"] for record in records}, patience
+        )
+        self.records = {record["name"]: record for record in records}
+        self.at_once = at_once
+
+    def run(self) -> None:
+        names = self.next()
+        while names:
+            ready = [self.records[name] for name in names if name in self.records]
+            for first in range(0, len(ready), HELD):
+                self._start(ready[first : first + HELD])
+            names = self.next()
+
+    def _start(self, records: Sequence[Record]) -> None:
+        engine = self.engine
+        with contextlib.ExitStack() as stack:
+            for name in sorted({record["name"] for record in records}):
+                stack.enter_context(engine.locks.hold("container", name))
+            there = [
+                record
+                for record in records
+                if catalog.by_id(engine, record["id"])
+                and not status.lives(engine.paths, record["id"])
+            ]
+            results = start(engine, there, self.at_once)
+        for record in there:
+            error = results[record["id"]]
+            if error is not None:
+                self.failed[record["name"]] = error
 
 
 def _make_bridges(engine: Engine, records: Sequence[Record]) -> None:
@@ -291,35 +370,14 @@ def renew(engine: Engine, kind: str, name: str, ident: str) -> None:
             monitor_client.kill(engine.paths, ident, signal)
 
 
-def levels(engine: Engine, records: Sequence[Record]) -> list[list[Record]]:
-    """Sort containers into the order of their starts: each list joins namespaces of earlier lists
-    alone.
-    """
-    names = {record["name"]: record for record in records}
-    depth: dict[str, int] = {}
-
-    def of(record: Record, chain: tuple[str, ...]) -> int:
-        if record["id"] not in depth:
-            others = [
-                names[other]
-                for other in shared_namespaces.names(engine, record["definition"])
-                if other in names and other not in chain
-            ]
-            below = [of(other, (*chain, record["name"])) for other in others]
-            depth[record["id"]] = 1 + max(below, default=-1)
-        return depth[record["id"]]
-
-    found: dict[int, list[Record]] = {}
-    for record in records:
-        found.setdefault(of(record, ()), []).append(record)
-    return [found[key] for key in sorted(found)]
-
-
 # ---------------------------------------------------------------------------------------- at a boot
 
 
-def boot(engine: Engine) -> Results:
-    """Start what ran and has the restart policy always or unless-stopped; returns as :func:`start`.
+def boot(engine: Engine, warnings: list[str] | None = None) -> Results:
+    """Start what ran and has the restart policy always or unless-stopped, and what that depends on;
+    returns as :func:`start`.
+
+    :param warnings: gets sentences.
 
     A reboot is no failure of the container: on-failure starts nothing then, as Docker documents it.
     """
@@ -331,7 +389,7 @@ def boot(engine: Engine) -> Results:
         and not status.lives(engine.paths, record["id"])
     ]
     paused = {record["id"] for record in records if record["wanted"] == "paused"}
-    results = start_each(engine, records)
+    results = start_each(engine, records, warnings=warnings)
     for record in records:
         if record["id"] in paused and results[record["id"]] is None:
             with contextlib.suppress(Conflict, NotFound), catalog.held(engine, record["id"]) as now:

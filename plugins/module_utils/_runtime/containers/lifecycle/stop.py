@@ -7,6 +7,7 @@ from __future__ import annotations
 from ...kernel.processes import signal_names
 from ..client import monitor_client
 from ..records import catalog, run_events, status
+from . import dependencies
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,12 +69,15 @@ def unpause(engine: Engine, record: Record) -> None:
 
 
 def shutdown(engine: Engine) -> list[Record]:
-    """Stop what runs, all at once, each by its own signal and time; returns the records.
+    """Stop what runs, each by its own signal and time; returns the records.
+
+    All at once, but what others depend on after those.
 
     What is wanted of them stays: a boot brings them back.
     """
     records = [
         record for record in catalog.every(engine) if status.lives(engine.paths, record["id"])
     ]
-    _stop(engine, records)
+    for level in dependencies.to_stop(records):
+        _stop(engine, level)
     return records

@@ -47,7 +47,7 @@ def wait_healthy(engine: Engine, record: Record, timeout: float, fresh: bool = F
             "state", "healthy", f"another state: container {record['name']} has no health check"
         )
     until = time.monotonic() + timeout if timeout > 0 else None
-    pause, watch = 0.02, _Watch(0 if fresh else None, timeout)
+    pause, watch = 0.02, Watch(0 if fresh else None, timeout)
     while True:
         state = status.now(engine.paths, record["id"])
         if watch.is_healthy(state):
@@ -131,6 +131,14 @@ def _wait_booted(engine: Engine, record: Record, timeout: float) -> None:
         time.sleep(0.2)
 
 
+def is_booted(engine: Engine, record: Record) -> bool:
+    """Tell whether systemd, the container's process 1, says that it is up."""
+    try:
+        return _asked(engine, record) in BOOTED
+    except EngineError:  # it is not there yet, or no longer
+        return False
+
+
 def _asked(engine: Engine, record: Record) -> str:
     """Return what ``systemctl is-system-running`` says, in one line."""
     done = exec_client.run(
@@ -139,7 +147,7 @@ def _asked(engine: Engine, record: Record) -> str:
     return printable(done["stdout"] or done["stderr"], 200).partition("\\n")[0]
 
 
-class _Watch:
+class Watch:
     """What was seen of a container while it is waited for.
 
     :param before: its restarts at the beginning, None: those that are seen first.

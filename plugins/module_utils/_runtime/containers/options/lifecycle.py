@@ -4,16 +4,40 @@
 
 from __future__ import annotations
 
+import re
+
 from ... import units
 from ...errors import InvalidInput
 from ...options.forms import boolean, choice, text, whole
-from ...options.rows import LIVE, Computed, Flag, Nowhere, Option, Suboption
+from ...options.rows import LIVE, MAP, Computed, Flag, Nowhere, Option, Suboption
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, TypedDict
 
     from ...options.rows import Definition
+
+    class Need(TypedDict):
+        """What a container asks of one that it depends on.
+
+        ``condition``: STARTED, HEALTHY or COMPLETED. ``restart``: whether it is restarted with that
+        one. ``required``: whether it is not started without that one.
+        """
+
+        condition: str
+        restart: bool
+        required: bool
+
+
+# What has to be true of a container before one that depends on it is started, in Compose's words.
+STARTED, HEALTHY, COMPLETED = "service_started", "service_healthy", "service_completed_successfully"
+CONDITIONS = {
+    **{name: name for name in (STARTED, HEALTHY, COMPLETED)},
+    "started": STARTED,
+    "healthy": HEALTHY,
+    "completed": COMPLETED,
+}
+_CONTAINER = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 
 # Docker's. Times are in seconds.
 HEALTH_DEFAULTS: dict[str, Any] = {
@@ -134,6 +158,51 @@ def check_health(definition: Definition, image_health: dict[str, Any] | None) ->
         value = definition.get(option)
         if value and value != "none" and health(definition, image_health) is None:
             raise InvalidInput(option, value, "a health check beside it, which the image lacks too")
+
+
+def dependencies(value: Any, name: str) -> dict[str, Need]:
+    """What a container depends on, ``{container: Need}``.
+
+    :param value: names, each with ``:condition`` where that is not STARTED: a list, or a text with
+        commas. Or a map, as in Compose, from names to conditions or to maps.
+    """
+    found: dict[str, Need] = {}
+    if isinstance(value, dict):
+        for other, asked in value.items():
+            entry = {"condition": asked} if isinstance(asked, str) else asked or {}
+            found[_container(other, name)] = _need(entry, f"{name}.{other}")
+        return found
+    if not isinstance(value, (str, list, tuple)):
+        raise InvalidInput(name, value, "a list of names of containers, or a map")
+    for item in [value] if isinstance(value, str) else value:
+        for said in text(item, name).split(",") if item != "" else ():
+            other, _colon, condition = said.strip().partition(":")
+            if condition and condition not in CONDITIONS:
+                raise InvalidInput(
+                    name, said, f"name or name:condition, of {', '.join(CONDITIONS)}"
+                )
+            found[_container(other, name)] = _need({"condition": condition or STARTED}, name)
+    return found
+
+
+def _container(value: Any, name: str) -> str:
+    if not isinstance(value, str) or not _CONTAINER.fullmatch(value):
+        raise InvalidInput(name, value, "names of containers")
+    return value
+
+
+def _need(value: Any, name: str) -> Need:
+    if not isinstance(value, dict) or set(value) - {"condition", "restart", "required"}:
+        raise InvalidInput(name, value, "a map with condition, restart and required")
+    given = {key: item for key, item in value.items() if item is not None}
+    condition = given.get("condition", STARTED)
+    if not isinstance(condition, str) or condition not in CONDITIONS:
+        raise InvalidInput(f"{name}.condition", condition, ", ".join(CONDITIONS))
+    return {
+        "condition": CONDITIONS[condition],
+        "restart": boolean(given.get("restart", False), f"{name}.restart"),
+        "required": boolean(given.get("required", True), f"{name}.required"),
+    }
 
 
 def check(definition: Definition) -> None:
@@ -364,6 +433,37 @@ OPTIONS: tuple[Option, ...] = (
         inspect=Computed("Config.StartupHealthCheck.Timeout"),
         flag=Flag("--health-startup-timeout", "Time a run of it may take"),
         description="Time that O(health_startup_cmd) may take. The default is V(30s).",
+    ),
+    Option(
+        "depends_on",
+        "raw",
+        dependencies,
+        default={},
+        compare=MAP,
+        change=LIVE,
+        place=Nowhere("who starts or stops containers reads it in the definition"),
+        inspect="HostConfig.DependsOn",
+        flag=Flag(
+            "--depends-on, --requires",
+            "Containers that are started before it: name[:started|healthy|completed]",
+            kind="list",
+        ),
+        aliases=["requires"],
+        description="""
+        Containers that this one depends on, by name. Whoever starts this one starts them first, at
+        a boot, too: a task, C(pycontainer start) or C(pycontainer run). Where several are stopped
+        or removed together, and when the host is shut down, this one is stopped before them.
+
+        A list of names, such as V([db, cache]), or a map as in Compose, from a name to V(condition),
+        V(restart) and V(required). V(condition) is V(service_started), which is the default,
+        V(service_healthy) or V(service_completed_successfully). The start waits for the condition,
+        for O(healthy_wait_timeout) seconds at most. A container that has ended with exit code 0 is
+        not started again for V(service_completed_successfully).
+
+        With V(restart=true), this one is restarted when a task or command restarts or replaces the
+        other one. With V(required=false), this one is started with a warning where the other one
+        does not exist or does not meet the condition.
+        """,
     ),
     Option(
         "auto_remove",

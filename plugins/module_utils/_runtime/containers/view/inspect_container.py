@@ -112,6 +112,7 @@ def _inspect(engine: Engine, record: Record) -> dict[str, Any]:
         "Args": process["args"][1:],
         "State": _state(state),
         "Image": record["image"],
+        "Dependencies": _dependencies(engine, definition),
         "RestartCount": state.get("restarts", 0),
         "Platform": "linux",
         "Driver": "overlay2",
@@ -137,6 +138,12 @@ def _inspect(engine: Engine, record: Record) -> dict[str, Any]:
         "Mounts": _mounts(engine, config),
         "NetworkSettings": _network(engine, record, run, state, image),
     }
+
+
+def _dependencies(engine: Engine, definition: Definition) -> list[str]:
+    """Return the ids of the containers that one depends on, as Podman does."""
+    found = [catalog.get(engine, name) for name in definition.get("depends_on", {})]
+    return [record["id"] for record in found if record is not None]
 
 
 def _options(definition: Definition) -> dict[str, Any]:

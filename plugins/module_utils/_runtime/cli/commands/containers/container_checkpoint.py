@@ -7,7 +7,7 @@ from __future__ import annotations
 import time
 
 from .... import containers
-from ....containers.lifecycle import checkpoints
+from ....containers.access import checkpoints
 from ....reconcile import Plan
 from ... import tables
 

@@ -26,14 +26,21 @@ def each_container(
     names: Iterable[str],
     work: Callable[[Record, str, Plan], None],
     may_lack: bool = False,
+    before: Callable[[Record, str], None] | None = None,
+    after: Callable[[Record], None] | None = None,
 ) -> None:
     """Do ``work(record, status, plan)`` for each container, carry out its plan, and print its name
     as it was given, as Docker does.
 
     :param may_lack: one that does not exist is mentioned, no error.
+    :param before: ``before(record, status)``, called without the container's lock.
+    :param after: ``after(record)``, called without it once all is done.
     """
 
     def one(name: str) -> None:
+        if before is not None:
+            found = containers.find(session.engine, name)
+            before(found, containers.status(session.engine.paths, found["id"])["status"])
         with contextlib.ExitStack() as stack:
             try:
                 record = stack.enter_context(containers.held(session.engine, name))
@@ -45,6 +52,28 @@ def each_container(
             plan = Plan(f"container {record['name']}")
             work(record, containers.status(session.engine.paths, record["id"])["status"], plan)
             session.carry_out(plan)
+        if after is not None:
+            after(record)
         session.say(name)
 
     session.each(names, one)
+
+
+def bring_up(session: Session, record: Record, state: str) -> None:
+    """Start what a container depends on, before it is started itself, and wait for it.
+
+    :param state: its status. Nothing is done for one that runs.
+    """
+    if state in ALIVE:
+        return
+    for other in containers.missing(session.engine, record["definition"]):
+        session.record(
+            True, [f"start container {other['name']}, which {record['name']} depends on"]
+        )
+    if session.check:
+        return
+    warnings: list[str] = []
+    containers.bring_up(session.engine, record["name"], record["definition"], warnings=warnings)
+    session.warnings += warnings
+    for warning in warnings:
+        session.warn(warning)

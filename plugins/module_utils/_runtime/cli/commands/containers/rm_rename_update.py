@@ -24,6 +24,15 @@ def rm(session: Session, given: Given) -> None:
     def work(record: Record, state: str, plan: Plan) -> None:
         if state in ALIVE and not given.force:
             raise Conflict(f"container {record['name']} runs; stop it first, or remove it with -f")
+        users = {other["name"] for other in containers.dependants(session.engine, record)}
+        if session.check:  # those that the command names are still there
+            users -= set(given.words)
+        # One that its end removes is nobody's to refuse.
+        if users and not given.force and not record["definition"].get("auto_remove"):
+            raise Conflict(
+                f"container {record['name']} is needed by {', '.join(sorted(users))} (depends_on); "
+                "remove that first, or this one with -f"
+            )
         plan.add(
             "state",
             "present",
@@ -34,7 +43,8 @@ def rm(session: Session, given: Given) -> None:
             ),
         )
 
-    each_container(session, given.words, work, given.force)
+    names = containers.to_stop_by_name(session.engine, given.words)
+    each_container(session, names, work, given.force)
 
 
 def rename(session: Session, given: Given) -> None:

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from .... import containers
 from ....containers.access import detach_keys
 from ....containers.client import monitor_client
@@ -14,7 +16,7 @@ from ....kernel.processes import signal_names
 from ....reconcile import Plan
 from ... import streams
 from ...grammar import UsageError, whole
-from .each_container import ALIVE, each_container
+from .each_container import ALIVE, bring_up, each_container
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ def start(session: Session, given: Given) -> None:
                 lambda: containers.start_one(session.engine, record),
             )
 
-    each_container(session, given.words, work)
+    each_container(session, given.words, work, before=functools.partial(bring_up, session))
 
 
 def _start_from(session: Session, given: Given) -> None:
@@ -61,7 +63,7 @@ def _start_from(session: Session, given: Given) -> None:
                 "that is not"
             )
         # Not at the top: large, and for --checkpoint alone.
-        from ....containers.lifecycle import checkpoints
+        from ....containers.access import checkpoints
 
         checkpoint = checkpoints.ready(
             session.engine, record, given.checkpoint, given.checkpoint_dir
@@ -74,7 +76,7 @@ def _start_from(session: Session, given: Given) -> None:
             lambda: containers.start_one(session.engine, record, checkpoint=checkpoint),
         )
 
-    each_container(session, given.words, work)
+    each_container(session, given.words, work, before=functools.partial(bring_up, session))
 
 
 def _start_attached(session: Session, given: Given) -> None:
@@ -124,7 +126,8 @@ def stop(session: Session, given: Given) -> None:
                 ),
             )
 
-    each_container(session, given.words, work)
+    names = containers.to_stop_by_name(session.engine, given.words)
+    each_container(session, names, work)
 
 
 def restart(session: Session, given: Given) -> None:
@@ -145,7 +148,20 @@ def restart(session: Session, given: Given) -> None:
             lambda: apply(record, state),
         )
 
-    each_container(session, given.words, work)
+    def dependants(record: Record) -> None:
+        for other in containers.dependants(session.engine, record, to_restart=True):
+            session.record(
+                True, [f"restart container {other['name']}, which depends on {record['name']}"]
+            )
+            if not session.check:
+                told: list[str] = []
+                containers.restart_dependant(session.engine, other, told)
+                for sentence in told:
+                    session.complain(sentence)
+
+    each_container(
+        session, given.words, work, before=functools.partial(bring_up, session), after=dependants
+    )
 
 
 def _seconds(given: Given) -> int | None:

@@ -18,10 +18,13 @@ def boot(session: Session, _given: Given) -> None:
         session.record(True, [f"start registry {name}"])
         if error is not None:
             session.complain(error)
-    for ident, error in containers.boot(session.engine).items():
+    warnings: list[str] = []
+    for ident, error in containers.boot(session.engine, warnings).items():
         session.record(True, [f"start container {ident[:12]}"])
         if error is not None:
             session.complain(error)
+    for warning in warnings:
+        session.warn(warning)
 
 
 def shutdown(session: Session, _given: Given) -> None:

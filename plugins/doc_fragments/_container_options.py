@@ -106,6 +106,28 @@ options:
         the old one is not put back when the new one fails.
     type: bool
     default: true
+  drain_timeout: &drain_timeout
+    description:
+      - >-
+        Replace a running container without a moment in which nothing answers. The new container is
+        started beside the old one. When it runs and listens on the published TCP ports on which the
+        old one listens (with O(state=healthy): and is healthy), the published ports and the names
+        on networks lead to it. At most O(healthy_wait_timeout) seconds are waited for that; after
+        them the task fails, and the old container goes on. From then on the old container gets no
+        new connections. It is stopped when the last one has ended, or after this many seconds; V(0)
+        stops it at once. RV(drained) says how long that took. Datagrams (UDP) go to the new
+        container from the switch on.
+      - >-
+        For that moment both containers run, and share the volumes: this is not for a program that
+        must have its data for itself, such as most databases. The new container gets another
+        address. Where two can't run side by side, the old one is stopped first, as without this
+        option, and a warning says why: for a static address or MAC address, without a bridge
+        network of its own (O(network_mode=host), V(none) or V(container:...)), for a link of
+        another container on the default network, and for a port that moves to an overlapping
+        address.
+      - >-
+        Without this option, the old container is stopped before the new one is started.
+    type: float
   env_file: &env_file
     description:
       - >-
@@ -1502,6 +1524,7 @@ options:
       comparisons: *comparisons
       container_default_behavior: *container_default_behavior
       detach: *detach
+      drain_timeout: *drain_timeout
       env_file: *env_file
       force_kill: *force_kill
       gpus: *gpus

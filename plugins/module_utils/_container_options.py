@@ -29,6 +29,7 @@ CONTAINER = {
         "default": "no_defaults",
     },
     "detach": {"type": "bool", "default": True},
+    "drain_timeout": {"type": "float"},
     "env_file": {"type": "list", "elements": "path", "aliases": ["env_files"]},
     "force_kill": {"type": "bool", "default": False, "aliases": ["forcekill"]},
     "gpus": {"type": "list", "elements": "str"},

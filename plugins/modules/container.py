@@ -68,7 +68,7 @@ EXAMPLES = r"""
     name: web
     state: restarted
 
-- name: Roll out a new version, and keep the old one if the new one does not get healthy
+- name: Roll out a new version with nobody refused, and keep the old one if the new one does not get healthy
   pycontainer.engine.container:
     name: app
     image: registry.example.com/app:2
@@ -78,6 +78,7 @@ EXAMPLES = r"""
       interval: 5s
     state: healthy
     healthy_wait_timeout: 60
+    drain_timeout: 30
 
 - name: Three containers in one task
   pycontainer.engine.container:
@@ -200,9 +201,25 @@ downtime:
   description:
     - Seconds from the moment when the old container was told to stop to where the new one ran, or was healthy with O(state=healthy).
     - Of a failed replacement, the seconds until the old container ran again.
+    - With O(drain_timeout) it is V(0), as the old container answers until the new one does.
   returned: with O(name), when a running container was replaced
   type: float
   sample: 0.412
+drained:
+  description: What became of the old container after its ports had gone over to the new one, with O(drain_timeout).
+  returned: with O(name) and O(drain_timeout), when a running container was replaced
+  type: dict
+  contains:
+    seconds:
+      description: Seconds until it was stopped.
+      type: float
+      returned: always
+      sample: 1.52
+    cut:
+      description: Connections that it still had then, because the time was over.
+      type: int
+      returned: always
+      sample: 0
 actions:
   description: What was done, or in check mode would be.
   returned: always
@@ -247,6 +264,10 @@ results:
       description: As RV(downtime).
       type: float
       returned: when a running container was replaced
+    drained:
+      description: As RV(drained).
+      type: dict
+      returned: when a running container was replaced with O(drain_timeout)
     exit_code:
       description: What it ended with.
       type: int

@@ -13,10 +13,10 @@ import os
 import signal
 
 import pytest
-from pycontainer import containers, volumes
+from pycontainer import containers, networks, volumes
 from pycontainer.containers import task
 from pycontainer.containers.access import exec_client
-from pycontainer.containers.client import monitor_client, zygote_client
+from pycontainer.containers.client import monitor_client, names_client, zygote_client
 from pycontainer.containers.lifecycle import cleanup
 from pycontainer.containers.view import stats as metering
 from pycontainer.engine import Engine
@@ -37,12 +37,15 @@ def do(engine, params):
     return carry_out(outcome, False) if isinstance(outcome, Plan) else outcome
 
 
-def killed_at(paths, params, step):
-    """Carry the task out in a child that kills itself when it is about to take its step number ``step``; whether that happened."""
+def killed_at(paths, params, step, begin=None):
+    """Carry the task out in a child that kills itself when it is about to take its step number ``step``; whether that happened.
+
+    :param begin: the name of the step that is the first; None: whichever comes first.
+    """
     child = os.fork()
     if child == 0:
         try:
-            _count_steps(step)
+            _count_steps(step, begin)
             with Engine(paths.data, paths.run) as engine:
                 do(engine, params)
             os._exit(0)
@@ -57,11 +60,12 @@ def killed_at(paths, params, step):
     return os.WIFSIGNALED(status)
 
 
-def _count_steps(limit):
+def _count_steps(limit, begin):
     taken = [0]
 
-    def step():
-        taken[0] += 1
+    def step(name):
+        if taken[0] or begin in (None, name):
+            taken[0] += 1
         if taken[0] == limit:
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -69,7 +73,7 @@ def _count_steps(limit):
         original = getattr(owner, name)
 
         def wrapper(*args, **kwargs):
-            step()
+            step(name)
             return original(*args, **kwargs)
 
         setattr(owner, name, wrapper)
@@ -80,7 +84,9 @@ def _count_steps(limit):
         (tree_removal, ("remove",)),
         (os, ("mkdir", "rename", "rmdir")),
         (zygote_client, ("start",)),
-        (monitor_client, ("stop", "reload")),
+        (monitor_client, ("stop", "_ask")),
+        (names_client, ("update",)),
+        (networks.publish, ("publish", "unpublish")),
         (cleanup, ("take_down",)),
     ):
         for name in names:
@@ -112,13 +118,16 @@ def check_clean(engine):
 SEEN = set()  # ids that this test made: other suites may run beside it
 
 
-def every_step(engine, params, prepare, check):
-    """:param prepare: makes the state before. :param check: asserts the state afterwards."""
+def every_step(engine, params, prepare, check, begin=None, between=lambda: None):
+    """:param prepare: makes the state before. :param check: asserts the state afterwards.
+    :param begin: see :func:`killed_at`. :param between: called after the kill, before the next run.
+    """
     for step in range(1, 200):
         prepare(engine)
         SEEN.update(record["id"] for record in containers.every(engine))
         engine.db.close()  # a forked child can not use it while it is open here
-        killed = killed_at(engine.paths, params, step)
+        killed = killed_at(engine.paths, params, step, begin)
+        between()
         with Engine(engine.paths.data, engine.paths.run) as again:
             do(again, params)
             check(again)

@@ -43,12 +43,12 @@ UPPER = 49153  # the first of the ports that nobody registers (RFC 6335: 49152 a
 
 def check_ports(
     engine: Engine, container_id: str, ports: Iterable[Asked], replaces: str | None = None
-) -> None:
-    """Refuse what :func:`reserve_ports` would refuse, without a change.
+) -> list[Port]:
+    """Refuse what :func:`reserve_ports` would refuse, and return what it would; nothing is changed.
 
     :raises InvalidInput, Unsupported, Conflict: one sentence with the port and who has it.
     """
-    _assign(engine, container_id, ports, replaces)
+    return _assign(engine, container_id, ports, replaces)
 
 
 def reserve_ports(

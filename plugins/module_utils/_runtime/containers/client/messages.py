@@ -136,14 +136,32 @@ if TYPE_CHECKING:
         op: Literal["attach"]
         replay: bool
 
+    class LendPortsRequest(TypedDict):
+        """Lend the listening sockets of the published ports, as many as go into one answer.
+
+        ``skip``: how many were lent before. Answered ``{"ports", "left"}``, with a descriptor for
+        each of ``ports``, which are ``[protocol, host_ip, host_port]``.
+        """
+
+        op: Literal["lend_ports"]
+        skip: int
+
+    class TakePortsRequest(TypedDict):
+        """Serve the published ports of run.json with the sockets that come along. Answered ``{}``."""
+
+        op: Literal["take_ports"]
+        ports: list[list[Any]]
+
     class PlainRequest(TypedDict):
         """``wait``: answered ``{"exit_code"}`` when the container has ended for good.
 
         ``reload``: run.json is read again. ``expect_end``: somebody is about to end the container,
-        which is not to be restarted then. Both are answered ``{}``.
+        which is not to be restarted then. ``let_go_ports``: another container's monitor has the
+        sockets of the published ports, which run.json does not have any more; connections under way
+        go on. All are answered ``{}``. ``relayed``: answered ``{"connections"}``, their number.
         """
 
-        op: Literal["wait", "reload", "expect_end"]
+        op: Literal["wait", "reload", "expect_end", "let_go_ports", "relayed"]
 
     Message = Union[
         StartRequest,
@@ -154,6 +172,8 @@ if TYPE_CHECKING:
         KillRequest,
         ResizeRequest,
         AttachRequest,
+        LendPortsRequest,
+        TakePortsRequest,
         PlainRequest,
     ]
     Answer = dict[str, Any]
@@ -294,9 +314,16 @@ def ask(directory: str, name: str, message: Message, descriptors: Sequence[int] 
 
     :raises Gone: nobody listens, or the other side ends meanwhile.
     """
+    return ask_for(directory, name, message, descriptors)[0]
+
+
+def ask_for(
+    directory: str, name: str, message: Message, descriptors: Sequence[int] = ()
+) -> tuple[Any, list[int]]:
+    """As :func:`ask`, with the descriptors that came with the answer."""
     connection = connect(directory, name)
     try:
         send(connection, message, descriptors)
-        return receive(connection)[0]
+        return receive(connection)
     finally:
         connection.close()

@@ -143,9 +143,18 @@ def _tell(
     :raises Conflict: the container does not run.
     :raises HostError: what the monitor says it could not do.
     """
+    _ask(paths, ident, message, descriptors)
+
+
+def _ask(
+    paths: Paths, ident: str, message: messages.Message, descriptors: Sequence[int] = ()
+) -> tuple[messages.Answer, list[int]]:
+    """As :func:`_tell`; returns the answer, and the descriptors that came with it."""
     for pause in PAUSES:
         try:
-            answer = messages.ask(paths.container(ident), state.SOCKET, message, descriptors)
+            answer, found = messages.ask_for(
+                paths.container(ident), state.SOCKET, message, descriptors
+            )
         except messages.Gone:
             if not _adopt(paths, ident):
                 raise Conflict(f"container {ident} is not running") from None
@@ -153,7 +162,7 @@ def _tell(
             continue
         if "error" in answer:
             raise HostError(answer["error"])
-        return
+        return answer, found
     raise HostError(f"container {ident}: its monitor does not answer")
 
 
@@ -179,6 +188,43 @@ def reload(paths: Paths, ident: str) -> None:
         _tell(paths, ident, {"op": "reload"})
     except Conflict:
         pass
+
+
+def share_ports(paths: Paths, old: str, new: str) -> None:
+    """Have a container's monitor serve its published ports with the sockets of another's.
+
+    Both accept from then on. What is shared already stays so.
+
+    :raises Conflict: one of them does not run.
+    :raises HostError: the monitor is of a version that does not lend its sockets.
+    """
+    skip, left = 0, 1
+    while left:
+        answer, sockets = _ask(paths, old, {"op": "lend_ports", "skip": skip})
+        try:
+            _tell(paths, new, {"op": "take_ports", "ports": answer["ports"]}, sockets)
+        finally:
+            for fd in sockets:
+                os.close(fd)
+        skip, left = skip + len(answer["ports"]), answer["left"]
+
+
+def let_go_ports(paths: Paths, ident: str) -> None:
+    """Have a container accept no more at published ports that another one has now.
+
+    :raises Conflict: it does not run. :raises HostError: as :func:`share_ports`.
+    """
+    _tell(paths, ident, {"op": "let_go_ports"})
+
+
+def relayed(paths: Paths, ident: str) -> int:
+    """Return how many connections a container's monitor passes on; 0 where it does not run."""
+    try:
+        answer, _sockets = _ask(paths, ident, {"op": "relayed"})
+    except Conflict:
+        return 0
+    count: int = answer["connections"]
+    return count
 
 
 def resize(paths: Paths, ident: str, rows: int, columns: int) -> None:

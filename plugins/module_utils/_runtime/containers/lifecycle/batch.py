@@ -241,6 +241,8 @@ def _one(engine: Engine, before: Work, starts: list[Record]) -> dict[str, Any]:
     except Exception as error:  # pylint: disable=broad-except  # a thread's error must not vanish with it
         return failed(task.name, error)
     found: dict[str, Any] = {} if work.downtime is None else {"downtime": work.downtime}
+    if work.drained is not None:
+        found["drained"] = work.drained
     if work.ended is not None:
         found["ended"] = work.ended
     return found

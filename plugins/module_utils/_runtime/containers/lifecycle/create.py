@@ -15,6 +15,7 @@ from ... import networks, volumes
 from ...errors import Conflict, HostError, reason
 from ...kernel.mounts import overlay
 from ...store.database import now
+from ...store.files import write_json
 from ..options import network, storage
 from ..records import catalog, port_bindings, run_events
 from ..records import image as images
@@ -42,12 +43,15 @@ def create(
     wanted: str = "created",
     replaces: str | None = None,
     keep: dict[str, str] | None = None,
+    beside: bool = False,
 ) -> Record:
     """Make a container, without starting it; returns its record.
 
     :param image: image id. :param wanted: what it is to be (Record.wanted).
     :param replaces: id of a container whose addresses and published ports it will get later
         (replace.py); it gets none now.
+    :param beside: it runs beside that one: it has addresses of its own, and those published ports
+        that the other one has not.
     :param keep: ``{target: volume}``: anonymous volumes of a container that it takes the place of.
     :raises Conflict, HostError: nothing is left then.
     """
@@ -72,11 +76,9 @@ def create(
                 images.config(engine, image),
                 shared_namespaces.resolve(engine, definition, name),
             )
-            reserved = (
-                {"attachments": [], "ports": []}
-                if replaces
-                else reserve(engine, record["id"], definition, image)
-            )
+            reserved: Reserved = {"attachments": [], "ports": []}
+            if beside or not replaces:
+                reserved = reserve(engine, record["id"], definition, image, later=replaces)
             container_files.write(engine, record, reserved, unnamed)
             catalog.add(engine, record)
         except BaseException:
@@ -183,12 +185,15 @@ def reserve(
     definition: Definition,
     image: str | None,
     replaces: str | None = None,
+    later: str | None = None,
 ) -> Reserved:
     """Reserve addresses and ports for a container.
 
     All are given back when one can't be had, and the container has no row yet.
 
     :param replaces: id of the container that has them so far. :raises Conflict: one is taken.
+    :param later: id of a container that keeps its own for now; the ports that are to come from it
+        are written down in ``COMING``.
     """
     try:
         attachments = []
@@ -220,7 +225,7 @@ def reserve(
                 networks.release(engine, ident, row["network"])
         return {
             "attachments": attachments,
-            "ports": _ports(engine, ident, definition, image, replaces),
+            "ports": _ports(engine, ident, definition, image, replaces, later),
         }
     except BaseException:
         if catalog.by_id(engine, ident) is None:
@@ -230,7 +235,12 @@ def reserve(
 
 
 def _ports(
-    engine: Engine, ident: str, definition: Definition, image: str | None, replaces: str | None
+    engine: Engine,
+    ident: str,
+    definition: Definition,
+    image: str | None,
+    replaces: str | None,
+    later: str | None,
 ) -> list[Port]:
     """Reserve the published ports.
 
@@ -244,9 +254,19 @@ def _ports(
     settled = [port for port in chosen if port_bindings.is_fixed(port)]
     for port in chosen:
         if isinstance(port["host_port"], str):
-            port["host_port"] = _first_free(engine, ident, settled, port, replaces)
+            port["host_port"] = _first_free(engine, ident, settled, port, replaces or later)
             settled.append(port)
-    return networks.reserve_ports(engine, ident, chosen, replaces)
+    if later is None:
+        return networks.reserve_ports(engine, ident, chosen, replaces)
+    coming = networks.check_ports(engine, ident, chosen, later)
+    write_json(os.path.join(engine.paths.container(ident), container_files.COMING), coming)
+    theirs = [_bound(port) for port in container_files.reserved(engine, later)["ports"]]
+    own = [port for port in coming if _bound(port) not in theirs]
+    return networks.reserve_ports(engine, ident, own)
+
+
+def _bound(port: Port) -> tuple[str, str, int]:
+    return port["protocol"], port["host_ip"], port["host_port"]
 
 
 def _first_free(

@@ -54,6 +54,7 @@ class Task:
         self.pull = PULLS.get(said["pull"], said["pull"])
         self.policy, self.healthy_timeout = said["recreate_policy"], said["healthy_wait_timeout"]
         self.on_change = said["on_change"]
+        self.drain: float | None = said["drain_timeout"]
         self.recreate, self.restart = said["recreate"], said["restart"]
         self.keep_volumes, self.kill_signal = said["keep_volumes"], said["kill_signal"]
         self.kills_at_once = said["force_kill"] and self.kill_signal is None

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ..records.catalog import Record
     from ..spec.inherited_mounts import Remade
     from .desired import Change, Image, PullKey
+    from .replace import Drained
 
 
 class Work:
@@ -47,6 +48,7 @@ class Work:
     :ivar dependants: the containers that are restarted with it.
     :ivar ended: its exit code and output, where this task started it and waited for its end.
     :ivar downtime: seconds in which nobody answered, see replace.py; None where there were none.
+    :ivar drained: what became of the old one's connections, where it was replaced so.
     :ivar waits: whether its facts are those of a healthy container, where it is to be one.
     :ivar anew: of one that is made (anew): whose namespaces it joins. :ivar image_config: the
         ``config`` object of its image.
@@ -77,6 +79,8 @@ class Work:
         self.ended: tuple[int, str] | None = None
         self._attended = contextlib.ExitStack()  # while its removal is this task's
         self.downtime: float | None = None
+        self.drained: Drained | None = None
+        self._beside = False  # whether the new one is to run beside the old one
         self.waits = not engine.check
         self.anew: dict[str, str] | None = None
         self.image_config: dict[str, Any] = {}
@@ -347,6 +351,17 @@ class Work:
         lives = self.status in status.LIVING
         run = self.task.state in RUNS or (self.task.state == "present" and lives)
         self.begins = run
+        self._beside = self.task.drain is not None and self.status == "running"
+        if self._beside:
+            why = preconditions.why_not_beside(
+                self.engine, self.definition, image.config, self.there
+            )
+            if why:
+                self._beside = False
+                self.plan.warnings.append(
+                    f"container {self.task.name} is stopped before the new one is started, in "
+                    f"spite of drain_timeout: {why}"
+                )
         self.plan.add(
             "container",
             self.there["id"][:12],
@@ -368,6 +383,20 @@ class Work:
         if self.task.state == "stopped":
             catalog.set_wanted(self.engine, self.there["id"], "stopped")
             self.there["wanted"] = "stopped"
+        if self._beside:
+            self.record, self.downtime, self.drained = replace.replace_beside(
+                self.engine,
+                self.there,
+                self.definition,
+                image.id,
+                required(self.task.drain, "drain_timeout"),
+                self.task.healthy_timeout,
+                healthy is not None,
+                self.task.keep_volumes,
+                self.task.kills_at_once,
+                self.task.kill_signal,
+            )
+            return
         self.record, self.downtime = replace.replace(
             self.engine,
             self.there,
@@ -524,11 +553,15 @@ class Work:
         if self.task.state == "healthy" and self.waits:
             waits.wait_healthy(self.engine, record, self.task.healthy_timeout, self.started)
         gone = self.task.state == "absent" and self.engine.check
-        found = {
+        found: dict[str, Any] = {
             "container": inspect_container.inspect(self.engine, record),
             "security": [] if gone else self._security(record),
         }
-        return found if self.downtime is None else dict(found, downtime=self.downtime)
+        if self.downtime is not None:
+            found["downtime"] = self.downtime
+        if self.drained is not None:
+            found["drained"] = self.drained
+        return found
 
     def _security(self, record: Record | None) -> list[str]:
         """Say what gives the container as it will be more of the host than usual, in sentences."""

@@ -16,7 +16,16 @@ from ...kernel import cgroups
 from ...kernel.isolation import apparmor
 from ...kernel.processes import procfs
 from ..devices import device_nodes
-from ..options import lifecycle, network, process, resources, secret_files, security, storage
+from ..options import (
+    lifecycle,
+    network,
+    process,
+    publishing,
+    resources,
+    secret_files,
+    security,
+    storage,
+)
 from ..records import catalog, port_bindings
 from ..spec import config_json, confinement, container_files, limits, selinux_labels
 from ..spec.container_mounts import ALL_READ_ONLY as RECURSIVELY_READ_ONLY
@@ -248,6 +257,41 @@ def new_ports(
     :raises InvalidInput, Unsupported, Conflict: naming the port.
     """
     _ports(engine, port_bindings.bindings(engine, definition, image, None, ()), record)
+
+
+def why_not_beside(
+    engine: Engine, definition: Definition, image: dict[str, Any], record: Record
+) -> str:
+    """Say why a container can't run beside the one whose place it takes; "" where it can.
+
+    :param image: its image's config. :param record: of the one that is there.
+    """
+    mode = network.mode_of(definition)
+    listed = network.attachments(definition)
+    if not listed or not network.attachments(record["definition"]):
+        return f"network_mode {mode} gives it no address of its own"
+    for entry in listed:
+        for option in ("ipv4_address", "ipv6_address", "mac_address"):
+            if entry.get(option):
+                return f"{option} {entry[option]} on network {entry['name']} is for one container"
+        config = networks.get(engine, entry["name"])
+        if config is not None and config["parent"]:
+            return f"network {entry['name']} is no bridge, and the host switches none of its ports"
+    for other in catalog.every(engine):
+        if record["name"] in linked(other["definition"]).values():
+            return f"container {other['name']} has a link to its address on the default network"
+    has = container_files.reserved(engine, record["id"])["ports"]
+    for port in port_bindings.bindings(engine, definition, image, None, ()):
+        low, high = port_bindings.numbers(port)
+        for old in has if port["host_port"] else ():
+            apart = port["host_ip"] not in ("", old["host_ip"]) and low <= old["host_port"] <= high
+            places = port["host_ip"], old["host_ip"]
+            if apart and port["protocol"] == old["protocol"] and publishing.overlap(*places):
+                return (
+                    f"port {old['host_port']}/{old['protocol']} moves from {places[1]} to "
+                    f"{places[0]}, and both can't be listened on"
+                )
+    return ""
 
 
 def _bandwidth(entry: network.Attachment, parent: str) -> None:

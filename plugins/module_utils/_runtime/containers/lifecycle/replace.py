@@ -8,31 +8,46 @@ the new one get the name: one database transaction, the commit. Until then every
 included, leads back: the new one is removed, and the old one gets its addresses and ports again and
 runs as it did.
 
+:func:`replace_beside` starts the new one before the old one is stopped. The commit gives the new one
+the name, and the old one another. Only after it do the published ports go over, which is finished
+by ``recovery`` where the task is killed; then the old one is stopped and removed.
+
 :func:`restart` does likewise without a new one: the container itself is stopped, and started as it
 is to be.
 """
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import time
 
 from ... import networks, volumes
-from ...errors import ContainerFailed, EngineError, required
+from ...errors import Conflict, ContainerFailed, EngineError, HostError, required
+from ...kernel.net import connections
+from ...store.files import read_json
 from ..client import monitor_client, names_client
-from ..records import catalog, run_events, status
-from ..spec import container_files, inherited_mounts
+from ..records import catalog, network_names, run_events, status
+from ..spec import container_files, inherited_mounts, run_file
 from ..view import logs
 from . import create, live_changes, remove, start, waits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Any
+    from typing import Any, Optional, TypedDict
 
     from ...engine import Engine
+    from ...networks.publish import Port
     from ...options.rows import Definition
     from ..records.catalog import Record
+
+    class Drained(TypedDict):
+        """``seconds``: from the switch to the old one's stop. ``cut``: connections that it had then."""
+
+        seconds: float
+        cut: int
+
 
 SETTLE = 0.3  # seconds in which a new process 1 that ends with an error counts as not started
 
@@ -62,10 +77,7 @@ def replace(
         is the seconds until that ran again.
     """
     ran, stopped, downtime = status.lives(engine.paths, old["id"]), None, None
-    kept = container_files.mounted_volumes(engine, old["id"]) if keep_volumes else {}
-    for entry in old["definition"].get(inherited_mounts.KEY, ()):
-        kept.pop(entry["target"], None)  # another container's
-    temporary = f"{old['name'][:100]}.new-{secrets.token_hex(4)}"
+    temporary = _temporary(old, run_events.NEW)
     with engine.operations.record(
         "replace-container", old=old["id"], temporary=temporary, name=old["name"], ran=ran
     ):
@@ -76,7 +88,7 @@ def replace(
             image,
             old["wanted"] if not run else "running",
             replaces=old["id"],
-            keep=_unnamed(engine, kept),
+            keep=_kept(engine, old, keep_volumes),
         )
         try:
             if ran:
@@ -95,6 +107,179 @@ def replace(
                 error.downtime = _since(stopped)  # type: ignore[attr-defined]
             raise
         return _commit(engine, old, new), downtime
+
+
+def _temporary(old: Record, suffix: str) -> str:
+    return f"{old['name'][:100]}{suffix}{secrets.token_hex(4)}"
+
+
+def _kept(engine: Engine, old: Record, keep_volumes: bool) -> dict[str, str]:
+    """Return the anonymous volumes that the new one gets, ``{target: volume}``."""
+    kept = container_files.mounted_volumes(engine, old["id"]) if keep_volumes else {}
+    for entry in old["definition"].get(inherited_mounts.KEY, ()):
+        kept.pop(entry["target"], None)  # another container's
+    return _unnamed(engine, kept)
+
+
+def replace_beside(
+    engine: Engine,
+    old: Record,
+    definition: Definition,
+    image: str | None,
+    drain: float,
+    patience: float,
+    healthy: bool = False,
+    keep_volumes: bool = True,
+    force: bool = False,
+    signal: str | None = None,
+) -> tuple[Record, float, Drained]:
+    """Replace a container that runs without a moment in which nothing answers.
+
+    :param drain: seconds that the old one's connections may take to end.
+    :param patience: seconds until the new one listens where the old one does, 0 for no limit.
+    :param healthy: whether it must be healthy within them, too.
+    :param keep_volumes, force, signal: as of :func:`replace`.
+    :returns: the new record, the downtime, and what became of the old one's connections. There is
+        a downtime where the old one's monitor can't hand its sockets over.
+    :raises ContainerFailed: the new one did not come up; the old one goes on as it was.
+    """
+    temporary = _temporary(old, run_events.BESIDE)
+    leaving = _temporary(old, run_events.DRAINING)
+    with (
+        engine.locks.hold("container", leaving),  # whoever removes it when it ends waits
+        engine.operations.record(
+            "replace-container",
+            old=old["id"],
+            temporary=temporary,
+            name=old["name"],
+            ran=True,
+            leaving=leaving,
+        ),
+    ):
+        kept = _kept(engine, old, keep_volumes)
+        new = create.create(
+            engine, temporary, definition, image, "running", old["id"], kept, beside=True
+        )
+        try:
+            start.start_one(engine, new)
+            _settle(engine, new)
+            if healthy:
+                waits.wait_healthy(engine, new, patience, fresh=True)
+            waits.wait_listening(engine, new, _answered(engine, old, new), patience)
+        except BaseException:
+            put_back(engine, old, new, True)
+            raise
+        catalog.swap_names(engine, old["id"], leaving, new["id"], old["name"])
+        return _hand_over(engine, old, new["id"], drain, force, signal)
+
+
+def _hand_over(
+    engine: Engine, old: Record, new: str, drain: float, force: bool, signal: str | None
+) -> tuple[Record, float, Drained]:
+    """After the commit, bring the ports to the new one, and end the old one."""
+    published = container_files.reserved(engine, old["id"])["ports"]
+    try:
+        downtime = _switch(engine, old["id"], new)
+        began = time.monotonic()
+        own = {port["container_port"] for port in published}
+        cut = waits.wait_drained(engine, old["id"], own, drain)
+        seconds = round(time.monotonic() - began, 3)
+    finally:
+        record = _end_old(engine, old["id"], new, force, signal)
+    return record, downtime, {"seconds": seconds, "cut": cut}
+
+
+def _answered(engine: Engine, old: Record, new: Record) -> set[int]:
+    """Return the TCP ports of the new one's own that it is to listen on: the old one does, behind
+    the same port of the host.
+    """
+    listens = connections.listening(status.now(engine.paths, old["id"])["pid"])
+    before = {
+        (port["host_ip"], port["host_port"])
+        for port in container_files.reserved(engine, old["id"])["ports"]
+        if port["protocol"] == "tcp" and port["container_port"] in listens
+    }
+    return {
+        port["container_port"]
+        for port in _coming(engine, new["id"])
+        if port["protocol"] == "tcp" and (port["host_ip"], port["host_port"]) in before
+    }
+
+
+def _coming(engine: Engine, ident: str) -> list[Port]:
+    """Return the published ports that a container that was made beside another one is to have."""
+    path = f"{engine.paths.container(ident)}/{container_files.COMING}"
+    found: Optional[list[Port]] = read_json(path)
+    return container_files.reserved(engine, ident)["ports"] if found is None else found
+
+
+def _switch(engine: Engine, old: str, new: str) -> float:
+    """Give names and published ports of the old one to the new one; returns the downtime.
+
+    It can be done again after a kill at any point of it.
+
+    :raises EngineError: a port can't be served.
+    """
+    paths, record = engine.paths, required(catalog.by_id(engine, new), "the new container")
+    place = container_files.reserved(engine, new)
+    place["ports"] = networks.reserve_ports(engine, new, _coming(engine, new), old)
+    container_files.write(engine, record, place, container_files.mounted_volumes(engine, new))
+    names_client.update(paths, new)
+    _leave(engine, old)
+    now, stopped = status.now(paths, old)["network"], None
+    try:
+        monitor_client.expect_end(paths, old)
+        monitor_client.share_ports(paths, old, new)
+    except Conflict:  # it has ended of itself
+        pass
+    except HostError:  # its monitor is of a version that keeps its sockets
+        stopped = time.monotonic()
+        monitor_client.stop(paths, [old])
+    monitor_client.reload(paths, new)
+    targets = networks.attach.targets(place["attachments"])
+    networks.publish.publish(new, targets, place["ports"])
+    downtime = _since(stopped) or 0.0
+    if stopped is None:
+        if now and now["ports"]:
+            networks.publish.unpublish(
+                old, networks.attach.targets(now["attachments"]), now["ports"]
+            )
+        with contextlib.suppress(Conflict):
+            monitor_client.let_go_ports(paths, old)
+    return downtime
+
+
+def _leave(engine: Engine, old: str) -> None:
+    """Take names and published ports out of the old one's run.json."""
+    record = catalog.by_id(engine, old)
+    run = container_files.read_run(engine, old)
+    if record is None or "network" not in run:
+        return
+    run["name"], run["network"]["ports"] = record["name"], []
+    run["network"].update(
+        network_names.document(engine, record, run["network"].get("attachments", []))
+    )
+    run_file.write(engine.paths, old, run)
+    names_client.update(engine.paths, old)
+
+
+def _end_old(
+    engine: Engine, old: str, new: str, force: bool = False, signal: str | None = None
+) -> Record:
+    """Stop and remove the old one, and see once more that the new one has what it is to have."""
+    record = required(catalog.by_id(engine, new), "the new container")
+    mounted = container_files.known_volumes(engine, old)
+    monitor_client.stop(engine.paths, [old], 0 if force else None, signal)
+    run_events.tell_of(engine.paths, old, "stop")
+    catalog.forget(engine, old)
+    remove.sweep(engine, old, mounted)
+    place = container_files.reserved(engine, new)
+    monitor_client.reload(engine.paths, new)
+    if place["ports"]:
+        targets = networks.attach.targets(place["attachments"])
+        networks.publish.publish(new, targets, place["ports"])
+    names_client.update(engine.paths, new)
+    return record
 
 
 def restart(
@@ -192,7 +377,7 @@ def _settle(engine: Engine, new: Record) -> None:
         if state["status"] in ("exited", "restarting") and state["exit_code"]:
             raise ContainerFailed(
                 "container %s ended at once with exit code %d"
-                % (new["name"].partition(".new-")[0], state["exit_code"]),
+                % (network_names.shown_name(new), state["exit_code"]),
                 state["exit_code"],
                 logs.tail(engine.paths, new["id"]),
             )
@@ -245,6 +430,12 @@ def put_back(engine: Engine, old: Record, new: Record | None, ran: bool) -> None
 def recover(engine: Engine, detail: dict[str, Any]) -> None:
     """Finish or undo a replacement after a kill: committed is what has no old row any more."""
     old, new = catalog.by_id(engine, detail["old"]), catalog.get(engine, detail["temporary"])
+    if old is not None and old["name"] == detail.get("leaving"):
+        now = required(catalog.get(engine, detail["name"]), f"container {detail['name']}")
+        with contextlib.suppress(EngineError):
+            _switch(engine, old["id"], now["id"])
+        _end_old(engine, old["id"], now["id"])
+        return
     if old is not None:
         put_back(engine, old, new, detail["ran"])
         return

@@ -8,6 +8,7 @@ import collections
 import time
 
 from ...errors import ContainerFailed, EngineError, InvalidInput, NotFound
+from ...kernel.net import connections
 from ...untrusted.text import printable
 from ..access import exec_client
 from ..client import monitor_client
@@ -67,6 +68,61 @@ def wait_healthy(engine: Engine, record: Record, timeout: float, fresh: bool = F
             )
         time.sleep(pause)
         pause = min(pause * 1.5, 0.25)
+
+
+def wait_listening(engine: Engine, record: Record, ports: set[int], timeout: float) -> None:
+    """Wait until a container that was just started listens on TCP ports of its own.
+
+    :param timeout: in seconds; 0 or less: none.
+    :raises ContainerFailed: it ended for good or ``ENDS`` times, or the time is over.
+    """
+    until = time.monotonic() + timeout if timeout > 0 else None
+    pause = 0.01
+    while True:
+        state = status.now(engine.paths, record["id"])
+        missing = sorted(ports - connections.listening(state["pid"])) if state["pid"] else [0]
+        if not missing:
+            return
+        why = ""
+        if state["status"] not in status.LIVING or state["restarts"] + 1 >= ENDS:
+            why = "ended before it listened on its published ports"
+        elif until is not None and time.monotonic() > until:
+            listed = ", ".join(f"{port}/tcp" for port in missing if port)
+            why = (
+                f"does not listen on {listed or 'its published ports'} after {timeout:g} seconds, "
+                "where the old one does"
+            )
+        if why:
+            raise ContainerFailed(
+                f"container {network_names.shown_name(record)} {why}",
+                state["exit_code"],
+                logs.tail(engine.paths, record["id"]),
+            )
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.1)
+
+
+def wait_drained(engine: Engine, ident: str, ports: set[int], timeout: float) -> int:
+    """Wait until nobody is connected to a container that gets no new connections.
+
+    :param ports: those of its own that were published.
+    :returns: how many still are when the time is over.
+    """
+    until = time.monotonic() + timeout
+    relayed, quiet = 1, 0
+    while True:
+        pid = status.now(engine.paths, ident)["pid"]
+        if not pid:
+            return 0
+        relayed = (
+            monitor_client.relayed(engine.paths, ident) if relayed else 0
+        )  # there come no more
+        count = max(connections.inbound(pid, ports), relayed)
+        quiet = 0 if count else quiet + 1
+        left = until - time.monotonic()
+        if quiet == 2 or left <= 0:  # twice: one may have been on its way
+            return count
+        time.sleep(min(0.05, left))
 
 
 def wait_ended(engine: Engine, record: Record) -> tuple[int, str]:

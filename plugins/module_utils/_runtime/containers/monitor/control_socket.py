@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ..records.state import RunState
     from ..spec.run_file import RunFile
     from .log_writer import Writer
+    from .port_relay import Lent
 
     class Served(Protocol):
         """What clients ask of the monitor of a container."""
@@ -62,6 +63,14 @@ if TYPE_CHECKING:
         def begin_stop(self) -> bool: ...
 
         def reload(self) -> str: ...
+
+        def lent_ports(self) -> list[Lent]: ...
+
+        def take_ports(self, sockets: list[Lent]) -> None: ...
+
+        def let_go_ports(self) -> None: ...
+
+        def relayed(self) -> int: ...
 
         def tell(self, action: str, **more: object) -> None: ...
 
@@ -237,6 +246,33 @@ class Clients:
     ) -> Answer | None:
         problem = self.monitor.reload()
         return {"error": problem} if problem else {}
+
+    def op_lend_ports(
+        self, connection: socket.socket, message: dict[str, Any], _fds: list[int]
+    ) -> Answer | None:
+        listed = self.monitor.lent_ports()[message["skip"] :]
+        some = listed[: messages.MOST_DESCRIPTORS]
+        answer = {"ports": [key for key, _fd in some], "left": len(listed) - len(some)}
+        messages.send(connection, answer, [fd for _key, fd in some])
+        return None
+
+    def op_take_ports(
+        self, _connection: socket.socket, message: dict[str, Any], fds: list[int]
+    ) -> Answer | None:
+        keys = [(protocol, host_ip, number) for protocol, host_ip, number in message["ports"]]
+        self.monitor.take_ports(list(zip(keys, fds)))
+        return {}
+
+    def op_let_go_ports(
+        self, _connection: socket.socket, _message: dict[str, Any], _fds: list[int]
+    ) -> Answer | None:
+        self.monitor.let_go_ports()
+        return {}
+
+    def op_relayed(
+        self, _connection: socket.socket, _message: dict[str, Any], _fds: list[int]
+    ) -> Answer | None:
+        return {"connections": self.monitor.relayed()}
 
     def op_resize(
         self, _connection: socket.socket, message: dict[str, Any], _fds: list[int]

@@ -271,6 +271,37 @@ class Monitor(loop.Loop):
         self._age_relay()
         return ""
 
+    def lent_ports(self) -> list[port_relay.Lent]:
+        """Return the sockets of the published ports, to be lent to who takes this one's place."""
+        return [] if self.relay is None else self.relay.lent()
+
+    def take_ports(self, sockets: list[port_relay.Lent]) -> None:
+        """Serve the published ports that run.json has now with sockets that were lent."""
+        self._run = None
+        network = self.run["network"]
+        if not network.get("ports") or not network.get("attachments"):
+            return
+        relay = self.relay or port_relay.Relay(self.epoll)
+        relay.take(sockets, network["ports"], attach.targets(network["attachments"]))
+        self.relay = relay
+        self._age_relay()
+
+    def let_go_ports(self) -> None:
+        """Leave the published ports to who has taken this one's place; what is served goes on.
+
+        run.json has no ports any more.
+        """
+        if self.relay is not None:
+            self.relay.let_go()
+        self._run = None
+        if self.state["network"] is not None:
+            self.state["network"] = self.run["network"]
+        self.save()
+
+    def relayed(self) -> int:
+        """Return how many connections the relay passes on."""
+        return 0 if self.relay is None else self.relay.connections
+
     def unclaimed(self, fd: int, events: int) -> None:
         """Hand what has no handler to the relay: the sockets are its own."""
         if self.relay is not None:

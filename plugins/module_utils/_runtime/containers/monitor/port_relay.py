@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     Address = tuple[str, str, int]  # protocol, host_ip, host_port
     Target = tuple[str, int]  # the container's address and port
+    Lent = tuple[Address, int]  # what a listening socket is known by, and its descriptor
     Resting = list[Any]  # protocol, host_ip, host_port, container_ip, container_port, descriptor
     _Listener = Union["_TcpListener", "_UdpListener"]
     _Source = Union["_TcpListener", "_UdpListener", "_Side", "_UdpClient"]
@@ -59,6 +60,7 @@ class Relay:
         self.buffer = memoryview(bytearray(CHUNK))
         self.sources: dict[int, _Source] = {}  # what handles the events of a descriptor
         self.listeners: list[_Listener] = []
+        self.leaving: list[_Listener] = []  # another relay has their sockets
         self.connections = 0
         self.most = max(16, (os.sysconf("SC_OPEN_MAX") - SPARE_DESCRIPTORS) // 2)
         self.full, self.paused = False, 0.0
@@ -119,6 +121,31 @@ class Relay:
                 )
             )
 
+    def lent(self) -> list[Lent]:
+        """Return the listening sockets, for another relay that is to serve them, too."""
+        return [(listener.address, listener.socket.fileno()) for listener in self.listeners]
+
+    def take(self, sockets: list[Lent], ports: list[Port], addresses: list[str]) -> None:
+        """Serve with another relay's listening sockets, beside it: nobody is refused meanwhile.
+
+        :param sockets: their descriptors stay the caller's. What is served already stays as it is.
+        :param ports: :param addresses: see :meth:`serve`; a socket of no such port is left.
+        """
+        wanted = {address(port): port for port in _possible(ports)}
+        has = {listener.address for listener in self.listeners}
+        for key, fd in sockets:
+            if key in wanted and key not in has:
+                target = _target(wanted[key], addresses)
+                own = os.dup(fd)
+                self.listeners.append(_KINDS[key[0]](self, key, target, own))
+
+    def let_go(self) -> None:
+        """Leave the listening sockets to another relay; connections under way go on."""
+        self.leaving += self.listeners
+        for listener in self.listeners:
+            listener.leave()
+        self.listeners = []
+
     def handle(self, fd: int, events: int) -> bool:
         """Work on one reported event.
 
@@ -136,7 +163,7 @@ class Relay:
 
         :param now: time.monotonic(). To be called every few seconds; more often does no harm.
         """
-        for listener in self.listeners:
+        for listener in (*self.listeners, *self.leaving):
             listener.expire(now)
         if self.full and now - self.paused >= RETRY:
             self.resume()
@@ -153,7 +180,7 @@ class Relay:
 
     def close(self) -> None:
         """Close everything; connections under way are cut."""
-        going, self.listeners = self.listeners, []
+        going, self.listeners, self.leaving = self.listeners + self.leaving, [], []
         for listener in going:
             listener.close()
 
@@ -296,10 +323,15 @@ class _TcpListener:
     def expire(self, now: float) -> None:
         """A listener has nothing that ages."""
 
-    def close(self) -> None:
-        self._cut()
+    def leave(self) -> None:
+        """Accept no more. Who is served stays so."""
         self.relay.unwatch(self.socket.fileno())
         self.socket.close()
+
+    def close(self) -> None:
+        self._cut()
+        if self.socket.fileno() >= 0:
+            self.leave()
 
 
 class _Side:
@@ -511,9 +543,14 @@ class _UdpListener:
             if now - client.last >= UDP_IDLE:
                 client.close()
 
+    def leave(self) -> None:
+        """Take no more datagrams. What is still answered goes out by the same socket."""
+        self.relay.unwatch(self.socket.fileno())
+
     def close(self) -> None:
         self._forget()
-        self.relay.unwatch(self.socket.fileno())
+        if self.socket.fileno() in self.relay.sources:
+            self.leave()
         self.socket.close()
 
 

@@ -28,6 +28,7 @@ COMPATIBLE: dict[str, Any] = {
     "tty": False,
 }
 STARTS = ("started", "restarted")
+DRAINS = ("started", "healthy", "restarted", "present")  # states that leave it running
 
 
 def prepared(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -52,11 +53,29 @@ def prepared(params: Mapping[str, Any]) -> dict[str, Any]:
         found["state"] = state = "paused"
     if found.get("detach") is False and state not in STARTS:
         raise InvalidInput("detach", False, f"state {' or '.join(STARTS)} beside it, not {state}")
+    if "drain_timeout" in found:
+        _check_drain(found, state)
     if "kill_signal" in found:
         found["kill_signal"] = process.stop_signal(found["kill_signal"], "kill_signal")
         if not (found.get("force_kill") or found.get("forcekill")):
             raise InvalidInput("kill_signal", found["kill_signal"], "force_kill beside it")
     return found
+
+
+def _check_drain(found: dict[str, Any], state: str) -> None:
+    """Refuse ``drain_timeout`` where no container would be drained. :raises InvalidInput:"""
+    value = found["drain_timeout"]
+    if not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
+        raise InvalidInput("drain_timeout", value, "seconds, 0 or more")
+    if state not in DRAINS:
+        accepted = f"state {', '.join(DRAINS)} beside it, not {state}"
+        raise InvalidInput("drain_timeout", value, accepted)
+    if found.get("detach") is False:
+        raise InvalidInput("drain_timeout", value, "detach true beside it")
+    for option, needed in (("on_change", "replace"), ("recreate_policy", "recreate")):
+        if found.get(option, needed) != needed:
+            accepted = f"{option} {needed} beside it, not {found[option]}"
+            raise InvalidInput("drain_timeout", value, accepted)
 
 
 def _apart(found: dict[str, Any]) -> None:
@@ -206,6 +225,29 @@ OPTIONS: tuple[TaskOption, ...] = (
 
         A container that runs already is not waited for. If one has to be made anew for such a
         task, the old one is not put back when the new one fails.
+        """,
+    ),
+    TaskOption(
+        "drain_timeout",
+        "float",
+        description="""
+        Replace a running container without a moment in which nothing answers. The new container is
+        started beside the old one. When it runs and listens on the published TCP ports on which the
+        old one listens (with O(state=healthy): and is healthy), the published ports and the names
+        on networks lead to it. At most O(healthy_wait_timeout) seconds are waited for that; after
+        them the task fails, and the old container goes on. From then on the old container gets no
+        new connections. It is stopped when the last one has ended, or after this many seconds; V(0)
+        stops it at once. RV(drained) says how long that took. Datagrams (UDP) go to the new
+        container from the switch on.
+
+        For that moment both containers run, and share the volumes: this is not for a program that
+        must have its data for itself, such as most databases. The new container gets another
+        address. Where two can't run side by side, the old one is stopped first, as without this
+        option, and a warning says why: for a static address or MAC address, without a bridge
+        network of its own (O(network_mode=host), V(none) or V(container:...)), for a link of another
+        container on the default network, and for a port that moves to an overlapping address.
+
+        Without this option, the old container is stopped before the new one is started.
         """,
     ),
     TaskOption(

@@ -178,11 +178,16 @@ def clash(one: PublishedPort, other: PublishedPort) -> bool:
     """Tell whether two entries ask for the same port of the host, by its number."""
     if (one["protocol"], one["host_port"]) != (other["protocol"], other["host_port"]):
         return False
-    places = one["host_ip"], other["host_ip"]
+    return overlap(one["host_ip"], other["host_ip"])
+
+
+def overlap(one: str, other: str) -> bool:
+    """Tell whether a port can't be listened on at both of two addresses of the host."""
+    places = one, other
     return (
-        places[0] == places[1]
+        one == other
         or "" in places
-        or (":" in places[0]) == (":" in places[1])
+        or (":" in one) == (":" in other)
         and not {EVERY, EVERY6}.isdisjoint(places)
     )
 

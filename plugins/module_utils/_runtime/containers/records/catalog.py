@@ -177,6 +177,15 @@ def set_name(engine: Engine, ident: str, name: str) -> None:
         connection.execute("UPDATE containers SET name = ? WHERE id = ?", (name, ident))
 
 
+def swap_names(engine: Engine, old: str, leaving: str, new: str, name: str) -> None:
+    """In one step, call ``old`` ``leaving`` and give ``new`` its name; ``old`` is not to run for long."""
+    with engine.db.transaction() as connection:
+        connection.execute(
+            "UPDATE containers SET name = ?, wanted = 'stopped' WHERE id = ?", (leaving, old)
+        )
+        connection.execute("UPDATE containers SET name = ? WHERE id = ?", (name, new))
+
+
 def take_over(engine: Engine, old: str, new: str, name: str) -> None:
     """In one step, delete the row of ``old`` and give ``new`` its name.
 

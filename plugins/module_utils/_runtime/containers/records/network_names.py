@@ -5,13 +5,12 @@
 from __future__ import annotations
 
 import os
-import re
 
 from ... import networks
 from ...errors import Conflict, NotFound
 from ...store.files import Damaged, read_json
 from ..options import network
-from . import catalog
+from . import catalog, run_events
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ def shown_name(record: Record) -> str:
     """Return the name that a container is to have, also while it stands beside the one that it
     replaces.
     """
-    return re.sub(r"\.new-[0-9a-f]{8}$", "", record["name"])
+    return run_events.shown_name(record["name"])
 
 
 def hostname(ident: str, definition: Definition) -> str:
@@ -39,13 +38,18 @@ def hostname(ident: str, definition: Definition) -> str:
 
 
 def document(engine: Engine, record: Record, attachments: Sequence[Attachment]) -> Names:
-    """Return what run.json's ``network`` says of names: ``names``, ``links`` and ``dns``."""
+    """Return what run.json's ``network`` says of names: ``names``, ``links`` and ``dns``.
+
+    A container that stands beside the one that has its name is found by its id alone.
+    """
     definition = record["definition"]
     asked = network.attachments(definition)
     aliases = {entry["name"]: entry.get("aliases", []) for entry in asked}
     own = [shown_name(record), record["id"][:SHORT], hostname(record["id"], definition)]
     if definition.get("domainname"):
         own.append(f"{own[2]}.{definition['domainname']}")
+    if run_events.is_aside(record["name"]):
+        own, aliases = [record["name"], record["id"][:SHORT]], {}
     found: dict[str, list[str]] = {}
     internal = bool(attachments)
     for entry in attachments:

@@ -53,7 +53,20 @@ if TYPE_CHECKING:
 
 DOCUMENT = "run.json"
 UNSEEN = 255  # exit code of an end that nobody saw
-_TEMPORARY = re.compile(r"\.new-[0-9a-f]{8}$")
+# What the names of two containers end with, of which one takes the other's place: see lifecycle/replace.py.
+NEW, BESIDE, DRAINING = ".new-", ".beside-", ".draining-"
+_TEMPORARY = re.compile(r"\.(new|beside|draining)-[0-9a-f]{8}$")
+_ASIDE = re.compile(r"\.(beside|draining)-[0-9a-f]{8}$")
+
+
+def shown_name(name: str) -> str:
+    """Return the name that a container is to have, or had, while it stands beside another one."""
+    return _TEMPORARY.sub("", name)
+
+
+def is_aside(name: str) -> bool:
+    """Tell whether a container stands beside the one that has the name, its ports and its aliases."""
+    return _ASIDE.search(name) is not None
 
 
 def tell(paths: Paths, run: Run, action: str, **more: object) -> None:
@@ -78,7 +91,7 @@ def _told(run: Run, action: str, **more: object) -> Told:
     facts = run.get("events")
     attributes: dict[str, object] = dict(facts["labels"], image=facts["image"]) if facts else {}
     # One that takes the place of another is called as it will be.
-    attributes["name"] = _TEMPORARY.sub("", run.get("name", ""))
+    attributes["name"] = shown_name(run.get("name", ""))
     attributes.update(more)
     return "container", action, run.get("id", ""), attributes
 

@@ -56,6 +56,8 @@ STOP_TIMEOUT = 10  # seconds, Docker's
 RESOLVER = "resolv.conf"
 # What was written into hosts, hostname and resolv.conf: ``{name: text}``. A container may edit them.
 WRITTEN = "written.json"
+# The published ports that a container is to get from the one whose place it takes.
+COMING = "coming_ports.json"
 ENVIRONMENT = "environment.json"  # what env_host and http_proxy took
 PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy")
 LARGEST = 1 << 20  # bytes of one that is looked at

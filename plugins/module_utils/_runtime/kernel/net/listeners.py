@@ -71,12 +71,12 @@ def _inodes(protocol: str, host_ip: str, port: int) -> list[str]:
                 continue
             text, _colon, number = fields[1].partition(":")
             if int(number, 16) == port:
-                exact = family == family_of(host_ip) and _address(family, text) == host_ip
+                exact = family == family_of(host_ip) and address_of(family, text) == host_ip
                 (same if exact else other).append(fields[9])
     return same + other
 
 
-def _address(family: int, text: str) -> str:
+def address_of(family: int, text: str) -> str:
     """Read an address of the table: words of four bytes in the machine's order."""
     words = [int(text[start : start + 8], 16) for start in range(0, len(text), 8)]
     return socket.inet_ntop(family, struct.pack(f"={len(words)}I", *words))

@@ -15,7 +15,6 @@ from ... import networks, volumes
 from ...errors import Conflict, HostError, reason
 from ...kernel.mounts import overlay
 from ...store.database import now
-from ...store.files import write_json
 from ..options import network, storage
 from ..records import catalog, port_bindings, run_events
 from ..records import image as images
@@ -259,7 +258,7 @@ def _ports(
     if later is None:
         return networks.reserve_ports(engine, ident, chosen, replaces)
     coming = networks.check_ports(engine, ident, chosen, later)
-    write_json(os.path.join(engine.paths.container(ident), container_files.COMING), coming)
+    container_files.write_coming(engine, ident, coming)
     theirs = [_bound(port) for port in container_files.reserved(engine, later)["ports"]]
     own = [port for port in coming if _bound(port) not in theirs]
     return networks.reserve_ports(engine, ident, own)

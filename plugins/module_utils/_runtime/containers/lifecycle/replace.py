@@ -25,7 +25,6 @@ import time
 from ... import networks, volumes
 from ...errors import Conflict, ContainerFailed, EngineError, HostError, required
 from ...kernel.net import connections
-from ...store.files import read_json
 from ..client import monitor_client, names_client
 from ..records import catalog, network_names, run_events, status
 from ..spec import container_files, inherited_mounts, run_file
@@ -35,10 +34,9 @@ from . import create, live_changes, remove, start, waits
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Any, Optional, TypedDict
+    from typing import Any, TypedDict
 
     from ...engine import Engine
-    from ...networks.publish import Port
     from ...options.rows import Definition
     from ..records.catalog import Record
 
@@ -201,16 +199,9 @@ def _answered(engine: Engine, old: Record, new: Record) -> set[int]:
     }
     return {
         port["container_port"]
-        for port in _coming(engine, new["id"])
+        for port in container_files.coming_ports(engine, new["id"])
         if port["protocol"] == "tcp" and (port["host_ip"], port["host_port"]) in before
     }
-
-
-def _coming(engine: Engine, ident: str) -> list[Port]:
-    """Return the published ports that a container that was made beside another one is to have."""
-    path = f"{engine.paths.container(ident)}/{container_files.COMING}"
-    found: Optional[list[Port]] = read_json(path)
-    return container_files.reserved(engine, ident)["ports"] if found is None else found
 
 
 def _switch(engine: Engine, old: str, new: str) -> float:
@@ -222,7 +213,9 @@ def _switch(engine: Engine, old: str, new: str) -> float:
     """
     paths, record = engine.paths, required(catalog.by_id(engine, new), "the new container")
     place = container_files.reserved(engine, new)
-    place["ports"] = networks.reserve_ports(engine, new, _coming(engine, new), old)
+    place["ports"] = networks.reserve_ports(
+        engine, new, container_files.coming_ports(engine, new), old
+    )
     container_files.write(engine, record, place, container_files.mounted_volumes(engine, new))
     names_client.update(paths, new)
     _leave(engine, old)

@@ -361,6 +361,17 @@ def reserved(engine: Engine, ident: str) -> Reserved:
     }
 
 
+def coming_ports(engine: Engine, ident: str) -> list[Port]:
+    """Return the published ports that a container that was made beside another one is to have."""
+    found: list[Port] | None = read_json(os.path.join(engine.paths.container(ident), COMING))
+    return reserved(engine, ident)["ports"] if found is None else found
+
+
+def write_coming(engine: Engine, ident: str, ports: list[Port]) -> None:
+    """Write down what :func:`coming_ports` returns."""
+    write_json(os.path.join(engine.paths.container(ident), COMING), ports)
+
+
 def rename(engine: Engine, record: Record, name: str) -> None:
     """Change the name in run.json: messages of the monitor use it, and others find it by it."""
     renamed: Record = {**record, "name": name}

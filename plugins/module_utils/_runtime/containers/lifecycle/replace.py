@@ -272,6 +272,7 @@ def _end_old(
         targets = networks.attach.targets(place["attachments"])
         networks.publish.publish(new, targets, place["ports"])
     names_client.update(engine.paths, new)
+    container_files.forget_coming(engine, new)
     return record
 
 

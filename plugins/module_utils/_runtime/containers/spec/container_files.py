@@ -7,6 +7,7 @@ Each is written whole, by one rename.
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 from ... import networks, volumes
@@ -370,6 +371,12 @@ def coming_ports(engine: Engine, ident: str) -> list[Port]:
 def write_coming(engine: Engine, ident: str, ports: list[Port]) -> None:
     """Write down what :func:`coming_ports` returns."""
     write_json(os.path.join(engine.paths.container(ident), COMING), ports)
+
+
+def forget_coming(engine: Engine, ident: str) -> None:
+    """Remove what :func:`write_coming` wrote: it is so by now."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(os.path.join(engine.paths.container(ident), COMING))
 
 
 def rename(engine: Engine, record: Record, name: str) -> None:

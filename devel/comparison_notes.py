@@ -221,7 +221,7 @@ OPTIONS: dict[str, dict[str, str]] = {
         "driver": "`local`, which is the default",
         "quadlet_*": NO_QUADLET,
         "recreate": "`true` is `always`, `false` is `never`",
-        "state": "`present` and `absent`",
+        "state": "`present` and `absent`; `saved` and `restored` are ours",
     },
     "podman_network": {
         "dns": "`dns_servers` of `container`",

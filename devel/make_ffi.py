@@ -61,6 +61,11 @@ void *ZSTD_createDStream(void);
 size_t ZSTD_freeDStream(void *);
 size_t ZSTD_DCtx_setParameter(void *, int, int);
 size_t ZSTD_decompressStream(void *, struct ZSTD_outBuffer *, struct ZSTD_inBuffer *);
+enum { ZSTD_c_compressionLevel = 100, ZSTD_c_checksumFlag = 201, ZSTD_e_continue = 0, ZSTD_e_end = 2 };
+void *ZSTD_createCStream(void);
+size_t ZSTD_freeCStream(void *);
+size_t ZSTD_CCtx_setParameter(void *, int, int);
+size_t ZSTD_compressStream2(void *, struct ZSTD_outBuffer *, struct ZSTD_inBuffer *, int);
 unsigned ZSTD_isError(size_t);
 const char *ZSTD_getErrorName(size_t);
 """

@@ -12,19 +12,23 @@ version_added: 0.1.0
 description:
   - Creates, changes and removes volumes, directories of the host that containers mount by name.
   - A volume that a container names and that does not exist is made by M(pycontainer.engine.container). This module is for volumes with
-    labels or options, and for removing them.
+    labels or options, for removing them, and for what they hold.
+  - Saves what a volume holds to an archive on the host or to a registry, restores it, on another host too, and copies volumes.
 extends_documentation_fragment:
   - pycontainer.engine._attributes
   - pycontainer.engine._attributes.actiongroup_pycontainer
 attributes:
   check_mode:
     support: full
+    details:
+      - What an archive or a registry has is compared with the volume, so that the prediction is true.
   diff_mode:
     support: full
   idempotent:
     support: partial
     details:
       - O(recreate=always) makes a new volume each time.
+      - With O(state=saved) and O(state=restored) contents are compared. A volume that is written to between two runs differs.
 options:
   name:
     description:
@@ -36,9 +40,43 @@ options:
     description:
       - V(present) creates the volume, or changes it where an option that is given differs.
       - V(absent) removes it with its content. A volume that a container uses, running or not, is not removed.
+      - V(saved) has what the volume holds in O(path) or O(artifact). It is saved again when that has another content.
+      - V(restored) has the volume hold what O(path) or O(artifact) has, and nothing else. A volume that does not exist is created. The content of
+        one that exists is replaced where it differs, as a whole or, when anything fails, not at all. Containers that run with it are refused; stop
+        them before.
     type: str
-    choices: [present, absent]
+    choices: [present, absent, saved, restored]
     default: present
+  path:
+    description:
+      - A tar archive on the host, which O(state=saved) writes and O(state=restored) reads.
+      - With O(state=present), a volume that does not exist is created with the content of the archive. For one that exists it is not looked at.
+      - What is written is compressed with gzip when the name ends with V(.gz) or V(.tgz), with zstd when it ends with V(.zst) or V(.tzst). The
+        archive belongs to root alone, and appears only when it is whole. What is read may be compressed with gzip, zstd, xz or bzip2, by any name.
+      - Owners, modes, times, extended attributes, access lists, hard links, sparse files and devices come back as they were. Sockets are left out, and
+        so are labels of SELinux, which are the host's.
+      - Archives of other programs, such as C(tar) and C(podman volume export), are taken as well. No name in one leads out of the volume.
+    type: path
+  artifact:
+    description:
+      - The same in a registry, as C([registry[:port]/]repository[:tag][@digest]), an OCI artifact of the type
+        C(application/vnd.pycontainer.volume.v1) whose one layer is the archive, compressed with gzip. Other tools fetch it with C(oras pull) or
+        C(podman artifact pull).
+      - Either this or O(path).
+    type: str
+  clone_from:
+    description:
+      - Another volume. With O(state=present), a volume that does not exist is created with a copy of what it holds. For one that exists it is not
+        looked at.
+      - File systems that share data between files, such as btrfs and XFS, share it between the two. The copy takes no room then, and little time.
+    type: str
+  freeze:
+    description:
+      - With O(state=saved) and O(clone_from), freeze the running containers that mount the volume while it is read, so that the copy is of one
+        moment. They run on after a failure or a kill too. Containers that are started meanwhile wait.
+      - Without it, a file that becomes shorter while it is read is an error, and what else is written meanwhile is in the copy or not.
+    type: bool
+    default: false
   driver:
     description:
       - The kind of volume.
@@ -71,6 +109,35 @@ options:
     type: str
     choices: [always, never, options-changed, 'true', 'false']
     default: never
+  insecure:
+    description:
+      - Whether plain HTTP, or a certificate that can't be verified, will do for the registry of O(artifact). Registries on this host's loopback
+        addresses never need it.
+    type: bool
+    default: false
+  validate_certs:
+    description:
+      - Whether the registry's certificate is verified. V(false) still insists on TLS, unlike O(insecure).
+    aliases: [tls_verify, tlsverify]
+    type: bool
+    default: true
+  ca_path:
+    description:
+      - File with the certificates (PEM) of the authorities to trust, as in M(pycontainer.engine.image).
+    type: path
+  client_cert:
+    description:
+      - File with the certificate (PEM) to show to the registry.
+    type: path
+  client_key:
+    description:
+      - File with the key (PEM) of O(client_cert).
+    type: path
+  auth_file:
+    description:
+      - File with the registry's credentials, as in M(pycontainer.engine.image).
+    aliases: [authfile]
+    type: path
 seealso:
   - module: pycontainer.engine.volume_info
 author:
@@ -91,6 +158,35 @@ EXAMPLES = r"""
       type: tmpfs
       device: tmpfs
       o: size=100m
+
+- name: Save what it holds, of one moment
+  pycontainer.engine.volume:
+    name: data
+    state: saved
+    path: /var/tmp/data.tar.gz
+    freeze: true
+
+- name: A new volume begins with it
+  pycontainer.engine.volume:
+    name: staging
+    path: /var/tmp/data.tar.gz
+
+- name: Save it to a registry, for other hosts
+  pycontainer.engine.volume:
+    name: data
+    state: saved
+    artifact: registry.example.com/volumes/data:monday
+
+- name: Have exactly what was saved
+  pycontainer.engine.volume:
+    name: staging
+    state: restored
+    artifact: registry.example.com/volumes/data:monday
+
+- name: A copy to try an upgrade with
+  pycontainer.engine.volume:
+    name: trial
+    clone_from: data
 
 - name: Remove a volume
   pycontainer.engine.volume:
@@ -130,7 +226,15 @@ def main():
         "volume",
         {
             "name": {"type": "str", "required": True, "aliases": ["volume_name"]},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "state": {
+                "type": "str",
+                "choices": ["present", "absent", "saved", "restored"],
+                "default": "present",
+            },
+            "path": {"type": "path"},
+            "artifact": {"type": "str"},
+            "clone_from": {"type": "str"},
+            "freeze": {"type": "bool", "default": False},
             "driver": {"type": "str", "choices": ["local"], "default": "local"},
             "driver_options": {"type": "dict"},
             "options": {"type": "list", "elements": "str"},
@@ -140,6 +244,16 @@ def main():
                 "choices": ["always", "never", "options-changed", "true", "false"],
                 "default": "never",
             },
+            "insecure": {"type": "bool", "default": False},
+            "validate_certs": {
+                "type": "bool",
+                "default": True,
+                "aliases": ["tls_verify", "tlsverify"],
+            },
+            "ca_path": {"type": "path"},
+            "client_cert": {"type": "path"},
+            "client_key": {"type": "path"},
+            "auth_file": {"type": "path", "aliases": ["authfile"]},
         },
     )
 

@@ -36,6 +36,7 @@ VARIABLES = {
     "vault_db_password": "secret",
     "vault_hub": "secret",
     "vault_hub_token": "secret",
+    "old_host": "h1",
     "policy": {
         "default": [{"type": "reject"}],
         "transports": {"docker": {"": [{"type": "insecureAcceptAnything"}]}},
@@ -180,6 +181,7 @@ BEFORE = {
         for name in ("registry.example.com/shop/web:1.4", "redis:7")
     ],
     "container_export": [{"pycontainer.engine.container": {"name": "shop", "image": "redis:7"}}],
+    "volume": [{"pycontainer.engine.volume": {"name": "data"}}],
     "prune": [
         {"pycontainer.engine.container": {"name": "ended", "image": "redis:7", "state": "present"}}
     ],
@@ -207,6 +209,15 @@ BEFORE = {
         *BUILDS,
     ],
     "devices.md": DESCRIBED,
+    "volumes.md": [
+        {
+            "pycontainer.engine.container": {
+                "name": "db",
+                "image": "postgres:17",
+                "volumes": ["data:/var/lib/data"],
+            }
+        }
+    ],
     "security.md": [
         {
             "pycontainer.engine.container": {

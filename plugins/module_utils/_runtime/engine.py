@@ -22,6 +22,7 @@ from .store import blobs, database, locks, operations, paths, reserve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any, Self
 
 
@@ -62,6 +63,12 @@ class Noun:
     def renew(self, engine: Engine, kind: str, name: str, ident: str) -> None:
         """Give a container the data of a secret or config as they are now."""
 
+    def at_rest(
+        self, engine: Engine, names: list[str], freeze: bool
+    ) -> contextlib.AbstractContextManager[None]:
+        """Keep containers from writing in the block; see :func:`at_rest`."""
+        return contextlib.nullcontext()
+
 
 def reconnect(engine: Engine, network: str, idents: list[str]) -> None:
     """Have the nouns connect containers again to a network that has changed.
@@ -93,6 +100,21 @@ def renew(engine: Engine, kind: str, name: str, ident: str) -> None:
     """
     for noun in _nouns:
         noun.renew(engine, kind, name, ident)
+
+
+@contextlib.contextmanager
+def at_rest(engine: Engine, names: list[str], freeze: bool) -> Iterator[None]:
+    """In the block, see that containers do not write: what runs stands still, and nothing else starts.
+
+    Called by volumes, which know no container. Check mode freezes nothing.
+
+    :param names: of the containers. :param freeze: have what runs stand still; else it is refused.
+    :raises Conflict: one runs, and not ``freeze``.
+    """
+    with contextlib.ExitStack() as stack:
+        for noun in _nouns:
+            stack.enter_context(noun.at_rest(engine, names, freeze))
+        yield
 
 
 _nouns: list[Noun] = []

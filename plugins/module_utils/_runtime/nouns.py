@@ -14,6 +14,7 @@ from .engine import Noun, register
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from typing import Any
 
     from .engine import Engine
@@ -51,7 +52,7 @@ class _Networks(Noun):
 
 
 class _Volumes(Noun):
-    operations = ("create-volume", "remove-volume")
+    operations = ("create-volume", "remove-volume", "fill-volume")
 
     def recover(self, engine: Engine, kind: str, detail: dict[str, Any]) -> None:
         from .volumes import recovery
@@ -102,6 +103,13 @@ class _Containers(Noun):
         from .containers.lifecycle import start
 
         start.renew(engine, kind, name, ident)
+
+    def at_rest(
+        self, engine: Engine, names: list[str], freeze: bool
+    ) -> AbstractContextManager[None]:
+        from .containers.lifecycle import stop
+
+        return stop.at_rest(engine, names, freeze)
 
     def adopt(self, engine: Engine) -> None:
         """Give the containers whose monitors were killed new ones; a look at a lock for each container when there are none."""

@@ -670,6 +670,20 @@ OTHER_COMMANDS = [
         [INSPECT],
     ),
     Command(
+        "volume export",
+        "VOLUME",
+        "What a volume holds, as a tar archive",
+        "system.volumes:volume_export",
+        [Flag("-o, --output", "value", "The archive (standard output without it)")],
+    ),
+    Command(
+        "volume import",
+        "VOLUME FILE|-",
+        "Have a volume hold what is in a tar archive, and nothing else",
+        "system.volumes:volume_import",
+        [],
+    ),
+    Command(
         "volume prune",
         "",
         "Remove the anonymous volumes that no container uses",

@@ -7,10 +7,13 @@ from __future__ import annotations
 import contextlib
 import datetime
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import threading
 
+from .. import images
 from ..containers.access import attach, detach_keys, exec_client
 from ..containers.client import monitor_client, stdio
 from ..containers.records import run_events, status
@@ -259,3 +262,21 @@ def archive_to_stdout(session: Session, command: str, pieces: Iterable[bytes]) -
     for piece in pieces:
         sys.stdout.buffer.write(piece)
     sys.stdout.buffer.flush()
+
+
+@contextlib.contextmanager
+def archive_from_stdin(session: Session, command: str, instead: str) -> Iterator[str]:
+    """Open standard input as a file for a ``with`` block: an archive is read more than once."""
+    if not session.terminal or sys.stdin.isatty():
+        raise UsageError(f"pycontainer {command} needs {instead}, or the archive at standard input")
+    engine = session.engine
+    with (
+        engine.operations.record("unpack", name="standard input")
+        if not engine.check
+        else contextlib.nullcontext(),
+        tempfile.NamedTemporaryFile(dir=engine.paths.tmp, prefix=f"stdin-{os.getpid()}-") as file,
+    ):
+        with images.explained(engine, "what comes at standard input"):
+            shutil.copyfileobj(sys.stdin.buffer, file, 1 << 20)
+            file.flush()
+        yield file.name

@@ -48,7 +48,10 @@ class Taker(abc.ABC):
     :ivar what: names the archive in errors.
     :ivar size: bytes of all files.
     :ivar links: ``{path: (target, Header)}`` of hard links whose target is not in this layer.
+    :cvar whiteouts: whether names that begin with ``.wh.`` hide what is below, as in a layer.
     """
+
+    whiteouts = True
 
     def __init__(self, what: str) -> None:
         self.what, self.size = what, 0
@@ -103,13 +106,13 @@ class Taker(abc.ABC):
             return
         if self.links:
             self.links.pop(b"/".join(parts), None)  # the later entry of a name wins
-        is_whiteout = bool(parts) and parts[-1].startswith(whiteouts.PREFIX)
+        is_whiteout = self.whiteouts and bool(parts) and parts[-1].startswith(whiteouts.PREFIX)
         if entry.kind == reader.DIRECTORY and not is_whiteout:
             self._directory(entry, parts, position)
             return
         if not parts:
             raise RegistryError(f"{self.what}: its root directory is an entry of another type")
-        if whiteouts.PREFIX in entry.name and self._whiteout(parts):
+        if self.whiteouts and whiteouts.PREFIX in entry.name and self._whiteout(parts):
             return
         make = self._make.get(entry.kind)
         if make is None:

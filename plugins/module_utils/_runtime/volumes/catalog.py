@@ -24,7 +24,7 @@ from . import driver
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any, TypedDict
 
     from ..engine import Engine
@@ -114,20 +114,27 @@ def create(
     driver_options: Mapping[str, Any] | None = None,
     labels: Mapping[str, str] | None = None,
     anonymous: bool = False,
+    fill: Callable[[str], None] | None = None,
 ) -> str:
     """Create a volume; an existing one is left as it is.
 
+    :param fill: called with the new directory, which it gives a content.
     :returns: its name, a new random one where none is given.
     :raises InvalidInput, Unsupported: for driver options that can't work.
     """
     name = check_name(name or secrets.token_hex(32))
     options = driver.check(driver_options or {})
+    if get(engine, name) is not None:
+        return name
     with engine.locks.hold("volume", name):
+        engine.db.refresh()
         if get(engine, name) is not None:
             return name
         with engine.operations.record("create-volume", name=name):
             try:
                 _make_directory(engine, name)
+                if fill is not None:
+                    fill(path(engine, name))
                 engine.db.run(
                     "INSERT INTO volumes (name, options, anonymous, created) VALUES (?, ?, ?, ?)",
                     name,
@@ -190,12 +197,17 @@ def clear(engine: Engine, name: str) -> None:
 def attach(engine: Engine, name: str) -> None:
     """Mount what a volume's options name on its directory. A volume without options needs no mount.
 
+    A container that starts waits here while the volume's content is replaced, or is saved or copied
+    with its containers frozen.
+
     :raises HostError: when the kernel refuses.
     """
     volume = get(engine, name)
-    if volume is None or not volume["driver_options"]:
+    if volume is None:
         return
-    with engine.locks.hold("volume", name):
+    with engine.locks.hold("volume", name, shared=not volume["driver_options"]):
+        if not volume["driver_options"]:
+            return
         driver.attach(name, path(engine, name), volume["driver_options"])
 
 

@@ -129,6 +129,14 @@ def is_mounted(directory: str) -> bool:
         return any(line.split(" ")[4] == directory for line in file)
 
 
+def place(directory: str, options: Mapping[str, str]) -> str:
+    """Return the directory that has a volume's content now, whether it is mounted or not."""
+    if options and not is_mounted(directory):
+        wanted = _mount_of(options)
+        return wanted.source if wanted.flags & c.MS_BIND else directory
+    return directory
+
+
 def attach(name: str, directory: str, options: Mapping[str, str]) -> None:
     """Mount what a volume's options name on its directory, unless it is mounted.
 

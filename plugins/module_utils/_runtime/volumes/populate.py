@@ -89,20 +89,21 @@ def _fill(engine: Engine, name: str, source: int) -> None:
     sync_directory(directory)
 
 
-def copy_directory(source: int, to: int) -> None:
+def copy_directory(source: int, to: int, overlay: bool = False) -> None:
     """Copy the content of a directory into another, with its owner, mode and times.
 
     :param source, to: descriptors.
+    :param overlay: copy overlayfs' attributes too.
     """
     seen: Seen = {}
     try:
-        _copy(source, to, seen, 0)
+        _copy(source, to, seen, 0, overlay)
     finally:
         for fd, _name in seen.values():
             os.close(fd)
 
 
-def _copy(source: int, to: int, seen: Seen, depth: int) -> None:
+def _copy(source: int, to: int, seen: Seen, depth: int, overlay: bool) -> None:
     if depth > 200:
         raise OSError(errno.ENAMETOOLONG, "directories nested too deeply")
     for name in os.listdir(source):
@@ -112,15 +113,15 @@ def _copy(source: int, to: int, seen: Seen, depth: int) -> None:
             inner = os.open(name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=source)
             outer = os.open(name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=to)
             try:
-                _copy(inner, outer, seen, depth + 1)
+                _copy(inner, outer, seen, depth + 1, overlay)
             finally:
                 os.close(inner)
                 os.close(outer)
         elif not _linked(info, to, name, seen):
-            file_copy.copy_file(source, name, to, name, info)
+            file_copy.copy_file(source, name, to, name, info, overlay)
             if info.st_nlink > 1:
                 seen[info.st_dev, info.st_ino] = (os.dup(to), name)
-    file_copy.copy_attributes(source, to, os.fstat(source))
+    file_copy.copy_attributes(source, to, os.fstat(source), overlay)
 
 
 def _linked(info: os.stat_result, to: int, name: str, seen: Seen) -> bool:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any, TypedDict
 
     from ..engine import Engine
+    from .backups import Origin
     from .catalog import Volume
 
     class Wanted(TypedDict, total=False):
@@ -24,19 +25,27 @@ if TYPE_CHECKING:
 
         driver_options: dict[str, str]
         labels: dict[str, str]
+        origin: Origin  # of the content of a new one
 
 
 def volume(engine: Engine, params: Mapping[str, Any]) -> Plan:
     """Return the plan for one volume.
 
-    :param params: ``name``, ``state`` present or absent, ``driver``, ``driver_options``,
-        ``options`` (the same as a list of ``key=value``), ``labels``, ``recreate`` never, always,
-        options-changed, false or true. None is not compared.
+    :param params: ``name``, ``state`` present, absent, saved or restored, ``driver``,
+        ``driver_options``, ``options`` (the same as a list of ``key=value``), ``labels``,
+        ``recreate`` never, always, options-changed, false or true; ``path`` or ``artifact``, with
+        options for the registry (``images.registries_of``), ``clone_from``, ``freeze``. None is not
+        compared.
     :raises InvalidInput, Unsupported, Conflict: for options that can't work.
     """
     name = catalog.check_name(params["name"])
+    _check_origin(params, name)
     plan = Plan(f"volume {name}", lambda: {"volume": _facts(engine, name)})
     now = catalog.get(engine, name)
+    if params.get("state") == "saved":
+        from . import backups  # with the client of registries: most tasks save nothing
+
+        return backups.plan_save(engine, plan, name, params)
     if params.get("state") == "absent":
         if now is not None:
             catalog.check_unused(engine, name)
@@ -52,8 +61,49 @@ def volume(engine: Engine, params: Mapping[str, Any]) -> Plan:
         raise InvalidInput("driver", params["driver"], "local")
     recreate = params.get("recreate") or "never"
     recreate = {"true": "always", "false": "never"}.get(recreate, recreate)  # podman_volume's
-    _present(engine, plan, name, now, _wanted(params), recreate)
+    wanted = _wanted(params)
+    if params.get("path") is not None or params.get("artifact") is not None:
+        from . import backups  # as above
+
+        wanted["origin"] = backups.Saved(engine, params)
+        if params.get("state") == "restored" and now is not None:
+            backups.plan_restore(engine, plan, now, wanted["origin"])
+    elif params.get("clone_from") is not None:
+        from . import backups  # as above
+
+        wanted["origin"] = backups.Clone(engine, params["clone_from"], bool(params.get("freeze")))
+    _present(engine, plan, name, now, wanted, recreate)
     return plan
+
+
+def _check_origin(params: Mapping[str, Any], name: str) -> None:
+    """Refuse options about a volume's content that do not fit the state.
+
+    :raises InvalidInput: for those.
+    """
+    state = params.get("state") or "present"
+    archive = params.get("path") is not None or params.get("artifact") is not None
+    if state in ("saved", "restored") and not archive:
+        raise InvalidInput("path", None, f"path or artifact, one of which state {state} needs")
+    if state == "saved":
+        for option in ("labels", "driver_options", "options"):
+            if params.get(option) is not None:
+                raise InvalidInput(option, params[option], f"no {option} with state saved")
+    if state in ("saved", "restored") and params.get("recreate") not in (None, "never", "false"):
+        raise InvalidInput("recreate", params["recreate"], f"no recreate with state {state}")
+    if state == "absent" and archive:
+        option = "path" if params.get("path") is not None else "artifact"
+        raise InvalidInput(option, params[option], f"no {option} with state absent")
+    if params.get("clone_from") is not None:
+        if state != "present" or archive or params["clone_from"] == name:
+            raise InvalidInput(
+                "clone_from",
+                params["clone_from"],
+                "the name of another volume, with state present and neither path nor artifact",
+            )
+        catalog.check_name(params["clone_from"])
+    if params.get("freeze") and state != "saved" and params.get("clone_from") is None:
+        raise InvalidInput("freeze", True, "freeze with state saved or clone_from")
 
 
 def _wanted(params: Mapping[str, Any]) -> Wanted:
@@ -83,14 +133,16 @@ def _of_list(options: Sequence[str]) -> dict[str, str]:
 def _present(
     engine: Engine, plan: Plan, name: str, now: Volume | None, wanted: Wanted, recreate: str
 ) -> None:
+    origin = wanted.get("origin")
     if now is None:
+        _check_new(wanted.get("driver_options"), origin)
         plan.add(
             "state",
             "absent",
             "present",
-            f"create volume {name}",
-            lambda: catalog.create(
-                engine, name, wanted.get("driver_options"), wanted.get("labels")
+            f"create volume {name}{origin.words if origin else ''}",
+            lambda: _create(
+                engine, name, wanted.get("driver_options"), wanted.get("labels"), origin
             ),
         )
         return
@@ -116,10 +168,12 @@ def _present(
 
 def _recreate(engine: Engine, plan: Plan, name: str, now: Volume, wanted: Wanted) -> None:
     catalog.check_unused(engine, name)
+    origin = wanted.get("origin")
     before: Wanted = {"driver_options": now["driver_options"], "labels": now["labels"]}
     after: Wanted = {**before, **wanted}
+    _check_new(after["driver_options"], origin)
     for key, value in after.items():
-        if value != before.get(key):
+        if value != before.get(key) and key != "origin":
             plan.add(key, before.get(key), value, None)
     plan.add(
         "content",
@@ -131,10 +185,37 @@ def _recreate(engine: Engine, plan: Plan, name: str, now: Volume, wanted: Wanted
     plan.add(
         "content",
         "as it is",
-        "empty",
-        f"create volume {name}",
-        lambda: catalog.create(engine, name, after["driver_options"], after["labels"]),
+        origin.title if origin else "empty",
+        f"create volume {name}{origin.words if origin else ''}",
+        lambda: _create(engine, name, after["driver_options"], after["labels"], origin),
     )
+
+
+def _check_new(options: Mapping[str, str] | None, origin: Origin | None) -> None:
+    """Check that a new volume can have its content.
+
+    :raises EngineError: it can't.
+    """
+    if origin is None:
+        return
+    if options:
+        raise InvalidInput(
+            "driver_options", dict(options), f"none for a volume that is made{origin.words}"
+        )
+    origin.check()
+
+
+def _create(
+    engine: Engine,
+    name: str,
+    options: Mapping[str, str] | None,
+    labels: Mapping[str, str] | None,
+    origin: Origin | None,
+) -> None:
+    if origin is None:
+        catalog.create(engine, name, options, labels)
+    else:
+        origin.create(name, labels)
 
 
 def _facts(engine: Engine, name: str) -> dict[str, Any]:

@@ -4,13 +4,19 @@
 
 from __future__ import annotations
 
+import contextlib
+
+from ...errors import Conflict
 from ...kernel.processes import signal_names
+from ..access import commit
 from ..client import monitor_client
 from ..records import catalog, run_events, status
 from . import dependencies
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ...engine import Engine
     from ..records.catalog import Record
 
@@ -81,3 +87,19 @@ def shutdown(engine: Engine) -> list[Record]:
     for level in dependencies.to_stop(records):
         _stop(engine, level)
     return records
+
+
+@contextlib.contextmanager
+def at_rest(engine: Engine, names: list[str], freeze: bool) -> Iterator[None]:
+    """Keep containers from writing in the block; see ``engine.at_rest``. Their locks are held."""
+    with contextlib.ExitStack() as stack:
+        if not engine.check:
+            for name in sorted(names):
+                stack.enter_context(engine.locks.hold("container", name))
+            engine.db.refresh()
+        for record in filter(None, [catalog.get(engine, name) for name in sorted(names)]):
+            if not freeze and status.lives(engine.paths, record["id"]):
+                raise Conflict(f"container {record['name']} is running; stop it first")
+            if freeze and not engine.check:
+                stack.enter_context(commit.frozen(engine, record))
+        yield

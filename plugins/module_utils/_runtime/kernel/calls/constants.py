@@ -163,6 +163,9 @@ SYNC_FILE_RANGE_WRITE = 0x2
 RENAME_NOREPLACE = 0x1
 RENAME_EXCHANGE = 0x2
 
+# ioctl_ficlone(2)
+FICLONE = 0x40049409
+
 # Signal numbers that are the same on x86-64 and arm64. ``import signal`` costs 2.6 ms (it loads enum).
 SIGKILL = 9
 SIGCHLD = 17

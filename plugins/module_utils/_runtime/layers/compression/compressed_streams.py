@@ -8,8 +8,8 @@ fast and is used where it is installed. zstd is read by Python 3.14's ``compress
 ``backports.zstd``, ``zstandard``, the C library or the command ``zstd``, in this order. Every
 output piece is bounded, so a decompression bomb can't fill the memory.
 
-Compression always uses zlib. Other libraries produce other bytes, and the digest of an image that
-is built or loaded must not depend on what a host has installed.
+Compression of images always uses zlib. Other libraries produce other bytes, and the digest of an
+image that is built or loaded must not depend on what a host has installed.
 """
 
 from __future__ import annotations
@@ -353,3 +353,14 @@ def compress_if_worth(chunks: Iterable[bytes]) -> Iterator[bytes]:
     sample = b"".join(start)
     level = 1 if len(zlib.compress(sample, 1)) < len(sample) * 0.95 else 0
     return compress(_prepend(sample, chunks), level)
+
+
+def compress_zstd(chunks: Iterable[bytes], level: int = 3) -> Iterator[bytes]:
+    """Return the zstd pieces of a stream of pieces. Another version of the library gives others.
+
+    :raises Unsupported: where the library is missing.
+    """
+    found = native.zstd(chunks, level, PIECE)
+    if found is None:
+        raise Unsupported("zstd can't be written here: the host lacks the library libzstd.so.1")
+    return found

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Decompressors of C libraries that a host often has.
+"""Decompressors of C libraries that a host often has, and zstd's compressor.
 
 They are used where Python has no module of its own for the format. ISA-L (libisal.so.2) inflates
 gzip twice as fast as zlib. libzstd.so.1 is present wherever apt, dnf or systemd is.
@@ -16,7 +16,7 @@ from . import library_ffi
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
 ffi = library_ffi.ffi  # None where cffi's compiled half is missing
@@ -217,3 +217,43 @@ class Unzstd:
             self.eof, self.unused_data, self._pending = True, self._pending, b""
         self.needs_input = not self._pending and target.pos < target.size and not self.eof
         return bytes(ffi.buffer(self._output, target.pos))
+
+
+def zstd(chunks: Iterable[bytes], level: int, size: int) -> Iterator[bytes] | None:
+    """Return the pieces of a zstd frame of all ``chunks``.
+
+    :param size: bytes of a piece at most.
+    :returns: None where libzstd is missing.
+    """
+    library = _load("libzstd.so.1")
+    if library is None or not hasattr(library, "ZSTD_compressStream2"):
+        return None
+    return _zstd(library, chunks, level, size)
+
+
+def _zstd(library: Any, chunks: Iterable[bytes], level: int, size: int) -> Iterator[bytes]:
+    made = library.ZSTD_createCStream()
+    if not made:
+        raise MemoryError("zstd")
+    stream = ffi.gc(made, library.ZSTD_freeCStream)
+    library.ZSTD_CCtx_setParameter(stream, library.ZSTD_c_compressionLevel, level)
+    library.ZSTD_CCtx_setParameter(stream, library.ZSTD_c_checksumFlag, 1)
+    output = ffi.new("uint8_t[]", size)
+    source, target = ffi.new("struct ZSTD_inBuffer *"), ffi.new("struct ZSTD_outBuffer *")
+
+    def worked(data: bytes, mode: int) -> Iterator[bytes]:
+        content = ffi.from_buffer("uint8_t[]", data)
+        source.src, source.size, source.pos = content, len(data), 0
+        while True:
+            target.dst, target.size, target.pos = output, size, 0
+            left = library.ZSTD_compressStream2(stream, target, source, mode)
+            if library.ZSTD_isError(left):
+                raise MemoryError(ffi.string(library.ZSTD_getErrorName(left)).decode())
+            if target.pos:
+                yield bytes(ffi.buffer(output, target.pos))
+            if source.pos == source.size and (mode != library.ZSTD_e_end or not left):
+                return
+
+    for chunk in chunks:
+        yield from worked(chunk, library.ZSTD_e_continue)
+    yield from worked(b"", library.ZSTD_e_end)

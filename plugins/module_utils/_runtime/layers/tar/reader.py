@@ -303,10 +303,11 @@ class _Headers:
         return {**self.common, **self.pending} if self.common else self.pending
 
 
-def entries(stream: Stream) -> Iterator[Entry]:
+def entries(stream: Stream, ended: bool = False) -> Iterator[Entry]:
     """Yield every :class:`Entry` of the archive in ``stream``. Content that was not read is
     skipped.
 
+    :param ended: an archive without its end marker is cut short.
     :raises RegistryError: when the archive is damaged.
     """
     what, headers = stream.what, _Headers(stream)
@@ -320,8 +321,10 @@ def entries(stream: Stream) -> Iterator[Entry]:
                 return
             continue
         zeros = 0
-        if not header:
+        if not header and not ended:
             return  # no end marker: GNU tar takes that too
+        if not header:
+            raise RegistryError(f"{what} is cut short: it has no end marker")
         if len(header) < BLOCK:
             raise RegistryError(f"{what} is cut short inside a header")
         _check(header, what)

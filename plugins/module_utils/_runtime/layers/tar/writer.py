@@ -168,14 +168,17 @@ def header(
     link: bytes = b"",
     xattrs: Mapping[bytes, bytes] | None = None,
     fraction: bool = False,
+    more: Mapping[bytes, bytes] | None = None,
 ) -> bytes:
     """Return a header block, with a pax header before it where one is needed.
 
     :param kind: one of reader's constants.
     :param size: bytes of the content that follows.
     :param fraction: keep the fraction of a second of the time.
+    :param more: further pax records.
     """
     records = {b"SCHILY.xattr." + name: value for name, value in (xattrs or {}).items()}
+    records.update(more or {})
     if len(path) > 100:
         records[b"path"] = path
     if len(link) > 100:

@@ -6,9 +6,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
-import sys
-import tempfile
 
 from .... import images
 from ....builds.stage import change
@@ -17,8 +14,6 @@ from ...grammar import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ...grammar import Given
     from ...session import Session
 
@@ -48,7 +43,7 @@ def load(session: Session, given: Given) -> None:
         path = (
             os.path.abspath(given.input)
             if given.input is not None
-            else stack.enter_context(_from_stdin(session, "load", "-i FILE"))
+            else stack.enter_context(streams.archive_from_stdin(session, "load", "-i FILE"))
         )
         plan = images.plan_load(session.engine, path, platform=given.platform)
         facts = session.carry_out(plan, live=not given.quiet)
@@ -69,7 +64,7 @@ def import_(session: Session, given: Given) -> None:
         path = (
             os.path.abspath(source)
             if source != "-"
-            else stack.enter_context(_from_stdin(session, "import -", "FILE"))
+            else stack.enter_context(streams.archive_from_stdin(session, "import -", "FILE"))
         )
         facts = session.carry_out(
             images.plan_import(
@@ -84,21 +79,3 @@ def import_(session: Session, given: Given) -> None:
             live=True,
         )
     session.say(facts["image"]["Id"])
-
-
-@contextlib.contextmanager
-def _from_stdin(session: Session, command: str, instead: str) -> Iterator[str]:
-    """Open standard input as a file for a ``with`` block: an archive is read more than once."""
-    if not session.terminal or sys.stdin.isatty():
-        raise UsageError(f"pycontainer {command} needs {instead}, or the archive at standard input")
-    engine = session.engine
-    with (
-        engine.operations.record("unpack", name="standard input")
-        if not engine.check
-        else contextlib.nullcontext(),
-        tempfile.NamedTemporaryFile(dir=engine.paths.tmp, prefix=f"stdin-{os.getpid()}-") as file,
-    ):
-        with images.explained(engine, "what comes at standard input"):
-            shutil.copyfileobj(sys.stdin.buffer, file, 1 << 20)
-            file.flush()
-        yield file.name

@@ -69,6 +69,7 @@ def host() -> None:
 def images() -> None:
     from ..images import task  # noqa: F401
     from ..images.archives import archive_writer  # noqa: F401
+    from ..images.client import artifacts  # noqa: F401
     from ..images.configuration import login  # noqa: F401
     from ..images.library import compare, recovery  # noqa: F401
     from ..images.plans import squash  # noqa: F401

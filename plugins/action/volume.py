@@ -10,3 +10,4 @@ from ansible_collections.pycontainer.engine.plugins.plugin_utils._engine_action 
 
 class ActionModule(EngineAction):
     module = "volume"
+    of_registries = ("ca_path", "client_cert", "client_key", "tls_verify", "validate_certs")

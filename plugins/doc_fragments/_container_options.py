@@ -250,8 +250,10 @@ options:
       - >-
         The most that a difference may cost the container. V(replace) makes a new container for what
         can't change while it runs. V(restart) stops the container and starts it again as it is to
-        be: its ID, its writable layer, its log and its addresses stay. V(live) changes only what
-        can change while it runs. V(fail) changes nothing of what the container is.
+        be: its ID, its writable layer, its log and its addresses stay. Running containers that have
+        a namespace of it (O(network_mode=container:NAME) and the like) are restarted after it, as
+        with any restart, for they would be left without. V(live) changes only what can change while
+        it runs. V(fail) changes nothing of what the container is.
       - >-
         What would cost more fails, before anything is changed, and names the options; with
         O(recreate_policy=warn) it is a warning, and the container keeps these options. What a

@@ -734,6 +734,45 @@ def test_who_joins_a_container_that_a_list_makes_anew_is_made_anew_with_it(engin
     ]
 
 
+def test_who_joins_a_container_that_is_restarted_joins_it_again(engine):
+    """Alone and in a list with on_change: restart for all of it."""
+
+    def whole(number):
+        return [
+            dict(base(pid_mode="container:side"), name="last"),
+            dict(base(network_mode="container:web"), name="side"),
+            dict(base(env={"A": number}), name="web"),
+        ]
+
+    def same(kind, *names):
+        return len({sh(engine, f"readlink /proc/self/ns/{kind}", name) for name in names}) == 1
+
+    task.container(engine, {"containers": whole("1")})
+    told = [f"restart container {name}, which has a namespace of web" for name in ("side", "last")]
+    wanted = base(env={"A": "2"}, on_change="restart")
+    planned = do(engine, True, **wanted)
+    assert planned["actions"] == ["restart container web because of env", *told]
+    done = do(engine, **wanted)
+    assert done["actions"] == planned["actions"] and done["warnings"] == []
+    assert (
+        same("net", "web", "side") and same("pid", "side", "last") and sh(engine, "echo $A") == "2"
+    )
+    assert do(engine, state="restarted")["actions"] == ["restart container web", *told]
+    assert same("net", "web", "side") and same("pid", "side", "last")
+    restarting = [dict(item, on_change="restart") for item in whole("3")]
+    done = task.container(engine, {"containers": restarting})
+    assert done["actions"] == planned["actions"] and done["results"][2]["downtime"] > 0
+    assert (
+        same("net", "web", "side") and same("pid", "side", "last") and sh(engine, "echo $A") == "3"
+    )
+    assert not task.container(engine, {"containers": restarting})["changed"]
+    restarting[2]["volumes"] = ["/data"]
+    with pytest.raises(Conflict, match=r"made anew \(on_change restart\) because of volumes"):
+        task.container(engine, {"containers": restarting})
+    with pytest.raises(InvalidInput, match="on_change"):
+        task.container(engine, {"containers": restarting, "on_change": "restart"})
+
+
 def test_list_is_checked_before_anything_is_changed(engine):
     for bad in (
         dict(base(), name="bad", volumes=["/does/not/exist:/x"]),

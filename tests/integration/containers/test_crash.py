@@ -202,6 +202,36 @@ def test_restart_for_a_change(engine):
 
 
 @pytest.mark.timeout(300)
+def test_stop_for_a_change(engine):
+    """A kill leaves it as it was, or as it is to be."""
+
+    def before(now):
+        nothing(now)
+        do(now, dict(FIRST, env={"A": "1"}))
+
+    def what(now):
+        record = containers.find(now, "web")
+        state = containers.status(now.paths, record["id"])["status"]
+        with open(os.path.join(now.paths.container(record["id"]), "config.json")) as file:
+            assert f'"A={record["definition"]["env"]["A"]}"' in file.read()
+        return state, record["wanted"], record["definition"]["env"]["A"]
+
+    def killed():
+        with Engine(engine.paths.data, engine.paths.run) as now:
+            assert what(now) in (
+                ("running", "running", "1"),
+                ("running", "running", "2"),
+                ("exited", "stopped", "2"),
+            )
+
+    def check(now):
+        assert what(now) == ("exited", "stopped", "2")
+
+    wanted = {"name": "web", "env": {"A": "2"}, "state": "stopped", "on_change": "restart"}
+    every_step(engine, wanted, before, check, between=killed)
+
+
+@pytest.mark.timeout(300)
 def test_remove(engine):
     def before(now):
         nothing(now)

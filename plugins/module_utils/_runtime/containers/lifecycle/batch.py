@@ -170,7 +170,8 @@ def _apply(
         if not results[position].get("failed"):
             told: list[str] = []
             for record in works[position].dependants:
-                restart_dependant(engine, record, told)
+                if catalog.by_id(engine, record["id"]) is not None:  # else made anew by this list
+                    restart_dependant(engine, record, told)
             results[position].setdefault("warnings", []).extend(told)
     started = {position for position, _record in starts}
     for position in todo:

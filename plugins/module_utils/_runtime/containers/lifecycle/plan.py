@@ -176,17 +176,27 @@ class Work:
         self.plan.changes[:0] = first.changes
         if self.record is None or self.status not in status.LIVING:
             return
+        joined = shared_namespaces.all_users(self.engine, self.there)
+        names = {record["name"] for record in joined}
         self.dependants = [
             record
             for record in dependencies.dependants(self.engine, self.there, to_restart=True)
-            if record["name"] not in {*self.coming, *self.leaving}
+            if record["name"] not in {*self.coming, *self.leaving, *names}
         ]
+        if self.anew is None:  # it stays the container whose namespaces they join
+            self.dependants += [
+                record
+                for record in joined
+                if record["name"] not in self.leaving
+                and status.lives(self.engine.paths, record["id"])
+            ]
         for record in self.dependants:
+            how = "has a namespace of" if record["name"] in names else "depends on"
             self.plan.add(
                 f"container {record['name']}",
                 "running",
                 "restarted",
-                f"restart container {record['name']}, which depends on {self.task.name}",
+                f"restart container {record['name']}, which {how} {self.task.name}",
             )
 
     def bring_up(self) -> None:
@@ -310,10 +320,6 @@ class Work:
 
     def _do_restart_changed(self, changed: list[str], run: bool) -> None:
         task = self.task
-        if not run:
-            self._stop()
-            live_changes.apply(self.engine, self.there, self.definition, changed)
-            return
         self.downtime = replace.restart(
             self.engine,
             self.there,
@@ -322,6 +328,7 @@ class Work:
             task.healthy_timeout if task.state == "healthy" else None,
             task.kills_at_once,
             task.kill_signal,
+            run,
         )
 
     def _live(self, changes: list[Change]) -> None:

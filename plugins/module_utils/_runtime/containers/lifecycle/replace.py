@@ -284,20 +284,25 @@ def restart(
     healthy: float | None = None,
     force: bool = False,
     signal: str | None = None,
+    run: bool = True,
 ) -> float | None:
     """Stop a container that runs, and start it by another definition; returns the downtime.
 
     :param changed: the names of the options that differ; each takes a restart, or less.
     :param healthy, force, signal: as of :func:`replace`.
+    :param run: whether it is to be started. Without, it stays stopped, and there is no downtime.
     :raises ContainerFailed: it did not come up so; it runs as before. Its ``downtime`` is the
         seconds until it ran again.
     """
-    detail = {"id": record["id"], "changed": changed}
+    detail = {"id": record["id"], "changed": changed, "run": run}
     with engine.operations.record("restart-container", **detail):
         stopped = time.monotonic()
         try:
             _halt(engine, record, force, signal)
             live_changes.apply(engine, record, definition, changed)
+            if not run:
+                catalog.set_wanted(engine, record["id"], "stopped")  # the commit
+                return None
             now = required(catalog.by_id(engine, record["id"]), f"container {record['name']}")
             start.start_one(engine, now)
             _settle(engine, now)
@@ -332,6 +337,8 @@ def recover_restart(engine: Engine, detail: dict[str, Any]) -> None:
     """Start a container again, whose task was killed while it was stopped to be changed."""
     record = catalog.by_id(engine, detail["id"])
     if record is None or status.lives(engine.paths, record["id"]):
+        return
+    if not detail.get("run", True) and record["wanted"] == "stopped":
         return
     live_changes.apply(engine, record, record["definition"], detail["changed"])
     _start_old(engine, record, "change")

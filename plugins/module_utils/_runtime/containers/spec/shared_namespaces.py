@@ -120,6 +120,21 @@ def users(engine: Engine, record: Record) -> list[tuple[str, str]]:
     return found
 
 
+def all_users(engine: Engine, record: Record) -> list[Record]:
+    """Return the containers that end with the namespaces of this one, or lose them: those that have
+    one of its, and those that have one of theirs, in the order in which they can start.
+    """
+    found: list[Record] = []
+    left = [record]
+    while left:
+        for name, _option in users(engine, left.pop(0)):
+            other = catalog.get(engine, name)
+            if other is not None and other not in found and other != record:
+                found.append(other)
+                left.append(other)
+    return found
+
+
 def recorded(engine: Engine, ident: str) -> dict[str, str]:
     """Return the joins as they were resolved when the container was made, by its documents."""
     config: Config = {}

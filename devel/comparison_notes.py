@@ -9,7 +9,7 @@ the option that does it here, or says why there is none: "absent" where there co
 from __future__ import annotations
 
 ABSENT = "absent"
-NO_QUADLET = "absent: no unit files are made"
+NO_QUADLET = "absent: quadlets are read by Podman; `generate_systemd` of `container` writes units"
 NO_PODMAN = "absent: there is no `podman` command that could be given words"
 NO_SWARM = "absent: there is no Swarm"
 NEXT_TO = "the whole name, with its tag, is in `name`, too; without either it is `latest`"
@@ -151,7 +151,6 @@ OPTIONS: dict[str, dict[str, str]] = {
         "detach_keys": "absent: a task is attached to nothing",
         "device_*": "maps of `path` and `rate`",
         "force_delete": "absent: a container that runs is stopped and removed; `force_kill` kills it",
-        "generate_systemd": NO_QUADLET,
         "group_entry": ABSENT,
         "healthcheck": "a map; its `test` is the command",
         "healthcheck_interval": "`healthcheck.interval`",
@@ -196,12 +195,12 @@ OPTIONS: dict[str, dict[str, str]] = {
         "retry_delay": "absent: a pull is tried again by itself",
         "rmi": "absent: `image` with `state`: `absent`",
         "rootfs": "absent: `image` with `source`: `import` makes an image of a directory",
-        "sdnotify": ABSENT,
+        "sdnotify": "`healthy`, too, and `conmon` is the default",
         "seccomp_policy": "`security_opts`",
         "secrets": "`type=env` is absent: a secret is a file here",
         "shm_size_systemd": ABSENT,
         "sig_proxy": "absent: a task is attached to nothing",
-        "state": "`quadlet` is absent: no unit files are made",
+        "state": "`quadlet` is absent: quadlets are read by Podman",
         "stop_time": "`stop_timeout`",
         "subgidname": "`gidmap`",
         "subuidname": "`uidmap`",

@@ -143,6 +143,72 @@ options:
     type: bool
     default: false
     aliases: ["forcekill"]
+  generate_systemd: &generate_systemd
+    description:
+      - >-
+        Write a unit of systemd that starts and stops the container, C(container-web.service), for
+        C(systemctl enable), C(restart) and C(status). O(sdnotify) says when it is ready. A boot
+        leaves a container to its unit where that is enabled; O(restart_policy=no) leaves its
+        restarts to the unit, too. The task enables and starts no unit.
+      - >-
+        With O(state=absent), the unit is removed with the container.
+    type: dict
+    suboptions:
+      path:
+        description:
+          - >-
+            The directory of the unit, usually V(/etc/systemd/system).
+        type: path
+        required: true
+      restart_policy:
+        description:
+          - >-
+            The unit's C(Restart=). The default is V(on-failure).
+        type: str
+        choices: ["no", "on-success", "on-failure", "on-abnormal", "on-watchdog", "on-abort", "always"]
+      restart_sec:
+        description:
+          - >-
+            Seconds until systemd starts it again.
+        type: int
+      time:
+        description:
+          - >-
+            Seconds until it is killed when the unit is stopped, instead of O(stop_timeout).
+        type: int
+      start_timeout:
+        description:
+          - >-
+            Seconds that a start of the unit may take.
+        type: int
+      container_prefix:
+        description:
+          - >-
+            Begins the unit's name. The default is V(container); an empty text makes C(web.service).
+        type: str
+      separator:
+        description:
+          - >-
+            Stands between that and the container's name. The default is V(-).
+        type: str
+      after:
+        description:
+          - >-
+            Units that are started before it.
+        type: list
+        elements: str
+      wants:
+        description:
+          - >-
+            Units that are started with it.
+        type: list
+        elements: str
+      requires:
+        description:
+          - >-
+            Units without which it does not run.
+        type: list
+        elements: str
   gpus: &gpus
     description:
       - >-
@@ -1434,6 +1500,17 @@ options:
         Changes while the container runs.
     type: raw
     aliases: ["requires"]
+  sdnotify: &sdnotify
+    description:
+      - >-
+        When the container's unit of systemd (O(generate_systemd)) is ready. V(conmon), which is the
+        default: when the container was started. V(healthy): when its health check says so.
+        V(container): when its program says so by C(NOTIFY_SOCKET), see sd_notify(3), which also has
+        to say that it lives where the unit has C(WatchdogSec=). V(ignore): at once.
+      - >-
+        A change makes a new container.
+    type: str
+    choices: ["conmon", "container", "healthy", "ignore"]
   auto_remove: &auto_remove
     description:
       - >-
@@ -1529,6 +1606,7 @@ options:
       drain_timeout: *drain_timeout
       env_file: *env_file
       force_kill: *force_kill
+      generate_systemd: *generate_systemd
       gpus: *gpus
       healthy_wait_timeout: *healthy_wait_timeout
       image: *image
@@ -1634,6 +1712,7 @@ options:
       health_startup_success: *health_startup_success
       health_startup_timeout: *health_startup_timeout
       depends_on: *depends_on
+      sdnotify: *sdnotify
       auto_remove: *auto_remove
       log_driver: *log_driver
       log_options: *log_options

@@ -467,6 +467,7 @@ def test_no_flag_is_forgotten_by_these_tests():
         "--annotation",
         "--tz",
         "--depends-on",
+        "--sdnotify",
     }
     unseen = {
         "--cpu-period",

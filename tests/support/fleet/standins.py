@@ -36,7 +36,8 @@ printf '%s\\n' root:x:0:0:root:/:/bin/sh postgres:x:70:70::/:/bin/sh > {root}/et
 printf '%s\\n' root:x:0: postgres:x:70: > {root}/etc/group
 printf '#!/bin/sh\\ncat\\n' > {root}/bin/psql
 printf '#!/bin/sh\\nexec echo pong\\n' > {root}/bin/app
-chmod 755 {root}/bin/psql {root}/bin/app
+printf '#!/bin/sh\\nexit 0\\n' > {root}/bin/pg_isready
+chmod 755 {root}/bin/psql {root}/bin/pg_isready {root}/bin/app
 """.format(root=ROOT)
 
 MAKE_CERTIFICATE = f"""

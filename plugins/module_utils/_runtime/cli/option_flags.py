@@ -291,6 +291,9 @@ FLAGS = [
         "Containers that are started before it: name[:started|healthy|completed]",
         "depends_on",
     ),
+    Flag(
+        "--sdnotify", "value", "Who tells systemd: conmon, container, healthy or ignore", "sdnotify"
+    ),
     Flag("--rm", "switch", "Remove it when it ends", "auto_remove"),
     Flag(
         "--log-driver",

@@ -20,6 +20,7 @@ def cli() -> None:
         cp,
         diff_commit_export,
         exec_attach,
+        generate_supervise,
         logs_wait,
         ps_port,
         rm_rename_update,

@@ -24,7 +24,8 @@ SYSTEMD = """\
 Description=Containers of pycontainer.engine
 Documentation=https://github.com/pycontainer/engine
 # nftables.service empties the rule set when it starts: the containers' rules come after it
-After=network.target nftables.service firewalld.service remote-fs.target
+Wants=network-online.target
+After=network-online.target nftables.service firewalld.service local-fs.target remote-fs.target
 RequiresMountsFor=%(data)s
 
 [Service]
@@ -48,7 +49,7 @@ description="Containers of pycontainer.engine"
 
 depend() {
     want cgroups
-    after localmount net nftables firewall
+    after localmount netmount net nftables firewall
 }
 
 start() {

@@ -295,6 +295,7 @@ SAMPLES = {
     **of_startup("success", 7),
     **of_startup("timeout", "7s"),
     "depends_on": Sample({"db": {"condition": "service_started"}}, "--depends-on db"),
+    "sdnotify": Sample("container", "--sdnotify container"),
     "auto_remove": Sample(True, "--rm"),
     "log_driver": Sample("none", "--log-driver none"),
     "log_options": Sample(

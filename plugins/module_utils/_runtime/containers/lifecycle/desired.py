@@ -16,6 +16,7 @@ from .. import options
 from ..options import lifecycle, network, publishing, storage
 from ..records import catalog, status
 from ..spec import config_json, inherited_mounts, shared_namespaces, user_namespaces
+from ..view import systemd_unit
 from . import dependencies, preconditions
 
 TYPE_CHECKING = False
@@ -67,6 +68,8 @@ class Task:
             said["image_name_mismatch"],
             said["image_label_mismatch"],
         )
+        unit = said["generate_systemd"]
+        self.unit = systemd_unit.settings(unit) if unit else None
         self.registries = images.registries_of(params)
         self.reached = repr([params.get(name) for name in REGISTRY])
         self.definition = options.definition(params)

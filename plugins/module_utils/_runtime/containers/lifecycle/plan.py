@@ -8,15 +8,16 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 
-from ...errors import Conflict, ContainerFailed, EngineError, NotFound, required
+from ...errors import Conflict, ContainerFailed, EngineError, InvalidInput, NotFound, required
 from ...reconcile import Plan
 from ..access import auto_remove
 from ..options import publishing
 from ..records import catalog, network_names, run_events, status
 from ..spec import inherited_mounts, shared_namespaces, user_namespaces
-from ..view import audit, inspect_container
+from ..view import audit, inspect_container, systemd_unit
 from . import create, dependencies, live_changes, preconditions, remove, replace, start, stop, waits
 from .desired import RUNS, Desired, Task
 
@@ -146,6 +147,7 @@ class Work:
         """Make the plan. :raises EngineError: what the task wants can't work."""
         if self.task.state == "absent":
             self._absent()
+            self._plan_unit()
             return self.plan
         image = self.desired.settle()
         if self.desired.pull is not None:
@@ -157,8 +159,31 @@ class Work:
             self._create(image)
         else:
             self._change(image)
+        self._plan_unit()
         self._plan_dependencies()
         return self.plan
+
+    def _plan_unit(self) -> None:
+        """Plan the unit of systemd that the task asks for; remove it with the container."""
+        asked, name = self.task.unit, self.task.name
+        if asked is None:
+            return
+        path, gone = os.path.join(asked["path"], systemd_unit.name(name, asked)), None
+        before = systemd_unit.read(path)
+        if self.task.state != "absent":
+            if not os.path.isdir(asked["path"]):
+                raise InvalidInput(
+                    "generate_systemd.path", asked["path"], "a directory of the host"
+                )
+            text = systemd_unit.text(name, self.definition, asked, self.engine.paths)
+            told = systemd_unit.warning(name, self.definition)
+            self.plan.warnings += [told] if told else []
+            if before != text:
+                action = f"write the unit {path}"
+                self.plan.add("unit", before, text, action, lambda: systemd_unit.write(path, text))
+        elif before is not None and systemd_unit.container_of(path) == name:
+            action = f"remove the unit {path}"
+            self.plan.add("unit", before, gone, action, lambda: systemd_unit.write(path, gone))
 
     def _plan_dependencies(self) -> None:
         """Plan to start what it depends on before all, and to restart those that depend on it."""

@@ -21,8 +21,8 @@ from ..client import monitor_client, zygote_client
 from ..log_drivers import log_files
 from ..options import secret_files
 from ..records import catalog, image, network_names, run_events, status
-from ..spec import container_files, shared_namespaces, user_namespaces
-from ..view import logs
+from ..spec import container_files, container_mounts, shared_namespaces, user_namespaces
+from ..view import logs, systemd_unit
 from . import create, dependencies, stop
 
 TYPE_CHECKING = False
@@ -251,6 +251,9 @@ def _prepare(engine: Engine, record: Record) -> None:
         _mount_shared_memory(engine, record)
     if secret_files.references(record["definition"]):
         _fill_memory(engine, record)
+    if record["definition"].get("sdnotify") == "container":
+        place = os.path.join(engine.paths.container_run(record["id"]), container_mounts.NOTIFY)
+        os.makedirs(place, 0o755, exist_ok=True)
 
 
 def _reach_log(record: Record, run: RunFile) -> None:
@@ -380,12 +383,15 @@ def boot(engine: Engine, warnings: list[str] | None = None) -> Results:
     :param warnings: gets sentences.
 
     A reboot is no failure of the container: on-failure starts nothing then, as Docker documents it.
+    A container that has an enabled unit of its own is left to that.
     """
+    left = systemd_unit.enabled()
     records = [
         record
         for record in catalog.every(engine)
         if record["wanted"] in ("running", "paused")
         and record["definition"].get("restart_policy") in ("always", "unless-stopped")
+        and record["name"] not in left
         and not status.lives(engine.paths, record["id"])
     ]
     paused = {record["id"] for record in records if record["wanted"] == "paused"}

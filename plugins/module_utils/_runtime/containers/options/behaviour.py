@@ -8,7 +8,7 @@ They are no part of the container, and are not compared.
 from __future__ import annotations
 
 from ...errors import InvalidInput
-from ...options.rows import Flag, TaskOption
+from ...options.rows import Flag, Nowhere, Suboption, TaskOption
 from . import process
 
 TYPE_CHECKING = False
@@ -29,6 +29,8 @@ COMPATIBLE: dict[str, Any] = {
 }
 STARTS = ("started", "restarted")
 DRAINS = ("started", "healthy", "restarted", "present")  # states that leave it running
+# When a unit of systemd starts a container again (systemd.service(5)).
+RESTARTS = ("no", "on-success", "on-failure", "on-abnormal", "on-watchdog", "on-abort", "always")
 
 
 def prepared(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -113,6 +115,11 @@ def said(params: Mapping[str, Any]) -> dict[str, Any]:
             accepted = ", ".join(choice for choice in option.choices if isinstance(choice, str))
             raise InvalidInput(option.name, value, accepted)
     return found
+
+
+def _of_unit(name: str, type: str, **rest: Any) -> Suboption:
+    nowhere = Nowhere("it is the unit's")
+    return Suboption(name, type, place=nowhere, inspect=nowhere, **rest)
 
 
 OPTIONS: tuple[TaskOption, ...] = (
@@ -272,6 +279,65 @@ OPTIONS: tuple[TaskOption, ...] = (
         aliases=["forcekill"],
         default=False,
         description="Kill the container where it would be stopped.",
+    ),
+    TaskOption(
+        "generate_systemd",
+        "dict",
+        suboptions=(
+            _of_unit(
+                "path",
+                "path",
+                required=True,
+                description="The directory of the unit, usually V(/etc/systemd/system).",
+            ),
+            _of_unit(
+                "restart_policy",
+                "str",
+                choices=list(RESTARTS),
+                description="The unit's C(Restart=). The default is V(on-failure).",
+            ),
+            _of_unit("restart_sec", "int", description="Seconds until systemd starts it again."),
+            _of_unit(
+                "time",
+                "int",
+                description="Seconds until it is killed when the unit is stopped, instead of "
+                "O(stop_timeout).",
+            ),
+            _of_unit(
+                "start_timeout", "int", description="Seconds that a start of the unit may take."
+            ),
+            _of_unit(
+                "container_prefix",
+                "str",
+                description="Begins the unit's name. The default is V(container); an empty text "
+                "makes C(web.service).",
+            ),
+            _of_unit(
+                "separator",
+                "str",
+                description="Stands between that and the container's name. The default is V(-).",
+            ),
+            _of_unit(
+                "after", "list", elements="str", description="Units that are started before it."
+            ),
+            _of_unit(
+                "wants", "list", elements="str", description="Units that are started with it."
+            ),
+            _of_unit(
+                "requires",
+                "list",
+                elements="str",
+                description="Units without which it does not run.",
+            ),
+        ),
+        description="""
+        Write a unit of systemd that starts and stops the container, C(container-web.service), for
+        C(systemctl enable), C(restart) and C(status). O(sdnotify) says when it is ready. A boot
+        leaves a container to its unit where that is enabled; O(restart_policy=no) leaves its
+        restarts to the unit, too. The task enables and starts no unit.
+
+        With O(state=absent), the unit is removed with the container.
+        """,
     ),
     TaskOption(
         "gpus",

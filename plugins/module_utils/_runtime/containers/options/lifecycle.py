@@ -466,6 +466,22 @@ OPTIONS: tuple[Option, ...] = (
         """,
     ),
     Option(
+        "sdnotify",
+        "str",
+        choice("conmon", "container", "healthy", "ignore"),
+        choices=["conmon", "container", "healthy", "ignore"],
+        default="conmon",
+        place=("config.json mounts", "config.json process.env"),
+        inspect="Config.sdNotifyMode",
+        flag=Flag("--sdnotify", "Who tells systemd: conmon, container, healthy or ignore"),
+        description="""
+        When the container's unit of systemd (O(generate_systemd)) is ready. V(conmon), which is the
+        default: when the container was started. V(healthy): when its health check says so.
+        V(container): when its program says so by C(NOTIFY_SOCKET), see sd_notify(3), which also has
+        to say that it lives where the unit has C(WatchdogSec=). V(ignore): at once.
+        """,
+    ),
+    Option(
         "auto_remove",
         "bool",
         boolean,

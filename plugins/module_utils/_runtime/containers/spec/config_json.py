@@ -161,6 +161,9 @@ def environment(
         found.update(container="oci", container_uuid=ident[:32])
     if definition.get("tty"):
         found["TERM"] = "xterm"
+    if definition.get("sdnotify") == "container":
+        place = f"{container_mounts.NOTIFY_PLACE}/{container_mounts.NOTIFY_NAME}"
+        found["NOTIFY_SOCKET"] = place
     for entry in image.get("Env") or ():
         key, equals, value = entry.partition("=")
         if equals and key:  # an entry without "=" must not let a variable of the host in

@@ -23,6 +23,8 @@ ALL_READ_ONLY = (5, 12)  # Linux: mount_setattr(2), which changes all mounts bel
 FILES = {"/etc/hostname": "hostname", "/etc/hosts": "hosts", "/etc/resolv.conf": "resolv.conf"}
 
 
+NOTIFY, NOTIFY_NAME = "notify", "notify.sock"  # in the directory of this boot (sdnotify)
+NOTIFY_PLACE = "/run/notify"  # in the container, as runc has it
 ZONE = "localtime"  # the file of a container that is its /etc/localtime
 
 
@@ -156,6 +158,11 @@ def _files(definition: Definition, host: Surroundings) -> list[MountEntry]:
                 "rprivate",
                 "idmap" if host.maps else None,
             )
+        )
+    if definition.get("sdnotify") == "container":
+        source = os.path.join(host.run, NOTIFY)
+        found.append(
+            _mount(NOTIFY_PLACE, "bind", source, "bind", "ro", "nosuid", "nodev", "noexec")
         )
     return found
 

@@ -104,6 +104,11 @@ def state(connection: dbus.Connection, unit: str) -> str:
         return "inactive"
 
 
+def reload(connection: dbus.Connection) -> None:
+    """Have systemd read all files of units again, as ``systemctl daemon-reload``."""
+    connection.call(ROOT, MANAGER, "Reload")
+
+
 def start_scope(
     connection: dbus.Connection, unit: str, properties: Sequence[tuple[str, str, Any]]
 ) -> None:

@@ -13,9 +13,10 @@ import sys
 import pytest
 from pycontainer import containers, networks
 from pycontainer.containers.access import exec_client
+from pycontainer.containers.client import monitor_client
 from pycontainer.containers.records import catalog
 from pycontainer.engine import Engine
-from pycontainer.errors import ContainerFailed, InvalidInput
+from pycontainer.errors import ContainerFailed, HostError, InvalidInput
 from pycontainer.kernel.net import connections
 from support import waiting
 
@@ -233,6 +234,22 @@ def test_what_there_can_be_only_one_of_is_stopped_first(engine):
     ):
         with pytest.raises(InvalidInput, match=said):
             do(engine, **dict({"drain_timeout": 1}, **more))
+
+
+@in_own_network
+def test_a_monitor_that_keeps_its_sockets(engine):
+    """One of an older version: the old one is stopped at the switch, and the result says how long nothing answered."""
+
+    def refuse(*_arguments):
+        raise HostError("unknown operation 'lend_ports'")
+
+    do(engine, **server("one"))
+    listens(engine)
+    monitor_client.share_ports = refuse  # in the process of this test
+    done = do(engine, **server("two", drain_timeout=20))
+    assert done["downtime"] > 0 and done["drained"]["cut"] == 0
+    gateway = done["container"]["NetworkSettings"]["Gateway"]
+    assert get(8080) == get(8080, gateway) == "two" and names(engine) == ["web"]
 
 
 @pytest.mark.timeout(300)

@@ -345,6 +345,61 @@ def test_other_ports_leave_those_that_stay(net, world, port):
     loop.close()
 
 
+def test_another_relay_takes_over(net, world, port):
+    """Both accept with the same sockets; who is connected stays with the first, which goes on when it has let go of them."""
+    container, other = world(), "10.8.0.3"
+    container.run(f"ip addr add {other}/24 dev eth0")
+
+    def behaviour(connection):
+        connection.recv(1)
+        connection.sendall(connection.getsockname()[0].encode())
+        return connection.getsockname()[0], connection
+
+    serve(
+        container,
+        lambda connection: threading.Thread(target=behaviour, args=[connection]).start(),
+        20,
+    )
+    net.files.append(container.start(udp_server))
+    assert net.files[-1].readline() == "ready\n"
+    ports = [port(8080), port(5353, 53, "udp"), port(8081, 81)]
+    old, new = Loop(ports), Loop([])
+    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    udp.settimeout(20)
+    udp.connect(("127.0.0.1", 5353))
+
+    def ask(client):
+        client.settimeout(20)
+        client.sendall(b"x")
+        return client.recv(100).decode()
+
+    assert ask(udp) == "x"
+    with connect() as held:
+        waiting.eventually(lambda: old.relay.connections == 1)
+        with old.paused(), new.paused():
+            for _again in range(2):
+                new.relay.take(old.relay.lent(), ports[:2], [other])
+            assert set(listening(new.relay)) == {("tcp", "0.0.0.0", 8080), ("udp", "0.0.0.0", 5353)}
+        assert all(ask(connect()) in (SERVER, other) for _again in range(5))
+        with old.paused():
+            old.relay.let_go()
+            assert old.relay.lent() == []
+        assert all(ask(connect()) == other for _again in range(3))
+        with pytest.raises(ConnectionRefusedError):
+            connect(8081)
+        udp.send(b"x")  # the server answers from its first address, so this one is not heard
+        waiting.eventually(lambda: len(new.relay.listeners[1].clients) == 1)
+        assert ask(held) == SERVER
+    waiting.eventually(lambda: old.relay.connections == 0)
+    with old.paused():
+        old.relay.expire(time.monotonic() + 61)
+        assert old.relay.sources == {} and old.relay.resting() == []
+    udp.close()
+    old.close()
+    assert ask(connect()) == other
+    new.close()
+
+
 def test_closing_cuts_connections(net, world, port):
     serve(world(), lambda connection: connection.recv(10) and None)
     loop = Loop([port(8080)])

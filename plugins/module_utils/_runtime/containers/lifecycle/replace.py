@@ -228,9 +228,7 @@ def _switch(engine: Engine, old: str, new: str) -> float:
     except HostError:  # its monitor is of a version that keeps its sockets
         stopped = time.monotonic()
         monitor_client.stop(paths, [old])
-    monitor_client.reload(paths, new)
-    targets = networks.attach.targets(place["attachments"])
-    networks.publish.publish(new, targets, place["ports"])
+    _serve(engine, new)
     downtime = _since(stopped) or 0.0
     if stopped is None:
         if now and now["ports"]:
@@ -266,14 +264,22 @@ def _end_old(
     run_events.tell_of(engine.paths, old, "stop")
     catalog.forget(engine, old)
     remove.sweep(engine, old, mounted)
-    place = container_files.reserved(engine, new)
-    monitor_client.reload(engine.paths, new)
-    if place["ports"]:
-        targets = networks.attach.targets(place["attachments"])
-        networks.publish.publish(new, targets, place["ports"])
+    _serve(engine, new)
     names_client.update(engine.paths, new)
     container_files.forget_coming(engine, new)
     return record
+
+
+def _serve(engine: Engine, ident: str) -> None:
+    """Publish the ports that a container is to have, where it runs: it may have ended meanwhile.
+
+    :raises HostError: one can't be served.
+    """
+    if status.lives(engine.paths, ident):
+        monitor_client.reload(engine.paths, ident)
+        place = container_files.reserved(engine, ident)
+        targets = networks.attach.targets(place["attachments"])
+        networks.publish.publish(ident, targets, place["ports"])
 
 
 def restart(

@@ -61,7 +61,6 @@ OPTIONS: dict[str, dict[str, str]] = {
         "pull_check_mode_behavior": "absent: check mode asks the registry, and says what would be pulled",
         "removal_wait_timeout": "absent: a container is gone when its removal returns",
         "runtime": "absent: the engine is the runtime",
-        "storage_opts": ABSENT,
         "uts": "`host`; without it the container has its own",
         "volume_driver": ABSENT,
     },

@@ -986,6 +986,19 @@ options:
       - >-
         A change makes a new container, or with O(on_change=restart) restarts it.
     type: str
+  storage_opts: &storage_opts
+    description:
+      - >-
+        V(size) is how much the container's writable layer may hold, for example V({size: 10G}):
+        what it writes, changes and deletes of the image's files, but not what is in volumes. A
+        write beyond it fails with "Disk quota exceeded". V(0) is no limit.
+      - >-
+        The engine's directory has to be on xfs or ext4 with project quotas: mounted with
+        C(prjquota), ext4 made with C(-O quota,project). Without them the option is refused.
+      - >-
+        A change makes a new container.
+    type: dict
+    aliases: ["storage_opt"]
   devices: &devices
     description:
       - >-
@@ -1674,6 +1687,7 @@ options:
       volumes_from: *volumes_from
       read_only: *read_only
       shm_size: *shm_size
+      storage_opts: *storage_opts
       devices: *devices
       device_cgroup_rules: *device_cgroup_rules
       secrets: *secrets

@@ -217,6 +217,7 @@ CONTAINER = {
     "volumes_from": {"type": "list", "elements": "str"},
     "read_only": {"type": "bool"},
     "shm_size": {"type": "str"},
+    "storage_opts": {"type": "dict", "aliases": ["storage_opt"]},
     "devices": {"type": "list", "elements": "str", "aliases": ["device"]},
     "device_cgroup_rules": {"type": "list", "elements": "str", "aliases": ["device_cgroup_rule"]},
     "secrets": {"type": "list", "elements": "raw", "no_log": False},

@@ -124,6 +124,9 @@ FLAGS = [
     Flag("--volumes-from", "list", "Mounts of another container (name[:ro])", "volumes_from"),
     Flag("--read-only", "switch", "Read-only root file system", "read_only"),
     Flag("--shm-size", "value", "Size of /dev/shm (64m)", "shm_size"),
+    Flag(
+        "--storage-opt", "list", "Limit of its writable layer (size=10G)", "storage_opts", reads="="
+    ),
     Flag("--device", "list", "Device of the host (path[:path[:rwm]]), or CDI device", "devices"),
     Flag("--device-cgroup-rule", "list", "Rule for devices", "device_cgroup_rules"),
     Flag(

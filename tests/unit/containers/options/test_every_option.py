@@ -24,6 +24,7 @@ from pycontainer.containers.devices import cdi_specs
 from pycontainer.containers.lifecycle import create, remove
 from pycontainer.containers.view import inspect_container
 from pycontainer.engine import Engine
+from pycontainer.kernel.files import project_quota
 from pycontainer.networks import catalog
 from pycontainer.networks.definition import wanted as said_of_network
 from pycontainer.options.rows import LIVE, Computed, Flag, Nowhere, Shown
@@ -193,6 +194,7 @@ SAMPLES = {
     "volumes_from": Sample(["other:ro"], "--volumes-from other:ro"),
     "read_only": Sample(True, "--read-only"),
     "shm_size": Sample("1m", "--shm-size 1m"),
+    "storage_opts": Sample({"size": "1m"}, "--storage-opt size=1m"),
     "devices": Sample(["/dev/null:/dev/nil"], "--device /dev/null:/dev/nil"),
     "device_cgroup_rules": Sample(["c 42:* rwm"], "--device-cgroup-rule 'c 42:* rwm'"),
     "secrets": Sample(["db,target=key,mode=0400"], "--secret db,target=key,mode=0400"),
@@ -443,6 +445,7 @@ def stored(tmp_path_factory):
         Engine(data=str(directory / "data"), run=str(directory / "run")) as engine,
     ):
         patch.setenv("http_proxy", "http://proxy.example:3128")
+        patch.setattr(project_quota, "bound", lambda directories, size: None)  # few disks have it
         patch.setattr(cdi_specs, "DIRECTORIES", (str(directory / "cdi"),))
         carry_out(images.plan_import(engine, "box:1", str(root), {"command": ["serve"]}), False)
         for name, subnets in NETWORKS.items():

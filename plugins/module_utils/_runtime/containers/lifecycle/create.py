@@ -13,6 +13,7 @@ import secrets
 
 from ... import networks, volumes
 from ...errors import Conflict, HostError, reason
+from ...kernel.files import project_quota
 from ...kernel.mounts import overlay
 from ...store.database import now
 from ..options import network, storage
@@ -106,11 +107,15 @@ def _directory(engine: Engine, record: Record) -> None:
     """
     directory = engine.paths.container(record["id"])
     os.mkdir(directory, 0o700)
-    for name in ("upper", "work"):
-        os.mkdir(os.path.join(directory, name), 0o700)
+    layer = [os.path.join(directory, name) for name in ("upper", "work")]
+    for path in layer:
+        os.mkdir(path, 0o700)
+    size = record["definition"].get("storage_opts", {}).get("size")
+    if size:  # both: overlayfs makes files in the one and moves them into the other
+        project_quota.bound(layer, size)
     layers = images.layers(engine, record["image"])
     info = overlay.root_status(layers[0]) if layers else None
-    upper = os.path.join(directory, "upper")
+    upper = layer[0]
     os.chown(upper, info.st_uid if info else 0, info.st_gid if info else 0)
     os.chmod(upper, info.st_mode & 0o7777 if info else 0o755)
 

@@ -13,6 +13,7 @@ import resource
 from ... import networks, volumes
 from ...errors import Conflict, InvalidInput, NotFound, Unsupported
 from ...kernel import cgroups
+from ...kernel.files import project_quota
 from ...kernel.isolation import apparmor
 from ...kernel.processes import procfs
 from ..devices import device_nodes
@@ -81,6 +82,8 @@ def everything(
         problems = cgroups.check(wanted)
         if problems:
             raise Unsupported(problems[0])
+    if record is None or definition.get("storage_opts") != record["definition"].get("storage_opts"):
+        _writable_layer(engine, definition)
     confinement.sysctls(definition)
     _apparmor(definition)
     selinux_labels.check(engine, definition)
@@ -98,6 +101,16 @@ def _mounts(engine: Engine, definition: Definition) -> None:
             if entry["source"]:
                 volumes.check_name(entry["source"])
             _volume(engine, option, entry)
+
+
+def _writable_layer(engine: Engine, definition: Definition) -> None:
+    if definition.get("storage_opts"):
+        place = engine.paths.containers
+        while not os.path.isdir(place):  # in check mode on a new host
+            place = os.path.dirname(place)
+        obstacle = project_quota.obstacle(place)
+        if obstacle:
+            raise Unsupported(f"storage_opts: {obstacle}")
 
 
 def _bind(option: str, entry: Mount) -> None:

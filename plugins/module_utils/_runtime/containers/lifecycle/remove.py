@@ -12,6 +12,7 @@ import time
 from ... import volumes
 from ...errors import Conflict
 from ...kernel.calls import constants, syscalls
+from ...kernel.files import project_quota
 from ...store import tree_removal
 from ..client import monitor_client
 from ..records import catalog, run_events, status
@@ -99,4 +100,5 @@ def directories(engine: Engine, ident: str) -> None:
         syscalls.umount2(shared_memory, constants.MNT_DETACH)
     cleanup.forget_secrets(engine.paths, ident)
     tree_removal.remove(engine.paths.container_run(ident))
+    project_quota.release(os.path.join(engine.paths.container(ident), "upper"))
     tree_removal.remove(engine.paths.container(ident))

@@ -27,7 +27,7 @@ from ...options.forms import (
     ordered,
     set_of,
 )
-from ...options.rows import LIST, RESTART, SET, Flag, Nowhere, Option, Shown, Suboption
+from ...options.rows import LIST, MAP, RESTART, SET, Flag, Nowhere, Option, Shown, Suboption
 from . import mount_options
 
 TYPE_CHECKING = False
@@ -327,6 +327,19 @@ def shm_size(value: Any, name: str) -> int:
     if not count:
         raise InvalidInput(name, value, "more than 0 bytes")
     return count
+
+
+def storage_opts(value: Any, name: str) -> dict[str, int]:
+    """``{"size": bytes}``, or {}."""
+    if not isinstance(value, dict):
+        raise InvalidInput(name, value, "a map with size, such as {size: 10G}")
+    for key in value:
+        if key != "size":
+            raise InvalidInput(name, key, "size, which limits the writable layer")
+    if value.get("size") is None:
+        return {}
+    count = units.size(value["size"], name + ".size")
+    return {"size": count} if count else {}
 
 
 def check(definition: Definition) -> None:
@@ -647,6 +660,27 @@ OPTIONS: tuple[Option, ...] = (
         flag=Flag("--shm-size", "Size of /dev/shm (64m)"),
         change=RESTART,
         description="The size of C(/dev/shm). The default is V(64m).",
+    ),
+    Option(
+        "storage_opts",
+        "dict",
+        storage_opts,
+        compare=MAP,
+        place=Nowhere("the file system of its directory counts and limits it: a project quota"),
+        inspect=Shown(
+            "HostConfig.StorageOpt",
+            lambda given: {key: str(size) for key, size in given.items()} or None,
+        ),
+        flag=Flag("--storage-opt", "Limit of its writable layer (size=10G)", reads="="),
+        aliases=["storage_opt"],
+        description="""
+        V(size) is how much the container's writable layer may hold, for example V({size: 10G}):
+        what it writes, changes and deletes of the image's files, but not what is in volumes. A
+        write beyond it fails with "Disk quota exceeded". V(0) is no limit.
+
+        The engine's directory has to be on xfs or ext4 with project quotas: mounted with
+        C(prjquota), ext4 made with C(-O quota,project). Without them the option is refused.
+        """,
     ),
     Option(
         "devices",

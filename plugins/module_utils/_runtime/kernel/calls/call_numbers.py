@@ -37,6 +37,8 @@ _TABLE = {
     "pivot_root": (155, 41),
     "prctl": (157, 167),
     "prlimit64": (302, 261),
+    "quotactl": (179, 60),
+    "quotactl_fd": (443, 443),
     "renameat2": (316, 276),
     "sched_setaffinity": (203, 122),
     "sched_setattr": (314, 274),

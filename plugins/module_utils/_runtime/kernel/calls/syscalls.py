@@ -472,3 +472,19 @@ def sync_file_range(fd: int, offset: int, count: int) -> None:
 def syncfs(fd: int) -> None:
     """Write out the file system that ``fd`` is on."""
     _call("syncfs", None, fd)
+
+
+def quotactl(fd: int, command: int, identity: int, data: Buffer) -> None:
+    """Read or set what the file system that ``fd`` is on has of quotas; ``data`` is the command's structure.
+
+    :param command: ``QCMD(...)``. Before Linux 5.14 (quotactl_fd(2)) the file system's block device is named by its number.
+    """
+    try:
+        _call("quotactl_fd", None, fd, command, identity, data)
+        return
+    except OSError as error:
+        if error.errno != errno.ENOSYS or "quotactl_fd" not in _NUMBERS:
+            raise
+    device = os.fstat(fd).st_dev
+    path = "/dev/block/%d:%d" % (os.major(device), os.minor(device))
+    _call("quotactl", path, command, _path(path), identity, data)

@@ -214,3 +214,45 @@ def test_an_image_is_no_volume(docker, registry):
     do(docker.engine, name="data")
     with pytest.raises(EngineError, match="but an image"):  # it is not overwritten
         do(docker.engine, name="data", state="saved", artifact=f"{registry}/box:1")
+
+
+def test_anonymous_volumes_are_kept_and_removed_as_docker_does(docker):
+    engine = docker.engine
+
+    def anonymous():
+        return {row["name"] for row in volumes.listing(engine) if row["anonymous"]}
+
+    run = ("run", "-d", "--network", "none", "--stop-timeout", "0", "-v", "/a", "-v", "named:/n")
+    docker(*run, "--name", "one", "box:1")
+    (first,) = anonymous()
+    docker("exec", "one", "touch", "/a/kept")
+    docker("rm", "-f", "one")
+    assert anonymous() == {first}
+    # who mounts it by its name only looks into it
+    looks = ("run", "--rm", "--network", "none", "-v", f"{first}:/b", "box:1", "ls", "/b")
+    assert docker(*looks) == "kept" and anonymous() == {first}
+    docker(*run, "--name", "two", "box:1")
+    docker("rm", "-f", "-v", "two")
+    assert anonymous() == {first} and volumes.get(engine, "named")
+    docker("run", "--rm", "--network", "none", "-v", "/a", "box:1", "true")
+    assert anonymous() == {first}
+    unnamed = docker("volume", "create")
+    assert anonymous() == {first, unnamed}
+    docker("volume", "prune", "-f")
+    assert anonymous() == set() and volumes.get(engine, "named")
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_volume_whose_place_is_gone_stays_when_volumes_are_kept(docker, keep):
+    from pycontainer.containers import task as container_task
+
+    def web(**options):
+        asked = {"name": "web", "image": "box:1", "network_mode": "none", "stop_timeout": 0}
+        plan = container_task.container(docker.engine, {**asked, "keep_volumes": keep, **options})
+        return carry_out(plan, False)
+
+    web(volumes=["/a"])
+    docker("exec", "web", "touch", "/a/kept")
+    web(volumes=["/b"])
+    left = [row["name"] for row in volumes.listing(docker.engine, {"dangling": True})]
+    assert [os.listdir(volumes.path(docker.engine, name)) for name in left] == [["kept"]] * keep

@@ -57,4 +57,4 @@ def test_each_module_keeps_its_own(monkeypatch):
         action = importlib.import_module(f"{COLLECTION}.action.{path.stem}").ActionModule
         kept[path.stem] = set(action.of_registries)
         assert has <= kept[path.stem], (path.stem, has)
-    assert kept["image"] and not kept["volume"]
+    assert kept["image"] and not kept["network"]

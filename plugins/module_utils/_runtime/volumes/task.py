@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         driver_options: dict[str, str]
         labels: dict[str, str]
         origin: Origin  # of the content of a new one
+        anonymous: bool  # whether a new one goes with its container, and is pruned
 
 
 def volume(engine: Engine, params: Mapping[str, Any]) -> Plan:
@@ -34,8 +35,8 @@ def volume(engine: Engine, params: Mapping[str, Any]) -> Plan:
     :param params: ``name``, ``state`` present, absent, saved or restored, ``driver``,
         ``driver_options``, ``options`` (the same as a list of ``key=value``), ``labels``,
         ``recreate`` never, always, options-changed, false or true; ``path`` or ``artifact``, with
-        options for the registry (``images.registries_of``), ``clone_from``, ``freeze``. None is not
-        compared.
+        options for the registry (``images.registries_of``), ``clone_from``, ``freeze``; of the
+        command alone, ``anonymous``. None is not compared.
     :raises InvalidInput, Unsupported, Conflict: for options that can't work.
     """
     name = catalog.check_name(params["name"])
@@ -72,6 +73,8 @@ def volume(engine: Engine, params: Mapping[str, Any]) -> Plan:
         from . import backups  # as above
 
         wanted["origin"] = backups.Clone(engine, params["clone_from"], bool(params.get("freeze")))
+    if params.get("anonymous"):
+        wanted["anonymous"] = True
     _present(engine, plan, name, now, wanted, recreate)
     return plan
 
@@ -141,9 +144,7 @@ def _present(
             "absent",
             "present",
             f"create volume {name}{origin.words if origin else ''}",
-            lambda: _create(
-                engine, name, wanted.get("driver_options"), wanted.get("labels"), origin
-            ),
+            lambda: _create(engine, name, wanted),
         )
         return
     differs = "driver_options" in wanted and wanted["driver_options"] != now["driver_options"]
@@ -173,7 +174,7 @@ def _recreate(engine: Engine, plan: Plan, name: str, now: Volume, wanted: Wanted
     after: Wanted = {**before, **wanted}
     _check_new(after["driver_options"], origin)
     for key, value in after.items():
-        if value != before.get(key) and key != "origin":
+        if value != before.get(key) and key in before:
             plan.add(key, before.get(key), value, None)
     plan.add(
         "content",
@@ -187,7 +188,7 @@ def _recreate(engine: Engine, plan: Plan, name: str, now: Volume, wanted: Wanted
         "as it is",
         origin.title if origin else "empty",
         f"create volume {name}{origin.words if origin else ''}",
-        lambda: _create(engine, name, after["driver_options"], after["labels"], origin),
+        lambda: _create(engine, name, after),
     )
 
 
@@ -205,15 +206,11 @@ def _check_new(options: Mapping[str, str] | None, origin: Origin | None) -> None
     origin.check()
 
 
-def _create(
-    engine: Engine,
-    name: str,
-    options: Mapping[str, str] | None,
-    labels: Mapping[str, str] | None,
-    origin: Origin | None,
-) -> None:
+def _create(engine: Engine, name: str, wanted: Wanted) -> None:
+    origin, labels = wanted.get("origin"), wanted.get("labels")
     if origin is None:
-        catalog.create(engine, name, options, labels)
+        options, anonymous = wanted.get("driver_options"), bool(wanted.get("anonymous"))
+        catalog.create(engine, name, options, labels, anonymous)
     else:
         origin.create(name, labels)
 

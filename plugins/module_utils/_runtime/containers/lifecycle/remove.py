@@ -32,7 +32,8 @@ PATIENCE = 10.0  # seconds that a container's last moments may take
 def remove(engine: Engine, record: Record, force: bool = False, keep_volumes: bool = False) -> None:
     """Remove a container.
 
-    :param force: kill one that runs. :param keep_volumes: leave its anonymous volumes.
+    :param force: kill one that runs. :param keep_volumes: leave its anonymous volumes. One that it
+        mounts by its name stays in any case.
     :raises Conflict: it runs, and not ``force``.
     """
     engine.db.require_writable()
@@ -43,7 +44,7 @@ def remove(engine: Engine, record: Record, force: bool = False, keep_volumes: bo
                 f"container {record['name']} is running; stop it first, or remove it by force"
             )
         monitor_client.stop(engine.paths, [ident], 0)
-    mounted = container_files.known_volumes(engine, ident)
+    mounted = container_files.own_volumes(engine, record)
     with engine.operations.record(
         "remove-container", id=ident, keep_volumes=keep_volumes, volumes=mounted
     ):

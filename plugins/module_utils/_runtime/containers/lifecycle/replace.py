@@ -33,7 +33,6 @@ from . import create, live_changes, remove, start, waits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from typing import Any, TypedDict
 
     from ...engine import Engine
@@ -76,8 +75,14 @@ def replace(
     """
     ran, stopped, downtime = status.lives(engine.paths, old["id"]), None, None
     temporary = _temporary(old, run_events.NEW)
+    going = _going(engine, old, keep_volumes)
     with engine.operations.record(
-        "replace-container", old=old["id"], temporary=temporary, name=old["name"], ran=ran
+        "replace-container",
+        old=old["id"],
+        temporary=temporary,
+        name=old["name"],
+        ran=ran,
+        volumes=going,
     ):
         new = create.create(
             engine,
@@ -104,7 +109,7 @@ def replace(
             if isinstance(error, EngineError) and stopped is not None:
                 error.downtime = _since(stopped)  # type: ignore[attr-defined]
             raise
-        return _commit(engine, old, new), downtime
+        return _commit(engine, old, new, going), downtime
 
 
 def _temporary(old: Record, suffix: str) -> str:
@@ -117,6 +122,11 @@ def _kept(engine: Engine, old: Record, keep_volumes: bool) -> dict[str, str]:
     for entry in old["definition"].get(inherited_mounts.KEY, ()):
         kept.pop(entry["target"], None)  # another container's
     return _unnamed(engine, kept)
+
+
+def _going(engine: Engine, old: Record, keep_volumes: bool) -> list[str]:
+    """Return the volumes of which the anonymous ones go with the old one."""
+    return [] if keep_volumes else container_files.own_volumes(engine, old)
 
 
 def replace_beside(
@@ -143,6 +153,7 @@ def replace_beside(
     """
     temporary = _temporary(old, run_events.BESIDE)
     leaving = _temporary(old, run_events.DRAINING)
+    going = _going(engine, old, keep_volumes)
     with (
         engine.locks.hold("container", leaving),  # whoever removes it when it ends waits
         engine.operations.record(
@@ -152,6 +163,7 @@ def replace_beside(
             name=old["name"],
             ran=True,
             leaving=leaving,
+            volumes=going,
         ),
     ):
         kept = _kept(engine, old, keep_volumes)
@@ -168,11 +180,17 @@ def replace_beside(
             put_back(engine, old, new, True)
             raise
         catalog.swap_names(engine, old["id"], leaving, new["id"], old["name"])
-        return _hand_over(engine, old, new["id"], drain, force, signal)
+        return _hand_over(engine, old, new["id"], going, drain, force, signal)
 
 
 def _hand_over(
-    engine: Engine, old: Record, new: str, drain: float, force: bool, signal: str | None
+    engine: Engine,
+    old: Record,
+    new: str,
+    going: list[str],
+    drain: float,
+    force: bool,
+    signal: str | None,
 ) -> tuple[Record, float, Drained]:
     """After the commit, bring the ports to the new one, and end the old one."""
     published = container_files.reserved(engine, old["id"])["ports"]
@@ -183,7 +201,7 @@ def _hand_over(
         cut = waits.wait_drained(engine, old["id"], own, drain)
         seconds = round(time.monotonic() - began, 3)
     finally:
-        record = _end_old(engine, old["id"], new, force, signal)
+        record = _end_old(engine, old["id"], new, going, force, signal)
     return record, downtime, {"seconds": seconds, "cut": cut}
 
 
@@ -255,15 +273,19 @@ def _leave(engine: Engine, old: str) -> None:
 
 
 def _end_old(
-    engine: Engine, old: str, new: str, force: bool = False, signal: str | None = None
+    engine: Engine,
+    old: str,
+    new: str,
+    going: list[str],
+    force: bool = False,
+    signal: str | None = None,
 ) -> Record:
     """Stop and remove the old one, and see once more that the new one has what it is to have."""
     record = required(catalog.by_id(engine, new), "the new container")
-    mounted = container_files.known_volumes(engine, old)
     monitor_client.stop(engine.paths, [old], 0 if force else None, signal)
     run_events.tell_of(engine.paths, old, "stop")
     catalog.forget(engine, old)
-    remove.sweep(engine, old, mounted)
+    remove.sweep(engine, old, going)
     _serve(engine, new)
     names_client.update(engine.paths, new)
     container_files.forget_coming(engine, new)
@@ -393,20 +415,19 @@ def _settle(engine: Engine, new: Record) -> None:
         time.sleep(0.03)
 
 
-def _commit(engine: Engine, old: Record, new: Record) -> Record:
+def _commit(engine: Engine, old: Record, new: Record, going: list[str]) -> Record:
     """Make the new one the container, and remove what the old one left."""
-    mounted = container_files.mounted_volumes(engine, old["id"]).values()
     catalog.take_over(engine, old["id"], new["id"], old["name"])
     record = required(catalog.by_id(engine, new["id"]), f"container {old['name']}")
-    _finish(engine, old["id"], record, mounted)
+    _finish(engine, old["id"], record, going)
     return record
 
 
-def _finish(engine: Engine, old: str, record: Record, mounted: Iterable[str]) -> None:
+def _finish(engine: Engine, old: str, record: Record, going: list[str]) -> None:
     container_files.rename(engine, record, record["name"])
     networks.release(engine, old)
     networks.release_ports(engine, old)
-    remove.sweep(engine, old, mounted)
+    remove.sweep(engine, old, going)
     monitor_client.reload(engine.paths, record["id"])
     names_client.update(engine.paths, record["id"])
 
@@ -437,18 +458,18 @@ def put_back(engine: Engine, old: Record, new: Record | None, ran: bool) -> None
 def recover(engine: Engine, detail: dict[str, Any]) -> None:
     """Finish or undo a replacement after a kill: committed is what has no old row any more."""
     old, new = catalog.by_id(engine, detail["old"]), catalog.get(engine, detail["temporary"])
+    going = detail.get("volumes", [])  # an older version did not record them
     if old is not None and old["name"] == detail.get("leaving"):
         now = required(catalog.get(engine, detail["name"]), f"container {detail['name']}")
         with contextlib.suppress(EngineError):
             _switch(engine, old["id"], now["id"])
-        _end_old(engine, old["id"], now["id"])
+        _end_old(engine, old["id"], now["id"], going)
         return
     if old is not None:
         put_back(engine, old, new, detail["ran"])
         return
     record = catalog.get(engine, detail["name"])
-    mounted = container_files.mounted_volumes(engine, detail["old"]).values()
     if record is not None:
-        _finish(engine, detail["old"], record, mounted)
+        _finish(engine, detail["old"], record, going)
     else:
-        remove.sweep(engine, detail["old"], mounted)
+        remove.sweep(engine, detail["old"], going)

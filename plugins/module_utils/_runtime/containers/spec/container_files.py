@@ -431,6 +431,19 @@ def known_volumes(engine: Engine, ident: str) -> list[str]:
         return []
 
 
+def own_volumes(engine: Engine, record: Record) -> list[str]:
+    """Return the volumes that may go with a container: those that it does not mount by their names,
+    as Docker has it.
+    """
+    definition = record["definition"]
+    named = {
+        entry["source"]
+        for entry in (*definition.get("volumes", ()), *definition.get("mounts", ()))
+        if entry["type"] == "volume"
+    }
+    return [name for name in known_volumes(engine, record["id"]) if name not in named]
+
+
 def _put_all(directory: str, texts: dict[str, str], kept: bool) -> None:
     """Write hosts, hostname and resolv.conf.
 

@@ -54,6 +54,7 @@ def volume_create(session: Session, given: Given) -> None:
                 "driver": given.driver,
                 "driver_options": pairs(given.opt) or None,
                 "labels": pairs(given.label) or None,
+                "anonymous": not given.words,
             },
         )
     )

@@ -437,7 +437,7 @@ def put_back(engine: Engine, old: Record, new: Record | None, ran: bool) -> None
     if new is not None:
         kept = set(container_files.mounted_volumes(engine, old["id"]).values())
         monitor_client.stop(engine.paths, [new["id"]], 0)
-        mounted = container_files.mounted_volumes(engine, new["id"]).values()
+        mounted = container_files.own_volumes(engine, new)
         catalog.forget(engine, new["id"])
         remove.sweep(engine, new["id"], [name for name in mounted if name not in kept])
     reserved = container_files.reserved(engine, old["id"])

@@ -147,6 +147,13 @@ def test_a_list_starts_and_removes_in_order(engine):
     assert not several(engine, web, entry("db", **COMES_UP))["changed"]
     gone = several(engine, entry("db", state="absent"), entry("web", state="absent"))
     assert gone["changed"] and not gone["warnings"] and states(engine) == {}
+    job = entry("job", state="present", command=["true"])
+    web = entry("web", depends_on={"job": "service_completed_successfully"})
+    done = several(engine, web, job)
+    assert "start container job, which web depends on" in done["actions"]
+    assert states(engine) == {"job": "exited", "web": "running"}
+    assert not several(engine, web, job)["changed"], "what has ended well is not run again"
+    several(engine, entry("job", state="absent"), entry("web", state="absent"))
     bad = {"command": ["sh", "-c", "exit 3"]}
     with pytest.raises(BatchFailed) as caught:
         several(

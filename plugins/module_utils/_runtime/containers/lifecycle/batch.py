@@ -64,7 +64,7 @@ def run(engine: Engine, items: list[dict[str, Any]], parallel: int | None = None
     if count < 1:
         raise InvalidInput("parallel", parallel, "a number from 1")
     pulls: dict[PullKey, Any] = {}
-    coming = {task.name for task in tasks if task.state != "absent"}
+    coming = {task.name: task.state for task in tasks if task.state != "absent"}
     leaving = {task.name for task in tasks if task.state == "absent"}
     replaced: dict[str, Remade] = {}
     works = [Work(engine, task, [], pulls, coming, replaced, leaving) for task in tasks]

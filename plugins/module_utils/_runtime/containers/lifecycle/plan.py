@@ -61,19 +61,22 @@ class Work:
         task: Task,
         starts: list[Record] | None = None,
         pulls: dict[PullKey, Any] | None = None,
-        coming: Collection[str] = (),
+        coming: Mapping[str, str] | None = None,
         replaced: Mapping[str, Remade] | None = None,
         leaving: Collection[str] = (),
     ) -> None:
         self.engine, self.task, self.starts, self.leaving = engine, task, starts, leaving
         self._pulled_by_others = set(pulls or ())
-        self.pulls, self.coming, self.replaced = {} if pulls is None else pulls, coming, replaced
+        self.pulls, self.replaced = {} if pulls is None else pulls, replaced
+        self.coming = {} if coming is None else coming
         self.record = catalog.get(engine, task.name) or _by_id(engine, task.name)
         if self.record is not None:
             task.name = self.record["name"]
         self.status = status.now(engine.paths, self.record["id"])["status"] if self.record else None
         self.plan = Plan(f"container {task.name}", self.facts)
-        self.desired = Desired(engine, task, self.record, self.status, self.pulls, coming, replaced)
+        self.desired = Desired(
+            engine, task, self.record, self.status, self.pulls, self.coming, replaced
+        )
         self.started = False
         self.begins = False
         self.dependants: list[Record] = []
@@ -190,13 +193,19 @@ class Work:
         if not self.begins:
             return
         first = Plan("")
-        for record in dependencies.missing(self.engine, self.definition):
-            if record["name"] not in self.coming:
+        there = [record["name"] for record in dependencies.missing(self.engine, self.definition)]
+        made = [
+            name
+            for name in dependencies.of(self.definition)
+            if name in self.coming and catalog.get(self.engine, name) is None
+        ]
+        for name in there + made:
+            if self.coming.get(name) not in RUNS:  # else its own entry says so
                 first.add(
-                    f"container {record['name']}",
+                    f"container {name}",
                     "stopped",
                     "running",
-                    f"start container {record['name']}, which {self.task.name} depends on",
+                    f"start container {name}, which {self.task.name} depends on",
                 )
         self.plan.changes[:0] = first.changes
         if self.record is None or self.status not in status.LIVING:

@@ -1044,7 +1044,8 @@ options:
         then: V(nothing) (the default), V(restart), or the name of a signal for its process 1, such
         as V(SIGHUP).
       - >-
-        A change makes a new container.
+        A change makes a new container, but for one of C(on_change) alone, which holds from then on
+        while the container runs.
     type: list
     elements: raw
   configs: &configs
@@ -1055,7 +1056,8 @@ options:
       - >-
         Without a target the file is C(/name), as with Docker.
       - >-
-        A change makes a new container.
+        A change makes a new container, but for one of C(on_change) alone, which holds from then on
+        while the container runs.
     type: list
     elements: raw
   published_ports: &published_ports

@@ -363,6 +363,79 @@ def test_copies_that_are_not_as_the_rows(docker):
     assert not rowfiles.load(docker.engine.paths.records)[1]
 
 
+def secret_of(docker, name, data="hunter2", **params):
+    from pycontainer.reconcile import carry_out
+    from pycontainer.secrets import task
+
+    carry_out(task.secret(docker.engine, {"name": name, "data": data, **params}), False)
+    return os.path.join(docker.engine.paths.secrets, "secret", name + ".json")
+
+
+def test_files_of_secrets(docker, tmp_path):
+    from pycontainer.store import settings
+
+    settings.write(docker.engine.paths.config, {"secrets_key": "none"})
+    others, opened = secret_of(docker, "others"), secret_of(docker, "opened")
+    os.chown(others, 1000, 0)
+    os.chmod(opened, 0o644)
+    write(opened + ".tmp.1.2", b"rest")
+    for data in "abc":
+        secret_of(docker, "app", data, rolling_versions=True, versions_to_keep=2)
+    docker("create", "--name", "web", "--secret", "app_v2", "box:1")
+    secret_of(docker, "app", "d", rolling_versions=True, versions_to_keep=1)
+    docker("rm", "web")
+    repaired(
+        docker,
+        "secret app_v2 is an old version that is kept no more",
+        f"{opened} belongs to user 0 with mode 0644",
+        f"{others} belongs to user 1000 with mode 0600",
+        f"{opened}.tmp.1.2 is left of a task",
+    )
+    assert sorted(os.listdir(os.path.dirname(others))) == [
+        "app_v4.json",
+        "opened.json",
+        "others.json",
+    ]
+    key = tmp_path / "key"
+    key.write_bytes(os.urandom(32))
+    key.chmod(0o600)
+    settings.write(docker.engine.paths.config, {"secrets_key": str(key)})
+    repaired(docker, *(f"secret {name} is kept by none" for name in ("app_v4", "opened", "others")))
+
+
+def test_secrets_that_only_a_person_can_mend(docker, tmp_path):
+    from pycontainer.store import settings
+
+    key = tmp_path / "key"
+    key.write_bytes(os.urandom(32))
+    key.chmod(0o600)
+    settings.write(docker.engine.paths.config, {"secrets_key": str(key)})
+    for name in ("damaged", "gone", "changed", "linked"):
+        path = secret_of(docker, name)
+    docker("create", "--name", "web", "--secret", "gone", "box:1")
+    with open(path.replace("linked", "changed"), "r+") as file:
+        document = json.load(file)
+        file.seek(0)
+        json.dump({**document, "version": 2}, file)
+    write(path.replace("linked", "damaged"), b"{}")
+    os.unlink(path.replace("linked", "gone"))
+    os.rename(path, tmp_path / "linked")
+    os.symlink(tmp_path / "linked", path)
+    told = [
+        "secret changed can't be decrypted with the key file",
+        "damaged.json is damaged; remove secret damaged and make it again",
+        "linked.json is not a regular file",
+        "container web names secret gone, which does not exist; make it again",
+    ]
+    for command in (["system", "check", "--quick"], ["system", "check", "--quick", "--repair"]):
+        found = docker.task(*command)["stdout_lines"]
+        assert len(found) == len(told) and all(part in line for line, part in zip(found, told))
+    for name in ("damaged", "changed", "linked"):
+        docker("secret", "rm", name)
+    docker("rm", "web")
+    assert docker("system", "check", "--quick") == "No damage found"
+
+
 BROKEN = {"config.json": b"garbage", "run.json": b'{"half": ', "state.json": b"\x00\xff"}
 
 

@@ -161,6 +161,25 @@ def test_a_changed_secret_reaches_who_runs(plain, image):
         do(plain, state="absent")
 
 
+def test_what_is_done_at_a_change_changes_while_it_runs(plain, image):
+    secret(plain, data="one")
+    asked = {"command": TRAPPING, "state": "started"}
+    try:
+        do(plain, **asked, secrets=["db"])
+        before = started_at(plain)
+        wait_for(plain, "/tmp/ready")
+        done = do(plain, **asked, secrets=["db,on_change=hup"], on_change="live")
+        assert done["changed"] and started_at(plain) == before
+        assert done["container"]["Config"]["Secrets"][0]["OnChange"] == "SIGHUP"
+        assert not do(plain, **asked, secrets=["db,on_change=hup"])["changed"]
+        assert secret(plain, data="two")["containers"][0]["then"] == "send it SIGHUP"
+        assert wait_for(plain, "/tmp/seen") == "two"
+        do(plain, **asked, secrets=["db,on_change=hup,mode=0400"])
+        assert started_at(plain) > before
+    finally:
+        do(plain, state="absent")
+
+
 def wait_for(engine, path):
     for _try in range(200):
         found = sh(engine, f"test -e {path} && cat {path} && echo end || true")

@@ -15,7 +15,7 @@ import functools
 import ipaddress
 import os
 
-from .. import containers, volumes
+from .. import containers, secrets, volumes
 from ..containers.lifecycle import cleanup
 from ..containers.records import state
 from ..containers.spec import container_files
@@ -91,6 +91,7 @@ def _look(engine: Engine) -> list[Stray]:
         + _bridges(engine)
         + _links(engine)
         + _elements(engine)
+        + _secrets(engine)
         + _copies(engine)
     )
 
@@ -452,6 +453,14 @@ def _remove_elements(stale: list[tuple[int, str, bytes]]) -> None:
                 )
             ]
         )
+
+
+# ------------------------------------------------------------------------------------------------------------------- secrets
+
+
+def _secrets(engine: Engine) -> list[Stray]:
+    """List what is wrong with secrets and configs, and with what containers name of them."""
+    return [Stray(*fault) for fault in secrets.faults(engine)]
 
 
 # -------------------------------------------------------------------------------------------------------------------- copies

@@ -9,6 +9,17 @@ done with the data: a secret's is sealed on disk and shown to nobody, a config's
 
 from __future__ import annotations
 
+from .integrity import faults
 from .secret_catalog import CONFIG, SECRET, by_id, check_name, exists, inspect, listing, read
 
-__all__ = ["CONFIG", "SECRET", "by_id", "check_name", "exists", "inspect", "listing", "read"]
+__all__ = [
+    "CONFIG",
+    "SECRET",
+    "by_id",
+    "check_name",
+    "exists",
+    "faults",
+    "inspect",
+    "listing",
+    "read",
+]

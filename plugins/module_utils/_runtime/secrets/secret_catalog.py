@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         created: float  # seconds since the epoch
         updated: float
         sealed: str  # how its data are kept: sealing.py
+        keep: int | None  # of a version: how many are kept beside and with it, -1 for all
 
     class Stored(Entry):
         """A file with its data in it."""
@@ -53,7 +54,8 @@ SECRET, CONFIG = "secret", "config"
 OPTION = {SECRET: "secrets", CONFIG: "configs"}  # of a container
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}")
 LARGEST = 512_000  # bytes of data, as podman has it
-SUFFIX = ".json"
+SUFFIX, _REST = ".json", ".tmp."
+_FIELDS = {"id", "name", "labels", "version", "created", "updated", "sealed", "data"}
 FILTERS = ("dangling", "id", "label", "name")
 
 
@@ -66,19 +68,23 @@ def check_name(name: object, option: str = "name") -> str:
     return name
 
 
-def _directory(engine: Engine, kind: str) -> str:
+def directory(engine: Engine, kind: str) -> str:
+    """Return where the files of a kind are."""
     return os.path.join(engine.paths.secrets, kind)
 
 
-def _path(engine: Engine, kind: str, name: str) -> str:
-    return os.path.join(_directory(engine, kind), name + SUFFIX)
+def path(engine: Engine, kind: str, name: str) -> str:
+    """Return where one is."""
+    return os.path.join(directory(engine, kind), name + SUFFIX)
 
 
 def _stored(engine: Engine, kind: str, name: str) -> Stored | None:
-    path = _path(engine, kind, name)
-    found: Stored | None = read_json(path)
-    if found is not None and not (isinstance(found, dict) and "sealed" in found):
-        raise Damaged(f"{path} is damaged; remove {kind} {name} and make it again")
+    place = path(engine, kind, name)
+    found: Stored | None = read_json(place)
+    if found is None and not os.path.exists(place):
+        return None
+    if not isinstance(found, dict) or not _FIELDS <= found.keys() or found["name"] != name:
+        raise Damaged(f"{place} is damaged; remove {kind} {name} and make it again")
     return found
 
 
@@ -89,7 +95,7 @@ def get(engine: Engine, kind: str, name: str) -> Entry | None:
 
 def exists(engine: Engine, kind: str, name: str) -> bool:
     """Tell whether there is one of this name."""
-    return os.path.exists(_path(engine, kind, name))
+    return os.path.exists(path(engine, kind, name))
 
 
 def require(engine: Engine, kind: str, name: str) -> Stored:
@@ -106,16 +112,26 @@ def read(engine: Engine, kind: str, name: str) -> bytes:
     :raises NotFound: there is none. :raises HostError: it can't be decrypted.
     """
     found = require(engine, kind, name)
-    sealed = base64.b64decode(found["data"])
+    try:
+        sealed = base64.b64decode(found["data"], validate=True)
+    except (TypeError, ValueError):
+        place = path(engine, kind, name)
+        raise Damaged(f"{place} is damaged; remove {kind} {name} and make it again") from None
     return sealing.unseal(engine, f"{kind} {name}", found["version"], found["sealed"], sealed)
 
 
 def write(
-    engine: Engine, kind: str, name: str, data: bytes, labels: Mapping[str, str] | None = None
+    engine: Engine,
+    kind: str,
+    name: str,
+    data: bytes,
+    labels: Mapping[str, str] | None = None,
+    keep: int | None = None,
 ) -> str:
     """Make one, or give one that is there other data.
 
     :param labels: None leaves those that it has.
+    :param keep: of a version: how many are to be kept.
     :returns: why the data of a secret are not encrypted on disk, or "".
     :raises HostError: they can't be encrypted as the host is to; what is there stays.
     """
@@ -136,6 +152,7 @@ def write(
             "created": before["created"] if before else now(),
             "updated": now(),
             "sealed": method,
+            "keep": keep if keep is not None or before is None else before.get("keep"),
             "data": base64.b64encode(sealed).decode(),
         }
         _put(engine, kind, entry)
@@ -153,32 +170,44 @@ def update_labels(engine: Engine, kind: str, name: str, labels: Mapping[str, str
 
 
 def _put(engine: Engine, kind: str, entry: Stored) -> None:
-    path = _path(engine, kind, entry["name"])
-    make_private(os.path.dirname(path))
-    _clear_rests(path)
-    write_json(path, entry)
+    place = path(engine, kind, entry["name"])
+    make_private(os.path.dirname(place))
+    _clear_rests(place)
+    write_json(place, entry)
 
 
-def _clear_rests(path: str) -> None:
+def _clear_rests(place: str) -> None:
     """Remove what killed tasks have left of a file that was about to be written."""
-    for rest in glob.glob(glob.escape(path) + ".tmp.*"):
+    for rest in glob.glob(glob.escape(place) + _REST + "*"):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(rest)
+
+
+def rests(engine: Engine, kind: str) -> list[tuple[str, str]]:
+    """Return what killed tasks have left of files: ``[(name, path)]``."""
+    found = sorted(glob.glob(os.path.join(glob.escape(directory(engine, kind)), "*" + _REST + "*")))
+    return [(os.path.basename(rest).partition(SUFFIX + _REST)[0], rest) for rest in found]
+
+
+def clear_rests(engine: Engine, kind: str, name: str) -> None:
+    """Remove what killed tasks have left of one; nobody writes it meanwhile."""
+    with engine.locks.hold(kind, name):
+        _clear_rests(path(engine, kind, name))
 
 
 def remove(engine: Engine, kind: str, name: str) -> None:
     """Remove one. :raises NotFound: there is none. :raises Conflict: a container names it."""
     with engine.locks.hold(kind, name):
-        path = _path(engine, kind, name)
-        if not os.path.exists(path):
+        place = path(engine, kind, name)
+        if not os.path.exists(place):
             raise NotFound(f"{kind} {name} does not exist")
         check_unused(engine, kind, name)
         entry: Mapping[str, Any] = {"id": name, "name": name}
         with contextlib.suppress(Damaged):
             entry = require(engine, kind, name)
-        _clear_rests(path)
-        os.unlink(path)
-        sync_directory(os.path.dirname(path))
+        _clear_rests(place)
+        os.unlink(place)
+        sync_directory(os.path.dirname(place))
     _tell(engine, kind, "remove", entry)
 
 
@@ -215,10 +244,32 @@ def users(engine: Engine, kind: str) -> dict[str, list[str]]:
     return found
 
 
+def versions(engine: Engine, kind: str, series: str) -> list[str]:
+    """Return the names of the versions of one that there are, the oldest first."""
+    pattern = re.compile(re.escape(series) + r"_v([1-9]\d{0,8})")
+    matches = [pattern.fullmatch(name) for name in names(engine, kind)]
+    numbers = sorted(int(match[1]) for match in matches if match is not None)
+    return [f"{series}_v{number}" for number in numbers]
+
+
+def is_left_over(engine: Engine, kind: str, name: str) -> bool:
+    """Tell whether it is a version that the newest one's task would not have kept."""
+    series, mark, _number = name.rpartition("_v")
+    beside = versions(engine, kind, series) if mark else []
+    if name not in beside:
+        return False
+    try:
+        newest = get(engine, kind, beside[-1])
+    except Damaged:
+        return False
+    keep = newest.get("keep") if newest is not None else None
+    return keep is not None and keep >= 0 and name not in beside[-max(keep, 1) :]
+
+
 def names(engine: Engine, kind: str) -> list[str]:
     """Return the names of all of a kind, sorted."""
     try:
-        entries = os.listdir(_directory(engine, kind))
+        entries = os.listdir(directory(engine, kind))
     except FileNotFoundError:
         return []
     found = [entry[: -len(SUFFIX)] for entry in entries if entry.endswith(SUFFIX)]

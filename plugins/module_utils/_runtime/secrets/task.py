@@ -11,7 +11,6 @@ import base64
 import binascii
 import functools
 import hmac
-import re
 
 from .. import engine as nouns
 from .. import units
@@ -109,11 +108,7 @@ class _Task:
     # -- versions
 
     def _versions(self) -> list[str]:
-        """Return the names of the versions that there are, the oldest first."""
-        pattern = re.compile(re.escape(self.name) + r"_v([1-9]\d{0,8})")
-        matches = [pattern.fullmatch(name) for name in catalog.names(self.engine, self.kind)]
-        numbers = sorted(int(match[1]) for match in matches if match is not None)
-        return [f"{self.name}_v{number}" for number in numbers]
+        return catalog.versions(self.engine, self.kind, self.name)
 
     def _latest(self) -> str:
         versions = self._versions()
@@ -161,14 +156,18 @@ class _Task:
             f"create {self.kind} {self.shown}",
             lambda: self._write(data),
         )
-        keep = self.params.get("versions_to_keep")
-        keep = 5 if keep is None else keep
-        if self.rolling and keep >= 0:
+        keep = self._keep()
+        if keep is not None and keep >= 0:
             users = catalog.users(self.engine, self.kind)
             coming = [*self._versions(), self.shown]
             for name in coming[: -max(keep, 1)]:
                 if name not in users:
                     self._remove(name)
+
+    def _keep(self) -> int | None:
+        """Return how many versions are kept, None for one without."""
+        keep: int | None = self.params.get("versions_to_keep")
+        return None if not self.rolling else 5 if keep is None else keep
 
     def _change(self, data: bytes, differs: bool) -> None:
         self._check_sealing()
@@ -224,7 +223,7 @@ class _Task:
             catalog.is_plain(self.engine, name)
             for name in catalog.names(self.engine, catalog.SECRET)
         )
-        why = catalog.write(self.engine, self.kind, self.shown, data, self.labels)
+        why = catalog.write(self.engine, self.kind, self.shown, data, self.labels, self._keep())
         if why and first:
             self.plan.warnings.append(
                 f"secrets are not encrypted on this host's disk, only readable by root alone: {why}"

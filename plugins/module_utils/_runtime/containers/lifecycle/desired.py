@@ -13,7 +13,7 @@ from ... import images
 from ...errors import Conflict, EngineError, InvalidInput, NotFound, required
 from ...options.rows import IGNORE, LIVE, RESTART, STRICT
 from .. import options
-from ..options import lifecycle, network, publishing, storage
+from ..options import lifecycle, network, publishing, secret_files, storage
 from ..records import catalog, status
 from ..spec import config_json, inherited_mounts, shared_namespaces, user_namespaces
 from ..view import systemd_unit
@@ -326,7 +326,7 @@ class Desired:
         found = [
             (option.name, before, after)
             for option, before, after in self.differences
-            if not self._is_live(option)
+            if not self._is_live(option, before, after)
         ]
         if self.image.id != self.there["image"] and self.task.how["image"] != IGNORE:
             found.append(
@@ -354,7 +354,7 @@ class Desired:
         found = [
             (option.name, before, after)
             for option, before, after in self.differences
-            if self._is_live(option)
+            if self._is_live(option, before, after)
         ]
         if not any(name in ("image", "image_name") for name, _before, _after in costly):
             found += self._renamed()
@@ -409,8 +409,10 @@ class Desired:
         """Let the container keep its image."""
         self.definition["image"] = self.there["definition"].get("image")
 
-    def _is_live(self, option: Option) -> bool:
+    def _is_live(self, option: Option, before: Any, after: Any) -> bool:
         """Tell whether a change of the option needs no new container, as its row says."""
+        if option.change == secret_files.LIVE_ON_FILES:
+            return secret_files.same_files(before, after)
         if option.change == network.LIVE_ON_NETWORKS:
             return (
                 network.mode_of(self.there["definition"])

@@ -41,6 +41,7 @@ KEYS = ("source", "target", "uid", "gid", "mode", "on_change")
 ALSO = {"src": "source", "destination": "target", "dst": "target", "name": "source"}
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}")
 NOTHING, RESTART = "nothing", "restart"
+LIVE_ON_FILES = "live on files"  # what a change costs where the files stay as they are
 MODE = "0444"
 _ID = whole(0, 2**32 - 2)
 _FORM = "a name, name,target=...,uid=...,gid=...,mode=... or a map with " + ", ".join(KEYS)
@@ -168,6 +169,15 @@ def named(definition: Definition, kind: str, name: str) -> list[Reference]:
     ]
 
 
+def same_files(before: Iterable[Reference], after: Iterable[Reference]) -> bool:
+    """Tell whether two values of an option differ in what is done when data change alone."""
+    one, other = (
+        {entry["target"]: {**entry, "on_change": ""} for entry in entries}
+        for entries in (before, after)
+    )
+    return one == other
+
+
 def inside(target: str) -> str:
     """Return the name of a file that is directly in DIRECTORY, "" for any other place."""
     directory, _slash, name = target.rpartition("/")
@@ -215,6 +225,7 @@ OPTIONS: tuple[Option, ...] = (
         elements="raw",
         compare=SET,
         key=_target,
+        change=LIVE_ON_FILES,
         place="config.json mounts",
         inspect=Shown("Config.Secrets", _shown),
         flag=Flag("--secret", "Secret (name[,target=...,uid=...,gid=...,mode=...,on_change=...])"),
@@ -240,6 +251,7 @@ OPTIONS: tuple[Option, ...] = (
         elements="raw",
         compare=SET,
         key=_target,
+        change=LIVE_ON_FILES,
         place="config.json mounts",
         inspect=Shown("Config.Configs", _shown),
         flag=Flag("--config", "Config (name[,target=...,uid=...,gid=...,mode=...,on_change=...])"),

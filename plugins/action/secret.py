@@ -9,6 +9,7 @@ import base64
 
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
+from ansible_collections.pycontainer.engine.plugins.plugin_utils import _foretold
 from ansible_collections.pycontainer.engine.plugins.plugin_utils._engine_action import EngineAction
 
 LARGEST = 512_000  # bytes, as _runtime/secrets/secret_catalog.py has it
@@ -16,6 +17,9 @@ LARGEST = 512_000  # bytes, as _runtime/secrets/secret_catalog.py has it
 
 class ActionModule(EngineAction):
     module = "secret"
+
+    def checked(self, result, task_vars):
+        _foretold.remember_secret(self, self.module, result, task_vars)
 
     def _module(self, arguments, copy, task_vars, **told):
         src = arguments.get("data_src", arguments.get("path"))

@@ -137,7 +137,11 @@ class EngineAction(ActionBase):
     ) -> dict[str, Any]:
         with self.watched() as watched:
             if self._task.check_mode and self.foretold:
-                told = dict(told, foretold=_foretold.images_for(self, task_vars))
+                told = dict(
+                    told,
+                    foretold=_foretold.images_for(self, task_vars),
+                    foretold_secrets=_foretold.secrets_for(self, task_vars),
+                )
             if not (self.only_looks or self._task.check_mode):
                 told = dict(told, who=self._who(task_vars))
             told = {TOLD: dict(told, copy=copy, **watched)}

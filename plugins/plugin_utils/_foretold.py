@@ -43,11 +43,14 @@ KEPT = (
 MOST = 1 << 20  # bytes of all that a host is told
 
 
-def _path(action: EngineAction, task_vars: dict[str, Any] | None) -> str:
+SECRETS = "secrets"  # the file of secrets and configs, beside that of images
+
+
+def _path(action: EngineAction, task_vars: dict[str, Any] | None, subject: str = "") -> str:
     host = action._task.delegate_to or (task_vars or {}).get("inventory_hostname") or ""
     return os.path.join(
         C.DEFAULT_LOCAL_TMP,
-        f"pycontainer-foretold-{hashlib.sha256(host.encode()).hexdigest()[:32]}.json",
+        f"pycontainer-foretold-{subject}{hashlib.sha256(host.encode()).hexdigest()[:32]}.json",
     )
 
 
@@ -55,11 +58,35 @@ def images_for(action: EngineAction, task_vars: dict[str, Any] | None) -> list[d
     """Return the images that earlier tasks of the run would have brought to the task's host
     (``_runtime/images/plans/foretold.py``).
     """
+    return _kept(_path(action, task_vars))
+
+
+def secrets_for(action: EngineAction, task_vars: dict[str, Any] | None) -> list[list[str]]:
+    """Return ``[kind, name]`` of the secrets and configs that earlier tasks of the run would have
+    made.
+    """
+    return _kept(_path(action, task_vars, SECRETS))
+
+
+def _kept(path: str) -> list[Any]:
     try:
-        with open(_path(action, task_vars), "rb") as file:
+        with open(path, "rb") as file:
             return json_reader.load(file.read(), "what earlier tasks would have brought", kind=list)
     except FileNotFoundError:
         return []
+
+
+def remember_secret(
+    action: EngineAction, kind: str, result: dict[str, Any], task_vars: dict[str, Any] | None
+) -> None:
+    """Keep what a checked task of the module ``secret`` or ``config`` said. Of data it knows none."""
+    if result.get("failed") or not result.get("changed"):
+        return
+    named = [kind, result[kind + "_name"]]
+    found = [entry for entry in secrets_for(action, task_vars) if entry != named]
+    if action._task.args.get("state") != "absent":
+        found.append(named)
+    _write(_path(action, task_vars, SECRETS), found)
 
 
 def remember(
@@ -103,10 +130,13 @@ def keep(
                 "task": action._task.get_name(include_role_fqcn=False),
             }
         )
+    _write(_path(action, task_vars), found)
+
+
+def _write(path: str, found: list[Any]) -> None:
     text = json.dumps(found)
     if len(text) > MOST:
         return
-    path = _path(action, task_vars)
     with open(path + ".new", "w", encoding="utf-8") as file:
         file.write(text)
     os.rename(path + ".new", path)

@@ -137,6 +137,7 @@ class Engine:
     :ivar lost: why the database can't be used, or "".
     :ivar who: what the front end knows of who calls (events/change_history.py).
     :ivar foretold: images that earlier tasks of a check would have brought (images/plans/foretold.py).
+    :ivar foretold_secrets: kind and name of each secret and config that they would have made.
     :raises EngineError: when not run as root.
     """
 
@@ -172,6 +173,7 @@ class Engine:
         self.operations = operations.Operations(self.db)
         self.progress: board.Progress = board.SILENT
         self.foretold: Any = ()
+        self.foretold_secrets: Any = ()
         self.who: dict[str, Any] = {}
 
     def __enter__(self) -> Self:

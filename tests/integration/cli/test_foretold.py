@@ -155,3 +155,29 @@ def test_builds_and_commands_on_images_of_earlier_tasks(check, docker, tmp_path)
     for result, by in zip(found["run"]["results"], ("adhoc build", "adhoc tag", "adhoc copy")):
         assert f"from the image that the task {by} would bring" in result["actions"][0]
     assert "from the image that the task build would bring" in found["adhoc run"]["actions"][0]
+
+
+def test_secrets_of_earlier_tasks(check, docker, tmp_path):
+    """The host of these tasks is this machine, whose store has none of these names."""
+    archive = str(tmp_path / "web.tar")
+    docker("tag", "box:1", NAME)
+    docker("save", "-o", archive, NAME)
+    run = {"image": NAME, "network_mode": "none", "state": "present"}
+    found = check(
+        task("image", "image", name=NAME, source="controller", path=archive),
+        task("secret", "secret", name="pct-pw", data="hunter2-of-the-tests"),
+        task("config", "config", name="pct-conf", data="2", rolling_versions=True),
+        task("one", "container", name="pct-1", secrets=["pct-pw"], configs=["pct-conf_v1"], **run),
+        task("adhoc", "pycontainer", cmd=f"create --secret pct-pw --network none {NAME}"),
+        {
+            **task("typo", "container", name="pct-2", secrets=["pct-pv"], **run),
+            "ignore_errors": True,
+        },
+        task("gone", "secret", name="pct-pw", state="absent"),
+    )
+    assert found["one"]["actions"] == [
+        "create container pct-1 from the image that the task image would bring"
+    ], found["one"]
+    assert found["adhoc"]["changed"], found["adhoc"]
+    assert "secrets: secret pct-pv does not exist (make it first" in found["typo"]["msg"]
+    assert not found["gone"]["changed"]

@@ -9,8 +9,8 @@ done with the data: a secret's is sealed on disk and shown to nobody, a config's
 
 from __future__ import annotations
 
-from .integrity import faults
 from .secret_catalog import CONFIG, SECRET, by_id, check_name, exists, inspect, listing, read
+from .secret_faults import faults
 
 __all__ = [
     "CONFIG",

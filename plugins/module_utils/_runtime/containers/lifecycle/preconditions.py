@@ -165,7 +165,8 @@ def _secrets(engine: Engine, definition: Definition) -> None:
         from ... import secrets  # here: few containers have any
 
         kind = secret_files.KIND[option]
-        if not secrets.exists(engine, kind, entry["source"]):
+        coming = [kind, entry["source"]] in list(engine.foretold_secrets)
+        if not coming and not secrets.exists(engine, kind, entry["source"]):
             raise NotFound(
                 f"{option}: {kind} {entry['source']} does not exist (make it first, with "
                 f"pycontainer.engine.{kind})"

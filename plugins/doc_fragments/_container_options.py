@@ -1044,6 +1044,11 @@ options:
         then: V(nothing) (the default), V(restart), or the name of a signal for its process 1, such
         as V(SIGHUP).
       - >-
+        With C(type), or C(type=env) in the text, V(env), as podman has it, it is a variable of the
+        environment of its processes instead, C(target) its name. It is in no document on disk and
+        not in C(inspect), but every process in the container can read it, and a new value reaches
+        process 1 by a restart alone. A file is safer.
+      - >-
         A change makes a new container, but for one of C(on_change) alone, which holds from then on
         while the container runs.
     type: list

@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import json
 import os
+import stat
 import subprocess
 import time
 
@@ -15,7 +18,8 @@ from pycontainer.containers import task
 from pycontainer.containers.access import exec_client
 from pycontainer.containers.lifecycle import start
 from pycontainer.containers.records import status
-from pycontainer.errors import Conflict, HostError, InvalidInput, NotFound
+from pycontainer.errors import Conflict, EngineError, HostError, InvalidInput, NotFound
+from pycontainer.events import journal_reader
 from pycontainer.kernel.processes import procfs
 from pycontainer.reconcile import carry_out
 from pycontainer.secrets import secret_catalog
@@ -120,6 +124,84 @@ def test_memory_is_free_when_the_container_ends(plain, image):
         assert not os.path.ismount(top)
         do(plain, state="started")
         assert sh(plain, "cat /run/secrets/db") == MARK
+    finally:
+        do(plain, state="absent")
+
+
+def kept_with(engine, text):
+    """The files of the store and of this boot with a text, or its base64, in them; but secrets."""
+    found = []
+    for wanted in (text, base64.b64encode(text.encode()).decode().rstrip("=")):
+        for top in (engine.paths.data, os.path.dirname(engine.paths.running)):
+            found += places_with(top, wanted)
+    return [path for path in found if not path.startswith(engine.paths.secrets)]
+
+
+@pytest.mark.parametrize("userns", ["host", "auto"])
+def test_a_secret_in_the_environment_is_on_no_disk(plain, image, userns):
+    """It is in the process, in what exec starts, and in a tmpfs that the container can't see."""
+    secret(plain, data=MARK)
+    asked = {
+        "userns_mode": userns,
+        "secrets": ["db,type=env,target=PW", {"source": "db", "type": "env"}],
+        "command": ["sh", "-c", "echo $PW$db > /dev/shm/seen; exec sleep 1000"],
+        "restart_policy": "always",
+        "env": {"A": "b"},
+    }
+    try:
+        foretold = do(plain, check=True, state="started", **asked)
+        done = do(plain, state="started", **asked)
+        ident = containers.find(plain, "web")["id"]
+        assert wait_for(plain, "/dev/shm/seen") == MARK * 2
+        assert sh(plain, "echo $PW $A; unset PW db; env | grep -c hunter || true") == f"{MARK} b\n0"
+        assert sh(plain, f"grep -rl hunter2.of.the /run /etc 2>/dev/null || echo none") == "none"
+        told = [
+            foretold,
+            done,
+            containers.inspect(plain, containers.find(plain, "web")),
+            list(journal_reader.read(plain.paths)),
+        ]
+        assert MARK not in json.dumps(told)
+        assert done["container"]["Config"]["Secrets"][0] == {
+            "Name": "db",
+            "Target": "PW",
+            "Type": "env",
+            "OnChange": "nothing",
+        }
+        memory = f"{plain.paths.secrets_run(ident)}/environment"
+        assert kept_with(plain, MARK) == [memory]
+        assert stat.S_IMODE(os.stat(memory).st_mode) == 0o600
+        assert not do(plain, state="started", **asked)["changed"]
+        # new data: at the next start, which the restart policy makes without the engine's database
+        done = secret(plain, data="other")
+        assert done["containers"][0]["then"].startswith("process 1 has the new variable from its")
+        assert sh(plain, "cat /dev/shm/seen; echo $PW") == MARK * 2 + "\nother"
+        now = status.now(plain.paths, ident)
+        os.kill(now["pid"], 9)
+        while status.now(plain.paths, ident)["restarts"] == now["restarts"]:
+            time.sleep(0.02)
+        assert wait_until(plain, "grep -q '^otherother$' /dev/shm/seen")
+        do(plain, state="stopped")
+        assert not os.path.exists(memory)
+    finally:
+        do(plain, state="absent")
+
+
+def wait_until(engine, script):
+    ident = containers.find(engine, "web")["id"]
+    for _try in range(500):
+        with contextlib.suppress(EngineError):
+            if exec_client.run(engine.paths, ident, ["sh", "-c", script])["rc"] == 0:
+                return True
+        time.sleep(0.02)
+    return False
+
+
+def test_what_no_variable_can_have(plain, image):
+    secret(plain, data=base64.b64encode(b"a\0b").decode(), data_is_b64=True)
+    try:
+        with pytest.raises(HostError, match="secret db has a zero byte, which no variable can"):
+            do(plain, state="started", secrets=["db,type=env"])
     finally:
         do(plain, state="absent")
 
@@ -251,7 +333,11 @@ def test_a_restart_for_who_asks_for_one(plain, image):
     ("entry", "sentence"),
     [
         ({"source": "db", "target": "a/b"}, "secrets.target: 'a/b' is not valid"),
-        ("db,type=env", "secrets.type: 'env' is not valid"),
+        ("db,type=disk", "secrets.type: 'disk' is not valid; accepted: mount or env"),
+        ("db,type=env,mode=0400", "secrets.mode: '0400' is not valid; accepted: nothing with"),
+        ("db,type=env,target=/db", "secrets.target: '/db' is not valid; accepted: a variable's"),
+        ("db,type=env,target=A", "secrets.target: 'A' is not valid; accepted: a variable that env"),
+        ("db,type=env,on_change=HUP", "secrets.on_change: 'SIGHUP' is not valid; accepted: noth"),
         ({"source": "db", "mode": "999"}, "secrets.mode: '999' is not valid"),
         ({"source": "db", "color": "red"}, "secrets: 'color' is not valid"),
         ({"source": "db", "on_change": "shout"}, "secrets.on_change: 'shout' is not valid"),
@@ -260,7 +346,7 @@ def test_a_restart_for_who_asks_for_one(plain, image):
 )
 def test_wrong_entries_are_refused_by_name(plain, image, entry, sentence):
     with pytest.raises(InvalidInput) as error:
-        do(plain, secrets=[entry])
+        do(plain, secrets=[entry], env={"A": "b"})
     assert str(error.value).startswith(sentence)
 
 

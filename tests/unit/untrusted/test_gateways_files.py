@@ -55,6 +55,7 @@ OWN = {  # "file:function": of the store, of /run/pycontainer or of the controll
     RUNTIME + "layers/formats.py:close": "a layer of the store",
     RUNTIME + "layers/formats.py:damage": "a layer of the store",
     RUNTIME + "deploy/install.py:sync_file": "the engine's own files, to sync them",
+    RUNTIME + "secrets/secret_faults.py:_secure": "a secret, to give it its owner and mode",
     RUNTIME + "registry/proxy/fetching.py:Fetch.run": "the registry's own directory",
     RUNTIME + "registry/proxy/fetching.py:Fetches.begin": "the registry's own directory",
     RUNTIME + "registry/service/service.py:_last_line": "a service's log",

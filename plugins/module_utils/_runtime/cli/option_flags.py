@@ -132,7 +132,7 @@ FLAGS = [
     Flag(
         "--secret",
         "list",
-        "Secret (name[,target=...,uid=...,gid=...,mode=...,on_change=...])",
+        "Secret (name[,target=...,uid=...,gid=...,mode=...,on_change=...], or name,type=env[,target=VARIABLE])",
         "secrets",
     ),
     Flag(

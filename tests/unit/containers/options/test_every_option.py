@@ -197,7 +197,10 @@ SAMPLES = {
     "storage_opts": Sample({"size": "1m"}, "--storage-opt size=1m"),
     "devices": Sample(["/dev/null:/dev/nil"], "--device /dev/null:/dev/nil"),
     "device_cgroup_rules": Sample(["c 42:* rwm"], "--device-cgroup-rule 'c 42:* rwm'"),
-    "secrets": Sample(["db,target=key,mode=0400"], "--secret db,target=key,mode=0400"),
+    "secrets": Sample(
+        ["db,target=key,mode=0400", "db,type=env,target=PW"],
+        "--secret db,target=key,mode=0400 --secret db,type=env,target=PW",
+    ),
     "configs": Sample(["conf"], "--config conf"),
     "published_ports": Sample(["47080:80"], "-p 47080:80"),
     "exposed_ports": Sample(["80"], "--expose 80"),

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ...engine import Engine
     from ...options.rows import Definition
     from ..client.messages import Checkpoint, StartAnswer
-    from ..options.secret_files import Reference
+    from ..options.secret_files import Named
     from ..records.catalog import Record
     from ..spec.run_file import RunFile
 
@@ -338,12 +338,15 @@ def holders(engine: Engine, kind: str, name: str) -> list[dict[str, str]]:
     return found
 
 
-def _then(entries: Sequence[Reference]) -> list[str]:
+def _then(entries: Sequence[Named]) -> list[str]:
     """Say in words what is done once the files of these entries are replaced."""
     asked = sorted({entry["on_change"] for entry in entries} - {secret_files.NOTHING})
     if secret_files.RESTART in asked:
         return ["restart it"]
-    return [f"send it {signal}" for signal in asked]
+    said = [f"send it {signal}" for signal in asked]
+    if any(map(secret_files.is_variable, entries)):
+        said.append("process 1 has the new variable from its next start on")
+    return said
 
 
 def renew(engine: Engine, kind: str, name: str, ident: str) -> None:

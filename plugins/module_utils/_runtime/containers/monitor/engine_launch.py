@@ -143,7 +143,7 @@ def prepare(
     document = site.document
     terminal = document.run.get("tty") or document.process.get("terminal")
     program = Program(
-        {**document.process, "terminal": bool(terminal)},
+        {**document.process, "env": document.environment(), "terminal": bool(terminal)},
         document.linux,
         document.user,
         document.groups,

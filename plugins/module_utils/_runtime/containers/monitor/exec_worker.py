@@ -64,7 +64,7 @@ def process(
     added = asked.get("env") or {}
     wanted["env"] = [
         *(_for_temporary_files(bundle) if asked.get("bound") else ()),
-        *(wanted.get("env") or ()),
+        *bundle.environment(),
         *(f"{key}={value}" for key, value in added.items()),
     ]
     if privileged:

@@ -3,7 +3,8 @@
 """Options about secrets and configs: which ones a container gets, and where they are inside.
 
 The normal form of an entry is ``{"source", "target", "uid", "gid", "mode", "on_change"}``. A target
-is a file's name in ``/run/secrets``, or an absolute path.
+is an absolute path. That of podman's ``type=env`` is ``{"source", "target", "type", "on_change"}``,
+and its target a variable's name.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from . import storage
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Any, TypedDict
+    from typing import Any, TypedDict, Union
 
     from ...options.forms import Parser
     from ...options.rows import Definition
@@ -33,13 +34,26 @@ if TYPE_CHECKING:
         mode: str  # four octal digits
         on_change: str  # nothing, restart or a signal's name
 
+    class Variable(TypedDict):
+        """An entry of ``secrets`` that is a variable of the environment."""
+
+        source: str
+        target: str
+        type: str  # ENV
+        on_change: str  # nothing or restart
+
+    Named = Union[Reference, Variable]
+
 
 DIRECTORY = "/run/secrets"
 KIND = {"secrets": "secret", "configs": "config"}  # as the noun secrets has them
-KEYS = ("source", "target", "uid", "gid", "mode", "on_change")
+KEYS = ("source", "target", "uid", "gid", "mode", "on_change", "type")
+OF_FILES = ("uid", "gid", "mode")
+FILE, ENV = "mount", "env"  # types, as podman has them
 # Other names: of docker service's and podman's flags.
 ALSO = {"src": "source", "destination": "target", "dst": "target", "name": "source"}
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}")
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
 NOTHING, RESTART = "nothing", "restart"
 LIVE_ON_FILES = "live on files"  # what a change costs where the files stay as they are
 MODE = "0444"
@@ -59,15 +73,6 @@ def _said(value: Any, name: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, item in pairs:
         key = ALSO.get(key, key)
-        if key == "type":
-            if item != "mount":
-                raise InvalidInput(
-                    name + ".type",
-                    item,
-                    "mount: a secret is a file here, since what is in the environment of a process "
-                    "shows in /proc and goes to its children",
-                )
-            continue
         if key not in KEYS:
             raise InvalidInput(name, key or item, _FORM)
         found[key] = item
@@ -93,16 +98,45 @@ def _on_change(value: Any, name: str) -> str:
     return signal_names.name(number) or str(number)
 
 
-def _reference(beneath: str) -> Parser:
+def _variable(said: dict[str, Any], source: str, name: str) -> Variable:
+    """Return an entry of the type ENV."""
+    for key in OF_FILES:
+        if key in said:
+            raise InvalidInput(
+                f"{name}.{key}", said[key], "nothing with type=env, which is no file"
+            )
+    target = line(said.get("target", source), name + ".target")
+    if not VARIABLE.fullmatch(target):
+        raise InvalidInput(
+            name + ".target",
+            target,
+            "a variable's name: 1 to 128 letters, digits, '_', '.', '-', the first a letter or '_'",
+        )
+    then = _on_change(said.get("on_change", NOTHING), name + ".on_change")
+    if then not in (NOTHING, RESTART):
+        raise InvalidInput(
+            name + ".on_change",
+            then,
+            "nothing or restart with type=env: the environment of a process stays as it was",
+        )
+    return {"source": source, "target": target, "type": ENV, "on_change": then}
+
+
+def _reference(beneath: str, types: tuple[str, ...] = (FILE,)) -> Parser:
     """Make the parser of an entry. ``beneath``: what a target without a slash is in."""
 
-    def parse(value: Any, name: str) -> Reference:
+    def parse(value: Any, name: str) -> Named:
         said = _said(value, name)
         source = line(said.get("source", ""), name + ".source")
         if not NAME.fullmatch(source):
             raise InvalidInput(
                 name + ".source", source or None, "the name of one that is on the host"
             )
+        kind = said.get("type", FILE)
+        if kind not in types:
+            raise InvalidInput(name + ".type", kind, " or ".join(types))
+        if kind == ENV:
+            return _variable(said, source, name)
         target = line(said.get("target", source), name + ".target")
         if not target.startswith("/"):
             if "/" in target or target in ("", ".", ".."):
@@ -127,19 +161,31 @@ def _reference(beneath: str) -> Parser:
     return parse
 
 
-def references(definition: Definition) -> list[tuple[str, Reference]]:
+def references(definition: Definition) -> list[tuple[str, Named]]:
     """Return all that a container names, each with its option."""
     return [(option, entry) for option in KIND for entry in definition.get(option, ())]
 
 
+def is_variable(entry: Named) -> bool:
+    """Tell whether an entry is a variable, and no file."""
+    return "type" in entry
+
+
+def variables(definition: Definition) -> dict[str, str]:
+    """Return ``{variable: name of the secret}`` of a container."""
+    entries = definition.get("secrets", ())
+    return {entry["target"]: entry["source"] for entry in entries if is_variable(entry)}
+
+
 def places(definition: Definition) -> list[tuple[str, str, Reference]]:
-    """Return ``(option, path in the container's tmpfs, entry)`` of all that a container names.
+    """Return ``(option, path in the container's tmpfs, entry)`` of all files that a container names.
 
     What is directly in DIRECTORY is in ``files``, where a rename replaces it; what is elsewhere is
     in ``at``, and mounted by itself.
     """
-    found = []
-    entries = sorted(references(definition), key=lambda pair: pair[1]["target"])
+    found: list[tuple[str, str, Reference]] = []
+    named: list[Any] = [pair for pair in references(definition) if not is_variable(pair[1])]
+    entries = sorted(named, key=lambda pair: pair[1]["target"])
     for number, (option, entry) in enumerate(entries):
         name = inside(entry["target"])
         found.append((option, f"files/{name}" if name else f"at/{number}", entry))
@@ -160,7 +206,7 @@ def mounts(definition: Definition, top: str) -> dict[str, str]:
     return found
 
 
-def named(definition: Definition, kind: str, name: str) -> list[Reference]:
+def named(definition: Definition, kind: str, name: str) -> list[Named]:
     """Return a container's entries with one secret or config."""
     return [
         entry
@@ -169,7 +215,7 @@ def named(definition: Definition, kind: str, name: str) -> list[Reference]:
     ]
 
 
-def same_files(before: Iterable[Reference], after: Iterable[Reference]) -> bool:
+def same_files(before: Iterable[Named], after: Iterable[Named]) -> bool:
     """Tell whether two values of an option differ in what is done when data change alone."""
     one, other = (
         {entry["target"]: {**entry, "on_change": ""} for entry in entries}
@@ -189,9 +235,12 @@ def check(definition: Definition) -> None:
     has = references(definition)
     taken = {entry["target"]: "mounts" for entry in storage.mounts_of(definition)}
     taken.update({entry.partition(":")[0]: "tmpfs" for entry in definition.get("tmpfs", ())})
+    taken.update(dict.fromkeys(definition.get("env", ()), "env"))  # no path is a variable's name
     for option, entry in has:
         place = entry["target"]
         other = taken.get(place) or (taken.get(DIRECTORY) if inside(place) else None)
+        if other and is_variable(entry):
+            raise InvalidInput(f"{option}.target", place, f"a variable that {other} does not set")
         if other:
             raise InvalidInput(
                 f"{option}.target", place, f"a place of its own in the container ({other} has it)"
@@ -199,21 +248,21 @@ def check(definition: Definition) -> None:
         taken[place] = option
 
 
-def _shown(entries: Iterable[Reference]) -> list[dict[str, Any]]:
+def _shown(entries: Iterable[Any]) -> list[dict[str, Any]]:
     return [
-        {
-            "Name": entry["source"],
-            "Target": entry["target"],
-            "UID": entry["uid"],
-            "GID": entry["gid"],
-            "Mode": int(entry["mode"], 8),
-            "OnChange": entry["on_change"],
-        }
+        {"Name": entry["source"], "Target": entry["target"], **_form(entry)}
+        | {"OnChange": entry["on_change"]}
         for entry in entries
     ]
 
 
-def _target(entry: Reference) -> str:
+def _form(entry: Any) -> dict[str, Any]:
+    if is_variable(entry):
+        return {"Type": entry["type"]}
+    return {"UID": entry["uid"], "GID": entry["gid"], "Mode": int(entry["mode"], 8)}
+
+
+def _target(entry: Named) -> str:
     return entry["target"]
 
 
@@ -221,14 +270,18 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "secrets",
         "list",
-        set_of(_reference(DIRECTORY)),
+        set_of(_reference(DIRECTORY, (FILE, ENV))),
         elements="raw",
         compare=SET,
         key=_target,
         change=LIVE_ON_FILES,
-        place="config.json mounts",
+        place=("config.json mounts", "config.json annotations"),
         inspect=Shown("Config.Secrets", _shown),
-        flag=Flag("--secret", "Secret (name[,target=...,uid=...,gid=...,mode=...,on_change=...])"),
+        flag=Flag(
+            "--secret",
+            "Secret (name[,target=...,uid=...,gid=...,mode=...,on_change=...], or "
+            "name,type=env[,target=VARIABLE])",
+        ),
         description="""
         Secrets that the container gets as files in memory, which it can read and not write. They
         have to be there; M(pycontainer.engine.secret) makes them.
@@ -242,6 +295,11 @@ OPTIONS: tuple[Option, ...] = (
         A secret that is changed is replaced in running containers. C(on_change) says what comes
         then: V(nothing) (the default), V(restart), or the name of a signal for its process 1, such
         as V(SIGHUP).
+
+        With C(type), or C(type=env) in the text, V(env), as podman has it, it is a variable of the
+        environment of its processes instead, C(target) its name. It is in no document on disk and
+        not in C(inspect), but every process in the container can read it, and a new value
+        reaches process 1 by a restart alone. A file is safer.
         """,
     ),
     Option(

@@ -5,11 +5,15 @@
 The tmpfs is mounted at ``secrets`` in the container's run directory, from before its start until
 its end. ``files`` in it is shown at ``/run/secrets``, and so a file there can be replaced by a
 rename that the container sees at once. A file that goes elsewhere, in ``at``, is mounted by itself.
+``environment`` beside them has the variables that are secrets, and the container can't see it: a
+start and an exec read it.
 """
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import json
 import os
 
 from ... import secrets
@@ -26,7 +30,7 @@ if TYPE_CHECKING:
     from typing import Callable, Optional
 
     from ...engine import Engine
-    from ..options.secret_files import Reference
+    from ..options.secret_files import Named, Reference
     from .catalog import Record
 
     # Of an id of the container, the host's; None for one that is not mapped.
@@ -43,12 +47,16 @@ def fill(
     :raises HostError: one is not there, or can't be read; the sentence names container and secret.
     """
     places = secret_files.places(record["definition"])
-    if not places:
+    variables = secret_files.variables(record["definition"])
+    if not places and not variables:
         return
     top = engine.paths.secrets_run(record["id"])
     try:
         wanted = [(path, entry, _read(engine, option, entry)) for option, path, entry in places]
+        values = {name: _value(engine, source) for name, source in sorted(variables.items())}
         _mount(top, label)
+        if values:
+            _put(top, "environment", json.dumps(values).encode(), (0, 0), 0o600)
         for name in ("files", "at"):
             directory = os.path.join(top, name)
             if not os.path.isdir(directory):
@@ -57,7 +65,7 @@ def fill(
                 os.chown(directory, _mapped(uid, 0, 0), _mapped(gid, 0, 0))
         for path, entry, data in wanted:
             owner = _mapped(uid, entry["uid"]), _mapped(gid, entry["gid"])
-            _put(os.path.join(top, path), data, owner, int(entry["mode"], 8))
+            _put(top, path, data, owner, int(entry["mode"], 8))
     except EngineError as error:
         raise HostError(f"container {record['name']}: {error}") from None
     except OSError as error:
@@ -69,6 +77,17 @@ def fill(
 def _read(engine: Engine, option: str, entry: Reference) -> bytes:
     data: bytes = secrets.read(engine, secret_files.KIND[option], entry["source"])
     return data
+
+
+def _value(engine: Engine, source: str) -> str:
+    """Return the base64 of a variable's value."""
+    data: bytes = secrets.read(engine, secrets.SECRET, source)
+    if b"\0" in data:
+        raise HostError(
+            f"secret {source} has a zero byte, which no variable can have; give it to the container "
+            "as a file"
+        )
+    return base64.b64encode(data).decode()
 
 
 def _mapped(translate: Translate, ident: int, other: int | None = None) -> int:
@@ -92,11 +111,12 @@ def _mount(top: str, label: str | None) -> None:
         syscalls.mount("secrets", top, "tmpfs", flags, options)
 
 
-def _put(path: str, data: bytes, owner: tuple[int, int], mode: int) -> None:
+def _put(top: str, name: str, data: bytes, owner: tuple[int, int], mode: int) -> None:
     """Bring a file to its data, owner and mode, without a moment in which it is another one's."""
+    path = os.path.join(top, name)
     if _is_so(path, data, owner, mode):
         return
-    fresh = os.path.join(os.path.dirname(os.path.dirname(path)), "new")
+    fresh = os.path.join(top, "new")
     with contextlib.suppress(FileNotFoundError):
         os.unlink(fresh)
     files.write_whole(fresh, data, mode=0o600, durable=False)
@@ -118,7 +138,7 @@ def _is_so(path: str, data: bytes, owner: tuple[int, int], mode: int) -> bool:
         return False
 
 
-def show(engine: Engine, record: Record, entries: list[Reference], pid: int) -> None:
+def show(engine: Engine, record: Record, entries: list[Named], pid: int) -> None:
     """Show a running container the files of these entries that are mounted by themselves.
 
     A mount shows the file that was there when it was made: the new file is mounted in its place.

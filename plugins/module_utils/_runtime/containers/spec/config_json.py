@@ -11,7 +11,7 @@ from __future__ import annotations
 from ...errors import InvalidInput
 from ...oci.spec import id_maps
 from ..devices import device_nodes
-from ..options import network
+from ..options import network, secret_files
 from ..options import process as process_options
 from ..records import network_names
 from . import confinement, container_mounts, limits, own_annotations
@@ -202,5 +202,9 @@ def _annotations(
         found[own_annotations.USER] = user
     if definition.get("groups"):
         found[own_annotations.GROUPS] = ",".join(definition["groups"])
+    if secret_files.variables(definition):
+        found[own_annotations.SECRET_VARIABLES] = ",".join(
+            sorted(secret_files.variables(definition))
+        )
     found.update({own_annotations.JOIN + kind: other for kind, other in host.joins.items()})
     return found

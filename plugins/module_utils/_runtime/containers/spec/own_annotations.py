@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 USER = "org.pycontainer.user"  # "user[:group]", looked up in the container's root
 GROUPS = "org.pycontainer.groups"  # further groups, "a,b"
+# Variables whose values are secrets, "A,B": they are in the container's memory (memory_files.py).
+SECRET_VARIABLES = "org.pycontainer.secret-variables"
 JOIN = "org.pycontainer.join."  # + network, pid, ipc, user: id of the container that is joined
 
 

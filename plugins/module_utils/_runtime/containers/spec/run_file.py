@@ -9,6 +9,7 @@ The monitors import this file: it needs no database.
 from __future__ import annotations
 
 import os
+from binascii import a2b_base64
 
 from ...errors import ContainerFailed, NotFound
 from ...kernel.isolation import namespaces
@@ -97,6 +98,8 @@ if TYPE_CHECKING:
 
 
 NAME = run_events.DOCUMENT
+# In the run directory, in a tmpfs (records/memory_files.py): {variable: base64 of its value}.
+VARIABLES = ("secrets", "environment")
 
 
 def read(paths: Paths, ident: str) -> RunFile:
@@ -134,6 +137,27 @@ class Bundle(Document):
             raise NotFound(f"container {ident} has not been created: its config.json is missing")
         self.run = read(paths, ident)
         super().__init__(config)
+
+    def environment(self) -> list[str]:
+        """Return the variables of its processes, ``NAME=VALUE``.
+
+        Those whose values are secrets are in no document: they are read from the container's memory.
+
+        :raises ContainerFailed: they are not there.
+        """
+        found = list(self.process.get("env") or ())
+        names = self.annotations.get(own_annotations.SECRET_VARIABLES)
+        if not names:
+            return found
+        there = files.read_json(os.path.join(self.run_directory, *VARIABLES), {})
+        try:
+            values = [(name, os.fsdecode(a2b_base64(there[name]))) for name in names.split(",")]
+        except (KeyError, TypeError, ValueError):
+            raise ContainerFailed(
+                f"container {self.run['name']}: the secrets of its environment are not in memory; "
+                "stop it and start it again"
+            ) from None
+        return found + [f"{name}={value}" for name, value in values]
 
     @property
     def user(self) -> str | None:

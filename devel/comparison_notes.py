@@ -196,7 +196,6 @@ OPTIONS: dict[str, dict[str, str]] = {
         "rootfs": "absent: `image` with `source`: `import` makes an image of a directory",
         "sdnotify": "`healthy`, too, and `conmon` is the default",
         "seccomp_policy": "`security_opts`",
-        "secrets": "`type=env` is absent: a secret is a file here",
         "shm_size_systemd": ABSENT,
         "sig_proxy": "absent: a task is attached to nothing",
         "state": "`quadlet` is absent: quadlets are read by Podman",

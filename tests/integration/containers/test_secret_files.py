@@ -154,7 +154,7 @@ def test_a_secret_in_the_environment_is_on_no_disk(plain, image, userns):
         ident = containers.find(plain, "web")["id"]
         assert wait_for(plain, "/dev/shm/seen") == MARK * 2
         assert sh(plain, "echo $PW $A; unset PW db; env | grep -c hunter || true") == f"{MARK} b\n0"
-        assert sh(plain, f"grep -rl hunter2.of.the /run /etc 2>/dev/null || echo none") == "none"
+        assert sh(plain, "grep -rl hunter2.of.the /run /etc 2>/dev/null || echo none") == "none"
         told = [
             foretold,
             done,

@@ -99,8 +99,10 @@ def _content(engine: Engine, kind: str, name: str) -> list[Fault]:
     what = f"{kind} {name}"
     try:
         data = catalog.read(engine, kind, name)
-    except (EngineError, OSError) as error:
-        return [(what, reason(error) if isinstance(error, OSError) else str(error), None, None)]
+    except EngineError as error:
+        return [(what, str(error), None, None)]
+    except OSError as error:
+        return [(what, f"{what} can't be read: {reason(error)}", None, None)]
     entry = catalog.get(engine, kind, name)
     due = sealing.chosen(engine)[0]
     if kind == catalog.CONFIG or entry is None or entry["sealed"] == due or due == sealing.NONE:

@@ -29,6 +29,7 @@ def bundle():
         config={"ociVersion": "1.2.0"},
         annotations={},
         process={"args": ["sleep"], "cwd": "/"},
+        environment=list,
         linux={"seccomp": profile},
         user=None,
         groups=(),

@@ -66,9 +66,9 @@ def volume(engine: Engine, params: Mapping[str, Any]) -> Plan:
     if params.get("path") is not None or params.get("artifact") is not None:
         from . import backups  # as above
 
-        wanted["origin"] = backups.Saved(engine, params)
+        wanted["origin"] = saved = backups.Saved(engine, params)
         if params.get("state") == "restored" and now is not None:
-            backups.plan_restore(engine, plan, now, wanted["origin"])
+            backups.plan_restore(engine, plan, now, saved)
     elif params.get("clone_from") is not None:
         from . import backups  # as above
 

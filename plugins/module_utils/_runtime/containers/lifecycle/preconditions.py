@@ -81,7 +81,7 @@ def everything(
     if record is None or wanted != limits.resources(record["definition"], swap=False):
         problems = cgroups.check(wanted)
         if problems:
-            raise Unsupported(problems[0])
+            raise Unsupported(problems[0][1])
     if record is None or definition.get("storage_opts") != record["definition"].get("storage_opts"):
         _writable_layer(engine, definition)
     confinement.sysctls(definition)

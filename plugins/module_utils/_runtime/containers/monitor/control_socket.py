@@ -259,7 +259,7 @@ class Clients:
     def op_take_ports(
         self, _connection: socket.socket, message: dict[str, Any], fds: list[int]
     ) -> Answer | None:
-        keys = [(protocol, host_ip, number) for protocol, host_ip, number in message["ports"]]
+        keys = [tuple(port) for port in message["ports"]]
         self.monitor.take_ports(list(zip(keys, fds)))
         return {}
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         """What is read from: a ``client.Client``, or ``mirrors.Mirrored``."""
 
         def manifest(self, wanted: str) -> tuple[bytes, str | None]: ...
+
         def blob(
             self, digest: str, size: int | None = None, offset: int = 0
         ) -> Iterator[bytes]: ...

@@ -142,7 +142,7 @@ def assign(directory: str, project: int) -> None:
     """Put a directory, and what is made below it from now on, into a project."""
     fd = _open(directory)
     try:
-        flags, extent, extents, _, copy_extent = _attributes(fd)
+        flags, extent, extents, _project, copy_extent = _attributes(fd)
         fcntl.ioctl(
             fd,
             _FSSETXATTR,

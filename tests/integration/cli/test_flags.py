@@ -453,6 +453,7 @@ def test_no_flag_is_forgotten_by_these_tests():
         "--config",
         "--secret",
         "--volumes-from",
+        "--storage-opt",
         "--health-on-failure",
         "--health-startup-cmd",
         "--health-startup-interval",

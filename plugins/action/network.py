@@ -4,7 +4,7 @@
 """The controller's half of the module network: of an overlay network it tells each host of the others.
 
 What each host has of overlay networks is the fact C(pycontainer_overlays), which M(network_info) and
-M(network) return: its part of the subnet and the names of its containers.
+M(network) return: its part of the subnet, its public key where they are encrypted, and the names of its containers.
 """
 
 from __future__ import annotations
@@ -70,6 +70,7 @@ def _peers(
                 "address": address,
                 "share": record.get("share"),
                 "containers": record.get("containers"),
+                "public_key": record.get("key"),
             }
         )
     return found, sorted(set(every) - set(alive))

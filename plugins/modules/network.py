@@ -73,8 +73,11 @@ options:
       - V(parent), with the drivers V(macvlan) and V(ipvlan). A link of the host such as V(eth0), or a VLAN of one such as V(eth0.10),
         which is made where it is missing and removed with the last network on it.
       - V(macvlan_mode), one of V(bridge) (the default), V(private), V(vepa) and V(passthru).
-      - V(vxlan_id) (by default made of the network's name) and V(vxlan_port) (V(4789)), with the driver V(overlay). V(encrypted) can
-        only be V(false) there, since VXLAN does not encrypt. Where the O(peers) have addresses on a VPN, it goes through that.
+      - V(vxlan_id) (by default made of the network's name) and V(vxlan_port) (V(4789)), with the driver V(overlay).
+      - V(encrypted), with the driver V(overlay). V(true) puts WireGuard in the place of VXLAN, with the UDP port V(wireguard_port)
+        (V(51820)). Each host makes its own key, the play hands on the public halves, and no host can send what is not of its part of the
+        subnet. Let the play name the network in two tasks, so that the second one has the keys that the first one made. The kernel must
+        have WireGuard (Linux 5.6 or newer).
       - V(ipvlan_mode), one of V(l2) (the default), V(l3) and V(l3s), and V(ipvlan_flag), one of V(bridge) (the default), V(private) and V(vepa).
     type: dict
   ipam_config:
@@ -159,6 +162,19 @@ options:
       containers:
         description: Its containers' names, each with a list of addresses, for the containers of the other hosts.
         type: dict
+      public_key:
+        description:
+          - Its public key where the network is encrypted, which its own task returns as C(Peers). Without one, the key that is known of
+            it stays.
+        type: str
+        version_added: 0.2.0
+  key_max_age:
+    description:
+      - How old this host's key on an encrypted overlay network may be, for example V(2160h) for 90 days. A task that finds an older one makes a new
+        one, and the next task of the play hands it on to the other hosts. Between the two nothing passes. At least V(1h).
+      - Without it a key is used until the network is removed.
+    type: str
+    version_added: 0.2.0
   peer_name:
     description:
       - Which of the O(peers) this host is. In a play it is the inventory's name, else the peer whose address the host has.
@@ -354,8 +370,10 @@ def main():
                     "address": {"type": "str", "required": True},
                     "share": {"type": "str"},
                     "containers": {"type": "dict"},
+                    "public_key": {"type": "str", "no_log": False},
                 },
             },
+            "key_max_age": {"type": "str", "no_log": False},
             "peer_name": {"type": "str"},
             "disable_dns": {"type": "bool"},
             "route": {"type": "list", "elements": "str"},

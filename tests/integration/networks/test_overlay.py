@@ -58,6 +58,7 @@ class Host:
                 "changed": result["changed"],
                 "diff": result.get("diff"),
                 "network": result.get("network"),
+                "warnings": result.get("warnings"),
                 "facts": task.overlay_facts(engine)["pycontainer_overlays"].get("fleet"),
             }
 
@@ -98,9 +99,9 @@ def peers_of(hosts, facts=None):
             "name": host.name,
             "address": host.address,
             **{
-                key: known[host.name][key]
-                for key in ("share", "containers")
-                if known.get(host.name)
+                "public_key" if key == "key" else key: known[host.name][key]
+                for key in ("share", "containers", "key")
+                if key in known.get(host.name, {})
             },
         }
         for host in hosts
@@ -271,9 +272,18 @@ def test_what_can_not_be_is_told(net):
     assert "enable_ipv6" in refused([mine], enable_ipv6=True)
     assert "vxlan_id" in refused([mine], driver_options={"vxlan_id": "0"})
     for value in ("", True, "true"):  # Docker's, and what an empty text means there
-        assert "driver_options.encrypted: the engine does not encrypt" in refused(
-            [mine], driver_options={"encrypted": value}
+        if not link_kinds.supported("wireguard"):
+            assert "driver_options.encrypted: this host's kernel has no WireGuard" in refused(
+                [mine], driver_options={"encrypted": value}
+            )
+        assert "vxlan_port: '4790' is not valid; accepted: nothing with encrypted" in refused(
+            [mine], driver_options={"encrypted": value, "vxlan_port": 4790}
         )
+    assert "encrypted: 'perhaps'" in refused([mine], driver_options={"encrypted": "perhaps"})
+    assert "wireguard_port" in refused([mine], driver_options={"wireguard_port": 51821})
+    assert "key_max_age" in refused([mine], key_max_age="2160h"), "there are no keys"
+    assert "key_max_age" in refused([mine], key_max_age="1m")
+    assert "peers.public_key" in refused([dict(mine, public_key="c2hvcnQ=")])
     assert host.namespace.run("ip -br link show type vxlan") == "", "nothing was made"
     assert refused([mine], driver_options={"encrypted": False}) == "done"
 
@@ -291,6 +301,116 @@ def test_over_a_vpn_of_the_hosts_the_mtu_is_that_of_its_link(net):
     assert shown["linkinfo"]["info_data"]["local"] == "10.97.0.1"
     way = host.namespace.run("ip route get 10.97.0.2")
     assert "dev vpn0" in way, "so what it sends to the peer leaves by the VPN"
+
+
+@pytest.fixture
+def vault(net):
+    """Three hosts whose encrypted network has exchanged its keys: ``(hosts, task for all)``."""
+    if not link_kinds.supported("wireguard"):
+        pytest.skip("this kernel has no WireGuard")
+    hosts = fleet(net, 3)
+    facts = {}
+
+    def run(some=hosts, **params):
+        """What a task of a play does: with the facts of the task before."""
+        peers = peers_of(some, dict(facts))
+        options = dict(ipam_config=SUBNET, driver_options={"encrypted": True}, **params)
+        results = {host.name: host.task(peers, **options) for host in some}
+        facts.update({name: one["facts"] for name, one in results.items()})
+        return results
+
+    return hosts, run
+
+
+def test_what_an_encrypted_network_sends_nobody_reads(net, vault):
+    hosts, run = vault
+    first = run()
+    assert all(one["changed"] for one in first.values())
+    assert {one["network"]["MTU"] for one in first.values()} == {1440}, "1500 less 60"
+    assert "of h2, h3 are not known yet" in first["h1"]["warnings"][0]
+    second = run()
+    assert all(one["changed"] and not one["warnings"] for one in second.values())
+    assert not any(one["changed"] for one in run().values())
+    (key,) = os.listdir(os.path.join(hosts[0].places[0], "network-keys"))
+    path = os.path.join(hosts[0].places[0], "network-keys", key)
+    assert os.stat(path).st_mode & 0o777 == 0o600
+    containers = [host.container("abc"[number]) for number, host in enumerate(hosts)]
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)) as wire:
+        wire.bind(("p1", 0))
+        for _inside, address in containers[1:]:
+            large = "x" * 9000
+            said = containers[0][0].call(net.ask, address, 80, "tcp", large, 3)
+            assert said.startswith("10.200.0.2 XXX")
+        wire.setblocking(False)
+        seen = []
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                seen.append(wire.recv(65536))
+    port = (51820).to_bytes(2, "big")
+    assert sum(frame[36:38] == port for frame in seen) > 10
+    assert not any(b"xxxx" in frame or b"XXXX" in frame for frame in seen)
+    # a host sends from its own share alone
+    link = hosts[1].namespace.run("ip -br link show type wireguard").split()[0]
+    hosts[1].namespace.run(f"ip addr add 10.200.2.99/32 dev {link}")
+
+    def pretend():
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.bind(("10.200.2.99", 0))
+            sock.sendto(b"false", (containers[0][1], 9000))
+        return True
+
+    def true():
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.sendto(b"true", (containers[0][1], 9000))
+        return True
+
+    def catch():
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.bind((containers[0][1], 9000))
+            sock.settimeout(20)
+            assert hosts[1].namespace.call(pretend) and containers[1][0].call(true)
+            return sock.recv(100).decode()
+
+    assert containers[0][0].call(catch) == "true"
+    # what was lost comes back, by a task
+    hosts[0].namespace.run("ip link del $(ip -br link show type wireguard | cut -d' ' -f 1)")
+    assert run()["h1"]["changed"] and not run()["h1"]["changed"]
+    assert containers[0][0].call(reach, containers[1][1], 80) == "10.200.0.2 HELLO"
+
+
+def test_keys_of_an_encrypted_network_are_made_anew_in_one_run(net, vault):
+    hosts, run = vault
+    run()
+    before = run()
+    containers = [host.container("abc"[number]) for number, host in enumerate(hosts)]
+    assert not any(one["changed"] for one in run(key_max_age="48h").values())
+    for host in hosts:
+        place = os.path.join(host.places[0], "network-keys")
+        old = os.stat(place).st_mtime - 49 * 3600
+        os.utime(os.path.join(place, os.listdir(place)[0]), (old, old))
+    after = run(key_max_age="48h")
+    assert all(one["changed"] for one in after.values())
+    assert all(one["changed"] for one in run(key_max_age="48h").values()), "they are handed on"
+    assert not any(one["changed"] for one in run(key_max_age="48h").values())
+    assert {one["facts"]["key"] for one in before.values()}.isdisjoint(
+        one["facts"]["key"] for one in after.values()
+    )
+    for inside, own in containers:
+        for _other, address in containers:
+            assert inside.call(reach, address, 80) == f"{own} HELLO"
+    # one leaves: what is of it goes, its key too
+    left = run(hosts[:2])
+    assert all(one["changed"] for one in left.values())
+    shown = hosts[0].namespace.run("ip route")
+    assert "10.200.2.0" not in shown and "10.200.1.0" in shown
+    hosts[2].task(None, driver=None, state="absent", force=True)
+    assert os.listdir(os.path.join(hosts[2].places[0], "network-keys")) == []
+    assert hosts[2].namespace.run("ip -br link show type wireguard") == ""
+    # and without encryption it is one of VXLAN
+    for host in hosts[:2]:
+        host.task(None, driver_options={})
+    assert containers[0][0].call(reach, containers[1][1], 80) == "10.200.0.2 HELLO"
+    assert os.listdir(os.path.join(hosts[0].places[0], "network-keys")) == []
 
 
 @pytest.mark.parametrize("count", [50])

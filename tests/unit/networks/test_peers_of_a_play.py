@@ -36,8 +36,11 @@ def test_the_hosts_of_the_play_with_what_they_have():
     has = {"share": "10.200.7.0/24", "containers": {"web": ["10.200.7.2"]}, "address": "10.1.0.2"}
     found, down = peers(play(h1={}, h2={"fleet": has}))
     assert down == [] and [one["name"] for one in found] == ["h1", "h2"]
-    assert found[0] == {"name": "h1", "address": "10.0.0.1", "share": None, "containers": None}
-    assert found[1] == dict(has, name="h2")
+    nothing = {"share": None, "containers": None, "public_key": None}
+    assert found[0] == {"name": "h1", "address": "10.0.0.1", **nothing}
+    assert found[1] == dict(has, name="h2", public_key=None)
+    has["key"] = "its public key"
+    assert peers(play(h1={}, h2={"fleet": has}))[0][1]["public_key"] == "its public key"
 
 
 def test_a_host_that_is_down_keeps_what_is_known_of_it():

@@ -128,7 +128,8 @@ def deal(config: Definition, wanted: Wanted, now: Definition | None) -> None:
     before = now["overlay"] if now else None
     given = dict(wanted.get("overlay") or {})
     if before:
-        given = {"vni": before["vni"], "port": before["port"], **given}
+        kept: Mapping[str, Any] = before
+        given = {**{key: kept.get(key, False) for key in overlay.SETTLED}, **given}
     else:
         given = {**overlay.wanted(config["name"], {}, {}), **given}
     settled = overlay.settle(given, before, given.get("subnet"), config["name"])
@@ -179,7 +180,7 @@ def settle(engine: Engine, config: Definition) -> None:
             )
         parents.check(config, others)
     if config["overlay"]:
-        overlay.check(config["overlay"], others)
+        overlay.check(config, others)
     link = config["bridge"] or config["parent"]
     settled: list[Pool] = []
     for family in versions(config):

@@ -221,6 +221,8 @@ def wanted(params: Mapping[str, Any], now: str | None = None) -> Wanted:
         _overlay(params, found)
     elif params.get("peers") is not None:
         raise InvalidInput("peers", params["peers"], f"nothing with driver {driver}")
+    if params.get("key_max_age") is not None:
+        overlay.key_max_age(driver, params["key_max_age"])
     for pool in found.get("pools", ()):
         option = f"enable_ipv{version(pool['subnet'])}"
         if params.get(option) is False:
@@ -239,7 +241,7 @@ def _overlay(params: Mapping[str, Any], found: Wanted) -> None:
         return
     said = overlay.wanted(params["name"], params, options or {})
     if options is None:
-        said = {key: value for key, value in said.items() if key not in ("vni", "port")}
+        said = {key: value for key, value in said.items() if key not in overlay.SETTLED}
     pools = found.pop("pools", None)
     if pools:
         if len(pools) > 1:
@@ -375,7 +377,6 @@ def _driver_options(driver: str, given: Mapping[str, Any], interface: str | None
     options = {key: _option_text(value) for key, value in given.items()}
     accepted: tuple[str, ...] = DRIVER_OPTIONS
     if driver == overlay.DRIVER:
-        overlay.check_encrypted(options)
         accepted = (*overlay.OPTIONS, MTU_OPTION, BRIDGE_OPTION, MASQUERADE_OPTION, BINDING_OPTION)
     if driver in parents.DRIVERS:
         accepted = (*parents.options(driver), MTU_OPTION)

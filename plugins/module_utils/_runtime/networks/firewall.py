@@ -454,7 +454,7 @@ def _network_elements(networks: Sequence[Definition], version: int) -> dict[str,
     ]
     intervals: list[tuple[bytes, bytes]] = []
     for config in networks:
-        if config["overlay"]:
+        if config["overlay"] and not config["overlay"].get("encrypted"):
             tunnel, senders = overlay.senders(config["overlay"], version)
             found[TUNNELS].append(nftables.element(tunnel))
             found[PEERS] += [nftables.element(sender) for sender in senders]

@@ -95,7 +95,11 @@ def describe(config: Definition) -> dict[str, Any]:
         "Bridge": config["bridge"],
         "Parent": config["parent"],
         "Peers": {
-            name: {"IP": peer["address"], "Subnet": peer["share"]}
+            name: {
+                "IP": peer["address"],
+                "Subnet": peer["share"],
+                **({"PublicKey": peer["key"]} if "key" in peer else {}),
+            }
             for name, peer in (config["overlay"] or {"peers": {}})["peers"].items()
         },
         "AllowHost": config["allow_host"],

@@ -20,13 +20,13 @@ from ..kernel.net import frames, netlink
 from . import catalog, definition, firewall, pools
 from .addresses import attachment, mac_for
 from .drivers import overlay_network as overlay
-from .drivers import parents
+from .drivers import parents, wireguard_keys
 from .firewalls import other_firewalls
 from .traffic import isolation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
     from ..engine import Engine
@@ -53,7 +53,7 @@ def ensure_links(engine: Engine, names: Iterable[str], anew: bool = False) -> li
         return []
     if anew or wrong(configs):
         with engine.locks.hold("networks"):
-            make(configs if anew else wrong(configs), alias(engine.paths))
+            make(configs if anew else wrong(configs), engine.paths)
     warnings = _forward()
     if any(config["ipv6"] and not config["internal"] for config in configs):
         warnings += _forward_ipv6()
@@ -195,10 +195,9 @@ def alias(paths: Paths) -> str:
     return f"pycontainer {paths.data}"[:255]  # IFALIASZ, rtnetlink(7)
 
 
-def make(configs: Sequence[Definition], owner: str) -> None:
-    """Make or mend bridges.
+def make(configs: Sequence[Definition], paths: Paths) -> None:
+    """Make or mend bridges, and the links of overlays.
 
-    :param owner: the alias of those that are made.
     :raises HostError, Conflict, Unsupported: naming the network and the step.
     """
     if not configs:
@@ -213,8 +212,14 @@ def make(configs: Sequence[Definition], owner: str) -> None:
                     f"network {config['name']}: this host has a link {config['bridge']} that is "
                     "no bridge; rename it, or name another bridge"
                 )
+    keys = {
+        config["id"]: wireguard_keys.require(paths, config["name"], config["id"])
+        for config in configs
+        if config["overlay"] and config["overlay"].get("encrypted")
+    }
+    owner = alias(paths)
     reader, writer = os.pipe()
-    child = fork.child(lambda: _make_and_tell(configs, owner, writer))
+    child = fork.child(lambda: _make_and_tell(configs, owner, keys, writer))
     os.close(writer)
     with os.fdopen(reader, "rb") as file:
         kind, dummy, sentence = file.read().decode().partition(":")
@@ -223,15 +228,17 @@ def make(configs: Sequence[Definition], owner: str) -> None:
         raise (Unsupported if kind == "missing" else HostError)(sentence or kind)
 
 
-def _make_and_tell(configs: Sequence[Definition], owner: str, writer: int) -> None:
+def _make_and_tell(
+    configs: Sequence[Definition], owner: str, keys: Mapping[str, bytes], writer: int
+) -> None:
     answer = b"the child that makes bridges failed"
     try:
-        answer = _make_in_child(configs, owner)
+        answer = _make_in_child(configs, owner, keys)
     finally:
         os.write(writer, answer)
 
 
-def _make_in_child(configs: Sequence[Definition], owner: str) -> bytes:
+def _make_in_child(configs: Sequence[Definition], owner: str, keys: Mapping[str, bytes]) -> bytes:
     """Make the bridges; returns ``done``, or ``missing:`` or ``failed:`` and a sentence."""
     try:
         import pyroute2  # heavy, see above; a host may lack it
@@ -251,8 +258,8 @@ def _make_in_child(configs: Sequence[Definition], owner: str) -> bytes:
                 step = f"network {config['name']}: can't make bridge {config['bridge']}"
                 _make_bridge(route, config, owner)
                 if config["overlay"]:
-                    step = f"network {config['name']}: can't make its VXLAN link"
-                    overlay.make(route, config, owner)
+                    step = f"network {config['name']}: can't make its link to the other hosts"
+                    overlay.make(route, config, owner, keys.get(config["id"]))
     except Exception as error:  # the child's whole answer; pyroute2 has errors of its own
         return f"failed:{step or 'the kernel does not answer'}: {_said(error)}".encode()
     return b"done"

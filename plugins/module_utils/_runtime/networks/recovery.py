@@ -9,6 +9,7 @@ from __future__ import annotations
 from ..events import journal
 from . import catalog, firewall, links
 from .addresses import attachment
+from .drivers import wireguard_keys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def remove(engine: Engine, name: str) -> None:
                 links.alias(engine.paths),
             )
             catalog.forget(engine, name)
+            wireguard_keys.forget(engine.paths, config["id"])
         left = catalog.every(engine)
         firewall.ensure(engine, left)
         if not firewall.uses_ipv6(left):

@@ -11,7 +11,8 @@ from ..errors import Conflict
 from ..reconcile import Plan
 from . import catalog, definition, links, mending, recovery
 from .addresses import keeps
-from .drivers import remote_names
+from .drivers import overlay_network as overlay
+from .drivers import remote_names, wireguard_keys
 from .inspection import describe, inspect, names
 
 TYPE_CHECKING = False
@@ -35,6 +36,8 @@ LIVE = (
     "allow_metadata",
     "peers",
     "vxlan",
+    "wireguard",
+    "key",
 )
 OPTION = {
     "mtu": f"driver_options.{definition.MTU_OPTION}",
@@ -89,7 +92,10 @@ def _compared(config: Definition) -> dict[str, Any]:
     found.update({key: whole[key] for key in COMPARED})
     if config["overlay"]:
         found["peers"] = config["overlay"]["peers"]
-        found["vxlan"] = [config["overlay"]["vni"], config["overlay"]["port"]]
+        if config["overlay"].get("encrypted"):
+            found["wireguard"] = config["overlay"]["port"]
+        else:
+            found["vxlan"] = [config["overlay"]["vni"], config["overlay"]["port"]]
         found["driver_options"] = config["driver_options"]
     return found
 
@@ -110,14 +116,17 @@ def plan(engine: Engine, params: Mapping[str, Any]) -> Plan:
     wanted = definition.wanted(params, current["driver"] if current else None)
     if params.get("state") == "absent":
         return _absent(engine, params, current)
+    most = params.get("key_max_age")
     if current is None:
-        return _create(engine, params["name"], wanted)
-    return _update(engine, current, wanted, bool(params.get("force")))
+        return _create(engine, params["name"], wanted, most)
+    return _update(engine, current, wanted, bool(params.get("force")), most)
 
 
-def _create(engine: Engine, name: str, wanted: Wanted) -> Plan:
+def _create(engine: Engine, name: str, wanted: Wanted, most: str | None) -> Plan:
     config = catalog.complete(engine, name, wanted)
+    keyed = bool(overlay.key_due(engine.paths, config, most))
     steps = Plan(f"network {name}")
+    steps.warnings += overlay.warnings(config)
     steps.facts = lambda: _facts(engine, config, steps)
 
     def apply() -> None:
@@ -128,6 +137,8 @@ def _create(engine: Engine, name: str, wanted: Wanted) -> Plan:
             with engine.locks.hold("networks"):
                 # Again: another task may have made a network since the plan.
                 catalog.settle(engine, config)
+                if keyed:
+                    overlay.make_key(engine.paths, config)
                 catalog.add(engine, config)
             try:
                 steps.warnings += links.ensure_links(engine, [name])
@@ -148,10 +159,14 @@ def _create(engine: Engine, name: str, wanted: Wanted) -> Plan:
     return steps
 
 
-def _update(engine: Engine, current: Definition, wanted: Wanted, force: bool) -> Plan:
+def _update(
+    engine: Engine, current: Definition, wanted: Wanted, force: bool, most: str | None
+) -> Plan:
     name = current["name"]
     config = _merged(engine, current, wanted)
+    due = overlay.key_due(engine.paths, config, most)
     steps = Plan(f"network {name}")
+    steps.warnings += overlay.warnings(config)
     steps.facts = lambda: _facts(engine, config, steps)
     before, after = _compared(current), _compared(config)
     differing = [key for key in after if after[key] != before.get(key)]
@@ -170,7 +185,11 @@ def _update(engine: Engine, current: Definition, wanted: Wanted, force: bool) ->
             if set(differing) & {*LINKS, "force"}:
                 places = links.attachments_of(current, users)
                 links.remove(current, places, _others(engine, name), links.alias(engine.paths))
+            if due:
+                overlay.make_key(engine.paths, config)
             catalog.change(engine, config)
+            if not (config["overlay"] and config["overlay"].get("encrypted")):
+                wireguard_keys.forget(engine.paths, config["id"])
             steps.warnings += links.ensure_links(engine, [name], anew=bool(fixed))
             if users:
                 reconnect(engine, name, [user["id"] for user in users])
@@ -182,6 +201,9 @@ def _update(engine: Engine, current: Definition, wanted: Wanted, force: bool) ->
         differing.insert(0, "force")
         before["force"] = config["bridge"] or config["parent"]
         after["force"] = "made anew"
+    if due:
+        differing.append("key")
+        before["key"], after["key"] = due, "made anew"
     for position, key in enumerate(differing):
         steps.add(
             _option(key),
@@ -199,6 +221,8 @@ def _action(key: str, name: str, names: str) -> str:
     """Return the sentence about a change. :param names: the containers that are connected again."""
     if key == "force":
         return f"make the bridge of network {name} anew" + (f", with {names}" if names else "")
+    if key == "key":
+        return f"make a new key of this host for network {name}"
     sentence = f"change {_option(key)} of network {name}"
     return sentence + (f" and connect {names} again" if names and key not in LIVE else "")
 
@@ -313,7 +337,7 @@ def _merged(engine: Engine, current: Definition, wanted: Wanted) -> Definition:
     settled = ("subnet", *LINKS, "mode", "flag", "ipv4", "ipv6", "mtu")
     if (
         any(before[key] != after[key] for key in settled)
-        or before.get("vxlan") != after.get("vxlan")
+        or any(before.get(key) != after.get(key) for key in ("vxlan", "wireguard"))
         or (config["pools"] != current["pools"] or not config["pools"])
     ):
         catalog.settle(engine, config)
@@ -347,20 +371,20 @@ def overlay_facts(engine: Engine) -> dict[str, Any]:
     """Return what other hosts are to know of this one's overlay networks, as a fact of Ansible's."""
     found = {}
     for config in catalog.every(engine):
-        overlay = config["overlay"]
-        if overlay is None:
+        its = config["overlay"]
+        if its is None:
             continue
-        own = overlay["peers"][overlay["name"]]
         found[config["name"]] = {
-            "address": own["address"],
-            "share": own["share"],
-            "peers": {
-                name: {"address": peer["address"], "share": peer["share"]}
-                for name, peer in overlay["peers"].items()
-            },
+            **_told(its["peers"][its["name"]]),
+            "peers": {name: _told(peer) for name, peer in its["peers"].items()},
             "containers": _names(engine, config),
         }
     return {"pycontainer_overlays": found}
+
+
+def _told(peer: Mapping[str, Any]) -> dict[str, str]:
+    """Return what the hosts tell each other of one of them."""
+    return {key: peer[key] for key in ("address", "share", "key") if key in peer}
 
 
 def _names(engine: Engine, config: Definition) -> dict[str, list[str]]:

@@ -34,6 +34,7 @@ class Paths:
         self.containers = os.path.join(data, "containers")
         self.volumes = os.path.join(data, "volumes")
         self.secrets = os.path.join(data, "secrets")  # made with the first (secrets/)
+        self.network_keys = os.path.join(data, "network-keys")  # made with the first
         self.runtime = os.path.join(data, "runtime")
         self.registries = os.path.join(
             data, "registry"

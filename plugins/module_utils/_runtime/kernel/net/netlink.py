@@ -454,6 +454,11 @@ def isolated_port(name: str) -> Message:
     return RTM_NEWLINK, 0, link_message() + text(IFLA_IFNAME, name) + info
 
 
+def set_alias(index: int, alias: str) -> Message:
+    """Message: give a link an alias."""
+    return RTM_NEWLINK, 0, link_message(index) + text(IFLA_IFALIAS, alias)
+
+
 def delete_link(name: str) -> Message:
     """Message: remove a link; a veth's other end goes with it."""
     return RTM_DELLINK, 0, link_message() + text(IFLA_IFNAME, name)
@@ -500,6 +505,22 @@ def default_route_by(index: int, family: int, replace: bool = False) -> Message:
     flags = NLM_F_CREATE | (NLM_F_REPLACE if replace else NLM_F_EXCL)
     body = route_message(0, scope=RT_SCOPE_LINK if family == socket.AF_INET else 0, family=family)
     return RTM_NEWROUTE, flags, body + u32(RTA_OIF, index)
+
+
+def link_route(index: int, destination: str) -> Message:
+    """Message: a route of IPv4 to a subnet by a link alone; EEXIST when there is one."""
+    return RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, _link_route(index, destination)
+
+
+def delete_link_route(index: int, destination: str) -> Message:
+    """Message: take such a route away; ESRCH when there is none."""
+    return RTM_DELROUTE, 0, _link_route(index, destination)
+
+
+def _link_route(index: int, destination: str) -> bytes:
+    address, _slash, prefix = destination.partition("/")
+    body = route_message(int(prefix), scope=RT_SCOPE_LINK)
+    return body + attribute(RTA_DST, packed(address)) + u32(RTA_OIF, index)
 
 
 def static_route(index: int, destination: str, gateway: str, metric: int | None) -> Message:

@@ -1,8 +1,8 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One network over many hosts: each has a part of its subnet, and a VXLAN link leads to the others.
+"""One network over many hosts: each has a part of its subnet, and a link leads to the others.
 
-Nobody learns and nobody asks: for each peer there is a route to its part, a neighbour and a
+The link is VXLAN's, or where the network is encrypted WireGuard's (``wireguard_link``). Nobody learns and nobody asks: for each peer there is a route to its part, a neighbour and a
 forwarding entry, written by each run of the play. So any container is reached from the moment that
 it starts, and what is written grows with the hosts, not with the containers. Sources: RFC 7348,
 ip-link(8), bridge(8).
@@ -10,6 +10,7 @@ ip-link(8), bridge(8).
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import ipaddress
 import socket
@@ -17,37 +18,49 @@ import struct
 import zlib
 from dataclasses import dataclass
 
+from ... import units
 from ...errors import Conflict, InvalidInput, Unsupported
-from ...kernel.net import netlink
-from . import link_kinds
+from ...kernel.net import netlink, wireguard
+from . import link_kinds, wireguard_keys, wireguard_link
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from typing import Any, TypedDict
 
-    class Peer(TypedDict):
-        """A host of an overlay network."""
+    from ...store.paths import Paths
 
+    class _Peer(TypedDict):
         address: str  # where the others reach it
         share: str  # "10.200.3.0/24", its part of the subnet
         containers: dict[str, list[str]]  # names of its containers -> addresses
 
-    class Overlay(TypedDict):
+    class Peer(_Peer, total=False):
+        """A host of an overlay network."""
+
+        key: str  # its public key, where the network is encrypted; "" as long as it is not known
+
+    class _Encrypted(TypedDict, total=False):
+        encrypted: bool  # left out where it is not
+
+    class Overlay(_Encrypted):
         """What a definition says of an overlay network."""
 
         subnet: str  # "10.200.0.0/16", of all hosts together
         name: str  # this host's among the peers
-        vni: int
-        port: int  # UDP
+        vni: int  # of VXLAN
+        port: int  # UDP, of VXLAN or of WireGuard
         peers: dict[str, Peer]  # this host too, by name
 
 
 DRIVER = "overlay"
 ID_OPTION, PORT_OPTION = "vxlan_id", "vxlan_port"
 ENCRYPTED_OPTION = "encrypted"  # Docker's
-OPTIONS = (ID_OPTION, PORT_OPTION, ENCRYPTED_OPTION)
+WIREGUARD_OPTION = "wireguard_port"
+OPTIONS = (ID_OPTION, PORT_OPTION, ENCRYPTED_OPTION, WIREGUARD_OPTION)
+SETTLED = ("vni", "port", "encrypted")  # what driver options say of it
 PORT = 4789  # RFC 7348
+LEAST_KEY_AGE = 3600.0  # seconds
 LARGEST_ID = (1 << 24) - 1
 OVERHEAD = {4: 50, 6: 70}  # bytes: Ethernet, IP, UDP and VXLAN headers
 SHARE_BITS, LEAST_SHARE, LARGEST_SHARE = 8, 24, 28
@@ -71,10 +84,23 @@ def wanted(name: str, params: Mapping[str, Any], options: Mapping[str, str]) -> 
 
     :param name: the network's. :raises InvalidInput: for what can't be.
     """
+    encrypted = _encrypted(options)
+    for option in (ID_OPTION, PORT_OPTION) if encrypted else (WIREGUARD_OPTION,):
+        if option in options:
+            raise InvalidInput(
+                f"driver_options.{option}",
+                options[option],
+                f"nothing with {ENCRYPTED_OPTION}, where WireGuard is in the place of VXLAN; "
+                f"{WIREGUARD_OPTION} is its port"
+                if encrypted
+                else f"nothing without {ENCRYPTED_OPTION}: true",
+            )
     found: dict[str, Any] = {
         "vni": _number(options, ID_OPTION, LARGEST_ID)
         or zlib.crc32(name.encode()) % LARGEST_ID + 1,
-        "port": _number(options, PORT_OPTION, 65535) or PORT,
+        "port": _number(options, WIREGUARD_OPTION if encrypted else PORT_OPTION, 65535)
+        or (wireguard_link.PORT if encrypted else PORT),
+        "encrypted": encrypted,
     }
     if params.get("peers") is not None:
         found["peers"] = {}
@@ -86,20 +112,73 @@ def wanted(name: str, params: Mapping[str, Any], options: Mapping[str, str]) -> 
                 "address": _address(entry["address"]),
                 "share": entry.get("share") or "",
                 "containers": entry.get("containers"),
+                "key": wireguard_keys.check(entry["public_key"], "peers.public_key")
+                if entry.get("public_key")
+                else "",
             }
     if params.get("peer_name"):
         found["name"] = params["peer_name"]
     return found
 
 
-def check_encrypted(options: Mapping[str, str]) -> None:
-    """:raises Unsupported: Docker's ``encrypted`` is asked for; without a value it is true there."""
-    if options.get(ENCRYPTED_OPTION, "false").lower() not in ("false", "0"):
-        raise Unsupported(
-            f"driver_options.{ENCRYPTED_OPTION}: the engine does not encrypt what hosts send each "
-            "other; give the hosts a VPN such as WireGuard, name their addresses on it as peers "
-            "(variable pycontainer_overlay_address), and leave this option out"
+def _encrypted(options: Mapping[str, str]) -> bool:
+    """Tell whether Docker's ``encrypted`` is asked for; without a value it is true there."""
+    text = options.get(ENCRYPTED_OPTION, "false").lower()
+    if text not in ("", "true", "1", "false", "0"):
+        raise InvalidInput(f"driver_options.{ENCRYPTED_OPTION}", text, "true or false")
+    return text not in ("false", "0")
+
+
+def key_max_age(driver: str, value: Any) -> float:
+    """Return how many seconds a key is used for. :raises InvalidInput: for what can't be."""
+    if driver != DRIVER:
+        raise InvalidInput("key_max_age", value, f"nothing with driver {driver}")
+    seconds = units.duration(value, "key_max_age")
+    if seconds < LEAST_KEY_AGE:
+        raise InvalidInput(
+            "key_max_age", value, "1h or more, so that all tasks of a play see the same keys"
         )
+    return seconds
+
+
+def key_due(paths: Paths, config: Mapping[str, Any], most: Any) -> str:
+    """Return why an encrypted network needs a new key on this host, "" where it does not.
+
+    :param most: the option ``key_max_age``, or None. :raises InvalidInput: there are no keys.
+    """
+    if not config["overlay"] or not config["overlay"].get("encrypted"):
+        if most is not None:
+            raise InvalidInput(
+                "key_max_age", most, f"nothing without driver_options.{ENCRYPTED_OPTION}: true"
+            )
+        return ""
+    own = config["overlay"]["peers"][config["overlay"]["name"]]
+    if not own["key"]:
+        return "it has none yet"
+    if wireguard_keys.known(paths, config["id"]) != own["key"]:
+        return "its own is lost"
+    if most is not None and wireguard_keys.age(paths, config["id"]) > key_max_age(DRIVER, most):
+        return f"its own is older than {most}"
+    return ""
+
+
+def make_key(paths: Paths, config: Mapping[str, Any]) -> None:
+    """Make this host's key on an encrypted network, and write its public half into the definition."""
+    own = config["overlay"]["peers"][config["overlay"]["name"]]
+    own["key"] = wireguard_keys.make(paths, config["id"])
+
+
+def warnings(config: Mapping[str, Any]) -> list[str]:
+    """Return which other hosts an encrypted network does not reach yet, as a sentence."""
+    overlay = config["overlay"]
+    unknown = wireguard_link.strangers(overlay) if overlay and overlay.get("encrypted") else []
+    if not unknown:
+        return []
+    return [
+        f"network {config['name']}: the public keys of {', '.join(unknown)} are not known yet, so "
+        "nothing passes between them and this host; let the play run this task once more, "
+        "when all hosts have made theirs"
+    ]
 
 
 def _number(options: Mapping[str, str], option: str, largest: int) -> int:
@@ -145,20 +224,41 @@ def settle(given: Mapping[str, Any], now: Overlay | None, subnet: str | None, na
     own = given.get("name") or (now["name"] if now and now["name"] in peers else _own(peers))
     if own not in peers:
         raise InvalidInput("peer_name", own, f"one of the peers: {', '.join(sorted(peers))}")
-    return {
+    settled: dict[str, Peer] = {
+        peer: {
+            "address": entry["address"],
+            "share": dealt[peer],
+            "containers": {} if peer == own else _containers(peer, entry, now),
+        }
+        for peer, entry in sorted(peers.items())
+    }
+    found: Overlay = {
         "subnet": whole,
         "name": own,
         "vni": given["vni"],
         "port": given["port"],
-        "peers": {
-            peer: {
-                "address": entry["address"],
-                "share": dealt[peer],
-                "containers": {} if peer == own else _containers(peer, entry, now),
-            }
-            for peer, entry in sorted(peers.items())
-        },
+        "peers": settled,
     }
+    if given.get("encrypted"):
+        found["encrypted"] = True
+        for peer, one in settled.items():
+            before: Mapping[str, Any] = now["peers"].get(peer, {}) if now else {}
+            told = "" if peer == own else peers[peer].get("key")
+            one["key"] = told or before.get("key") or ""
+        _distinct(settled)
+    return found
+
+
+def _distinct(peers: Mapping[str, Peer]) -> None:
+    """:raises Conflict: two hosts have one key."""
+    seen: dict[str, str] = {}
+    for name, peer in peers.items():
+        other = seen.setdefault(peer["key"], name) if peer["key"] else name
+        if other != name:
+            raise Conflict(
+                f"peers: hosts {other} and {name} have the same key, as copies of one machine do; "
+                "remove the network on one of them and run the play again"
+            )
 
 
 def _containers(peer: str, entry: Mapping[str, Any], now: Overlay | None) -> dict[str, list[str]]:
@@ -247,12 +347,12 @@ def entries(overlay: Overlay) -> list[Entry]:
 
 def families(overlay: Overlay | None) -> set[int]:
     """Return the families, of 4 and 6, that the hosts of an overlay speak with each other."""
-    peers = overlay["peers"].values() if overlay else ()
+    peers = overlay["peers"].values() if overlay and not overlay.get("encrypted") else ()
     return {6 if ":" in peer["address"] else 4 for peer in peers}
 
 
 def senders(overlay: Overlay, version: int) -> tuple[bytes, list[bytes]]:
-    """Return keys of the firewall's sets: the tunnel, and who may send to it, by addresses of a family.
+    """Return, of VXLAN, keys of the firewall's sets: the tunnel, and who may send to it, by addresses of a family.
 
     A tunnel is its port and its id, each in a word; a sender has its address before these.
     """
@@ -275,29 +375,74 @@ def mtu(overlay: Overlay, uplink: int) -> int:
             if entry["address"] == own:
                 link = netlink.link(sock, index=entry["index"])
                 uplink = link["mtu"] if link else uplink
-    return uplink - OVERHEAD[6 if ":" in own else 4]
+    overhead = wireguard_link.OVERHEAD if overlay.get("encrypted") else OVERHEAD
+    return uplink - overhead[6 if ":" in own else 4]
 
 
-def check(overlay: Overlay, others: Iterable[Mapping[str, Any]]) -> None:
-    """:raises Unsupported: the kernel has no VXLAN. :raises Conflict: another network has the id."""
+def check(config: Mapping[str, Any], others: Iterable[Mapping[str, Any]]) -> None:
+    """Look whether a network's link can be, before anything is changed.
+
+    :param others: the definitions of the host's other networks.
+    :raises Unsupported: the kernel has no VXLAN, or no WireGuard.
+    :raises Conflict: another network has the id, or the port.
+    """
+    overlay = config["overlay"]
+    encrypted = overlay.get("encrypted", False)
     for other in others:
         its = other.get("overlay")
-        if its and (its["vni"], its["port"]) == (overlay["vni"], overlay["port"]):
+        if not its or its["port"] != overlay["port"]:
+            continue
+        if encrypted or its.get("encrypted"):
+            option = WIREGUARD_OPTION if encrypted else PORT_OPTION
+            raise Conflict(
+                f"driver_options.{option}: the UDP port {overlay['port']} is network "
+                f"{other['name']}'s already; name another one"
+            )
+        if its["vni"] == overlay["vni"]:
             raise Conflict(
                 f"driver_options.{ID_OPTION}: {overlay['vni']} is network {other['name']}'s already"
             )
-    if not link_kinds.supported("vxlan"):
+    if not encrypted and not link_kinds.supported("vxlan"):
         raise Unsupported(
             "driver: this host's kernel has no VXLAN (it is without the module vxlan)"
         )
+    if encrypted and not link_kinds.supported("wireguard"):
+        raise Unsupported(
+            f"driver_options.{ENCRYPTED_OPTION}: this host's kernel has no WireGuard (it is without "
+            "the module wireguard), by which overlays are encrypted"
+        )
+    if encrypted:
+        _check_port(link_name(config["id"]), overlay["port"])
+
+
+def _check_port(name: str, port: int) -> None:
+    """:raises Conflict: something other than a network's own link has its port."""
+    with netlink.Socket() as sock:
+        link = netlink.link(sock, name)
+    if link is not None and link["kind"] == "wireguard":
+        with contextlib.suppress(OSError), wireguard.Connection() as connection:
+            if connection.read(name)["port"] == port:
+                return
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind(("", port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise Conflict(
+                    f"driver_options.{WIREGUARD_OPTION}: something else on this host has the UDP "
+                    f"port {port} already; name another one"
+                ) from None
 
 
 def in_order(sock: netlink.Socket, config: Mapping[str, Any]) -> bool:
-    """Tell whether a network's VXLAN link and all entries are as they should be."""
+    """Tell whether a network's link to the other hosts and all entries are as they should be."""
     link = netlink.link(sock, link_name(config["id"]))
     overlay = config["overlay"]
-    if link is None or link["kind"] != "vxlan" or not link["up"] or link["mtu"] != config["mtu"]:
+    kind = "wireguard" if overlay.get("encrypted") else "vxlan"
+    if link is None or link["kind"] != kind or not link["up"] or link["mtu"] != config["mtu"]:
         return False
+    if kind == "wireguard":
+        return wireguard_link.in_order(sock, link, overlay)
     if _local(link) != _own_address(sock, overlay):
         return False
     listed = entries(overlay)
@@ -330,8 +475,14 @@ def _neighbours(sock: netlink.Socket, index: int, family: int) -> set[tuple[str,
     return found
 
 
-def make(route: Any, config: Mapping[str, Any], owner: str) -> None:
-    """Make or mend the VXLAN link and its entries. :param route: a pyroute2.IPRoute."""
+def make(route: Any, config: Mapping[str, Any], owner: str, private: bytes | None) -> None:
+    """Make or mend the link to the other hosts, and its entries.
+
+    :param route: a pyroute2.IPRoute. :param private: this host's key, where it is encrypted.
+    """
+    if private is not None:
+        _make_encrypted(config, owner, private)
+        return
     overlay, name = config["overlay"], link_name(config["id"])
     own = overlay["peers"][overlay["name"]]
     with netlink.Socket() as sock:
@@ -375,6 +526,17 @@ def make(route: Any, config: Mapping[str, Any], owner: str) -> None:
             route.route(
                 "replace", dst=entry.share, gateway=entry.gateway, oif=index, flags=["onlink"]
             )
+
+
+def _make_encrypted(config: Mapping[str, Any], owner: str, private: bytes) -> None:
+    name = link_name(config["id"])
+    with netlink.Socket() as sock:
+        link = netlink.link(sock, name)
+        if link is not None and link["kind"] != "wireguard":
+            sock.request([netlink.delete_link(name)], tolerate=(errno.ENODEV,))
+        index = wireguard_link.make(sock, name, config, private)
+        _address_of(sock, index, config["pools"][0]["gateway"])
+        wireguard_link.finish(sock, index, config["overlay"], owner)
 
 
 def _own_address(sock: netlink.Socket, overlay: Overlay) -> str:
@@ -425,6 +587,6 @@ def _forget(route: Any, sock: netlink.Socket, index: int, listed: Sequence[Entry
 
 
 def remove(config: Mapping[str, Any]) -> None:
-    """Remove a network's VXLAN link, its entries with it. :raises OSError: the kernel refuses."""
+    """Remove a network's link to the other hosts, its entries with it. :raises OSError: the kernel refuses."""
     with netlink.Socket() as sock:
         sock.request([netlink.delete_link(link_name(config["id"]))], tolerate=(errno.ENODEV,))

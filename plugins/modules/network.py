@@ -69,7 +69,10 @@ options:
         The default is V(true).
       - V(com.docker.network.bridge.host_binding_ipv4), the host's address, of either family, for published ports that name none. The
         default is all addresses of the host.
-      - V(com.docker.network.bridge.gateway_mode_ipv4) and V(com.docker.network.bridge.gateway_mode_ipv6), which can be V(nat) alone.
+      - V(com.docker.network.bridge.gateway_mode_ipv4) and V(com.docker.network.bridge.gateway_mode_ipv6), how containers are reached by a
+        family. V(nat) (the default) is by the host's addresses and published ports. With V(nat-unprotected) other hosts reach all ports at
+        the containers' own addresses, too. With V(routed) there is no NAT. Published ports are open at the containers' own addresses, and
+        no port of the host is taken. V(isolated) needs O(internal=true), and leaves the host without an address on the network.
       - V(parent), with the drivers V(macvlan) and V(ipvlan). A link of the host such as V(eth0), or a VLAN of one such as V(eth0.10),
         which is made where it is missing and removed with the last network on it.
       - V(macvlan_mode), one of V(bridge) (the default), V(private), V(vepa) and V(passthru).

@@ -14,6 +14,8 @@ import traceback
 import pytest
 from pycontainer import containers
 from pycontainer.engine import Engine
+from pycontainer.networks import task as networks_task
+from pycontainer.reconcile import carry_out
 
 CLONE_NEWNET = 0x40000000
 SERVE = ["sh", "-c", "mkdir -p /www && echo page > /www/index.html && exec httpd -f -p 80 -h /www"]
@@ -182,3 +184,44 @@ def networks(docker):
         "lone",
     ]
     assert not docker.task("network", "prune", "-f")["changed"]
+
+
+def test_ports_of_a_network_that_is_routed(docker):
+    in_own_network(docker, routed)
+
+
+def routed(docker):
+    mode = "com.docker.network.bridge.gateway_mode_ipv4"
+    docker("network", "create", "-o", f"{mode}=routed", "--subnet", "10.199.8.0/24", "edge")
+    run = ("run", "-d", "--stop-timeout", "0", "--network", "edge")
+    docker(*run, "--name", "web", "-p", "8081:80", "box:1", *SERVE)
+    docker(*run, "--name", "two", "-p", "8081:80", "box:1")  # no port of the host is taken
+    assert get(80, "10.199.8.2") == "page"
+    ports = json.loads(docker("inspect", "web"))[0]["NetworkSettings"]["Ports"]
+    assert ports == {"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": ""}]}
+    assert docker("port", "web") == "" and " 80/tcp " in docker("ps", "-f", "name=web")
+    opened = lambda: (
+        subprocess.run(
+            ["nft", "list", "set", "ip", "pycontainer", "open_ports"],
+            capture_output=True,
+            text=True,
+        ).stdout
+    )
+    assert "10.199.8.2 . tcp . 80" in opened()
+    assert "127.0.0.1" in docker(*run, "-p", "127.0.0.1:8081:80", "box:1", rc=125)
+    docker("rm", "-f", "two")
+    assert "10.199.8.3" not in opened() and "10.199.8.2" in opened()
+    # a change of the mode leads its ports elsewhere, as it runs
+    engine = docker.engine
+    params = {"name": "edge", "state": "present", "driver_options": {}}
+    assert carry_out(networks_task.plan(engine, params), False)["changed"]
+    assert get(8081) == "page" and "10.199.8.2" not in opened()
+    assert docker("port", "web").startswith("80/tcp -> 0.0.0.0:8081")
+    params["driver_options"] = {mode: "routed"}
+    carry_out(networks_task.plan(engine, params), False)
+    assert docker("port", "web") == "" and "10.199.8.2 . tcp . 80" in opened()
+    subprocess.run(["nft", "flush", "ruleset"], check=True)
+    docker("network", "repair")
+    assert "10.199.8.2 . tcp . 80" in opened()
+    docker("rm", "-f", "web")
+    assert "10.199.8" not in opened()

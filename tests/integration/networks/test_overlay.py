@@ -303,11 +303,13 @@ def test_over_a_vpn_of_the_hosts_the_mtu_is_that_of_its_link(net):
     assert "dev vpn0" in way, "so what it sends to the peer leaves by the VPN"
 
 
-@pytest.fixture
+needs_wireguard = pytest.mark.skipif(
+    not link_kinds.supported("wireguard"), reason="this kernel has no WireGuard"
+)
+
+
 def vault(net):
-    """Three hosts whose encrypted network has exchanged its keys: ``(hosts, task for all)``."""
-    if not link_kinds.supported("wireguard"):
-        pytest.skip("this kernel has no WireGuard")
+    """Three hosts, and what all of them do for an encrypted network: ``(hosts, run)``."""
     hosts = fleet(net, 3)
     facts = {}
 
@@ -322,8 +324,9 @@ def vault(net):
     return hosts, run
 
 
-def test_what_an_encrypted_network_sends_nobody_reads(net, vault):
-    hosts, run = vault
+@needs_wireguard
+def test_what_an_encrypted_network_sends_nobody_reads(net):
+    hosts, run = vault(net)
     first = run()
     assert all(one["changed"] for one in first.values())
     assert {one["network"]["MTU"] for one in first.values()} == {1440}, "1500 less 60"
@@ -373,16 +376,20 @@ def test_what_an_encrypted_network_sends_nobody_reads(net, vault):
 
     assert containers[0][0].call(catch) == "true"
     # what was lost comes back, by a task
+    assert run() and run(), "the names of containers are handed on"
+    assert not hosts[0].task(None)["changed"]
     hosts[0].namespace.run("ip link del $(ip -br link show type wireguard | cut -d' ' -f 1)")
     assert run()["h1"]["changed"] and not run()["h1"]["changed"]
     assert containers[0][0].call(reach, containers[1][1], 80) == "10.200.0.2 HELLO"
 
 
-def test_keys_of_an_encrypted_network_are_made_anew_in_one_run(net, vault):
-    hosts, run = vault
+@needs_wireguard
+def test_keys_of_an_encrypted_network_are_made_anew_in_one_run(net):
+    hosts, run = vault(net)
     run()
     before = run()
     containers = [host.container("abc"[number]) for number, host in enumerate(hosts)]
+    assert run() and run(), "the names of containers are handed on"
     assert not any(one["changed"] for one in run(key_max_age="48h").values())
     for host in hosts:
         place = os.path.join(host.places[0], "network-keys")

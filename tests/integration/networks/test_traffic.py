@@ -92,10 +92,8 @@ def test_containers_of_one_network_reach_each_other(net):
     assert two.ask(one.address, 53, "udp") == two.address + " HELLO"
 
 
-@pytest.mark.parametrize("bridged", [0, 1])
-def test_container_reaches_published_ports_of_its_own_network(net, port, bridged):
-    engine = net.engine()
-    net.lan()
+def with_br_netfilter(net, bridged):
+    """Have frames between ports of a bridge pass by the rules of IP, or not."""
     try:
         net.run("echo %d > /proc/sys/net/bridge/bridge-nf-call-iptables" % bridged)
     except AssertionError:
@@ -103,6 +101,13 @@ def test_container_reaches_published_ports_of_its_own_network(net, port, bridged
             pytest.skip(
                 "the kernel module br_netfilter, without which this is always 0, is not loaded"
             )
+
+
+@pytest.mark.parametrize("bridged", [0, 1])
+def test_container_reaches_published_ports_of_its_own_network(net, port, bridged):
+    engine = net.engine()
+    net.lan()
+    with_br_netfilter(net, bridged)
     one, two = net.container(engine, "a", ports=[port(8080)]), net.container(engine, "b")
     assert two.ask(HOST, 8080).endswith(" HELLO")
     assert one.ask(HOST, 8080).endswith(" HELLO"), "its own"
@@ -148,6 +153,129 @@ def test_nothing_enters_or_leaves_an_internal_network(net, port):
     assert outer.ask(one.address, 80, timeout=SHORT) in UNREACHABLE
     publish.publish(one.ident, [one.address], [port(8088)])
     assert peer.ask(HOST, 8088, timeout=SHORT) in UNREACHABLE
+
+
+MODE = "com.docker.network.bridge.gateway_mode_ipv"
+
+
+def in_mode(net, engine, port, name, modes, letter, ports=(), **params):
+    """A container on a network of its own with gateway modes by family."""
+    from pycontainer import networks
+
+    options = {MODE + str(family): mode for family, mode in modes.items()}
+    params = {"enable_ipv6": 6 in modes, "driver_options": options, **params}
+    assert make(engine, name=name, **params)["changed"]
+    assert not make(engine, name=name, **params)["changed"]
+    routing = networks.routing(engine, [name])
+    asked = [{**port(number), "host_ip": "", "modes": routing} for number in ports]
+    return net.container(engine, letter, name, ports=asked)
+
+
+def echo(address):
+    """Tell whether an address answers an echo request (RFC 4443, 4.1)."""
+    with socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6) as sock:
+        sock.settimeout(5)
+        sock.sendto(b"\x80\0\0\0\0\1\0\1", (address, 0))
+        while True:
+            answer, sender = sock.recvfrom(100)
+            if answer[0] == 129 and sender[0] == address:
+                return True
+
+
+def test_unprotected_containers_are_reached_by_other_hosts_at_all_ports(net, port):
+    engine, peer = net.engine(), net.lan()
+    web = in_mode(
+        net, engine, port, "open", {4: "nat-unprotected", 6: "nat-unprotected"}, "a", [8080]
+    )
+    other = net.container(engine, "b")
+    assert peer.ask(web.address, 80) == f"{PEER} HELLO", "at its own address, by the route"
+    assert peer.ask(web.address6, 80) == "2001:db8:9::2 HELLO"
+    assert peer.ask(web.address, 53, "udp") == f"{PEER} HELLO"
+    assert peer.ask(HOST, 8080) == f"{PEER} HELLO", "published all the same"
+    assert web.ask(PEER, 9000) == f"{HOST} HELLO", "with the host's address"
+    assert other.ask(web.address, 80, timeout=SHORT) in UNREACHABLE, "other networks stay apart"
+    make(engine, name="open", driver_options={MODE + "6": "nat-unprotected"})
+    assert peer.ask(web.address, 80, timeout=SHORT) in UNREACHABLE
+    assert peer.ask(web.address6, 80) == "2001:db8:9::2 HELLO"
+
+
+def test_routed_containers_are_reached_at_published_ports_of_their_own_addresses(net, port):
+    engine, peer = net.engine(), net.lan()
+    web = in_mode(net, engine, port, "routed", {4: "nat", 6: "routed"}, "a", [8080])
+    assert [(one["host_ip"], one["host_port"]) for one in web.ports] == [
+        ("0.0.0.0", 8080),
+        ("::", 0),
+    ]
+    assert peer.ask(HOST, 8080) == f"{PEER} HELLO", "IPv4 as ever"
+    assert peer.ask(web.address, 80, timeout=SHORT) in UNREACHABLE
+    assert peer.ask(web.address6, 80) == "2001:db8:9::2 HELLO"
+    assert peer.ask(web.address6, 53, "udp", timeout=SHORT) in UNREACHABLE, "it is not published"
+    assert peer.ask("2001:db8:9::1", 8080) == "ConnectionRefusedError", "no port of the host"
+    assert web.ask("2001:db8:9::2", 9000) == f"{web.address6} HELLO", "with its own address"
+    assert web.ask(PEER, 9000) == f"{HOST} HELLO"
+    assert peer.call(lambda: echo(web.address6)), "and control messages"
+    other = in_mode(net, engine, port, "dual", {4: "routed", 6: "nat"}, "b")
+    assert other.ask(web.address6, 80).endswith(" HELLO"), "published ports are open to networks"
+    net.run("nft delete table ip6 pycontainer")
+    assert make(engine, name="routed")["changed"], "the rules are made anew"
+
+
+@pytest.mark.parametrize("bridged", [0, 1])
+def test_an_isolated_network_has_no_address_of_the_host(net, port, bridged):
+    import json
+
+    with_br_netfilter(net, bridged)
+
+    engine, peer = net.engine(), net.lan()
+    one = in_mode(net, engine, port, "alone", {4: "isolated", 6: "isolated"}, "a", internal=True)
+    two = net.container(engine, "b", "alone")
+    assert two.ask(one.address, 80) == f"{two.address} HELLO"
+    assert two.ask(one.address6, 80) == f"{two.address6} HELLO"
+    bridge = json.loads(net.run("ip -j addr show dev " + one.attachment["bridge"]))[0]
+    assert bridge["addr_info"] == []
+    assert net.ask(one.address, 80, timeout=SHORT) in (*UNREACHABLE, "ConnectionRefusedError")
+    assert (
+        one.ask(HOST, 22, timeout=SHORT) == "101"
+        and peer.ask(one.address, 80, timeout=SHORT) in UNREACHABLE
+    )
+    make(engine, name="alone", driver_options={})
+    assert net.ask(one.address, 80) == f"{one.address.rpartition('.')[0]}.1 HELLO"
+
+
+@pytest.mark.parametrize(
+    "said, params",
+    [
+        ("nat, nat-unprotected, routed, isolated", {"driver_options": {MODE + "4": "bridge"}}),
+        ("or internal: true beside it", {"driver_options": {MODE + "4": "isolated"}}),
+        ("with internal: true", {"driver_options": {MODE + "4": "routed"}, "internal": True}),
+        ("nothing without enable_ipv6: true", {"driver_options": {MODE + "6": "routed"}}),
+        (
+            "no port of the host is published",
+            {
+                "driver_options": {
+                    MODE + "4": "routed",
+                    "com.docker.network.bridge.host_binding_ipv4": HOST,
+                }
+            },
+        ),
+    ],
+)
+def test_gateway_modes_that_can_not_be(net, said, params):
+    from pycontainer.errors import InvalidInput
+
+    with pytest.raises(InvalidInput, match=said):
+        make(net.engine(), name="new", **params)
+
+
+def test_an_address_of_the_host_is_refused_where_ports_are_routed(net, port):
+    from pycontainer import networks
+    from pycontainer.errors import InvalidInput
+
+    engine = net.engine()
+    make(engine, name="routed", driver_options={MODE + "4": "routed"})
+    asked = {**port(8080, host_ip="127.0.0.1"), "modes": networks.routing(engine, ["routed"])}
+    with pytest.raises(InvalidInput, match="gateway mode is routed"):
+        networks.check_ports(engine, "a" * 64, [asked])
 
 
 def test_loopback_ports_are_never_reached_from_the_lan(net, port):

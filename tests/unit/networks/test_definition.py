@@ -179,7 +179,7 @@ def test_bad_ipam(entry, option):
         {"driver": "swarm"},
         {"driver": "macvlan"},
         {"peers": [{"address": "10.0.0.1"}]},
-        *({"driver_options": {option: "routed"}} for option in definition.GATEWAY_OPTIONS),
+        *({"driver_options": {option: "bridged"}} for option in definition.GATEWAY_OPTIONS),
         {"driver_options": {definition.BINDING_OPTION: "localhost"}},
         {"interface_name": "lo"},
         {"interface_name": "br1", "driver_options": {definition.BRIDGE_OPTION: "br2"}},

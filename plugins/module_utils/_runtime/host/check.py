@@ -421,7 +421,7 @@ def _elements(engine: Engine) -> list[Stray]:
             contextlib.suppress(OSError),
             nftables.Connection() as connection,
         ):  # without nf_tables, or the table, there are none
-            for name in (publish.ANY, publish.ONE, publish.OWN, *publish.PASSED):
+            for name in (publish.ANY, publish.ONE, publish.OWN, publish.OPEN, *publish.PASSED):
                 length = 20 - size if name in publish.PASSED else size
                 for key, data in connection.elements(publish.TABLE, name, family).items():
                     address = ipaddress.ip_address((data if data is not None else key)[:length])

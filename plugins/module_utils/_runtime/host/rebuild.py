@@ -330,6 +330,8 @@ class _Found:
                         }
                     )
         for port in run.get("network", {}).get("ports", ()):
+            if port.get("routed"):
+                continue
             entry = {
                 "protocol": port["protocol"],
                 "host_ip": port["host_ip"],

@@ -32,6 +32,7 @@ _HOMES = {
     "check_ports": "ports",
     "reserve_ports": "ports",
     "release_ports": "ports",
+    "routing": "ports",
     "ensure_links": "links",
     "limits_rates": "drivers.link_kinds",
     "counters": "diagnosis.link_counters",

@@ -16,6 +16,7 @@ from .definition import (
     DEFAULT,
     DEFAULT_BRIDGE,
     check_families,
+    check_gateway_modes,
     check_routes,
     default_gateway,
     pools_of,
@@ -196,6 +197,7 @@ def settle(engine: Engine, config: Definition) -> None:
         settled += found or [_chosen(engine, family, config, others)]
     config["pools"] = settled
     check_routes(config)
+    check_gateway_modes(config)
 
 
 def _chosen(engine: Engine, family: int, config: Definition, others: Sequence[Definition]) -> Pool:

@@ -119,6 +119,11 @@ GATEWAY_OPTIONS = (
     "com.docker.network.bridge.gateway_mode_ipv4",
     "com.docker.network.bridge.gateway_mode_ipv6",
 )
+# How containers reach others and are reached, by family. NAT: by the host's addresses. UNPROTECTED:
+# the same, and other hosts reach all their ports. ROUTED: by their own addresses alone, where ports
+# are published. ISOLATED: not at all, and the host has no address on the network.
+NAT, UNPROTECTED, ROUTED, ISOLATED = "nat", "nat-unprotected", "routed", "isolated"
+GATEWAY_MODES = (NAT, UNPROTECTED, ROUTED, ISOLATED)
 DRIVER_OPTIONS = (
     MTU_OPTION,
     BRIDGE_OPTION,
@@ -285,6 +290,58 @@ def apart(config: Definition) -> bool:
     return config["driver_options"].get(NEIGHBOURS_OPTION, "true").lower() == "false"
 
 
+def gateway_mode(config: Definition, family: int) -> str:
+    """Return how the containers on a network are reached by a family: one of GATEWAY_MODES."""
+    return config["driver_options"].get(GATEWAY_OPTIONS[0 if family == 4 else 1], NAT)
+
+
+def gateway_modes(config: Definition) -> dict[int, str]:
+    """Return :func:`gateway_mode` for each family that the containers on a network have."""
+    return {family: gateway_mode(config, family) for family in versions(config)}
+
+
+def gateway_of(config: Definition, pool: Pool) -> str:
+    """Return the host's address in a subnet of a network, "" where the family is isolated."""
+    isolated = gateway_mode(config, version(pool["subnet"])) == ISOLATED
+    return "" if isolated else pool["gateway"]
+
+
+def check_gateway_modes(config: Definition) -> None:
+    """Refuse modes that go with nothing else of a network.
+
+    :raises InvalidInput: isolated on a network that is not internal, routed or nat-unprotected on one
+        that is, or for a family that it has not; or an address to publish ports on without any nat.
+    """
+    modes = gateway_modes(config)
+    for family, option in zip((4, 6), GATEWAY_OPTIONS):
+        mode = config["driver_options"].get(option)
+        if mode is None:
+            continue
+        if family not in modes:
+            raise InvalidInput(
+                f"driver_options.{option}", mode, f"nothing without enable_ipv{family}: true"
+            )
+        if mode == ISOLATED and not config["internal"]:
+            raise InvalidInput(
+                f"driver_options.{option}",
+                mode,
+                f"{NAT}, {UNPROTECTED} or {ROUTED}, or internal: true beside it",
+            )
+        if mode in (UNPROTECTED, ROUTED) and config["internal"]:
+            raise InvalidInput(
+                f"driver_options.{option}",
+                mode,
+                f"{NAT} or {ISOLATED} with internal: true, where nothing enters or leaves",
+            )
+    binding = config["driver_options"].get(BINDING_OPTION)
+    if binding is not None and set(modes.values()) == {ROUTED}:
+        raise InvalidInput(
+            f"driver_options.{BINDING_OPTION}",
+            binding,
+            f"nothing with the gateway mode {ROUTED}, where no port of the host is published",
+        )
+
+
 def version(subnet: str) -> int:
     """Return 4 or 6, for a subnet or an address."""
     return 6 if ":" in subnet else 4
@@ -399,13 +456,9 @@ def _driver_options(driver: str, given: Mapping[str, Any], interface: str | None
             raise InvalidInput(f"driver_options.{option}", options[option], "true or false")
     found["masquerade"] = options.get(MASQUERADE_OPTION, "true").lower() == "true"
     for option in GATEWAY_OPTIONS:
-        if options.get(option, "nat") != "nat":
+        if options.get(option, NAT) not in GATEWAY_MODES:
             raise InvalidInput(
-                f"driver_options.{option}",
-                options[option],
-                "nat, which is the default; for containers that keep their addresses towards other "
-                f"hosts set {MASQUERADE_OPTION} to false, for a network that nothing enters or "
-                "leaves set internal",
+                f"driver_options.{option}", options[option], ", ".join(GATEWAY_MODES)
             )
     if BINDING_OPTION in options:
         options[BINDING_OPTION] = _binding(options[BINDING_OPTION])

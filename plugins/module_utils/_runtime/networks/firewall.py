@@ -21,10 +21,10 @@ from ..errors import HostError, reason
 from ..kernel.net import netlink, nftables, rules
 from ..store.files import Damaged, read_json
 from . import attach
-from .definition import apart, pools_of
+from .definition import ISOLATED, ROUTED, UNPROTECTED, apart, gateway_mode, pools_of
 from .drivers import overlay_network as overlay
 from .firewalls import other_firewalls
-from .publish import ABSENT, ANY, ONE, OWN, RELAYED, RELAYED_ON, TABLE, elements
+from .publish import ABSENT, ANY, ONE, OPEN, OWN, RELAYED, RELAYED_ON, TABLE, elements
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 BRIDGES, INTERNAL, WITHIN, SUBNETS = "bridges", "internal", "within", "subnets"
 APART = "apart"
 TUNNELS, PEERS = "tunnels", "peers"
+ROUTED_BRIDGES, UNPROTECTED_BRIDGES = "routed", "unprotected"
 CLOSED, SHIELDED, METADATA = "closed", "shielded", "metadata"
 # Where clouds tell machines about themselves, credentials included: AWS (EC2, ECS, EKS) and who has
 # taken its address over (Azure, Google, OpenStack ...), Alibaba, Oracle.
@@ -90,6 +91,8 @@ def sets(family: Family) -> list[Set]:
         Set(APART, (_NAME,), 16),  # bridges whose containers do not reach each other
         Set(CLOSED, (_NAME,), 16),  # bridges of networks that don't reach the host's services
         Set(SHIELDED, (_NAME,), 16),  # bridges of networks that don't reach METADATA
+        Set(ROUTED_BRIDGES, (_NAME,), 16),  # bridges whose containers are reached without NAT
+        Set(UNPROTECTED_BRIDGES, (_NAME,), 16),  # bridges that other hosts may send anything to
         Set(METADATA, (address,), size),
         Set(WITHIN, (_NAME, _NAME), 32),  # every bridge with itself
         Set(SUBNETS, (address,), size, interval=True),  # of the networks that masquerade
@@ -101,6 +104,7 @@ def sets(family: Family) -> list[Set]:
         Set(RELAYED, (_PROTOCOL, _PORT), 8, (other, _PORT), 24 - size),
         Set(RELAYED_ON, (address, _PROTOCOL, _PORT), size + 8, (other, _PORT), 24 - size),
         Set(OWN, (address, _PROTOCOL, _PORT), size + 8),
+        Set(OPEN, (address, _PROTOCOL, _PORT), size + 8),
     ]
 
 
@@ -204,6 +208,11 @@ def chains(family: Family) -> list[Chain]:
                 _drop(rules.outgoing_in(INTERNAL)),
                 _accept(rules.established()),
                 _accept(rules.redirected()),
+                _accept(family.destination_and_port_in(OPEN)),
+                _accept(rules.outgoing_in(ROUTED_BRIDGES), family.control_messages()),
+                _accept(
+                    rules.incoming_in(BRIDGES, invert=True), rules.outgoing_in(UNPROTECTED_BRIDGES)
+                ),
                 # from other networks and other hosts to what is not published
                 _drop(rules.outgoing_in(BRIDGES)),
             ],
@@ -449,6 +458,7 @@ def _network_elements(networks: Sequence[Definition], version: int) -> dict[str,
     """Return ``{set name: [packed elements]}`` for the networks of a family, intervals by address."""
     found: dict[str, list[bytes]] = {BRIDGES: [], INTERNAL: [], APART: [], WITHIN: [], SUBNETS: []}
     found.update({CLOSED: [], SHIELDED: [], TUNNELS: [], PEERS: []})
+    found.update({ROUTED_BRIDGES: [], UNPROTECTED_BRIDGES: []})
     found[METADATA] = [
         nftables.element(netlink.packed(address)) for address in METADATA_ADDRESSES[version]
     ]
@@ -462,7 +472,13 @@ def _network_elements(networks: Sequence[Definition], version: int) -> dict[str,
         if not pools:
             continue
         name = rules.interface_name(config["bridge"])
-        found[BRIDGES].append(nftables.element(name))
+        mode = gateway_mode(config, version)
+        if mode != ISOLATED:  # whose senders no route leads back to
+            found[BRIDGES].append(nftables.element(name))
+        if mode == ROUTED:
+            found[ROUTED_BRIDGES].append(nftables.element(name))
+        elif mode == UNPROTECTED:
+            found[UNPROTECTED_BRIDGES].append(nftables.element(name))
         if apart(config):
             found[APART].append(nftables.element(name))
         else:
@@ -479,7 +495,7 @@ def _network_elements(networks: Sequence[Definition], version: int) -> dict[str,
             found[SHIELDED].append(nftables.element(name))
         if config["internal"]:
             found[INTERNAL].append(nftables.element(name))
-        elif config["masquerade"]:
+        elif config["masquerade"] and mode != ROUTED:
             intervals += [_interval(pool["subnet"]) for pool in pools]
     for first, end in _joined(intervals):
         found[SUBNETS] += nftables.interval(first, end)
@@ -514,9 +530,9 @@ def _published(
     states say.
     """
     found: dict[str, dict[bytes, bytes | None]] = {
-        name: {} for name in (ANY, ONE, OWN, RELAYED, RELAYED_ON)
+        name: {} for name in (ANY, ONE, OWN, OPEN, RELAYED, RELAYED_ON)
     }
-    for row in engine.db.all("SELECT DISTINCT container FROM ports"):
+    for row in engine.db.all("SELECT DISTINCT container FROM addresses"):
         state: dict[str, Any] = {}
         with contextlib.suppress(Damaged):
             state = read_json(

@@ -70,7 +70,7 @@ def describe(config: Definition) -> dict[str, Any]:
     """Return what a definition alone says, as of a network that check mode would make."""
     ipam: list[dict[str, Any]] = []
     for pool in config["pools"]:
-        ipam.append({"Subnet": pool["subnet"], "Gateway": pool["gateway"]})
+        ipam.append({"Subnet": pool["subnet"], "Gateway": definition.gateway_of(config, pool)})
         if pool["ip_range"]:
             ipam[-1]["IPRange"] = pool["ip_range"]
         if pool["aux_addresses"]:

@@ -128,6 +128,7 @@ def _addresses(
         wanted = [
             (pool["gateway"], int(pool["subnet"].partition("/")[2]))
             for pool in definition.pools_of(config, version)
+            if definition.gateway_of(config, pool)
         ]
         if wanted or version == 4 or config["ipv6"]:
             has = [
@@ -283,7 +284,8 @@ def _make_bridge(route: Any, config: Definition, owner: str) -> None:
         found = list(route.link_lookup(ifname=name))
         route.link("set", index=found[0], ifalias=owner)
     index = found[0]
-    _settings(name, config["ipv6"])
+    modes = definition.gateway_modes(config)
+    _settings(name, modes.get(6, definition.ISOLATED) != definition.ISOLATED)
     # An address of its own, or the bridge takes on that of its lowest port and containers lose
     # their gateway with every change.
     mac = mac_for(config["pools"][0]["gateway"])

@@ -16,7 +16,7 @@ import socket
 from ..errors import Conflict, InvalidInput, Unsupported
 from ..kernel.net import listeners, netlink
 from . import catalog
-from .definition import BINDING_OPTION
+from .definition import BINDING_OPTION, ROUTED, gateway_modes, version
 from .publish import EVERY, PROTOCOLS
 
 TYPE_CHECKING = False
@@ -65,6 +65,8 @@ def reserve_ports(
         assigned = _assign(engine, container_id, ports, replaces)
         connection.execute("DELETE FROM ports WHERE container = ?", (container_id,))
         for port in assigned:
+            if port.get("routed"):
+                continue
             key = (port["protocol"], port["host_ip"], port["host_port"])
             connection.execute(
                 "DELETE FROM ports WHERE protocol = ? AND host_ip = ? AND host_port = ?", key
@@ -109,7 +111,9 @@ def _assign(
     engine: Engine, container_id: str, asked: Iterable[Asked], replaces: str | None
 ) -> list[Port]:
     """Return the ports that ``asked`` comes to, in its order."""
-    groups = [_group(port) for port in asked]  # of equal number
+    every = [_group(port) for port in asked]
+    groups = [[port for port in group if not port.get("routed")] for group in every]
+    groups = [group for group in groups if group]  # of equal number, of the host
     ports = [port for group in groups for port in group]
     # Where every number is fixed, only they can clash: a host may have thousands of rows.
     numbers = [port["host_port"] for port in ports]
@@ -137,14 +141,48 @@ def _assign(
             for port in group:
                 _check(port, own, others)
         others += group
-    return ports
+    return [port for group in every for port in group]
 
 
 def _group(port: Asked) -> list[Port]:
-    """Return the ports of one number that were asked for as one."""
-    if port.get("host_ip"):
-        return [_normal(port)]
-    return [_normal({**port, "host_ip": host_ip}) for host_ip in EVERY[: 2 if has_ipv6() else 1]]
+    """Return the ports of one number that were asked for as one.
+
+    :raises InvalidInput: an address of the host is named for a family that is routed.
+    """
+    modes = port.get("modes") or {}
+    places = [port["host_ip"]] if port.get("host_ip") else list(EVERY[: 2 if has_ipv6() else 1])
+    if ROUTED in modes.values() and not port.get("host_ip"):
+        # whom others reach at his own addresses is not reached by a family that he has not
+        places = [EVERY[0 if family == 4 else 1] for family in sorted(modes)]
+    return [_at(port, place, modes.get(version(place))) for place in places]
+
+
+def _at(port: Asked, place: str, mode: str | None) -> Port:
+    """Return a port at an address of the host, or where its family is routed at the container's."""
+    if mode != ROUTED:
+        return _normal({**port, "host_ip": place})
+    if place not in EVERY:
+        raise InvalidInput(
+            "published_ports",
+            written(port.get("protocol") or "tcp", place, port.get("host_port") or 0),
+            "a port without an address: the network's gateway mode is routed, so other hosts reach "
+            "the container at its own",
+        )
+    return {**_normal({**port, "host_ip": place, "host_port": 0}), "routed": True}
+
+
+def routing(engine: Engine, names: Iterable[str]) -> dict[int, str]:
+    """Return the gateway mode that published ports have, for each family.
+
+    :param names: the container's networks; of each family the first that ports can lead to decides.
+    """
+    found: dict[int, str] = {}
+    for name in names:
+        config = catalog.get(engine, name)
+        if config is not None and not config["internal"] and not config["parent"]:
+            for family, mode in gateway_modes(config).items():
+                found.setdefault(family, mode)
+    return found
 
 
 def _normal(port: Asked) -> Port:

@@ -26,11 +26,14 @@ if TYPE_CHECKING:
     Place = tuple[int, str]  # family, name of a set or map
     Elements = dict[Place, dict[bytes, Optional[bytes]]]  # -> key -> data, None in a set
 
-    class Port(TypedDict):
+    class _Routed(TypedDict, total=False):
+        routed: bool  # not of the host: it is open at the container's own address
+
+    class Port(_Routed):
         """A published port, as run.json and state.json have it."""
 
         host_ip: str  # "0.0.0.0": every address of the host of IPv4, "::": of IPv6
-        host_port: int
+        host_port: int  # 0 where it is routed
         container_port: int
         protocol: str  # "tcp", "udp" or "sctp"
 
@@ -45,6 +48,8 @@ RELAYED, RELAYED_ON = "relayed", "relayed_on"
 # A set, keyed by container's address . protocol . port: what a container itself calls is left to
 # the relay.
 OWN = "own_ports"
+# A set, keyed by container's address . protocol . port: what others reach at the address itself.
+OPEN = "open_ports"
 PASSED = (RELAYED, RELAYED_ON)
 PROTOCOLS = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP, "sctp": 132}
 FAMILIES: dict[int, int] = {
@@ -85,7 +90,7 @@ def publish(container_id: str, addresses: Sequence[str], ports: Sequence[Port]) 
                 there &= _put(connection, some) or all(name in PASSED for _family, name in some)
         for port in ports:
             target = target_of(port, addresses)
-            if port["protocol"] == "udp" and target:
+            if port["protocol"] == "udp" and target and port["host_port"]:
                 conntrack.forget_udp(port["host_port"], target)
     except OSError as error:
         if error.errno in ABSENT:
@@ -162,6 +167,11 @@ def elements(addresses: Sequence[str], ports: Iterable[Port]) -> Elements:
         if is_loopback(host_ip) or not addresses:
             continue
         family = FAMILIES[netlink.family_of(host_ip)]
+        if port.get("routed"):
+            if target:
+                inside = struct.pack("!B3xH2x", PROTOCOLS[port["protocol"]], port["container_port"])
+                found.setdefault((family, OPEN), {})[netlink.packed(target) + inside] = None
+            continue
         key = struct.pack("!B3xH2x", PROTOCOLS[port["protocol"]], port["host_port"])
         container = netlink.packed((target or addresses[0]).partition("/")[0])
         data = container + struct.pack("!H2x", port["container_port"])

@@ -171,8 +171,10 @@ def _update(
     before, after = _compared(current), _compared(config)
     differing = [key for key in after if after[key] != before.get(key)]
     fixed = [key for key in differing if key not in LIVE]
-    if definition.apart(config) != definition.apart(current):
-        fixed.append("driver_options")  # the containers' links have it, too
+    if definition.apart(config) != definition.apart(current) or (
+        definition.gateway_modes(config) != definition.gateway_modes(current)
+    ):
+        fixed.append("driver_options")  # the containers' links or ports have it, too
     users = catalog.users(engine, name) if fixed or force else []
     if fixed and not force:
         _check_addresses(config, fixed[0], users)
@@ -342,6 +344,7 @@ def _merged(engine: Engine, current: Definition, wanted: Wanted) -> Definition:
     ):
         catalog.settle(engine, config)
     definition.check_routes(config)
+    definition.check_gateway_modes(config)
     return config
 
 

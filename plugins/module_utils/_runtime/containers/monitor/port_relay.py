@@ -219,11 +219,12 @@ def address(port: Port) -> Address:
 
 
 def _possible(ports: list[Port]) -> list[Port]:
-    """Return the ports that can be listened on.
+    """Return the ports that can be listened on: those of the host.
 
     A port on all addresses of both families stays on IPv4 alone when the host is booted without
     IPv6.
     """
+    ports = [port for port in ports if not port.get("routed")]
     try:
         socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).close()
         return ports

@@ -74,7 +74,8 @@ def bindings(
     address = networks.binding_address(
         engine, [entry["name"] for entry in network.attachments(definition)]
     )
-    left = list(has)
+    modes = networks.routing(engine, _by_priority(definition))
+    left = [port for port in has if not port.get("routed")]
     found: dict[int, list[Asked]] = {}
     # Whose binding is plain comes first: what is left is of those that may have any.
     for index in sorted(range(len(wanted)), key=lambda index: _order(wanted[index])):
@@ -88,10 +89,18 @@ def bindings(
             kept = [old for old in kept if old["host_port"] == kept[0]["host_port"]]
         for old in kept:
             left.remove(old)
-        found[index] = [{**old} for old in kept] or [
-            {**port, "host_ip": port["host_ip"] or address}
-        ]
-    return [port for index in range(len(wanted)) for port in found[index]]
+        asked = {**port, "host_ip": port["host_ip"] or address}
+        if kept and "routed" in modes.values():  # families apart: of what is there the number stays
+            found[index] = [{**asked, "host_port": kept[0]["host_port"]}]
+        else:
+            found[index] = [{**old} for old in kept] or [asked]
+    return [{**port, "modes": modes} for index in range(len(wanted)) for port in found[index]]
+
+
+def _by_priority(definition: Definition) -> list[str]:
+    """Return the names of a container's networks, its way out first."""
+    entries = network.attachments(definition)
+    return [one["name"] for one in sorted(entries, key=lambda one: -one.get("gw_priority", 0))]
 
 
 def is_fixed(port: Asked) -> bool:

@@ -49,6 +49,7 @@ def _ports(ports: dict[str, list[dict[str, str]] | None]) -> list[dict[str, Any]
         found += [
             {"IP": binding["HostIp"], **inner, "PublicPort": int(binding["HostPort"])}
             for binding in bindings or ()
+            if binding["HostPort"]  # else it is routed
         ] or [inner]
     return found
 

@@ -313,7 +313,7 @@ def bindings(ports: Iterable[Port]) -> dict[str, list[dict[str, str]]]:
     found: dict[str, list[dict[str, str]]] = {}
     for port in ports:
         found.setdefault(f"{port['container_port']}/{port['protocol']}", []).append(
-            {"HostIp": port["host_ip"], "HostPort": str(port["host_port"])}
+            {"HostIp": port["host_ip"], "HostPort": str(port["host_port"] or "")}
         )
     return found
 

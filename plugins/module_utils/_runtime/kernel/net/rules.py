@@ -269,6 +269,10 @@ class Family:
         """``ip saddr . meta l4proto . th dport @set``"""
         return self._address_and_port(self._source) + [_lookup(name)]
 
+    def destination_and_port_in(self, name: str) -> list[bytes]:
+        """``ip daddr . meta l4proto . th dport @set``"""
+        return self._address_and_port(self._destination) + [_lookup(name)]
+
     def destination_and_port_mapped(self, name: str, with_address: bool = False) -> list[bytes]:
         """``[ip daddr .] meta l4proto . th dport @map``, of a map with addresses and ports."""
         key = self._address_and_port(self._destination if with_address else None)

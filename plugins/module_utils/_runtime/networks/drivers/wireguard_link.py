@@ -116,8 +116,10 @@ def finish(sock: netlink.Socket, index: int, overlay: Overlay, owner: str) -> No
     shares = {share for _address, share in peers(overlay).values()}
     has = _routes(sock, index)
     sock.request(
-        [netlink.delete_link_route(index, share) for share in sorted(has - shares)]
-        + [netlink.link_route(index, share) for share in sorted(shares)],
+        [
+            *(netlink.delete_link_route(index, share) for share in sorted(has - shares)),
+            *(netlink.link_route(index, share) for share in sorted(shares)),
+            netlink.set_alias(index, note(owner, overlay)),
+        ],
         tolerate=(errno.ESRCH, errno.EEXIST),
     )
-    sock.request([netlink.set_alias(index, note(owner, overlay))])

@@ -95,13 +95,20 @@ def _ports(document: dict[str, Any]) -> list[str]:
     for port_name, bindings in sorted(
         document["NetworkSettings"]["Ports"].items(), key=_port_order
     ):
-        found += [f"{_binding(binding)}->{port_name}" for binding in bindings or ()] or [port_name]
+        found += [f"{shown}->{port_name}" for shown in _shown(bindings)] or [port_name]
     return found
 
 
-def _binding(binding: dict[str, str]) -> str:
-    """Write where a port is published: ``0.0.0.0:8080``, ``[::]:8080``."""
-    return f"{port_address(binding['HostIp'])}:{binding['HostPort']}"
+def _shown(bindings: list[dict[str, str]] | None) -> list[str]:
+    """Write where of the host a port is published: ``0.0.0.0:8080``, ``[::]:8080``.
+
+    A port that is routed is not of the host.
+    """
+    return [
+        f"{port_address(binding['HostIp'])}:{binding['HostPort']}"
+        for binding in bindings or ()
+        if binding["HostPort"]
+    ]
 
 
 def port(session: Session, given: Given) -> None:
@@ -111,10 +118,10 @@ def port(session: Session, given: Given) -> None:
         wanted = given.words[1] if "/" in given.words[1] else given.words[1] + "/tcp"
         if not ports.get(wanted):
             raise NotFound(f"container {record['name']} publishes no port {wanted}")
-        session.say(*[_binding(binding) for binding in ports[wanted]])
+        session.say(*_shown(ports[wanted]))
         return
     for name, bindings in sorted(ports.items(), key=_port_order):
-        session.say(*[f"{name} -> {_binding(binding)}" for binding in bindings or ()])
+        session.say(*[f"{name} -> {shown}" for shown in _shown(bindings)])
 
 
 def _port_order(item: tuple[str, Any]) -> tuple[int, str]:

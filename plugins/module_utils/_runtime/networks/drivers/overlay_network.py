@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One network over many hosts: each has a part of its subnet, and a link leads to the others.
 
-The link is VXLAN's, or where the network is encrypted WireGuard's (``wireguard_link``). Nobody learns and nobody asks: for each peer there is a route to its part, a neighbour and a
+The link is VXLAN's, or where the network is encrypted WireGuard's (``wireguard_link``). Nobody
+learns and nobody asks: for each peer there is a route to its part, a neighbour and a
 forwarding entry, written by each run of the play. So any container is reached from the moment that
 it starts, and what is written grows with the hosts, not with the containers. Sources: RFC 7348,
 ip-link(8), bridge(8).

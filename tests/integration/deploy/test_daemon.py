@@ -165,6 +165,25 @@ def test_two_of_a_name(start):
     assert alive(first) and alive(second) and first != second
 
 
+def test_another_engine_is_removed_meanwhile(start):
+    """It takes the group of both away whenever it is empty."""
+    remove = (
+        "import os, sys, time\nprint(flush=True)\nwhile not time.sleep(0.001):\n for path in sys.argv[1:]:\n  "
+        "for each in (path + '/engine', path):\n   try: os.rmdir(each)\n   except OSError: pass"
+    )
+    places = list(cgroups.base_paths().values())
+    remover = subprocess.Popen([sys.executable, "-c", remove, *places], stdout=subprocess.PIPE)
+    try:
+        remover.stdout.readline()
+        for _ in range(50):
+            start.pids.append(pid := start(["/bin/sleep", "60"]))
+            assert layout.of_process(pid) == cgroups.engine().paths
+            end(pid)
+    finally:
+        remover.kill()
+        remover.wait()
+
+
 def test_limits_outlive_systemd_at_work(group, start):
     """systemd hands controllers on as its own units need them; those of our groups stay."""
     if not daemon.booted_by_systemd() or cgroups.mode() != "v2":

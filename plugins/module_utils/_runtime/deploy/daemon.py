@@ -25,7 +25,7 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 SIGNALS_IGNORED_BY_PYTHON = (13, 25)  # SIGPIPE, SIGXFSZ: execve(2) keeps "ignored"
 SIGHUP = 1
 # A service moves before it becomes the program, so that what the program forks is never in the unit's cgroup.
-MOVE = 'count=$1; shift; while [ $count -gt 0 ]; do echo $$ >"$1/cgroup.procs" || exit 125; shift; count=$((count - 1)); done; exec "$@"'
+MOVE = 'count=$1; shift; while [ $count -gt 0 ]; do mkdir -p "$1" && echo $$ >"$1/cgroup.procs" || exit 125; shift; count=$((count - 1)); done; exec "$@"'
 
 
 def start(
@@ -54,7 +54,7 @@ def start(
 
 def settle(pid: int = 0) -> None:
     """Move a process of the engine (0: this one) out of its session's or unit's cgroup into the engine's own."""
-    cgroups.engine().attach(pid)
+    cgroups.join_engine(pid)
 
 
 # ---------------------------------------------------------------------------------------------------------- with systemd

@@ -33,7 +33,7 @@ from __future__ import annotations
 from ...errors import InvalidInput, Unsupported
 from . import location
 from .entry import enter, fork, tasks
-from .group import Group, create, engine
+from .group import Group, create, engine, join_engine
 from .hierarchy import layout
 from .hierarchy.directories import base, base_paths, remove_base
 from .hierarchy.layout import mode, unified
@@ -165,6 +165,7 @@ __all__ = [
     "engine",
     "enter",
     "fork",
+    "join_engine",
     "merge",
     "mode",
     "places",

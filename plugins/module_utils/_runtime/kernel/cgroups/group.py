@@ -70,6 +70,8 @@ def create(name: str, parent: str | None = None) -> Group:
 def engine() -> Group:
     """Return the group of the engine's own processes, ``base()``/engine, made where missing.
 
+    Whoever removes the engine's last container may remove it again: see ``join_engine``.
+
     :raises HostError: the kernel refuses to make it.
     """
     hierarchies = layout.current().hierarchies
@@ -85,6 +87,25 @@ def engine() -> Group:
                     f"cgroup {path} can't be made: {reason(error, named=True)}"
                 ) from error
     return group
+
+
+def join_engine(pid: int = 0) -> None:
+    """Move a process (0: this one) into the engine's own group, in every hierarchy.
+
+    Another engine of the host that is removed meanwhile takes the group away while it is empty: it
+    is made again.
+
+    :raises NotFound: no such process. :raises HostError: the kernel refuses.
+    """
+    for attempt in range(directories.TRIES):
+        try:
+            engine().attach(pid)
+            return
+        except HostError as error:
+            cause = error.__cause__
+            gone = isinstance(cause, OSError) and cause.errno in freezer.GONE
+            if not gone or attempt == directories.TRIES - 1:
+                raise
 
 
 class Group:

@@ -132,7 +132,6 @@ OPTIONS: dict[str, dict[str, str]] = {
     "podman_container": {
         "arch": "`platform`",
         "attach": "absent: a task is attached to nothing",
-        "blkio_weight_device": ABSENT,
         "cgroup_conf": ABSENT,
         "cgroupns": "`private` and `host`",
         "cgroups": ABSENT,
@@ -140,8 +139,6 @@ OPTIONS: dict[str, dict[str, str]] = {
         "cidfile": "absent: the result has the ID",
         "cmd_args": NO_PODMAN,
         "conmon_pidfile": "absent: there is no conmon",
-        "cpu_rt_period": ABSENT,
-        "cpu_rt_runtime": ABSENT,
         "cpus": "a number",
         "decryption_key": "absent: encrypted images are not supported",
         "delete_depend": "absent: a container that others join is not removed",

@@ -621,6 +621,22 @@ options:
       - >-
         Changes while the container runs.
     type: int
+  cpu_rt_period: &cpu_rt_period
+    description:
+      - >-
+        Length of the period of O(cpu_rt_runtime) in microseconds. The kernel's own is V(1000000).
+      - >-
+        A change makes a new container, or with O(on_change=restart) restarts it.
+    type: int
+  cpu_rt_runtime: &cpu_rt_runtime
+    description:
+      - >-
+        CPU time that processes with a real-time policy may take in each period, in microseconds.
+        Without it they may take none where the kernel has such budgets: cgroup v1, and a kernel
+        with CONFIG_RT_GROUP_SCHED. Elsewhere the option is refused.
+      - >-
+        A change makes a new container, or with O(on_change=restart) restarts it.
+    type: int
   cpuset_cpus: &cpuset_cpus
     description:
       - >-
@@ -649,6 +665,15 @@ options:
       - >-
         Changes while the container runs.
     type: int
+  blkio_weight_device: &blkio_weight_device
+    description:
+      - >-
+        Shares of the time of single disks, a map of the device's path and V(10) to V(1000), for
+        example V({/dev/sda: 500}). The disk's scheduler has to be V(bfq). Others are refused, for
+        they have no weights.
+      - >-
+        A change makes a new container, or with O(on_change=restart) restarts it.
+    type: dict
   device_read_bps: &device_read_bps
     description:
       - >-
@@ -1676,10 +1701,13 @@ options:
       cpu_shares: *cpu_shares
       cpu_period: *cpu_period
       cpu_quota: *cpu_quota
+      cpu_rt_period: *cpu_rt_period
+      cpu_rt_runtime: *cpu_rt_runtime
       cpuset_cpus: *cpuset_cpus
       cpuset_mems: *cpuset_mems
       pids_limit: *pids_limit
       blkio_weight: *blkio_weight
+      blkio_weight_device: *blkio_weight_device
       device_read_bps: *device_read_bps
       device_write_bps: *device_write_bps
       device_read_iops: *device_read_iops

@@ -132,10 +132,13 @@ CONTAINER = {
     "cpu_shares": {"type": "int"},
     "cpu_period": {"type": "int"},
     "cpu_quota": {"type": "int"},
+    "cpu_rt_period": {"type": "int"},
+    "cpu_rt_runtime": {"type": "int"},
     "cpuset_cpus": {"type": "str"},
     "cpuset_mems": {"type": "str"},
     "pids_limit": {"type": "int"},
     "blkio_weight": {"type": "int"},
+    "blkio_weight_device": {"type": "dict"},
     "device_read_bps": {
         "type": "list",
         "elements": "dict",

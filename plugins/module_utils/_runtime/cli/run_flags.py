@@ -167,6 +167,10 @@ def _counts(name: str, items: Sequence[str]) -> list[dict[str, Any]]:
     return [dict(entry, rate=_integer(name, entry["rate"])) for entry in _rates(name, items)]
 
 
+def _weights(name: str, items: Sequence[str]) -> dict[str, int]:
+    return {path: _integer(name, weight) for path, weight in (_pair(name, item) for item in items)}
+
+
 def _program(_name: str, text: str) -> list[str]:
     return [text] if text else []
 
@@ -302,6 +306,7 @@ READERS = {
     ":": _hosts,
     "path:rate": _rates,
     "path:number": _counts,
+    "path:weight": _weights,
     "mount": _mounts,
     "program": _program,
     "gpus": _gpus,

@@ -82,6 +82,8 @@ def everything(
         problems = cgroups.check(wanted)
         if problems:
             raise Unsupported(problems[0][1])
+        for path in definition.get("blkio_weight_device", ()):
+            _weighing(path)
     if record is None or definition.get("storage_opts") != record["definition"].get("storage_opts"):
         _writable_layer(engine, definition)
     confinement.sysctls(definition)
@@ -405,6 +407,18 @@ def _cpus(definition: Definition) -> None:
                 raise InvalidInput(
                     option, definition[option], "numbers of what this host has: " + there
                 )
+
+
+def _weighing(path: str) -> None:
+    """Check that a disk has a scheduler with weights; a partition has none of its own."""
+    number = limits.disk(path, "blkio_weight_device")
+    place = "/sys/dev/block/%d:%d/queue/scheduler" % (os.major(number), os.minor(number))
+    schedulers = _read(place, "")
+    if "[bfq]" not in schedulers.split():
+        raise Unsupported(
+            f"blkio_weight_device: {path}: only a whole disk with the scheduler bfq has weights "
+            f"(this has {schedulers or 'none'})"
+        )
 
 
 def _read(path: str, default: str) -> str:

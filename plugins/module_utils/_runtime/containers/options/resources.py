@@ -9,7 +9,18 @@ import re
 from ... import units
 from ...errors import InvalidInput
 from ...options.forms import DEVICE_NAME, boolean, line, list_of, set_of, text, whole
-from ...options.rows import LIVE, RESTART, SET, Computed, Flag, Nowhere, Option, Shown, Suboption
+from ...options.rows import (
+    LIVE,
+    MAP,
+    RESTART,
+    SET,
+    Computed,
+    Flag,
+    Nowhere,
+    Option,
+    Shown,
+    Suboption,
+)
 from . import storage
 
 TYPE_CHECKING = False
@@ -25,6 +36,7 @@ RLIMITS = (
     "sigpending stack"
 ).split()
 UNLIMITED = -1
+RT_PERIOD = 1000000  # microseconds, the kernel's own
 DEVICE_RATES = ("device_read_bps", "device_write_bps", "device_read_iops", "device_write_iops")
 
 
@@ -117,6 +129,19 @@ def device_rate(parse: Parser) -> Parser:
         return {"path": path, "rate": rate}
 
     return device
+
+
+def device_weights(value: Any, name: str) -> dict[str, int]:
+    """``{path of a device: weight}``."""
+    if not isinstance(value, dict):
+        raise InvalidInput(name, value, "a map of devices and weights, such as {/dev/sda: 500}")
+    weigh = whole(10, 1000)
+    found = {}
+    for path, weight in value.items():
+        if not line(path, name).startswith("/"):
+            raise InvalidInput(name, path, "a device's absolute path")
+        found[path] = weigh(weight, f"{name}.{path}")
+    return found
 
 
 def ulimit(value: Any, name: str) -> str:
@@ -221,6 +246,10 @@ def check(definition: Definition) -> None:
     _check_memory(definition)
     if definition.get("cpus") and (definition.get("cpu_quota") or definition.get("cpu_period")):
         raise InvalidInput("cpus", definition["cpus"], "either cpus, or cpu_period and cpu_quota")
+    if definition.get("cpu_rt_runtime", 0) > (definition.get("cpu_rt_period") or RT_PERIOD):
+        raise InvalidInput(
+            "cpu_rt_runtime", definition["cpu_rt_runtime"], "no more than cpu_rt_period"
+        )
     names = [entry.split(":")[0] for entry in definition.get("ulimits", ())]
     for entry in names:
         if names.count(entry) > 1:
@@ -274,6 +303,10 @@ def _swappiness(number: int) -> int | None:
 
 def _rates(entries: list[dict[str, Any]]) -> list[dict[str, Any]] | None:
     return [{"Path": entry["path"], "Rate": entry["rate"]} for entry in entries] or None
+
+
+def _weights(weights: dict[str, int]) -> list[dict[str, Any]] | None:
+    return [{"Path": path, "Weight": weight} for path, weight in weights.items()] or None
 
 
 def _ulimits(entries: list[str]) -> list[dict[str, Any]]:
@@ -517,6 +550,36 @@ OPTIONS: tuple[Option, ...] = (
         """,
     ),
     Option(
+        "cpu_rt_period",
+        "int",
+        whole(1, 1000000, extra=(0,)),
+        default=0,
+        change=RESTART,
+        place="config.json linux.resources.cpu.realtimePeriod",
+        inspect="HostConfig.CpuRealtimePeriod",
+        flag=Flag("--cpu-rt-period", "Period of the real-time budget in microseconds"),
+        description="""
+        Length of the period of O(cpu_rt_runtime) in microseconds. The kernel's own is V(1000000).
+        """,
+    ),
+    Option(
+        "cpu_rt_runtime",
+        "int",
+        whole(1, 1000000, extra=(0,)),
+        default=0,
+        change=RESTART,
+        place="config.json linux.resources.cpu.realtimeRuntime",
+        inspect="HostConfig.CpuRealtimeRuntime",
+        flag=Flag(
+            "--cpu-rt-runtime", "CPU time of real-time processes in a period, in microseconds"
+        ),
+        description="""
+        CPU time that processes with a real-time policy may take in each period, in microseconds.
+        Without it they may take none where the kernel has such budgets: cgroup v1, and a kernel
+        with CONFIG_RT_GROUP_SCHED. Elsewhere the option is refused.
+        """,
+    ),
+    Option(
         "cpuset_cpus",
         "str",
         cpu_set,
@@ -559,6 +622,25 @@ OPTIONS: tuple[Option, ...] = (
         inspect="HostConfig.BlkioWeight",
         flag=Flag("--blkio-weight", "Block IO weight (10 to 1000)", update=True),
         description="Share of disk time, from V(10) to V(1000). V(0) is for the kernel's default.",
+    ),
+    Option(
+        "blkio_weight_device",
+        "dict",
+        device_weights,
+        compare=MAP,
+        change=RESTART,
+        place="config.json linux.resources.blockIO.weightDevice",
+        inspect=Shown("HostConfig.BlkioWeightDevice", _weights),
+        flag=Flag(
+            "--blkio-weight-device",
+            "Block IO weight of a device (path:weight)",
+            reads="path:weight",
+        ),
+        description="""
+        Shares of the time of single disks, a map of the device's path and V(10) to V(1000), for
+        example V({/dev/sda: 500}). The disk's scheduler has to be V(bfq). Others are refused, for
+        they have no weights.
+        """,
     ),
     _rate_of_devices(
         "device_read_bps",

@@ -33,10 +33,14 @@ FREE: dict[str, dict[str, Any]] = {
     "pids": {"limit": -1},
     "blockIO": {"weight": 500},
 }
-CPU: dict[str, Literal["shares", "period", "quota", "cpus", "mems"]] = {
+CPU: dict[
+    str, Literal["shares", "period", "quota", "realtimePeriod", "realtimeRuntime", "cpus", "mems"]
+] = {
     "cpu_shares": "shares",
     "cpu_period": "period",
     "cpu_quota": "quota",
+    "cpu_rt_period": "realtimePeriod",
+    "cpu_rt_runtime": "realtimeRuntime",
     "cpuset_cpus": "cpus",
     "cpuset_mems": "mems",
 }
@@ -102,16 +106,26 @@ def block_io(definition: Definition) -> BlockIO:
     found: BlockIO = {}
     if definition.get("blkio_weight"):
         found["weight"] = definition["blkio_weight"]
+    if definition.get("blkio_weight_device"):
+        found["weightDevice"] = [
+            {"major": os.major(number), "minor": os.minor(number), "weight": weight}
+            for path, weight in definition["blkio_weight_device"].items()
+            for number in [disk(path, "blkio_weight_device")]
+        ]
     for option, key in THROTTLES.items():
         if definition.get(option):
             found[key] = [_throttle(option, entry) for entry in definition[option]]
     return found
 
 
+def disk(path: str, option: str) -> int:
+    """Return the number of a block device. :raises InvalidInput: there is none at ``path``."""
+    accepted = "a block device of the host"
+    return device_nodes.device_number(path, option, (stat.S_ISBLK,), accepted)[1]
+
+
 def _throttle(option: str, entry: dict[str, Any]) -> Rate:
-    number = device_nodes.device_number(
-        entry["path"], option + ".path", (stat.S_ISBLK,), "a block device of the host"
-    )[1]
+    number = disk(entry["path"], option + ".path")
     return {"major": os.major(number), "minor": os.minor(number), "rate": entry["rate"]}
 
 

@@ -388,7 +388,7 @@ class Group:
         """
         above = os.path.dirname(self.v1.get("cpu", ""))
         if (
-            above.endswith(directories.SHARED)
+            directories.is_common(above)
             and cgroup_files.read_or(above + "/cpu.rt_runtime_us", "0") != "0"
         ):
             from .limits import realtime  # here: one container in many has such a budget

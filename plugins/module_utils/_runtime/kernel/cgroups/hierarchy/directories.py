@@ -32,6 +32,11 @@ def base() -> str:
     return BASE
 
 
+def is_common(directory: str) -> bool:
+    """Return whether a directory is one that the engine makes above its containers' groups."""
+    return directory.endswith((base(), SHARED))
+
+
 def base_paths(parent: str | None = None) -> dict[str, str]:
     """Return the directories of ``base()``, or of another parent: ``{mount point: directory}``.
 

@@ -3,8 +3,9 @@
 """Real-time budgets of cgroup v1 (sched-rt-group.rst).
 
 What a group has must fit into what the group above has.
-A new group has none, so below the one that containers without a path of their own share, nothing
-could be given. That one gets what the containers in it ask for, together. Groups that somebody else
+A new group has none, so below the groups that the engine's containers share, and the OCI command's
+without a path of their own, nothing could be given. These get what the containers in them ask for,
+together. Groups that somebody else
 made are left as they are.
 """
 
@@ -25,7 +26,7 @@ def make_room(path: str, runtime: int, period: int | None) -> None:
     :param runtime, period: µs; period None: as it is.
     """
     above = os.path.dirname(path)
-    if above.endswith(directories.SHARED) and runtime > 0:
+    if directories.is_common(above) and runtime > 0:
         wanted = total(above, path) + part(runtime, period or cgroup_files.read_or(path + PERIOD))
         if wanted > share(above):
             give(above, wanted)
@@ -35,7 +36,7 @@ def give_back(path: str) -> None:
     """Leave the group above ``path``, which goes, no more than its other groups have."""
     above = os.path.dirname(path)
     # The kernel counts the group for a while yet, so its own budget goes first.
-    if above.endswith(directories.SHARED) and give(path, 0):
+    if directories.is_common(above) and give(path, 0):
         give(above, total(above))
 
 

@@ -9,6 +9,7 @@ import http.client
 import json
 import os
 import shutil
+import socket
 import subprocess
 import time
 import urllib.request
@@ -351,6 +352,44 @@ def test_bridges_that_no_network_has(docker):
             assert netlink.link(sock, others) is not None
     finally:
         subprocess.run(["ip", "link", "del", others], check=True)
+
+
+def test_links_and_keys_that_no_network_has(docker):
+    """An overlay's link, an encrypted one's, a VLAN; those of others stay, and a network's parent too."""
+    from pycontainer.networks import catalog, links
+    from pycontainer.networks.drivers import overlay_network, wireguard_keys, wireguard_link
+
+    paths = docker.engine.paths
+    overlay = {"peers": {}, "name": "h1", "port": 51820}
+    noted = wireguard_link.note(links.alias(paths), overlay)
+    other = wireguard_link.note(links.alias(paths) + "-other", overlay)
+    made = {
+        overlay_network.link_name("a" * 64): links.alias(paths),
+        overlay_network.link_name("b" * 64): noted,
+        overlay_network.link_name("c" * 64): other,
+        "up0.7": links.alias(paths),
+        "up0.8": links.alias(paths),
+    }
+    try:
+        for number, (name, alias) in enumerate(made.items()):
+            words = [name, "type", "veth", "peer", "name", f"up{number}"]
+            subprocess.run(["ip", "link", "add", *words], check=True)
+            subprocess.run(["ip", "link", "set", name, "alias", alias], check=True)
+        docker("network", "create", "-d", "macvlan", "-o", "parent=up0.8", "lan")
+        docker("network", "create", "inner")
+        kept = catalog.get(docker.engine, "inner")["id"]
+        for ident in (kept, "d" * 64):
+            wireguard_keys.make(paths, ident)
+        gone = [name for name in made if name != "up0.8" and made[name] != other]
+        repaired(
+            docker, *[f"the link {name} is no network's" for name in gone], "the key dddddddddddd"
+        )
+        there = {link for _index, link in socket.if_nameindex()}
+        assert there & set(made) == set(made) - set(gone)
+        assert os.listdir(paths.network_keys) == [kept]
+    finally:
+        for name in made:
+            subprocess.run(["ip", "link", "del", name], check=False, capture_output=True)
 
 
 def test_copies_that_are_not_as_the_rows(docker):

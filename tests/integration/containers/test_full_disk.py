@@ -217,15 +217,40 @@ def test_without_a_reserve_what_can_not_be_done_is_said(full):
             pass
     assert "old" in command("ps", "-a")
     refused = command("rm", "old", ok=False)
-    assert (
-        refused.returncode == 1
-        and "no space left" in refused.stderr
-        and "Traceback" not in refused.stderr
-    )
+    assert refused.returncode == 1 and refused.stderr.count("\n") == 1
+    assert "no space left" in refused.stderr and "delete 1 MiB of other files" in refused.stderr
     with pytest.raises(NoSpace):
         engine.db.run("DELETE FROM containers")
     assert len(containers.every(engine)) == 4
     engine.db.close()
+
+
+@pytest.mark.parametrize("what", ["container", "volume"])
+def test_without_a_reserve_what_has_data_can_be_removed(full, what):
+    """What is asked to go is the room that its removal takes."""
+    command, engine = full
+    disk = os.path.dirname(engine.paths.data)
+    command("stop", "-t", "0", "web2")
+    os.truncate(
+        os.path.join(disk, "filler"), os.stat(os.path.join(disk, "filler")).st_size - SIZE // 8
+    )
+    subprocess.run(["sync", "-f", disk], check=True)
+    place = "/big" if what == "container" else "/data/big"
+    command("exec", "web0", "dd", "if=/dev/zero", f"of={place}", "bs=1M", "count=4")
+    command("stop", "-t", "0", "web0")
+    if what == "volume":
+        command("rm", "web0")
+    engine.db.close()
+    engine.db.spare.give_up()
+    with filled(disk):
+        if what == "container":
+            command("rm", "web0")
+            assert "web0" not in command("ps", "-a")
+        else:
+            command("volume", "rm", "data0")
+            assert "data0" not in command("volume", "ls")
+        command("rm", "-f", "web1", "old")
+    assert engine.db.all("SELECT * FROM operations") == []
 
 
 @pytest.mark.parametrize("disk", ["tmpfs"], indirect=True)

@@ -26,6 +26,7 @@ from ..kernel.cgroups.hierarchy import freezer, removal
 from ..kernel.net import netlink, nftables
 from ..kernel.processes import procfs
 from ..networks import addresses, catalog, links, publish
+from ..networks.drivers import wireguard_keys
 from ..reconcile import Plan
 from ..store import rowfiles, tree_removal
 from ..store.database import decode
@@ -88,7 +89,8 @@ def _look(engine: Engine) -> list[Stray]:
         + _broken(engine)
         + _left(engine, busy)
         + _mounts(engine, busy)
-        + _bridges(engine)
+        + _made_links(engine)
+        + _keys(engine)
         + _links(engine)
         + _elements(engine)
         + _secrets(engine)
@@ -333,35 +335,56 @@ def _mounts(engine: Engine, busy: frozenset[str]) -> list[Stray]:
 # ------------------------------------------------------------------------------------------------------------------- network
 
 
-def _bridges(engine: Engine) -> list[Stray]:
-    """List bridges that this engine has created and that belong to no network."""
-    known = {config["bridge"] for config in catalog.every(engine)}
+def _made_links(engine: Engine) -> list[Stray]:
+    """List the links of the host that this engine has made and that belong to no network: bridges,
+    an overlay's links to other hosts, VLANs that are parents.
+    """
     with netlink.Socket() as sock:
-        found = [
-            link["name"]
-            for link in netlink.links(sock)
-            if link["kind"] == "bridge"
-            and link["alias"] == links.alias(engine.paths)
-            and link["name"] not in known
-        ]
+        made = [link for link in netlink.links(sock) if links.is_ours(link, engine.paths)]
+    known = _names_of_links(engine)
+    found = [link for link in made if link["name"] not in known]
     if found and engine.db.one("SELECT 1 FROM operations WHERE kind LIKE '%-network'"):
         return []  # a network is being made or removed
+    named = [(link["kind"] if link["kind"] == "bridge" else "link", link["name"]) for link in found]
     return [
         Stray(
             "networks",
-            f"the bridge {name} is no network's",
-            f"remove the bridge {name}",
-            functools.partial(_remove_bridge, engine, name),
+            f"the {kind} {name} is no network's",
+            f"remove the {kind} {name}",
+            functools.partial(_remove_made, engine, name),
         )
-        for name in found
+        for kind, name in named
     ]
 
 
-def _remove_bridge(engine: Engine, name: str) -> None:
-    """Remove a bridge, unless a network uses it by now."""
+def _names_of_links(engine: Engine) -> set[str]:
+    return {name for config in catalog.every(engine) for name in links.names(config)}
+
+
+def _remove_made(engine: Engine, name: str) -> None:
+    """Remove a link that the engine has made, unless a network uses it by now."""
     with engine.locks.hold("networks"):
-        if name not in {config["bridge"] for config in catalog.every(engine)}:
+        if name not in _names_of_links(engine):
             _remove_link(name)
+
+
+def _keys(engine: Engine) -> list[Stray]:
+    """List private keys of overlay networks that are not there."""
+    if not os.path.isdir(engine.paths.network_keys):
+        return []
+    kept = set(os.listdir(engine.paths.network_keys))
+    left = sorted(kept - {config["id"] for config in catalog.every(engine)})
+    if left and engine.db.one("SELECT 1 FROM operations WHERE kind LIKE '%-network'"):
+        return []
+    return [
+        Stray(
+            "networks",
+            f"the key {name[:12]} in {engine.paths.network_keys} is no network's",
+            f"remove the key {name[:12]}",
+            functools.partial(wireguard_keys.forget, engine.paths, name),
+        )
+        for name in left
+    ]
 
 
 def _links(engine: Engine) -> list[Stray]:

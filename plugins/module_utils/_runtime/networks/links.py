@@ -20,7 +20,7 @@ from ..kernel.net import frames, netlink
 from . import catalog, definition, firewall, pools
 from .addresses import attachment, mac_for
 from .drivers import overlay_network as overlay
-from .drivers import parents, wireguard_keys
+from .drivers import parents, wireguard_keys, wireguard_link
 from .firewalls import other_firewalls
 from .traffic import isolation
 
@@ -194,6 +194,18 @@ def _read(path: str) -> str:
 def alias(paths: Paths) -> str:
     """Return the alias of an engine's bridges: several engines may share a kernel."""
     return f"pycontainer {paths.data}"[:255]  # IFALIASZ, rtnetlink(7)
+
+
+def is_ours(link: netlink.Link, paths: Paths) -> bool:
+    """Tell whether an engine has made a link: by its alias, to which WireGuard's has a note."""
+    owner = alias(paths)
+    return link["alias"] == owner or wireguard_link.noted(link["alias"], owner)
+
+
+def names(config: Definition) -> list[str]:
+    """Return the links of the host that a network may have, its parent included."""
+    own = overlay.link_name(config["id"]) if config["overlay"] else None
+    return [name for name in (config["bridge"], config["parent"], own) if name]
 
 
 def make(configs: Sequence[Definition], paths: Paths) -> None:

@@ -309,6 +309,15 @@ class Database:
             if not self._freeing and self.spare is not None:
                 self.spare.make()
 
+    def make_room(self) -> bool:
+        """Release the reserve where the disk is full.
+
+        :returns: whether there is room for a transaction now.
+        """
+        if self.is_tight() and self.spare is not None:
+            self.spare.give_up()
+        return not self.is_tight()
+
     def is_tight(self, room: int = ROOM) -> bool:
         """Return whether the disk is so full that a transaction may fail."""
         return self.path != ":memory:" and not reserve.has_room(os.path.dirname(self.path), room)
@@ -420,9 +429,8 @@ class Database:
             or ("disk I/O" in text or "unable to open" in text)
             and self.is_tight(LITTLE)
         ):
-            raise NoSpace(
-                f"no space left for {self.path}"
-            ) from None  # SQLite says so of writes to the database alone, not of its other files'
+            # SQLite says so of writes to the database alone, not of its other files'
+            raise NoSpace(f"no space left for {self.path}{self._way_out()}") from None
         if "locked" in text:
             raise HostError(
                 f"{self.path} has been in use by another task for {PATIENCE} seconds"
@@ -433,6 +441,15 @@ class Database:
         ):
             raise HostError(f"{self.path} can't be used: {text}") from None
 
+    def _way_out(self) -> str:
+        """Return what to do where the reserve was not enough."""
+        if not self._freeing or self.spare is None:
+            return ""
+        return (
+            f"; what was reserved for that is used up: delete {ROOM >> 20} MiB of other files on "
+            "that file system, or remove by force a container that has written as much"
+        )
+
     @contextlib.contextmanager
     def transaction(self, durable: bool = True) -> Iterator[Transaction]:
         """Execute all of the block's statements or none. Its reads see no later changes of other
@@ -442,8 +459,8 @@ class Database:
             is on disk with that one at the latest.
         """
         self.require_writable()
-        if self._freeing and self.spare is not None and self.is_tight():
-            self.spare.give_up()
+        if self._freeing:
+            self.make_room()
         self.refresh()
         connection = self._connect() if self._connection is None else self._connection
         if not durable:

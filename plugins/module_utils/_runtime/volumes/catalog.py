@@ -182,6 +182,8 @@ def remove(engine: Engine, name: str) -> None:
     with engine.locks.hold("volume", name):
         require(engine, name)
         check_unused(engine, name)
+        if not engine.db.make_room():  # nor a reserve any more: its content goes first
+            clear(engine, name)
         with engine.operations.record("remove-volume", name=name):
             engine.db.run("DELETE FROM volumes WHERE name = ?", name)
             clear(engine, name)

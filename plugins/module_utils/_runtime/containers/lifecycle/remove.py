@@ -6,6 +6,8 @@ disk.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import time
 
@@ -45,11 +47,29 @@ def remove(engine: Engine, record: Record, force: bool = False, keep_volumes: bo
             )
         monitor_client.stop(engine.paths, [ident], 0)
     mounted = container_files.own_volumes(engine, record)
+    if not engine.db.make_room():
+        _empty(engine, ident)
     with engine.operations.record(
         "remove-container", id=ident, keep_volumes=keep_volumes, volumes=mounted
     ):
         catalog.forget(engine, ident)
         sweep(engine, ident, [] if keep_volumes else mounted)
+
+
+def _empty(engine: Engine, ident: str) -> None:
+    """Remove what a container has written, because the disk is full and the reserve is used up.
+
+    Its row stays until there is room to remove that. Until then it is as one that never ran.
+    """
+    try:
+        _cleanup(engine, ident)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+    top = os.path.join(engine.paths.container(ident), "upper")
+    with contextlib.suppress(FileNotFoundError):
+        for name in os.listdir(top):
+            tree_removal.remove(os.path.join(top, name))
 
 
 def never_ran(engine: Engine, record: Record) -> None:

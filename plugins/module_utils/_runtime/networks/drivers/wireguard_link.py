@@ -51,6 +51,12 @@ def note(owner: str, overlay: Overlay) -> str:
     return f"{owner[:240]} {zlib.crc32(repr((told, overlay['port'])).encode()):08x}"
 
 
+def noted(alias: str, owner: str) -> bool:
+    """Tell whether an alias is of the form that :func:`note` has, and by this owner."""
+    made_by, _space, told = alias.rpartition(" ")
+    return made_by == owner[:240] and len(told) == 8 and set(told) <= set("0123456789abcdef")
+
+
 def in_order(sock: netlink.Socket, link: netlink.Link, overlay: Overlay) -> bool:
     """Tell whether a link has its key and port, all peers and the routes to them."""
     known = peers(overlay)

@@ -40,6 +40,19 @@ def remove(path: str) -> None:
         raise HostError(f"can't remove {path}: {reason(error, named=True)}") from None
 
 
+def clear(path: str) -> None:
+    """Remove what is in the directory ``path``, and leave the directory. A missing one is no error.
+
+    :raises HostError: where the kernel refuses.
+    """
+    try:
+        names = os.listdir(path)
+    except FileNotFoundError:
+        return
+    for name in names:
+        remove(os.path.join(path, name))
+
+
 def _empty(top: int, turn: int) -> bool:
     """Remove what is in the directory ``top``.
 

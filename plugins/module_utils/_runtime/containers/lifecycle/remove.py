@@ -6,7 +6,6 @@ disk.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import time
@@ -66,10 +65,7 @@ def _empty(engine: Engine, ident: str) -> None:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-    top = os.path.join(engine.paths.container(ident), "upper")
-    with contextlib.suppress(FileNotFoundError):
-        for name in os.listdir(top):
-            tree_removal.remove(os.path.join(top, name))
+    tree_removal.clear(os.path.join(engine.paths.container(ident), "upper"))
 
 
 def never_ran(engine: Engine, record: Record) -> None:

@@ -15,6 +15,7 @@ import re
 import shlex
 
 from ansible.errors import AnsibleFilterError
+from ansible.utils.display import Display
 from ansible_collections.pycontainer.engine.plugins.module_utils._container_options import CONTAINER
 from ansible_collections.pycontainer.engine.plugins.plugin_utils._machine import DATA
 
@@ -31,6 +32,7 @@ STAY = ["sh", "-c", "trap 'exit 0' TERM INT; while :; do sleep 3600 & wait $!; d
 INIT = ["/sbin/init"]
 OWN = ("bridge", "default", "host", "none", "private", "")  # network modes that are no networks
 LOCAL = "molecule_local/"
+CGROUPS_RO, CGROUPS_RW = (f"/sys/fs/cgroup:/sys/fs/cgroup:{mode}" for mode in ("ro", "rw"))
 
 # Keys of a platform that are options of the container under the same name.
 PASSED = frozenset(CONTAINER) - {
@@ -49,8 +51,18 @@ READ = frozenset(
     """.split()
 )
 NETWORK = frozenset(
-    ("name", "driver", "driver_options", "ipam_config", "internal", "attachable", "labels")
+    """
+    name driver driver_options ipam_config internal attachable labels enable_ipv4 enable_ipv6 force
+    """.split()
 )
+# Keys of a network for Docker's driver that change nothing here, with the values that do not.
+NETWORK_ANYWAY: dict[str, tuple[Any, ...]] = {
+    "state": ("present",),
+    "scope": ("local",),
+    "appends": (True, False),
+    "ipam_driver": ("default",),
+    "ipam_driver_options": ({},),
+}
 SHARED = ("network_mode", "network", "pid_mode", "ipc_mode")  # container:<name> of another instance
 # Keys about another engine: the values that change nothing here, and what to write instead.
 _DOCKER = (
@@ -154,17 +166,15 @@ def _instance(
         del platform["hostname"]
     _put_names(platform, containers)
     _put_podmans_forms(platform)
+    _put_cgroups(platform)
     for key, value in platform.items():
         if key in ELSEWHERE:
             accepted, sentence = ELSEWHERE[key]
             if value not in accepted and value not in ("", [], {}):
                 raise AnsibleFilterError(f"{name}: {key}: {value!r} has no meaning: {sentence}")
-        elif key not in PASSED and key not in READ and not platform.get("dockerfile"):
-            raise AnsibleFilterError(
-                f"{name}: {key} is not known; accepted: the options of pycontainer.engine.container and those of "
-                "molecule-plugins' drivers"
-            )
     build = _build(name, platform, scenario)
+    if not (build and build["dockerfile"]):  # a template may read keys of its own
+        _warn_of_others(name, platform)
     definition = {
         key: value for key, value in platform.items() if key in PASSED and key not in READ
     }
@@ -198,6 +208,15 @@ def _instance(
     }
 
 
+def _warn_of_others(name: str, platform: Platform) -> None:
+    """Warn of keys that are no options. Scenarios for other drivers have some, which are not read there either."""
+    for key in sorted(set(platform) - PASSED - READ - set(ELSEWHERE)):
+        Display().warning(
+            f"{name}: {key} is no option of a platform and has no effect; known are the options of "
+            "pycontainer.engine.container and those of molecule-plugins' drivers"
+        )
+
+
 def _put_names(platform: Platform, containers: Mapping[str, str]) -> None:
     """Have ``container:<name>`` mean the container of the instance with that name."""
     for key in SHARED:
@@ -214,6 +233,17 @@ def _put_podmans_forms(platform: Platform) -> None:
         ]
     if isinstance(platform.get("ulimits"), list):
         platform["ulimits"] = [str(limit).replace("=", ":", 1) for limit in platform["ulimits"]]
+
+
+def _put_cgroups(platform: Platform) -> None:
+    """Let a privileged instance write control groups where the scenario says ``:ro``.
+
+    With Docker, that left the hierarchies of version 1 below writable, and systemd does not boot without. It protects nothing.
+    """
+    if platform.get("privileged") is True and isinstance(platform.get("volumes"), list):
+        platform["volumes"] = [
+            CGROUPS_RW if one == CGROUPS_RO else one for one in platform["volumes"]
+        ]
 
 
 def _image(name: str, platform: Platform) -> str:
@@ -266,12 +296,7 @@ def _put_networks(
         return full
 
     for network in platform.get("docker_networks") or ():
-        given = {key: value for key, value in dict(network).items() if value is not None}
-        unknown = sorted(set(given) - NETWORK)
-        if unknown or "name" not in given:
-            raise AnsibleFilterError(
-                f"docker_networks: {unknown[0] if unknown else 'name'}: accepted: {', '.join(sorted(NETWORK))}; a name is needed"
-            )
+        given = _network(name, network)
         own(given.pop("name"), **given)
     mode = platform.get("network_mode") or platform.get("network")
     listed = [dict(network) for network in platform.get("networks") or ()]
@@ -292,6 +317,23 @@ def _put_networks(
         definition["networks"] = listed
         definition.setdefault("network_mode", listed[0]["name"])
     return list(made.values())
+
+
+def _network(instance: str, network: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an entry of ``docker_networks`` as options of the module ``network``."""
+    given = {
+        key: value
+        for key, value in dict(network).items()
+        if value is not None and value not in NETWORK_ANYWAY.get(key, ())
+    }
+    if "name" not in given:
+        raise AnsibleFilterError(f"{instance}: docker_networks: an entry has no name")
+    for key in sorted(set(given) - NETWORK):
+        raise AnsibleFilterError(
+            f"{instance}: docker_networks: {given['name']}: {key}: {given[key]!r} has no meaning here; "
+            f"accepted: {', '.join(sorted(NETWORK))}"
+        )
+    return given
 
 
 def _build(name: str, platform: Platform, scenario: str) -> dict[str, Any] | None:

@@ -42,7 +42,8 @@ def test_every_option_of_the_drivers_is_known():
         ("rootless", True, "user namespaces"),
         ("extra_opts", ["--cpus=1"], "write them as options"),
         ("tls_verify", False, "certificates are verified"),
-        ("nonsense", 1, "nonsense is not known"),
+        ("docker_networks", [{"driver": "bridge"}], "one: docker_networks: an entry has no name"),
+        ("docker_networks", [{"name": "n", "scope": "swarm"}], "n: scope: 'swarm' has no meaning"),
         ("dockerfile", "missing.j2", "there is no file /s/missing.j2"),
     ],
 )
@@ -99,6 +100,31 @@ def test_a_template_may_read_keys_of_its_own(tmp_path):
     }
     found = molecule.instances([platform], (), {}, str(tmp_path))[0]
     assert found["platform"] == platform and "pkg_extras" not in found["definition"]
+
+
+def test_a_key_that_is_no_option_is_warned_of(monkeypatch, tmp_path):
+    """As many scenarios for Docker's driver have one: it is not read there either."""
+    said = []
+    monkeypatch.setattr(molecule.Display, "warning", lambda self, text: said.append(text))
+    found = one(environment={"container": "docker"}, pre_build_image=True)["definition"]
+    assert "environment" not in found and len(said) == 1
+    assert said[0].startswith("one: environment is no option of a platform and has no effect")
+
+
+def test_control_groups_are_writable_in_a_privileged_instance():
+    read_only = ["/sys/fs/cgroup:/sys/fs/cgroup:ro", "/a:/a:ro"]
+    assert one(volumes=read_only, privileged=True)["definition"]["volumes"] == [
+        "/sys/fs/cgroup:/sys/fs/cgroup:rw",
+        "/a:/a:ro",
+    ]
+    assert one(volumes=read_only)["definition"]["volumes"] == read_only
+
+
+def test_networks_of_the_driver_for_docker():
+    network = {"name": "n", "enable_ipv6": True, "force": True, "scope": "local", "appends": False}
+    assert one(docker_networks=[network])["networks"] == [
+        {"name": "n-" + molecule.scenario_mark("/s"), "enable_ipv6": True, "force": True}
+    ]
 
 
 def test_forms_of_the_driver_for_podman():

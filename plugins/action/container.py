@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.pycontainer.engine.plugins.plugin_utils import _foretold
 from ansible_collections.pycontainer.engine.plugins.plugin_utils._engine_action import EngineAction
 
 
@@ -12,3 +13,15 @@ class ActionModule(EngineAction):
     module = "container"
     of_registries = ("ca_path", "client_cert", "client_key", "tls_verify", "validate_certs")
     foretold = True
+
+    def checked(self, result, task_vars):
+        """Containers that a list or the task itself would make, or start, are there for later tasks."""
+        args = self._task.args
+        items = args.get("containers")
+        if not isinstance(items, list):
+            items, results = [args], [result]
+        else:
+            results = result.get("results") or []
+        for item, said in zip(items, results):
+            name, state = str(item.get("name")), item.get("state", "started")
+            _foretold.remember_other(self, "container", name, said, task_vars, state == "absent")

@@ -10,3 +10,4 @@ from ansible_collections.pycontainer.engine.plugins.plugin_utils._engine_action 
 
 class ActionModule(EngineAction):
     module = "container_exec"
+    foretold = True

@@ -12,6 +12,7 @@ from __future__ import annotations
 import ipaddress
 
 from ansible.errors import AnsibleActionFail
+from ansible_collections.pycontainer.engine.plugins.plugin_utils import _foretold
 from ansible_collections.pycontainer.engine.plugins.plugin_utils._engine_action import EngineAction
 
 TYPE_CHECKING = False
@@ -23,6 +24,10 @@ FACT, ADDRESS = "pycontainer_overlays", "pycontainer_overlay_address"
 
 class ActionModule(EngineAction):
     module = "network"
+
+    def checked(self, result: dict[str, Any], task_vars: dict[str, Any] | None) -> None:
+        name, gone = str(self._task.args.get("name")), self._task.args.get("state") == "absent"
+        _foretold.remember_other(self, "network", name, result, task_vars, gone)
 
     def carry_out(
         self, arguments: dict[str, Any], task_vars: dict[str, Any] | None

@@ -19,7 +19,9 @@ class ActionModule(EngineAction):
     module = "secret"
 
     def checked(self, result, task_vars):
-        _foretold.remember_secret(self, self.module, result, task_vars)
+        name = result.get(self.module + "_name") or ""
+        gone = self._task.args.get("state") == "absent"
+        _foretold.remember_other(self, self.module, name, result, task_vars, gone)
 
     def _module(self, arguments, copy, task_vars, **told):
         src = arguments.get("data_src", arguments.get("path"))

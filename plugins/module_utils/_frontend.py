@@ -32,7 +32,7 @@ class Module(AnsibleModule):
 
     ``told``: ``{"copy": the engine to use, by version and fingerprint, "progress": under which name the host says how far the task is,
     "params": what goes to the engine beside the options, "foretold": images that earlier tasks of a check would have brought,
-    "foretold_secrets": the kind and name of secrets and configs that they would have made}``, {} without the action plugin.
+    "foretold_others": the kind and name of secrets, configs, networks and containers that they would have made}``, {} without the action plugin.
     """
 
     def _load_params(self) -> None:
@@ -156,7 +156,7 @@ def _carry_out(
         ):
             if module.check_mode:
                 engine.foretold = module.told.get("foretold") or ()
-                engine.foretold_secrets = module.told.get("foretold_secrets") or ()
+                engine.foretold_others = module.told.get("foretold_others") or ()
             engine.who = dict(module.told.get("who") or {}, hidden=module.no_log)
             work = getattr(noun, function)
             outcome = work(engine, dict(module.params, **module.told.get("params", {})))

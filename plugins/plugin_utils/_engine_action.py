@@ -140,7 +140,7 @@ class EngineAction(ActionBase):
                 told = dict(
                     told,
                     foretold=_foretold.images_for(self, task_vars),
-                    foretold_secrets=_foretold.secrets_for(self, task_vars),
+                    foretold_others=_foretold.others_for(self, task_vars),
                 )
             if not (self.only_looks or self._task.check_mode):
                 told = dict(told, who=self._who(task_vars))

@@ -43,7 +43,7 @@ KEPT = (
 MOST = 1 << 20  # bytes of all that a host is told
 
 
-SECRETS = "secrets"  # the file of secrets and configs, beside that of images
+OTHERS = "others"  # the file of secrets, configs, networks and containers, beside that of images
 
 
 def _path(action: EngineAction, task_vars: dict[str, Any] | None, subject: str = "") -> str:
@@ -61,11 +61,11 @@ def images_for(action: EngineAction, task_vars: dict[str, Any] | None) -> list[d
     return _kept(_path(action, task_vars))
 
 
-def secrets_for(action: EngineAction, task_vars: dict[str, Any] | None) -> list[list[str]]:
-    """Return ``[kind, name]`` of the secrets and configs that earlier tasks of the run would have
-    made.
+def others_for(action: EngineAction, task_vars: dict[str, Any] | None) -> list[list[str]]:
+    """Return ``[kind, name]`` of the secrets, configs, networks and containers that earlier tasks of
+    the run would have made.
     """
-    return _kept(_path(action, task_vars, SECRETS))
+    return _kept(_path(action, task_vars, OTHERS))
 
 
 def _kept(path: str) -> list[Any]:
@@ -76,17 +76,26 @@ def _kept(path: str) -> list[Any]:
         return []
 
 
-def remember_secret(
-    action: EngineAction, kind: str, result: dict[str, Any], task_vars: dict[str, Any] | None
+def remember_other(
+    action: EngineAction,
+    kind: str,
+    name: str,
+    result: dict[str, Any],
+    task_vars: dict[str, Any] | None,
+    gone: bool = False,
 ) -> None:
-    """Keep what a checked task of the module ``secret`` or ``config`` said. Of data it knows none."""
-    if result.get("failed") or not result.get("changed"):
+    """Keep what a checked task said of a secret, config, network or container.
+
+    :param kind: "secret", "config", "network" or "container". :param gone: it would be removed.
+    """
+    if result.get("failed") or not (gone or result.get("changed")):
         return
-    named = [kind, result[kind + "_name"]]
-    found = [entry for entry in secrets_for(action, task_vars) if entry != named]
-    if action._task.args.get("state") != "absent":
-        found.append(named)
-    _write(_path(action, task_vars, SECRETS), found)
+    before = others_for(action, task_vars)
+    found = [entry for entry in before if entry != [kind, name]]
+    if not gone:
+        found.append([kind, name])
+    if found != before:
+        _write(_path(action, task_vars, OTHERS), found)
 
 
 def remember(
@@ -96,11 +105,12 @@ def remember(
     task_vars: dict[str, Any] | None,
 ) -> None:
     """Keep what a checked task of the module ``image`` said."""
-    if result.get("failed") or not result.get("changed"):
+    gone = arguments.get("state") == "absent"
+    if result.get("failed") or not (gone or result.get("changed")):
         return
     image = result.get("image") or {}
     names = set(_names(arguments)) | set(image.get("RepoTags") or ())
-    keep(action, names, image, task_vars, arguments.get("state") == "absent")
+    keep(action, names, image, task_vars, gone)
 
 
 def keep(

@@ -137,7 +137,8 @@ class Engine:
     :ivar lost: why the database can't be used, or "".
     :ivar who: what the front end knows of who calls (events/change_history.py).
     :ivar foretold: images that earlier tasks of a check would have brought (images/plans/foretold.py).
-    :ivar foretold_secrets: kind and name of each secret and config that they would have made.
+    :ivar foretold_others: kind and name of each secret, config, network and container that they would
+        have made.
     :raises EngineError: when not run as root.
     """
 
@@ -173,8 +174,12 @@ class Engine:
         self.operations = operations.Operations(self.db)
         self.progress: board.Progress = board.SILENT
         self.foretold: Any = ()
-        self.foretold_secrets: Any = ()
+        self.foretold_others: Any = ()
         self.who: dict[str, Any] = {}
+
+    def is_foretold(self, kind: str, name: str) -> bool:
+        """Tell whether an earlier task of a check would have made this. :param kind: as "network"."""
+        return [kind, name] in list(self.foretold_others)
 
     def __enter__(self) -> Self:
         try:

@@ -181,3 +181,39 @@ def test_secrets_of_earlier_tasks(check, docker, tmp_path):
     assert found["adhoc"]["changed"], found["adhoc"]
     assert "secrets: secret pct-pv does not exist (make it first" in found["typo"]["msg"]
     assert not found["gone"]["changed"]
+
+
+def test_networks_and_containers_of_earlier_tasks(check, docker, tmp_path):
+    archive = str(tmp_path / "web.tar")
+    docker("tag", "box:1", NAME)
+    docker("save", "-o", archive, NAME)
+    other = {"image": NAME, "network_mode": "none"}
+    found = check(
+        task("image", "image", name=NAME, source="controller", path=archive),
+        task("net", "network", name="pct-net"),
+        task("web", "container", name="pct-web", image=NAME, networks=[{"name": "pct-net"}]),
+        task(
+            "more",
+            "container",
+            containers=[
+                {"name": "pct-side", "image": NAME, "network_mode": "container:pct-web"},
+                {"name": "pct-data", "volumes_from": ["pct-web"], **other},
+                {"name": "pct-late", "depends_on": ["pct-web"], **other},
+            ],
+        ),
+        task("exec", "container_exec", container="pct-web", argv=["true"]),
+        task("adhoc", "pycontainer", cmd="network create pct-net2"),
+        task("adhoc run", "pycontainer", cmd=f"run -d --network pct-net2 --name pct-x {NAME}"),
+        task("exec in that", "container_exec", container="pct-x", argv=["true"]),
+        task("gone", "network", name="pct-net", state="absent"),
+        {
+            **task("late", "container", name="pct-y", image=NAME, networks=[{"name": "pct-net"}]),
+            "ignore_errors": True,
+        },
+        task("no image", "image", name=NAME, state="absent"),
+    )
+    failed = {name: result["msg"] for name, result in found.items() if result.get("failed")}
+    assert failed == {"late": "networks: network pct-net does not exist"}
+    assert found["exec"]["actions"] == ["run true in container pct-web"]
+    assert found["exec in that"]["rc"] == 0
+    assert len(found["more"]["actions"]) >= 6, found["more"]

@@ -54,13 +54,15 @@ class Session:
     rc: int
     lines: list[str]
     errors: list[str]
-    foretold: list[dict[str, Any]]  # what checked commands would bring
+    foretold: list[dict[str, Any]]  # images that checked commands would bring
+    foretold_others: list[list[str]]  # kind and name of what else they would make
     refused: int
 
     def __init__(self, engine: Engine, check: bool = False, terminal: bool = False) -> None:
         self.engine, self.check, self.terminal = engine, check, terminal
         self.changed, self.actions, self.diffs, self.warnings, self.rc = False, [], [], [], 0
-        self.lines, self.errors, self.foretold = [], [], []
+        self.lines, self.errors = [], []
+        self.foretold, self.foretold_others = [], []
         self.refused = 1  # the exit code when the engine refuses what was asked for
 
     def say(self, *lines: str) -> None:
@@ -187,6 +189,11 @@ class Session:
         """
         if names:
             self.foretold.append({"names": sorted(names), "image": image})
+
+    def foretell_other(self, kind: str, name: str) -> None:
+        """Keep what a checked command would make. :param kind: network, container, secret, config."""
+        if self.check:
+            self.foretold_others.append([kind, name])
 
     def _live(self) -> AbstractContextManager[None]:
         from . import progress as live  # here: most commands have nothing to show

@@ -66,6 +66,8 @@ def pycontainer(engine: Engine, params: dict[str, Any]) -> dict[str, Any]:
     }
     if session.foretold:
         result["foretold"] = session.foretold  # the controller's half takes it out
+    if session.foretold_others:
+        result["foretold_others"] = session.foretold_others
     if session.rc:
         result.update(failed=True, msg=stderr or f"the command ended with exit code {session.rc}")
     return result

@@ -113,10 +113,11 @@ def container_exec(engine: Engine, params: dict[str, Any]) -> dict[str, Any]:
     A command that ends with an error is a result; only a container that can't run it is a failure.
     Check mode runs nothing.
     """
-    record = catalog.find(engine, params["container"])
+    coming = engine.is_foretold("container", params["container"])
+    record = None if coming else catalog.find(engine, params["container"])
     words = _words(params)
-    now = status.now(engine.paths, record["id"])["status"]
-    if now != "running":
+    now = status.now(engine.paths, record["id"])["status"] if record else "running"
+    if record and now != "running":
         raise Conflict(
             f"container {record['name']} is not running (it is {now}): nothing can be run in it"
         )
@@ -128,8 +129,9 @@ def container_exec(engine: Engine, params: dict[str, Any]) -> dict[str, Any]:
     chdir, env, user = params.get("chdir"), _env(params), _user(params)
     if chdir is not None and not chdir.startswith("/"):
         raise InvalidInput("chdir", chdir, "an absolute path")
-    done = {"changed": True, "actions": [f"run {shlex.join(words)} in container {record['name']}"]}
-    if engine.check:
+    name = record["name"] if record else params["container"]
+    done = {"changed": True, "actions": [f"run {shlex.join(words)} in container {name}"]}
+    if engine.check or record is None:
         # The exit code of a success: what follows in a playbook, and Ansible itself, takes any other
         # for a failure.
         return (

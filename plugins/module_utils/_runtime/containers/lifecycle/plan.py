@@ -68,7 +68,7 @@ class Work:
         self.engine, self.task, self.starts, self.leaving = engine, task, starts, leaving
         self._pulled_by_others = set(pulls or ())
         self.pulls, self.replaced = {} if pulls is None else pulls, replaced
-        self.coming = {} if coming is None else coming
+        self.coming = {**_foretold(engine, leaving), **(coming or {})}
         self.record = catalog.get(engine, task.name) or _by_id(engine, task.name)
         if self.record is not None:
             task.name = self.record["name"]
@@ -687,6 +687,16 @@ def planned(work: Work) -> Work:
             work = work.again()
             work.make()
         return work
+
+
+def _foretold(engine: Engine, leaving: Collection[str]) -> dict[str, str]:
+    """Return the containers that earlier tasks of a check would have made, as ``coming``."""
+    names = [name for kind, name in engine.foretold_others if kind == "container"]
+    return {
+        name: "started"
+        for name in names
+        if name not in leaving and catalog.get(engine, name) is None
+    }
 
 
 def plan_container(

@@ -167,7 +167,7 @@ def _secrets(engine: Engine, definition: Definition) -> None:
         from ... import secrets  # here: few containers have any
 
         kind = secret_files.KIND[option]
-        coming = [kind, entry["source"]] in list(engine.foretold_secrets)
+        coming = engine.is_foretold(kind, entry["source"])
         if not coming and not secrets.exists(engine, kind, entry["source"]):
             raise NotFound(
                 f"{option}: {kind} {entry['source']} does not exist (make it first, with "
@@ -217,6 +217,8 @@ def _networks(engine: Engine, definition: Definition, ident: str) -> None:
         if entry["name"] == networks.DEFAULT and networks.get(engine, entry["name"]) is None:
             continue  # made when it is first needed
         config = networks.get(engine, entry["name"])
+        if config is None and engine.is_foretold("network", entry["name"]):
+            continue  # its subnet and options are not known yet
         if config is None:
             raise NotFound(f"networks: network {entry['name']} does not exist")
         networks.check_address(

@@ -118,6 +118,7 @@ def _made(session: Session, given: Given) -> str:
         plan,
         live=not given.quiet and any(action.startswith("pull image") for action in plan.actions),
     )
+    session.foretell_other("container", name)
     if given.cidfile and not session.check:
         with open(given.cidfile, "x") as file:
             file.write(containers.find(session.engine, name)["id"])

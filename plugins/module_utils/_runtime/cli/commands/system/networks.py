@@ -75,6 +75,7 @@ def network_create(session: Session, given: Given) -> None:
             },
         )
     )
+    session.foretell_other("network", given.words[0])
     session.say(facts["network"]["Id"])
 
 

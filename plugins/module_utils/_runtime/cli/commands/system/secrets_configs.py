@@ -74,6 +74,7 @@ def create(session: Session, given: Given) -> None:
         raise Conflict(f"{kind} {name} exists already; --replace gives it other data")
     params["labels"] = pairs(given.label) or None
     session.carry_out(PLAN[kind](session.engine, params))
+    session.foretell_other(kind, name)
     if not session.check:
         session.say(secrets.inspect(session.engine, kind, name)["ID"])
 

@@ -1768,6 +1768,7 @@ options:
   parallel:
     description:
       - >-
-        How many of O(containers) are handled at once. The default is two for each CPU of the host.
+        How many of O(containers) are handled at once. The default is two for each CPU of the host,
+        and up to 50 of those that run and have to end first.
     type: int
 """

@@ -157,6 +157,25 @@ def test_stop_with_another_signal(docker):
     ) == {"web": "running"}
 
 
+def test_all_are_stopped_at_the_same_time(docker, tmp_path):
+    """Each ends by its own will only when both have got the signal."""
+    text = (
+        "trap 'touch got-$HOSTNAME; until [ $(ls | grep -c got-) = 2 ]; do sleep .05; done; "
+        "exit 5' TERM; touch ready-$HOSTNAME; while :; do sleep .05; done"
+    )
+    for name in ("one", "two"):
+        words = ["--network", "none", "-v", f"{tmp_path}:/meet", "-w", "/meet", "--name", name]
+        docker("run", "-d", *words, "box:1", "sh", "-c", text)
+    while len(list(tmp_path.glob("ready-*"))) < 2:
+        time.sleep(0.02)
+    result = docker.task("stop", "-t", "15", "one", "nosuch", "two")
+    assert sorted(result["stdout_lines"]) == ["one", "two"] and result["rc"] == 1
+    assert result["stderr"] == "container nosuch does not exist"
+    assert sorted(result["actions"]) == ["stop container one", "stop container two"]
+    codes = docker("inspect", "-f", "{{.State.ExitCode}}", "one", "two").split()
+    assert codes == ["5", "5"]
+
+
 def test_every_name_has_its_turn(docker):
     for name in ("one", "two"):
         docker("create", "--network", "none", "--name", name, "box:1")

@@ -13,6 +13,7 @@ from pycontainer.containers.lifecycle import waits
 from pycontainer.containers.lifecycle.batch import BatchFailed
 from pycontainer.errors import Conflict, ContainerFailed, InvalidInput
 from pycontainer.images.plans.present import plan_tags
+from pycontainer.kernel.cgroups.hierarchy import freezer
 from pycontainer.reconcile import carry_out
 
 
@@ -199,3 +200,30 @@ def test_podmans_words(engine):
     shown = do(engine, state="present")["container"]
     assert shown["HostConfig"]["RestartPolicy"] == {"Name": "on-failure", "MaximumRetryCount": 4}
     assert shown["State"]["Status"] == "created"
+
+
+@pytest.mark.parametrize("state", ["stopped", "absent"])
+def test_those_that_end_end_at_the_same_time(engine, state, tmp_path):
+    """Each ends by its own will only when all have got the signal."""
+    count = 2 * (os.cpu_count() or 1) + 2
+    text = (
+        "trap 'touch got-$HOSTNAME; until [ $(ls | grep -c got-) = %d ]; do sleep .05; done; "
+        "touch left-$HOSTNAME; exit' TERM; touch ready-$HOSTNAME; while :; do sleep .05; done"
+    )
+    boxes = [
+        {
+            "name": f"box{number}",
+            "image": "box:1",
+            "network_mode": "none",
+            "command": ["sh", "-c", text % count],
+            "volumes": [f"{tmp_path}:/meet"],
+            "working_dir": "/meet",
+            "stop_timeout": 15,
+        }
+        for number in range(count)
+    ]
+    task.container(engine, {"containers": boxes})
+    assert freezer.until(lambda: len(list(tmp_path.glob("ready-*"))) == count, 30)
+    ended = [dict(box, state=state) for box in boxes]
+    task.container(engine, {"containers": ended})
+    assert len(list(tmp_path.glob("left-*"))) == count

@@ -35,6 +35,7 @@ _HOMES = {
     "bring_up": "lifecycle.start",
     "boot": "lifecycle.start",
     "stop": "lifecycle.stop",
+    "stop_together": "lifecycle.stop",
     "pause": "lifecycle.stop",
     "unpause": "lifecycle.stop",
     "shutdown": "lifecycle.stop",

@@ -19,9 +19,9 @@ from ...errors import EngineError, InvalidInput, NotFound
 from ...events import change_history
 from ...reconcile import carry_out
 from ..options import publishing
-from ..records import catalog
+from ..records import catalog, status
 from ..spec import inherited_mounts, shared_namespaces
-from . import dependencies, preconditions, remove, start
+from . import dependencies, preconditions, remove, start, stop
 from .desired import Task
 from .plan import Work, planned, restart_dependant
 
@@ -53,15 +53,15 @@ def run(engine: Engine, items: list[dict[str, Any]], parallel: int | None = None
     """Carry out a list of container definitions.
 
     :param items: the entries of ``containers``.
-    :param parallel: how many at once; None: two for each CPU.
+    :param parallel: how many at once; None: two for each CPU, and 50 of those that run and are to
+        end.
     :returns: the task's result: ``changed``, ``results`` (one for each item, in order),
         ``actions``, ``diff``, ``warnings``.
     :raises EngineError: an item can't work; nothing is changed. :raises BatchFailed: items failed.
     """
     tasks = [_task(number, item) for number, item in enumerate(items)]
     _distinct(tasks)
-    count = parallel if parallel is not None else 2 * (os.cpu_count() or 1)
-    if count < 1:
+    if parallel is not None and parallel < 1:
         raise InvalidInput("parallel", parallel, "a number from 1")
     pulls: dict[PullKey, Any] = {}
     coming = {task.name: task.state for task in tasks if task.state != "absent"}
@@ -83,7 +83,7 @@ def run(engine: Engine, items: list[dict[str, Any]], parallel: int | None = None
             for position, work in enumerate(works)
             if work.plan.changed or work.task.state == "healthy"
         ]
-        _apply(engine, works, results, todo, count)
+        _apply(engine, works, results, todo, parallel)
         done = [results[position] for position in todo]
         change_history.note(
             engine,
@@ -146,7 +146,11 @@ def _turns(works: list[Work], joins: Callable[[Work], Iterable[str]]) -> list[li
 
 
 def _apply(
-    engine: Engine, works: list[Work], results: list[dict[str, Any]], todo: list[int], count: int
+    engine: Engine,
+    works: list[Work],
+    results: list[dict[str, Any]],
+    todo: list[int],
+    parallel: int | None,
 ) -> None:
     """Carry out the plans: pulls first, then those that others join or link to before those, then all starts
     together.
@@ -156,6 +160,7 @@ def _apply(
     for work in works:
         # The threads plan again, each with its own engine: what was to be pulled is here now.
         work.task.pull = "missing"
+    count = parallel or 2 * (os.cpu_count() or 1)
     starts: list[tuple[int, Record]] = []
     ends = [works[position] for position in todo if works[position].ends()]
     others = [works[position] for position in todo if not works[position].ends()]
@@ -164,7 +169,10 @@ def _apply(
         *_turns(ends, lambda work: [name for name in needs if work.task.name in needs[name]]),
         *_turns(others, lambda work: _before(engine, work.definition or {})),
     ]:
-        _in_threads(engine, works, results, [works.index(work) for work in turn], count, starts)
+        # Those that are to end are mostly waited for.
+        alive = sum(work.status in status.LIVING for work in turn)
+        threads = parallel or max(count, min(stop.AT_ONCE, alive))
+        _in_threads(engine, works, results, [works.index(work) for work in turn], threads, starts)
     _start(engine, works, results, starts, count)
     for position in todo:
         if not results[position].get("failed"):

@@ -197,8 +197,8 @@ def to_stop(records: Sequence[Record]) -> list[list[Record]]:
     return levels(records, lambda record: after.get(record["name"], ()))
 
 
-def to_stop_by_name(engine: Engine, said: Sequence[str]) -> list[str]:
-    """Return names or ids in the order in which their containers are stopped; what is not found
+def to_stop_by_name(engine: Engine, said: Sequence[str]) -> list[list[str]]:
+    """Return names or ids in the lists in which their containers are stopped; what is not found
     comes last.
     """
     found: dict[str, Record] = {}
@@ -207,9 +207,11 @@ def to_stop_by_name(engine: Engine, said: Sequence[str]) -> list[str]:
             found[text] = catalog.find(engine, text)
         except (Conflict, NotFound):
             continue
-    sorted_names = [record["name"] for level in to_stop(list(found.values())) for record in level]
-    place = {text: sorted_names.index(record["name"]) for text, record in found.items()}
-    return sorted(said, key=lambda text: place.get(text, len(said)))
+    turns = [
+        [text for text in found if any(found[text]["id"] == record["id"] for record in level)]
+        for level in to_stop(list({record["id"]: record for record in found.values()}.values()))
+    ]
+    return [*turns, [text for text in said if text not in found]]
 
 
 class Order:

@@ -564,7 +564,7 @@ OPTIONS: tuple[TaskOption, ...] = (
         of_list=True,
         description="""
         How many of O(containers) are handled at once. The default is two for each CPU of the
-        host.
+        host, and up to 50 of those that run and have to end first.
         """,
     ),
 )

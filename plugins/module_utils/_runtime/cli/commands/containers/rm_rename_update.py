@@ -43,7 +43,8 @@ def rm(session: Session, given: Given) -> None:
             ),
         )
 
-    names = containers.to_stop_by_name(session.engine, given.words)
+    turns = containers.to_stop_by_name(session.engine, given.words)
+    names = [name for turn in turns for name in turn]
     each_container(session, names, work, given.force)
 
 

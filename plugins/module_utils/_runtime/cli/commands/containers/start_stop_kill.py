@@ -11,7 +11,7 @@ from ....containers.access import detach_keys
 from ....containers.client import monitor_client
 from ....containers.records import run_events
 from ....containers.spec import container_files
-from ....errors import Conflict
+from ....errors import Conflict, EngineError
 from ....kernel.processes import signal_names
 from ....reconcile import Plan
 from ... import streams
@@ -112,22 +112,44 @@ def _start_attached(session: Session, given: Given) -> None:
 
 
 def stop(session: Session, given: Given) -> None:
+    """Stop containers: all at once, but what others depend on after those."""
     timeout = _seconds(given)
+    for names in containers.to_stop_by_name(session.engine, given.words):
+        _stop_together(session, names, timeout, given.signal)
 
-    def work(record: Record, state: str, plan: Plan) -> None:
+
+def _stop_together(
+    session: Session, names: list[str], timeout: int | None, signal: str | None
+) -> None:
+    alive: dict[str, Record] = {}
+    errors: dict[str, EngineError] = {}
+    done = []
+
+    def look(name: str) -> None:
+        record = containers.find(session.engine, name)
+        state = containers.status(session.engine.paths, record["id"])["status"]
+        plan = Plan(f"container {record['name']}")
         if state in ALIVE:
-            plan.add(
-                "status",
-                state,
-                "exited",
-                f"stop container {record['name']}",
-                lambda: containers.stop(
-                    session.engine, record, timeout=timeout, signal=given.signal
-                ),
-            )
+            alive[record["id"]] = record
+            what = f"stop container {record['name']}"
+            plan.add("status", state, "exited", what, lambda: apply(record))
+        plans.append((name, plan))
 
-    names = containers.to_stop_by_name(session.engine, given.words)
-    each_container(session, names, work)
+    def apply(record: Record) -> None:
+        if not done:
+            done.append(True)
+            errors.update(containers.stop_together(session.engine, list(alive), timeout, signal))
+        if record["id"] in errors:
+            raise errors[record["id"]]
+
+    def carry_out(named_plan: tuple[str, Plan]) -> None:
+        name, plan = named_plan
+        session.carry_out(plan)
+        session.say(name)
+
+    plans: list[tuple[str, Plan]] = []
+    session.each(names, look)
+    session.each(plans, carry_out)
 
 
 def restart(session: Session, given: Given) -> None:

@@ -123,7 +123,7 @@ def _stop_together(
 ) -> None:
     alive: dict[str, Record] = {}
     errors: dict[str, EngineError] = {}
-    done = []
+    done: list[bool] = []
 
     def look(name: str) -> None:
         record = containers.find(session.engine, name)

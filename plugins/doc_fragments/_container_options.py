@@ -488,7 +488,8 @@ options:
   hostname: &hostname
     description:
       - >-
-        The container's host name. The default is the beginning of its ID.
+        The container's host name. The default is the beginning of its ID, or the host's name where
+        it shares the host's network or host name.
       - >-
         A change makes a new container, or with O(on_change=restart) restarts it.
     type: str

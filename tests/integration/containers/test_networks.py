@@ -522,6 +522,32 @@ def test_names_and_resolver(engine):
 
 
 @in_own_network
+def test_a_network_is_named_by_its_id(engine):
+    network(engine, "front", "10.77.1.0/24")
+    ident = networks.get(engine, "front")["id"]
+    first = do(engine, networks=[{"name": ident}])
+    assert list(first["container"]["NetworkSettings"]["Networks"]) == ["front"]
+    assert not do(engine, networks=[{"name": ident[:12]}])["changed"]
+    assert not do(engine, networks=[{"name": "front"}])["changed"]
+    do(engine, name="second", network_mode=ident[:12])
+    assert not do(engine, name="second", network_mode="front")["changed"]
+
+
+@in_own_network
+def test_who_shares_the_hosts_names_or_network_has_its_host_name(engine):
+    says = ["sh", "-c", "hostname; cat /etc/hostname; echo $HOSTNAME"]
+    host = os.uname().nodename
+    for params, name in (
+        ({"network_mode": "host"}, host),
+        ({"uts": "host", "network_mode": "none"}, host),
+        ({"uts": "host", "network_mode": "bridge"}, host),
+    ):
+        done = do(engine, command=says, detach=False, recreate=True, **params)
+        assert done["container"]["Output"].split() == [name] * 3, params
+        assert list(done["container"]["NetworkSettings"]["Networks"]) == [params["network_mode"]]
+
+
+@in_own_network
 def test_nothing_is_left(engine):
     do(engine, **web(published_ports=["8080:80"]))
     do(engine, state="absent")

@@ -479,7 +479,10 @@ OPTIONS: tuple[Option, ...] = (
         inspect=Computed("Config.Hostname"),
         flag=Flag("-h, --hostname", "Host name"),
         change=RESTART,
-        description="The container's host name. The default is the beginning of its ID.",
+        description="""
+        The container's host name. The default is the beginning of its ID, or the host's name where it
+        shares the host's network or host name.
+        """,
     ),
     Option(
         "domainname",

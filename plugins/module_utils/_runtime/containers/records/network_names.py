@@ -33,8 +33,15 @@ def shown_name(record: Record) -> str:
 
 
 def hostname(ident: str, definition: Definition) -> str:
-    """Return the container's host name."""
-    return definition.get("hostname") or ident[:SHORT]
+    """Return the container's host name: the host's, where it shares the host's names or network."""
+    if definition.get("hostname"):
+        return definition["hostname"]
+    return os.uname().nodename if _is_the_hosts(definition) else ident[:SHORT]
+
+
+def _is_the_hosts(definition: Definition) -> bool:
+    """Tell whether a container that names no host name has the host's."""
+    return definition.get("uts") == "host" or network.mode_of(definition) == "host"
 
 
 def document(engine: Engine, record: Record, attachments: Sequence[Attachment]) -> Names:
@@ -45,7 +52,11 @@ def document(engine: Engine, record: Record, attachments: Sequence[Attachment]) 
     definition = record["definition"]
     asked = network.attachments(definition)
     aliases = {entry["name"]: entry.get("aliases", []) for entry in asked}
-    own = [shown_name(record), record["id"][:SHORT], hostname(record["id"], definition)]
+    own = [
+        shown_name(record),
+        record["id"][:SHORT],
+        definition.get("hostname") or record["id"][:SHORT],
+    ]
     if definition.get("domainname"):
         own.append(f"{own[2]}.{definition['domainname']}")
     if run_events.is_aside(record["name"]):

@@ -379,6 +379,11 @@ def _network(
         for entry in attachments
     }
     first = next(iter(networks.values()), {**_endpoint(None, False), "EndpointID": ""})
+    mode = network.mode_of(definition)
+    if mode in ("none", "host"):  # a network of its own in Docker
+        networks[mode] = dict(
+            _endpoint(None, living), NetworkID="", EndpointID="", **_asked(None), DNSNames=None
+        )
     mapped = (
         dict.fromkeys(exposed(definition, image)) if network.mode_of(definition) == "bridge" else {}
     )

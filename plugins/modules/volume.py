@@ -90,6 +90,9 @@ options:
         goes down.
       - V(type=none), V(o=bind) (or V(o=bind,ro)) and V(device) with a path is a directory of the host, which has to exist.
       - Other types, such as V(nfs), are refused. Mount them on the host and use a bind mount.
+      - V(size), such as V(10g), is how much a directory in the engine's own may hold. It is a project quota, which xfs and ext4 have when they are
+        mounted with V(prjquota); elsewhere it is refused. It changes while containers run; the first one of a volume that had none makes a copy of
+        the content, for which its containers have to be stopped. V(o=size=10g) alone, as in podman_volume, is the same.
     type: dict
   options:
     description:

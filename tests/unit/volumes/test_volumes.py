@@ -64,7 +64,7 @@ def test_driver_options_may_be_a_list(engine):
     options = {"type": "tmpfs", "device": "tmpfs", "o": "size=1m,mode=0700"}
     assert do(engine, name="data", options=said)["volume"]["Options"] == options
     assert not do(engine, name="data", driver_options=options)["warnings"]
-    for wrong, word in ((["size=1m"], "options: 'size=1m'"), (["type"], "options: 'type'")):
+    for wrong, word in ((["room=1m"], "options: 'room=1m'"), (["type"], "options: 'type'")):
         with pytest.raises(InvalidInput, match=word):
             do(engine, name="other", options=wrong)
     with pytest.raises(InvalidInput, match="either options, or driver_options"):

@@ -11,6 +11,7 @@ from __future__ import annotations
 from .catalog import (
     attach,
     check_name,
+    check_new,
     create,
     drop_anonymous,
     get,
@@ -21,19 +22,20 @@ from .catalog import (
     remove,
     used_by,
 )
-from .driver import check as check_options
+from .driver import is_mount
 from .populate import populate
 from .task import prune
 
 __all__ = [
     "attach",
     "check_name",
-    "check_options",
+    "check_new",
     "create",
     "drop_anonymous",
     "get",
     "has",
     "inspect",
+    "is_mount",
     "listing",
     "path",
     "populate",

@@ -43,11 +43,13 @@ class Saved:
         """:raises EngineError: it is not there, or can't be read."""
         self.place.digest()
 
-    def create(self, name: str, labels: Mapping[str, str] | None) -> None:
+    def create(
+        self, name: str, options: Mapping[str, str] | None, labels: Mapping[str, str] | None
+    ) -> None:
         """Create a volume with this content."""
         self.engine.progress.subject(f"Restoring volume {name}")
         fill = functools.partial(archives.unpack, self.place)
-        catalog.create(self.engine, name, labels=labels, fill=fill)
+        catalog.create(self.engine, name, options, labels, fill=fill)
 
 
 class Clone:
@@ -65,11 +67,13 @@ class Clone:
         """:raises NotFound: there is no such volume."""
         catalog.require(self.engine, self.source)
 
-    def create(self, name: str, labels: Mapping[str, str] | None) -> None:
+    def create(
+        self, name: str, options: Mapping[str, str] | None, labels: Mapping[str, str] | None
+    ) -> None:
         """Create a volume with this content."""
         with content.reading(self.engine, self.source, self.freeze) as fd:
             fill = functools.partial(content.copy, fd, title=self.title)
-            catalog.create(self.engine, name, labels=labels, fill=fill)
+            catalog.create(self.engine, name, options, labels, fill=fill)
 
 
 def plan_save(engine: Engine, plan: Plan, name: str, params: Mapping[str, Any]) -> Plan:

@@ -16,11 +16,12 @@ import secrets
 from .. import units
 from ..errors import Conflict, InvalidInput, NotFound
 from ..events import journal
+from ..kernel.files import project_quota
 from ..kernel.mounts import rootfs
 from ..store import tree_removal
 from ..store.database import decode, encode, now
 from ..store.files import Damaged, read_json, sync_directory
-from . import driver
+from . import driver, quota
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
         """A volume's definition: its row of the table ``volumes``."""
 
         name: str
-        driver_options: dict[str, str]  # of type, device, o
+        driver_options: dict[str, str]  # of type, device, o; or size
         labels: dict[str, str]
         anonymous: bool  # it goes with its container
         created: float  # seconds since the epoch
@@ -126,6 +127,7 @@ def create(
     options = driver.check(driver_options or {})
     if get(engine, name) is not None:
         return name
+    check_new(engine, options)
     with engine.locks.hold("volume", name):
         engine.db.refresh()
         if get(engine, name) is not None:
@@ -133,6 +135,7 @@ def create(
         with engine.operations.record("create-volume", name=name):
             try:
                 _make_directory(engine, name)
+                quota.begin(path(engine, name), options)
                 if fill is not None:
                     fill(path(engine, name))
                 engine.db.run(
@@ -147,6 +150,14 @@ def create(
                 raise
     _tell(engine, "create", name)
     return name
+
+
+def check_new(engine: Engine, driver_options: Mapping[str, Any]) -> None:
+    """Check that a new volume can have these driver options.
+
+    :raises InvalidInput, Unsupported: for options that can't work.
+    """
+    quota.check(engine, driver.check(driver_options))
 
 
 def _tell(engine: Engine, action: str, name: str) -> None:
@@ -165,11 +176,20 @@ def _make_directory(engine: Engine, name: str) -> None:
 
 def update_labels(engine: Engine, name: str, labels: Mapping[str, str]) -> None:
     """Replace a volume's labels."""
+    _update(engine, name, {"labels": labels})
+
+
+def update_options(engine: Engine, name: str, options: Mapping[str, str]) -> None:
+    """Replace the driver options in a volume's row."""
+    _update(engine, name, {"driver_options": options})
+
+
+def _update(engine: Engine, name: str, change: Mapping[str, Any]) -> None:
     with engine.db.transaction() as connection:
         row = connection.execute("SELECT options FROM volumes WHERE name = ?", (name,)).fetchone()
         connection.execute(
             "UPDATE volumes SET options = ? WHERE name = ?",
-            (encode(dict(decode(row["options"]), labels=labels)), name),
+            (encode({**decode(row["options"]), **change}), name),
         )
 
 
@@ -192,12 +212,14 @@ def remove(engine: Engine, name: str) -> None:
 
 def clear(engine: Engine, name: str) -> None:
     """Remove a volume's directory, after unmounting it."""
-    driver.detach(path(engine, name))
+    data = path(engine, name)
+    driver.detach(data)
+    project_quota.release(data)
     tree_removal.remove(engine.paths.volume(name))
 
 
 def attach(engine: Engine, name: str) -> None:
-    """Mount what a volume's options name on its directory. A volume without options needs no mount.
+    """Mount what a volume's options name on its directory. A directory of the store needs no mount.
 
     A container that starts waits here while the volume's content is replaced, or is saved or copied
     with its containers frozen.
@@ -207,8 +229,9 @@ def attach(engine: Engine, name: str) -> None:
     volume = get(engine, name)
     if volume is None:
         return
-    with engine.locks.hold("volume", name, shared=not volume["driver_options"]):
-        if not volume["driver_options"]:
+    mount = driver.is_mount(volume["driver_options"])
+    with engine.locks.hold("volume", name, shared=not mount):
+        if not mount:
             return
         driver.attach(name, path(engine, name), volume["driver_options"])
 

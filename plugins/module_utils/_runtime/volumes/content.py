@@ -9,20 +9,22 @@ failures and kills leave the old one.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 
 from .. import engine as engines
 from ..errors import Conflict, HostError, Unsupported, reason
 from ..kernel.calls import constants as c
 from ..kernel.calls import syscalls
+from ..kernel.files import project_quota
 from ..store import tree_removal
 from ..store.files import sync_directory
-from . import catalog, driver
+from . import catalog, driver, quota
 from .populate import copy_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from ..engine import Engine
     from .catalog import Volume
@@ -107,25 +109,54 @@ def check_replaceable(volume: Volume) -> None:
 
     :raises Unsupported: when its driver options name another place.
     """
-    if volume["driver_options"]:
+    if driver.is_mount(volume["driver_options"]):
         raise Unsupported(
             f"volume {volume['name']} is what its driver_options name, and only a volume without "
             "them can be given another content"
         )
 
 
-def replace(engine: Engine, name: str, fill: Callable[[str], None]) -> None:
+def resize(engine: Engine, name: str, options: Mapping[str, str]) -> None:
+    """Let a volume that is a directory of the store hold as much as ``options`` say.
+
+    A limit changes while containers run. The first one makes a copy of the content, whose files the
+    kernel counts from their start.
+
+    :raises Conflict: it is the first one, and containers run.
+    :raises HostError: it holds more than its first limit.
+    """
+    data = catalog.path(engine, name)
+    if quota.has_had(data):
+        with engine.locks.hold("volume", name, shared=True):
+            volume = catalog.require(engine, name)
+            quota.change(data, options)
+    else:
+        with held(engine, name, False):
+            volume = catalog.require(engine, name)
+            with opened(engine, volume) as fd:
+                fill = functools.partial(copy, fd, title=f"volume {name}")
+                replace(engine, name, fill, options)
+    catalog.update_options(engine, name, options)
+
+
+def replace(
+    engine: Engine, name: str, fill: Callable[[str], None], options: Mapping[str, str] | None = None
+) -> None:
     """Give a volume, which the caller holds (:func:`held`), another content.
 
     :param fill: makes it in the empty directory that it is called with.
+    :param options: what it may hold, where that is not what the volume has.
     :raises EngineError: it can't be made; the volume is as before.
     """
+    if options is None:
+        options = catalog.require(engine, name)["driver_options"]
     directory: str = engine.paths.volume(name)
     coming, data = os.path.join(directory, COMING), catalog.path(engine, name)
     with engine.operations.record("fill-volume", name=name):
-        tree_removal.remove(coming)
+        forget_unfinished(engine, name)
         try:
             os.mkdir(coming, 0o755)
+            quota.begin(coming, options)
             fill(coming)
             syscalls.renameat2(-1, coming, -1, data, c.RENAME_EXCHANGE)
             sync_directory(directory)
@@ -134,12 +165,14 @@ def replace(engine: Engine, name: str, fill: Callable[[str], None]) -> None:
                 f"volume {name}: can't replace its content: {reason(error, named=True)}"
             ) from None
         finally:
-            tree_removal.remove(coming)
+            forget_unfinished(engine, name)
 
 
 def forget_unfinished(engine: Engine, name: str) -> None:
     """Remove what a killed :func:`replace` has left: the new content, or the old one."""
-    tree_removal.remove(os.path.join(engine.paths.volume(name), COMING))
+    coming = os.path.join(engine.paths.volume(name), COMING)
+    project_quota.release(coming)
+    tree_removal.remove(coming)
 
 
 def copy(source: int, directory: str, title: str) -> None:

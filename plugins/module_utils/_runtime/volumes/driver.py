@@ -1,6 +1,7 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The ``local`` driver's options: a volume can be a tmpfs, or another directory of the host.
+"""The ``local`` driver's options: a volume can be a tmpfs, or another directory of the host, or a
+directory of the store that may hold so much (``quota``).
 
 As in Docker, the mount is made on the volume's directory when a container that uses it starts. It
 stays until the volume is removed or the host shuts down, so that containers that share the volume
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
-KEYS = ("type", "device", "o")
+MOUNT = ("type", "device", "o")
+KEYS = MOUNT + ("size",)
 FLAGS = {  # mount(2)
     "ro": c.MS_RDONLY,
     "rw": 0,
@@ -54,16 +56,40 @@ def check(options: object) -> dict[str, str]:
     :raises InvalidInput, Unsupported: for options that can't work on a host.
     """
     if not isinstance(options, dict):
-        raise InvalidInput("driver_options", options, "a map with type, device, o")
+        raise InvalidInput("driver_options", options, "a map with type, device, o, or with size")
     for key, value in options.items():
         if key not in KEYS:
             raise InvalidInput("driver_options", key, ", ".join(KEYS))
         if value is None or isinstance(value, (bool, dict, list)):
             raise InvalidInput("driver_options." + key, value, "a text")
     result = {key: str(value) for key, value in options.items()}
+    if set(result) == {"o"} and re.fullmatch("size=[^,]*", result["o"]):  # as podman says it
+        result = {"size": result["o"][len("size=") :]}
+    if "size" in result:
+        return _limited(result)
     if result:
         _mount_of(result)
     return result
+
+
+def _limited(options: dict[str, str]) -> dict[str, str]:
+    size = units.size(options["size"], "driver_options.size")
+    others = [key for key in MOUNT if key in options]
+    if others and size:
+        raise InvalidInput(
+            "driver_options.size",
+            options["size"],
+            f"size without {others[0]}: only a directory of the engine's own has a limit (a tmpfs "
+            "has one in o: size=)",
+        )
+    if others:
+        return check({key: options[key] for key in others})
+    return {"size": str(size)} if size else {}
+
+
+def is_mount(options: Mapping[str, str]) -> bool:
+    """Tell whether a volume's options describe a mount; else it is a directory of the store."""
+    return any(key in options for key in MOUNT)
 
 
 def _mount_of(options: Mapping[str, str]) -> OwnMount:
@@ -131,7 +157,7 @@ def is_mounted(directory: str) -> bool:
 
 def place(directory: str, options: Mapping[str, str]) -> str:
     """Return the directory that has a volume's content now, whether it is mounted or not."""
-    if options and not is_mounted(directory):
+    if is_mount(options) and not is_mounted(directory):
         wanted = _mount_of(options)
         return wanted.source if wanted.flags & c.MS_BIND else directory
     return directory

@@ -15,17 +15,18 @@ import os
 import stat
 
 from ..errors import HostError, reason
-from ..kernel.files import file_copy
+from ..kernel.files import file_copy, project_quota
 from ..kernel.mounts import overlay, rootfs
 from ..store import tree_removal
 from ..store.files import sync_directory
-from . import catalog
+from . import catalog, driver, quota
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..engine import Engine
+    from .catalog import Volume
 
     # (device, inode) of a file with several names -> descriptor of a directory, its name in it
     Seen = dict[tuple[int, int], tuple[int, str]]
@@ -43,7 +44,11 @@ def populate(engine: Engine, name: str, layers: Sequence[str], target: str) -> N
     """
     volume = catalog.require(engine, name)
     data = catalog.path(engine, name)
-    if volume["driver_options"] or os.listdir(data) or catalog.used_by(engine, name):
+    if (
+        driver.is_mount(volume["driver_options"])
+        or os.listdir(data)
+        or catalog.used_by(engine, name)
+    ):
         return
     with engine.locks.hold("volume", name):
         if os.listdir(data):
@@ -53,7 +58,7 @@ def populate(engine: Engine, name: str, layers: Sequence[str], target: str) -> N
             source = _open_inside(root, target)
             if source is not None:
                 try:
-                    _fill(engine, name, source)
+                    _fill(engine, volume, source)
                 finally:
                     os.close(source)
         except OSError as error:
@@ -74,18 +79,20 @@ def _open_inside(root: int, target: str) -> int | None:
         raise
 
 
-def _fill(engine: Engine, name: str, source: int) -> None:
-    directory: str = engine.paths.volume(name)
-    half = os.path.join(directory, "copy")
+def _fill(engine: Engine, volume: Volume, source: int) -> None:
+    directory: str = engine.paths.volume(volume["name"])
+    half, data = os.path.join(directory, "copy"), os.path.join(directory, "_data")
     tree_removal.remove(half)
     os.mkdir(half, 0o700)
+    if quota.has_had(data):  # one project, for one of the two is empty
+        project_quota.assign(half, project_quota.project_of(data))
     to = os.open(half, _DIRECTORY)
     try:
         copy_directory(source, to)
     finally:
         os.close(to)
     os.sync()  # many small files: one sync of the file system costs less than one fsync(2) each
-    os.rename(half, os.path.join(directory, "_data"))
+    os.rename(half, data)
     sync_directory(directory)
 
 

@@ -9,7 +9,7 @@ import functools
 from .. import units
 from ..errors import Conflict, InvalidInput
 from ..reconcile import Plan
-from . import catalog, driver
+from . import catalog, content, driver, quota
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def _of_list(options: Sequence[str]) -> dict[str, str]:
     for text in options:
         key, equals, value = text.partition("=")
         if not equals or not value or key not in driver.KEYS:
-            raise InvalidInput("options", text, "type=..., device=... or o=...")
+            raise InvalidInput("options", text, "type=..., device=..., o=... or size=...")
         found[key] = f"{found[key]},{value}" if key == "o" and key in found else value
     return found
 
@@ -138,7 +138,7 @@ def _present(
 ) -> None:
     origin = wanted.get("origin")
     if now is None:
-        _check_new(wanted.get("driver_options"), origin)
+        _check_new(engine, wanted.get("driver_options"), origin)
         plan.add(
             "state",
             "absent",
@@ -148,10 +148,16 @@ def _present(
         )
         return
     differs = "driver_options" in wanted and wanted["driver_options"] != now["driver_options"]
-    if recreate == "always" or (differs and recreate == "options-changed"):
+    resized = not any(
+        driver.is_mount(options)
+        for options in (now["driver_options"], wanted.get("driver_options", {}))
+    )
+    if recreate == "always" or (differs and not resized and recreate == "options-changed"):
         _recreate(engine, plan, name, now, wanted)
         return
-    if differs:
+    if differs and resized:
+        _resize(engine, plan, now, wanted["driver_options"])
+    elif differs:
         plan.warnings.append(
             f"volume {name} has driver_options {now['driver_options']!r}, not "
             f"{wanted['driver_options']!r}: it is left as it is (recreate: options-changed would "
@@ -172,7 +178,7 @@ def _recreate(engine: Engine, plan: Plan, name: str, now: Volume, wanted: Wanted
     origin = wanted.get("origin")
     before: Wanted = {"driver_options": now["driver_options"], "labels": now["labels"]}
     after: Wanted = {**before, **wanted}
-    _check_new(after["driver_options"], origin)
+    _check_new(engine, after["driver_options"], origin)
     for key, value in after.items():
         if value != before.get(key) and key in before:
             plan.add(key, before.get(key), value, None)
@@ -192,27 +198,46 @@ def _recreate(engine: Engine, plan: Plan, name: str, now: Volume, wanted: Wanted
     )
 
 
-def _check_new(options: Mapping[str, str] | None, origin: Origin | None) -> None:
-    """Check that a new volume can have its content.
+def _resize(engine: Engine, plan: Plan, now: Volume, options: dict[str, str]) -> None:
+    name = now["name"]
+    quota.check(engine, options)
+    if not quota.has_had(catalog.path(engine, name)):
+        with content.held(engine, name, False):
+            pass  # refused here, before anything is done
+    plan.add(
+        "driver_options",
+        now["driver_options"],
+        options,
+        f"set how much volume {name} may hold",
+        lambda: content.resize(engine, name, options),
+    )
+
+
+def _check_new(engine: Engine, options: Mapping[str, str] | None, origin: Origin | None) -> None:
+    """Check that a new volume can have its options and its content.
 
     :raises EngineError: it can't.
     """
+    quota.check(engine, options or {})
     if origin is None:
         return
-    if options:
+    if options and driver.is_mount(options):
         raise InvalidInput(
-            "driver_options", dict(options), f"none for a volume that is made{origin.words}"
+            "driver_options", options, f"none but size for a volume that is made{origin.words}"
         )
     origin.check()
 
 
 def _create(engine: Engine, name: str, wanted: Wanted) -> None:
-    origin, labels = wanted.get("origin"), wanted.get("labels")
+    origin, labels, options = (
+        wanted.get("origin"),
+        wanted.get("labels"),
+        wanted.get("driver_options"),
+    )
     if origin is None:
-        options, anonymous = wanted.get("driver_options"), bool(wanted.get("anonymous"))
-        catalog.create(engine, name, options, labels, anonymous)
+        catalog.create(engine, name, options, labels, bool(wanted.get("anonymous")))
     else:
-        origin.create(name, labels)
+        origin.create(name, options, labels)
 
 
 def _facts(engine: Engine, name: str) -> dict[str, Any]:

@@ -147,7 +147,7 @@ def _volume(engine: Engine, option: str, entry: Mount) -> None:
     there = volumes.get(engine, entry["source"]) if entry["source"] else None
     if there is None and entry.get("volume_options"):
         try:
-            volumes.check_options(entry["volume_options"])
+            volumes.check_new(engine, entry["volume_options"])
         except InvalidInput as error:
             key = error.option.replace("driver_options", option + ".volume_options", 1)
             raise InvalidInput(key, error.value, error.accepted) from None
@@ -155,7 +155,9 @@ def _volume(engine: Engine, option: str, entry: Mount) -> None:
             raise Unsupported(
                 str(error).replace("driver_options", option + ".volume_options", 1)
             ) from None
-    if not entry.get("subpath") or (there is not None and there["driver_options"]):
+    if not entry.get("subpath") or (
+        there is not None and volumes.is_mount(there["driver_options"])
+    ):
         return  # what is not mounted yet is seen at the start
     if there is None or not volumes.has(engine, entry["source"], entry["subpath"]):
         which = f"volume {entry['source']}" if entry["source"] else "the volume, which is new"

@@ -119,12 +119,17 @@ def release(directory: str) -> None:
         project = project_of(directory)
     except FileNotFoundError:
         return
-    if _FIRST <= project <= _LAST:
+    if is_own(project):
         try:
             limit(directory, project, 0)
         except OSError as error:  # mounted without quotas meanwhile: nothing is limited
             if error.errno not in (errno.ENOSYS, errno.ESRCH, errno.ENOENT, errno.EPERM):
                 raise
+
+
+def is_own(project: int) -> bool:
+    """Tell whether :func:`bound` may have chosen an id."""
+    return _FIRST <= project <= _LAST
 
 
 def project_of(directory: str) -> int:

@@ -56,7 +56,7 @@ OPTIONS: dict[str, dict[str, str]] = {
         "image_name_mismatch": "`ignore` by default: another name of the same image makes no new container",
         "kernel_memory": "absent: no kernel that is supported has this limit",
         "log_driver": "`json-file`, `local`, `journald`, `syslog`, `gelf`, `fluentd` and `none`",
-        "mounts.type": "`bind`, `volume` and `tmpfs`; `image` is absent",
+        "mounts.type": "`bind`, `volume`, `tmpfs` and `image`",
         "networks.driver_opts": ABSENT,
         "pull_check_mode_behavior": "absent: check mode asks the registry, and says what would be pulled",
         "removal_wait_timeout": "absent: a container is gone when its removal returns",

@@ -862,15 +862,22 @@ options:
       type:
         description:
           - >-
-            V(bind) shows a path of the host, V(volume) a volume, V(tmpfs) is memory.
+            V(bind) shows a path of the host, V(volume) a volume, V(image) the files of an image,
+            V(tmpfs) is memory.
+          - >-
+            An image is found, and pulled, as O(image) is. It is read-only unless
+            O(mounts[].read_only) is false: then the container has a writable layer of its own over
+            it, which goes with the container. The image is in use as long as the container is
+            there. When its name leads to another image by then, a task that names this mount
+            replaces the container.
         type: str
-        choices: ["bind", "tmpfs", "volume"]
+        choices: ["bind", "image", "tmpfs", "volume"]
         default: "volume"
       source:
         description:
           - >-
-            The path on the host, which has to exist, or the volume's name. A volume without a name
-            is anonymous.
+            The path on the host, which has to exist, or the name of the volume or image. A volume
+            without a name is anonymous.
         type: str
       target:
         description:
@@ -942,9 +949,10 @@ options:
       subpath:
         description:
           - >-
-            A path below the volume's root, which is mounted in place of the root. It has to exist.
-            It is looked up at each start, and no symbolic link leads out of the volume. Such a
-            mount does not fill an empty volume. Only for O(mounts[].type=volume).
+            A path below the root of the volume or image, which is mounted in place of the root. It
+            has to exist. It is looked up at each start, and no symbolic link leads out. Such a
+            mount does not fill an empty volume. Only for O(mounts[].type=volume) and
+            O(mounts[].type=image).
         type: str
       labels:
         description:

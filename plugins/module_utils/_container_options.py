@@ -190,7 +190,11 @@ CONTAINER = {
         "type": "list",
         "elements": "dict",
         "options": {
-            "type": {"type": "str", "choices": ["bind", "tmpfs", "volume"], "default": "volume"},
+            "type": {
+                "type": "str",
+                "choices": ["bind", "image", "tmpfs", "volume"],
+                "default": "volume",
+            },
             "source": {"type": "str"},
             "target": {"type": "str", "required": True},
             "read_only": {"type": "bool"},

@@ -236,7 +236,11 @@ MOUNT_KEYS = {
     "bind-nonrecursive": "non_recursive",
     "bind-create-src": "create_mountpoint",
     "volume-nocopy": "no_copy",
+    "rw": "rw",
+    "readwrite": "rw",
+    "subpath": "subpath",
     "volume-subpath": "subpath",
+    "image-subpath": "subpath",
     "volume-driver": "volume_driver",
     "volume-opt": "volume_options",
     "volume-label": "labels",
@@ -244,7 +248,7 @@ MOUNT_KEYS = {
     "tmpfs-mode": "tmpfs_mode",
     "tmpfs-opt": "tmpfs_options",  # docker has no key for it
 }
-_MOUNT_SWITCHES = ("read_only", "no_copy", "non_recursive", "create_mountpoint")
+_MOUNT_SWITCHES = ("read_only", "rw", "no_copy", "non_recursive", "create_mountpoint")
 _MOUNT_MAPS = ("volume_options", "labels")
 BIND_RECURSIVE: dict[str, str] = {
     "enabled": "",
@@ -284,6 +288,8 @@ def mount(text: str) -> dict[str, Any]:
             _put_recursive(found, item, value)
         else:
             found[option] = value
+    if "rw" in found:
+        found.setdefault("read_only", not found.pop("rw"))
     if "target" not in found:
         raise UsageError(f"--mount {text!r} names no target")
     return found

@@ -138,6 +138,7 @@ def create(
                 quota.begin(path(engine, name), options)
                 if fill is not None:
                     fill(path(engine, name))
+                    quota.check_filled(path(engine, name), options)
                 engine.db.run(
                     "INSERT INTO volumes (name, options, anonymous, created) VALUES (?, ?, ?, ?)",
                     name,

@@ -158,6 +158,7 @@ def replace(
             os.mkdir(coming, 0o755)
             quota.begin(coming, options)
             fill(coming)
+            quota.check_filled(coming, options)
             syscalls.renameat2(-1, coming, -1, data, c.RENAME_EXCHANGE)
             sync_directory(directory)
         except OSError as error:

@@ -63,7 +63,8 @@ def check(options: object) -> dict[str, str]:
         if value is None or isinstance(value, (bool, dict, list)):
             raise InvalidInput("driver_options." + key, value, "a text")
     result = {key: str(value) for key, value in options.items()}
-    if set(result) == {"o"} and re.fullmatch("size=[^,]*", result["o"]):  # as podman says it
+    said = result.get("o", "")
+    if set(result) == {"o"} and said.startswith("size=") and "," not in said:  # as podman says it
         result = {"size": result["o"][len("size=") :]}
     if "size" in result:
         return _limited(result)

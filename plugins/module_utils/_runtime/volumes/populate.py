@@ -92,6 +92,7 @@ def _fill(engine: Engine, volume: Volume, source: int) -> None:
     finally:
         os.close(to)
     os.sync()  # many small files: one sync of the file system costs less than one fsync(2) each
+    quota.check_filled(half, volume["driver_options"])
     os.rename(half, data)
     sync_directory(directory)
 

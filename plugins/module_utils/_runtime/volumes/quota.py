@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 
-from ..errors import Unsupported
+from ..errors import HostError, Unsupported
 from ..kernel.files import project_quota
 
 TYPE_CHECKING = False
@@ -47,6 +47,20 @@ def begin(directory: str, options: Mapping[str, str]) -> None:
     """
     if size_of(options):
         project_quota.bound([directory], size_of(options))
+
+
+def check_filled(directory: str, options: Mapping[str, str]) -> None:
+    """Check that a new content, which is on the disk by now, is no more than what its volume may
+    hold: ext4 does not stop root.
+
+    :raises HostError: it is more.
+    """
+    used, size = project_quota.usage(directory)[1], size_of(options)
+    if size and used > size:
+        raise HostError(
+            f"a content of {used} bytes does not go into a volume with a quota of {size} bytes "
+            "(driver_options.size)"
+        )
 
 
 def change(directory: str, options: Mapping[str, str]) -> None:

@@ -19,7 +19,7 @@ from ...store.database import now
 from ..options import network, storage
 from ..records import catalog, port_bindings, run_events
 from ..records import image as images
-from ..spec import container_files, shared_namespaces, user_namespaces
+from ..spec import container_files, container_mounts, shared_namespaces, user_namespaces
 from . import remove
 
 TYPE_CHECKING = False
@@ -69,6 +69,7 @@ def create(
         try:
             _directory(engine, record)
             host_directories(record)
+            _image_directories(engine, record)
             _volumes(engine, record, unnamed)
             user_namespaces.assign(
                 engine,
@@ -118,6 +119,22 @@ def _directory(engine: Engine, record: Record) -> None:
     upper = layer[0]
     os.chown(upper, info.st_uid if info else 0, info.st_gid if info else 0)
     os.chmod(upper, info.st_mode & 0o7777 if info else 0o755)
+
+
+def _image_directories(engine: Engine, record: Record) -> None:
+    """Make a directory for each image that it mounts, with a writable layer where it is to be."""
+    shown = storage.images_of(record["definition"])
+    directory = engine.paths.container(record["id"])
+    for entry in shown:
+        place = container_mounts.image_place(directory, shown, entry)
+        os.makedirs(place, 0o755)
+        if not entry["read_only"]:
+            upper = os.path.join(place, "upper")
+            for path in (upper, os.path.join(place, "work")):
+                os.mkdir(path, 0o700)
+            info = overlay.root_status(images.layers(engine, entry["image"])[0])
+            os.chown(upper, info.st_uid, info.st_gid)
+            os.chmod(upper, info.st_mode & 0o7777)
 
 
 def host_directories(record: Record) -> None:

@@ -111,7 +111,7 @@ class Desired:
     :param coming: names of containers that the same task makes: they may be joined before they are
         there.
     :param replaced: those that it makes anew, by name: who joins them is made anew, too.
-    :ivar pull: the plan of its image's pull, where no other container has it already.
+    :ivar planned: the plans of the pulls of its images, of those that no other container has already.
     :ivar definition: what it will be; empty before :meth:`settle`.
     :ivar differences: ``[(option, before, after)]``, from the container that is there.
     :ivar gone: a container is not there whose mounts it is to have.
@@ -130,7 +130,7 @@ class Desired:
     ) -> None:
         self.engine, self.task, self.record, self.state = engine, task, record, state
         self.pulls, self.coming, self.replaced = pulls, coming, {} if replaced is None else replaced
-        self.pull: Plan | None = None
+        self.planned: list[Plan] = []
         self.definition: Definition = {}
         self.differences: list[tuple[Option, Any, Any]] = []
         self.joined: dict[str, str] = {}
@@ -147,6 +147,7 @@ class Desired:
         :raises EngineError: what the task wants can't work.
         """
         self.image = self._image()
+        self._find_images()
         self._define()
         self._check_labels()
         self._check_health()
@@ -165,7 +166,21 @@ class Desired:
                 self.there["definition"].get("image"),
                 images.get(self.engine, self.there["image"]),
             )
-        key = (self.task.image, self.task.pull, self.task.platform, self.task.reached)
+        found, plan = self._present(self.task.image, "image")
+        return Image(
+            found["id"],
+            self.task.image,
+            found,
+            getattr(plan, "task", None),
+            getattr(plan, "blank", False),
+        )
+
+    def _present(self, name: str, option: str) -> tuple[dict[str, Any], Any]:
+        """Return the record of an image, and the plan that it is there.
+
+        :param option: that names it.
+        """
+        key = (name, self.task.pull, self.task.platform, self.task.reached)
         if key not in self.pulls:
             try:
                 self.pulls[key] = images.plan_foretold(self.engine, key[0]) or images.plan_present(
@@ -173,17 +188,16 @@ class Desired:
                 )
             except InvalidInput as error:  # the option has another name here
                 raise InvalidInput(
-                    "image" if error.option == "name" else error.option, error.value, error.accepted
+                    option if error.option == "name" else error.option, error.value, error.accepted
                 ) from None
-            self.pull = self.pulls[key]
-        found = self.pulls[key].record()
-        return Image(
-            found["id"],
-            self.task.image,
-            found,
-            getattr(self.pulls[key], "task", None),
-            getattr(self.pulls[key], "blank", False),
-        )
+            self.planned.append(self.pulls[key])
+        return self.pulls[key].record(), self.pulls[key]
+
+    def _find_images(self) -> None:
+        """Find the images that its mounts show; plan their pulls."""
+        for entry in self.task.definition.get("mounts") or ():
+            if entry["type"] == "image":
+                entry["image"] = self._present(entry["source"], "mounts.source")[0]["id"]
 
     def _define(self) -> None:
         self._name_networks()

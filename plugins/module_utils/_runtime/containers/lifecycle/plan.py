@@ -153,8 +153,8 @@ class Work:
             self._plan_unit()
             return self.plan
         image = self.desired.settle()
-        if self.desired.pull is not None:
-            self.plan.extend(self.desired.pull)
+        for pull in self.desired.planned:
+            self.plan.extend(pull)
         self.image_config = image.config
         self.plan.warnings += publishing.warnings(self.definition)
         if self.record is None:

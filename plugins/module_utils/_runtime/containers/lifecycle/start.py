@@ -19,7 +19,7 @@ from ...kernel.calls import constants as c
 from ...kernel.calls import syscalls
 from ..client import monitor_client, zygote_client
 from ..log_drivers import log_files
-from ..options import secret_files
+from ..options import secret_files, storage
 from ..records import catalog, image, network_names, run_events, status
 from ..spec import container_files, container_mounts, shared_namespaces, user_namespaces
 from ..view import logs, systemd_unit
@@ -239,7 +239,11 @@ def _prepare(engine: Engine, record: Record) -> None:
     """See to the image's layers, volumes with driver options, confinement, the shareable /dev/shm."""
     run = container_files.read_run(engine, record["id"])
     if not all(image.is_there(layer) for layer in run["layers"]):
-        _repair_image(engine, record)
+        _repair_image(engine, record, record["image"])
+    for entry in storage.images_of(record["definition"]):
+        shown = run.get("images", {}).get(entry["target"])
+        if shown is not None and not all(image.is_there(layer) for layer in shown["layers"]):
+            _repair_image(engine, record, entry["image"])
     create.host_directories(record)
     for name in sorted(set(container_files.mounted_volumes(engine, record["id"]).values())):
         volumes.attach(engine, name)
@@ -280,9 +284,9 @@ def _reach_log(record: Record, run: RunFile) -> None:
         driver.close()
 
 
-def _repair_image(engine: Engine, record: Record) -> None:
+def _repair_image(engine: Engine, record: Record, ident: str | None) -> None:
     try:
-        image.repair(engine, record["image"])
+        image.repair(engine, ident)
     except EngineError as error:
         raise HostError(f"container {record['name']} can't start: {error}") from None
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 
-from ...errors import required
+from ...errors import ContainerFailed, reason, required
 from ...kernel import cgroups
 
 # What oci/ imports when a container needs it, most of the engine's do: so it is here before a
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ...oci.launch.launch import Origin
+    from ...oci.spec.mount_entries import Mount
     from ..spec.run_file import Bundle, Network
 
 CLONE_PARENT = 0x8000  # clone(2)
@@ -81,6 +82,34 @@ class EngineSite(Site):
             spent=launch.spent,
             label=stdio.label(self.document.linux),
         )
+
+    def shows_image(self, mount: Mount) -> bool:
+        return mount.destination in self.document.run.get("images", {})
+
+    def open_image(self, launch: Launch, mount: Mount) -> int:
+        image = self.document.run["images"][mount.destination]
+        layers, place = image["layers"], image["place"]
+        try:
+            fd = overlay.overlay(
+                # Of one layer alone there is no overlay, and whoever may mount could write to it.
+                [*layers, place] if image["read_only"] else layers,
+                None if image["read_only"] else os.path.join(place, "upper"),
+                None if image["read_only"] else os.path.join(place, "work"),
+                mapped=launch.rights.owners(),
+                spent=launch.spent,
+                label=stdio.label(self.document.linux),
+            )
+            if not image["subpath"]:
+                return fd
+            try:
+                return overlay.part(fd, image["subpath"])
+            finally:
+                os.close(fd)
+        except OSError as error:
+            raise ContainerFailed(
+                f"mount {mount.destination}: can't show {image['subpath'] or 'all'} of the image: "
+                f"{reason(error, named=True)}"
+            ) from None
 
     def announce(self, launch: Launch) -> None:
         self.told(self.facts(launch))

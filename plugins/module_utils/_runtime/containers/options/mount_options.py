@@ -29,7 +29,7 @@ TYPES = {
     "non_recursive": ("bind",),
     "read_only_non_recursive": ("bind",),
     "read_only_force_recursive": ("bind",),
-    "subpath": ("volume",),
+    "subpath": ("volume", "image"),
     "labels": ("volume",),
     "volume_driver": ("volume",),
     "volume_options": ("volume",),
@@ -166,7 +166,8 @@ def show(entry: Mount, found: dict[str, Any]) -> None:
             "Options": entry["volume_options"],
         }
     if "subpath" in entry:
-        found.setdefault("VolumeOptions", {})["Subpath"] = entry["subpath"]
+        group = "ImageOptions" if entry["type"] == "image" else "VolumeOptions"
+        found.setdefault(group, {})["Subpath"] = entry["subpath"]
 
 
 def _row(
@@ -233,9 +234,9 @@ SUBOPTIONS: tuple[Suboption, ...] = (
         "str",
         "volume-subpath",
         """
-        A path below the volume's root, which is mounted in place of the root. It has to exist. It
-        is looked up at each start, and no symbolic link leads out of the volume. Such a mount does
-        not fill an empty volume. Only for O(mounts[].type=volume).
+        A path below the root of the volume or image, which is mounted in place of the root. It has
+        to exist. It is looked up at each start, and no symbolic link leads out. Such a mount does
+        not fill an empty volume. Only for O(mounts[].type=volume) and O(mounts[].type=image).
         """,
     ),
     _row(

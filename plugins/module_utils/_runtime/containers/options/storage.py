@@ -3,8 +3,9 @@
 """Options about files: volumes, mounts, tmpfs, devices, the size of /dev/shm, a read-only root.
 
 ``volumes`` and ``mounts`` have one normal form, so that the two spellings of one mount don't look
-like a difference: ``{"type": "bind" | "volume" | "tmpfs", "source", "target", "read_only",
+like a difference: ``{"type": "bind" | "volume" | "tmpfs" | "image", "source", "target", "read_only",
 "propagation", "no_copy", "tmpfs_size", "tmpfs_mode"}``; a volume without a source is anonymous.
+Of an image, ``image`` is the id that its name had when the container was made.
 Where files have labels, ``relabel`` is beside them: Docker's mode z or Z.
 """
 
@@ -44,16 +45,17 @@ if TYPE_CHECKING:
         non_recursive: bool
         read_only_non_recursive: bool
         read_only_force_recursive: bool
-        subpath: str  # below a volume's root
+        subpath: str  # below a volume's or an image's root
         labels: dict[str, str]  # of a volume that the mount makes
         volume_options: dict[str, str]
         tmpfs_options: list[list[str]]
+        image: str | None  # the id of an image; None where a check can't know it
 
     class Mount(_Said):
         """An entry of ``volumes`` or ``mounts`` in normal form."""
 
-        type: str  # bind, volume or tmpfs
-        source: str  # a path of the host, a volume's name; "" for an anonymous volume
+        type: str  # bind, volume, tmpfs or image
+        source: str  # a path of the host, a name of a volume or image; "" for an anonymous volume
         target: str
         read_only: bool
         propagation: str  # of a bind mount: rprivate ..., else ""
@@ -83,6 +85,7 @@ _OF_TYPES: dict[str, tuple[str, ...]] = {
     "tmpfs_mode": ("tmpfs",),
     **mount_options.TYPES,
 }
+KINDS = ("bind", "volume", "tmpfs", "image")
 PROPAGATIONS = ("private", "rprivate", "shared", "rshared", "slave", "rslave")
 # Docker's for hosts whose containers run in a virtual machine: nothing to do on Linux.
 CONSISTENCIES = ("consistent", "cached", "delegated")
@@ -193,8 +196,8 @@ def mount_map(value: Any, name: str) -> Mount:
     if unknown:
         raise InvalidInput(name, sorted(unknown)[0], ", ".join(MOUNT_KEYS))
     kind = given.get("type", "volume")
-    if kind not in ("bind", "volume", "tmpfs"):
-        raise InvalidInput(name + ".type", kind, "bind, volume, tmpfs")
+    if kind not in KINDS:
+        raise InvalidInput(name + ".type", kind, ", ".join(KINDS))
     if not given.get("target"):
         raise InvalidInput(
             name + ".target", given.get("target"), "where the mount goes in the container"
@@ -213,6 +216,8 @@ def mount_map(value: Any, name: str) -> Mount:
     result = mount(
         kind, _mount_source(kind, given, name), target(given["target"], name + ".target")
     )
+    if kind == "image":
+        result["read_only"] = True
     if "read_only" in given:
         result["read_only"] = boolean(given["read_only"], name + ".read_only")
     if "no_copy" in given:
@@ -233,6 +238,8 @@ def _mount_source(kind: str, given: dict[str, Any], name: str) -> str:
     source = line(given.get("source", ""), name + ".source")
     if kind == "tmpfs" and source:
         raise InvalidInput(name + ".source", source, "nothing: a tmpfs has no source")
+    if kind == "image" and not source:
+        raise InvalidInput(name + ".source", source, "the name of an image")
     if kind == "bind" and not source.startswith("/"):
         raise InvalidInput(name + ".source", source, "an absolute path on the host")
     if kind == "volume" and source and not VOLUME_NAME.fullmatch(source):
@@ -375,6 +382,11 @@ def mounts_of(definition: Definition) -> list[Mount]:
     return ordered([*own, *inherited])
 
 
+def images_of(definition: Definition) -> list[Mount]:
+    """Return the mounts that show images, in the order of their places."""
+    return [entry for entry in mounts_of(definition) if entry["type"] == "image"]
+
+
 def respelled(now: Definition, wanted: Definition) -> Definition:
     """Return ``now`` with each mount under the option in which ``wanted`` names its place.
 
@@ -445,7 +457,7 @@ def _mount(entry: Mount) -> dict[str, Any]:
         found["BindOptions"] = {"Propagation": entry["propagation"]}
     elif entry["type"] == "volume":
         found["VolumeOptions"] = {"NoCopy": entry["no_copy"]}
-    else:
+    elif entry["type"] == "tmpfs":
         mode = int(entry["tmpfs_mode"] or "1777", 8)
         found["TmpfsOptions"] = {"SizeBytes": entry["tmpfs_size"], "Mode": mode}
     mount_options.show(entry, found)
@@ -505,13 +517,20 @@ OPTIONS: tuple[Option, ...] = (
             Suboption(
                 "type",
                 "str",
-                choices=["bind", "tmpfs", "volume"],
+                choices=["bind", "image", "tmpfs", "volume"],
                 default="volume",
                 place="config.json mounts",
                 inspect="HostConfig.Mounts",
                 flag="--mount type",
                 description="""
-                V(bind) shows a path of the host, V(volume) a volume, V(tmpfs) is memory.
+                V(bind) shows a path of the host, V(volume) a volume, V(image) the files of an
+                image, V(tmpfs) is memory.
+
+                An image is found, and pulled, as O(image) is. It is read-only unless
+                O(mounts[].read_only) is false: then the container has a writable layer of its own
+                over it, which goes with the container. The image is in use as long as the container
+                is there. When its name leads to another image by then, a task that names this mount
+                replaces the container.
                 """,
             ),
             Suboption(
@@ -521,8 +540,8 @@ OPTIONS: tuple[Option, ...] = (
                 inspect="HostConfig.Mounts",
                 flag="--mount source",
                 description="""
-                The path on the host, which has to exist, or the volume's name. A volume without a
-                name is anonymous.
+                The path on the host, which has to exist, or the name of the volume or image. A
+                volume without a name is anonymous.
                 """,
             ),
             Suboption(

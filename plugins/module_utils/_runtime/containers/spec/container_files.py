@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from ..records.catalog import Record
     from ..records.log_document import Log
     from ..records.run_events import NetworkFacts, RunEvents, VolumeFacts
-    from .run_file import RunFile
+    from .run_file import RunFile, ShownImage
 
     class Reserved(TypedDict):
         """What networks/ reserved for a container: ``network`` of run.json without its mode."""
@@ -104,6 +104,9 @@ def write(
     layers = images.layers(engine, record["image"])
     run = run_document(record, image, layers, reserved, resolved)
     run["network"].update(network_names.document(engine, record, reserved["attachments"]))
+    shown = _images(engine, record)
+    if shown:
+        run["images"] = shown
     run["events"] = _event_facts(engine, record, image, reserved, volume_names)
     _put_all(directory, network_names.texts(engine, record, run["network"]), kept=True)
     write_json(os.path.join(directory, "config.json"), config, durable)
@@ -350,6 +353,22 @@ def _mounts(
             name = entry["source"] or volume_names[entry["target"]]
             entry = {**entry, "source": volumes.path(engine, name)}
         found.append(entry)
+    return found
+
+
+def _images(engine: Engine, record: Record) -> dict[str, ShownImage]:
+    """Return what a start needs of the images that a container mounts."""
+    found: dict[str, ShownImage] = {}
+    shown = storage.images_of(record["definition"])
+    for entry in shown:
+        found[entry["target"]] = {
+            "layers": images.layers(engine, entry["image"]),
+            "place": container_mounts.image_place(
+                engine.paths.container(record["id"]), shown, entry
+            ),
+            "subpath": entry.get("subpath", ""),
+            "read_only": entry["read_only"],
+        }
     return found
 
 

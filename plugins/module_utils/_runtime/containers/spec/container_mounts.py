@@ -25,6 +25,7 @@ FILES = {"/etc/hostname": "hostname", "/etc/hosts": "hosts", "/etc/resolv.conf":
 
 NOTIFY, NOTIFY_NAME = "notify", "notify.sock"  # in the directory of this boot (sdnotify)
 NOTIFY_PLACE = "/run/notify"  # in the container, as runc has it
+IMAGES = "images"  # in the container's directory: a directory for each image that it mounts
 ZONE = "localtime"  # the file of a container that is its /etc/localtime
 
 
@@ -182,6 +183,16 @@ def _user(entry: Mount, host: Surroundings) -> MountEntry:
             f"size={entry['tmpfs_size']}" if entry["tmpfs_size"] else None,
             f"mode={entry['tmpfs_mode'] or '1777'}",
         )
+    if entry["type"] == "image":
+        return _mount(
+            entry["target"],
+            "bind",
+            image_place(host.directory, host.mounts, entry),
+            "bind",
+            "ro" if entry["read_only"] else "rw",
+            "rprivate",
+            "idmap" if host.maps else None,
+        )
     recursive = "" if entry.get("non_recursive") else "r"
     return _mount(
         entry["target"],
@@ -194,6 +205,15 @@ def _user(entry: Mount, host: Surroundings) -> MountEntry:
         recursive + "idmap" if host.maps else None,
         f"{BENEATH}={entry['source']}" if entry.get("subpath") else None,
     )
+
+
+def image_place(directory: str, mounts: Iterable[Mount], entry: Mount) -> str:
+    """Return a container's own directory for one of the images that it mounts.
+
+    :param directory: the container's. :param mounts: all of its mounts.
+    """
+    targets = [other["target"] for other in mounts if other["type"] == "image"]
+    return os.path.join(directory, IMAGES, str(targets.index(entry["target"])))
 
 
 def _all_read_only(entry: Mount, host: Surroundings) -> bool:

@@ -80,7 +80,7 @@ def resolve(
 
 def _given(engine: Engine, record: Record, remade: Remade | None) -> list[Mount]:
     """Return the mounts that a container gives others, with its anonymous volumes by name: all but
-    memory, which is its own.
+    memory and images, which are its own.
     """
     definition, image = remade or (record["definition"], images.config(engine, record["image"]))
     named = container_files.mounted_volumes(engine, record["id"])
@@ -88,7 +88,7 @@ def _given(engine: Engine, record: Record, remade: Remade | None) -> list[Mount]
     for entry in container_files.wanted_volumes(definition, image):
         if entry["type"] == "volume" and not entry["source"]:
             entry = {**entry, "source": named.get(entry["target"], "")}
-        if entry["type"] != "tmpfs":
+        if entry["type"] not in ("tmpfs", "image"):
             found.append(entry)
     return found
 

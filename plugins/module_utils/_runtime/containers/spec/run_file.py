@@ -72,6 +72,18 @@ if TYPE_CHECKING:
         signal: str
         timeout: int
 
+    class ShownImage(TypedDict):
+        """An image that a container mounts. ``layers``: as RunFile has them.
+
+        ``place``: the container's directory for it, with ``upper`` and ``work`` where it is not
+        ``read_only``. ``subpath``: what is shown of it, "" for all.
+        """
+
+        layers: list[str]
+        place: str
+        subpath: str
+        read_only: bool
+
     class _RunFile(TypedDict):
         """run.json. ``layers``: absolute paths of directories or files, topmost first.
 
@@ -92,9 +104,13 @@ if TYPE_CHECKING:
         auto_remove: bool
 
     class RunFile(_RunFile, total=False):
-        """run.json of this version: an older one has no ``events``."""
+        """run.json of this version: an older one has no ``events``.
+
+        ``images``: those that it mounts, by their places.
+        """
 
         events: RunEvents
+        images: dict[str, ShownImage]
 
 
 NAME = run_events.DOCUMENT

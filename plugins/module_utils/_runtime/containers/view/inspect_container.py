@@ -14,7 +14,7 @@ from ... import volumes
 from ...errors import EngineError, HostError, NotFound
 from ...store.files import Damaged
 from .. import options
-from ..options import network, resources
+from ..options import network, resources, storage
 from ..options import process as process_options
 from ..records import catalog, status
 from ..records import image as images
@@ -135,7 +135,7 @@ def _inspect(engine: Engine, record: Record) -> dict[str, Any]:
             ],
         ),
         "Security": audit.of_container(engine, record),
-        "Mounts": _mounts(engine, config),
+        "Mounts": _mounts(engine, record, config),
         "NetworkSettings": _network(engine, record, run, state, image),
     }
 
@@ -318,12 +318,15 @@ def bindings(ports: Iterable[Port]) -> dict[str, list[dict[str, str]]]:
     return found
 
 
-def _mounts(engine: Engine, config: Config) -> list[dict[str, Any]]:
+def _mounts(engine: Engine, record: Record, config: Config) -> list[dict[str, Any]]:
     below = engine.paths.volumes + "/"
+    shown = {entry["target"]: entry["source"] for entry in storage.images_of(record["definition"])}
     found: list[dict[str, Any]] = []
     for entry in config["mounts"]:
         said = entry["options"]
-        if entry["type"] == "bind" and entry["source"].startswith(below):
+        if entry["destination"] in shown:
+            found.append({"Type": "image", "Source": shown[entry["destination"]]})
+        elif entry["type"] == "bind" and entry["source"].startswith(below):
             name = entry["source"][len(below) :].partition("/")[0]
             found.append(
                 {

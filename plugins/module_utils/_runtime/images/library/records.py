@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 
 from ...errors import Conflict, EngineError, HostError, InvalidInput, NotFound
-from ...store.database import now
+from ...store.database import decode, now
 from ...untrusted.text import printable
 from ..model import manifest, reference
 from . import garbage, layer_store
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing import Any, TypedDict
 
     from ...engine import Engine
-    from ...store.database import Transaction
+    from ...store.database import Row, Transaction
 
     Document = dict[str, Any]
 
@@ -258,8 +258,27 @@ def containers_of(engine: Engine, ident: str) -> list[str]:
     """Return the names of the containers that use an image."""
     return [
         row["name"]
-        for row in engine.db.all("SELECT name FROM containers WHERE image = ? ORDER BY name", ident)
+        for row in engine.db.all(
+            f"SELECT * FROM containers WHERE {_USING} ORDER BY name", *_using(ident)
+        )
+        if _uses(row, ident)
     ]
+
+
+# A container has an image to run on, and others that its mounts show.
+_USING = "image = ? OR definition LIKE ?"
+
+
+def _using(ident: str) -> tuple[str, str]:
+    return ident, f'%"{ident}"%'
+
+
+def _uses(row: Row, ident: str) -> bool:
+    """Tell whether a container's row that ``_USING`` selects has the image indeed."""
+    return row["image"] == ident or any(
+        isinstance(entry, dict) and entry.get("image") == ident
+        for entry in decode(row["definition"]).get("mounts", ())
+    )
 
 
 def familiar(full: str) -> str:
@@ -396,9 +415,12 @@ def remove(
                     return 0
             connection.execute("DELETE FROM tags WHERE image = ?", (ident,))
             connection.execute("DELETE FROM digests WHERE image = ?", (ident,))
-            used = connection.execute(
-                "SELECT 1 FROM containers WHERE image = ?", (ident,)
-            ).fetchone()
+            used = any(
+                _uses(row, ident)
+                for row in connection.execute(
+                    f"SELECT * FROM containers WHERE {_USING}", _using(ident)
+                ).fetchall()
+            )
             if used and not force:
                 check_unused(
                     engine, ident, force

@@ -24,7 +24,7 @@ from ...errors import Unsupported, reason
 from ..calls import constants as c
 from ..calls import fds, fork, syscalls
 from ..processes import procfs
-from . import erofs, mounts, userns
+from . import erofs, mounts, rootfs, userns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -93,6 +93,23 @@ def overlay(
     if upper is None and len(stacked) == 1:  # overlayfs refuses a single directory
         return _read_only(stacked[0])
     return _mount_new(stacked, upper, work, options, attributes)
+
+
+def part(fd: int, path: str) -> int:
+    """Return a detached mount of what is at a path of a detached mount; no link leads out of that.
+
+    :raises OSError: there is nothing.
+    """
+
+    def make() -> int:
+        mounts.attach_root(fd, "/")  # before Linux 6.15 nothing of a detached mount can be copied
+        place = rootfs.open_in_root(fd, path, os.O_PATH)
+        try:
+            return mounts.bind(place, recursive=False)
+        finally:
+            os.close(place)
+
+    return _in_own_namespace(make)
 
 
 def is_image(layer: str) -> bool:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ...kernel.cgroups import Group
+    from ..spec.mount_entries import Mount
     from .launch import Launch
 
 
@@ -71,6 +72,17 @@ class Site(ABC):
         that earlier mounts are seen in it.
         """
         return None
+
+    def shows_image(self, _mount: Mount) -> bool:
+        """Tell whether the source of a bind mount is no path of the host, but an image."""
+        return False
+
+    def open_image(self, launch: Launch, mount: Mount) -> int:
+        """Return such a mount, detached.
+
+        :raises ContainerFailed: it can't be made.
+        """
+        raise NotImplementedError
 
     def announce(self, launch: Launch) -> None:
         """Write down that there is a process: called before anything else is done with it."""

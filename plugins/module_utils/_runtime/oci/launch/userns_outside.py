@@ -136,7 +136,10 @@ class UserNamespace:
         spaces = id_maps.Namespaces(self.maps, self.fd)
         for number, mount in enumerate(launch.mounts):
             if isinstance(mount, mounting.Mount) and mount.bind and mount.mapped_by_container():
-                bind_sources.find(mount, spaces)
+                if launch.site.shows_image(mount):
+                    mount.fd = launch.site.open_image(launch, mount)
+                else:
+                    bind_sources.find(mount, spaces)
                 found.append((number, required(mount.fd, f"mount {mount.destination}: the copy")))
         _send(outside, found)
 

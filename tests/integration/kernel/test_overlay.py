@@ -12,7 +12,7 @@ import threading
 
 import pytest
 from pycontainer.errors import Unsupported
-from pycontainer.kernel.mounts import overlay, userns
+from pycontainer.kernel.mounts import mounts, overlay, userns
 from pycontainer.kernel.processes import procfs
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
@@ -283,3 +283,26 @@ def test_as_owner_gives_all_rights_back(tmp_path, mapped):
     assert {key: after[key] for key in ("Uid", "Gid", "CapEff", "CapPrm")} == {
         key: before[key] for key in ("Uid", "Gid", "CapEff", "CapPrm")
     }
+
+
+def test_a_writable_layer_on_an_overlay_is_refused_by_a_sentence(stack, tmp_path):
+    """As for a host that is a container itself, with the engine's data in its root."""
+    place = tmp_path / "place"
+    place.mkdir()
+
+    def look():
+        fd = overlay.overlay(stack(1), stack.upper, stack.work)
+        mounts.attach_root(fd, str(place))
+        for name in ("upper", "work"):
+            (place / name).mkdir()
+        said = overlay.obstacle(str(place / "missing" / "below"))
+        try:
+            overlay.overlay(stack(1), str(place / "upper"), str(place / "work"))
+        except Unsupported as error:
+            return said, str(error)
+        return said, "mounted"
+
+    said, refused = child.run(look)
+    assert said.startswith(f"{place} is on an overlay, as in a container")
+    assert refused.startswith(f"{place}/upper is on an overlay")
+    assert overlay.obstacle(stack.upper) == ""

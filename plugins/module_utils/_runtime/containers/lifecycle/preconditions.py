@@ -15,6 +15,7 @@ from ...errors import Conflict, InvalidInput, NotFound, Unsupported
 from ...kernel import cgroups
 from ...kernel.files import project_quota
 from ...kernel.isolation import apparmor
+from ...kernel.mounts import overlay
 from ...kernel.processes import procfs
 from ..devices import device_nodes
 from ..options import (
@@ -56,6 +57,7 @@ def everything(
     :param coming: names of containers that the same task makes.
     :raises InvalidInput, Unsupported, NotFound, Conflict: naming the option.
     """
+    _root(engine)
     _mounts(engine, definition)
     _secrets(engine, definition)
     config_json.arguments(definition, image)
@@ -89,6 +91,12 @@ def everything(
     confinement.sysctls(definition)
     _apparmor(definition)
     selinux_labels.check(engine, definition)
+
+
+def _root(engine: Engine) -> None:
+    obstacle = overlay.obstacle(engine.paths.containers)
+    if obstacle:
+        raise Unsupported(obstacle)
 
 
 def _mounts(engine: Engine, definition: Definition) -> None:

@@ -72,6 +72,40 @@ def overlay(
     :param label: the SELinux context that all files have in it.
     :raises Unsupported: too many layers, or an old kernel. :raises OSError: with the kernel's explanation.
     """
+    try:
+        return _overlay(layers, upper, work, read_only, volatile, mapped, spent, label)
+    except OSError as error:
+        if error.errno != errno.EINVAL or upper is None or not obstacle(upper):
+            raise
+        raise Unsupported(obstacle(upper)) from None
+
+
+def obstacle(directory: str) -> str:
+    """Say why no writable layer can lie below a directory, which need not be there yet; "" where one can."""
+    while not os.path.isdir(directory):
+        directory = os.path.dirname(directory)
+    device = os.stat(directory).st_dev
+    if os.major(device):  # a disk's
+        return ""
+    name = f"0:{os.minor(device)}"
+    if not any(mount["device"] == name and mount["type"] == "overlay" for mount in procfs.mounts()):
+        return ""
+    return (
+        f"{directory} is on an overlay, as in a container, and overlayfs takes no writable layer there: "
+        "mount a volume or a disk for it"
+    )
+
+
+def _overlay(
+    layers: Sequence[str],
+    upper: str | None,
+    work: str | None,
+    read_only: bool,
+    volatile: bool,
+    mapped: tuple[int, int, int] | None,
+    spent: list[int] | None,
+    label: str | None,
+) -> int:
     stacked = list(dict.fromkeys(layers))
     if not stacked or len(stacked) > MAX_LAYERS:
         raise Unsupported(

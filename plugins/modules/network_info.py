@@ -62,6 +62,9 @@ network:
     - C(Traffic) counts what its containers have exchanged with the host and with all that the host forwards to and from, since
       the bridge was made, as C(received_bytes), C(received_packets), C(sent_bytes), C(sent_packets), C(received_dropped) and so on.
       What containers of one host send each other is not in it. It is none with the drivers V(macvlan) and V(ipvlan).
+    - C(Forwarded) counts for C(IPv4) and C(IPv6) what the host has forwarded to its containers (C(received_packets), C(received_bytes)) and
+      from them (C(sent_packets), C(sent_bytes)), and what its rules dropped of that (C(received_dropped_packets), C(sent_dropped_bytes)
+      and so on), since the rules were made. What a monitor's relay serves is not forwarded.
   returned: when O(name) is given
   type: dict
 networks:

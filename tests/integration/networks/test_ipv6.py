@@ -36,7 +36,9 @@ def shown(namespace, link):
 
 
 def tables(net):
-    return {name: net.run(f"nft list table {name} pycontainer") for name in ("ip", "ip6", "bridge")}
+    return {
+        name: net.run(f"nft -s list table {name} pycontainer") for name in ("ip", "ip6", "bridge")
+    }
 
 
 def test_a_subnet_is_chosen_and_nothing_changes_the_second_time(net):

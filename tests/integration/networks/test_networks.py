@@ -123,11 +123,15 @@ def test_what_nft_reads_is_what_was_meant(net):
         "ip saddr @subnets oifname != @bridges masquerade",
         "ip saddr @subnets oifname @bridges ct status dnat masquerade",
         "iifname . oifname @within accept",
-        "iifname @internal drop",
-        "oifname @internal drop",
+        "iifname @internal goto refused",
+        "oifname @internal goto refused",
         "ct state established,related accept",
         "ct status dnat accept",
-        "oifname @bridges drop",
+        "oifname @bridges goto refused",
+        "iifname . oifname @bridged return",
+        "counter name iifname map @sent",
+        "counter name oifname map @received_dropped",
+        'elements = { "pyc0" : "pyc0.sent"',
         "ip saddr . meta l4proto . th dport @own_ports return",
     ):
         assert line in text
@@ -202,14 +206,14 @@ def test_a_network_in_use_is_kept(net):
     engine = net.engine()
     do(engine, name="web")
     container = net.container(engine, "a", "web")
-    before = net.run("ip -br link | cut -d' ' -f1; nft list ruleset")
+    before = net.run("ip -br link | cut -d' ' -f1; nft -s list ruleset")
     gateway = {"subnet": "172.18.0.0/16", "gateway": container.address}
     for ipam in ({"subnet": "172.28.0.0/16"}, gateway):
         with pytest.raises(Conflict, match="container aaaa.* would lose its address 172.18.0.2"):
             do(engine, name="web", ipam_config=[ipam])
     with pytest.raises(Conflict, match="network web is used by aaaa"):
         do(engine, name="web", state="absent")
-    assert net.run("ip -br link | cut -d' ' -f1; nft list ruleset") == before
+    assert net.run("ip -br link | cut -d' ' -f1; nft -s list ruleset") == before
     assert do(engine, name="web", labels={"x": "y"})["changed"]
     assert do(
         engine,
@@ -225,7 +229,7 @@ def test_check_mode_changes_nothing(net):
     engine = net.engine()
     do(engine, name="web")
     before, rows = (
-        net.run("ip -br link | cut -d' ' -f1; nft list ruleset"),
+        net.run("ip -br link | cut -d' ' -f1; nft -s list ruleset"),
         engine.db.all("SELECT * FROM networks"),
     )
     checking = net.engine(check=True)
@@ -239,7 +243,7 @@ def test_check_mode_changes_nothing(net):
     assert do(checking, name="web")["changed"] is False
     assert do(checking, name="new", labels={"a": "b"})["network"]["Labels"] == {"a": "b"}
     assert (
-        net.run("ip -br link | cut -d' ' -f1; nft list ruleset") == before
+        net.run("ip -br link | cut -d' ' -f1; nft -s list ruleset") == before
         and engine.db.all("SELECT * FROM networks") == rows
     )
     predicted, done = do(checking, name="new"), do(engine, name="new")
@@ -275,7 +279,7 @@ def test_after_a_reboot_or_a_foreign_hand_everything_comes_back(net, port):
         json.dump(state, file)
 
     def ruleset():
-        return net.run("nft list table ip pycontainer; nft list table bridge pycontainer")
+        return net.run("nft -s list table ip pycontainer; nft -s list table bridge pycontainer")
 
     before = ruleset()
     for harm in (
@@ -458,7 +462,7 @@ def test_a_kernel_that_lacks_one_of_the_modules(net, monkeypatch):
     assert networks.ensure_links(engine, ["bridge"]) == [
         firewall.INCOMPLETE_NFTABLES % ("IPv4", "no such file or directory")
     ]
-    assert "table ip pycontainer" not in net.run("nft list ruleset")
+    assert "table ip pycontainer" not in net.run("nft -s list ruleset")
     monkeypatch.undo()
     assert networks.ensure_links(engine, ["bridge"]) == [] and "chain forward" in net.run(
         "nft list table ip pycontainer"

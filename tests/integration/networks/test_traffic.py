@@ -49,6 +49,46 @@ def test_what_passes_between_a_network_and_others_is_counted(net):
     assert peer is not None and set(after) == set(before) and "received_dropped" in after
 
 
+def test_what_is_forwarded_and_dropped_is_counted(net, port):
+    from pycontainer import networks
+
+    engine, peer = net.engine(), net.lan()
+    make(engine, name="six", enable_ipv6=True, ipam_config=[{"subnet": "172.29.0.0/16"}])
+    first, second = net.container(engine, "a", ports=[port(8080)]), net.container(engine, "b")
+    third = net.container(engine, "c", "six")
+    counted = lambda name: networks.inspect(engine, name)["Forwarded"]
+    nothing = counted("bridge")["IPv4"]
+    assert not any(nothing.values()) and len(nothing) == 8 and set(counted("bridge")) == {"IPv4"}
+    large = "x" * 9000
+    assert net.ask(first.address, 80) and first.ask(second.address, 80)
+    assert counted("bridge")["IPv4"] == nothing, "of the host and of neighbours, not forwarded"
+    assert first.ask(PEER, 9000, "tcp", large).startswith("10.9.0.1 XXX")
+    assert peer.ask(HOST, 8080).endswith("HELLO")
+    there = counted("bridge")["IPv4"]
+    assert there["sent_bytes"] > 9000 < there["received_bytes"] and there["received_packets"] > 4
+    assert not any(value for way, value in there.items() if "dropped" in way)
+    assert third.ask("2001:db8:9::2", 9000, "udp").endswith("HELLO")
+    six = counted("six")["IPv6"]
+    assert six["sent_packets"] == six["received_packets"] == 1 and not any(
+        counted("six")["IPv4"].values()
+    )
+    assert first.ask(third.address, 80, "udp", timeout=SHORT) in UNREACHABLE
+    after, other = counted("bridge")["IPv4"], counted("six")["IPv4"]
+    assert after["sent_dropped_packets"] == other["received_dropped_packets"] == 1
+    assert after["sent_dropped_bytes"] == other["received_dropped_bytes"] == 20 + 8 + 5
+    assert after["sent_packets"] == there["sent_packets"], "what is dropped is not forwarded"
+    make(engine, name="more")
+    assert counted("bridge")["IPv4"] == after, "a network that comes leaves the others' figures"
+    make(engine, name="more", state="absent")
+    assert counted("bridge")["IPv4"] == after and "more" not in net.run("nft list counters")
+    figures = {one.object: one.figures for one in networks.examine(engine) if one.figures}
+    assert "sent 0 packets (0 bytes), dropped 1 packets (33 bytes)" in figures["network six"]
+    net.run("nft flush ruleset")
+    assert counted("bridge") == {}
+    networks.ensure_links(engine, ["bridge"])
+    assert counted("bridge")["IPv4"] == nothing, "after a flush they begin again"
+
+
 def test_published_on_one_address_is_not_on_another(net, port):
     engine, peer = net.engine(), net.lan()
     net.run("ip addr add 10.9.0.3/24 dev up0")

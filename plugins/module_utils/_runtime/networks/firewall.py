@@ -25,6 +25,7 @@ from .definition import ISOLATED, ROUTED, UNPROTECTED, apart, gateway_mode, pool
 from .drivers import overlay_network as overlay
 from .firewalls import other_firewalls
 from .publish import ABSENT, ANY, ONE, OPEN, OWN, RELAYED, RELAYED_ON, TABLE, elements
+from .traffic import forwarded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ APART = "apart"
 TUNNELS, PEERS = "tunnels", "peers"
 ROUTED_BRIDGES, UNPROTECTED_BRIDGES = "routed", "unprotected"
 CLOSED, SHIELDED, METADATA = "closed", "shielded", "metadata"
+REFUSED = "refused"
+LAST = 300  # a priority behind other firewalls, so that what they drop is not counted
 # Where clouds tell machines about themselves, credentials included: AWS (EC2, ECS, EKS) and who has
 # taken its address over (Azure, Google, OpenStack ...), Alibaba, Oracle.
 METADATA_ADDRESSES = {
@@ -53,7 +56,7 @@ _NAME, _PROTOCOL, _PORT = (nftables.INTERFACE_NAME, nftables.INET_PROTOCOL, nfta
 
 
 class Set:
-    """A set, or a map where there are data; lengths in bytes."""
+    """A set, or a map where there are data, or counters; lengths in bytes."""
 
     def __init__(
         self,
@@ -63,17 +66,18 @@ class Set:
         data_types: tuple[int, ...] = (),
         data_length: int = 0,
         interval: bool = False,
+        counters: bool = False,
     ) -> None:
-        self.name, self.interval = name, interval
+        self.name, self.interval, self.counters = name, interval, counters
         self.key_types, self.key_length = key_types, key_length
         self.data_types, self.data_length = data_types, data_length
 
 
 class Chain:
-    """A chain with its rules, each a list of expressions."""
+    """A chain with its rules, each a list of expressions; without a kind one that rules lead to."""
 
     def __init__(
-        self, name: str, kind: str, hook: int, priority: int, listed: list[list[bytes]]
+        self, name: str, kind: str | None, hook: int, priority: int, listed: list[list[bytes]]
     ) -> None:
         self.name, self.kind, self.hook, self.priority = name, kind, hook, priority
         self.rules = listed
@@ -95,6 +99,8 @@ def sets(family: Family) -> list[Set]:
         Set(UNPROTECTED_BRIDGES, (_NAME,), 16),  # bridges that other hosts may send anything to
         Set(METADATA, (address,), size),
         Set(WITHIN, (_NAME, _NAME), 32),  # every bridge with itself
+        Set(forwarded.SAME, (_NAME, _NAME), 32),  # the same, also where containers are apart
+        *[Set(name, (_NAME,), 16, counters=True) for name in forwarded.MAPS],
         Set(SUBNETS, (address,), size, interval=True),  # of the networks that masquerade
         # overlays of this host, and who may send to them: UDP port . id of VXLAN, as an address
         Set(TUNNELS, (_PORT, nftables.IPV4_ADDRESS), 8),
@@ -114,6 +120,11 @@ def _accept(*parts: list[bytes]) -> list[bytes]:
 
 def _drop(*parts: list[bytes]) -> list[bytes]:
     return rules.rule(*parts, rules.verdict(nftables.DROP))
+
+
+def _refuse(*parts: list[bytes]) -> list[bytes]:
+    """Return a rule that drops and counts what is dropped."""
+    return rules.rule(*parts, rules.goto(REFUSED))
 
 
 def _return(*parts: list[bytes]) -> list[bytes]:
@@ -196,6 +207,7 @@ def chains(family: Family) -> list[Chain]:
                 family.reject(),
             ],
         ),
+        Chain(REFUSED, None, 0, 0, forwarded.refused()),
         Chain(
             "forward",
             "filter",
@@ -204,8 +216,8 @@ def chains(family: Family) -> list[Chain]:
             [
                 # bridged frames come by here too where br_netfilter is loaded
                 _accept(rules.both_in(WITHIN)),
-                _drop(rules.incoming_in(INTERNAL)),
-                _drop(rules.outgoing_in(INTERNAL)),
+                _refuse(rules.incoming_in(INTERNAL)),
+                _refuse(rules.outgoing_in(INTERNAL)),
                 _accept(rules.established()),
                 _accept(rules.redirected()),
                 _accept(family.destination_and_port_in(OPEN)),
@@ -214,9 +226,10 @@ def chains(family: Family) -> list[Chain]:
                     rules.incoming_in(BRIDGES, invert=True), rules.outgoing_in(UNPROTECTED_BRIDGES)
                 ),
                 # from other networks and other hosts to what is not published
-                _drop(rules.outgoing_in(BRIDGES)),
+                _refuse(rules.outgoing_in(BRIDGES)),
             ],
         ),
+        Chain("passed", "filter", nftables.FORWARD, LAST, forwarded.passed()),
     ]
 
 
@@ -233,6 +246,7 @@ def _ruleset(family: Family) -> list[Message]:
             one.data_length,
             one.interval,
             family.number,
+            one.counters,
         )
         for number, one in enumerate(sets(family), 1)
     ]
@@ -432,6 +446,7 @@ def _install(
         *messages,
         nftables.new_chain(TABLE, _mark(messages), family=family),
     ]
+    batch += [nftables.new_counter(TABLE, name, family) for name in _counters(networks, version)]
     for name, wanted in _network_elements(networks, version).items():
         batch += nftables.add_elements(TABLE, name, wanted, family)
     for name, entries in _published(engine, connection, family).items():
@@ -444,14 +459,32 @@ def _install(
 def _synchronise(
     connection: nftables.Connection, version: int, networks: Sequence[Definition]
 ) -> None:
-    batch: list[Message] = []
     family = FAMILIES[version].number
+    counters, there = _counters(networks, version), set(connection.counters(TABLE, family))
+    batch = [nftables.new_counter(TABLE, name, family) for name in counters if name not in there]
     for name, wanted in _network_elements(networks, version).items():
         if connection.packed_elements(TABLE, name, family) != set(wanted):
             batch.append(nftables.flush_elements(TABLE, name, family))
             batch += nftables.add_elements(TABLE, name, wanted, family)
+    batch += [
+        nftables.delete_counter(TABLE, name, family) for name in sorted(there - set(counters))
+    ]
     if batch:
         connection.commit(batch)
+
+
+def _bridges(networks: Sequence[Definition], version: int) -> list[str]:
+    """Return the bridges of the networks of a family."""
+    return [config["bridge"] for config in networks if pools_of(config, version)]
+
+
+def _counters(networks: Sequence[Definition], version: int) -> list[str]:
+    """Return the names of the counters of a family's table."""
+    return [
+        forwarded.counter(bridge, way)
+        for bridge in _bridges(networks, version)
+        for way in forwarded.MAPS
+    ]
 
 
 def _network_elements(networks: Sequence[Definition], version: int) -> dict[str, list[bytes]]:
@@ -459,6 +492,7 @@ def _network_elements(networks: Sequence[Definition], version: int) -> dict[str,
     found: dict[str, list[bytes]] = {BRIDGES: [], INTERNAL: [], APART: [], WITHIN: [], SUBNETS: []}
     found.update({CLOSED: [], SHIELDED: [], TUNNELS: [], PEERS: []})
     found.update({ROUTED_BRIDGES: [], UNPROTECTED_BRIDGES: []})
+    found.update(forwarded.elements(_bridges(networks, version)))
     found[METADATA] = [
         nftables.element(netlink.packed(address)) for address in METADATA_ADDRESSES[version]
     ]

@@ -12,7 +12,7 @@ import os
 from ..kernel.net import netlink
 from ..store.files import Damaged, read_json
 from . import catalog, definition
-from .traffic import link_figures
+from .traffic import forwarded, link_figures
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def inspect(engine: Engine, name: str) -> dict[str, Any]:
         for user in catalog.users(engine, config["name"])
     }
     document["Traffic"] = _traffic(config)
+    document["Forwarded"] = forwarded.figures(config["bridge"]) if config["bridge"] else {}
     return document
 
 

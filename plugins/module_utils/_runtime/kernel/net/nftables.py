@@ -38,6 +38,7 @@ BATCH_BEGIN, BATCH_END = 16, 17
 NEWTABLE, GETTABLE, DELTABLE, NEWCHAIN, GETCHAIN = 0, 1, 2, 3, 4
 NEWRULE, GETRULE, DELRULE = 6, 7, 8
 NEWSET, NEWSETELEM, GETSETELEM, DELSETELEM, GETGEN = 9, 12, 13, 14, 16
+NEWOBJ, GETOBJ, DELOBJ = 18, 19, 20
 
 TABLE_NAME = 1
 CHAIN_TABLE, CHAIN_NAME, CHAIN_HOOK, CHAIN_POLICY, CHAIN_TYPE = 1, 3, 4, 5, 7
@@ -60,15 +61,17 @@ SET_TABLE, SET_NAME, SET_FLAGS, SET_KEY_TYPE, SET_KEY_LENGTH, SET_DATA_TYPE, SET
     6,
     7,
 )
-SET_ID, SET_USERDATA = 10, 13
+SET_ID, SET_USERDATA, SET_OBJECT_TYPE = 10, 13, 15
 ELEMENTS_TABLE, ELEMENTS_SET, ELEMENTS = 1, 2, 3
-ELEMENT_KEY, ELEMENT_DATA, ELEMENT_FLAGS = 1, 2, 3
+ELEMENT_KEY, ELEMENT_DATA, ELEMENT_FLAGS, ELEMENT_OBJECT = 1, 2, 3, 9
 ELEMENT_INTERVAL_END = 1
-SET_INTERVAL, SET_MAP = 0x4, 0x8
-DATA_VALUE, DATA_VERDICT, VERDICT_CODE = 1, 2, 1
+SET_INTERVAL, SET_MAP, SET_OBJECT = 0x4, 0x8, 0x40
+OBJECT_TABLE, OBJECT_NAME, OBJECT_TYPE, OBJECT_DATA = 1, 2, 3, 4
+OBJECT_COUNTER, COUNTER_BYTES, COUNTER_PACKETS = 1, 1, 2
+DATA_VALUE, DATA_VERDICT, VERDICT_CODE, VERDICT_CHAIN = 1, 2, 1, 2
 
 PREROUTING, INPUT, FORWARD, OUTPUT, POSTROUTING = 0, 1, 2, 3, 4  # enum nf_inet_hooks
-DROP, ACCEPT, RETURN = 0, 1, -5
+DROP, ACCEPT, GOTO, RETURN = 0, 1, -4, -5
 FAMILY_INET, FAMILY_IPV4, FAMILY_IPV6 = 1, 2, 10
 FAMILIES = {FAMILY_INET: "inet", FAMILY_IPV4: "ip", FAMILY_IPV6: "ip6"}
 
@@ -159,9 +162,14 @@ def new_set(
     data_length: int = 0,
     interval: bool = False,
     family: int = FAMILY_IPV4,
+    counters: bool = False,
 ) -> Message:
-    """A set, or with ``data_types`` a map. ``number`` is any that no other set of the batch has; lengths are in bytes."""
+    """A set, or with ``data_types`` a map. ``number`` is any that no other set of the batch has; lengths are in bytes.
+
+    :param counters: it is a map whose elements lead to counters of the table.
+    """
     flags = (SET_INTERVAL if interval else 0) | (SET_MAP if data_types else 0)
+    flags |= SET_OBJECT if counters else 0
     body = (
         text(SET_TABLE, table)
         + text(SET_NAME, name)
@@ -171,6 +179,8 @@ def new_set(
     body += be32(SET_KEY_TYPE, concatenation(*key_types)) + be32(SET_KEY_LENGTH, key_length)
     if data_types:
         body += be32(SET_DATA_TYPE, concatenation(*data_types)) + be32(SET_DATA_LENGTH, data_length)
+    if counters:
+        body += be32(SET_OBJECT_TYPE, OBJECT_COUNTER)
     if key_types == (
         INTERFACE_NAME,
     ):  # nft's own note (type 0: byte order of the key, 1: the host's), without which it shows ""
@@ -178,13 +188,30 @@ def new_set(
     return _message(NEWSET, NLM_F_CREATE, body, family=family)
 
 
-def element(key: bytes, data: bytes | None = None, flags: int = 0) -> bytes:
-    """One element of a set (``key``) or map (``key`` -> ``data``), both bytes."""
+def new_counter(table: str, name: str, family: int = FAMILY_IPV4) -> Message:
+    """Message: make a counter, which begins at 0; one that is there already stays as it is."""
+    body = text(OBJECT_TABLE, table) + text(OBJECT_NAME, name)
+    body += be32(OBJECT_TYPE, OBJECT_COUNTER) + nested(OBJECT_DATA)
+    return _message(NEWOBJ, NLM_F_CREATE, body, family=family)
+
+
+def delete_counter(table: str, name: str, family: int = FAMILY_IPV4) -> Message:
+    """Message: take a counter away that no element leads to; ENOENT when it is not there."""
+    body = text(OBJECT_TABLE, table) + text(OBJECT_NAME, name)
+    return _message(DELOBJ, 0, body, be32(OBJECT_TYPE, OBJECT_COUNTER), family=family)
+
+
+def element(
+    key: bytes, data: bytes | None = None, flags: int = 0, counter: str | None = None
+) -> bytes:
+    """One element of a set (``key``) or map (``key`` -> ``data``, or a counter's name), both bytes."""
     body = nested(ELEMENT_KEY, attribute(DATA_VALUE, key))
     if data is not None:
         body += nested(ELEMENT_DATA, attribute(DATA_VALUE, data))
     if flags:
         body += be32(ELEMENT_FLAGS, flags)
+    if counter is not None:
+        body += text(ELEMENT_OBJECT, counter)
     return attribute(LIST_ELEMENT | netlink.NLA_F_NESTED, body)
 
 
@@ -340,17 +367,32 @@ class Connection(netlink.Socket):
 
         :raises netlink.Refused: ENOENT when there is no such set.
         """
-        return {key: data for key, data, _flags in self._elements(table, name, family)}
+        return {key: data for key, data, _flags, _to in self._elements(table, name, family)}
 
     def packed_elements(self, table: str, name: str, family: int = FAMILY_IPV4) -> set[bytes]:
         """The elements of a set, as :func:`element` packs them: for comparing with what should be there."""
         return {
-            element(key, flags=flags) for key, _data, flags in self._elements(table, name, family)
+            element(key, flags=flags, counter=counter)
+            for key, _data, flags, counter in self._elements(table, name, family)
         }
+
+    def counters(self, table: str, family: int = FAMILY_IPV4) -> dict[str, tuple[int, int]]:
+        """The counters of a table: ``{name: (packets, bytes)}``; {} where there is no table."""
+        found: dict[str, tuple[int, int]] = {}
+        question = text(OBJECT_TABLE, table) + be32(OBJECT_TYPE, OBJECT_COUNTER)
+        for content in self.dump(*_question(GETOBJ, family, question)):
+            details = netlink.attributes(content[4:])
+            if _string(details[OBJECT_TABLE]) == table:
+                data = netlink.attributes(details[OBJECT_DATA])
+                found[_string(details[OBJECT_NAME])] = (
+                    struct.unpack("!Q", data[COUNTER_PACKETS])[0],
+                    struct.unpack("!Q", data[COUNTER_BYTES])[0],
+                )
+        return found
 
     def _elements(
         self, table: str, name: str, family: int = FAMILY_IPV4
-    ) -> Iterator[tuple[bytes, bytes | None, int]]:
+    ) -> Iterator[tuple[bytes, bytes | None, int, str | None]]:
         for content in self.dump(
             *_question(GETSETELEM, family, text(ELEMENTS_TABLE, table), text(ELEMENTS_SET, name))
         ):
@@ -363,6 +405,7 @@ class Connection(netlink.Socket):
                     netlink.attributes(details[ELEMENT_KEY])[DATA_VALUE],
                     netlink.attributes(data)[DATA_VALUE] if data is not None else None,
                     _number(details[ELEMENT_FLAGS]) if ELEMENT_FLAGS in details else 0,
+                    _string(details[ELEMENT_OBJECT]) if ELEMENT_OBJECT in details else None,
                 )
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import struct
 
 from .netlink import attribute, nested, text
-from .nftables import DATA_VALUE, DATA_VERDICT, VERDICT_CODE, be32
+from .nftables import DATA_VALUE, DATA_VERDICT, GOTO, VERDICT_CHAIN, VERDICT_CODE, be32
 
 REGISTER_VERDICT, REGISTER_1, REGISTER_2 = 0, 1, 2
 FIRST_WORD = 8
@@ -110,6 +110,20 @@ def interface_named(name: str, outgoing: bool = False) -> list[bytes]:
 def counter() -> list[bytes]:
     """``counter``: packets and bytes that come by."""
     return [_expression("counter")]
+
+
+def counted_incoming(name: str) -> list[bytes]:
+    """``counter name iifname map @map``"""
+    return [_meta(META_IIFNAME), _counter_from(name)]
+
+
+def counted_outgoing(name: str) -> list[bytes]:
+    """``counter name oifname map @map``"""
+    return [_meta(META_OIFNAME), _counter_from(name)]
+
+
+def _counter_from(name: str) -> bytes:
+    return _expression("objref", be32(3, REGISTER_1), text(4, name))
 
 
 def to_this_host() -> list[bytes]:
@@ -307,4 +321,12 @@ def verdict(code: int) -> list[bytes]:
             be32(1, REGISTER_VERDICT),
             nested(2, nested(DATA_VERDICT, be32(VERDICT_CODE, code))),
         )
+    ]
+
+
+def goto(chain: str) -> list[bytes]:
+    """``goto chain``"""
+    target = be32(VERDICT_CODE, GOTO) + text(VERDICT_CHAIN, chain)
+    return [
+        _expression("immediate", be32(1, REGISTER_VERDICT), nested(2, nested(DATA_VERDICT, target)))
     ]

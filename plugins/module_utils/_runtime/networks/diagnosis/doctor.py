@@ -21,7 +21,7 @@ from .. import attach, catalog, definition, firewall, links, mending, pools, por
 from ..addresses import attachment
 from ..drivers import parents
 from ..names import dns_wire
-from ..traffic import bandwidth, isolation
+from ..traffic import bandwidth, forwarded, isolation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ class Finding:
     object: str  # "host", "network web", "container db"
     check: str  # "forwarding", "rules" ...
     wrong: str
+    figures: str = ""  # what has been counted
 
 
 def examine(engine: Engine, names: Sequence[str] = ()) -> list[Finding]:
@@ -141,6 +142,7 @@ def _network(config: Definition, used: bool) -> Iterator[Finding]:
     else:
         yield Finding(name, "bridge", _bridge(config) if used else "")
         yield Finding(name, "routes", _routes(config))
+        yield Finding(name, "forwarded", "", _forwarded(config))
     yield Finding(name, "MTU", _mtu(config))
 
 
@@ -190,6 +192,21 @@ def _routes(config: Definition) -> str:
                         f"({subnet}); give the network another subnet, or take the route away"
                     )
     return ""
+
+
+def _forwarded(config: Definition) -> str:
+    """Say what the host has forwarded for a network, of each family that has it."""
+    return "; ".join(
+        f"{family}: "
+        + ", ".join(f"{way} {_amount(found, way)}" for way in forwarded.MAPS[:2])
+        + f", dropped {_amount(found, *forwarded.MAPS[2:])}"
+        for family, found in forwarded.figures(config["bridge"]).items()
+    )
+
+
+def _amount(found: dict[str, int], *ways: str) -> str:
+    packets, size = (sum(found[f"{way}_{unit}"] for way in ways) for unit in ("packets", "bytes"))
+    return f"{packets} packets ({size} bytes)"
 
 
 def _mtu(config: Definition) -> str:

@@ -120,7 +120,12 @@ def _within(text: str, subnet: str) -> bool:
     return inner.version == outer.version and inner[0] in outer and inner[-1] in outer
 
 
-DOCTOR_COLUMNS = [("OBJECT", "Object"), ("CHECK", "Check"), ("WRONG", "Wrong")]
+DOCTOR_COLUMNS = [
+    ("OBJECT", "Object"),
+    ("CHECK", "Check"),
+    ("WRONG", "Wrong"),
+    ("FIGURES", "Figures"),
+]
 
 
 def network_doctor(session: Session, given: Given) -> None:
@@ -132,12 +137,21 @@ def network_doctor(session: Session, given: Given) -> None:
     wrong = [finding for finding in findings if finding.wrong]
     if given.format:
         rows = [
-            {"Object": one.object, "Check": one.check, "Ok": not one.wrong, "Wrong": one.wrong}
+            {
+                "Object": one.object,
+                "Check": one.check,
+                "Ok": not one.wrong,
+                "Wrong": one.wrong,
+                "Figures": one.figures,
+            }
             for one in findings
         ]
         session.listing(tables.formatted(rows, DOCTOR_COLUMNS, given.format))
     else:
         session.say(*[f"{one.object}: {one.wrong}" for one in wrong])
+        session.say(
+            *[f"{one.object}: {one.check}: {one.figures}" for one in findings if one.figures]
+        )
         if not wrong:
             session.say(f"nothing is wrong: {len(findings)} things were looked at")
     session.rc = 1 if wrong else 0

@@ -56,7 +56,7 @@ comparison: .cache/peers/.filled  ## docs/comparison.md anew: each option of com
 	$(BIN)/python devel/make_comparison.py
 
 test: $(VENV)/.linters .cache/peers/.filled  ## all tests: sanity, unit, integration on this kernel, over SSH on test hosts (35 min)
-	@$(REQUIRE) test peers hosts vm sanity $(if $(CI),firewalls)
+	@$(REQUIRE) test peers rootless hosts vm sanity $(if $(CI),firewalls)
 	$(RUN) tests/sanity tests/unit tests/fuzz tests/integration tests/hosts $(AND_PYTEST)
 
 test-unit: venv .cache/peers/.filled  ## what does not need the kernel's help (2 min)
@@ -64,7 +64,7 @@ test-unit: venv .cache/peers/.filled  ## what does not need the kernel's help (2
 	$(RUN) tests/unit tests/fuzz $(AND_PYTEST)
 
 test-integration: venv  ## on this machine's kernel, as root (10 min)
-	@$(REQUIRE) test peers
+	@$(REQUIRE) test peers rootless
 	$(RUN) tests/integration $(AND_PYTEST)
 
 test-hosts: venv  ## playbooks over SSH on namespace hosts, and a short part on a virtual machine (10 min)

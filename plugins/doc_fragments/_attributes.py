@@ -11,7 +11,8 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options: {}
 requirements:
-  - On the host, Linux 5.4 or newer, Python 3.9 or newer and root (C(become)).
+  - On the host, Linux 5.4 or newer, Python 3.9 or newer and root (C(become)), or a user who has lines in C(/etc/subuid) and C(/etc/subgid)
+    (C(docs/rootless.md); not M(pycontainer.engine.host)).
   - On the host, the Python libraries cffi (its compiled part, C(_cffi_backend), is enough) and, for networks, pyroute2.
     The role P(pycontainer.engine.host#role) installs both.
 notes:

@@ -238,7 +238,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
     def _ask(self, path: str) -> dict[str, Any]:
         """``{host: {"containers": [documents]} or {"error": sentence}}``."""
         answers: dict[str, Any] = {}
-        machines: dict[str, tuple[_machine.Machine, dict[str, Any], str]] = {}
+        machines: dict[str, tuple[_machine.Machine, dict[str, Any], str | None]] = {}
         for name in self._chosen():  # one after the other: templates are for one thread
             try:
                 machines[name] = self._machine(name, path)
@@ -250,7 +250,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
                 answers.update((name, future.result()) for name, future in under_way.items())
         return answers
 
-    def _machine(self, name: str, path: str) -> tuple[_machine.Machine, dict[str, Any], str]:
+    def _machine(self, name: str, path: str) -> tuple[_machine.Machine, dict[str, Any], str | None]:
         variables = self._variables(name, path)
         context = PlayContext()
         context.timeout = self.get_option("timeout")
@@ -261,7 +261,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
             variables.templar,
             local=name == "localhost" and "ansible_connection" not in variables,
         )
-        root = str(variables.get("ansible_pycontainer_data_root") or _machine.DATA)
+        root = variables.get("ansible_pycontainer_data_root") or None
+        root = None if root is None else str(root)
         run = variables.get("ansible_pycontainer_run_root")
         return found, {"list": True, "root": root, "runroot": run}, root
 
@@ -376,7 +377,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         return found
 
 
-def _asked(machine: _machine.Machine, request: dict[str, Any], root: str) -> dict[str, Any]:
+def _asked(machine: _machine.Machine, request: dict[str, Any], root: str | None) -> dict[str, Any]:
     """In a thread: what a host says, or why it does not."""
     try:
         answer = machine.ask(request, root=root)

@@ -48,7 +48,7 @@ def laid_down(module: Module) -> str:
     """
     copy = module.told.get("copy")
     if os.geteuid() != 0:
-        module.fail_json(msg="pycontainer.engine needs root on the host (in Ansible: become: true)")
+        paths.use(*paths.of_user())
     path = fingerprint.laid_down(paths.Paths().runtime, copy) if copy else None
     if path is None:
         module.fail_json(
@@ -119,6 +119,15 @@ def run(
         )
 
 
+def _without_root(module: Module, package: str, store_needed: bool) -> bool:
+    """Go into the namespaces of the user who runs the task; return whether he has no store."""
+    found = importlib.import_module(package + ".store.paths")
+    bare = not os.path.exists(found.Paths(*found.of_user()).database)
+    enter = importlib.import_module(package + ".rootless.enter")
+    enter.enter(module.check_mode or (bare and not store_needed))
+    return bare
+
+
 def _carry_out(
     module: Module,
     package: str,
@@ -136,8 +145,10 @@ def _carry_out(
     if callable(store_needed):
         store_needed = store_needed(module.params)
     bare = not os.path.exists(importlib.import_module(package + ".store.paths").Paths().database)
-    storeless = bare and not store_needed
     try:
+        if os.geteuid() != 0:
+            bare = _without_root(module, package, store_needed)
+        storeless = bare and not store_needed
         if (
             bare and prepares and store_needed and not module.check_mode and os.geteuid() == 0
         ):  # the same play may be about to install it

@@ -19,6 +19,7 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.pycontainer.engine.plugins.module_utils._runtime import errors
 from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.deploy import fingerprint
+from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.store import paths
 from ansible_collections.pycontainer.engine.plugins.plugin_utils import (
     _daemon_options,
     _foretold,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 
 COLLECTION = "pycontainer.engine"
-RUNTIME = "/var/lib/pycontainer/runtime"
+RUNTIME = f"{paths.SHELL_WORD}/runtime"  # for a shell of the host
 TOLD = (
     "_pycontainer_told"  # what the module is told beside its options, see module_utils/_frontend.py
 )

@@ -27,6 +27,7 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError, AnsibleValueO
 from ansible.module_utils.common.text.converters import to_bytes, to_text
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.loader import become_loader, connection_loader, get_shell_plugin
+from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.store import paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +35,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-DATA = "/var/lib/pycontainer"
+DATA = paths.DATA
+# A word for a shell of the machine: where the engine is of the user who runs it, root's where he has none.
+PLACE = f'"$(if [ "$(id -u)" = 0 ] || [ ! -d ~/{paths.OF_USER}/runtime ]; then echo {DATA}; else echo ~/{paths.OF_USER}; fi)"'
 INSIDE = "runtime/current/pycontainer-inside"
 SAID = 2000  # characters of what a machine says, in a sentence
 
@@ -152,11 +155,11 @@ class Machine:
     def ask(self, request: dict[str, Any], data: bytes = b"", root: str | None = None) -> Answer:
         """Send a request to the engine's own door (``_runtime/containers/access/inside.py``), with what comes behind it.
 
-        :param root: the store's directory. :raises AnsibleConnectionFailure: it was not carried out; one sentence.
+        :param root: the store's directory, where it is not the usual one. :raises AnsibleConnectionFailure: it was not carried out; one sentence.
         """
         mark = "pycontainer-" + secrets.token_hex(16)
         asked = json.dumps(dict(request, mark=mark)).encode()
-        command = shlex.quote(f"{root or DATA}/{INSIDE}")
+        command = shlex.quote(f"{root}/{INSIDE}") if root else f"{PLACE}/{INSIDE}"
         rc, out, err = self.run(command, b"%d\n%b%b" % (len(asked), asked, data))
         _noise, began, said = out.partition(mark.encode() + b"\n")
         content, ended, answer = said.rpartition(mark.encode() + b" ")

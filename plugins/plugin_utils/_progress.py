@@ -26,6 +26,7 @@ from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.progre
     bars,
     board,
 )
+from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.store import paths
 from ansible_collections.pycontainer.engine.plugins.plugin_utils import _screen
 
 TYPE_CHECKING = False
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
 ASKED = "PYCONTAINER_PROGRESS"  # the environment; ansible.cfg has [pycontainer] progress, a host or play the variable pycontainer_progress
 AUTO, PLAIN, OFF = "auto", "plain", "off"
-DIRECTORY = "/run/pycontainer/progress"
+DIRECTORY = f"{paths.SHELL_RUN}/progress"
 FIRST, EACH = 2.0, 1.0  # seconds until the first look, and between two
 SHARE, RARELY = (
     10,

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 EACH = 1.0  # seconds between two questions
 IDLE = 3  # questions without an answer until it is asked whether the container still runs
 PATH = os.path.join(C.DEFAULT_LOCAL_TMP, "pycontainer-stream.json")
-ENGINE = ("/usr/bin/python3", "-IS", f"{RUNTIME}/current/start.py")
+ENGINE = f"/usr/bin/python3 -IS {RUNTIME}/current/start.py"
 FOLLOW = re.compile(r"--follow(=true)?|-[ft]*f[ft]*")
 STAMPS = re.compile(r"--timestamps(=true)?|-[ft]*t[ft]*")
 STAMPED = re.compile(r"\d{4}-\d\d-\d\dT")
@@ -147,7 +147,7 @@ def _ask(action: EngineAction, words: list[str]) -> list[str]:
     :raises AnsibleActionFail: it failed; with what it said.
     """
     # with input, SSH makes no terminal, which would bring both outputs as one
-    answer = action._low_level_execute_command(shlex.join([*ENGINE, *words]), in_data=b"\n")
+    answer = action._low_level_execute_command(f"{ENGINE} {shlex.join(words)}", in_data=b"\n")
     if answer.get("rc"):
         said = str(answer.get("stderr") or answer.get("stdout") or "it said nothing").strip()
         raise AnsibleActionFail(f"{words[0]} on the host: {printable(said, 2000)}")

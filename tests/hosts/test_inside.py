@@ -178,7 +178,8 @@ def test_who_is_not_root_there_is_told_so(inside):
     said = inside.run(
         *("ansible", "web", "-m", "raw", "-a", "true", "-e", '{"ansible_become": false}'), rc=4
     )
-    assert "alpha: root is needed there (in Ansible: ansible_become: true for that host)" in said
+    # whether the user has lines in /etc/subuid is the image's own matter
+    assert re.search("alpha: (without root )?pycontainer.engine needs (root|newuidmap)", said)
 
 
 def test_containers_of_the_host_are_found(inside):

@@ -34,6 +34,8 @@ packages_for() {
         # engines that the tests compare results with
         peers) echo skopeo umoci buildah runc podman netavark docker-registry libseccomp2 python3-seccomp criu ;;
         # tests/hosts: Debian roots, their kernels and the machine emulator
+        # users without root: who writes maps of user namespaces, who carries their packets
+        rootless) echo uidmap passt slirp4netns ;;
         hosts) echo mmdebstrap openssh-client iproute2 util-linux kmod busybox-static cpio zstd xz-utils e2fsprogs ;;
         # to get and build the suites, what their tests call, and the engines that take a runtime
         conformance) echo dpkg-dev runc crun podman docker.io netavark catatonit iptables bats golang-go golang-github-opencontainers-runc-dev libseccomp-dev \

@@ -46,11 +46,13 @@ FLOORS = [
     "untrusted",
     "units json_text options",
     "kernel store",
+    "keeper_client",
     "progress reconcile",
     "events",
     "engine",
     "oci layers",
     "deploy",
+    "rootless",
     "images networks secrets",
     "volumes",
     "delivery containers registry",
@@ -61,9 +63,10 @@ FLOORS = [
     "entry_points",
 ]
 
-# Files that stand on a floor of their own: what errors are made of, the version of what is laid down, and what reaches
-# everything so that Ansible sends it.
+# Files that stand on a floor of their own: what errors are made of, the version of what is laid down, what asks the keeper of a
+# user's namespaces, and what reaches everything so that Ansible sends it.
 ALONE = {
+    "rootless.keeper_client": "keeper_client",
     "untrusted.text": "text",
     "deploy.fingerprint": "fingerprint",
     "deploy.entry_points": "entry_points",

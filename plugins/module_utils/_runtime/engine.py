@@ -18,6 +18,7 @@ import time
 from .deploy import fingerprint
 from .errors import EngineError, NoSpace, StoreDamaged
 from .progress import board
+from .rootless import keeper_client
 from .store import blobs, database, locks, operations, paths, reserve
 
 TYPE_CHECKING = False
@@ -128,7 +129,7 @@ def register(*nouns: Noun) -> None:
 class Engine:
     """The store of one host.
 
-    :param data: directory of what survives a reboot; :param run: directory of what is of this boot.
+    :param data: directory of what survives a reboot; :param run: directory of what is of this boot. None: ``paths.place()``.
     :param check: check mode: nothing may be changed. Where the host has no store yet, an empty one in memory stands in.
     :param broken: a lost or damaged database is no error; ``lost`` is its sentence then, and nothing can be done before it is
         built again.
@@ -144,8 +145,8 @@ class Engine:
 
     def __init__(
         self,
-        data: str = paths.DATA,
-        run: str = paths.RUN,
+        data: str | None = None,
+        run: str | None = None,
         check: bool = False,
         broken: bool = False,
     ) -> None:
@@ -154,6 +155,8 @@ class Engine:
                 "pycontainer.engine needs root on the host (in Ansible: become: true)"
             )
         self.paths = paths.Paths(data, run)
+        if self.paths.run != paths.RUN:
+            keeper_client.resume(self.paths.run)
         self.check = check
         self.exists = os.path.exists(self.paths.database)
         self._first = not check and self.paths.make()

@@ -47,6 +47,7 @@ OWN = {  # "file:function": of the store, of /run/pycontainer or of the controll
     RUNTIME + "deploy/daemon.py:detach": "/dev/null",
     RUNTIME + "deploy/fingerprint.py:_sources_of_directory": "the engine's own files",
     RUNTIME + "deploy/fingerprint.py:laid_down": "the lock of the engine's files",
+    RUNTIME + "rootless/keeper_client.py:last_line": "the log of a user's own processes",
     RUNTIME + "host/rebuild.py:_Found._files": "blobs of the store, after a look at the type",
     RUNTIME + "networks/drivers/wireguard_keys.py:private": "a key of the store, root's alone",
     RUNTIME + "delivery/spool.py:Spool.read": "what a delivery keeps",

@@ -22,6 +22,8 @@ OWN = {
     RUNTIME + "containers/client/messages.py": "between root's own processes",
     RUNTIME + "containers/monitor/monitor.py": "a sleeping monitor's arguments",
     RUNTIME + "containers/monitor/zygote.py": "a guard's arguments",
+    RUNTIME + "rootless/keeper.py": "between a user's own processes",
+    RUNTIME + "rootless/keeper_client.py": "between a user's own processes",
     RUNTIME + "containers/monitor/health.py": "from a process forked for the check",
     RUNTIME
     + "containers/view/logs.py": "the log, which the monitor writes, an object of three texts a line",

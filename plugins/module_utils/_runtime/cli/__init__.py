@@ -17,7 +17,6 @@ import sys
 import traceback
 
 from .. import errors
-from ..store import paths
 from . import colours, command_table, grammar
 from .session import Session, marked
 
@@ -112,12 +111,16 @@ def main(argv: list[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a locale may lack a character: no reason to fail
             stream.reconfigure(errors="backslashreplace")
-    place = {"--root": paths.DATA, "--runroot": paths.RUN}
+    place: dict[str, str | None] = {"--root": None, "--runroot": None}
     while len(argv) > 1 and argv[0] in place:
         place[argv[0]] = os.path.abspath(argv[1])
         argv = argv[2:]
     try:
         command, given = read(argv)
+        if os.geteuid() != 0:
+            from ..rootless import enter
+
+            enter.enter(False, place["--root"], place["--runroot"])
         from .. import nouns  # noqa: F401 # registers them; help is given without it
         from ..engine import Engine
 

@@ -16,6 +16,7 @@ import os
 from ..errors import HostError, reason
 from ..kernel import cgroups
 from ..kernel.calls import fds, fork
+from ..rootless import keeper_client
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ def start(
     environment = {"PATH": PATH, "LANG": "C.UTF-8"} if env is None else env
     if not os.access(argv[0], os.X_OK):
         raise HostError(f"{argv[0]} can't be started: no such program")
+    if keeper_client.active():
+        return keeper_client.start(argv, environment, stdout_path)
     if booted_by_systemd():
         return start_service(
             f"pycontainer-{name}-{os.urandom(4).hex()}.service", argv, environment, stdout_path
@@ -67,9 +70,10 @@ def booted_by_systemd() -> bool:
     )
 
 
-def run(*command: str) -> str:
+def run(*command: str, env: Mapping[str, str] | None = None) -> str:
     """Run a command of systemd's; returns what it printed.
 
+    :param env: more of its environment.
     :raises HostError: with what it said.
     """
     import subprocess  # here: it is slow to import and only this host's first start needs it
@@ -80,7 +84,7 @@ def run(*command: str) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         check=False,
-        env={"PATH": PATH, "LANG": "C.UTF-8"},
+        env={"PATH": PATH, "LANG": "C.UTF-8", **(env or {})},
     )
     if done.returncode:
         raise HostError(
@@ -99,9 +103,16 @@ def main_pid(unit: str) -> int:
 
 
 def service_command(
-    unit: str, argv: Sequence[str], env: Mapping[str, str], stdout_path: str | None
+    unit: str,
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    stdout_path: str | None,
+    user: bool = False,
 ) -> list[str]:
-    """The systemd-run call. ``$`` is doubled, since systemd expands variables in a service's arguments."""
+    """The systemd-run call. ``$`` is doubled, since systemd expands variables in a service's arguments.
+
+    :param user: it is a service of the user's own systemd, and stays in the cgroup that it gets, which becomes the user's.
+    """
     output = f"append:{stdout_path}" if stdout_path else "null"
     properties = {
         "Type": "exec",
@@ -114,11 +125,21 @@ def service_command(
         "StandardOutput": output,
         "StandardError": output,
     }
-    command = ["systemd-run", "--quiet", "--collect", f"--unit={unit}"]
+    if user:
+        properties = {"Delegate": "yes", **properties}
+    command = [
+        "systemd-run",
+        *(["--user"] if user else ()),
+        "--quiet",
+        "--collect",
+        f"--unit={unit}",
+    ]
     command += ["--property=%s=%s" % pair for pair in properties.items()]
     command += ["--setenv=%s=%s" % pair for pair in env.items()]
-    places = list(cgroups.engine().paths.values())
-    arguments = ["/bin/sh", "-c", MOVE, unit, str(len(places))] + places + list(argv)
+    places = [] if user else list(cgroups.engine().paths.values())
+    arguments = list(argv)
+    if not user:
+        arguments = ["/bin/sh", "-c", MOVE, unit, str(len(places))] + places + arguments
     return command + ["--"] + [argument.replace("$", "$$") for argument in arguments]
 
 
@@ -138,13 +159,18 @@ def start_service(
 # ------------------------------------------------------------------------------------------------------- without systemd
 
 
-def start_forked(argv: Sequence[str], env: Mapping[str, str], stdout_path: str | None) -> int:
-    """Fork twice, so that process 1 (or the next subreaper) gets the new process and the caller's session can't reach it."""
+def start_forked(
+    argv: Sequence[str], env: Mapping[str, str], stdout_path: str | None, settled: bool = False
+) -> int:
+    """Fork twice, so that process 1 (or the next subreaper) gets the new process and the caller's session can't reach it.
+
+    :param settled: it stays in the caller's cgroup.
+    """
     reader, writer = os.pipe()
 
     def lead() -> None:  # process 1, or the next subreaper, gets the child of this one
         os.setsid()
-        fork.child(lambda: become(argv, env, stdout_path, reader, writer))
+        fork.child(lambda: become(argv, env, stdout_path, reader, writer, settled))
 
     middle = fork.child(lead)
     os.close(writer)
@@ -160,7 +186,12 @@ def start_forked(argv: Sequence[str], env: Mapping[str, str], stdout_path: str |
 
 
 def become(
-    argv: Sequence[str], env: Mapping[str, str], stdout_path: str | None, other: int, report: int
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    stdout_path: str | None,
+    other: int,
+    report: int,
+    settled: bool = False,
 ) -> None:
     """The new process: cut off from all of the caller's, then the program.
 
@@ -171,7 +202,8 @@ def become(
     try:
         os.write(report, b"%d\n" % os.getpid())
         detach(stdout_path, report)
-        settle()
+        if not settled:
+            settle()
         os.execve(argv[0], list(argv), env)
     except BaseException as error:  # pylint: disable=broad-except
         text = reason(error) or type(error).__name__

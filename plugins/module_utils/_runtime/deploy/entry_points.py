@@ -13,6 +13,10 @@ def builds() -> None:
     from ..builds import recovery, task  # noqa: F401
 
 
+def rootless() -> None:
+    from ..rootless import enter, keeper  # noqa: F401
+
+
 def cli() -> None:
     from ..cli import tables, task  # noqa: F401
     from ..cli.commands.containers import (  # noqa: F401

@@ -109,12 +109,12 @@ def laid_down(runtime: str, copy: str | None = None) -> str | None:
     :param runtime: where the copies are (``paths.Paths.runtime``). :param copy: a name as of :func:`name`, or an absolute path;
         None: this very engine.
 
-    A copy that others than root could write to does not count. While this process lives the copy is not swept away.
+    A copy that others than root, or the user himself, could write to does not count. While this process lives the copy is not swept away.
     """
     path = os.path.join(runtime, copy or name())
     try:
         found = os.lstat(path)
-        if found.st_uid != 0 or found.st_mode & 0o022:
+        if found.st_uid not in (0, os.geteuid()) or found.st_mode & 0o022:
             return None
         lock = os.open(os.path.join(path, "lock"), os.O_RDONLY | os.O_CLOEXEC)
         fcntl.flock(lock, fcntl.LOCK_SH)  # kept until this process ends

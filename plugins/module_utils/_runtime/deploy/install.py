@@ -95,7 +95,11 @@ except SystemExit as error:
 
 # What runs for long, or is called very often, has an entry of its own, past the command line and its imports: first word -> module
 # with main(argv).
-ENTRIES = {"registry-service": "registry.service.supervisor", "oci": "oci.command.main"}
+ENTRIES = {
+    "registry-service": "registry.service.supervisor",
+    "oci": "oci.command.main",
+    "keeper": "rootless.keeper",
+}
 
 OCI_COMMAND = "pycontainer-oci"
 FOR_ROOT = ("lock", "start.py", "host.json")  # of a copy's files; the rest is every user's

@@ -18,6 +18,7 @@ import os
 import pwd
 
 from ..errors import EngineError
+from ..kernel.processes import procfs
 from ..store.database import decode, encode, now
 from ..untrusted.text import printable
 
@@ -137,11 +138,11 @@ def _account() -> str:
     sudo = os.environ.get("SUDO_USER")
     if sudo:
         return sudo
-    number = os.getuid()
+    number = procfs.user_outside()
     with contextlib.suppress(OSError, ValueError):
         with open("/proc/self/loginuid") as file:  # credentials of the audit system
             login = int(file.read())
-        number = login if login != 0xFFFFFFFF else number
+        number = number or (login if login != 0xFFFFFFFF else 0)
     try:
         return pwd.getpwuid(number).pw_name
     except KeyError:

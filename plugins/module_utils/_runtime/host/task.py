@@ -13,8 +13,10 @@ from ..errors import InvalidInput, Unsupported
 from ..images.library import layer_store
 from ..kernel.isolation import selinux
 from ..reconcile import Plan
+from ..rootless import keeper_client
 from ..store import settings
 from ..store.files import write_whole
+from ..store.paths import OF_USER
 from . import boot, uninstall
 
 TYPE_CHECKING = False
@@ -30,11 +32,22 @@ COMMAND = """\
 # Written by pycontainer.engine.host
 start=%(start)s
 if [ ! -r "$start" ]; then
-    echo "pycontainer: needs root, and the engine in %(runtime)s (role pycontainer.engine.host)" >&2
-    exit 125
+    own=$HOME/%(own)s/runtime/current/start.py
+    if [ "$(id -u)" = 0 ] || [ ! -d %(runtime)s/current/pycontainer ]; then
+        echo "pycontainer: the engine is not in %(runtime)s (role pycontainer.engine.host)" >&2
+        exit 125
+    elif [ ! -r "$own" ]; then # a user lays down his own with his first command
+        exec %(interpreter)s -I -c '%(first)s' %(runtime)s/current "$@"
+    fi
+    start=$own
 fi
 exec %(interpreter)s -I -S "$start" "$@"
 """
+
+FIRST = (
+    "import sys; sys.path.insert(0, sys.argv.pop(1)); from pycontainer.cli import main; "
+    "sys.exit(main(sys.argv[1:]))"
+)
 
 
 def plan(engine: Engine, params: dict[str, Any]) -> Plan:
@@ -45,6 +58,11 @@ def plan(engine: Engine, params: dict[str, Any]) -> Plan:
         ``default_address_pools``, ``force``,
         ``delete_data``.
     """
+    if keeper_client.without_root():
+        raise Unsupported(
+            "host: it prepares and clears a whole host, and needs root (in Ansible: become: true); "
+            "the engine of a user without root needs no preparation"
+        )
     if not os.path.isabs(params["command"]):
         raise InvalidInput("command", params["command"], "an absolute path")
     return (
@@ -119,6 +137,8 @@ def plan_runtime(found: Plan, engine: Engine, copy: Copy, python: str) -> None:
 
 def plan_command(found: Plan, engine: Engine, python: str, path: str) -> None:
     text = COMMAND % {
+        "own": OF_USER,
+        "first": FIRST,
         "start": os.path.join(engine.paths.runtime, "current", "start.py"),
         "runtime": engine.paths.runtime,
         "interpreter": python,

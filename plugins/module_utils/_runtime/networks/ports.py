@@ -15,6 +15,7 @@ import socket
 
 from ..errors import Conflict, InvalidInput, Unsupported
 from ..kernel.net import listeners, netlink
+from ..rootless import keeper_client
 from . import catalog
 from .definition import BINDING_OPTION, ROUTED, gateway_modes, version
 from .publish import EVERY, PROTOCOLS
@@ -255,7 +256,7 @@ def _binds(port: Port) -> bool:
     """
     datagrams = port["protocol"] == "udp"
     try:
-        with socket.socket(
+        with keeper_client.new_socket(
             netlink.family_of(port["host_ip"]),
             socket.SOCK_DGRAM if datagrams else socket.SOCK_STREAM,
             PROTOCOLS[port["protocol"]],
@@ -269,6 +270,8 @@ def _binds(port: Port) -> bool:
             if not datagrams:
                 sock.listen(1)
     except OSError as error:
+        if error.errno == errno.EACCES and port["host_port"]:
+            raise Unsupported(_too_low(port)) from None
         if error.errno == errno.EADDRNOTAVAIL:
             raise InvalidInput(
                 "published_ports", port["host_ip"], "an address of this host"
@@ -278,6 +281,15 @@ def _binds(port: Port) -> bool:
             raise Unsupported(f"published_ports: this host's kernel has no {lacks}") from None
         return False
     return True
+
+
+def _too_low(port: Port) -> str:
+    """Make the sentence about a port that only root may listen on."""
+    shown = written(port["protocol"], port["host_ip"], port["host_port"])
+    return (
+        f"published_ports: port {shown} needs root: without root a port of the host has to be at least "
+        "1024, or what net.ipv4.ip_unprivileged_port_start of the host says"
+    )
 
 
 def _free(

@@ -10,6 +10,40 @@ DATA = "/var/lib/pycontainer"  # survives a reboot
 RUN = "/run/pycontainer"  # per boot
 ETC = "/etc/pycontainer"  # the administrator's: settings, policy, how registries are reached
 PASSABLE = 0o711
+OF_USER = ".local/share/pycontainer"  # below the home of a user who is not root: his DATA; RUN is `run` in it
+
+# A word for a shell of the host: DATA of the user who runs it.
+SHELL_WORD = f'"$(if [ "$(id -u)" = 0 ]; then echo {DATA}; else echo ~/{OF_USER}; fi)"'
+# The same for RUN.
+SHELL_RUN = f'"$(if [ "$(id -u)" = 0 ]; then echo {RUN}; else echo ~/{OF_USER}/run; fi)"'
+
+_place = [DATA, RUN]  # pylint: disable=invalid-name
+
+
+def use(data: str, run: str) -> None:
+    """Take other directories than root's, in this process, where none are named."""
+    _place[:] = [data, run]
+
+
+def place() -> tuple[str, str]:
+    """Return the directories ``(data, run)`` that are taken where none are named."""
+    return _place[0], _place[1]
+
+
+def of_user() -> tuple[str, str]:
+    """Return ``(data, run)`` of the user who runs this process, and is not root.
+
+    A task that becomes him and a session of his have the home in common, and not always
+    XDG_RUNTIME_DIR or /run/user.
+    """
+    import pwd  # here: root has no use for it
+
+    try:
+        home = pwd.getpwuid(os.geteuid()).pw_dir
+    except KeyError:
+        home = os.environ.get("HOME", "/")
+    data = os.path.join(home, OF_USER)
+    return data, os.path.join(data, "run")
 
 
 class Paths:
@@ -17,9 +51,11 @@ class Paths:
 
     :param data: survives a reboot (state.db, blobs, layers, containers, volumes, runtime).
     :param run: lasts until the next boot (locks, sockets, pids, network namespaces).
+    None stands for those of :func:`place`.
     """
 
-    def __init__(self, data: str = DATA, run: str = RUN) -> None:
+    def __init__(self, data: str | None = None, run: str | None = None) -> None:
+        data, run = data or _place[0], run or _place[1]
         self.data, self.run = data, run
         self.config = os.path.join(ETC if data == DATA else data, "config.json")  # settings.py
         self.database = os.path.join(data, "state.db")

@@ -8,6 +8,7 @@ import os
 import stat
 
 HOPS = 40  # of symbolic links on one way, as the kernel has it
+UNMAPPED = 65534  # whose files are shown so in a user namespace: root's of the host among them
 
 
 def writable(path: str) -> str:
@@ -28,7 +29,7 @@ def writable(path: str) -> str:
             status = os.lstat(child)
             if stat.S_ISLNK(status.st_mode):
                 hops += 1
-                if status.st_uid != 0 or hops > HOPS:
+                if not _of_root(status.st_uid) or hops > HOPS:
                     return child
                 target = os.readlink(child)
                 here = "/" if target.startswith("/") else here
@@ -46,14 +47,26 @@ def _parts(path: str) -> list[str]:
     return [part for part in path.split("/") if part not in ("", ".")][::-1]
 
 
+def _of_root(ident: int) -> bool:
+    """Whether a user or group is root.
+
+    In the user namespace of an engine without root, the host's root can't be told from others that are not in its maps.
+    What such an engine runs was chosen before it was entered (rootless/enter.py).
+    """
+    if ident == UNMAPPED:
+        with open("/proc/self/uid_map", encoding="ascii") as file:
+            return file.read().split() != ["0", "0", "4294967295"]
+    return ident == 0
+
+
 def _weak(path: str, last: bool) -> str:
     status = os.lstat(path)
-    if status.st_uid != 0:
+    if not _of_root(status.st_uid):
         return path
     if status.st_mode & stat.S_ISVTX and stat.S_ISDIR(status.st_mode) and not last:
         return ""
     others = status.st_mode & 0o002
-    group = status.st_mode & 0o020 and (status.st_gid != 0 or _has_list(path))
+    group = status.st_mode & 0o020 and (not _of_root(status.st_gid) or _has_list(path))
     return path if others or group else ""
 
 

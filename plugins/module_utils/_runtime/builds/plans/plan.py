@@ -7,6 +7,7 @@ from __future__ import annotations
 from ... import images
 from ...images.model import manifest
 from ...reconcile import Plan
+from ...rootless import keeper_client
 from ..cache.cache_miss import CacheMiss
 from ..stage import build_checks
 from ..steps import build_progress
@@ -136,6 +137,7 @@ def _look(plan: BuildPlan, build: Build, names: Sequence[str], shown: str) -> No
         final = build.look()
     except CacheMiss as first:
         plan.step, plan.line, plan.unknown = first.step, first.line, True
+        plan.warnings += keeper_client.no_way_out()
         plan.add("image", before, "built", f"build image {shown}: {first.action}", apply)
         _export_later(plan, build)
         return

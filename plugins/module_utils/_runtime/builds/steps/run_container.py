@@ -27,6 +27,7 @@ from ...oci.launch.launch import Launch
 from ...oci.launch.site import Site
 from ...oci.spec.document import Document
 from ...oci.spec.program import Program
+from ...rootless import keeper_client
 from ..trees.layers_view import open_layers
 from ..trees.placer import write_all
 
@@ -122,6 +123,7 @@ class StepSite(Site):
     def __init__(self, job: Job, output: int) -> None:
         super().__init__("", job.place, os.path.join(job.place, "root"))
         self.job, self.output = job, output
+        self.open_to_maker = keeper_client.without_root()
         self.tree: int | None = None
         self.missing: list[str] = []
 

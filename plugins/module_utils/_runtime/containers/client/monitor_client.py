@@ -15,6 +15,7 @@ import time
 
 from ...errors import Conflict, HostError
 from ...kernel import cgroups
+from ...kernel.isolation import pid_namespaces
 from ...kernel.processes import signal_names
 from ..records import state, status
 from . import messages, zygote_client
@@ -275,7 +276,10 @@ def update_resources(paths: Paths, ident: str, resources: dict[str, Any]) -> Non
 
 def processes(paths: Paths, ident: str) -> list[int]:
     """List the host's pids of its processes. :raises Conflict: it does not run."""
-    pids: list[int] = _group(paths, ident).procs()
+    group = _group(paths, ident)
+    pids: list[int] = group.procs()
+    if not group.paths:  # without root, and without a cgroup of the user's
+        pids = pid_namespaces.members(state.read(paths, ident)["pid"])
     return pids
 
 

@@ -13,8 +13,9 @@ import re
 
 from ...errors import Conflict, ContainerFailed, EngineError, InvalidInput, NotFound, required
 from ...reconcile import Plan
+from ...rootless import keeper_client
 from ..access import auto_remove
-from ..options import publishing
+from ..options import network, publishing
 from ..records import catalog, network_names, run_events, status
 from ..spec import inherited_mounts, shared_namespaces, user_namespaces
 from ..view import audit, inspect_container, systemd_unit
@@ -158,6 +159,8 @@ class Work:
         self.image_config = image.config
         self.plan.warnings += publishing.warnings(self.definition)
         if self.record is None:
+            if network.mode_of(self.definition) == "bridge":
+                self.plan.warnings += keeper_client.no_way_out()
             self.anew = self.desired.joined
             self._create(image)
         else:

@@ -24,6 +24,7 @@ from ...oci.launch import steps, userns_inside, userns_outside  # noqa: F401 # p
 from ...oci.launch.launch import Launch
 from ...oci.launch.site import Site
 from ...oci.spec.program import Program
+from ...rootless import keeper_client
 from ..client import names_client, stdio
 from ..spec import network_links
 
@@ -58,6 +59,7 @@ class EngineSite(Site):
             document.ident, document.directory, os.path.join(document.run_directory, "rootfs")
         )
         self.document, self.told, self.stdin = document, announce, stdin
+        self.last = keeper_client.active()  # no way leads back to the host's process namespace
         self.network: Network | None = None
 
     def facts(self, launch: Launch) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from ...kernel.isolation import capabilities
 from ...kernel.processes import pidfd
 from ...oci.launch import join
 from ...oci.spec.program import Program
+from ...rootless import keeper_client
 from ..access import file_stream
 from ..client import messages
 from ..records import run_events, state
@@ -81,7 +82,7 @@ def process(
         program.capabilities.update(
             {"effective": everything, "permitted": everything, "bounding": everything}
         )
-    return join.Process(
+    found = join.Process(
         bundle.ident,
         (now["pid"], now["pid_start"]),
         cgroups.Group.open(now["cgroup"]) if group is None else group,
@@ -89,6 +90,8 @@ def process(
         stdio,
         bundle.state(bundle.ident, bundle.directory, now["pid"], "running"),
     )
+    found.last = keeper_client.active()  # no way leads back to the host's process namespace
+    return found
 
 
 def _for_temporary_files(bundle: run_file.Bundle) -> list[str]:

@@ -27,6 +27,7 @@ from ...kernel import cgroups
 from ...kernel.calls import constants, fds, fork, syscalls
 from ...kernel.processes import exit_status, pidfd
 from ...networks import attach
+from ...rootless import keeper_client
 from ...store import paths as stores
 from ..client import stdio
 from ..lifecycle import cleanup
@@ -633,6 +634,8 @@ def wake(text: str, command: list[str]) -> None:
     syscalls.prctl(constants.PR_SET_NAME, b"pyc-monitor\0")
     for fd in words["held"]:
         os.set_inheritable(fd, False)
+    if words["run"] != stores.RUN:
+        keeper_client.resume(words["run"])
     bed, epoll = sleep.Bed.make(command, words["interpreter"]), select.epoll.fromfd(words["epoll"])
     monitor = Monitor(stores.Paths(words["data"], words["run"]), dict(words["limits"]), bed, epoll)
     monitor.rest.woken(words["woken"])

@@ -22,9 +22,11 @@ import time
 
 from ...errors import Conflict, HostError, reason
 from ...kernel.net import listeners, netlink
+from ...rootless import keeper_client
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any, Union
 
     from ...errors import EngineError
@@ -256,11 +258,16 @@ def _target(port: Port, addresses: list[str]) -> Target:
     return (same or listed)[0], port["container_port"]
 
 
-def _socket(ip: str, protocol: str) -> socket.socket:
-    """Make a socket of an address's family; one of IPv6 has nothing to do with IPv4."""
+def _socket(
+    ip: str, protocol: str, new: Callable[[int, int, int], socket.socket] = socket.socket
+) -> socket.socket:
+    """Make a socket of an address's family; one of IPv6 has nothing to do with IPv4.
+
+    :param new: makes it; one that listens is of the host's network (keeper_client.new_socket).
+    """
     kind = socket.SOCK_DGRAM if protocol == "udp" else socket.SOCK_STREAM
     family = netlink.family_of(ip)
-    made = socket.socket(
+    made = new(
         family,
         kind | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC,
         IPPROTO_SCTP if protocol == "sctp" else 0,
@@ -270,13 +277,20 @@ def _socket(ip: str, protocol: str) -> socket.socket:
     return made
 
 
+def _listening(bound: Address) -> socket.socket:
+    try:
+        return _socket(bound[1], bound[0], keeper_client.new_socket)
+    except HostError as error:  # nobody gives it
+        raise OSError(errno.EHOSTDOWN, str(error)) from None
+
+
 class _TcpListener:
     """A TCP port, or one of SCTP, whose messages are passed on as a stream. ``connections``: the open ones that came by it."""
 
     def __init__(self, relay: Relay, bound: Address, target: Target, fd: int | None = None) -> None:
         self.relay, self.address, self.target = relay, bound, target
         self.connections: set[_Connection] = set()
-        self.socket = _socket(bound[1], bound[0]) if fd is None else socket.socket(fileno=fd)
+        self.socket = _listening(bound) if fd is None else socket.socket(fileno=fd)
         if fd is None:
             self._bind()
         relay.watch(self.socket.fileno(), self, select.EPOLLIN)
@@ -473,7 +487,7 @@ class _UdpListener:
         self.relay, self.address, self.target = relay, bound, target
         # By the client's address and the one that it sent to; the longest idle first.
         self.clients: dict[tuple[Any, bytes], _UdpClient] = {}
-        self.socket = _socket(bound[1], bound[0]) if fd is None else socket.socket(fileno=fd)
+        self.socket = _listening(bound) if fd is None else socket.socket(fileno=fd)
         if fd is None:
             self._bind()
         relay.watch(self.socket.fileno(), self, select.EPOLLIN)

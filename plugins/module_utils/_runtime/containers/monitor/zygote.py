@@ -32,6 +32,7 @@ from ...kernel.processes import detached
 from ...networks import publish
 from ...networks.names import name_service
 from ...oci.spec import program
+from ...rootless import keeper_client
 from ...store import paths as stores
 from ...store.files import Damaged
 from ..client import messages, names_client
@@ -77,7 +78,7 @@ def main(data: str, run: str, name: str, command: list[str]) -> None:
     :param command: the arguments that zygote_main.py was executed with, without these three.
     """
     paths = stores.Paths(data, run)
-    _settle()
+    _settle(paths)
     limits = raise_limits()
     _serve_all(paths, name, _listen(paths, name), limits, command)
 
@@ -94,7 +95,7 @@ def revive(text: str, command: list[str]) -> None:
     for fd in words.get("held", ()):
         os.close(fd)
     paths, name = stores.Paths(words["data"], words["run"]), words["name"]
-    _settle()
+    _settle(paths)
     place = _place_again(paths, name, words["inode"])
     if place is not None:
         _serve_all(paths, name, place, dict(words["limits"]), command, revived=True)
@@ -118,8 +119,10 @@ def _place_again(paths: Paths, name: str, before: int) -> tuple[socket.socket, i
     return place
 
 
-def _settle() -> None:
+def _settle(paths: Paths) -> None:
     """Become the process that a zygote is."""
+    if paths.run != stores.RUN:
+        keeper_client.resume(paths.run)
     os.chdir("/")
     os.umask(0o022)
     # A container never looks into what is forked from here.

@@ -23,7 +23,7 @@ def bare(name: str, path: str) -> None:
 
 def main(package: str, backend: str, *arguments: str) -> None:
     bare("pycontainer", package)
-    for name in ("containers", "networks", "oci", "store"):
+    for name in ("containers", "networks", "oci", "rootless", "store"):
         bare("pycontainer." + name, f"{package}/{name}")
     sys.path.insert(0, backend)
     import _cffi_backend  # noqa: F401 # pylint: disable=unused-import

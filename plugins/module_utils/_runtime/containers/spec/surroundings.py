@@ -7,6 +7,7 @@ from __future__ import annotations
 import platform
 
 from ...kernel.processes import procfs
+from ...rootless import keeper_client
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,5 +59,5 @@ class Surroundings:
     def highest_gid(self) -> int | None:
         """Return the last of the gids that the container has from 0 on; None when it has no 0."""
         if self.maps is None:
-            return 2**31 - 1
+            return procfs.highest_gid() if keeper_client.active() else 2**31 - 1
         return next((size - 1 for inside, _outside, size in self.maps[1] if inside == 0), None)

@@ -10,7 +10,9 @@ import os
 import resource
 
 from ... import networks
+from ...errors import Unsupported
 from ...kernel import cgroups
+from ...kernel.cgroups.hierarchy import layout
 from ..records import state as states
 
 TYPE_CHECKING = False
@@ -45,6 +47,8 @@ class Meter:
     """
 
     def __init__(self, engine: Engine) -> None:
+        if layout.without_groups():
+            raise Unsupported(layout.no_group("stats"))
         self.paths = engine.paths
         self.open: dict[str, _Open] = {}
         self.most = room(resource.getrlimit(resource.RLIMIT_NOFILE)[0])

@@ -21,6 +21,7 @@ import urllib.request
 from urllib.parse import unquote, urlsplit
 
 from ...errors import HostError, InvalidInput, RegistryError, reason
+from ...rootless import keeper_client
 from ...untrusted import files
 from ...untrusted.text import printable
 from . import min_speed, redirects
@@ -405,6 +406,8 @@ class Transport:
                 *(proxy or (name, port)), timeout=timeout, context=context
             )
         connection.response_class = min_speed.Answer
+        if keeper_client.active():  # whose network is the host's
+            connection._create_connection = keeper_client.create_connection  # type: ignore[attr-defined]
         if proxy:
             connection.set_tunnel(name, port or (443 if scheme == "https" else 80), headers)
         connection.connect()

@@ -26,6 +26,7 @@ import pwd
 import re
 
 from ...errors import HostError, InvalidInput, NotFound, RegistryError, reason
+from ...kernel.processes import procfs
 from ...store.files import write_whole
 from ...untrusted import files as foreign
 from ...untrusted import json_reader, programs
@@ -44,7 +45,8 @@ HELPER_TIMEOUT = 30  # seconds
 
 
 def home() -> str:
-    return pwd.getpwuid(os.geteuid()).pw_dir
+    """Return the home of the engine's user, who without root is root of a user namespace."""
+    return pwd.getpwuid(procfs.user_outside()).pw_dir
 
 
 def default_file() -> str:

@@ -49,6 +49,8 @@ def create(name: str, parent: str | None = None) -> Group:
     if not name or "/" in name or name in (".", "..") or "\0" in name or "\n" in name:
         raise InvalidInput("cgroup", name, "a name without / and line breaks")
     hierarchies = layout.current().hierarchies
+    if not hierarchies and layout.without_groups() and parent is None:
+        return Group({})
     if not hierarchies:
         raise Unsupported(
             "this host has no cgroup hierarchy mounted (mount -t cgroup2 none /sys/fs/cgroup)"
@@ -75,7 +77,7 @@ def engine() -> Group:
     :raises HostError: the kernel refuses to make it.
     """
     hierarchies = layout.current().hierarchies
-    top = directories.BASE + "/engine"
+    top = directories.base() + "/engine"
     group = Group({hierarchy.mount: hierarchy.mount + top for hierarchy in hierarchies})
     for hierarchy in hierarchies:
         path = group.paths[hierarchy.mount]

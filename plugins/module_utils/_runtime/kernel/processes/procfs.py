@@ -123,6 +123,18 @@ def user_outside() -> int:
     return user
 
 
+def highest_gid() -> int:
+    """The last of the gids that this user namespace has from 0 on without a gap, at most the kernel's own last."""
+    last = -1
+    for line in sorted(
+        read("/proc/self/gid_map").splitlines(), key=lambda line: int(line.split()[0])
+    ):
+        inside, _outside, count = map(int, line.split())
+        if inside <= last + 1:
+            last = max(last, inside + count - 1)
+    return min(last, 2**31 - 1)
+
+
 def cgroups(pid: int | str = "self") -> dict[str, str]:
     """The cgroups of a process: ``{controllers: path}``, the controllers as the kernel lists them: "memory", "cpu,cpuacct", "" for v2."""
     groups = {}

@@ -102,7 +102,8 @@ class FirstProcess:
         if self.door is not None:
             yield "go into its control group", self.door.enter
         yield "take every signal as a new program expects it", executing.default_signals
-        yield "let nobody look into its memory", lambda: syscalls.prctl(c.PR_SET_DUMPABLE, 0)
+        if not launch.site.open_to_maker:
+            yield "let nobody look into its memory", lambda: syscalls.prctl(c.PR_SET_DUMPABLE, 0)
         yield "have files made with the modes that are asked for", lambda: os.umask(0)
         yield "begin a session", os.setsid
         if document.private("mount"):

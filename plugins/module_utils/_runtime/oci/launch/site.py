@@ -33,6 +33,9 @@ class Site(ABC):
     :ivar clone_flags: CLONE_* flags of clone3(2) in addition.
     :ivar new_keyring: whether the container gets a session keyring of its own.
     :ivar use_pivot: whether the root is entered by pivot_root(2); else it is moved over ``/``.
+    :ivar open_to_maker: whether process 1 can be looked into until its program runs. It is for a
+        maker in a user namespace that was executed outside of that, and has no rights over what is
+        not dumpable; nobody else may be in the container then.
     :ivar last: whether the maker is a command with one thread, which makes no other process
         afterwards.
     :ivar in_order: whether mountinfo is to show the document's order in a user namespace too, where
@@ -44,7 +47,7 @@ class Site(ABC):
 
     clone_flags = 0
     new_keyring = use_pivot = True
-    last = in_order = waits = False
+    last = in_order = waits = open_to_maker = False
     set_up_loopback: Callable[[], None] | None = None
 
     def __init__(self, ident: str, bundle: str, root_place: str):

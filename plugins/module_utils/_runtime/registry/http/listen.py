@@ -11,6 +11,7 @@ import socket
 import ssl
 
 from ...errors import Conflict, HostError, InvalidInput, reason
+from ...rootless import keeper_client
 
 ACCEPTED = "ADDRESS:PORT, such as 127.0.0.1:5000, 0.0.0.0:5000 or [::1]:5000"
 
@@ -45,7 +46,8 @@ def bind(address: str, port: int) -> socket.socket:
     :raises Conflict: where the port is taken.
     :raises HostError: where the address can't be used.
     """
-    sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    sock = keeper_client.new_socket(family, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if ":" in address:
@@ -60,6 +62,11 @@ def bind(address: str, port: int) -> socket.socket:
             raise Conflict(f"listen: {show(address, port)} is taken by another process") from None
         if error.errno == errno.EADDRNOTAVAIL:
             raise Conflict(f"listen: {address} is not an address of this host") from None
+        if error.errno == errno.EACCES:
+            raise HostError(
+                f"listen: {show(address, port)} needs root: without root a port is at least that of "
+                "net.ipv4.ip_unprivileged_port_start"
+            ) from None
         raise HostError(
             f"listen: {show(address, port)} can't be used: {reason(error, named=True)}"
         ) from None
@@ -70,7 +77,7 @@ def answers(address: str, port: int, tls: bool, timeout: float = 5.0) -> bool:
     """Tell whether a registry answers on /v2/ there, from this host."""
     address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)
     try:
-        with socket.create_connection((address, port), timeout=timeout) as sock:
+        with keeper_client.create_connection((address, port), timeout=timeout) as sock:
             if tls:
                 context = ssl.SSLContext(
                     ssl.PROTOCOL_TLS_CLIENT

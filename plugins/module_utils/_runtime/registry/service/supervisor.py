@@ -26,6 +26,7 @@ import traceback
 
 from ...errors import EngineError, reason
 from ...kernel.calls import fork
+from ...rootless import keeper_client
 from ...store import locks
 from ...store.files import read_json, write_json
 from ...store.operations import start_time
@@ -91,6 +92,7 @@ def supervise(path: str) -> int:
     """Run the service whose ``config.json`` is at ``path`` until SIGTERM. Return an exit code."""
     directory = os.path.dirname(os.path.abspath(path))
     log = Log(os.path.join(directory, "log"))
+    keeper_client.resume(os.path.dirname(os.path.dirname(directory)))
     if take_lock(directory) is None:
         log("another supervisor runs this registry already")
         return 1

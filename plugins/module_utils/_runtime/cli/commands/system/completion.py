@@ -9,10 +9,11 @@ at all: the shell offers names of files.
 
 from __future__ import annotations
 
+import os
+
 from .... import containers, images, networks, secrets, volumes
 from ....engine import Engine
 from ....errors import EngineError, InvalidInput
-from ....store import paths
 from ... import command_table
 from ...grammar import find
 
@@ -112,12 +113,16 @@ def offered(argv: list[str]) -> list[str]:
 
     :param argv: the words after ``pycontainer``; those of the store (``--root DIR``) too.
     """
-    place = {"--root": paths.DATA, "--runroot": paths.RUN}
+    place: dict[str, str | None] = {"--root": None, "--runroot": None}
     while len(argv) > 2 and argv[0] in place:
         place[argv[0]], argv = argv[1], argv[2:]
     current = argv[-1] if argv else ""
 
     def store() -> Engine:
+        if os.geteuid() != 0:
+            from ....rootless import enter
+
+            enter.enter(True, place["--root"], place["--runroot"])
         from .... import nouns  # noqa: F401 # registers them; most words are found without
 
         return Engine(place["--root"], place["--runroot"], check=True)

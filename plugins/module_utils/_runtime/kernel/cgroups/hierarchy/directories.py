@@ -28,8 +28,11 @@ PASSED_ON = ("cpu", "cpuset", "io", "memory", "hugetlb", "pids", "rdma", "misc")
 
 
 def base() -> str:
-    """Return the cgroup of this engine's groups, as a path from the top of each hierarchy."""
-    return BASE
+    """Return the cgroup of this engine's groups, as a path from the top of each hierarchy.
+
+    That of an engine without root is the cgroup that its user was given (layout.confine).
+    """
+    return layout.confined() or BASE
 
 
 def is_common(directory: str) -> bool:
@@ -57,7 +60,7 @@ def parent_path(parent: str | None) -> str:
     :raises InvalidInput: it is not such a path.
     """
     if parent is None:
-        return BASE
+        return base()
     parts = [part for part in parent.split("/") if part]
     if not parts or any(part in (".", "..") or "\0" in part or "\n" in part for part in parts):
         raise InvalidInput(

@@ -13,7 +13,7 @@ import os
 import time
 
 from ....errors import HostError, Unsupported
-from . import cgroup_files
+from . import cgroup_files, layout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,6 +56,8 @@ def freeze(unified: str | None, freezer: str | None) -> None:
     elif freezer:
         directory, tries = freezer, iter(range(1, 1 << 30))
         done = until(lambda: freeze_once(directory, next(tries)))
+    elif layout.without_groups():
+        raise Unsupported(layout.no_group("pause"))
     else:
         raise Unsupported(
             "pause: this host has no freezer among its cgroups (cgroup v2 since Linux 5.2, or the "

@@ -133,12 +133,45 @@ def parse(mountinfo: str, self_cgroup: str) -> Layout:
 
 
 _layout: Layout | None = None  # pylint: disable=invalid-name
+_confined: str | None = None  # pylint: disable=invalid-name
+
+
+def confine(path: str) -> None:
+    """Have this process use no other groups than those below a cgroup of version 2.
+
+    It is for an engine without root.
+
+    :param path: the cgroup that its user was given, from the top of what is mounted; "" where he
+        has none: then there are no groups at all.
+    """
+    global _layout, _confined  # pylint: disable=global-statement
+    seen = current(True)
+    _confined = path
+    _layout = Layout(hierarchy for hierarchy in seen.hierarchies if path and hierarchy.version == 2)
+
+
+def confined() -> str | None:
+    """Return what ``confine`` was given, None where it was not called."""
+    return _confined
+
+
+def no_group(what: str) -> str:
+    """Return the sentence that ``what`` needs a group, where ``without_groups``."""
+    return (
+        f"{what}: without root it needs a cgroup of the user's own, which he has not here: cgroup v2 "
+        "and systemd give him one while he has a session, or after `loginctl enable-linger`"
+    )
+
+
+def without_groups() -> bool:
+    """Return whether this engine's user was given no cgroup: containers have none of their own."""
+    return _confined == ""
 
 
 def current(again: bool = False) -> Layout:
     """Return the Layout of this process's mount namespace: read once, or anew with ``again``."""
     global _layout  # pylint: disable=global-statement
-    if _layout is None or again:
+    if _layout is None or (again and _confined is None):
         seen = parse(procfs.read("/proc/self/mountinfo", 1 << 30), procfs.read("/proc/self/cgroup"))
         _layout = Layout(
             hierarchy

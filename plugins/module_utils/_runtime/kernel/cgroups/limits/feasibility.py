@@ -28,9 +28,10 @@ def prospect(parent: str | None = None) -> translation.Place:
     if not now.unified:
         return translation.Place(v1, None)
     mount = now.unified.mount
-    outside = cgroup_files.read_or(mount + "/cgroup.controllers").split()
-    given = cgroup_files.read_or(mount + "/cgroup.subtree_control").split()
-    controllers = given if directories.crowded(mount) else outside
+    first = mount + (layout.confined() or "")  # the first that can hand controllers on
+    outside = cgroup_files.read_or(first + "/cgroup.controllers").split()
+    given = cgroup_files.read_or(first + "/cgroup.subtree_control").split()
+    controllers = given if directories.crowded(first) else outside
     return translation.Place(v1, Prospective(mount + top, mount), controllers, outside)
 
 

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ..hierarchy import cgroup_files
+from ..hierarchy import cgroup_files, layout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -130,6 +130,13 @@ def missing_file(setting: Setting, here: Directory | None) -> str:
 
 def missing_controller(key: str, old: str | None, new: str | None, place: Place) -> str:
     """Return the sentence why a controller can't be used, and what to do about it."""
+    if layout.without_groups():
+        return layout.no_group(key)
+    if layout.confined() is not None:
+        return (
+            f"{key}: without root it needs the {new or old} controller, which the user's cgroup "
+            f"{layout.confined()} has not: root can name it in Delegate= of user@.service"
+        )
     if new in place.outside and place.unified:
         return (
             f"{key}: the {new} controller can't be handed on to {place.unified.path}, because a cgroup "

@@ -343,6 +343,13 @@ options:
     type: bool
     default: false
     aliases: ["force_restart"]
+  runtime: &runtime
+    description:
+      - >-
+        The engine starts containers itself. V(pycontainer), V(pycontainer-oci) and, for tasks that
+        were written for other engines, V(runc), V(crun) and V(io.containerd.runc.v2) all mean that.
+        Other runtimes, such as V(kata), are refused.
+    type: str
   state: &state
     description:
       - >-
@@ -469,6 +476,34 @@ options:
     type: list
     elements: str
     aliases: ["group_add"]
+  passwd_entry: &passwd_entry
+    description:
+      - >-
+        A line that a start adds to the container's /etc/passwd where that has none for the user
+        whose number O(user) names. $USERNAME, $UID, $GID, $NAME and $HOME in it stand for the
+        number of the user, twice, that of the group, V(container user), and the variable HOME or
+        else O(working_dir). Without this option no line is added.
+      - >-
+        A change makes a new container.
+    type: str
+  group_entry: &group_entry
+    description:
+      - >-
+        A line that a start adds to the container's /etc/group where that has none for the group
+        that the process runs with. $GROUPNAME, $GID and $USERLIST in it stand for the number of the
+        group, twice, and that of the user. Without this option no line is added.
+      - >-
+        A change makes a new container.
+    type: str
+  chrootdirs: &chrootdirs
+    description:
+      - >-
+        Directories of the container, with commas between them, that its process uses as roots of
+        its own (chroot): /etc/hosts, /etc/hostname and /etc/resolv.conf are mounted below them as
+        well.
+      - >-
+        A change makes a new container, or with O(on_change=restart) restarts it.
+    type: str
   working_dir: &working_dir
     description:
       - >-
@@ -1678,6 +1713,7 @@ options:
       on_change: *on_change
       recreate_policy: *recreate_policy
       restart: *restart
+      runtime: *runtime
       state: *state
       command: *command
       entrypoint: *entrypoint
@@ -1691,6 +1727,9 @@ options:
       timezone: *timezone
       user: *user
       groups: *groups
+      passwd_entry: *passwd_entry
+      group_entry: *group_entry
+      chrootdirs: *chrootdirs
       working_dir: *working_dir
       umask: *umask
       hostname: *hostname

@@ -87,6 +87,7 @@ CONTAINER = {
         "default": "recreate",
     },
     "restart": {"type": "bool", "default": False, "aliases": ["force_restart"]},
+    "runtime": {"type": "str"},
     "state": {
         "type": "str",
         "choices": [
@@ -113,6 +114,9 @@ CONTAINER = {
     "timezone": {"type": "str"},
     "user": {"type": "str"},
     "groups": {"type": "list", "elements": "str", "aliases": ["group_add"]},
+    "passwd_entry": {"type": "str"},
+    "group_entry": {"type": "str"},
+    "chrootdirs": {"type": "str"},
     "working_dir": {"type": "str", "aliases": ["workdir"]},
     "umask": {"type": "str"},
     "hostname": {"type": "str"},

@@ -22,6 +22,12 @@ FLAGS = [
     Flag("--platform", "value", "os/arch[/variant]", "platform"),
     Flag("--pull", "value", "missing, always or never", "pull", reads="pull"),
     Flag(
+        "--runtime",
+        "value",
+        "Runtime: pycontainer, which runc and crun stand for as well",
+        "runtime",
+    ),
+    Flag(
         "--entrypoint", "value", "Entrypoint instead of the image's", "entrypoint", reads="program"
     ),
     Flag(
@@ -54,6 +60,14 @@ FLAGS = [
     Flag("--tz", "value", "Time zone: Europe/Berlin, or local for the host's", "timezone"),
     Flag("-u, --user", "value", "user[:group]", "user"),
     Flag("--group-add", "list", "Additional group", "groups"),
+    Flag("--passwd-entry", "value", "Line of /etc/passwd for a user that has none", "passwd_entry"),
+    Flag("--group-entry", "value", "Line of /etc/group for a group that has none", "group_entry"),
+    Flag(
+        "--chrootdirs",
+        "value",
+        "Directories that have /etc/hosts and resolv.conf, too",
+        "chrootdirs",
+    ),
     Flag("-w, --workdir", "value", "Working directory", "working_dir"),
     Flag("--umask", "value", "Permissions that its new files do not get, octal (0022)", "umask"),
     Flag("-h, --hostname", "value", "Host name", "hostname"),

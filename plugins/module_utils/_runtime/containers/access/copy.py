@@ -119,7 +119,7 @@ def inside(engine: Engine, record: Record, path: str, write: bool) -> Iterator[t
         finally:
             os.close(root)
     elif write:
-        with _stopped(engine, record) as root:
+        with at_rest(engine, record) as root:
             yield Side(root, what), path
     else:
         with changes.root(engine, record) as root:
@@ -177,7 +177,8 @@ def _through(extents: Extents, ident: int, source: int, target: int, what: str |
 
 
 @contextlib.contextmanager
-def _stopped(engine: Engine, record: Record) -> Iterator[int]:
+def at_rest(engine: Engine, record: Record) -> Iterator[int]:
+    """Yield a descriptor of the root of a container that does not run, to write to."""
     directory = engine.paths.container(record["id"])
     fd = overlay.overlay(
         image.layers(engine, record["image"]),

@@ -14,21 +14,37 @@ import os
 
 from ... import networks, volumes
 from ...deploy import install
-from ...errors import Conflict, ContainerFailed, EngineError, HostError, NotFound, reason
+from ...errors import (
+    Conflict,
+    ContainerFailed,
+    EngineError,
+    HostError,
+    InvalidInput,
+    NotFound,
+    reason,
+)
 from ...kernel.calls import constants as c
 from ...kernel.calls import syscalls
+from ...kernel.mounts import users
+from ..access import copy
 from ..client import monitor_client, zygote_client
 from ..log_drivers import log_files
 from ..options import secret_files, storage
 from ..records import catalog, image, network_names, run_events, status
-from ..spec import container_files, container_mounts, shared_namespaces, user_namespaces
+from ..spec import (
+    config_json,
+    container_files,
+    container_mounts,
+    shared_namespaces,
+    user_namespaces,
+)
 from ..view import logs, systemd_unit
 from . import create, dependencies, stop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Optional
+    from typing import Any, Optional
 
     from ...engine import Engine
     from ...options.rows import Definition
@@ -247,6 +263,7 @@ def _prepare(engine: Engine, record: Record) -> None:
     create.host_directories(record)
     for name in sorted(set(container_files.mounted_volumes(engine, record["id"]).values())):
         volumes.attach(engine, name)
+    _add_user_entries(engine, record)
     container_files.renew_devices(engine, record)
     container_files.confine(engine, record)
     container_files.refresh_names(engine, record)
@@ -289,6 +306,61 @@ def _repair_image(engine: Engine, record: Record, ident: str | None) -> None:
         image.repair(engine, ident)
     except EngineError as error:
         raise HostError(f"container {record['name']} can't start: {error}") from None
+
+
+def _add_user_entries(engine: Engine, record: Record) -> None:
+    """Add ``passwd_entry`` and ``group_entry`` to the container's files, where these have no line
+    for the ids that it runs with.
+
+    :raises HostError: a file can't be written.
+    """
+    definition = record["definition"]
+    if not definition.get("passwd_entry") and not definition.get("group_entry"):
+        return
+    config = image.config(engine, record["image"])
+    with copy.at_rest(engine, record) as root:
+        try:
+            uid, gid, _groups, _home = users.resolve(
+                root, definition.get("user") or config.get("User") or ""
+            )
+        except InvalidInput:
+            return  # the start says so
+        known = {
+            "USERNAME": str(uid),
+            "USERLIST": str(uid),
+            "GROUPNAME": str(gid),
+            "UID": str(uid),
+            "GID": str(gid),
+            "NAME": "container user",
+            "HOME": _home_of(record, config),
+        }
+        for option, path, number in (
+            ("passwd_entry", "/etc/passwd", uid),
+            ("group_entry", "/etc/group", gid),
+        ):
+            entry = definition.get(option)
+            if not entry:
+                continue
+            for name, value in known.items():
+                entry = entry.replace("$" + name, value)
+            try:
+                users.add_line(root, path, number, entry)
+            except (InvalidInput, OSError) as error:
+                why = "it is no regular file" if isinstance(error, InvalidInput) else reason(error)
+                raise HostError(
+                    f"container {record['name']}: {option}: its {path} can't be written: {why}"
+                ) from None
+
+
+def _home_of(record: Record, config: dict[str, Any]) -> str:
+    """Return the home that the container's variables name, else its working directory."""
+    definition = record["definition"]
+    found = definition.get("working_dir") or config.get("WorkingDir") or "/"
+    for variable in config_json.environment(record["id"], definition, config):
+        if variable.startswith("HOME="):
+            found = variable[len("HOME=") :]
+    text = str(found)
+    return text if text.isprintable() and ":" not in text else "/"
 
 
 def _mount_shared_memory(engine: Engine, record: Record) -> None:

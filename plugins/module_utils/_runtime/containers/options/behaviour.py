@@ -27,6 +27,8 @@ COMPATIBLE: dict[str, Any] = {
     "read_only": False,
     "tty": False,
 }
+# What starts containers here, and the usual names of what does elsewhere.
+RUNTIMES = ("pycontainer", "pycontainer-oci", "runc", "crun", "io.containerd.runc.v2")
 STARTS = ("started", "restarted")
 DRAINS = ("started", "healthy", "restarted", "present")  # states that leave it running
 # When a unit of systemd starts a container again (systemd.service(5)).
@@ -57,11 +59,19 @@ def prepared(params: Mapping[str, Any]) -> dict[str, Any]:
         raise InvalidInput("detach", False, f"state {' or '.join(STARTS)} beside it, not {state}")
     if "drain_timeout" in found:
         _check_drain(found, state)
+    _check_runtime(found.get("runtime", ""))
     if "kill_signal" in found:
         found["kill_signal"] = process.stop_signal(found["kill_signal"], "kill_signal")
         if not (found.get("force_kill") or found.get("forcekill")):
             raise InvalidInput("kill_signal", found["kill_signal"], "force_kill beside it")
     return found
+
+
+def _check_runtime(value: Any) -> None:
+    """Take the names of runtimes under which other engines' tasks ask for what they have anyway."""
+    if value not in ("", *RUNTIMES):
+        accepted = f"one of {', '.join(RUNTIMES)}: the engine starts containers itself and runs no other runtime"
+        raise InvalidInput("runtime", value, accepted)
 
 
 def _check_drain(found: dict[str, Any], state: str) -> None:
@@ -502,6 +512,16 @@ OPTIONS: tuple[TaskOption, ...] = (
         aliases=["force_restart"],
         description="""
         Restart the container if it runs already and is not started by this task anyway.
+        """,
+    ),
+    TaskOption(
+        "runtime",
+        "str",
+        flag=Flag("--runtime", "Runtime: pycontainer, which runc and crun stand for as well"),
+        description="""
+        The engine starts containers itself. V(pycontainer), V(pycontainer-oci) and, for tasks that
+        were written for other engines, V(runc), V(crun) and V(io.containerd.runc.v2) all mean that.
+        Other runtimes, such as V(kata), are refused.
         """,
     ),
     TaskOption(

@@ -179,6 +179,32 @@ def hostname(value: Any, name: str) -> str:
     return value
 
 
+def passwd_entry(value: Any, name: str) -> str:
+    """A line of /etc/passwd."""
+    said = line(value, name)
+    if said and said.count(":") != 6:
+        raise InvalidInput(
+            name, said, "a line of /etc/passwd, which has seven fields with colons between them"
+        )
+    return said
+
+
+def group_entry(value: Any, name: str) -> str:
+    """A line of /etc/group."""
+    said = line(value, name)
+    if said and said.count(":") != 3:
+        raise InvalidInput(
+            name, said, "a line of /etc/group, which has four fields with colons between them"
+        )
+    return said
+
+
+def chrootdirs(value: Any, name: str) -> str:
+    """Directories with commas between them."""
+    said = value if isinstance(value, (list, tuple)) else line(value, name).split(",")
+    return ",".join(absolute(entry, name) for entry in said if entry)
+
+
 def umask(value: Any, name: str) -> str:
     """Octal digits, as four."""
     match = re.fullmatch(r"(?:0o?)?([0-7]{1,3})", str(value))
@@ -443,6 +469,50 @@ OPTIONS: tuple[Option, ...] = (
         aliases=["group_add"],
         change=RESTART,
         description="Groups (names or numbers) that the process has in addition.",
+    ),
+    Option(
+        "passwd_entry",
+        "str",
+        passwd_entry,
+        default="",
+        place=Nowhere("it is written into the container's own /etc/passwd"),
+        inspect="Config.PasswdEntry",
+        flag=Flag("--passwd-entry", "Line of /etc/passwd for a user that has none"),
+        description="""
+        A line that a start adds to the container's /etc/passwd where that has none for the user
+        whose number O(user) names. $USERNAME, $UID, $GID, $NAME and $HOME in it stand for the
+        number of the user, twice, that of the group, V(container user), and the variable HOME or
+        else O(working_dir). Without this option no line is added.
+        """,
+    ),
+    Option(
+        "group_entry",
+        "str",
+        group_entry,
+        default="",
+        place=Nowhere("it is written into the container's own /etc/group"),
+        inspect="Config.GroupEntry",
+        flag=Flag("--group-entry", "Line of /etc/group for a group that has none"),
+        description="""
+        A line that a start adds to the container's /etc/group where that has none for the group
+        that the process runs with. $GROUPNAME, $GID and $USERLIST in it stand for the number of the
+        group, twice, and that of the user. Without this option no line is added.
+        """,
+    ),
+    Option(
+        "chrootdirs",
+        "str",
+        chrootdirs,
+        default="",
+        place="config.json mounts",
+        inspect=Shown("Config.ChrootDirs", lambda said: said.split(",") if said else None),
+        flag=Flag("--chrootdirs", "Directories that have /etc/hosts and resolv.conf, too"),
+        change=RESTART,
+        description="""
+        Directories of the container, with commas between them, that its process uses as roots of
+        its own (chroot): /etc/hosts, /etc/hostname and /etc/resolv.conf are mounted below them as
+        well.
+        """,
     ),
     Option(
         "working_dir",

@@ -43,6 +43,7 @@ def mounts(definition: Definition, host: Surroundings, systemd: bool = False) ->
         for destination, source in secret_files.mounts(definition, f"{host.run}/secrets").items()
     ]
     taken = {entry["destination"] for entry in user}
+    user += [entry for entry in _chroots(definition, host) if entry["destination"] not in taken]
     engine = [
         entry
         for entry in _defaults(definition, host, systemd) + _files(definition, host)
@@ -144,8 +145,26 @@ def _files(definition: Definition, host: Surroundings) -> list[MountEntry]:
     """Mount hosts, hostname and resolv.conf; those of the other container where its network is
     joined. Its time zone, too, where it has one.
     """
-    found = []
     files = {**FILES, "/etc/localtime": ZONE} if definition.get("timezone") else FILES
+    found = _bound_files(files, host)
+    if definition.get("sdnotify") == "container":
+        source = os.path.join(host.run, NOTIFY)
+        found.append(
+            _mount(NOTIFY_PLACE, "bind", source, "bind", "ro", "nosuid", "nodev", "noexec")
+        )
+    return found
+
+
+def _chroots(definition: Definition, host: Surroundings) -> list[MountEntry]:
+    """Mount the same files below the directories that the process uses as roots."""
+    roots = [root.rstrip("/") for root in definition.get("chrootdirs", "").split(",") if root]
+    return _bound_files(
+        {root + destination: name for root in roots for destination, name in FILES.items()}, host
+    )
+
+
+def _bound_files(files: dict[str, str], host: Surroundings) -> list[MountEntry]:
+    found: list[MountEntry] = []
     for destination, name in sorted(files.items()):
         directory = host.directory
         if "network" in host.joins and name not in ("hostname", ZONE):
@@ -159,11 +178,6 @@ def _files(definition: Definition, host: Surroundings) -> list[MountEntry]:
                 "rprivate",
                 "idmap" if host.maps else None,
             )
-        )
-    if definition.get("sdnotify") == "container":
-        source = os.path.join(host.run, NOTIFY)
-        found.append(
-            _mount(NOTIFY_PLACE, "bind", source, "bind", "ro", "nosuid", "nodev", "noexec")
         )
     return found
 

@@ -276,6 +276,7 @@ def _host_config(definition: Definition, config: Config, run: RunFile) -> dict[s
     return {
         "PortBindings": bindings(run["network"]["ports"]),
         "MemorySwap": memory.get("swap", 0),
+        "Runtime": "pycontainer",
         **_user_namespace(definition, config),
         "MaskedPaths": config["linux"]["maskedPaths"],
         "ReadonlyPaths": config["linux"]["readonlyPaths"],
@@ -357,7 +358,7 @@ def _engines_own(engine: Engine, entry: MountEntry) -> bool:
     the host's /proc and /sys.
     """
     place, source = entry["destination"], entry["source"]
-    if place in ("/etc/hostname", "/etc/hosts", "/etc/resolv.conf", "/etc/localtime"):
+    if place.endswith(("/etc/hostname", "/etc/hosts", "/etc/resolv.conf", "/etc/localtime")):
         return source.startswith(engine.paths.containers + "/")
     if source.startswith(engine.paths.running + "/"):
         return True

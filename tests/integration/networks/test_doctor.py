@@ -75,6 +75,19 @@ def test_each_fault_is_told_and_a_whole_network_has_none(net):
         ),
         (f"ip link set {bridge} down", "", "bridge", "is down"),
         (f"ip link set {bridge} mtu 1400", "", "bridge", "addresses or the MTU"),
+        (f"ip link set {bridge} name other0", "", "bridge", f"its bridge {bridge} is gone"),
+        (
+            f"ip route del 172.28.0.0/16 dev {bridge}",
+            "",
+            "routes",
+            f"no route to its containers (172.28.0.0/16 by {bridge})",
+        ),
+        (
+            f"ip link set {port} down",
+            f"ip link set {port} up",
+            "link",
+            f"{port} on the host, is down",
+        ),
         (
             "ip route add 172.28.7.0/24 via 10.9.0.2",
             "ip route del 172.28.7.0/24",
@@ -102,9 +115,11 @@ def test_each_fault_is_told_and_a_whole_network_has_none(net):
         do(engine, name="web")
         networks.ensure_links(engine, ["web", "bridge"])
         assert told(engine) == [], harm
+    assert not [name for name in net.run("ip -br link").split() if name == "other0"]
     for harm, check, sentence in (
         ("ip route del default", "addresses", "no default route"),
         ("ip addr flush dev eth0", "addresses", "not its address 172.28.0.2"),
+        ("ip link set eth0 down", "addresses", "its link eth0 is down"),
     ):
         one.namespace.run(harm)
         assert [entry[1] for entry in told(engine, "web") if sentence in entry[2]] == [check]
@@ -157,3 +172,64 @@ def test_only_what_is_asked_about_and_what_is_unknown(net):
     with pytest.raises(NotFound, match="nothing: there is no network"):
         networks.examine(engine, ["nothing"])
     attach.disconnect(one.attachment, one.namespace.fd)
+
+
+def test_ipv6_that_somebody_turned_off_is_told(net):
+    engine = net.engine()
+    do(engine, name="six", enable_ipv6=True, ipam_config=[{"subnet": "172.28.0.0/16"}])
+    one = net.container(engine, "a", "six")
+    running(engine, one)
+    bridge = networks.get(engine, "six")["bridge"]
+    assert told(engine) == []
+    for name in (bridge, "all"):
+        net.run(f"sysctl -qw net.ipv6.conf.{name}.disable_ipv6=1")
+        assert [entry[:2] for entry in told(engine)] == [("network six", "bridge")]
+        assert f"net.ipv6.conf.{name}.disable_ipv6 is 1, so" in told(engine)[0][2]
+        assert f"run: sysctl -w net.ipv6.conf.{name}.disable_ipv6=0;" in told(engine)[0][2]
+        net.run(f"sysctl -qw net.ipv6.conf.{name}.disable_ipv6=0")
+        networks.ensure_links(engine, ["six", "bridge"])
+        assert told(engine) == []
+    one.namespace.run("sysctl -qw net.ipv6.conf.all.disable_ipv6=1")
+    assert [entry[1] for entry in told(engine)] == ["addresses"]
+    assert "net.ipv6.conf.all.disable_ipv6 is 1 in it" in told(engine)[0][2]
+
+
+def test_a_route_of_the_network_that_a_container_has_lost(net):
+    engine = net.engine()
+    do(
+        engine,
+        name="web",
+        ipam_config=[{"subnet": "172.28.0.0/16"}],
+        route=["10.99.0.0/16,172.28.0.9"],
+    )
+    one = net.container(engine, "a", "web")
+    running(engine, one)
+    assert told(engine) == []
+    one.namespace.run("ip route del 10.99.0.0/16")
+    assert "no route to 10.99.0.0/16 any more" in told(engine)[0][2]
+
+
+def refuse_names(ready):
+    """A resolver that knows no name."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.11", 53))
+        ready.write("ready\n")
+        ready.flush()
+        while True:
+            data, sender = sock.recvfrom(4096)
+            sock.sendto(data[:2] + b"\x81\x83" + data[4:], sender)
+
+
+refuse_names.serves = True
+
+
+def test_a_name_that_the_resolver_does_not_know(net):
+    engine = net.engine()
+    one = net.container(engine, "a", udp=())
+    running(engine, one)
+    with open(os.path.join(engine.paths.container(one.ident), "resolv.conf"), "w") as file:
+        file.write("nameserver 127.0.0.11\n")
+    file = one.namespace.start(refuse_names)
+    assert file.readline() == "ready\n"
+    (finding,) = told(engine)
+    assert finding[1] == "names" and "127.0.0.11 does not know the name" in finding[2]

@@ -14,6 +14,7 @@ from pycontainer import networks
 from pycontainer.engine import Engine
 from pycontainer.errors import Conflict, InvalidInput, Unsupported
 from pycontainer.networks import attach, task
+from pycontainer.networks.diagnosis import doctor
 from pycontainer.networks.drivers import link_kinds, remote_names
 from pycontainer.networks.drivers import overlay_network as overlay
 from pycontainer.reconcile import carry_out
@@ -172,6 +173,43 @@ def test_a_host_joins_and_leaves_and_the_others_keep_their_parts(net):
     assert newcomer.call(reach, containers["h2"][1], 80) == f"{address} HELLO"
     hosts[0].task(None, state="absent", force=True)
     assert "pyx-" not in hosts[0].namespace.run("ip -br link")
+
+
+def test_a_peer_that_is_down_and_a_broken_link_are_told(net):
+    hosts = fleet(net, 3)
+    facts = {}
+    for _run in range(2):
+        for host in hosts:
+            facts[host.name] = host.task(peers_of(hosts, facts), ipam_config=SUBNET)["facts"]
+
+    def told(used=True):
+        with hosts[0].engine() as engine:
+            config = networks.get(engine, "fleet")
+            link = overlay.link_name(config["id"])
+            return link, [
+                (one.check, one.wrong)
+                for one in doctor._overlay(config, config["overlay"], used)
+                if one.wrong
+            ]
+
+    ask = lambda: hosts[0].namespace.call(told)
+    link = ask()[0]
+    assert ask()[1] == []
+    hosts[1].namespace.run("ip link set eth0 down")
+    ((check, wrong),) = ask()[1]
+    assert check == "peer" and "its peer h2 (10.98.0.2) does not answer an ICMP echo" in wrong
+    hosts[1].namespace.run("ip link set eth0 up")
+    assert ask()[1] == []
+    for harm, sentence in (
+        ("ip route flush dev " + link, "has not the routes, neighbours or MTU"),
+        (f"ip link set {link} down", f"to the other hosts, {link}, is down"),
+        (f"ip link set {link} name gone0", f"to the other hosts, {link}, is gone"),
+    ):
+        hosts[0].namespace.run(harm)
+        ((check, wrong),) = ask()[1]
+        assert check == "overlay" and sentence in wrong
+        assert hosts[0].task(peers_of(hosts, facts), ipam_config=SUBNET)["changed"]
+        assert ask()[1] == [], harm
 
 
 def test_what_a_stranger_sends_does_not_reach_the_overlay(net):

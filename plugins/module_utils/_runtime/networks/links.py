@@ -116,7 +116,27 @@ def _in_order(sock: netlink.Socket, config: Definition) -> bool:
     return all(
         sorted(found) == sorted(wanted)
         for found, wanted in _addresses(sock, link["index"], config).values()
-    )
+    ) and not unreached(sock, link["index"], config)
+
+
+def unreached(sock: netlink.Socket, index: int, config: Definition) -> dict[str, tuple[str, int]]:
+    """Return the subnets that no route of the host leads to by a bridge that is up.
+
+    Such a route comes with the bridge's address: ``{subnet: (address, prefix)}``.
+    """
+    found: dict[str, tuple[str, int]] = {}
+    for family, version in ((socket.AF_INET, 4), (socket.AF_INET6, 6)):
+        pools_here = definition.pools_of(config, version)
+        there = {
+            f"{route['destination']}/{route['prefix']}"
+            for route in (netlink.routes(sock, family) if pools_here else ())
+            if route["link"] == index and route["table"] == netlink.RT_TABLE_MAIN
+        }
+        for pool in pools_here:
+            if definition.gateway_of(config, pool) and pool["subnet"] not in there:
+                prefix = int(pool["subnet"].partition("/")[2])
+                found[pool["subnet"]] = (pool["gateway"], prefix)
+    return found
 
 
 def _addresses(
@@ -290,7 +310,8 @@ def _said(error: Exception) -> str:
 def _make_bridge(route: Any, config: Definition, owner: str) -> None:
     """Make or mend one bridge. :param route: a pyroute2.IPRoute."""
     name = config["bridge"]
-    found = list(route.link_lookup(ifname=name))
+    mac = mac_for(config["pools"][0]["gateway"])
+    found = list(route.link_lookup(ifname=name)) or _renamed(route, name, mac, owner)
     if not found:
         route.link("add", ifname=name, kind="bridge", mtu=config["mtu"])
         found = list(route.link_lookup(ifname=name))
@@ -300,7 +321,6 @@ def _make_bridge(route: Any, config: Definition, owner: str) -> None:
     _settings(name, modes.get(6, definition.ISOLATED) != definition.ISOLATED)
     # An address of its own, or the bridge takes on that of its lowest port and containers lose
     # their gateway with every change.
-    mac = mac_for(config["pools"][0]["gateway"])
     route.link("set", index=index, address=mac, mtu=config["mtu"])
     # pyroute2 0.5, which Enterprise Linux 9 has, deletes with a flag that kernels from 5.19 on
     # refuse.
@@ -317,6 +337,21 @@ def _make_bridge(route: Any, config: Definition, owner: str) -> None:
             sock.request(changes)
         sock.request([frames.learn_no_group_senders(index)], tolerate=isolation.ABSENT)
     route.link("set", index=index, state="up")
+    with netlink.Socket() as sock:
+        for address in unreached(sock, index, config).values():
+            sock.request([netlink.delete_address(index, *address)])
+            sock.request([netlink.new_address(index, *address)])
+
+
+def _renamed(route: Any, name: str, mac: str, owner: str) -> list[int]:
+    """Give a network's bridge its name back, which somebody has changed; [] where there is none."""
+    with netlink.Socket() as sock:
+        for link in netlink.links(sock):
+            if (link["kind"], link["mac"], link["alias"]) == ("bridge", mac, owner):
+                route.link("set", index=link["index"], state="down")
+                route.link("set", index=link["index"], ifname=name)
+                return [link["index"]]
+    return []
 
 
 def _settings(name: str, ipv6: bool) -> None:

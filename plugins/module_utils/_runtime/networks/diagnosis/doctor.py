@@ -19,9 +19,11 @@ from ...kernel.net import listeners, netlink
 from ...untrusted.text import printable
 from .. import attach, catalog, definition, firewall, links, mending, pools, ports
 from ..addresses import attachment
+from ..drivers import overlay_network as overlay
 from ..drivers import parents
 from ..names import dns_wire
 from ..traffic import bandwidth, forwarded, isolation
+from . import echo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +33,9 @@ if TYPE_CHECKING:
     from ..attach import Attachment
     from ..catalog import User
     from ..definition import Definition
+    from ..drivers.overlay_network import Overlay
 
+OFF = "/proc/sys/net/ipv6/conf/%s/disable_ipv6"
 FORWARD = {4: "/proc/sys/net/ipv4/ip_forward", 6: "/proc/sys/net/ipv6/conf/all/forwarding"}
 LARGEST = 1 << 16  # bytes of a resolv.conf
 PATIENCE = 1.0  # seconds that a resolver may take
@@ -141,7 +145,9 @@ def _network(config: Definition, used: bool) -> Iterator[Finding]:
         yield Finding(name, "parent", _parent(config))
     else:
         yield Finding(name, "bridge", _bridge(config) if used else "")
-        yield Finding(name, "routes", _routes(config))
+        yield Finding(name, "routes", _routes(config, used))
+        if config["overlay"]:
+            yield from _overlay(config, config["overlay"], used)
         yield Finding(name, "forwarded", "", _forwarded(config))
     yield Finding(name, "MTU", _mtu(config))
 
@@ -166,14 +172,68 @@ def _bridge(config: Definition) -> str:
         return f"its bridge {config['bridge']} is gone; {remedy}"
     if not link["up"]:
         return f"its bridge {config['bridge']} is down; {remedy}"
-    if links.wrong([config]):
+    off = _without_ipv6(config["bridge"]) if config["ipv6"] else ""
+    if off:
+        return f"{off}, so its containers have no gateway for IPv6; run: sysctl -w {off.split()[0]}=0; {remedy}"
+    alone = config.copy()
+    alone["overlay"] = None  # which has a look of its own
+    with netlink.Socket() as sock:
+        if links.unreached(sock, link["index"], config):
+            return ""  # the look at the routes says it
+    if links.wrong([alone]):
         return f"its bridge {config['bridge']} has not the addresses or the MTU it should; {remedy}"
     return ""
 
 
-def _routes(config: Definition) -> str:
-    """Look for routes that draw packets for its containers elsewhere."""
+def _without_ipv6(link: str) -> str:
+    """Return which setting takes IPv6 from a link, as ``net.ipv6.conf.all.disable_ipv6 is 1``."""
+    for name in ("all", link):
+        with contextlib.suppress(OSError), open(OFF % name) as file:
+            if file.read().strip() == "1":
+                return f"net.ipv6.conf.{name}.disable_ipv6 is 1"
+    return ""
+
+
+def _overlay(config: Definition, known: Overlay, used: bool) -> Iterator[Finding]:
+    """Look at the link to the other hosts, and whether these answer."""
+    name, link = f"network {config['name']}", overlay.link_name(config["id"])
+    remedy = "the next start of a container on it, or task of the module network, mends it"
     with netlink.Socket() as sock:
+        there = netlink.link(sock, link)
+        wrong = ""
+        if used and there is None:
+            wrong = f"its link to the other hosts, {link}, is gone; {remedy}"
+        elif used and there and not there["up"]:
+            wrong = f"its link to the other hosts, {link}, is down; {remedy}"
+        elif used and not overlay.in_order(sock, config):
+            wrong = f"its link to the other hosts, {link}, has not the routes, neighbours or MTU it should; {remedy}"
+    yield Finding(name, "overlay", wrong)
+    peers = {peer["address"]: one for one, peer in known["peers"].items() if one != known["name"]}
+    quiet: set[str] = set()
+    with contextlib.suppress(OSError):  # nobody may ask, as in a container without NET_RAW
+        quiet = echo.silent(peers, PATIENCE)
+    for address, peer in sorted(peers.items(), key=lambda one: one[1]):
+        yield Finding(
+            name,
+            "peer",
+            f"its peer {peer} ({address}) does not answer an ICMP echo request: the host is down, or something "
+            "between drops what this host sends; containers there are not reached"
+            if address in quiet
+            else "",
+        )
+
+
+def _routes(config: Definition, used: bool) -> str:
+    """Look for routes that draw packets for its containers elsewhere, and for those it needs."""
+    with netlink.Socket() as sock:
+        bridge = netlink.link(sock, config["bridge"])
+        if used and bridge is not None and bridge["up"]:
+            for lost in links.unreached(sock, bridge["index"], config):
+                if "." in lost or not _without_ipv6(config["bridge"]):
+                    return (
+                        f"the host has no route to its containers ({lost} by {config['bridge']}); run: "
+                        "pycontainer network repair"
+                    )
         names = {link["index"]: link["name"] for link in netlink.links(sock)}
         for pool in config["pools"]:
             subnet = ipaddress.ip_network(pool["subnet"])
@@ -245,6 +305,10 @@ def _container(engine: Engine, config: Definition, user: User) -> Iterator[Findi
     if lost:
         return
     if config["bridge"]:
+        with netlink.Socket() as sock:
+            link = netlink.link(sock, now["ifname"])
+        if link is not None and not link["up"]:
+            yield Finding(name, "link", _DOWN % (config["name"], now["ifname"], now["ifname"]))
         yield Finding(name, "sender", "" if isolation.admitted(now) else _UNKNOWN)
     if now.get("bandwidth"):
         with netlink.Socket() as sock:
@@ -254,6 +318,9 @@ def _container(engine: Engine, config: Definition, user: User) -> Iterator[Findi
     yield Finding(name, "names", _names(engine, user, state["pid"], now))
 
 
+_DOWN = (
+    "its link to network %s, %s on the host, is down, so nothing reaches it; run: ip link set %s up"
+)
 _UNKNOWN = (
     "the rules do not know its addresses (table bridge pycontainer), so what it sends is dropped; "
     "restart it"
@@ -268,16 +335,46 @@ def _inside(pid: int, place: Attachment) -> str:
     except OSError:
         return ""  # it has ended
     with sock:
+        down = _inside_down(sock, place)
+        if down:
+            return f"its link {down} is down: something in it has turned it off; restart it"
         for text in attach.addresses(place):
             address, _slash, _prefix = text.partition("/")
             family = netlink.family_of(address)
             found = [entry["address"] for entry in netlink.addresses(sock, family=family)]
             if address not in found:
+                if ":" in address and _inside_off(pid):
+                    return (
+                        f"it has not its address {address}: net.ipv6.conf.all.disable_ipv6 is 1 in it; take that "
+                        "from its sysctls, or use a network without IPv6"
+                    )
                 return f"it has not its address {address} any more; restart it"
             way = [route for route in netlink.routes(sock, family) if not route["prefix"]]
             if not way and (attach.gateways(place) or place.get("routed")):
                 return "it has no default route any more; restart it"
+        for wanted in place.get("routes", ()):
+            there = [
+                f"{route['destination']}/{route['prefix']}"
+                for route in netlink.routes(sock, netlink.family_of(wanted["gateway"]))
+            ]
+            if wanted["destination"] not in there:
+                return f"it has no route to {wanted['destination']} any more; restart it"
     return ""
+
+
+def _inside_down(sock: netlink.Socket, place: Attachment) -> str:
+    """Return the name of an attachment's link in a container where it is down, else ""."""
+    mac = place["mac"]
+    return next(
+        (one["name"] for one in netlink.links(sock) if one["mac"] == mac and not one["up"]), ""
+    )
+
+
+def _inside_off(pid: int) -> bool:
+    """Tell whether a container has turned IPv6 off for itself."""
+    with contextlib.suppress(OSError), attach.visiting(pid), open(OFF % "all") as file:
+        return file.read().strip() == "1"
+    return False
 
 
 def _names(engine: Engine, user: User, pid: int, place: Attachment) -> str:

@@ -486,7 +486,9 @@ def make(route: Any, config: Mapping[str, Any], owner: str, private: bytes | Non
         return
     overlay, name = config["overlay"], link_name(config["id"])
     own = overlay["peers"][overlay["name"]]
+    address = _mac(own["share"].partition("/")[0])
     with netlink.Socket() as sock:
+        _forget_renamed(sock, name, ("vxlan", owner, address))
         local = _own_address(sock, overlay)
         link = netlink.link(sock, name)
         if link is not None and (link["kind"] != "vxlan" or _local(link) != local):
@@ -506,7 +508,6 @@ def make(route: Any, config: Mapping[str, Any], owner: str, private: bytes | Non
             )
             route.link("set", index=list(route.link_lookup(ifname=name))[0], ifalias=owner)
         index = list(route.link_lookup(ifname=name))[0]
-        address = _mac(own["share"].partition("/")[0])
         route.link("set", index=index, address=address, mtu=config["mtu"])
         route.link("set", index=index, state="up")
         _address_of(sock, index, config["pools"][0]["gateway"])
@@ -529,9 +530,21 @@ def make(route: Any, config: Mapping[str, Any], owner: str, private: bytes | Non
             )
 
 
+def _forget_renamed(sock: netlink.Socket, name: str, mark: tuple[str, str, str]) -> None:
+    """Remove a network's link that somebody has given another name: it has the id or the port.
+
+    :param mark: its kind, alias and MAC address.
+    """
+    for link in netlink.links(sock):
+        if (link["kind"], link["alias"], link["mac"]) == mark and link["name"] != name:
+            sock.request([netlink.delete_link(link["name"])], tolerate=(errno.ENODEV,))
+
+
 def _make_encrypted(config: Mapping[str, Any], owner: str, private: bytes) -> None:
     name = link_name(config["id"])
     with netlink.Socket() as sock:
+        note = wireguard_link.note(owner, config["overlay"])
+        _forget_renamed(sock, name, ("wireguard", note, ""))
         link = netlink.link(sock, name)
         if link is not None and link["kind"] != "wireguard":
             sock.request([netlink.delete_link(name)], tolerate=(errno.ENODEV,))

@@ -93,6 +93,8 @@ ON_PURPOSE = {  # what a user names and what may be a pipe, or a file of the hos
     RUNTIME + "networks/pools.py:require_ipv6": "/proc/net",
     RUNTIME + "networks/names/forwarding.py:HostServers.get": "/etc/resolv.conf, up to a limit",
     RUNTIME + "networks/diagnosis/doctor.py:_forwarding": "/proc/sys",
+    RUNTIME + "networks/diagnosis/doctor.py:_without_ipv6": "/proc/sys",
+    RUNTIME + "networks/diagnosis/doctor.py:_inside_off": "/proc/sys",
     RUNTIME + "networks/diagnosis/doctor.py:_names": "a container's resolv.conf, up to a limit",
     RUNTIME + "networks/resolv.py:_host": "/etc/resolv.conf, up to a limit",
     RUNTIME + "untrusted/files.py:read_given": "small documents that users name, up to a limit",

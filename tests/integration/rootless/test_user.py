@@ -164,6 +164,20 @@ def test_a_killed_keeper_is_mended(user, web):
     assert fetched(web) == "hello\n"
 
 
+def test_a_secret_and_a_commit(user, web):
+    path = os.path.join(user.home, "word")
+    with open(path, "w") as file:
+        file.write("hidden")
+    os.chown(path, UID, UID)
+    user("secret", "create", "word", path)
+    assert user("run", "--rm", "--secret", "word", "box", "cat", "/run/secrets/word") == "hidden"
+    user("secret", "rm", "word")
+    done = user.run_as([user.command, "commit", "web", "kept"])
+    assert done.returncode == 0 and "not paused" in done.stderr
+    assert user("run", "--rm", "kept", "cat", "/tmp/www/index.html") == "hello\n"
+    user("rmi", "kept")
+
+
 def test_what_he_can_not_have_is_one_sentence(user):
     assert re.fullmatch(
         r"Error: memory.limit: without root it needs .*`loginctl enable-linger`\n",

@@ -26,6 +26,7 @@ import shutil
 import stat
 
 from ..errors import EngineError, HostError, reason
+from ..rootless import keeper_client
 from ..store import settings
 from ..untrusted import files
 
@@ -37,6 +38,7 @@ KEY_FILE, SYSTEMD, NONE = "key-file", "systemd-creds", "none"
 SHORTEST, LARGEST = 32, 4096  # bytes of a key file
 
 
+ALONE = "without root"
 INSTEAD = "to keep secrets unencrypted, set secrets_key: none (module host)"
 
 
@@ -58,7 +60,9 @@ def seal(engine: Engine, name: str, version: int, data: bytes) -> tuple[str, byt
     except HostError as error:
         raise HostError(f"{error}; {INSTEAD}") from None
     why = "the setting secrets_key of this host is none"
-    if key != NONE:
+    if key == ALONE:
+        why = "systemd-creds needs root, and no key file is set (secrets_key)"
+    elif key != NONE:
         why = "this host has no systemd-creds, and no key file is set (secrets_key)"
     return NONE, data, why
 
@@ -66,13 +70,16 @@ def seal(engine: Engine, name: str, version: int, data: bytes) -> tuple[str, byt
 def chosen(engine: Engine) -> tuple[str, str]:
     """Return how a secret would be sealed now.
 
-    :returns: the method, and the key file's path or the command's; of NONE what the setting says.
+    :returns: the method, and the key file's path or the command's; of NONE what the setting says,
+        or ALONE.
     """
     said = settings.read(engine.paths.config)["secrets_key"]
     if said == NONE:
         return NONE, NONE
     if said is not None:
         return KEY_FILE, said
+    if keeper_client.without_root():  # to whom the host's key is closed
+        return NONE, ALONE
     command = shutil.which("systemd-creds")
     return (NONE, "") if command is None else (SYSTEMD, command)
 

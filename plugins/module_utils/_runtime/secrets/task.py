@@ -16,6 +16,7 @@ from .. import engine as nouns
 from .. import units
 from ..errors import HostError, InvalidInput, NotFound, reason
 from ..reconcile import Plan
+from ..rootless import keeper_client
 from ..untrusted import files
 from . import sealing
 from . import secret_catalog as catalog
@@ -225,8 +226,9 @@ class _Task:
         )
         why = catalog.write(self.engine, self.kind, self.shown, data, self.labels, self._keep())
         if why and first:
+            who = "the user" if keeper_client.without_root() else "root"
             self.plan.warnings.append(
-                f"secrets are not encrypted on this host's disk, only readable by root alone: {why}"
+                f"secrets are not encrypted on this host's disk, only readable by {who} alone: {why}"
             )
 
     def _renew(self, holder: Mapping[str, str]) -> None:

@@ -19,6 +19,7 @@ from ... import images
 from ...errors import HostError, Unsupported
 from ...images.library import ingest, records
 from ...images.model import manifest
+from ...kernel.cgroups.hierarchy import layout
 from ...layers import difference
 from ...untrusted import json_reader
 from ..client import monitor_client
@@ -81,6 +82,10 @@ def plan_commit(
         return plan
     parsed = manifest.parse_config(data, record["name"])
     plan.brings(records.coming(manifest.digest_of(data), parsed), references)
+    if pause and layout.without_groups():  # else nobody without root could commit a running one
+        pause = False
+        if status.now(engine.paths, record["id"])["status"] == "running":
+            plan.warnings.append("the container is not paused: " + layout.no_group("pause"))
 
     def take() -> None:
         with frozen(engine, record) if pause else contextlib.nullcontext():

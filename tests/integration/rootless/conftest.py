@@ -14,10 +14,11 @@ import pytest
 from pycontainer.deploy import fingerprint, install
 from pycontainer.host import task as host
 from pycontainer.store.paths import OF_USER, Paths
-from support import leaks
+from support import leaks, waiting
 
 BUSYBOX = shutil.which("busybox")
 CHECKOUT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(__file__))))
+MANAGER = "/lib/systemd/systemd"
 ACCOUNT = "pyc-tester"
 UID, FIRST, COUNT = 4343, 700000, 65536
 MOUNTS = """
@@ -27,6 +28,7 @@ if [ -n "$GROUP" ]; then
     mount --bind "$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)" /sys/fs/cgroup
     echo $$ > "/sys/fs/cgroup/$GROUP/cgroup.procs"
 fi
+if [ -e "$PLACE/run" ]; then mount --bind "$PLACE/run" /run; fi
 if [ -n "$HIDDEN" ] && [ -e "$HIDDEN" ]; then mount --bind /dev/null "$HIDDEN"; fi
 if [ -e "$PLACE/tun" ]; then mount --bind "$PLACE/tun" /dev/net/tun; fi
 exec "$@"
@@ -175,9 +177,9 @@ def user(installed, archive):
         found.clear()
 
 
-@pytest.fixture
-def given(installed, archive, tmp_path):
-    """A user who was given a cgroup."""
+@pytest.fixture(params=["", "systemd"])
+def given(request, installed, archive, tmp_path):
+    """A user who was given a cgroup, and with "systemd" has a manager of his services in it."""
     top = next(
         (line.split()[1] for line in open("/proc/mounts") if line.split()[2] == "cgroup2"), ""
     )
@@ -190,12 +192,31 @@ def given(installed, archive, tmp_path):
         os.chown(path, UID, UID)
     found = User(place_for(installed, tmp_path.name), group=name)
     found.has_engine(os.path.join(installed, "data", "runtime"))
+    manager = managing(found) if request.param else None
     try:
         found("import", archive, "box")
-        yield found
+        yield found, request.param
     finally:
         found.clear()
+        if manager is not None:
+            manager.kill()
+            manager.wait()
         leaks.empty_cgroup(group)
+
+
+def managing(user):
+    """Start a systemd that manages a user's services, on a host that seems to have been booted by systemd."""
+    if not os.path.exists(MANAGER) or shutil.which("systemd-run") is None:
+        pytest.skip("needs systemd")
+    own = os.path.join(user.place, "run", "user", str(UID))
+    os.makedirs(os.path.join(user.place, "run", "systemd", "system"))
+    os.makedirs(own, 0o700)
+    os.chown(own, UID, UID)
+    words = user.words([MANAGER, "--user", "--log-target=null"])
+    environment = user.environment(XDG_RUNTIME_DIR=f"/run/user/{UID}")
+    manager = subprocess.Popen(words, env=environment, cwd="/")
+    waiting.until(lambda: os.path.exists(os.path.join(own, "systemd", "private")))
+    return manager
 
 
 @pytest.fixture(scope="session")

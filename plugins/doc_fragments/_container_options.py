@@ -1634,8 +1634,10 @@ options:
         may wait, and what comes beyond that is dropped and counted.
       - >-
         V(tag), V(labels) and V(env) are for every driver but V(local): what is written beside each
-        line, Docker's template for a tag such as C({{.Name}}) in which only fields can stand, and
-        the names of labels and of environment variables, with commas between them.
+        line, Docker's template for a tag such as C({{.Name}} or C({{truncate .ImageName 20}}), and
+        the names of labels and of environment variables, with commas between them. V(labels-regex)
+        and V(env-regex) are regular expressions that are searched for in these names, without
+        references and look-around.
       - >-
         V(syslog-address) is for example V(tcp+tls://logs.example.com:6514); without it, it is the
         host's own. V(syslog-facility), V(syslog-format) (V(rfc3164), V(rfc5424), V(rfc5424micro)),

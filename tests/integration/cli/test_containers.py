@@ -624,3 +624,22 @@ def test_commands_start_and_stop_in_the_order_of_what_depends_on_what(docker):
     docker("stop", "-t", "0", "base")
     docker("container", "prune", "-f")
     assert docker("rm", "-f", "base", "web").splitlines() == ["web", "base"]
+
+
+def test_details_of_a_log(docker):
+    """What labels, variables and the tag say beside each line, in Docker's form."""
+    docker(
+        *("run", "-d", "--name", "web", "--network", "none"),
+        *("--label", "com.example/role=a b", "--label", "other=1", "-e", "APP_MODE=x,y"),
+        *("--log-opt", "labels-regex=^com[.]", "--log-opt", "env-regex=^APP_"),
+        *(
+            "--log-opt",
+            'tag={{.Name | upper}}-{{join (split "a b" " ") "+"}}{{with .ExtraAttributes nil}}{{len .}}{{end}}',
+        ),
+        *("box:1", "echo", "hello"),
+    )
+    docker("wait", "web")
+    said = "APP_MODE=x%2Cy,com.example%2Frole=a+b,tag=WEB-a%2Bb2 hello"
+    assert docker("logs", "--details", "web") == said
+    assert re.fullmatch(f"[0-9TZ:.-]+ {re.escape(said)}", docker("logs", "-t", "--details", "web"))
+    docker("rm", "web")

@@ -212,6 +212,7 @@ CONTAINER_COMMANDS = [
             Flag("-f, --follow", "switch", "Go on as it writes"),
             Flag("-n, --tail", "value", "Only the last lines"),
             Flag("-t, --timestamps", "switch", "With the time of each line"),
+            Flag("--details", "switch", "With the labels, variables and tag of log_options"),
             Flag("--since", "value", "Only after a time (RFC 3339, or 10m)"),
             Flag("--until", "value", "Only before a time"),
         ],

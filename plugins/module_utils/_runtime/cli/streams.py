@@ -72,12 +72,14 @@ def print_log(
     follow: bool = False,
     apart: bool = False,
     streams: Collection[str] = OUTPUTS,
+    details: bool = False,
     **which: Any,
 ) -> None:
     """Show a log, at a terminal each line to the stream that it came from.
 
     :param apart: so in a task, too, where they stand in their order otherwise.
     :param streams: ``stdout``, ``stderr``, or both.
+    :param details: show what the driver was told to write beside each line, in Docker's form.
     :param which: ``tail``, ``since``, ``until``.
     """
     ident = record["id"]
@@ -93,7 +95,11 @@ def print_log(
     for entry in entries:
         if entry["stream"] not in streams:
             continue
-        text = (entry["time"] + " " if timestamps else "") + entry["log"]
+        text = (
+            (entry["time"] + " " if timestamps else "")
+            + (_details(entry) if details else "")
+            + entry["log"]
+        )
         if not session.terminal:
             (errors if apart and entry["stream"] == "stderr" else pieces).append(text)
         else:
@@ -108,6 +114,14 @@ def print_log(
             f"{lost['dropped']} lines of the log of container {record['name']} were dropped since "
             f"its start: {lost['error']}"
         )
+
+
+def _details(entry: logs.Entry) -> str:
+    """Return ``name=value,other=value`` and a blank, with everything else escaped as in addresses."""
+    from urllib.parse import quote_plus  # few ask for it
+
+    said = sorted(entry.get("attrs", {}).items())
+    return ",".join(f"{quote_plus(name)}={quote_plus(value)}" for name, value in said) + " "
 
 
 def left(session: Session, record: Record, action: str = "detach") -> int:

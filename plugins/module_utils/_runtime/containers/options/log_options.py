@@ -6,8 +6,10 @@ from __future__ import annotations
 
 from ... import units
 from ...errors import InvalidInput
+from ...options import go_templates
 from ...options.forms import absolute, boolean, choice, line, whole
 from ...options.rows import LIVE, MAP, Flag, Option, Shown
+from ...untrusted import expressions
 from . import log_address
 
 TYPE_CHECKING = False
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 DEFAULT = "json-file"
 # Fields that a tag may have, Docker's; spec/log_document.py fills them in.
 FIELDS = ("ID", "FullID", "Name", "ImageID", "ImageFullID", "ImageName", "DaemonName", "Command")
+ATTRIBUTES = "ExtraAttributes"  # a field, too: a map
 # What drivers that keep the log on this host have in place of options that are not given, Docker's.
 KEPT: dict[str, dict[str, Any]] = {
     "json-file": {"max-size": 0, "max-file": 1, "compress": False},
@@ -101,13 +104,36 @@ def _names(value: Any, name: str) -> str:
 
 def _tag(value: Any, name: str) -> str:
     """A text with ``{{.Field}}`` in it, as the templates of Docker's tags are written."""
-    tag = line(value, name)
+    said = line(value, name)
     accepted = "a text with any of " + ", ".join(f"{{{{.{field}}}}}" for field in FIELDS)
-    for piece in tag.split("{{")[1:]:
-        field, closed, _rest = piece.partition("}}")
-        if not closed or field.strip().lstrip(".") not in FIELDS or "." not in field:
-            raise InvalidInput(name, tag, accepted)
-    return tag
+    if said.count("{{") != said.count("}}"):
+        raise InvalidInput(name, said, accepted)
+    try:
+        tag(said, {**dict.fromkeys(FIELDS, "a-b"), ATTRIBUTES: {"a": "b"}})
+    except go_templates.Fault as fault:
+        raise InvalidInput(name, said, f"{accepted}, and functions on them ({fault})") from None
+    return said
+
+
+def tag(template: str, known: dict[str, Any]) -> str:
+    """Fill in a tag, which is one line.
+
+    :param known: what its fields stand for, by ``FIELDS`` and ``ATTRIBUTES``.
+    :raises go_templates.Fault: it can't be filled in.
+    """
+    # In Docker's it is a function, {{.ExtraAttributes nil}}; what it gets would change the names.
+    record = {**known, ATTRIBUTES: lambda *_changes: known[ATTRIBUTES]}
+    return " ".join(go_templates.fill(template, record).split("\n")).strip()
+
+
+def _expression(value: Any, name: str) -> str:
+    """A regular expression, which is searched for in names that images may have brought."""
+    said = line(value, name)
+    try:
+        expressions.Expression(said)
+    except expressions.Unusable as error:
+        raise InvalidInput(name, said, f"a regular expression ({error})") from None
+    return said
 
 
 _FLUENTD = _address(("tcp", "unix"), FLUENTD_PORT)
@@ -119,7 +145,9 @@ _PARSERS: dict[str, Parser] = {
     "compress": _switch,
     "tag": _tag,
     "labels": _names,
+    "labels-regex": _expression,
     "env": _names,
+    "env-regex": _expression,
     "cache-disabled": _switch,
     "cache-max-size": _size,
     "cache-max-file": whole(1),
@@ -145,7 +173,7 @@ _PARSERS: dict[str, Parser] = {
 }
 _EVERY = ("mode", "max-buffer-size")
 _CACHE = ("cache-disabled", "cache-max-size", "cache-max-file", "cache-compress")
-_TOLD = ("tag", "labels", "env")
+_TOLD = ("tag", "labels", "labels-regex", "env", "env-regex")
 # The options of each driver.
 ACCEPTED: dict[str, tuple[str, ...]] = {
     "json-file": ("max-size", "max-file", "compress", *_EVERY, *_TOLD),
@@ -304,8 +332,10 @@ OPTIONS: tuple[Option, ...] = (
         may wait, and what comes beyond that is dropped and counted.
 
         V(tag), V(labels) and V(env) are for every driver but V(local): what is written beside each
-        line, Docker's template for a tag such as C({{.Name}}) in which only fields can stand, and
-        the names of labels and of environment variables, with commas between them.
+        line, Docker's template for a tag such as C({{.Name}} or C({{truncate .ImageName 20}}), and
+        the names of labels and of environment variables, with commas between them. V(labels-regex)
+        and V(env-regex) are regular expressions that are searched for in these names, without
+        references and look-around.
 
         V(syslog-address) is for example V(tcp+tls://logs.example.com:6514); without it, it is the
         host's own. V(syslog-facility), V(syslog-format) (V(rfc3164), V(rfc5424), V(rfc5424micro)),

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from ...untrusted import expressions
 from ..options import log_options
 
 TYPE_CHECKING = False
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
         facts: Facts
 
 
+LONGEST = 1024  # characters of a name that is looked through
 SHORT = 12  # characters of an id, as Docker shows it
 
 
@@ -65,7 +67,9 @@ def document(
     kept = dict(log_options.KEPT.get(driver, {}), **given)
     if elsewhere:
         kept = {key: given.get("cache-" + key, usual) for key, usual in log_options.CACHE.items()}
+    attributes = _attributes(record, image, given, environment)
     known = fields(record, command)
+    told = {**known, log_options.ATTRIBUTES: attributes}
     result: Log = {
         "driver": driver,
         "max_size": kept.get("max-size") or None,
@@ -74,7 +78,7 @@ def document(
         "buffer": given.get("max-buffer-size", log_options.BUFFER)
         if given.get("mode") == "non-blocking"
         else None,
-        "attributes": _attributes(record, image, given, environment),
+        "attributes": attributes,
     }
     if elsewhere:
         template = given.get("tag") or "{{.ID}}"
@@ -87,10 +91,10 @@ def document(
             "image_id": known["ImageFullID"],
             "command": known["Command"],
             "created": record["created"],
-            "tag": tag(template, known),
+            "tag": log_options.tag(template, told),
         }
     elif given.get("tag"):
-        result["attributes"]["tag"] = tag(given["tag"], known)
+        result["attributes"] = {**attributes, "tag": log_options.tag(given["tag"], told)}
     return result
 
 
@@ -99,17 +103,26 @@ def _attributes(
 ) -> dict[str, str]:
     """Return what is asked for of labels and of the environment."""
     definition, found = record["definition"], dict[str, str]()
-    if given.get("labels"):
+    if given.get("labels") or given.get("labels-regex"):
         labels = dict(image.get("Labels") or {}, **definition.get("labels", {}))
-        found.update(_chosen(given["labels"], labels))
-    if given.get("env"):
+        found.update(_chosen(given, "labels", labels))
+    if given.get("env") or given.get("env-regex"):
         variables = (entry.partition("=") for entry in environment)
-        found.update(_chosen(given["env"], {key: value for key, _equals, value in variables}))
+        among = {key: value for key, _equals, value in variables}
+        found.update(_chosen(given, "env", among))
     return found
 
 
-def _chosen(names: str, among: dict[str, str]) -> dict[str, str]:
-    return {name: among[name] for name in names.split(",") if name in among}
+def _chosen(given: dict[str, Any], option: str, among: dict[str, str]) -> dict[str, str]:
+    """Return those that are named, and those in whose names an expression is found."""
+    names = given.get(option, "").split(",")
+    chosen = {name: among[name] for name in names if name in among}
+    if given.get(option + "-regex"):
+        expression = expressions.Expression(given[option + "-regex"])
+        for name in sorted(among):
+            if len(name) <= LONGEST and expression.found_in(name):
+                chosen[name] = among[name]
+    return chosen
 
 
 def fields(record: Record, command: list[str]) -> dict[str, str]:
@@ -126,12 +139,3 @@ def fields(record: Record, command: list[str]) -> dict[str, str]:
         "DaemonName": "pycontainer",
         "Command": " ".join(command),
     }
-
-
-def tag(template: str, known: dict[str, str]) -> str:
-    """Fill in a tag's fields; options/log_options.py has seen that it has no others."""
-    first, *pieces = template.split("{{")
-    for piece in pieces:
-        field, _closed, rest = piece.partition("}}")
-        first += known[field.strip().lstrip(".")] + rest
-    return first

@@ -45,6 +45,7 @@ def logs(session: Session, given: Given) -> None:
         until=until,
         follow=given.follow,
         timestamps=given.timestamps,
+        details=given.details,
     )
 
 

@@ -171,7 +171,7 @@ from ..module_utils import _frontend  # noqa: E402
 
 def main():
     _frontend.run(
-        "host.prune",
+        "host.prune_plans",
         "prune",
         {
             "containers": {"type": "bool", "default": False},

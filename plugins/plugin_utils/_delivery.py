@@ -5,7 +5,7 @@
 
 The module ``image`` is asked with digests alone; where the image is there, that is all. Else the host is told what the missing layers
 consist of, says which contents it lacks, and gets those, or the layer as it is where that is not much more. The host's half is
-``_runtime/delivery/host.py``.
+``_runtime/delivery/receiver.py``.
 """
 
 from __future__ import annotations
@@ -309,7 +309,7 @@ class Delivery:
             ) from None
 
     def _request(self, shipment: Shipment, names: dict[Any, list[str]]) -> dict[str, Any]:
-        """Return what the host makes the image of (``_runtime/delivery/host.py``)."""
+        """Return what the host makes the image of (``_runtime/delivery/receiver.py``)."""
         source, layers = self.source, []
         alike = self.wanted["zlib"] == recompress.sample()
         for index, layer in enumerate(source.layers):

@@ -185,7 +185,7 @@ class Docker:
 def part(engine, context):
     """Wall seconds of a cached build in a process that has the engine loaded: what a task adds to Ansible's own time."""
     from pycontainer.builds.parse import build_request
-    from pycontainer.builds.plans import plan
+    from pycontainer.builds.plans import build_plan
     from pycontainer.engine import Engine
 
     program = (
@@ -198,7 +198,7 @@ def part(engine, context):
         "BuildRequest(network='none'), %r)\n"
         "    assert not found.changed, found.actions\n    print(time.perf_counter() - begin)\n"
     )
-    assert plan and build_request and Engine
+    assert build_plan and build_request and Engine
     return float(
         peers.run(
             sys.executable,

@@ -118,8 +118,8 @@ CHAPTERS = {
 }
 
 # Names that two files have, since each is what its own reader searches for; those of roles and of commands aside.
-ROLES = {"__init__", "catalog", "plan", "recovery", "task"}
-COMMANDS = {"attach", "create", "features", "restore", "start", "state"}
+ROLES = {"__init__", "catalog", "recovery", "task"}
+COMMANDS = {"attach", "create", "features", "start", "state"}
 TWICE = {"files"}
 
 # Who imports by a name that is made at run time, and what for. Each stands where it may import anything that it can name.

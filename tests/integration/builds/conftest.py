@@ -93,13 +93,13 @@ class Builder:
     def look(self, text, files=None, name="t:1", path=None, check=False, named=None, **options):
         """The plan of a build."""
         from pycontainer.builds.parse import build_request
-        from pycontainer.builds.plans import build_inputs, plan
+        from pycontainer.builds.plans import build_inputs, build_plan
         from pycontainer.builds.steps import build_progress
 
         self.lines = []
         path = path or self.context(files or {})
         options.setdefault("network", "none")
-        return plan.plan_build(
+        return build_plan.plan_build(
             self.engine,
             [name] if name else [],
             build_request.BuildRequest(**options),

@@ -171,7 +171,8 @@ def test_reproducible_in_another_store(builder, tmp_path, base_tree):
     """Another host, another time, other directories: the same digests."""
     from pycontainer import images
     from pycontainer.builds.parse import build_request
-    from pycontainer.builds.plans import build_inputs, plan
+    from pycontainer.builds.plans import build_inputs
+    from pycontainer.builds.plans import build_plan as plan
     from pycontainer.engine import Engine
 
     text = (

@@ -11,7 +11,7 @@ import os
 import pytest
 from pycontainer import errors, images
 from pycontainer.builds.parse import build_request, cache_flags
-from pycontainer.builds.plans import build_inputs, plan
+from pycontainer.builds.plans import build_inputs, build_plan
 from pycontainer.builds.steps import build_progress
 from pycontainer.engine import Engine
 from pycontainer.images.model import manifest
@@ -53,7 +53,7 @@ def hosts(builder, tmp_path, base_tree):
             )
         engine, build.lines = engines[number], []
         options.setdefault("network", "none")
-        build.plan = plan.plan_build(
+        build.plan = build_plan.plan_build(
             engine,
             ["t:1"],
             build_request.BuildRequest(**options),

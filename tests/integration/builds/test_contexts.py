@@ -18,7 +18,7 @@ import time
 import pytest
 from pycontainer import errors, images
 from pycontainer.builds.parse import build_request
-from pycontainer.builds.plans import plan
+from pycontainer.builds.plans import build_plan
 from pycontainer.builds.sources import git
 
 TEXT = "FROM box:1\nCOPY f d/ /in/\n"
@@ -147,7 +147,7 @@ def build(builder):
 
     def do(where, name=None, stdin=None, named=None, **options):
         options.setdefault("network", "none")
-        made = plan.plan_from(
+        made = build_plan.plan_from(
             builder.engine,
             ["t:1"],
             build_request.BuildRequest(**options),

@@ -32,15 +32,19 @@ def test_an_ignore_file(builder, kind, name):
     with open(os.path.join(context, "Containerfile"), "w") as file:
         file.write("FROM box:1\nCOPY . /\n")
     endless(os.path.join(context, name), kind)
-    from pycontainer.builds.plans import plan
+    from pycontainer.builds.plans import build_plan
 
     if kind == "zero":  # the link stays in the context, where no such file is
-        plan.plan_from(builder.engine, ["t:1"], build_request.BuildRequest(network="none"), context)
+        build_plan.plan_from(
+            builder.engine, ["t:1"], build_request.BuildRequest(network="none"), context
+        )
         return
     with pytest.raises(
         errors.InvalidInput, match="ignore.* a regular file of at most 1048576 bytes"
     ):
-        plan.plan_from(builder.engine, ["t:1"], build_request.BuildRequest(network="none"), context)
+        build_plan.plan_from(
+            builder.engine, ["t:1"], build_request.BuildRequest(network="none"), context
+        )
 
 
 @pytest.mark.parametrize("kind", ["fifo", "zero", "large"])

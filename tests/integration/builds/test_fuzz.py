@@ -10,7 +10,7 @@ import random
 import pytest
 from pycontainer import errors
 from pycontainer.builds.parse import build_request
-from pycontainer.builds.plans import build_inputs, plan
+from pycontainer.builds.plans import build_inputs, build_plan
 from support.scale import scaled
 
 from . import corpus
@@ -103,7 +103,7 @@ def test_damaged_containerfiles(builder, monkeypatch, seed):
     for _count in range(scaled(500)):
         text = damaged(generator, generator.choice(texts))
         try:
-            found = plan.plan_build(
+            found = build_plan.plan_build(
                 builder.engine,
                 ["t:1"],
                 build_request.BuildRequest(network="none"),

@@ -391,12 +391,12 @@ def test_some_caches_can_be_removed(builder, engine):
     from pycontainer.cli import task as cli
     from pycontainer.engine import Engine
     from pycontainer.errors import InvalidInput
-    from pycontainer.host import prune
+    from pycontainer.host import prune_plans
     from pycontainer.reconcile import carry_out
 
     def do(check=False, **params):
         with Engine(engine.paths.data, engine.paths.run, check=check) as other:
-            result = carry_out(prune.prune(other, {"builder_cache": True, **params}), check)
+            result = carry_out(prune_plans.prune(other, {"builder_cache": True, **params}), check)
         return [name.rpartition(" ")[0] or name for name in result["builder_cache_caches_deleted"]]
 
     for ident in ("old", "mid", "new"):

@@ -14,7 +14,7 @@ def prune(docker):
     """The module: ``prune(check=False, **params)``."""
     from pycontainer import reconcile
     from pycontainer.engine import Engine
-    from pycontainer.host import prune as part
+    from pycontainer.host import prune_plans as part
 
     def do(check=False, **params):
         if check:

@@ -16,7 +16,7 @@ import time
 import pytest
 from integration.images.library.test_crash import killed_at
 from pycontainer import delivery, images
-from pycontainer.delivery import host, recompress
+from pycontainer.delivery import receiver, recompress
 from pycontainer.delivery import spool as delivery_spool
 from pycontainer.engine import Engine
 from pycontainer.errors import EngineError
@@ -63,10 +63,12 @@ class Connection:
         try:
             return json.loads(
                 json.dumps(
-                    host.COMMANDS[command[-1]](self.engine, json.loads(request), io.BytesIO(body))
+                    receiver.COMMANDS[command[-1]](
+                        self.engine, json.loads(request), io.BytesIO(body)
+                    )
                 )
             )
-        except host.NotRebuilt as error:
+        except receiver.NotRebuilt as error:
             return {"not_rebuilt": str(error)}
         except EngineError as error:
             return {"failed": True, "msg": str(error)}
@@ -410,7 +412,7 @@ def test_killed_while_it_is_taken(scratch, engine, deliver, tmp_path, delta):
         with pytest.raises(Exception, match="broken"):
             deliver(two, name="shop/web:2", on_call=breaks, delta=delta)
         engine.db.close()  # a forked child can't use what its parent has open
-        if not killed_at(scratch, count, lambda opened: host.take(opened, requests[-1], None)):
+        if not killed_at(scratch, count, lambda opened: receiver.take(opened, requests[-1], None)):
             break
         with Engine(data=scratch[0], run=scratch[1]) as opened:
             assert (
@@ -604,8 +606,8 @@ def test_a_host_without_room_is_told_before_anything_is_sent(
     engine, deliver, tmp_path, monkeypatch
 ):
     one = versions(tmp_path)[0][0]
-    real = host._wanted
-    monkeypatch.setattr(host, "_wanted", lambda *words: dict(real(*words), free=1000))
+    real = receiver._wanted
+    monkeypatch.setattr(receiver, "_wanted", lambda *words: dict(real(*words), free=1000))
     with pytest.raises(Exception, match="no space left in .* for shop/web:1: it needs at least"):
         deliver(one)
     assert deliver.connection.stored == [] and is_clean(engine)

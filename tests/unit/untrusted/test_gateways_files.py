@@ -83,7 +83,7 @@ ON_PURPOSE = {  # what a user names and what may be a pipe, or a file of the hos
     RUNTIME + "containers/spec/user_namespaces.py:_lines": "/etc/subuid and /etc/subgid",
     RUNTIME + "host/docker_info.py:_os_release": "/etc/os-release",
     RUNTIME + "host/docker_info.py:_reads_one": "/proc/sys",
-    RUNTIME + "host/boot.py:read": "units of the host's init system",
+    RUNTIME + "host/boot_unit.py:read": "units of the host's init system",
     RUNTIME
     + "images/archives/root_import.py:open_layer": "an archive to import, of any size, which may be a pipe",
     RUNTIME + "networks/links.py:_forward": "/proc/sys",

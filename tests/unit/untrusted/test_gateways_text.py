@@ -27,7 +27,7 @@ WRITERS = {
     RUNTIME + "cli/commands/images/build.py": "an archive, not to a terminal",
     RUNTIME + "containers/monitor/defects.py": "the zygote's log, through text.entry",
     RUNTIME + "registry/http/server.py": "its log, which Server.log has made plain",
-    RUNTIME + "delivery/host.py": "JSON for the controller",
+    RUNTIME + "delivery/receiver.py": "JSON for the controller",
     "plugin_utils/_screen.py": "flushes only",
 }
 

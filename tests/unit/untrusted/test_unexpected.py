@@ -196,12 +196,12 @@ def test_an_action(error, monkeypatch):
 
 @pytest.mark.parametrize("error", RAISED, ids=lambda error: type(error).__name__)
 def test_the_hosts_half_of_a_delivery(error, monkeypatch, capsys):
-    from pycontainer.delivery import host
+    from pycontainer.delivery import receiver
 
-    monkeypatch.setattr(host.fingerprint, "laid_down", lambda *_arguments: None)
+    monkeypatch.setattr(receiver.fingerprint, "laid_down", lambda *_arguments: None)
     monkeypatch.setattr(sys, "stdin", types.SimpleNamespace(buffer=io.BytesIO(b'{"check": 1}\n')))
     put(monkeypatch, "pycontainer.engine.Engine.__enter__", error)
-    assert host.main(["offer"]) == 0
+    assert receiver.main(["offer"]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert answer["failed"] and answer["exception"].startswith("Traceback")
     check(answer["msg"], error)

@@ -12,8 +12,8 @@ from .. import containers, delivery, images, units
 from ..errors import InvalidInput
 from .outputs.outputs import Output
 from .parse.build_request import BuildRequest, secret_of
+from .plans import build_plan as plans
 from .plans import build_results
-from .plans import plan as plans
 from .sources import context_fetch
 from .stage import change
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..engine import Engine
     from ..reconcile import Plan
     from .parse.build_request import Secret
-    from .plans.plan import BuildPlan
+    from .plans.build_plan import BuildPlan
 
 
 # Options that belong to some sources only.

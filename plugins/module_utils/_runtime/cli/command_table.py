@@ -788,7 +788,7 @@ OTHER_COMMANDS = [
         "registry serve",
         "",
         "Serve a registry in the foreground",
-        "system.registry:serve",
+        "system.registries:serve",
         [
             Flag("--listen", "list", "ADDRESS:PORT (default 127.0.0.1:5000)"),
             Flag("--root", "value", "Directory of its content"),
@@ -798,7 +798,9 @@ OTHER_COMMANDS = [
             Flag("--proxy", "value", "Be a cache of the registry with this address"),
         ],
     ),
-    Command("registry ls", "", "List the registries of this host", "system.registry:ls", [FORMAT]),
+    Command(
+        "registry ls", "", "List the registries of this host", "system.registries:ls", [FORMAT]
+    ),
     Command(
         "inspect",
         "NAME...",

@@ -19,6 +19,6 @@ __all__ = ["host", "present"]
 
 def present(engine: Engine, params: dict[str, Any], name: str) -> ImagePlan | dict[str, Any]:
     """Plan ``source: controller``; see ``host.present``."""
-    from . import host  # with the reader of archives: few tasks deliver
+    from . import receiver  # with the reader of archives: few tasks deliver
 
-    return host.present(engine, params, name)
+    return receiver.present(engine, params, name)

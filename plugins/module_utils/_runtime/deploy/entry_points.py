@@ -49,7 +49,7 @@ def cli() -> None:
         man_pages,
         networks,
         pruning,
-        registry,
+        registries,
         secrets_configs,
         system_check,
         volumes,
@@ -64,11 +64,11 @@ def containers() -> None:
 
 
 def delivery() -> None:
-    from ..delivery import host  # noqa: F401
+    from ..delivery import receiver  # noqa: F401
 
 
 def host() -> None:
-    from ..host import info, prune, task  # noqa: F401
+    from ..host import info, prune_plans, task  # noqa: F401
 
 
 def images() -> None:

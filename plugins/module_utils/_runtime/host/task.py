@@ -17,7 +17,7 @@ from ..rootless import keeper_client
 from ..store import settings
 from ..store.files import write_whole
 from ..store.paths import OF_USER
-from . import boot, uninstall
+from . import boot_unit, uninstall
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def plan(engine: Engine, params: dict[str, Any]) -> Plan:
 def present(engine: Engine, params: dict[str, Any]) -> Plan:
     copy = install.own_copy(engine)
     python = interpreter(engine, copy, params["interpreter"])
-    unit = boot.UNITS.get(boot.init_system() or "") if params["boot"] else None
+    unit = boot_unit.UNITS.get(boot_unit.init_system() or "") if params["boot"] else None
     found = Plan("host", lambda: {"host": facts(engine, python, params)})
     plan_runtime(found, engine, copy, python)
     plan_command(found, engine, python, params["command"])
@@ -93,7 +93,7 @@ def present(engine: Engine, params: dict[str, Any]) -> Plan:
         plan_setting(found, engine, "default_address_pools", pools or None)
     if params["boot"] and unit is None:
         found.warnings.append(
-            f"this host's init system is none of {', '.join(boot.UNITS)}: containers will not be "
+            f"this host's init system is none of {', '.join(boot_unit.UNITS)}: containers will not be "
             "started after a boot"
         )
     return found
@@ -143,7 +143,7 @@ def plan_command(found: Plan, engine: Engine, python: str, path: str) -> None:
         "runtime": engine.paths.runtime,
         "interpreter": python,
     }
-    before = boot.read(path) or None
+    before = boot_unit.read(path) or None
     if before != text or not os.access(path, os.X_OK):
         found.add(
             "command", before, text, f"write the command {path}", lambda: write_command(path, text)
@@ -160,7 +160,7 @@ def plan_oci_command(found: Plan, engine: Engine, path: str) -> None:
     it starts a millisecond sooner than a script.
     """
     target = os.path.join(engine.paths.runtime, "current", install.OCI_COMMAND)
-    before = os.readlink(path) if os.path.islink(path) else boot.read(path) or None
+    before = os.readlink(path) if os.path.islink(path) else boot_unit.read(path) or None
     if before != target:
         found.add(
             "OCI runtime command",
@@ -183,8 +183,8 @@ def write_command(path: str, text: str) -> None:
     write_whole(path, text, mode=0o755)
 
 
-def plan_boot(found: Plan, engine: Engine, unit: boot.Unit | None, command: str) -> None:
-    for other in boot.installed():
+def plan_boot(found: Plan, engine: Engine, unit: boot_unit.Unit | None, command: str) -> None:
+    for other in boot_unit.installed():
         if other is not unit:
             found.add(
                 "boot unit", other.path, None, f"remove the boot unit {other.path}", other.remove
@@ -261,7 +261,7 @@ def facts(engine: Engine, python: str, params: dict[str, Any]) -> dict[str, Any]
         "interpreter": python,
         "command": params["command"],
         "oci_command": oci_command(params["command"]),
-        "init": boot.init_system(),
+        "init": boot_unit.init_system(),
         **settings.read(engine.paths.config),
-        "boot_unit": next((unit.path for unit in boot.installed()), None),
+        "boot_unit": next((unit.path for unit in boot_unit.installed()), None),
     }

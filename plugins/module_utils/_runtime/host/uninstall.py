@@ -28,7 +28,7 @@ from ..registry import task as registries
 from ..registry.service import service
 from ..store import settings, tree_removal
 from ..store.operations import boot_id, start_time
-from . import boot
+from . import boot_unit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,9 +62,9 @@ def plan(engine: Engine, params: dict[str, Any]) -> Plan:
 
 def _plan_programs(found: Plan, engine: Engine, command: str) -> None:
     """Plan to remove the boot unit, the commands and the engine itself."""
-    for unit in boot.installed():
+    for unit in boot_unit.installed():
         found.add("boot unit", unit.path, None, f"remove the boot unit {unit.path}", unit.remove)
-    if boot.MARK in boot.read(command):
+    if boot_unit.MARK in boot_unit.read(command):
         found.add(
             "command", command, None, f"remove the command {command}", lambda: os.unlink(command)
         )
@@ -110,7 +110,7 @@ def _manual_pages(command: str) -> list[str]:
     return [
         os.path.join(top, name)
         for name in names
-        if "Written by pycontainer man" in boot.read(os.path.join(top, name))
+        if "Written by pycontainer man" in boot_unit.read(os.path.join(top, name))
     ]
 
 

@@ -21,7 +21,7 @@ import traceback
 import pytest
 from pycontainer import containers, images, reconcile
 from pycontainer.builds import task as tasks
-from pycontainer.delivery import host as delivery
+from pycontainer.delivery import receiver as delivery
 from pycontainer.delivery import recipe
 from pycontainer.delivery import spool as delivery_spool
 from pycontainer.engine import Engine

@@ -14,7 +14,7 @@ import subprocess
 
 import pytest
 from pycontainer.kernel.processes import procfs
-from pycontainer.oci.checkpoint import restore
+from pycontainer.oci.checkpoint import criu_restore
 from support.waiting import until
 
 COUNT = (
@@ -328,7 +328,7 @@ def test_what_fails_leaves_nothing(criu, runtime, bundle, counting, tmp_path):
         mount["point"]
         for mount in procfs.mounts()
         if mount["point"].startswith(
-            (str(tmp_path), restore.PLACE + "/root", restore.PLACE + "/m/")
+            (str(tmp_path), criu_restore.PLACE + "/root", criu_restore.PLACE + "/m/")
         )
     ]
 

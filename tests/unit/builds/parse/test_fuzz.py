@@ -9,7 +9,7 @@ import random
 import pytest
 from pycontainer.builds.parse import chmod, dockerignore, expansion, lines, mount_flags, stages
 from pycontainer.builds.stage import stage_state
-from pycontainer.builds.steps import copy_add
+from pycontainer.builds.steps import copy_files
 from pycontainer.errors import EngineError
 from support.scale import scaled
 
@@ -130,7 +130,7 @@ def carry_through(file):
                 except EngineError:
                     return
             elif instruction.name in ("COPY", "ADD"):
-                copy_add.Copy(instruction, current, file.lexer)
+                copy_files.Copy(instruction, current, file.lexer)
             elif instruction.name == "RUN":
                 for text in instruction.flags.get("mount", ()):
                     try:

@@ -8,7 +8,7 @@ import pytest
 from pycontainer import errors
 from pycontainer.builds.parse import expansion, instructions, lines, mount_flags, stages
 from pycontainer.builds.stage import stage_state
-from pycontainer.builds.steps import copy_add
+from pycontainer.builds.steps import copy_files
 
 
 def one(text):
@@ -331,7 +331,7 @@ def test_neither_history_nor_progress_shows_a_password():
     add = one("ADD https://me:secret@h.example/x $there /y/")
     now = stage_state.State(("linux", "amd64", ""))
     now.args["there"] = "https://me:secret@h.example/z.git#v1"
-    copy = copy_add.Copy(add, now, expansion.Lexer())
+    copy = copy_files.Copy(add, now, expansion.Lexer())
     assert copy.history == "ADD https://h.example/x https://h.example/z.git#v1 /y/ # buildkit"
     assert copy.sources[0] == "https://me:secret@h.example/x"
     assert add.title == "ADD https://h.example/x $there /y/"

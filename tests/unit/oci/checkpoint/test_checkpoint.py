@@ -8,7 +8,7 @@ import os
 
 import pytest
 from pycontainer.errors import EngineError, InvalidInput, Unsupported
-from pycontainer.oci.checkpoint import criu, save
+from pycontainer.oci.checkpoint import criu, criu_dump
 from pycontainer.oci.command import main
 from pycontainer.oci.command.commands import checkpoint, restore
 
@@ -133,39 +133,39 @@ def test_configuration_file():
     class Document:
         annotations = {}
 
-    assert save.config_file(Document) == "/etc/criu/runc.conf"
+    assert criu_dump.config_file(Document) == "/etc/criu/runc.conf"
     Document.annotations = {"org.criu.config": "/x"}
-    assert save.config_file(Document) == "/x"
+    assert criu_dump.config_file(Document) == "/x"
     Document.annotations = {"org.criu.config": ""}
-    assert save.config_file(Document) is None
+    assert criu_dump.config_file(Document) is None
 
 
 def test_files_of_images(tmp_path):
     """Images may come from elsewhere: their files are bounded, regular, and have the form that checkpoint gives them."""
     images = str(tmp_path)
-    assert save.read(images, save.RECORD) is None
+    assert criu_dump.read(images, criu_dump.RECORD) is None
     for name, value in (
-        (save.STREAMS, ["/dev/null", "pipe:[1]", ""]),
-        (save.RECORD, {"mounts": ["/x"], "files": [["file[1:2]", 1]]}),
+        (criu_dump.STREAMS, ["/dev/null", "pipe:[1]", ""]),
+        (criu_dump.RECORD, {"mounts": ["/x"], "files": [["file[1:2]", 1]]}),
     ):
-        save.write(images, name, value)
-        assert save.read(images, name) == value
+        criu_dump.write(images, name, value)
+        assert criu_dump.read(images, name) == value
     for name, text in (
-        (save.STREAMS, "[1]"),
-        (save.STREAMS, '["a", "b", "c", "d"]'),
-        (save.STREAMS, "{}"),
-        (save.RECORD, "[]"),
-        (save.RECORD, '{"mounts": []}'),
-        (save.RECORD, '{"mounts": [], "files": [["x", 9]]}'),
-        (save.RECORD, "[" * 100000),
-        (save.RECORD, '{"mounts": %s, "files": []}' % ("9" * 5000)),
-        (save.STREAMS, "no"),
-        (save.STREAMS, ""),
+        (criu_dump.STREAMS, "[1]"),
+        (criu_dump.STREAMS, '["a", "b", "c", "d"]'),
+        (criu_dump.STREAMS, "{}"),
+        (criu_dump.RECORD, "[]"),
+        (criu_dump.RECORD, '{"mounts": []}'),
+        (criu_dump.RECORD, '{"mounts": [], "files": [["x", 9]]}'),
+        (criu_dump.RECORD, "[" * 100000),
+        (criu_dump.RECORD, '{"mounts": %s, "files": []}' % ("9" * 5000)),
+        (criu_dump.STREAMS, "no"),
+        (criu_dump.STREAMS, ""),
     ):
         (tmp_path / name).write_text(text)
         with pytest.raises(EngineError, match=f"{name}.* is "):
-            save.read(images, name)
-    (tmp_path / save.RECORD).unlink()
-    os.mkfifo(tmp_path / save.RECORD)
+            criu_dump.read(images, name)
+    (tmp_path / criu_dump.RECORD).unlink()
+    os.mkfifo(tmp_path / criu_dump.RECORD)
     with pytest.raises(EngineError, match="is not a regular file"):
-        save.read(images, save.RECORD)
+        criu_dump.read(images, criu_dump.RECORD)

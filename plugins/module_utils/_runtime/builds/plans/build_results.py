@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ...engine import Engine
     from ...images import Registries
     from ..outputs.outputs import Output
-    from .plan import BuildPlan
+    from .build_plan import BuildPlan
 
     Make = Callable[[list[str], "str | None", "str | None"], BuildPlan]
 

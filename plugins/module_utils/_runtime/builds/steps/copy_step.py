@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """COPY and ADD as steps of a build: locate their sources, and compute their keys in the cache.
-copy_add.py writes the files.
+copy_files.py writes the files, with ``--chown`` and ``--chmod``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ..parse.expansion import Trouble
 from ..sources import add_url, git
 from ..trees import source_tree
 from .cached_step import Step
-from .copy_add import Copy
+from .copy_files import Copy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

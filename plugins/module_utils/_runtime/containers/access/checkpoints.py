@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Checkpoints: what a running container does, written down by CRIU (oci/checkpoint/save.py).
+"""Checkpoints: what a running container does, written down by CRIU (oci/checkpoint/criu_dump.py).
 
 A later start goes on from there (monitor/restored.py). Each checkpoint is a directory, by its name,
 below ``checkpoints`` in the container's own, with which it goes, or below one of the caller's. It
@@ -15,7 +15,7 @@ import time
 
 from ...errors import Conflict, HostError, InvalidInput, NotFound
 from ...kernel import cgroups
-from ...oci.checkpoint import criu, save
+from ...oci.checkpoint import criu, criu_dump
 from ...store import files, tree_removal
 from ..client import monitor_client, stdio
 from ..records import catalog, status
@@ -201,7 +201,7 @@ def _save(
     What is to end does so when nothing can be lost any more, whoever is killed.
     """
     bundle = run_file.Bundle(engine.paths, record["id"])
-    subject = save.Subject(
+    subject = criu_dump.Subject(
         record["name"],
         now["pid"],
         bundle,
@@ -215,7 +215,7 @@ def _save(
         catalog.set_wanted(engine, record["id"], "stopped")
         monitor_client.expect_end(engine.paths, record["id"])
 
-    save.save(
+    criu_dump.save(
         program,
         subject,
         images,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from ...oci.checkpoint import criu
-from ...oci.checkpoint.restore import Restore
+from ...oci.checkpoint.criu_restore import Restore
 from ..client import stdio
 
 TYPE_CHECKING = False

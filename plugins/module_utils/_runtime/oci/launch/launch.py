@@ -7,7 +7,7 @@ What can be refused is refused before the process exists (limits of cgroup v1 be
 group); what fails later undoes everything. A Launch is put together of
     a document and a program     what is asked for (oci/spec)
     a site                       where group, root, network and streams come from (site.py)
-    an origin                    how process 1 comes to be: clone.Clone, or checkpoint/restore.py's
+    an origin                    how process 1 comes to be: clone.Clone, or checkpoint/criu_restore.py's
     rights                       with which rights it makes what it needs (rights.py), by the
                                  document
 """

@@ -11,8 +11,8 @@ import sys
 from .... import containers, images, units
 from ....builds.outputs.outputs import Output
 from ....builds.parse.build_request import BuildRequest, secret_of
+from ....builds.plans import build_plan as plans
 from ....builds.plans import build_results
-from ....builds.plans import plan as plans
 from ....builds.sources import context_fetch
 from ....builds.steps import build_progress
 from ... import progress as live
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from typing import Any, BinaryIO
 
     from ....builds.parse.build_request import Secret
+    from ....builds.plans.build_plan import BuildPlan
     from ....builds.plans.build_results import Wish
-    from ....builds.plans.plan import BuildPlan
     from ....builds.steps.build_progress import Progress
     from ....images import Registries
     from ...grammar import Given

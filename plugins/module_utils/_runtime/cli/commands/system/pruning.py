@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from .... import units
 from ....errors import InvalidInput
-from ....host import prune
+from ....host import prune_plans
 from ... import tables
 from ...filters import filtering, filters
 
@@ -44,7 +44,7 @@ def _plan(make: Callable[..., Plan], engine: Engine, given: Given, *more: Any) -
 
 
 def containers_(session: Session, given: Given) -> None:
-    plan = _plan(prune.plan_containers, session.engine, given)
+    plan = _plan(prune_plans.plan_containers, session.engine, given)
     if session.confirmed("all containers that don't run", given.force):
         session.say(
             "Total reclaimed space: "
@@ -53,7 +53,7 @@ def containers_(session: Session, given: Given) -> None:
 
 
 def images_(session: Session, given: Given) -> None:
-    plan = _plan(prune.plan_images, session.engine, given, given.all)
+    plan = _plan(prune_plans.plan_images, session.engine, given, given.all)
     if session.confirmed(
         "all images that no container uses" if given.all else "all dangling images", given.force
     ):
@@ -63,7 +63,7 @@ def images_(session: Session, given: Given) -> None:
 
 
 def volumes_(session: Session, given: Given) -> None:
-    plan = _plan(prune.plan_volumes, session.engine, given, given.all)
+    plan = _plan(prune_plans.plan_volumes, session.engine, given, given.all)
     if session.confirmed(
         f"all {'' if given.all else 'anonymous '}volumes that no container uses", given.force
     ):
@@ -73,7 +73,7 @@ def volumes_(session: Session, given: Given) -> None:
 
 
 def networks_(session: Session, given: Given) -> None:
-    plan = _plan(prune.plan_networks, session.engine, given)
+    plan = _plan(prune_plans.plan_networks, session.engine, given)
     if session.confirmed("all networks that no container is on", given.force):
         _carry_out(session, plan, "Networks", "networks")
 
@@ -81,7 +81,9 @@ def networks_(session: Session, given: Given) -> None:
 def builds_(session: Session, given: Given) -> None:
     if given.keep_storage is not None:
         units.size(given.keep_storage, "--keep-storage")
-    plan = _plan(prune.plan_builder_cache, session.engine, given, given.all, given.keep_storage)
+    plan = _plan(
+        prune_plans.plan_builder_cache, session.engine, given, given.all, given.keep_storage
+    )
     what = "all files that RUN --mount=type=cache has kept"
     if given.all:
         what += ", all dangling images"
@@ -98,8 +100,8 @@ def system(session: Session, given: Given) -> None:
     """
     engine, chosen = session.engine, filters(given.filter)
     for key in chosen:
-        if key not in prune.OWN:
-            raise InvalidInput("--filter", key, ", ".join(prune.OWN))
+        if key not in prune_plans.OWN:
+            raise InvalidInput("--filter", key, ", ".join(prune_plans.OWN))
     what = [
         "all containers that don't run",
         "all networks that no container is on",
@@ -111,13 +113,13 @@ def system(session: Session, given: Given) -> None:
     ):
         return
     space = _carry_out(
-        session, _plan(prune.plan_containers, engine, given), "Containers", "containers"
+        session, _plan(prune_plans.plan_containers, engine, given), "Containers", "containers"
     )
-    _carry_out(session, _plan(prune.plan_networks, engine, given), "Networks", "networks")
+    _carry_out(session, _plan(prune_plans.plan_networks, engine, given), "Networks", "networks")
     if given.volumes:
         labels = {key: values for key, values in chosen.items() if key != "until"}
-        space += _carry_out(session, prune.plan_volumes(engine, labels), "Volumes", "volumes")
+        space += _carry_out(session, prune_plans.plan_volumes(engine, labels), "Volumes", "volumes")
     space += _carry_out(
-        session, _plan(prune.plan_images, engine, given, given.all), "Images", "images"
+        session, _plan(prune_plans.plan_images, engine, given, given.all), "Images", "images"
     )
     session.say("Total reclaimed space: " + tables.size(space))

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``checkpoint``: save a running container by CRIU (oci/checkpoint/save.py), and end it."""
+"""``checkpoint``: save a running container by CRIU (oci/checkpoint/criu_dump.py), and end it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import os
 
 from .... import json_text
 from ....errors import Conflict, InvalidInput
-from ...checkpoint import save
+from ...checkpoint import criu_dump
 from ...spec.document import Document
 from .. import teardown
 from ..arguments import Command
@@ -65,7 +65,7 @@ def checkpoint(call: Call, log: Log) -> None:
     work = criu_options.directory(call["work-path"]) if call["work-path"] else None
     notices = _add_transfer(call, program, options)
     options["leave_running"] = bool(call["leave-running"] or call["pre-dump"])
-    save.save(
+    criu_dump.save(
         program,
         _subject(container),
         images,
@@ -78,8 +78,8 @@ def checkpoint(call: Call, log: Log) -> None:
         teardown.remove(container, log)
 
 
-def _subject(container: Container) -> save.Subject:
-    return save.Subject(
+def _subject(container: Container) -> criu_dump.Subject:
+    return criu_dump.Subject(
         container.ident,
         container.pid,
         Document(container.config()),

@@ -1,13 +1,13 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``restore``: make a container of what ``checkpoint`` saved (oci/checkpoint/restore.py)."""
+"""``restore``: make a container of what ``checkpoint`` saved (oci/checkpoint/criu_restore.py)."""
 
 from __future__ import annotations
 
 import os
 
 from ....errors import Conflict, InvalidInput, NotFound
-from ...checkpoint.restore import Restore
+from ...checkpoint.criu_restore import Restore
 from .. import bundle_launch, teardown
 from ..arguments import Command
 from ..states import Container

@@ -13,7 +13,7 @@ from ....deploy import fingerprint
 from ....kernel.calls import constants as c
 from ....kernel.isolation import capabilities, namespaces
 from ....kernel.seccomp import compiler
-from ...checkpoint import save
+from ...checkpoint import criu_dump
 from ...features import hooks
 from ...spec import mount_entries, scheduling
 from .. import bundle_launch
@@ -34,7 +34,7 @@ COMMAND = Command("print what this runtime can do", "", 0, 0)
 # that begin so.
 ANNOTATIONS = (
     "org.systemd.property.",
-    save.CONFIG,
+    criu_dump.CONFIG,
     bundle_launch.KEEP_GROUPS,
     bundle_launch.FAIL_UNKNOWN,
     *hooks.OUTPUTS,

@@ -62,7 +62,7 @@ OPTIONS = (
     "auth_file",
 )
 
-BOOTSTRAP = "import sys; sys.path.insert(0, %(place)r); import %(package)s.nouns; from %(package)s.delivery.host import main; sys.exit(main(sys.argv[1:]))"
+BOOTSTRAP = "import sys; sys.path.insert(0, %(place)r); import %(package)s.nouns; from %(package)s.delivery.receiver import main; sys.exit(main(sys.argv[1:]))"
 
 
 class NotRebuilt(errors.RegistryError):

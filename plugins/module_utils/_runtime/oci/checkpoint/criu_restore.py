@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A container's process 1 made by CRIU from what save.py has written, in place of
+"""A container's process 1 made by CRIU from what criu_dump.py has written, in place of
 oci/launch/clone.py's: cgroup, limits, root and what of the host it uses are made as at a start,
 CRIU makes namespaces, mounts and processes.
 
@@ -29,7 +29,7 @@ from ..launch import bind_sources
 from ..launch.steps import perform
 from ..spec import devices
 from ..spec import mount_entries as mounting
-from . import criu, save
+from . import criu, criu_dump
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class Restore:
         :raises EngineError: with the sentence why not.
         """
         self.launch = launch
-        record = save.read(self.images, save.RECORD) or self._record_of_others()
+        record = criu_dump.read(self.images, criu_dump.RECORD) or self._record_of_others()
         inherited = self._inherited(record)
         options = self._options(record["mounts"], [key for key, _fd in inherited])
         if launch.trace is not None:
@@ -109,7 +109,9 @@ class Restore:
                     started=self._enter_group,
                 )
         except criu.Refused as error:
-            raise save.told("it can't be restored", error, self.work or self.images, LOG) from None
+            raise criu_dump.told(
+                "it can't be restored", error, self.work or self.images, LOG
+            ) from None
         if launch.pidfd is None:
             raise ContainerFailed("it can't be restored: its process has ended")
 
@@ -120,7 +122,7 @@ class Restore:
             for mount in self.launch.mounts
             if mount.bind and not isinstance(mount, mounting.CgroupMount)
         ]
-        return {"mounts": [*found, save.NULL], "files": []}
+        return {"mounts": [*found, criu_dump.NULL], "files": []}
 
     def _options(self, mounts: list[str], inherited: list[str]) -> dict[str, Any]:
         """Return CRIU's options.
@@ -138,7 +140,7 @@ class Restore:
             evasive_devices=True,
             orphan_pts_master=True,
             manage_cgroups=True,
-            config_file=save.config_file(self.launch.document),
+            config_file=criu_dump.config_file(self.launch.document),
             empty_ns=c.CLONE_NEWNET,
             manage_cgroups_mode=criu.MODES[mode],
             external=[f"mnt[{key}]:{PLACE}/m/{number}" for number, key in enumerate(mounts)],
@@ -150,7 +152,7 @@ class Restore:
 
     def _joins(self) -> list[dict[str, str]]:
         document = self.launch.document
-        kinds = [kind for kind in self.launch.joined if kind not in save.EXTERNAL]
+        kinds = [kind for kind in self.launch.joined if kind not in criu_dump.EXTERNAL]
         if "cgroup" in kinds:
             raise InvalidInput(
                 "linux.namespaces", "cgroup", "no path of a cgroup namespace: CRIU can't join one"
@@ -172,14 +174,14 @@ class Restore:
         refuse a log that has become longer.
         """
         found = {
-            save.EXTERNAL[kind]: fd
+            criu_dump.EXTERNAL[kind]: fd
             for kind, fd in self.launch.joined.items()
-            if kind in save.EXTERNAL
+            if kind in criu_dump.EXTERNAL
         }
         streams = self.streams(self.launch)
         for key, number in record["files"]:
             found[key] = found[key[1:]] = streams[number]
-        for number, text in enumerate(save.read(self.images, save.STREAMS) or ()):
+        for number, text in enumerate(criu_dump.read(self.images, criu_dump.STREAMS) or ()):
             if text.startswith("pipe:"):
                 found.setdefault(text, streams[number])
         return list(found.items())
@@ -254,7 +256,7 @@ class _Stage:
 
     def __init__(self, restore: Restore, keys: Sequence[str]):
         self.launch, self.images, self.keys = restore.launch, restore.images, keys
-        self.directories = save.Directories(restore.images, restore.work or restore.images)
+        self.directories = criu_dump.Directories(restore.images, restore.work or restore.images)
 
     def __enter__(self) -> _Stage:
         home, directory = (
@@ -352,7 +354,7 @@ class _Stage:
                 if mount.bind and mount.within:
                     bind_sources.copy_within(mount, root_fd)
                 mount.make(root_fd)
-                if save.made_outside(mount, self.launch.rights.fd is not None):
+                if criu_dump.made_outside(mount, self.launch.rights.fd is not None):
                     devices.make_links(root_fd)
         for path, fd in self.launch.nodes:
             mounts.attach(fd, root_fd, path, attributes=c.MOUNT_ATTR_NOSUID | c.MOUNT_ATTR_NOEXEC)
@@ -362,7 +364,7 @@ class _Stage:
         try:
             found = (
                 mounts.open_null()
-                if key == save.NULL
+                if key == criu_dump.NULL
                 else rootfs.open_in_root(root_fd, key, os.O_PATH)
             )
             fd = mounts.bind(found, recursive=False)

@@ -127,3 +127,26 @@ def test_mounts_that_show_a_part_of_the_tree(inside, group):
     assert all(result["places"].values()) and result["places"]
     assert result["refused"] == "" and result["stats"]["pids"]["limit"] == 5
     assert result["frozen"] and result["gone"]
+
+
+READ_ONLY = """
+syscalls.unshare(c.CLONE_NEWNS)
+syscalls.mount(None, "/", None, c.MS_REC | c.MS_PRIVATE)
+for hierarchy in layout.current().hierarchies:
+    syscalls.mount(hierarchy.mount, hierarchy.mount, None, c.MS_BIND)
+    syscalls.mount(None, hierarchy.mount, None, c.MS_BIND | c.MS_REMOUNT | c.MS_RDONLY)
+try:
+    cgroups.create("read-only-%d" % os.getpid())
+except errors.HostError as error:
+    print(error)
+"""
+
+
+def test_read_only_control_groups_as_in_a_container_that_is_not_privileged():
+    script = INSIDE.partition("before = ")[0] + "from pycontainer import errors\n" + READ_ONLY
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(RUNTIME)], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip().endswith(
+        "can't be made: read-only file system (a host that is a container itself has to be privileged)"
+    ), done.stderr

@@ -85,9 +85,7 @@ def engine() -> Group:
             try:
                 directories.make_parents(hierarchy, top)
             except OSError as error:
-                raise HostError(
-                    f"cgroup {path} can't be made: {reason(error, named=True)}"
-                ) from error
+                raise directories.refused(path, error) from error
     return group
 
 

@@ -139,7 +139,15 @@ def make(hierarchy: Hierarchy, top: str, path: str) -> None:
         make_new(hierarchy, top, path)
         make_ready(hierarchy, top, path)
     except OSError as error:
-        raise HostError(f"cgroup {path} can't be made: {reason(error, named=True)}") from error
+        raise refused(path, error) from error
+
+
+def refused(path: str, error: OSError) -> HostError:
+    """Return the error that says why a group can't be made, and what to do where that is known."""
+    advice = ""
+    if error.errno == errno.EROFS:
+        advice = " (a host that is a container itself has to be privileged)"
+    return HostError(f"cgroup {path} can't be made: {reason(error, named=True)}{advice}")
 
 
 def make_new(hierarchy: Hierarchy, top: str, path: str) -> None:

@@ -28,7 +28,8 @@ from pycontainer.networks.names.name_service import LOCK
 from pycontainer.reconcile import carry_out
 from support import waiting
 
-from .test_networks import do, in_own_network, network
+from .test_networks import do, get, in_own_network, network
+from .test_networks import web as serving
 
 CLONE_NEWNS = 0x20000
 PLACE = "/etc/resolv.conf"
@@ -646,6 +647,32 @@ def test_with_the_zygote_killed_it_is_back_as_well(engine):
     box(engine, "more")
     waiting.eventually(lambda: len(named(engine)) == 1)
     assert short(ask, "more") == ["10.77.1.4"] and short(ask, "web") == ["10.77.1.2"]
+
+
+@in_own_network
+def test_with_all_killed_names_and_ports_are_back_with_the_next_call(engine):
+    network(engine, "front", "10.77.1.0/24")
+    ask = box(engine, "ask")
+    served = do(engine, **serving(networks=[{"name": "front"}], published_ports=["8080:80"]))
+    pid, ident = served["container"]["State"]["Pid"], served["container"]["Id"]
+    assert get(8080) == ident[:12] and short(ask, "web") == ["10.77.1.3"]
+    with socket.create_connection(("10.77.1.3", 80)) as kept:
+        for name in ("pyc-guard", "pyc-zygote", "pyc-names", "pyc-monitor"):
+            for one in named(engine, name):
+                os.kill(one, signal.SIGKILL)
+        waiting.eventually(lambda: not named(engine))
+        assert get(80, "10.77.1.3") == ident[:12], "the container and its network go on"
+        kept.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        assert ident[:12].encode() in kept.recv(4096), "and who is connected stays so"
+    with contextlib.redirect_stderr(io.StringIO()):
+        place = ["--root", engine.paths.data, "--runroot", engine.paths.run]
+        assert cli.main([*place, "volume", "ls", "-q"]) == 0
+    waiting.eventually(lambda: short(ask, "+time=1", "web") == ["10.77.1.3"])
+    waiting.eventually(lambda: get(8080) == ident[:12])
+    assert not do(engine, **serving(networks=[{"name": "front"}], published_ports=["8080:80"]))[
+        "changed"
+    ]
+    assert containers.inspect(engine, containers.find(engine, "web"))["State"]["Pid"] == pid
 
 
 @in_own_network

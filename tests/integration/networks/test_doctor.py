@@ -75,7 +75,12 @@ def test_each_fault_is_told_and_a_whole_network_has_none(net):
         ),
         (f"ip link set {bridge} down", "", "bridge", "is down"),
         (f"ip link set {bridge} mtu 1400", "", "bridge", "addresses or the MTU"),
-        (f"ip link set {bridge} name other0", "", "bridge", f"its bridge {bridge} is gone"),
+        (
+            f"ip link set {bridge} down; ip link set {bridge} name other0; ip link set other0 up",
+            "",
+            "bridge",
+            f"its bridge {bridge} is gone",
+        ),
         (
             f"ip route del 172.28.0.0/16 dev {bridge}",
             "",

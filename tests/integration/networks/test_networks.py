@@ -560,3 +560,22 @@ def test_networks_made_at_once_do_not_clash(net):
     assert [os.waitpid(pid, 0)[1] for pid in pids] == [0] * 6
     subnets = [config["pools"][0]["subnet"] for config in networks.listing(net.engine())]
     assert len(subnets) == len(set(subnets)) == 7
+
+
+def test_one_network_of_two_plays_at_once(net):
+    """Both want it, with other labels: it is there once, as one of them wanted it, whole."""
+    engine = net.engine()
+    engine.db.close()
+    pids = []
+    for number in range(4):
+        pid = os.fork()
+        if pid == 0:
+            do(net.engine(), name="web", labels={"play": str(number % 2)}, enable_ipv6=True)
+            os._exit(0)
+        pids.append(pid)
+    assert [os.waitpid(pid, 0)[1] for pid in pids] == [0] * 4
+    engine = net.engine()
+    (config,) = [one for one in networks.listing(engine) if one["name"] == "web"]
+    assert config["labels"]["play"] in ("0", "1")
+    assert not do(engine, name="web", labels=config["labels"], enable_ipv6=True)["changed"]
+    assert net.run("ip -o link show type bridge").count("pyc-") == 1

@@ -203,7 +203,10 @@ def test_a_peer_that_is_down_and_a_broken_link_are_told(net):
     for harm, sentence in (
         ("ip route flush dev " + link, "has not the routes, neighbours or MTU"),
         (f"ip link set {link} down", f"to the other hosts, {link}, is down"),
-        (f"ip link set {link} name gone0", f"to the other hosts, {link}, is gone"),
+        (
+            f"ip link set {link} down; ip link set {link} name gone0",
+            f"to the other hosts, {link}, is gone",
+        ),
     ):
         hosts[0].namespace.run(harm)
         ((check, wrong),) = ask()[1]
@@ -390,6 +393,10 @@ def test_what_an_encrypted_network_sends_nobody_reads(net):
     port = (51820).to_bytes(2, "big")
     assert sum(frame[36:38] == port for frame in seen) > 10
     assert not any(b"xxxx" in frame or b"XXXX" in frame for frame in seen)
+    link = "pyx-" + key[:11]
+    hosts[0].namespace.run(f"ip link set {link} down; ip link set {link} name gone0")
+    assert run()["h1"]["changed"] and "gone0" not in hosts[0].namespace.run("ip -br link")
+    assert containers[0][0].call(net.ask, containers[1][1], 80).endswith("HELLO")
     # a host sends from its own share alone
     link = hosts[1].namespace.run("ip -br link show type wireguard").split()[0]
     hosts[1].namespace.run(f"ip addr add 10.200.2.99/32 dev {link}")

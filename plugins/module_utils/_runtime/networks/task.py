@@ -118,11 +118,14 @@ def plan(engine: Engine, params: Mapping[str, Any]) -> Plan:
         return _absent(engine, params, current)
     most = params.get("key_max_age")
     if current is None:
-        return _create(engine, params["name"], wanted, most)
+        return _create(engine, params["name"], wanted, most, lambda: plan(engine, params))
     return _update(engine, current, wanted, bool(params.get("force")), most)
 
 
-def _create(engine: Engine, name: str, wanted: Wanted, most: str | None) -> Plan:
+def _create(
+    engine: Engine, name: str, wanted: Wanted, most: str | None, anew: Callable[[], Plan]
+) -> Plan:
+    """Plan to make a network. :param anew: plans the task again, where another one made it first."""
     config = catalog.complete(engine, name, wanted)
     keyed = bool(overlay.key_due(engine.paths, config, most))
     steps = Plan(f"network {name}")
@@ -130,10 +133,18 @@ def _create(engine: Engine, name: str, wanted: Wanted, most: str | None) -> Plan
     steps.facts = lambda: _facts(engine, config, steps)
 
     def apply() -> None:
-        with (
-            engine.locks.hold("network", name),
-            engine.operations.record("create-network", name=name),
-        ):
+        with engine.locks.hold("network", name):
+            mine = catalog.get(engine, name) is None
+            if mine:
+                make()
+        if not mine:
+            again = anew()
+            again.apply()
+            steps.facts = again.facts
+            steps.warnings += again.warnings
+
+    def make() -> None:
+        with engine.operations.record("create-network", name=name):
             with engine.locks.hold("networks"):
                 # Again: another task may have made a network since the plan.
                 catalog.settle(engine, config)

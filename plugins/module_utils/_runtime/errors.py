@@ -42,12 +42,21 @@ class InvalidInput(EngineError):
 
     def __init__(self, option: str, value: Any, accepted: str) -> None:
         said = (
-            f"{value!r:.1000} is not valid; accepted: "
+            f"{_given(value)!r:.1000} is not valid; accepted: "
             if value is not None
             else "missing; needed: "
         )
         super().__init__(f"{option}: {said}{accepted}")
         self.option, self.value, self.accepted = option, value, accepted
+
+
+def _given(value: Any) -> Any:
+    """Return what a user gave, for a sentence: Ansible adds each key that was left out, as None."""
+    if isinstance(value, dict):
+        return {key: _given(entry) for key, entry in value.items() if entry is not None}
+    if isinstance(value, (list, tuple)):
+        return [_given(entry) for entry in value if entry is not None]
+    return value
 
 
 class NotFound(EngineError):
@@ -183,6 +192,10 @@ def unexpected(error: BaseException, where: str) -> str:
             errno.ENFILE,
         ):
             return f"this host refused a step: {text} ({where})"
+    elif isinstance(error, UnicodeEncodeError):
+        return f"{printable(error.object, 100)!r} is not valid; accepted: text in UTF-8 ({where})"
+    elif isinstance(error, ValueError) and text.startswith("embedded null "):
+        return f"a value has a null character, which no path and no word of a command has ({where})"
     elif isinstance(error, MemoryError):
         return f"there is not enough memory for it on this host ({where})"
     return f"it failed unexpectedly: {kind}{': ' + text if text else ''}; this is a defect of pycontainer.engine ({where})"

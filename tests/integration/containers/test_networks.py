@@ -293,6 +293,27 @@ def test_the_address_that_a_network_publishes_on(engine):
 
 
 @in_own_network
+def test_what_is_named_by_id_is_as_named_by_name(engine):
+    """Networks, and containers that it is linked to, depends on, or has the volumes of."""
+    network(engine, "inner", "10.123.45.0/24")
+    do(engine, name="db", **web(volumes=["/data"], networks=[{"name": "inner"}]))
+    ident = containers.find(engine, "db")["id"]
+    net = networks.get(engine, "inner")["id"]
+
+    def wanted(other, inner):
+        joined = [{"name": inner, "links": [f"{other}:one"]}]
+        more = {"volumes_from": [other + ":ro"], "depends_on": [other], "links": [other + ":two"]}
+        return dict(web(networks=joined, **more), name="app")
+
+    assert do(engine, **wanted(ident, net))["changed"]
+    for names in (("db", "inner"), (ident[:12], net[:12]), (ident, net)):
+        assert do(engine, **wanted(*names))["actions"] == []
+    assert do(engine, **dict(web(network_mode=net[:12]), name="alone"))["changed"]
+    assert do(engine, **dict(web(network_mode="inner"), name="alone"))["actions"] == []
+    assert not do(engine, **dict(web(network_mode=net), name="alone"))["changed"]
+
+
+@in_own_network
 def test_networks_change_while_it_runs(engine):
     network(engine, "front", "10.77.1.0/24")
     network(engine, "back", "10.77.2.0/24")

@@ -14,7 +14,7 @@ from ...errors import Conflict, EngineError, InvalidInput, NotFound, required
 from ...options.rows import IGNORE, LIVE, RESTART, STRICT
 from .. import options
 from ..options import lifecycle, network, publishing, secret_files, storage
-from ..records import catalog, status
+from ..records import catalog, object_names, status
 from ..spec import config_json, inherited_mounts, shared_namespaces, user_namespaces
 from ..view import systemd_unit
 from . import dependencies, preconditions
@@ -148,6 +148,7 @@ class Desired:
         """
         self.image = self._image()
         self._find_images()
+        self.task.definition = object_names.named(self.engine, self.task.definition, self.coming)
         self._define()
         self._check_labels()
         self._check_health()
@@ -267,7 +268,8 @@ class Desired:
         if self.record is None:
             return {}
         wanted = self.task.definition
-        alike = storage.respelled(self.record["definition"], wanted)
+        alike = object_names.named(self.engine, self.record["definition"], self.coming)
+        alike = storage.respelled(alike, wanted)
         alike = publishing.respelled(alike, wanted)
         return shared_namespaces.respelled(self.engine, alike, wanted)
 

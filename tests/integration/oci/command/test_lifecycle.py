@@ -582,7 +582,7 @@ def test_a_status_that_can_not_be_read_hinders_nobody(runtime, bundle, tmp_path)
         stderr=subprocess.DEVNULL,
     )
     pid = runtime.state("lost")["pid"]
-    for content in ("", "{", "[]", "[" * 5000, '{"pid": "x"}'):
+    for content in ("", "{", "[]", "[" * 5000, '{"pid": "x"}', '{"a": 1}'):
         pathlib.Path(runtime.root, "lost", "status").write_text(content)
         assert runtime.ok("list", "--quiet") == "kept\n"
         assert "status can't be read" in runtime.fails("state", "lost")

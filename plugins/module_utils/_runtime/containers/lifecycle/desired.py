@@ -9,7 +9,7 @@ container necessary.
 
 from __future__ import annotations
 
-from ... import images, networks
+from ... import images
 from ...errors import Conflict, EngineError, InvalidInput, NotFound, required
 from ...options.rows import IGNORE, LIVE, RESTART, STRICT
 from .. import options
@@ -201,7 +201,6 @@ class Desired:
                 entry["image"] = self._present(entry["source"], "mounts.source")[0]["id"]
 
     def _define(self) -> None:
-        self._name_networks()
         now, wanted = self._now(), self.task.definition
         if (
             now.get("restart_retries")
@@ -220,21 +219,6 @@ class Desired:
             self.definition["image"] = self.task.image
         self._inherit()
         self._check_definition(now)
-
-    def _name_networks(self) -> None:
-        """Call networks by their names, where the task names ids or beginnings of them."""
-        wanted = self.task.definition
-        if wanted.get("networks"):
-            wanted["networks"] = [
-                {**entry, "name": self._name_of_network(entry["name"])}
-                for entry in wanted["networks"]
-            ]
-        if network.mode_of(wanted) == "bridge" and wanted.get("network_mode"):
-            wanted["network_mode"] = self._name_of_network(wanted["network_mode"])
-
-    def _name_of_network(self, said: str) -> str:
-        config = networks.get(self.engine, said)
-        return config["name"] if config else said
 
     def _inherit(self) -> None:
         """Find the mounts that it has of other containers, where the task names those."""

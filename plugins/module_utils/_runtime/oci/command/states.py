@@ -162,6 +162,8 @@ class Container:
             self.data = json_text.load(procfs.read(self.path + "/status", ALL))
             if not all(isinstance(self.data.get(key, kind()), kind) for key, kind in _FORM.items()):
                 raise ValueError
+            if "pid" not in self.data:  # else a process that lives would pass for one that ended
+                raise ValueError
         except (FileNotFoundError, NotADirectoryError):
             if not os.path.isdir(self.path):
                 raise self.missing() from None

@@ -643,3 +643,21 @@ def test_details_of_a_log(docker):
     assert docker("logs", "--details", "web") == said
     assert re.fullmatch(f"[0-9TZ:.-]+ {re.escape(said)}", docker("logs", "-t", "--details", "web"))
     docker("rm", "web")
+
+
+@pytest.mark.parametrize("names", ["web", "side web"])
+def test_restart_of_those_who_share_a_namespace(docker, names):
+    """Who has a namespace of a restarted container joins it again, once, whoever else is named."""
+    docker("run", "-d", "--name", "web", "--network", "none", "box:1", "sleep", "1000")
+    joining = {"side": ("--network", "container:web"), "last": ("--pid", "container:side")}
+    for name, how in joining.items():
+        docker("run", "-d", "--stop-timeout", "0", "--name", name, *how, "box:1", "sleep", "1000")
+    docker("restart", "-t", "0", *names.split())
+    for kind, one, other in (("net", "web", "side"), ("pid", "side", "last")):
+        assert docker("exec", one, "readlink", f"/proc/self/ns/{kind}") == docker(
+            "exec", other, "readlink", f"/proc/self/ns/{kind}"
+        )
+    told = docker("events", "--since", "1h", "--until", "0s", "--filter", "event=restart")
+    for name in ("web", "side", "last"):
+        assert len(re.findall(f"restart.*name={name}[,)]", told)) == 1, told
+    docker("rm", "-f", "last", "side", "web")

@@ -766,6 +766,12 @@ def test_who_joins_a_container_that_is_restarted_joins_it_again(engine):
         same("net", "web", "side") and same("pid", "side", "last") and sh(engine, "echo $A") == "3"
     )
     assert not task.container(engine, {"containers": restarting})["changed"]
+    again = [dict(item, state="restarted") for item in restarting]
+    done = task.container(engine, {"containers": again})
+    assert sorted(done["actions"]) == [
+        f"restart container {name}" for name in ("last", "side", "web")
+    ]
+    assert same("net", "web", "side") and same("pid", "side", "last")
     restarting[2]["volumes"] = ["/data"]
     with pytest.raises(Conflict, match=r"made anew \(on_change restart\) because of volumes"):
         task.container(engine, {"containers": restarting})

@@ -41,6 +41,7 @@ _HOMES = {
     "shutdown": "lifecycle.stop",
     "missing": "lifecycle.dependencies",
     "dependants": "lifecycle.dependencies",
+    "namespace_users": "spec.shared_namespaces:all_users",
     "needed": "lifecycle.dependencies",
     "to_stop_by_name": "lifecycle.dependencies",
     "restart_dependant": "lifecycle.plan",

@@ -174,11 +174,14 @@ def _apply(
         threads = parallel or max(count, min(stop.AT_ONCE, alive))
         _in_threads(engine, works, results, [works.index(work) for work in turn], threads, starts)
     _start(engine, works, results, starts, count)
+    restarted = {record["id"] for _position, record in starts}
     for position in todo:
         if not results[position].get("failed"):
             told: list[str] = []
             for record in works[position].dependants:
-                if catalog.by_id(engine, record["id"]) is not None:  # else made anew by this list
+                # Else it was made anew by this list, or started after the one that it needs.
+                if record["id"] not in restarted and catalog.by_id(engine, record["id"]):
+                    restarted.add(record["id"])
                     restart_dependant(engine, record, told)
             results[position].setdefault("warnings", []).extend(told)
     started = {position for position, _record in starts}

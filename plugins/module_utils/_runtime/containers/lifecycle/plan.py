@@ -225,6 +225,7 @@ class Work:
                 record
                 for record in joined
                 if record["name"] not in self.leaving
+                and self.coming.get(record["name"]) != "restarted"  # its own entry says so
                 and status.lives(self.engine.paths, record["id"])
             ]
         for record in self.dependants:

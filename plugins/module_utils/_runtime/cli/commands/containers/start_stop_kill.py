@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 
 from .... import containers
@@ -11,7 +12,7 @@ from ....containers.access import detach_keys
 from ....containers.client import monitor_client
 from ....containers.records import run_events
 from ....containers.spec import container_files
-from ....errors import Conflict, EngineError
+from ....errors import Conflict, EngineError, NotFound
 from ....kernel.processes import signal_names
 from ....reconcile import Plan
 from ... import streams
@@ -20,6 +21,8 @@ from .each_container import ALIVE, bring_up, each_container
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ....containers.records.catalog import Record
     from ...grammar import Given
     from ...session import Session
@@ -154,6 +157,8 @@ def _stop_together(
 
 def restart(session: Session, given: Given) -> None:
     timeout = _seconds(given)
+    joined: dict[str, list[Record]] = {}  # by the id of the container whose namespaces they have
+    done: set[str] = set()  # ids of those that were restarted with another one
 
     def apply(record: Record, state: str) -> None:
         if state in ALIVE:
@@ -162,6 +167,13 @@ def restart(session: Session, given: Given) -> None:
         run_events.tell_of(session.engine.paths, record["id"], "restart")
 
     def work(record: Record, state: str, plan: Plan) -> None:
+        if record["id"] in done:
+            return
+        joined[record["id"]] = [
+            other
+            for other in containers.namespace_users(session.engine, record)
+            if containers.status(session.engine.paths, other["id"])["status"] in ALIVE
+        ]
         plan.add(
             "restarted",
             False,
@@ -171,9 +183,15 @@ def restart(session: Session, given: Given) -> None:
         )
 
     def dependants(record: Record) -> None:
-        for other in containers.dependants(session.engine, record, to_restart=True):
+        with_it = joined.pop(record["id"], [])
+        others = containers.dependants(session.engine, record, to_restart=True)
+        for other in with_it + [other for other in others if other not in with_it]:
+            if other["id"] in done:
+                continue
+            done.add(other["id"])
+            how = "has a namespace of" if other in with_it else "depends on"
             session.record(
-                True, [f"restart container {other['name']}, which depends on {record['name']}"]
+                True, [f"restart container {other['name']}, which {how} {record['name']}"]
             )
             if not session.check:
                 told: list[str] = []
@@ -182,8 +200,24 @@ def restart(session: Session, given: Given) -> None:
                     session.complain(sentence)
 
     each_container(
-        session, given.words, work, before=functools.partial(bring_up, session), after=dependants
+        session,
+        _joined_first(session, given.words),
+        work,
+        before=functools.partial(bring_up, session),
+        after=dependants,
     )
+
+
+def _joined_first(session: Session, names: Sequence[str]) -> list[str]:
+    """Put those whose namespaces others have before these, so that each is restarted once."""
+    users: set[str] = set()
+    idents: dict[str, str] = {}
+    for name in names:
+        with contextlib.suppress(NotFound, Conflict):  # its own turn says so
+            record = containers.find(session.engine, name)
+            idents[name] = record["id"]
+            users |= {other["id"] for other in containers.namespace_users(session.engine, record)}
+    return sorted(names, key=lambda name: idents.get(name) in users)
 
 
 def _seconds(given: Given) -> int | None:

@@ -24,7 +24,7 @@ description:
   - When a task's connection breaks, or its controller is killed, what the task has started in the container is ended with
     all its descendants.
 requirements:
-  - On the machine, the engine of this collection, which is there wherever it has made a container, and root.
+  - On the machine, the engine of this collection, which is there wherever it has made a container, and root, or the user whose container it is.
   - In the container, Python for all modules but P(ansible.builtin.raw#module) and P(ansible.builtin.script#module), which need
     a shell, and the former not even that where its command is a program with arguments.
 options:
@@ -126,16 +126,16 @@ options:
       - name: ansible_pycontainer_pipelining
   data_root:
     description:
-      - Where the engine keeps its data on the machine.
+      - Where the engine keeps its data on the machine. Without it, that is C(/var/lib/pycontainer) for root, and
+        C(~/.local/share/pycontainer) for a user who is not root.
     type: path
-    default: /var/lib/pycontainer
     vars:
       - name: ansible_pycontainer_data_root
   run_root:
     description:
-      - Where the engine keeps what is of this boot on the machine.
+      - Where the engine keeps what is of this boot on the machine. Without it, that is C(/run/pycontainer) for root, and
+        C(~/.local/share/pycontainer/run) for a user who is not root.
     type: path
-    default: /run/pycontainer
     vars:
       - name: ansible_pycontainer_run_root
 seealso:

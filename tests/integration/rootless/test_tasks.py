@@ -35,6 +35,18 @@ PLAY = """
       when: not ansible_check_mode
     - pycontainer.engine.pycontainer: ps -q
 """
+HOSTS = """
+all:
+  hosts:
+    localhost:
+      ansible_connection: local
+      ansible_become: true
+      ansible_become_user: %s
+      ansible_become_method: ansible.builtin.su
+    web:
+      ansible_connection: pycontainer.engine.container
+      ansible_pycontainer_host: localhost
+"""
 END = """
 - hosts: localhost
   connection: local
@@ -52,10 +64,21 @@ END = """
 """
 
 
+BIN = os.path.dirname(sys.executable)
+
+
+def configuration(user):
+    """Environment of Ansible's commands."""
+    return {
+        "ANSIBLE_HOME": os.path.join(user.place, "ansible"),
+        "ANSIBLE_CONFIG": os.path.join(CHECKOUT, "ansible.cfg"),
+    }
+
+
 @pytest.fixture
 def play(user):
     """Run a playbook; returns its tasks' results, in order."""
-    command = os.path.join(os.path.dirname(sys.executable), "ansible-playbook")
+    command = os.path.join(BIN, "ansible-playbook")
     if not os.path.exists(command) or shutil.which("su") is None:
         pytest.skip("needs ansible-playbook and su")
     port, registry = free_port(), free_port()
@@ -71,8 +94,7 @@ def play(user):
             ANSIBLE_CALLBACK_PLUGINS=os.path.join(CHECKOUT, "tests", "hosts", "callback"),
             ANSIBLE_CALLBACKS_ENABLED="whole",
             WHOLE_FILE=whole,
-            ANSIBLE_HOME=os.path.join(user.place, "ansible"),
-            ANSIBLE_CONFIG=os.path.join(CHECKOUT, "ansible.cfg"),
+            **configuration(user),
         )
         assert os.path.exists(whole), done.stdout + done.stderr
         with open(whole) as file:
@@ -96,6 +118,21 @@ def test_tasks_of_a_user(user, play):
     assert first[2]["stdout"].strip() == "0" and first[3]["stdout"].strip()
     pid = first[1]["container"]["State"]["Pid"]
     assert os.stat(f"/proc/{pid}").st_uid == UID
+    inventory = os.path.join(user.place, "hosts.yml")
+    with open(inventory, "w") as file:
+        file.write(HOSTS % ACCOUNT)
+    words = [
+        os.path.join(BIN, "ansible"),
+        "web",
+        "-i",
+        inventory,
+        "-m",
+        "raw",
+        "-a",
+        "cat /tmp/www/index.html",
+    ]
+    asked = user.run_as(words, become=False, **configuration(user))
+    assert asked.returncode == 0 and "hello" in asked.stdout, asked.stdout + asked.stderr
     second = play(PLAY)
     assert [result["changed"] for result in second[:2]] == [False, False]
     play(END)

@@ -15,8 +15,9 @@ import select
 
 from ...errors import ContainerFailed, EngineError, HostError, required
 from ...kernel import cgroups
+from ...kernel.calls import constants
 from ...kernel.isolation import capabilities
-from ...kernel.processes import pidfd
+from ...kernel.processes import pidfd, procfs
 from ...oci.launch import join
 from ...oci.spec.program import Program
 from ...rootless import keeper_client
@@ -130,7 +131,11 @@ def serve(
         bundle = run_file.Bundle(paths, request["id"])
         now = state.read(paths, request["id"])
         if request.get("bound"):
-            bounds = Bounds(cgroups.Group.open(now["cgroup"]), request["id"])
+            bounds = (
+                Bounds(cgroups.Group.open(now["cgroup"]), request["id"])
+                if now["cgroup"]
+                else SessionBounds()
+            )
         command = process(
             bundle,
             now,
@@ -144,6 +149,8 @@ def serve(
         told = _Told(paths, bundle.run, request)
         try:
             command.start()
+            if bounds is not None:
+                bounds.leader = command.pid
         except BaseException:
             if bounds is not None:
                 bounds.leave()
@@ -209,6 +216,8 @@ class Bounds:
     """A control group of a command's own, below the container's: what is started in it can be
     ended, wherever its processes have gone.
 
+    :ivar leader: the command's process id, once it has one.
+
     What a command leaves running at its regular end stays in it; who comes after removes the empty
     ones.
 
@@ -217,6 +226,7 @@ class Bounds:
     """
 
     PREFIX = "pycontainer-task-"
+    leader = 0
 
     def __init__(self, group: cgroups.Group, ident: str) -> None:
         if not group.exists:
@@ -248,6 +258,23 @@ class Bounds:
                 if pid.isdigit() and not os.path.isdir(f"/proc/{pid}"):
                     with contextlib.suppress(OSError):
                         os.rmdir(f"{directory}/{name}")
+
+
+class SessionBounds(Bounds):
+    """The same by the command's session, in a container without a cgroup: what has begun a session of its own is left."""
+
+    def __init__(self) -> None:  # pylint: disable=super-init-not-called
+        self.own = self.joined = cgroups.Group({})
+
+    def end(self) -> None:
+        for name in os.listdir("/proc"):
+            status = procfs.stat(name) if name.isdigit() else None
+            if status is not None and status["session"] == self.leader:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(name), constants.SIGKILL)
+
+    def leave(self) -> None:
+        pass
 
 
 def _attend(

@@ -192,9 +192,9 @@ def part(engine, context):
         "import sys, time; sys.path.insert(0, %r)\nfrom engine import load_runtime; "
         "load_runtime()\n"
         "from pycontainer.builds.parse.build_request import BuildRequest\n"
-        "from pycontainer.builds.plans import plan\nfrom pycontainer.engine import Engine\n"
+        "from pycontainer.builds.plans import build_plan\nfrom pycontainer.engine import Engine\n"
         "with Engine(*%r) as engine:\n"
-        "    begin = time.perf_counter()\n    found = plan.plan_from(engine, [%r], "
+        "    begin = time.perf_counter()\n    found = build_plan.plan_from(engine, [%r], "
         "BuildRequest(network='none'), %r)\n"
         "    assert not found.changed, found.actions\n    print(time.perf_counter() - begin)\n"
     )

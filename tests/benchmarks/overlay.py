@@ -9,7 +9,7 @@ Two network namespaces stand for the hosts. The encrypted one needs WireGuard (L
 is said. The virtual machine's kernel has it:
 
     tests/hosts.sh vm suite --keep tests/integration/networks/test_overlay.py
-    tests/hosts.sh vm ssh 'cd /srv/engine && python3 tests/benchmarks/overlay.py'; tests/hosts.sh vm down
+    tests/hosts.sh vm ssh python3 /srv/engine/tests/benchmarks/overlay.py; tests/hosts.sh vm down
 
 Both ends share the machine's processors, so only the ratios say something. Figures are medians.
 """

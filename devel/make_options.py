@@ -109,7 +109,8 @@ def source(value):
 # -- the argument spec
 
 
-NAMES_OF_SECRETS = ("secrets",)  # Ansible takes it for a secret itself by its name
+# Ansible takes them for secrets themselves by their names.
+NAMES_OF_SECRETS = ("secrets", "passwd_entry")
 
 
 def spec_of(row):

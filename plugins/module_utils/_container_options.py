@@ -114,7 +114,7 @@ CONTAINER = {
     "timezone": {"type": "str"},
     "user": {"type": "str"},
     "groups": {"type": "list", "elements": "str", "aliases": ["group_add"]},
-    "passwd_entry": {"type": "str"},
+    "passwd_entry": {"type": "str", "no_log": False},
     "group_entry": {"type": "str"},
     "chrootdirs": {"type": "str"},
     "working_dir": {"type": "str", "aliases": ["workdir"]},

@@ -446,9 +446,9 @@ def test_a_killed_build_leaves_nothing_after_the_next_call(builder, engine, scra
         import conftest
         from pycontainer.engine import Engine
         from pycontainer.builds.parse import build_request
-        from pycontainer.builds.plans import build_inputs, plan
+        from pycontainer.builds.plans import build_inputs, build_plan
         with Engine(%r, %r) as engine:
-            plan.plan_build(engine, ["t:1"], build_request.BuildRequest(network="none"), build_inputs.Inputs(data=b"FROM box:1\\nRUN echo 1 > /x\\n"
+            build_plan.plan_build(engine, ["t:1"], build_request.BuildRequest(network="none"), build_inputs.Inputs(data=b"FROM box:1\\nRUN echo 1 > /x\\n"
                             b"RUN echo started; sleep %s")).apply()
     """) % (
         os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))),

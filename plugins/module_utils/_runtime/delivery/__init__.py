@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from ..engine import Engine
     from ..images import ImagePlan
 
-__all__ = ["host", "present"]
+__all__ = ["present", "receiver"]
 
 
 def present(engine: Engine, params: dict[str, Any], name: str) -> ImagePlan | dict[str, Any]:
-    """Plan ``source: controller``; see ``host.present``."""
+    """Plan ``source: controller``; see ``receiver.present``."""
     from . import receiver  # with the reader of archives: few tasks deliver
 
     return receiver.present(engine, params, name)

@@ -433,6 +433,13 @@ def test_relative_paths_are_the_hosts_own(docker, tmp_path, monkeypatch):
     )
 
 
+def test_names_of_runtimes(docker):
+    words = ["--network", "none", "box:1", "echo", "on"]
+    assert docker("run", "--rm", "--runtime", "runc", *words) == "on"
+    said = docker("run", "--rm", "--runtime", "/usr/bin/kata", *words, rc=125)
+    assert "/usr/bin/kata" in said and "runtime" in said
+
+
 def test_no_flag_is_forgotten_by_these_tests():
     """A flag that is added to run is to be seen here, or named as one that is tested elsewhere."""
     elsewhere = {
@@ -469,6 +476,9 @@ def test_no_flag_is_forgotten_by_these_tests():
         "--tz",
         "--depends-on",
         "--sdnotify",
+        "--passwd-entry",
+        "--group-entry",
+        "--chrootdirs",
     }
     unseen = {
         "--cpu-period",
@@ -480,6 +490,9 @@ def test_no_flag_is_forgotten_by_these_tests():
         "--device-write-bps",
         "--device-read-iops",
         "--device-write-iops",
+        "--cpu-rt-period",
+        "--cpu-rt-runtime",
+        "--blkio-weight-device",
     }  # what the container module's tests see; here only that they arrive
     here = open(__file__).read()
     for flag in RUN_FLAGS:

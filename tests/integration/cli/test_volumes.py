@@ -24,6 +24,8 @@ from pycontainer.volumes import content, task
 WRITER = (
     "n=0; while true; do n=$((n+1)); echo $n > /d/a; echo $n > /d/b; [ $n = 50 ] && : > /d/on; done"
 )
+# until it has written again: a content that is the archive's may be restored at any time
+AGAIN = 'until b=$(cat /d/b) && [ -n "$b" ] && [ "$b" != "$saved" ]; do sleep 0.05; done'
 
 
 def do(engine, check=False, **params):
@@ -104,6 +106,9 @@ def test_a_container_that_starts_meanwhile_waits(docker):
 def test_restoring_needs_its_containers_stopped(docker, writer, tmp_path):
     path, place = str(tmp_path / "a.tar"), writer
     do(docker.engine, name="data", state="saved", path=path, freeze=True)
+    with tarfile.open(path) as file:
+        saved = file.extractfile("./b").read()
+    docker("exec", "-e", f"saved={saved.decode().strip()}", "busy", "sh", "-c", AGAIN)
     for check in (True, False):
         with pytest.raises(
             EngineError, match="volume data is in use: container busy is running; stop it first"

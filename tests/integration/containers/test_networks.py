@@ -428,12 +428,18 @@ def test_an_address_that_was_asked_for_and_would_be_lost_is_told_in_the_plan(eng
     do(engine, name="free", **web(networks=["front"]))
     params = {"name": "front", "state": "present", "force": True}
     params["ipam_config"] = [{"subnet": "10.77.2.0/24"}]
-    before = networks.inspect(engine, "front")
+
+    def uncounted():
+        """The network without its counters: a container may send a packet at any time."""
+        found = networks.inspect(engine, "front")
+        return {key: found[key] for key in found if key not in ("Traffic", "Forwarded")}
+
+    before = uncounted()
     assert "web" in [name for user in before["Containers"].values() for name in user["DNSNames"]]
     for _again in range(2):
         with pytest.raises(Conflict, match="container web asks for the address 10.77.1.20"):
             networks.plan(engine, params)
-    assert networks.inspect(engine, "front") == before
+    assert uncounted() == before
     do(engine, **web(networks=["front"]))
     carry_out(networks.plan(engine, params), False)
     now = networks.inspect(engine, "front")["Containers"].values()

@@ -45,35 +45,66 @@ def log(box, driver, buffer=None, cache=True, attributes=None, **options):
     }
 
 
-class Datagrams:
-    """A socket of the host that takes datagrams, or UDP's; ``got`` is what has come."""
+class Peer:
+    """What listens: a socket and the threads that read; ``opened`` are those of the running test."""
 
-    def __init__(self, path=None, reads=True):
-        self.socket = socket.socket(socket.AF_UNIX if path else socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(str(path) if path else ("127.0.0.1", 0))
-        self.got = []
-        if reads:
-            threading.Thread(target=self._read, daemon=True).start()
+    opened = []
 
-    def _read(self):
-        while True:
+    def _begin(self):
+        self.threads, self.connections = [], []
+        self.opened.append(self)
+
+    def _follow(self, target, *args):
+        thread = threading.Thread(target=target, args=args, daemon=True)
+        self.threads.append(thread)
+        thread.start()
+
+    def close(self):
+        """Wake the threads, and wait for their end: no thread is left to the tests of the next file."""
+        for each in (self.socket, *self.connections):
             try:
-                data = self.socket.recv(1 << 17)
+                each.shutdown(socket.SHUT_RDWR)
             except OSError:
-                return
-            if data == b"END":
-                return
-            self.got.append(data)
+                pass  # the other end was first, or it was closed
+        for thread in self.threads:
+            thread.join(10)
+        for each in (self.socket, *self.connections):
+            each.close()
 
     @property
     def port(self):
         return self.socket.getsockname()[1]
 
 
-class Server:
+@pytest.fixture(autouse=True)
+def peers_end():
+    """End the peers of a test."""
+    yield
+    while Peer.opened:
+        Peer.opened.pop().close()
+
+
+class Datagrams(Peer):
+    """A socket of the host that takes datagrams, or UDP's; ``got`` is what has come."""
+
+    def __init__(self, path=None, reads=True):
+        self._begin()
+        self.socket = socket.socket(socket.AF_UNIX if path else socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(str(path) if path else ("127.0.0.1", 0))
+        self.got = []
+        if reads:
+            self._follow(self._read)
+
+    def _read(self):
+        while data := self.socket.recv(1 << 17):
+            self.got.append(data)
+
+
+class Server(Peer):
     """A TCP or local server that keeps what its connections send. ``tls``: a context."""
 
     def __init__(self, path=None, tls=None, port=0, reads=True, answers=None):
+        self._begin()
         self.socket = socket.socket(socket.AF_UNIX if path else socket.AF_INET)
         if not path:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -82,8 +113,8 @@ class Server:
         self.socket.bind(str(path) if path else ("127.0.0.1", port))
         self.socket.listen()
         self.tls, self.reads, self.answers = tls, reads, answers
-        self.data, self.connections = b"", []
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.data = b""
+        self._follow(self._accept)
 
     def _accept(self):
         while True:
@@ -93,7 +124,7 @@ class Server:
                 return
             self.connections.append(connection)
             if self.reads:
-                threading.Thread(target=self._read, args=(connection,), daemon=True).start()
+                self._follow(self._read, connection)
 
     def _read(self, connection):
         try:
@@ -105,17 +136,6 @@ class Server:
                     self.answers(connection, data)
         except OSError:
             pass
-
-    def close(self):
-        self.socket.shutdown(socket.SHUT_RDWR)
-        self.socket.close()
-        for connection in self.connections:
-            connection.shutdown(socket.SHUT_RDWR)
-            connection.close()
-
-    @property
-    def port(self):
-        return self.socket.getsockname()[1]
 
 
 def fields(datagram):

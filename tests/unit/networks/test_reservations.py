@@ -7,6 +7,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
+import time
 import types
 
 import pytest
@@ -206,6 +207,26 @@ def test_ports_of_other_processes(host):
         ):
             networks.check_ports(host, A, [port(number)])
         networks.check_ports(host, A, [port(number, "udp")])
+
+
+@pytest.mark.parametrize("protocol", ["tcp", "udp"])
+def test_two_tasks_that_ask_at_once_are_not_in_each_others_way(host, free, protocol):
+    """Each binds the port to learn whether it is free, which the other took for a process that has it."""
+    asked = [port(free, protocol)]
+    other = os.fork()
+    if other == 0:
+        try:
+            while os.getppid() != 1:
+                ports._binds(asked[0])
+                time.sleep(0.0002)
+        finally:
+            os._exit(1)
+    try:
+        for _again in range(3000):
+            assert ports.check_ports(host, A, asked)[0]["host_port"] == free
+    finally:
+        os.kill(other, 9)
+        os.waitpid(other, 0)
 
 
 def test_chosen_ports(host, free):

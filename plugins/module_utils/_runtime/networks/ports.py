@@ -12,6 +12,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import time
 
 from ..errors import Conflict, InvalidInput, Unsupported
 from ..kernel.net import listeners, netlink
@@ -230,7 +231,7 @@ def _check(port: Port, own: Sequence[Reservation], others: Sequence[Mapping[str,
                 raise Conflict(f"published_ports: port {shown} is taken by container {row['name']}")
             raise InvalidInput("published_ports", shown, "every port of the host once")
     # On what is its own its monitor may be listening.
-    if not any(_clashes(port, row) for row in own) and not _binds(port):
+    if not any(_clashes(port, row) for row in own) and not _is_free(port):
         raise taken(port["protocol"], port["host_ip"], port["host_port"])
 
 
@@ -248,27 +249,36 @@ def taken(protocol: str, host_ip: str, host_port: int) -> Conflict:
     return Conflict(f"published_ports: port {shown} is taken by {who}")
 
 
-def _binds(port: Port) -> bool:
-    """Tell whether the relay could listen now.
+def _is_free(port: Port) -> bool:
+    """Tell whether the relay could listen now. Another task may ask the same at the same moment.
+
+    Nobody is in the way of a socket of TCP that is bound and does not listen (SO_REUSEADDR, see
+    socket(7)). One of UDP is, for as long as its owner asks.
 
     :raises InvalidInput: the address is not the host's.
     :raises Unsupported: the kernel has not the protocol, or no IPv6.
     """
-    datagrams = port["protocol"] == "udp"
+    for again in range(4 if port["protocol"] == "udp" else 1):
+        if again:
+            time.sleep(0.01)
+        if _binds(port):
+            return True
+    return False
+
+
+def _binds(port: Port) -> bool:
     try:
         with keeper_client.new_socket(
             netlink.family_of(port["host_ip"]),
-            socket.SOCK_DGRAM if datagrams else socket.SOCK_STREAM,
+            socket.SOCK_DGRAM if port["protocol"] == "udp" else socket.SOCK_STREAM,
             PROTOCOLS[port["protocol"]],
         ) as sock:
             if sock.family == socket.AF_INET6:
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            if not datagrams:
+            if port["protocol"] != "udp":
                 # Connections that linger in TIME_WAIT are no listener.
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.bind((port["host_ip"], port["host_port"]))
-            if not datagrams:
-                sock.listen(1)
     except OSError as error:
         if error.errno == errno.EACCES and port["host_port"]:
             raise Unsupported(_too_low(port)) from None

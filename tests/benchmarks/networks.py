@@ -33,7 +33,7 @@ import peers  # noqa: E402
 from pycontainer import networks  # noqa: E402
 from pycontainer.engine import Engine  # noqa: E402
 from pycontainer.kernel.calls import syscalls  # noqa: E402
-from pycontainer.networks import attach, publish, task  # noqa: E402
+from pycontainer.networks import container_links, publish, task  # noqa: E402
 from pycontainer.reconcile import carry_out  # noqa: E402
 
 CLONE_NEWNET, PR_SET_PDEATHSIG = 0x40000000, 1
@@ -131,8 +131,8 @@ def growth(scratch: str, count: int, ipv6: bool) -> None:
                 ports = networks.reserve_ports(engine, ident, [port])
                 place = networks.allocate(engine, "many", ident)
                 networks.ensure_links(engine, ["many"])
-                attach.connect(netns, place, 0)
-                publish.publish(ident, attach.targets([place]), ports)
+                container_links.connect(netns, place, 0)
+                publish.publish(ident, container_links.targets([place]), ports)
                 times.append((time.process_time() - start) * 1000)
             first, last = statistics.median(times[:10]), statistics.median(times[-10:])
             kind = "IPv4 and IPv6" if ipv6 else "IPv4"
@@ -147,7 +147,7 @@ def growth(scratch: str, count: int, ipv6: bool) -> None:
             for number in range(1, count):
                 publish.unpublish(
                     f"{number:064x}",
-                    attach.targets([networks.allocate(engine, "many", f"{number:064x}")]),
+                    container_links.targets([networks.allocate(engine, "many", f"{number:064x}")]),
                     [
                         {
                             "host_ip": "0.0.0.0",
@@ -238,13 +238,18 @@ def ours(scratch: str) -> None:
         for number, (_pid, netns) in enumerate(spaces):
             places.append(networks.allocate(engine, "t", f"{number:064x}"))
             networks.ensure_links(engine, ["t"])
-            attach.connect(netns, places[-1], 0)
+            container_links.connect(netns, places[-1], 0)
         ports = [
             {"host_ip": ip, "host_port": 8080, "container_port": 80, "protocol": "tcp"}
             for ip in ("0.0.0.0", "::")
         ]
-        publish.publish("0" * 64, attach.targets(places[:1]), ports)
-        throughput("pycontainer", [pid for pid, _netns in spaces], attach.targets(places[:1]), 8080)
+        publish.publish("0" * 64, container_links.targets(places[:1]), ports)
+        throughput(
+            "pycontainer",
+            [pid for pid, _netns in spaces],
+            container_links.targets(places[:1]),
+            8080,
+        )
         end(*[pid for pid, _netns in spaces])
         carry_out(task.plan(engine, {"name": "t", "state": "absent", "force": True}), False)
 

@@ -31,7 +31,7 @@ import networks as other  # noqa: E402  # the benchmark; makes the engine import
 from pycontainer import networks  # noqa: E402
 from pycontainer.engine import Engine  # noqa: E402
 from pycontainer.kernel.calls import syscalls  # noqa: E402
-from pycontainer.networks import attach, task  # noqa: E402
+from pycontainer.networks import container_links, task  # noqa: E402
 from pycontainer.networks.drivers import link_kinds  # noqa: E402
 from pycontainer.reconcile import carry_out  # noqa: E402
 
@@ -103,7 +103,7 @@ class Host:
         with Engine(*self.places) as engine:
             place = networks.allocate(engine, kind, f"{self.number}" * 64)
             networks.ensure_links(engine, [kind])
-            attach.connect(netns, place, 0)
+            container_links.connect(netns, place, 0)
         return pid, netns, place["address"].partition("/")[0]
 
 

@@ -123,9 +123,9 @@ class _Containers(Noun):
 
             zygote_client.connect(engine.paths).close()  # a new one has names answered again
             engine.mended.append(names_client.MENDED)
-        from .containers.records import state
+        from .containers.records import run_state
 
-        if not all(state.monitored(engine.paths, ident) for ident in idents):
+        if not all(run_state.monitored(engine.paths, ident) for ident in idents):
             from .containers.client import monitor_client
 
             monitor_client.adopt_orphans(engine.paths)

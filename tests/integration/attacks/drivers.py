@@ -309,7 +309,7 @@ class Boxes(process.Boxes):
 
         if self.kind == "engine":
             from pycontainer.containers.client import monitor_client, zygote_client
-            from pycontainer.containers.records import state
+            from pycontainer.containers.records import run_state as state
 
             idents, end = [box.ident for box in self.made], time.monotonic() + 15
             while True:  # the monitor of a start that has just failed may be on its way out

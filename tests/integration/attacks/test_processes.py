@@ -32,17 +32,17 @@ def test_a_reused_pid_is_somebody_else(boxes, victim, eventually):
     pid = box.pid
     if boxes.kind == "engine":
         from pycontainer.containers.client import monitor_client
-        from pycontainer.containers.records import state
+        from pycontainer.containers.records import run_state
 
         monitor = procfs.stat(pid)["parent"]
         unwatched.kill(boxes.paths.run)  # they would give the container another monitor
         for killed in (monitor, pid):
             os.kill(killed, 9)
         eventually(lambda: procfs.start_time(pid) is None)
-        record = state.read(boxes.paths, box.ident)
+        record = run_state.read(boxes.paths, box.ident)
         for group in record["cgroup"].values():
             assert os.path.isdir(group)
-        state.write(boxes.paths, box.ident, dict(record, pid=victim.pid))
+        run_state.write(boxes.paths, box.ident, dict(record, pid=victim.pid))
         calls = [
             lambda: monitor_client.kill(boxes.paths, box.ident, "SIGKILL"),
             lambda: monitor_client.stop(boxes.paths, [box.ident], timeout=0),

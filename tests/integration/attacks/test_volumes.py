@@ -12,7 +12,7 @@ from integration.containers.conftest import image, rootfs  # noqa: F401  # pylin
 from pycontainer import containers, images, volumes
 from pycontainer.containers import task
 from pycontainer.containers.access import exec_client
-from pycontainer.containers.records import image as configurations
+from pycontainer.containers.records import container_image as configurations
 from pycontainer.containers.view import top
 from pycontainer.errors import EngineError
 from pycontainer.reconcile import carry_out

@@ -251,7 +251,7 @@ def test_where_there_is_none(docker):
 
 def test_a_host_with_apparmor_and_without_its_parser(monkeypatch, tmp_path):
     """The kernel's files, as this reads them, in another place."""
-    from pycontainer.containers.lifecycle import preconditions
+    from pycontainer.containers.plans import preconditions
 
     (tmp_path / "enabled").write_text("Y\n")
     (tmp_path / "profiles").write_text("/usr/bin/man (enforce)\nman with spaces (complain)\n")

@@ -396,7 +396,7 @@ def test_inspect(docker):
 
 def test_an_end_that_nobody_has_seen(docker):
     """A power cut's, or one without a monitor: Docker's 255, never a success and never "None"."""
-    from pycontainer.containers.records import state
+    from pycontainer.containers.records import run_state as state
 
     ident = docker(*RUN, "--name", "web", "box:1")
     docker("stop", "-t", "0", "web")

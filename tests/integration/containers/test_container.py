@@ -14,14 +14,14 @@ from pycontainer import containers, images, volumes
 from pycontainer.containers import task
 from pycontainer.containers.access import exec_client
 from pycontainer.containers.client import monitor_client
-from pycontainer.containers.lifecycle.batch import BatchFailed
+from pycontainer.containers.plans.batch import BatchFailed
 from pycontainer.containers.view import logs
 from pycontainer.containers.view import stats as metering
 from pycontainer.errors import Conflict, ContainerFailed, EngineError, HostError, InvalidInput
 from pycontainer.images.library import records
 from pycontainer.kernel.processes import procfs
 from pycontainer.reconcile import carry_out
-from pycontainer.store import files
+from pycontainer.store import atomic_files
 from support import unwatched
 
 
@@ -1059,12 +1059,14 @@ def test_a_container_of_an_older_version_has_todays_filter_from_its_next_start_o
     do(engine, **base())
     record = containers.find(engine, "web")
     path = os.path.join(engine.paths.container(record["id"]), "config.json")
-    made = files.read_json(path)
+    made = atomic_files.read_json(path)
     assert "socketcall" not in made["linux"]["seccomp"]["syscalls"][0]["names"]
     made["linux"]["seccomp"]["syscalls"][0]["names"].append("socketcall")
-    files.write_json(path, made)
+    atomic_files.write_json(path, made)
     assert do(engine, restart=True)["actions"] == ["restart container web"]
-    assert "socketcall" not in files.read_json(path)["linux"]["seccomp"]["syscalls"][0]["names"]
+    assert (
+        "socketcall" not in atomic_files.read_json(path)["linux"]["seccomp"]["syscalls"][0]["names"]
+    )
 
 
 @pytest.mark.parametrize("architecture", ["386", "amd64"])
@@ -1078,9 +1080,9 @@ def test_socketcall_is_for_images_of_32_bit_x86(engine, rootfs, architecture):
     )
     do(engine, **base(image="of:1"))
     record = containers.find(engine, "web")
-    rules = files.read_json(os.path.join(engine.paths.container(record["id"]), "config.json"))[
-        "linux"
-    ]["seccomp"]["syscalls"]
+    rules = atomic_files.read_json(
+        os.path.join(engine.paths.container(record["id"]), "config.json")
+    )["linux"]["seccomp"]["syscalls"]
     assert [rule["action"] for rule in rules if "socketcall" in rule["names"]] == [
         "SCMP_ACT_ALLOW" if architecture == "386" else "SCMP_ACT_ERRNO"
     ]

@@ -21,7 +21,7 @@ from pycontainer.containers.lifecycle import cleanup
 from pycontainer.containers.view import stats as metering
 from pycontainer.engine import Engine
 from pycontainer.reconcile import Plan, carry_out
-from pycontainer.store import database, files, tree_removal
+from pycontainer.store import atomic_files, database, tree_removal
 
 FIRST = {
     "name": "web",
@@ -80,7 +80,7 @@ def _count_steps(limit, begin):
 
     for owner, names in (
         (database.Database, ("transaction",)),
-        (files, ("write_whole", "write_json")),
+        (atomic_files, ("write_whole", "write_json")),
         (tree_removal, ("remove",)),
         (os, ("mkdir", "rename", "rmdir")),
         (zygote_client, ("start",)),

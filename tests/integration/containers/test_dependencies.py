@@ -8,8 +8,8 @@ import pytest
 from pycontainer import containers
 from pycontainer.containers import task
 from pycontainer.containers.client import monitor_client
-from pycontainer.containers.lifecycle import start
-from pycontainer.containers.lifecycle.batch import BatchFailed
+from pycontainer.containers.lifecycle import boot
+from pycontainer.containers.plans.batch import BatchFailed
 from pycontainer.engine import Engine
 from pycontainer.errors import ContainerFailed, InvalidInput, NotFound
 from pycontainer.reconcile import carry_out
@@ -196,7 +196,7 @@ def test_a_boot_starts_in_order_and_what_fails_hinders_no_other(engine):
     do(engine, "free", **always)
     halt(engine, "db", "web", "lone", "free", "sick")
     results = {
-        containers.find(engine, ident)["name"]: error for ident, error in start.boot(engine).items()
+        containers.find(engine, ident)["name"]: error for ident, error in boot.boot(engine).items()
     }
     assert [name for name, error in sorted(results.items()) if error] == ["lone"]
     assert "sick, which it depends on, is unhealthy" in str(results["lone"])

@@ -10,7 +10,7 @@ import pytest
 from pycontainer import containers, images
 from pycontainer.containers import task
 from pycontainer.containers.lifecycle import waits
-from pycontainer.containers.lifecycle.batch import BatchFailed
+from pycontainer.containers.plans.batch import BatchFailed
 from pycontainer.errors import Conflict, ContainerFailed, InvalidInput
 from pycontainer.images.plans.present import plan_tags
 from pycontainer.kernel.cgroups.hierarchy import freezer

@@ -23,7 +23,7 @@ from pycontainer.containers.client import names_client
 from pycontainer.containers.lifecycle import live_changes
 from pycontainer.errors import InvalidInput, NotFound
 from pycontainer.kernel.calls import syscalls
-from pycontainer.networks import attach
+from pycontainer.networks import container_links
 from pycontainer.networks.names.name_service import LOCK
 from pycontainer.reconcile import carry_out
 from support import waiting
@@ -589,7 +589,7 @@ def answered(pid, name):
     """Tell whether a query is answered at once: dig would wait a second for one that is lost."""
     words = b"".join(bytes([len(word)]) + word.encode() for word in name.split("."))
     query = b"\1\2\1\0\0\1\0\0\0\0\0\0" + words + b"\0\0\1\0\1"
-    with attach.visiting(pid), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+    with container_links.visiting(pid), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.settimeout(0.05)
         try:
             sock.connect(("127.0.0.11", 53))

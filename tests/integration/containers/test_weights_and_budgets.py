@@ -10,7 +10,7 @@ import subprocess
 import pytest
 from pycontainer import containers
 from pycontainer.containers import task
-from pycontainer.containers.records import state
+from pycontainer.containers.records import run_state
 from pycontainer.errors import InvalidInput, Unsupported
 from pycontainer.kernel.processes import procfs
 from pycontainer.reconcile import carry_out
@@ -50,7 +50,7 @@ def disk(tmp_path):
 
 
 def group_of(engine, controller):
-    found = state.read(engine.paths, containers.find(engine, "web")["id"])["cgroup"]
+    found = run_state.read(engine.paths, containers.find(engine, "web")["id"])["cgroup"]
     return next((path for path in found.values() if f"/{controller}/" in path), None)
 
 

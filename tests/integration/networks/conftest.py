@@ -227,7 +227,7 @@ class Container:
         wanted_ip6=None,
     ):
         from pycontainer import networks
-        from pycontainer.networks import attach, publish
+        from pycontainer.networks import container_links, publish
 
         self.ident, self.namespace = ident * 64, Namespace(net)
         self.ports = networks.reserve_ports(engine, self.ident, list(ports))
@@ -236,9 +236,9 @@ class Container:
         )
         self.address = self.attachment["address"].partition("/")[0]
         self.address6 = self.attachment.get("address6", "").partition("/")[0]
-        self.targets = attach.targets([self.attachment])
+        self.targets = container_links.targets([self.attachment])
         self.warnings = networks.ensure_links(engine, [network])
-        attach.connect(self.namespace.fd, self.attachment, 0)
+        container_links.connect(self.namespace.fd, self.attachment, 0)
         self.namespace.serve(tcp, udp)
         self.relay = None
         if ports:

@@ -11,7 +11,7 @@ import time
 
 import pytest
 from pycontainer import networks
-from pycontainer.networks import attach
+from pycontainer.networks import container_links
 from pycontainer.networks.drivers import link_kinds
 from pycontainer.networks.traffic import bandwidth
 
@@ -75,14 +75,14 @@ def test_both_ways_are_limited_and_changed_as_it_runs(net):
         ({"in": LIMIT, "out": LIMIT}, (True, True)),
         ({"in": LIMIT * 100, "out": LIMIT * 100}, (False, False)),
     ):
-        attach.limit(dict(place, bandwidth=limits))
+        container_links.limit(dict(place, bandwidth=limits))
         taken = measure()
         assert [time > 0.35 for time in taken] == list(slow), (limits, taken)
         assert all(not limited or time < 1.2 for time, limited in zip(taken, slow))
     ifb = bandwidth.mirror(place["ifname"])
     shown = net.run(f"tc qdisc show dev {place['ifname']}; tc qdisc show dev {ifb}")
     assert "rate 1600Mbit" in shown, "tc reads what was meant"
-    attach.limit(place)
+    container_links.limit(place)
     assert ifb not in net.run("ip -o link") and max(measure()) < 0.2
 
 
@@ -90,11 +90,11 @@ def test_limits_come_with_the_link_and_go_with_it(net):
     engine = net.engine()
     one = net.container(engine, "a")
     place = dict(one.attachment, bandwidth={"in": LIMIT, "out": LIMIT})
-    attach.connect(one.namespace.fd, place, 0)
+    container_links.connect(one.namespace.fd, place, 0)
     assert net.run("tc qdisc show").count("tbf") == 2
-    attach.connect(one.namespace.fd, place, 0)  # as after a kill
+    container_links.connect(one.namespace.fd, place, 0)  # as after a kill
     assert net.run("tc qdisc show").count("tbf") == 2
-    attach.disconnect(place, one.namespace.fd)
+    container_links.disconnect(place, one.namespace.fd)
     assert "pyi-" not in net.run("ip -o link")
 
 

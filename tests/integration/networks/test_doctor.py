@@ -12,7 +12,7 @@ import pytest
 from pycontainer import networks
 from pycontainer.errors import NotFound
 from pycontainer.kernel.processes.procfs import start_time
-from pycontainer.networks import attach, task
+from pycontainer.networks import container_links, task
 from pycontainer.reconcile import carry_out
 
 
@@ -176,7 +176,7 @@ def test_only_what_is_asked_about_and_what_is_unknown(net):
     assert asked == {"host", "network web", f"container {one.ident}"}
     with pytest.raises(NotFound, match="nothing: there is no network"):
         networks.examine(engine, ["nothing"])
-    attach.disconnect(one.attachment, one.namespace.fd)
+    container_links.disconnect(one.attachment, one.namespace.fd)
 
 
 def test_ipv6_that_somebody_turned_off_is_told(net):

@@ -11,7 +11,7 @@ import os
 import pytest
 from pycontainer import networks
 from pycontainer.errors import Unsupported
-from pycontainer.networks import attach, links, pools, publish, task
+from pycontainer.networks import container_links, links, pools, publish, task
 from pycontainer.reconcile import carry_out
 
 pytestmark = pytest.mark.skipif(
@@ -224,12 +224,12 @@ def test_live_connect_and_disconnect(net):
     do(engine, name="dual", enable_ipv6=True)
     web, other = net.container(engine, "a"), net.container(engine, "b", "six")
     first, second = (networks.allocate(engine, name, web.ident) for name in ("six", "dual"))
-    attach.connect(web.namespace.fd, first, 1)
-    attach.connect(web.namespace.fd, second, 2)
-    assert other.ask(attach.targets([first])[0], 80) == f"{other.address6} HELLO"
+    container_links.connect(web.namespace.fd, first, 1)
+    container_links.connect(web.namespace.fd, second, 2)
+    assert other.ask(container_links.targets([first])[0], 80) == f"{other.address6} HELLO"
     route = json.loads(web.namespace.run("ip -j -6 route show default"))
     assert [entry["gateway"] for entry in route] == [first["gateway6"]]
-    attach.disconnect(first, web.namespace.fd, [web.attachment, second])
+    container_links.disconnect(first, web.namespace.fd, [web.attachment, second])
     route = json.loads(web.namespace.run("ip -j -6 route show default"))
     assert [entry["gateway"] for entry in route] == [second["gateway6"]]
     assert json.loads(web.namespace.run("ip -j route show default"))[0]["gateway"] == "172.17.0.1"

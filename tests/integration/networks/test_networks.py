@@ -13,7 +13,7 @@ import pytest
 from pycontainer import networks
 from pycontainer.errors import Conflict, HostError, NotFound, Unsupported
 from pycontainer.kernel.net import rules as nftables_rules
-from pycontainer.networks import attach, firewall, links, publish, task
+from pycontainer.networks import container_links, firewall, links, publish, task
 from pycontainer.reconcile import carry_out
 
 
@@ -406,19 +406,19 @@ def test_attachments_survive_reruns_and_partings(net):
     do(engine, name="two")
     other = networks.allocate(engine, "two", container.ident)
     networks.ensure_links(engine, ["two"])
-    attach.connect(container.namespace.fd, other, 1)
+    container_links.connect(container.namespace.fd, other, 1)
     assert (
         json.loads(container.namespace.run("ip -j route show default"))[0]["gateway"]
         == "172.17.0.1"
     ), "the first keeps it"
-    attach.disconnect(container.attachment, container.namespace.fd, [other])
+    container_links.disconnect(container.attachment, container.namespace.fd, [other])
     assert (
         json.loads(container.namespace.run("ip -j route show default"))[0]["gateway"]
         == "172.18.0.1"
     )
-    attach.disconnect(container.attachment)
+    container_links.disconnect(container.attachment)
     successor = net.namespace()
-    attach.connect(
+    container_links.connect(
         successor.fd, other, 0
     )  # the same container, started again while its old link is still there
     assert [entry["ifname"] for entry in json.loads(successor.run("ip -j link"))] == ["lo", "eth0"]
@@ -427,7 +427,7 @@ def test_attachments_survive_reruns_and_partings(net):
     ]
     assert os.readlink("/proc/thread-self/ns/net") == home
     alone = net.namespace()
-    attach.loopback(alone.fd)
+    container_links.loopback(alone.fd)
     assert "UP" in json.loads(alone.run("ip -j link"))[0]["flags"]
 
 
@@ -437,11 +437,11 @@ def test_a_failed_attachment_leaves_nothing(net):
     before, home = net.run("ip -o link | wc -l"), os.readlink("/proc/thread-self/ns/net")
     second = networks.allocate(engine, "bridge", "b" * 64)
     with pytest.raises(HostError, match="network bridge: can't connect eth0: file exists"):
-        attach.connect(container.namespace.fd, second, 0)
+        container_links.connect(container.namespace.fd, second, 0)
     with pytest.raises(HostError, match="can't connect"):
-        attach.connect(container.namespace.fd, dict(second, gateway="10.99.0.1"), 1)
+        container_links.connect(container.namespace.fd, dict(second, gateway="10.99.0.1"), 1)
     with pytest.raises(HostError, match="its bridge nope is not there"):
-        attach.connect(container.namespace.fd, dict(second, bridge="nope"), 1)
+        container_links.connect(container.namespace.fd, dict(second, bridge="nope"), 1)
     assert (
         net.run("ip -o link | wc -l") == before and os.readlink("/proc/thread-self/ns/net") == home
     )

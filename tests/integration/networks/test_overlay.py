@@ -13,7 +13,7 @@ import pytest
 from pycontainer import networks
 from pycontainer.engine import Engine
 from pycontainer.errors import Conflict, InvalidInput, Unsupported
-from pycontainer.networks import attach, task
+from pycontainer.networks import container_links, task
 from pycontainer.networks.diagnosis import doctor
 from pycontainer.networks.drivers import link_kinds, remote_names
 from pycontainer.networks.drivers import overlay_network as overlay
@@ -73,7 +73,7 @@ class Host:
                 place = networks.allocate(engine, "fleet", ident)
                 networks.ensure_links(engine, ["fleet"])
                 fd = os.open(f"/proc/{inside.pid}/ns/net", os.O_RDONLY)
-                attach.connect(fd, place, 0)
+                container_links.connect(fd, place, 0)
                 return place["address"].partition("/")[0]
 
         address = self.namespace.call(work)

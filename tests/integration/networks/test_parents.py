@@ -11,7 +11,7 @@ import pytest
 from pycontainer import networks
 from pycontainer.errors import Conflict, HostError, InvalidInput, NotFound
 from pycontainer.kernel.processes.procfs import start_time
-from pycontainer.networks import attach, links, task
+from pycontainer.networks import container_links, links, task
 from pycontainer.networks.drivers import link_kinds, parents
 from pycontainer.reconcile import carry_out
 
@@ -56,8 +56,8 @@ def test_macvlan_containers_are_machines_on_the_parents_network(net):
     seen = json.loads(one.namespace.run("ip -j -d link show eth0"))[0]
     assert seen["address"] == one.attachment["mac"]
     assert seen["linkinfo"]["info_data"]["mode"] == "bridge"
-    attach.connect(one.namespace.fd, one.attachment, 0)  # an earlier link is replaced
-    attach.disconnect(one.attachment, one.namespace.fd)
+    container_links.connect(one.namespace.fd, one.attachment, 0)  # an earlier link is replaced
+    container_links.disconnect(one.attachment, one.namespace.fd)
     assert not there(one.namespace, "eth0") and there(two.namespace, "eth0")
     assert "up0" not in net.run("nft list table ip pycontainer")
 

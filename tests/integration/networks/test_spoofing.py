@@ -9,7 +9,7 @@ import struct
 
 import pytest
 from pycontainer.kernel.net import frames as matches
-from pycontainer.networks import attach, links
+from pycontainer.networks import container_links, links
 from pycontainer.networks.traffic import isolation
 
 IPV4, ARP, IPV6, VLAN = 0x0800, 0x0806, 0x86DD, 0x8100
@@ -204,7 +204,7 @@ def test_elements_come_and_go_with_their_container(net):
     text = net.run("nft list table bridge pycontainer")
     assert 'iifname != "pyv-*" accept' in text, "nft reads what was meant"
     assert "iifname . ether saddr . ip saddr @hosts4" in text
-    attach.disconnect(one.attachment, one.namespace.fd)
+    container_links.disconnect(one.attachment, one.namespace.fd)
     assert known() == [False, True]
     net.run("nft flush ruleset")
     links.ensure_links(engine, ["bridge"])

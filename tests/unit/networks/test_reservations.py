@@ -13,7 +13,7 @@ import types
 import pytest
 from pycontainer import networks
 from pycontainer.errors import Conflict, InvalidInput, NotFound, Unsupported
-from pycontainer.networks import attach, catalog, pools, ports
+from pycontainer.networks import catalog, container_links, pools, ports
 from pycontainer.store.database import Database
 from pycontainer.store.paths import Paths
 
@@ -338,8 +338,8 @@ def test_an_address_of_each_family(dual):
     found = networks.allocate(dual, "dual", A)
     assert (found["address"], found["gateway"]) == ("10.57.0.2/30", "10.57.0.1")
     assert (found["address6"], found["gateway6"]) == ("fd00:1::8:1/64", "fd00:1::1")
-    assert attach.addresses(found) == ["10.57.0.2/30", "fd00:1::8:1/64"]
-    assert attach.targets([found]) == ["10.57.0.2", "fd00:1::8:1"]
+    assert container_links.addresses(found) == ["10.57.0.2/30", "fd00:1::8:1/64"]
+    assert container_links.targets([found]) == ["10.57.0.2", "fd00:1::8:1"]
     other = networks.allocate(dual, "dual", B)
     assert (other["address"], other["gateway"]) == ("10.58.0.2/24", "10.58.0.1"), (
         "the first is full"
@@ -350,7 +350,7 @@ def test_an_address_of_each_family(dual):
         ["10.57.0.2", "fd00:1::8:1"],
     ]
     moved = networks.allocate(dual, "dual", A, wanted_ip6="fd00:1:0::0:7")
-    assert attach.addresses(moved) == ["10.57.0.2/30", "fd00:1::7/64"]
+    assert container_links.addresses(moved) == ["10.57.0.2/30", "fd00:1::7/64"]
     with pytest.raises(
         Conflict, match="ipv6_address: fd00:1::7 on network dual is container first"
     ):
@@ -376,10 +376,12 @@ def test_where_ports_lead_to():
     }
     four = {"address": "10.2.0.2/24", "gateway": "10.2.0.1"}
     six = {"address": "", "gateway": None, "address6": "fd01::2/64", "gateway6": None}
-    assert attach.targets([]) == []
-    assert attach.targets([both, four]) == ["10.2.0.2", "fd00::2"], "where there is a gateway"
-    assert attach.targets([six, both]) == ["10.1.0.2", "fd00::2"]
-    assert attach.targets([six]) == ["fd01::2"]
+    assert container_links.targets([]) == []
+    assert container_links.targets([both, four]) == ["10.2.0.2", "fd00::2"], (
+        "where there is a gateway"
+    )
+    assert container_links.targets([six, both]) == ["10.1.0.2", "fd00::2"]
+    assert container_links.targets([six]) == ["fd01::2"]
 
 
 def test_pools_are_private_and_do_not_overlap():

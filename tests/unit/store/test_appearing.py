@@ -9,16 +9,16 @@ import stat
 import threading
 
 import pytest
-from pycontainer.store import files
+from pycontainer.store import atomic_files
 
 
 def test_a_file_is_there_whole_or_not_at_all(tmp_path):
     path = tmp_path / "file"
-    with files.appearing(str(path)) as file:
+    with atomic_files.appearing(str(path)) as file:
         file.write(b"new")
         assert not path.exists()
     assert path.read_bytes() == b"new"
-    with pytest.raises(RuntimeError), files.appearing(str(path)) as file:
+    with pytest.raises(RuntimeError), atomic_files.appearing(str(path)) as file:
         file.write(b"half")
         raise RuntimeError
     assert path.read_bytes() == b"new" and os.listdir(tmp_path) == ["file"]
@@ -34,7 +34,7 @@ def test_a_pipe_is_written_to_and_stays(tmp_path, by_link):
     read = []
     reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
     reader.start()
-    with files.appearing(str(path)) as file:
+    with atomic_files.appearing(str(path)) as file:
         file.write(b"all of it")
     reader.join()
     assert read == [b"all of it"]
@@ -48,6 +48,6 @@ def test_a_device_stays(tmp_path):
         os.close(os.open(device, os.O_WRONLY))
     except OSError as error:
         pytest.skip(f"no device can be made here: {error.strerror}")
-    with files.appearing(str(device)) as file:
+    with atomic_files.appearing(str(device)) as file:
         file.write(b"away")
     assert stat.S_ISCHR(os.stat(device).st_mode)

@@ -110,13 +110,13 @@ def test_who_gets_the_files_path_is_known():
 
 def test_all_tests_refuse_another_open(engine):
     """By the audit hook of conftest.py, also by another name for the place."""
-    from pycontainer.store import files
+    from pycontainer.store import atomic_files
 
     engine.db.all("SELECT 1")
     with pytest.raises(AssertionError, match="files.py opens '.*state.db'"):
-        files.read_json(engine.paths.database)
+        atomic_files.read_json(engine.paths.database)
     with pytest.raises(AssertionError, match="files.py opens 'state.db-wal'"):
-        files.read_json("state.db-wal")
+        atomic_files.read_json("state.db-wal")
 
 
 def watched(path):

@@ -38,7 +38,7 @@ OWN = {  # "file:function": of the store, of /run/pycontainer or of the controll
     RUNTIME + "containers/monitor/monitor.py:Monitor.write_input": "a container's own directory",
     RUNTIME
     + "containers/records/memory_files.py:_is_so": "the tmpfs of a container, which it can only read",
-    RUNTIME + "containers/records/state.py:monitored": "a container's own directory",
+    RUNTIME + "containers/records/run_state.py:monitored": "a container's own directory",
     RUNTIME + "containers/client/stdio.py:open_output": "a container's own FIFOs",
     RUNTIME + "containers/client/stdio.py:open_inside": "a container's own FIFOs",
     RUNTIME + "containers/client/stdio.py:pipe": "a container's own FIFOs",
@@ -77,9 +77,9 @@ ON_PURPOSE = {  # what a user names and what may be a pipe, or a file of the hos
     + "containers/access/file_stream.py:_open_to_read": "as a process of the container, with its user's rights, without waiting",
     RUNTIME
     + "containers/access/file_stream.py:_open_to_write": "as a process of the container, with its user's rights, without waiting",
-    RUNTIME + "containers/lifecycle/preconditions.py:_read": "/sys",
+    RUNTIME + "containers/plans/preconditions.py:_read": "/sys",
     RUNTIME + "networks/firewalls/legacy_iptables.py:chains": "/proc/net/ip_tables_names",
-    RUNTIME + "containers/monitor/restored.py:open_streams": "/dev/null",
+    RUNTIME + "containers/workers/restored.py:open_streams": "/dev/null",
     RUNTIME + "containers/spec/user_namespaces.py:_lines": "/etc/subuid and /etc/subgid",
     RUNTIME + "host/docker_info.py:_os_release": "/etc/os-release",
     RUNTIME + "host/docker_info.py:_reads_one": "/proc/sys",

@@ -16,7 +16,7 @@ READERS = {"load", "loads", "JSONDecoder", "raw_decode", "read_json"}
 # Documents that this engine wrote and that root alone can change, or what its own processes say to each other.
 OWN = {
     RUNTIME + "untrusted/json_reader.py": "the reader",
-    RUNTIME + "store/files.py": "read_json itself",
+    RUNTIME + "store/atomic_files.py": "read_json itself",
     RUNTIME + "cli/commands/images/search_manifest.py": "lists of images that root has named",
     RUNTIME + "store/database.py": "columns of the database",
     RUNTIME + "containers/client/messages.py": "between root's own processes",
@@ -35,7 +35,7 @@ OWN = {
     RUNTIME + "containers/spec/container_files.py": "run.json and config.json",
     RUNTIME + "containers/client/stdio.py": "config.json",
     RUNTIME + "containers/spec/shared_namespaces.py": "config.json",
-    RUNTIME + "containers/records/state.py": "state.json",
+    RUNTIME + "containers/records/run_state.py": "state.json",
     RUNTIME + "containers/spec/run_file.py": "config.json and run.json",
     RUNTIME
     + "containers/spec/confinement.py": "a profile in the definition, which options/security.py has read",
@@ -78,7 +78,7 @@ def raw(path):
         elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[-1] in (
             "json",
             "jsontext",
-            "files",
+            "atomic_files",
         ):
             yield from [node.lineno for alias in node.names if alias.name in READERS]
 
@@ -109,7 +109,7 @@ def test_a_way_around_is_seen(tmp_path):
     for text in (
         "import json\njson.loads(x)",
         "from json import loads",
-        "from ..store.files import read_json, write_json",
+        "from ..store.atomic_files import read_json, write_json",
         "import json\nf = json.load",
         "files.read_json(path)",
         "json.JSONDecoder().raw_decode(x)",

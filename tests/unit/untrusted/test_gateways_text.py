@@ -25,7 +25,7 @@ WRITERS = {
     RUNTIME + "cli/streams.py": "a container's own output, which stays as it is",
     RUNTIME + "cli/commands/containers/cp.py": "an archive, not to a terminal",
     RUNTIME + "cli/commands/images/build.py": "an archive, not to a terminal",
-    RUNTIME + "containers/monitor/defects.py": "the zygote's log, through text.entry",
+    RUNTIME + "containers/workers/defects.py": "the zygote's log, through text.entry",
     RUNTIME + "registry/http/server.py": "its log, which Server.log has made plain",
     RUNTIME + "delivery/receiver.py": "JSON for the controller",
     "plugin_utils/_screen.py": "flushes only",

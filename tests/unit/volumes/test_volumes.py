@@ -10,7 +10,7 @@ import pytest
 from pycontainer import volumes
 from pycontainer.errors import Conflict, EngineError, InvalidInput, NotFound
 from pycontainer.reconcile import carry_out
-from pycontainer.store import files
+from pycontainer.store import atomic_files
 from pycontainer.volumes import catalog, driver, recovery, task
 
 
@@ -101,7 +101,7 @@ def use(engine, volume, name="web"):
     ident = name.encode().hex().ljust(64, "0")
     engine.db.run("INSERT INTO containers VALUES (?, ?, '{}', NULL, 'created', 0)", ident, name)
     os.makedirs(engine.paths.container(ident))
-    files.write_json(
+    atomic_files.write_json(
         os.path.join(engine.paths.container(ident), "config.json"),
         {"mounts": [{"type": "bind", "destination": "/x", "source": volumes.path(engine, volume)}]},
     )

@@ -3,7 +3,7 @@
 """Containers: what they are made from, their life, what they say about themselves.
 
 The chapters, lowest first: ``options``, ``records``, ``spec``, ``client``, ``view``, ``access``,
-``lifecycle``, ``monitor``; ``task`` is what the modules call. The names below are for other nouns,
+``lifecycle``, ``plans``, ``workers``, ``monitor``; ``task`` is what the modules call. The names below are for other nouns,
 the command line and ``host``, which also use a chapter where a command is about that alone. They
 are looked up when first used: the monitors import files of this package and must stay small.
 """
@@ -27,13 +27,13 @@ _HOMES = {
     "diff": "view.changes",
     "sizes": "view.changes",
     "root_view": "view.changes:root",
-    "plan": "lifecycle.plan:plan_container",
+    "plan": "plans.container_plan:plan_container",
     "plan_commit": "access.commit",
     "plan_export": "view.changes",
     "start_one": "lifecycle.start",
     "lock_and_start": "lifecycle.start",
     "bring_up": "lifecycle.start",
-    "boot": "lifecycle.start",
+    "boot": "lifecycle.boot",
     "stop": "lifecycle.stop",
     "stop_together": "lifecycle.stop",
     "pause": "lifecycle.stop",
@@ -44,7 +44,7 @@ _HOMES = {
     "namespace_users": "spec.shared_namespaces:all_users",
     "needed": "lifecycle.dependencies",
     "to_stop_by_name": "lifecycle.dependencies",
-    "restart_dependant": "lifecycle.plan",
+    "restart_dependant": "plans.container_plan",
     "remove": "lifecycle.remove",
     "rename": "lifecycle.live_changes",
     "definition": "options",

@@ -15,9 +15,10 @@ from ..events import change_history
 from ..reconcile import Plan
 from . import options
 from .access import checkpoints, exec_client
-from .lifecycle import batch, start
-from .lifecycle.plan import plan_container
+from .lifecycle import start
 from .options import process
+from .plans import batch
+from .plans.container_plan import plan_container
 from .records import catalog, status
 from .view import changes, container_filters, inspect_container, stats
 

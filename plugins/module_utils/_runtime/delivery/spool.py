@@ -16,7 +16,7 @@ import time
 
 from ..errors import HostError
 from ..store import tree_removal
-from ..store.files import read_json, write_json
+from ..store.atomic_files import read_json, write_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -59,7 +59,7 @@ def cli() -> None:
 def containers() -> None:
     from ..containers import task  # noqa: F401
     from ..containers.access import commit, copy, inside  # noqa: F401
-    from ..containers.lifecycle import recovery  # noqa: F401
+    from ..containers.lifecycle import boot, recovery  # noqa: F401
     from ..containers.monitor import zygote, zygote_main  # noqa: F401
 
 

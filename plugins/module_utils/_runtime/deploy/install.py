@@ -22,7 +22,7 @@ import sys
 from ..errors import Unsupported
 from ..oci.command import module_archive
 from ..store import locks
-from ..store.files import read_json, sync_directory, write_json, write_whole
+from ..store.atomic_files import read_json, sync_directory, write_json, write_whole
 from ..store.paths import DATA, PASSABLE, RUN
 from ..untrusted import owners
 from . import fingerprint

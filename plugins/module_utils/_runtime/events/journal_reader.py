@@ -11,7 +11,7 @@ import select
 import time
 
 from ..kernel.calls import syscalls
-from ..store.files import make_private
+from ..store.atomic_files import make_private
 from . import journal
 
 TYPE_CHECKING = False

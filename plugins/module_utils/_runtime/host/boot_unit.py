@@ -14,7 +14,7 @@ import os
 import subprocess
 
 from ..errors import HostError
-from ..store.files import sync_directory, write_whole
+from ..store.atomic_files import sync_directory, write_whole
 
 MARK = "# Written by pycontainer.engine.host"  # a line of every file that is put on a host
 

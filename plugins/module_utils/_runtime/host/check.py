@@ -17,7 +17,7 @@ import os
 
 from .. import containers, secrets, volumes
 from ..containers.lifecycle import cleanup
-from ..containers.records import state
+from ..containers.records import run_state
 from ..containers.spec import container_files
 from ..errors import EngineError, HostError, NoSpace
 from ..kernel import cgroups
@@ -299,7 +299,7 @@ def _end(engine: Engine, ident: str) -> None:
     if group.exists:
         group.kill()
     if not freezer.until(
-        lambda: not _pids(ident) and not state.monitored(engine.paths, ident), PATIENCE
+        lambda: not _pids(ident) and not run_state.monitored(engine.paths, ident), PATIENCE
     ):
         raise HostError(f"container {ident[:12]}: its processes don't end")
     cleanup.take_down(engine.paths, ident)

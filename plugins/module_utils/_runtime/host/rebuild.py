@@ -19,10 +19,10 @@ from ..containers.options import security
 from ..errors import EngineError
 from ..images.library import layer_store
 from ..images.model import manifest
-from ..networks import attach
+from ..networks import container_links
 from ..networks import definition as networks
 from ..store import database, rowfiles
-from ..store.files import read_json, sync_directory
+from ..store.atomic_files import read_json, sync_directory
 from ..untrusted import json_reader
 
 TYPE_CHECKING = False
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
-    from ..networks.attach import Attachment
+    from ..networks.container_links import Attachment
 
     Tables = dict[str, list[dict[str, Any]]]  # rows of the database, by table
     from ..engine import Engine
@@ -318,7 +318,7 @@ class _Found:
                     "subnets"
                 )
             known = {(other["network"], other["address"]) for other in self.rows["addresses"]}
-            for address in attach.addresses(attachment):
+            for address in container_links.addresses(attachment):
                 address = address.partition("/")[0]
                 if (attachment["network"], address) not in known:
                     self.rows["addresses"].append(
@@ -456,9 +456,9 @@ def _image(
 
 def network_config(attachment: Attachment) -> dict[str, Any]:
     """Make the configuration of a network that is known only from an attachment."""
-    gateways = {":" in gateway: gateway for gateway in attach.gateways(attachment)}
+    gateways = {":" in gateway: gateway for gateway in container_links.gateways(attachment)}
     pools: list[dict[str, Any]] = []
-    for address in attach.addresses(attachment):
+    for address in container_links.addresses(attachment):
         subnet = str(ipaddress.ip_interface(address).network)
         pools.append(
             {

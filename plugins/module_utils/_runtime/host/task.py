@@ -15,7 +15,7 @@ from ..kernel.isolation import selinux
 from ..reconcile import Plan
 from ..rootless import keeper_client
 from ..store import settings
-from ..store.files import write_whole
+from ..store.atomic_files import write_whole
 from ..store.paths import OF_USER
 from . import boot_unit, uninstall
 

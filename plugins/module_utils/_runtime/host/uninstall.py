@@ -16,7 +16,7 @@ import time
 
 from .. import containers
 from ..containers.client import messages
-from ..containers.records import state, status
+from ..containers.records import run_state, status
 from ..deploy import install
 from ..errors import Conflict, HostError, NotFound
 from ..kernel import cgroups
@@ -222,11 +222,11 @@ def running_containers(engine: Engine) -> list[str]:
     return [
         row["name"]
         for row in engine.db.all("SELECT id, name FROM containers")
-        if lives(state.read(engine.paths, row["id"]), boot_now)
+        if lives(run_state.read(engine.paths, row["id"]), boot_now)
     ]
 
 
-def lives(now: state.RunState, boot_now: str) -> bool:
+def lives(now: run_state.RunState, boot_now: str) -> bool:
     return (
         bool(now.get("pid"))
         and now.get("boot") == boot_now

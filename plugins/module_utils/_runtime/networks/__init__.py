@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Networks: bridges with a subnet each, containers' addresses on them, published ports.
 
-The files ``attach`` (join a container's namespace to a bridge) and ``publish`` (a container's ports
+The files ``container_links`` (join a container's namespace to a bridge) and ``publish`` (a container's ports
 in the firewall) are imported by the monitors, and the chapter ``names`` by a process forked from the
 zygote, which carry neither database nor ipaddress: so the names below are looked up when first used. Networks use the kernel (``kernel/net``) and the store,
 and no other noun.
@@ -41,7 +41,7 @@ _HOMES = {
     "hosts": "resolv",
     "has_names": "resolv",
 }
-__all__ = list(_HOMES) + ["attach", "publish"]
+__all__ = list(_HOMES) + ["container_links", "publish"]
 FILES = {
     "firewalls.other_firewalls": "the zygote's children look whether another firewall drops what is of networks",
     "names.name_service": "the zygote forks the process that answers names, and clients ask after it",

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from typing import Optional
 
     from ..engine import Engine
-    from .attach import Attachment
     from .catalog import User
+    from .container_links import Attachment
     from .definition import Definition, Pool
 
     Asked = dict[int, Optional[str]]  # family (4, 6) -> address, None for any

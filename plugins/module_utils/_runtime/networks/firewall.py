@@ -19,8 +19,8 @@ import zlib
 
 from ..errors import HostError, reason
 from ..kernel.net import netlink, nftables, rules
-from ..store.files import Damaged, read_json
-from . import attach
+from ..store.atomic_files import Damaged, read_json
+from . import container_links
 from .definition import ISOLATED, ROUTED, UNPROTECTED, apart, gateway_mode, pools_of
 from .drivers import overlay_network as overlay
 from .firewalls import other_firewalls
@@ -574,7 +574,7 @@ def _published(
             )
         network = state.get("network") or {}
         if state.get("status") == "running":
-            targets = attach.targets(network.get("attachments", ()))
+            targets = container_links.targets(network.get("attachments", ()))
             for place, entries in elements(targets, network.get("ports", ())).items():
                 if place[0] == family:
                     found[place[1]].update(entries)

@@ -10,7 +10,7 @@ import hashlib
 import os
 
 from ..kernel.net import netlink
-from ..store.files import Damaged, read_json
+from ..store.atomic_files import Damaged, read_json
 from . import catalog, definition
 from .traffic import forwarded, link_figures
 

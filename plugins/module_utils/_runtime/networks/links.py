@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from ..engine import Engine
     from ..store.paths import Paths
-    from .attach import Attachment
     from .catalog import User
+    from .container_links import Attachment
     from .definition import Definition
 
 FORWARD = "/proc/sys/net/ipv4/ip_forward"

@@ -14,8 +14,8 @@ import os
 from ..errors import EngineError
 from ..kernel.net import netlink
 from ..kernel.processes.procfs import start_time
-from ..store.files import Damaged, read_json
-from . import attach, catalog
+from ..store.atomic_files import Damaged, read_json
+from . import catalog, container_links
 from .addresses import attachment, link_name
 
 TYPE_CHECKING = False
@@ -42,7 +42,7 @@ def mend(engine: Engine, config: Definition) -> None:
         with contextlib.suppress(FileNotFoundError):  # it has ended meanwhile
             netns = os.open(f"/proc/{state['pid']}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
             try:
-                attach.connect(netns, place, attach.free_index(state["pid"]))
+                container_links.connect(netns, place, container_links.free_index(state["pid"]))
             finally:
                 os.close(netns)
 
@@ -94,6 +94,6 @@ def _inside(pid: int, name: str) -> bool:
     except OSError:
         return True  # it has ended: nothing is to be mended
     try:
-        return attach.child(netns, name) is not None
+        return container_links.child(netns, name) is not None
     finally:
         os.close(netns)

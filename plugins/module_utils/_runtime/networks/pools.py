@@ -17,7 +17,7 @@ import socket
 from ..errors import Conflict, Unsupported
 from ..kernel.net import netlink
 from ..store import settings
-from ..store.files import write_whole
+from ..store.atomic_files import write_whole
 from .definition import version
 
 TYPE_CHECKING = False

@@ -26,7 +26,7 @@ from ..kernel.calls import fds, fork, syscalls
 from ..kernel.cgroups.hierarchy import cgroup_files, layout
 from ..kernel.processes import procfs
 from ..store import tree_removal
-from ..store.files import write_json
+from ..store.atomic_files import write_json
 from . import keeper_client, outward, spaces
 
 TYPE_CHECKING = False

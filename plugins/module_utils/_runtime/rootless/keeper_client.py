@@ -79,7 +79,7 @@ def settle_alone() -> None:
 
 def record(run: str) -> dict[str, Any]:
     """Return what the keeper has written down, {} where there is nothing whole."""
-    from ..store.files import Damaged, read_json  # here: root's engines have none
+    from ..store.atomic_files import Damaged, read_json  # here: root's engines have none
 
     try:
         found: dict[str, Any] = read_json(os.path.join(run, RECORD), {})

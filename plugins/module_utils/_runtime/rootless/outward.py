@@ -19,7 +19,7 @@ from ..kernel.calls import constants as c
 from ..kernel.calls import fork, syscalls
 from ..kernel.isolation import namespaces
 from ..kernel.processes import procfs
-from ..store.files import write_whole
+from ..store.atomic_files import write_whole
 from . import keeper_client, spaces
 
 TYPE_CHECKING = False

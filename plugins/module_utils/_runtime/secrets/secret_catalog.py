@@ -21,8 +21,8 @@ import re
 from .. import units
 from ..errors import Conflict, InvalidInput, NotFound
 from ..events import journal
+from ..store.atomic_files import Damaged, make_private, read_json, sync_directory, write_json
 from ..store.database import decode, now
-from ..store.files import Damaged, make_private, read_json, sync_directory, write_json
 from . import sealing
 
 TYPE_CHECKING = False

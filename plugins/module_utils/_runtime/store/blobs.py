@@ -16,7 +16,7 @@ import re
 import tempfile
 
 from ..errors import HostError, Interrupted, NotFound
-from .files import make_private, sync_directory
+from .atomic_files import make_private, sync_directory
 from .partials import Partials, name_of
 
 TYPE_CHECKING = False

@@ -28,7 +28,7 @@ import weakref
 
 from ..errors import HostError, NoSpace, ReadOnly, StoreDamaged, reason
 from . import reserve, rowfiles
-from .files import make_private
+from .atomic_files import make_private
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

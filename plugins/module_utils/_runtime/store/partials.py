@@ -15,7 +15,7 @@ import os
 import re
 import time
 
-from .files import make_private
+from .atomic_files import make_private
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

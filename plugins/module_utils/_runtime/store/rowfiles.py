@@ -20,7 +20,7 @@ import re
 from ..errors import EngineError
 from ..untrusted import files as foreign_files
 from ..untrusted import json_reader
-from .files import make_private, write_whole
+from .atomic_files import make_private, write_whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

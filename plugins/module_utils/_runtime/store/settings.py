@@ -11,7 +11,7 @@ import os
 
 from ..errors import HostError, InvalidInput, reason
 from ..untrusted import json_reader
-from .files import write_whole
+from .atomic_files import write_whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

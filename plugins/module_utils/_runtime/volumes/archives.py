@@ -16,7 +16,7 @@ import tempfile
 from .. import images
 from ..errors import HostError, InvalidInput, NotFound, RegistryError, reason
 from ..layers.compression import compressed_streams
-from ..store import files
+from ..store import atomic_files
 from ..untrusted import files as foreign
 from . import tree_archive
 
@@ -113,7 +113,7 @@ class File:
     def save(self, reading: Reading) -> None:
         """Write the archive, which appears only when it is whole."""
         try:
-            with reading() as fd, files.appearing(self.path) as file:
+            with reading() as fd, atomic_files.appearing(self.path) as file:
                 for piece in _compressed(self.compression, tree_archive.pieces(fd)):
                     file.write(piece)
         except OSError as error:

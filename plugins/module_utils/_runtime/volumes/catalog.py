@@ -19,8 +19,8 @@ from ..events import journal
 from ..kernel.files import project_quota
 from ..kernel.mounts import rootfs
 from ..store import tree_removal
+from ..store.atomic_files import Damaged, read_json, sync_directory
 from ..store.database import decode, encode, now
-from ..store.files import Damaged, read_json, sync_directory
 from . import driver, quota
 
 TYPE_CHECKING = False

@@ -18,7 +18,7 @@ from ..kernel.calls import constants as c
 from ..kernel.calls import syscalls
 from ..kernel.files import project_quota
 from ..store import tree_removal
-from ..store.files import sync_directory
+from ..store.atomic_files import sync_directory
 from . import catalog, driver, quota
 from .populate import copy_directory
 

@@ -18,7 +18,7 @@ from ..errors import HostError, reason
 from ..kernel.files import file_copy, project_quota
 from ..kernel.mounts import overlay, rootfs
 from ..store import tree_removal
-from ..store.files import sync_directory
+from ..store.atomic_files import sync_directory
 from . import catalog, driver, quota
 
 TYPE_CHECKING = False

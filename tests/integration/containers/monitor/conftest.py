@@ -248,7 +248,7 @@ class Boxes:
 def boxes(scratch):
     from pycontainer.containers.client import monitor_client, zygote_client
     from pycontainer.containers.lifecycle import cleanup
-    from pycontainer.containers.records import state
+    from pycontainer.containers.records import run_state as state
     from pycontainer.store.paths import Paths
 
     paths = Paths(*scratch)

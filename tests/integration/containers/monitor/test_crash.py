@@ -12,7 +12,7 @@ import time
 import pytest
 from pycontainer.containers.client import monitor_client, zygote_client
 from pycontainer.containers.lifecycle import cleanup
-from pycontainer.containers.records import state
+from pycontainer.containers.records import run_state
 from pycontainer.kernel import cgroups
 from pycontainer.kernel.processes import procfs
 from support import unwatched
@@ -45,7 +45,7 @@ def kill_monitor(box, eventually):
     assert monitor in named(box.paths, "pyc-monitor")
     unwatched.kill(box.paths.run)
     os.kill(monitor, 9)
-    eventually(lambda: not state.monitored(box.paths, box.ident))
+    eventually(lambda: not run_state.monitored(box.paths, box.ident))
 
 
 def left(ident):
@@ -105,8 +105,8 @@ def test_end_without_a_monitor_is_found_later(boxes, eventually):
     monitor_client.adopt_orphans(box.paths)
     eventually(
         lambda: (
-            state.read(box.paths, box.ident)["status"] == "exited"
-            and not state.monitored(box.paths, box.ident)
+            run_state.read(box.paths, box.ident)["status"] == "exited"
+            and not run_state.monitored(box.paths, box.ident)
         )
     )
     assert left(box.ident) == []
@@ -189,7 +189,7 @@ def test_start_that_is_killed_anywhere(boxes, eventually):
         connection.close()
         eventually(
             lambda box=box: (
-                not state.monitored(boxes.paths, box.ident) or box.state["status"] == "running"
+                not run_state.monitored(boxes.paths, box.ident) or box.state["status"] == "running"
             )
         )
         answer = zygote_client.start(boxes.paths, [box.ident])[box.ident]
@@ -225,7 +225,7 @@ def test_a_monitor_whose_state_is_gone_ends_its_container(boxes):
     """Somebody has removed what the monitor had written down: it knows no cgroup any more."""
     box = boxes("/bin/sleep", "100")
     pid = box.start()
-    os.unlink(os.path.join(box.paths.container(box.ident), state.NAME))
+    os.unlink(os.path.join(box.paths.container(box.ident), run_state.NAME))
     assert box.stop(timeout=5) in (137, 143)
     assert procfs.start_time(pid) is None
     cleanup.take_down(box.paths, box.ident)

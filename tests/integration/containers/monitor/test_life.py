@@ -10,7 +10,7 @@ import time
 
 import pytest
 from pycontainer.containers.client import monitor_client, zygote_client
-from pycontainer.containers.records import state, status
+from pycontainer.containers.records import run_state, status
 from pycontainer.containers.view import logs
 from pycontainer.errors import Conflict, ContainerFailed
 from pycontainer.kernel import cgroups
@@ -427,16 +427,16 @@ def test_what_does_not_run_is_said(boxes):
             call(box.paths, box.ident)
     assert monitor_client.stop(box.paths, [box.ident]) == {box.ident: None}
     assert status.now(box.paths, box.ident)["status"] == "created"
-    assert state.alive(state.read(box.paths, box.ident)) is False
+    assert run_state.alive(run_state.read(box.paths, box.ident)) is False
 
 
 def test_state_of_another_boot(boxes):
     box = boxes("/bin/sleep", "100")
     box.start()
-    now = state.read(box.paths, box.ident)
+    now = run_state.read(box.paths, box.ident)
     other = boxes("/bin/true")
     other.write()
-    state.write(box.paths, other.ident, dict(now, boot="another"))
+    run_state.write(box.paths, other.ident, dict(now, boot="another"))
     assert status.now(box.paths, other.ident)["status"] == "exited"
     assert monitor_client.adopt_orphans(box.paths) == []
     assert monitor_client.stop(box.paths, [other.ident]) == {other.ident: None}

@@ -9,7 +9,7 @@ import os
 
 import pytest
 from pycontainer.containers.client import monitor_client
-from pycontainer.containers.records import state, status
+from pycontainer.containers.records import run_state, status
 from pycontainer.errors import ContainerFailed
 from pycontainer.kernel import cgroups
 from pycontainer.kernel.processes import procfs
@@ -309,7 +309,7 @@ def test_two_containers_share_namespaces(boxes):
         "org.pycontainer.join." + kind: first.ident for kind in ("pid", "network", "ipc")
     }
     lines = second.output().split("\n")
-    pid = state.read(boxes.paths, first.ident)["pid"]
+    pid = run_state.read(boxes.paths, first.ident)["pid"]
     assert lines[1:3] == [
         os.readlink("/proc/%d/ns/net" % pid),
         os.readlink("/proc/%d/ns/ipc" % pid),

@@ -12,7 +12,7 @@ import shutil
 import pytest
 from pycontainer.containers.client import messages, monitor_client, zygote_client
 from pycontainer.containers.monitor import zygote
-from pycontainer.containers.records import state
+from pycontainer.containers.records import run_state
 from pycontainer.kernel.processes import procfs
 from support import unwatched
 
@@ -29,11 +29,11 @@ def children(pid):
 
 
 def restarted(box, pid):
-    now = state.read(box.paths, box.ident)
+    now = run_state.read(box.paths, box.ident)
     return (
         now["status"] == "running"
         and now["pid"] not in (0, pid)
-        and state.monitored(box.paths, box.ident)
+        and run_state.monitored(box.paths, box.ident)
     )
 
 
@@ -52,7 +52,7 @@ def test_policy_without_monitor_and_process(boxes, eventually, policy):
         for victim in (monitor, pid):
             os.kill(victim, 9)
         eventually(lambda pid=pid: restarted(box, pid))
-        pid = state.read(box.paths, box.ident)["pid"]
+        pid = run_state.read(box.paths, box.ident)["pid"]
 
 
 @pytest.mark.parametrize("stays", [(), ("container",)], ids=["with it", "container stays"])
@@ -67,11 +67,11 @@ def test_policy_without_monitor_process_and_zygote(boxes, eventually, stays):
             os.kill(victim, 9)
         if stays:
             eventually(lambda: procfs.start_time(zygote) is None)
-            eventually(lambda: state.monitored(box.paths, box.ident))
-            assert state.read(box.paths, box.ident)["pid"] == pid
+            eventually(lambda: run_state.monitored(box.paths, box.ident))
+            assert run_state.read(box.paths, box.ident)["pid"] == pid
             os.kill(pid, 9)
         eventually(lambda pid=pid: restarted(box, pid))
-        pid = state.read(box.paths, box.ident)["pid"]
+        pid = run_state.read(box.paths, box.ident)["pid"]
         # The same process: nobody else has started one.
         eventually(lambda guard=guard: named(boxes.paths, "pyc-zygote") == [guard])
 
@@ -121,10 +121,10 @@ def test_a_killed_monitor_is_followed_by_another(boxes, eventually):
     ends.start()
     monitor = parent(stays.start())
     os.kill(monitor, 9)
-    eventually(lambda: state.monitored(stays.paths, stays.ident))
-    assert state.read(stays.paths, stays.ident)["restarts"] == 0
+    eventually(lambda: run_state.monitored(stays.paths, stays.ident))
+    assert run_state.read(stays.paths, stays.ident)["restarts"] == 0
     ends.execute("touch", "/go")
-    eventually(lambda: state.read(ends.paths, ends.ident)["status"] == "exited")
+    eventually(lambda: run_state.read(ends.paths, ends.ident)["status"] == "exited")
     zygote, _guard = guarded(boxes, eventually)
     eventually(lambda: "Z" not in children(zygote))
 
@@ -146,7 +146,7 @@ def test_run_directory_is_gone(boxes, eventually):
     for _again in range(3):
         os.kill(pid, 9)
         eventually(lambda pid=pid: restarted(box, pid))
-        pid = state.read(box.paths, box.ident)["pid"]
+        pid = run_state.read(box.paths, box.ident)["pid"]
         assert parent(pid) == monitor
         eventually(lambda: "Z" not in children(monitor))
     assert (
@@ -168,7 +168,7 @@ def test_output_that_has_lost_its_name(boxes, eventually):
     box.paths.make()
     unwatched.kill(box.paths.run)
     os.kill(named(box.paths, "pyc-monitor")[0], 9)
-    eventually(lambda: not state.monitored(box.paths, box.ident))
+    eventually(lambda: not run_state.monitored(box.paths, box.ident))
     zygote_client.start(box.paths, [box.ident])
     before = len(box.log())
     eventually(lambda: len(box.log()) > before + 100)
@@ -181,14 +181,14 @@ def test_a_start_that_fails_again_and_again(boxes, eventually):
     box.run["restart"] = {"policy": "always", "retries": None}
     pid = box.start()
     monitor = parent(pid)
-    long_ago = dict(state.read(box.paths, box.ident), started_at=1)
+    long_ago = dict(run_state.read(box.paths, box.ident), started_at=1)
     os.rename(os.path.join(box.directory, "config.json"), os.path.join(box.directory, "away"))
-    state.write(box.paths, box.ident, long_ago)
+    run_state.write(box.paths, box.ident, long_ago)
     os.kill(pid, 9)
     ends = {}
 
     def failures():
-        now = state.read(box.paths, box.ident)
+        now = run_state.read(box.paths, box.ident)
         if now["error"]:
             ends.setdefault(now["restarts"], now["finished_at"])
         return max(ends, default=0)

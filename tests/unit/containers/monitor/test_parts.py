@@ -16,7 +16,7 @@ import subprocess
 import pytest
 from pycontainer.containers.client import messages
 from pycontainer.containers.monitor import health, sleep
-from pycontainer.containers.records import state
+from pycontainer.containers.records import run_state
 from pycontainer.containers.spec import run_file
 from pycontainer.errors import InvalidInput, NotFound, Unsupported
 from pycontainer.kernel.calls import constants as c
@@ -303,39 +303,39 @@ def test_program():
 
 def test_state_survives_a_file_that_a_power_loss_emptied(created):
     path = pathlib.Path(created.paths.container(IDENT), "state.json")
-    assert state.read(created.paths, IDENT)["status"] == "created"
+    assert run_state.read(created.paths, IDENT)["status"] == "created"
     path.write_text("")
-    assert state.read(created.paths, IDENT) == state.blank()
-    state.write(
+    assert run_state.read(created.paths, IDENT) == run_state.blank()
+    run_state.write(
         created.paths,
         IDENT,
         dict(
-            state.blank(),
+            run_state.blank(),
             pid=os.getpid(),
-            pid_start=state.start_time(os.getpid()),
-            boot=state.boot_id(),
+            pid_start=run_state.start_time(os.getpid()),
+            boot=run_state.boot_id(),
         ),
     )
-    assert state.alive(state.read(created.paths, IDENT))
-    assert not state.alive(dict(state.read(created.paths, IDENT), pid_start=1))
-    assert not state.alive(dict(state.read(created.paths, IDENT), boot="other"))
+    assert run_state.alive(run_state.read(created.paths, IDENT))
+    assert not run_state.alive(dict(run_state.read(created.paths, IDENT), pid_start=1))
+    assert not run_state.alive(dict(run_state.read(created.paths, IDENT), boot="other"))
 
 
 def test_one_monitor_only_and_asking_takes_no_lock(created):
     os.makedirs(created.paths.container_run(IDENT))
-    assert not state.monitored(created.paths, IDENT)
-    lock = state.take_lock(created.paths, IDENT)
+    assert not run_state.monitored(created.paths, IDENT)
+    lock = run_state.take_lock(created.paths, IDENT)
     pid = os.fork()
     if pid == 0:
         os._exit(
             0
-            if state.monitored(created.paths, IDENT)
-            and state.take_lock(created.paths, IDENT) is None
+            if run_state.monitored(created.paths, IDENT)
+            and run_state.take_lock(created.paths, IDENT) is None
             else 1
         )
     assert os.waitpid(pid, 0)[1] == 0
     os.close(lock)
-    assert not state.monitored(created.paths, IDENT)
+    assert not run_state.monitored(created.paths, IDENT)
 
 
 def test_messages_with_descriptors_and_long_directories(tmp_path):

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 from pycontainer.containers import options
-from pycontainer.containers.options import lifecycle, publishing, storage
+from pycontainer.containers.options import publishing, restart_and_health, storage
 from pycontainer.errors import EngineError, InvalidInput
 
 
@@ -620,10 +620,10 @@ def test_what_is_there_once_is_replaced_where_more_may_be_present(option, has, s
 
 
 def test_networks_that_a_definition_attaches():
-    from pycontainer.containers.options import network
+    from pycontainer.containers.options import network_options
 
     names = lambda params: [
-        entry["name"] for entry in network.attachments(options.definition(params))
+        entry["name"] for entry in network_options.attachments(options.definition(params))
     ]
     assert names({}) == ["bridge"] == names({"network_mode": "bridge"})
     assert (
@@ -644,8 +644,8 @@ def test_networks_that_a_definition_attaches():
 
 def test_image_health_and_defaults():
     image = {"Test": ["CMD", "true"], "Interval": 5000000000}
-    assert lifecycle.health({}, None) is None
-    assert lifecycle.health({}, image) == {
+    assert restart_and_health.health({}, None) is None
+    assert restart_and_health.health({}, image) == {
         "test": ["CMD", "true"],
         "interval": 5,
         "timeout": 30,
@@ -653,8 +653,8 @@ def test_image_health_and_defaults():
         "start_interval": 5,
         "retries": 3,
     }
-    assert lifecycle.health({"healthcheck": {"test": ["NONE"]}}, image) is None
-    assert lifecycle.health({"healthcheck": {"retries": 9}}, image)["retries"] == 9
+    assert restart_and_health.health({"healthcheck": {"test": ["NONE"]}}, image) is None
+    assert restart_and_health.health({"healthcheck": {"retries": 9}}, image)["retries"] == 9
 
 
 def test_argument_spec_covers_every_option(argument_spec):
@@ -777,5 +777,5 @@ def test_health_options_that_would_do_nothing(said, image, option):
     definition = options.definition(said)
     with pytest.raises(InvalidInput) as error:
         options.check(definition)
-        lifecycle.check_health(definition, image)
+        restart_and_health.check_health(definition, image)
     assert error.value.option == option

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ...engine import Engine
-    from ...networks.attach import Attachment
+    from ...networks.container_links import Attachment
     from ...oci.spec.config_types import Config
     from ..parse.build_request import BuildRequest
     from ..parse.instructions import Instruction
@@ -198,7 +198,9 @@ def _write_names(
 ) -> None:
     """Write the files hostname, hosts and resolv.conf that the container is shown."""
     hostname = request.hostname or HOSTNAME
-    gateway = next(iter(networks.attach.gateways(attachment)), None) if attachment else None
+    gateway = (
+        next(iter(networks.container_links.gateways(attachment)), None) if attachment else None
+    )
     extra = {
         key: gateway if value == "host-gateway" else value
         for key, value in request.extra_hosts.items()
@@ -207,7 +209,9 @@ def _write_names(
     texts = {
         "hostname": hostname + "\n",
         "hosts": networks.hosts(
-            hostname, networks.attach.addresses(attachment) if attachment else [], extra=extra
+            hostname,
+            networks.container_links.addresses(attachment) if attachment else [],
+            extra=extra,
         ),
         "resolv.conf": networks.resolv_conf(host_network=mode == "host"),
     }

@@ -21,7 +21,7 @@ from ...kernel.calls import constants as c
 from ...kernel.calls import fork, syscalls
 from ...kernel.mounts import mounts, overlay, rootfs
 from ...kernel.processes import pidfd
-from ...networks import attach
+from ...networks import container_links
 from ...oci.launch import steps
 from ...oci.launch.launch import Launch
 from ...oci.launch.site import Site
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ...kernel.cgroups import Group
-    from ...networks.attach import Attachment
+    from ...networks.container_links import Attachment
     from ...oci.spec.config_types import Config
     from .workspace import StepPlace
 
@@ -146,9 +146,9 @@ class StepSite(Site):
         netns = os.open(f"/proc/{launch.pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         try:
             if self.job.attachment:
-                attach.connect(netns, self.job.attachment, 0)
+                container_links.connect(netns, self.job.attachment, 0)
             else:
-                attach.loopback(netns)
+                container_links.loopback(netns)
         finally:
             os.close(netns)
 

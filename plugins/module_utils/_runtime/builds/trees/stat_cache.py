@@ -10,7 +10,7 @@ import contextlib
 import os
 import time
 
-from ...store.files import read_json, write_json
+from ...store.atomic_files import read_json, write_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

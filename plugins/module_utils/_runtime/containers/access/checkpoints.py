@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Checkpoints: what a running container does, written down by CRIU (oci/checkpoint/criu_dump.py).
 
-A later start goes on from there (monitor/restored.py). Each checkpoint is a directory, by its name,
+A later start goes on from there (workers/restored.py). Each checkpoint is a directory, by its name,
 below ``checkpoints`` in the container's own, with which it goes, or below one of the caller's. It
 appears whole. The writable layer and volumes are not part of it.
 """
@@ -16,7 +16,7 @@ import time
 from ...errors import Conflict, HostError, InvalidInput, NotFound
 from ...kernel import cgroups
 from ...oci.checkpoint import criu, criu_dump
-from ...store import files, tree_removal
+from ...store import atomic_files, tree_removal
 from ..client import monitor_client, stdio
 from ..records import catalog, status
 from ..spec import run_file
@@ -245,9 +245,9 @@ def _appear(directory: str, path: str) -> None:
         fd = os.open(entry.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         os.fsync(fd)
         os.close(fd)
-    files.sync_directory(directory)
+    atomic_files.sync_directory(directory)
     os.rename(directory, path)
-    files.sync_directory(os.path.dirname(path))
+    atomic_files.sync_directory(os.path.dirname(path))
 
 
 def remove(engine: Engine, record: Record, name: str, directory: str | None = None) -> None:

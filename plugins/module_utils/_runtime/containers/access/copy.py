@@ -21,7 +21,7 @@ import stat
 from ...errors import Conflict, HostError, InvalidInput, NotFound, reason
 from ...kernel.mounts import overlay, rootfs, userns
 from ...oci.spec.mount_entries import BENEATH
-from ..records import image, run_events, status
+from ..records import container_image, run_events, status
 from ..spec import container_files
 from ..view import changes
 from .packing import Packer
@@ -181,7 +181,7 @@ def at_rest(engine: Engine, record: Record) -> Iterator[int]:
     """Yield a descriptor of the root of a container that does not run, to write to."""
     directory = engine.paths.container(record["id"])
     fd = overlay.overlay(
-        image.layers(engine, record["image"]),
+        container_image.layers(engine, record["image"]),
         os.path.join(directory, "upper"),
         os.path.join(directory, "work"),
     )
@@ -198,7 +198,7 @@ def _in_volume(engine: Engine, record: Record, path: str) -> tuple[str | None, s
     tail = "/." if path.endswith("/.") else "/" if path.endswith("/") else ""
     path, own = posixpath.normpath("/" + path.lstrip("/")), {}
     wanted = container_files.wanted_volumes(
-        record["definition"], image.config(engine, record["image"])
+        record["definition"], container_image.config(engine, record["image"])
     )
     targets = {entry["target"] for entry in wanted}
     for mount in container_files.read_config(engine, record["id"]).get("mounts", ()):

@@ -19,7 +19,7 @@ from ...kernel.mounts import users
 from ...layers.tar import reader, writer
 from ...reconcile import Plan
 from ...untrusted import files
-from ..records import catalog, image, run_events
+from ..records import catalog, container_image, run_events
 from . import copy, copy_plan, tree_manifest
 
 TYPE_CHECKING = False
@@ -148,7 +148,7 @@ class Request:
             given[name] = (option, None if value is None else str(value))
         definition, config = (
             self.record["definition"],
-            image.config(self.engine, self.record["image"]),
+            container_image.config(self.engine, self.record["image"]),
         )
         with copy.inside(self.engine, self.record, "/", False) as (side, _path):
             option, owner = given["owner"]

@@ -3,7 +3,7 @@
 """``exec``: run a command in a running container; the caller's side.
 
 The caller (a module, the host's command) has too much in memory to be forked into a container. It
-asks the zygote, which forks a worker (monitor/exec_worker.py). The worker starts the command with
+asks the zygote, which forks a worker (workers/exec_worker.py). The worker starts the command with
 the descriptors that the caller sent, and reports how it ended.
 """
 

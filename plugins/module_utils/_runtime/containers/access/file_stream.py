@@ -3,7 +3,7 @@
 """A file of a container, written from or read into a stream by a process that has become the
 container's: with its user's rights, behind its seccomp filter, in its mounts.
 
-It needs no program of the image. The exec worker (monitor/exec_worker.py) runs it in place of a
+It needs no program of the image. The exec worker (workers/exec_worker.py) runs it in place of a
 program, and ``inside.py`` is who asks. Nothing is imported here that the zygote has not loaded.
 """
 

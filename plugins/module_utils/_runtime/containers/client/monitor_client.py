@@ -17,7 +17,7 @@ from ...errors import Conflict, HostError
 from ...kernel import cgroups
 from ...kernel.isolation import pid_namespaces
 from ...kernel.processes import signal_names
-from ..records import state, status
+from ..records import run_state, status
 from . import messages, zygote_client
 
 TYPE_CHECKING = False
@@ -103,7 +103,9 @@ class _Gathering:
         connection = self._connect(ident)
         if connection is None:  # it does not run
             waiting = self.message["op"] == "wait"
-            self.results[ident] = state.read(self.paths, ident)["exit_code"] if waiting else None
+            self.results[ident] = (
+                run_state.read(self.paths, ident)["exit_code"] if waiting else None
+            )
             return
         self.connections[connection.fileno()] = (ident, connection)
         self.poll.register(connection, select.POLLIN)
@@ -111,7 +113,7 @@ class _Gathering:
     def _connect(self, ident: str) -> socket.socket | None:
         for pause in PAUSES:
             try:
-                connection = messages.connect(self.paths.container(ident), state.SOCKET)
+                connection = messages.connect(self.paths.container(ident), run_state.SOCKET)
                 messages.send(connection, self.message)
                 return connection
             except messages.Gone:
@@ -154,7 +156,7 @@ def _ask(
     for pause in PAUSES:
         try:
             answer, found = messages.ask_for(
-                paths.container(ident), state.SOCKET, message, descriptors
+                paths.container(ident), run_state.SOCKET, message, descriptors
             )
         except messages.Gone:
             if not _adopt(paths, ident):
@@ -246,8 +248,8 @@ def attach(paths: Paths, ident: str, descriptor: int, replay: bool = False) -> N
 
 
 def _group(paths: Paths, ident: str) -> cgroups.Group:
-    now = state.read(paths, ident)
-    if not state.alive(now):
+    now = run_state.read(paths, ident)
+    if not run_state.alive(now):
         raise Conflict(f"container {ident} is not running")
     return cgroups.Group.open(now["cgroup"])
 
@@ -279,7 +281,7 @@ def processes(paths: Paths, ident: str) -> list[int]:
     group = _group(paths, ident)
     pids: list[int] = group.procs()
     if not group.paths:  # without root, and without a cgroup of the user's
-        pids = pid_namespaces.members(state.read(paths, ident)["pid"])
+        pids = pid_namespaces.members(run_state.read(paths, ident)["pid"])
     return pids
 
 
@@ -288,10 +290,10 @@ def processes(paths: Paths, ident: str) -> list[int]:
 
 def _adopt(paths: Paths, ident: str) -> bool:
     """See that a container with anything left to watch has a monitor; returns whether it has."""
-    if state.monitored(paths, ident):
+    if run_state.monitored(paths, ident):
         time.sleep(0.002)  # it is there, but not listening yet, or just ending
         return True
-    return state.forsaken(paths, ident) and zygote_client.adopt(paths, ident)
+    return run_state.forsaken(paths, ident) and zygote_client.adopt(paths, ident)
 
 
 def adopt_orphans(paths: Paths) -> list[str]:
@@ -303,4 +305,6 @@ def adopt_orphans(paths: Paths) -> list[str]:
         idents = os.listdir(paths.running)
     except FileNotFoundError:
         return []
-    return [ident for ident in idents if not state.monitored(paths, ident) and _adopt(paths, ident)]
+    return [
+        ident for ident in idents if not run_state.monitored(paths, ident) and _adopt(paths, ident)
+    ]

@@ -13,7 +13,7 @@ import os
 import stat
 
 from ...kernel.isolation import selinux
-from ...store.files import read_json
+from ...store.atomic_files import read_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

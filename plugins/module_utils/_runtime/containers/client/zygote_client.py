@@ -3,7 +3,7 @@
 """The zygote from its clients' side: starts, adoptions, ``exec``. Where no zygote runs, one is
 started.
 
-A container's start is one request here; what becomes of it is monitor/worker.py's.
+A container's start is one request here; what becomes of it is workers/start_worker.py's.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ...deploy import daemon, fingerprint
 from ...errors import HostError, reason
 from ...oci.launch import steps
 from ...store.paths import RUN
-from ..records import state
+from ..records import run_state
 from . import messages
 
 TYPE_CHECKING = False
@@ -91,8 +91,8 @@ def _running(paths: Paths, ident: str) -> messages.StartAnswer | None:
 
     None while another call is still about to start or to end it.
     """
-    now = state.read(paths, ident)
-    if now["status"] not in ("running", "restarting") or not state.monitored(paths, ident):
+    now = run_state.read(paths, ident)
+    if now["status"] not in ("running", "restarting") or not run_state.monitored(paths, ident):
         return None
     return {"pid": now["pid"], "warnings": now["warnings"], "running": True}
 

@@ -15,8 +15,8 @@ from ...errors import Conflict, EngineError, HostError
 from ...kernel import cgroups
 from ...kernel.calls import constants, syscalls
 from ...kernel.processes import pidfd
-from ...store import files
-from ..records import state
+from ...store import atomic_files
+from ..records import run_state
 from ..spec import network_links
 
 TYPE_CHECKING = False
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ...store.paths import Paths
-    from ..records.state import RunState
+    from ..records.run_state import RunState
 
 OF_CRIU = ("dump.log", "restore.log", "stats-dump", "stats-restore")
 FILES = ("stdout", "stderr", "stdin", *OF_CRIU)  # in a container's run directory
@@ -36,8 +36,8 @@ def take_down(paths: Paths, ident: str) -> None:
 
     :raises Conflict: it has a monitor, and so it runs. :raises HostError: a process can't be ended.
     """
-    lock = state.take_lock(paths, ident) if os.path.isdir(paths.container(ident)) else None
-    if lock is None and state.monitored(paths, ident):
+    lock = run_state.take_lock(paths, ident) if os.path.isdir(paths.container(ident)) else None
+    if lock is None and run_state.monitored(paths, ident):
         raise Conflict(f"container {ident} is running")
     try:
         cleanup(paths, ident)
@@ -55,8 +55,8 @@ def cleanup(paths: Paths, ident: str, known: RunState | None = None) -> None:
     :param known: its state, where the caller has read it; it is brought up to date.
     :raises HostError: a process of it can't be ended.
     """
-    found = state.read(paths, ident) if known is None else known
-    if state.alive(found):
+    found = run_state.read(paths, ident) if known is None else known
+    if run_state.alive(found):
         _kill(ident, found)
     _remove_groups(paths, ident, found)
     network_links.disconnect(ident, found["network"])
@@ -82,8 +82,8 @@ def _remove_groups(paths: Paths, ident: str, found: RunState) -> None:
     """
     candidates = dict(found["cgroup"])
     config: dict[str, Any] = {}
-    with contextlib.suppress(files.Damaged):
-        config = files.read_json(os.path.join(paths.container(ident), "config.json"), {})
+    with contextlib.suppress(atomic_files.Damaged):
+        config = atomic_files.read_json(os.path.join(paths.container(ident), "config.json"), {})
     name = config.get("linux", {}).get("cgroupsPath") or f"{cgroups.base()}/{ident}"
     for place in cgroups.base_paths():
         path = os.path.join(place, name.strip("/"))

@@ -16,9 +16,9 @@ from ...errors import Conflict, HostError, reason
 from ...kernel.files import project_quota
 from ...kernel.mounts import overlay
 from ...store.database import now
-from ..options import network, storage
+from ..options import network_options, storage
 from ..records import catalog, port_bindings, run_events
-from ..records import image as images
+from ..records import container_image as images
 from ..spec import container_files, container_mounts, shared_namespaces, user_namespaces
 from . import remove
 
@@ -218,7 +218,7 @@ def reserve(
     """
     try:
         attachments = []
-        for entry in network.attachments(definition):
+        for entry in network_options.attachments(definition):
             if entry["name"] == networks.DEFAULT:
                 networks.ensure_default(engine)
             place = networks.allocate(
@@ -235,10 +235,11 @@ def reserve(
             attachments.append(place)
         # The first is the way out, and ports lead to it: to no internal network where there is another.
         rank = {
-            entry["name"]: -entry.get("gw_priority", 0) for entry in network.attachments(definition)
+            entry["name"]: -entry.get("gw_priority", 0)
+            for entry in network_options.attachments(definition)
         }
         attachments.sort(
-            key=lambda place: (not networks.attach.gateways(place), rank[place["network"]])
+            key=lambda place: (not networks.container_links.gateways(place), rank[place["network"]])
         )
         kept = {entry["network"] for entry in attachments}
         for row in engine.db.all("SELECT network FROM addresses WHERE container = ?", ident):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 
 from ...errors import Conflict, ContainerFailed, EngineError, InvalidInput, NotFound
-from ..options.lifecycle import COMPLETED, HEALTHY, STARTED
+from ..options.restart_and_health import COMPLETED, HEALTHY, STARTED
 from ..records import catalog, network_names, status
 from ..spec import container_files, shared_namespaces
 from ..view import logs
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from ...engine import Engine
     from ...options.rows import Definition
-    from ..options.lifecycle import Need
+    from ..options.restart_and_health import Need
     from ..records.catalog import Record
-    from ..records.state import RunState
+    from ..records.run_state import RunState
 
 PATIENCE = 300.0  # seconds that a start waits for a condition, as healthy_wait_timeout
 

@@ -13,7 +13,7 @@ from ...errors import EngineError, HostError, NotFound
 from ...events import journal
 from ...options.rows import LIVE
 from ..client import monitor_client, names_client
-from ..options import network, publishing, resources
+from ..options import network_options, publishing, resources
 from ..records import catalog, run_events, status
 from ..spec import container_files, limits
 from . import create, dependencies
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ...engine import Engine
-    from ...networks.attach import Attachment
+    from ...networks.container_links import Attachment
     from ...options.rows import Definition
     from ..records.catalog import Record
     from ..records.status import Status
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 LIMITS = {option.name for option in resources.OPTIONS if option.change == LIVE}
 NETWORK = {
     option.name
-    for option in publishing.OPTIONS + network.OPTIONS
-    if option.change in (LIVE, network.LIVE_ON_NETWORKS)
+    for option in publishing.OPTIONS + network_options.OPTIONS
+    if option.change in (LIVE, network_options.LIVE_ON_NETWORKS)
 }
 
 
@@ -107,7 +107,7 @@ def asked_addresses(engine: Engine, network_name: str) -> list[tuple[str, str]]:
     return [
         (record["name"], address)
         for record in catalog.every(engine)
-        for entry in network.attachments(record["definition"])
+        for entry in network_options.attachments(record["definition"])
         if entry["name"] == network_name
         for address in (entry["ipv4_address"], entry.get("ipv6_address"))
         if address
@@ -154,7 +154,7 @@ def _connect(engine: Engine, ident: str, state: Status, wanted: Reserved, anew: 
     has = state["network"]
     old, ports = (has["attachments"], has["ports"]) if has else ([], [])
     new = wanted["attachments"]
-    were, are = networks.attach.targets(old), networks.attach.targets(new)
+    were, are = networks.container_links.targets(old), networks.container_links.targets(new)
     republish = were != are or ports != wanted["ports"]
     networks.ensure_links(engine, [entry["network"] for entry in new])
     if republish and were and ports:
@@ -165,16 +165,18 @@ def _connect(engine: Engine, ident: str, state: Status, wanted: Reserved, anew: 
         kept = [entry for entry in old if _place(entry) in wished and entry["network"] != anew]
         for entry in old:
             if entry not in kept:
-                networks.attach.disconnect(entry, netns, kept)
+                networks.container_links.disconnect(entry, netns, kept)
         there = [_place(entry) for entry in kept]
         come = [entry["network"] for entry in new if _place(entry) not in there]
         for entry in new:
             if _place(entry) not in there:
-                networks.attach.connect(netns, entry, networks.attach.free_index(state["pid"]))
+                networks.container_links.connect(
+                    netns, entry, networks.container_links.free_index(state["pid"])
+                )
             elif entry not in old:
-                networks.attach.limit(entry)
+                networks.container_links.limit(entry)
         if _ways(old, ()) != _ways(new, come):
-            networks.attach.lead_out(netns, new)
+            networks.container_links.lead_out(netns, new)
     finally:
         os.close(netns)
     if republish and are and wanted["ports"]:
@@ -190,8 +192,8 @@ def _connect(engine: Engine, ident: str, state: Status, wanted: Reserved, anew: 
 def _ways(attachments: list[Attachment], come: Collection[str]) -> list[tuple[Any, ...]]:
     """Return what the default routes follow from. :param come: networks that were connected just now."""
     return [
-        (family, one["network"], networks.attach.gateways(one), one["network"] in come)
-        for family, one in sorted(networks.attach.ways(attachments).items())
+        (family, one["network"], networks.container_links.gateways(one), one["network"] in come)
+        for family, one in sorted(networks.container_links.ways(attachments).items())
     ]
 
 
@@ -229,6 +231,6 @@ def rename(engine: Engine, record: Record, name: str) -> None:
         names_client.update(engine.paths, record["id"])
 
 
-def networks_of(record: Record) -> list[network.Attachment]:
+def networks_of(record: Record) -> list[network_options.Attachment]:
     """Return the entries of ``networks`` that say where a container is now; [] for none of its own."""
-    return network.attachments(record["definition"])
+    return network_options.attachments(record["definition"])

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import contextlib
 
-from ...errors import Conflict
+from ...errors import Conflict, EngineError, required
 from ..access import checkpoints
 from ..client import monitor_client
 from ..records import catalog
-from . import create, remove, replace
+from . import create, drain, remove, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def recover(engine: Engine, kind: str, detail: dict[str, Any]) -> None:
     {
         "create-container": _created,
         "remove-container": _removed,
-        "replace-container": replace.recover,
+        "replace-container": _replaced,
         "restart-container": replace.recover_restart,
         "freeze-container": _frozen,
         "checkpoint-container": checkpoints.recover,
@@ -50,3 +50,23 @@ def _frozen(engine: Engine, detail: dict[str, Any]) -> None:
 def _removed(engine: Engine, detail: dict[str, Any]) -> None:
     catalog.forget(engine, detail["id"])
     remove.sweep(engine, detail["id"], [] if detail["keep_volumes"] else detail["volumes"])
+
+
+def _replaced(engine: Engine, detail: dict[str, Any]) -> None:
+    """Finish or undo a replacement after a kill: committed is what has no old row any more."""
+    old, new = catalog.by_id(engine, detail["old"]), catalog.get(engine, detail["temporary"])
+    going = detail.get("volumes", [])  # an older version did not record them
+    if old is not None and old["name"] == detail.get("leaving"):
+        now = required(catalog.get(engine, detail["name"]), f"container {detail['name']}")
+        with contextlib.suppress(EngineError):
+            drain.switch(engine, old["id"], now["id"])
+        drain.end_old(engine, old["id"], now["id"], going)
+        return
+    if old is not None:
+        replace.put_back(engine, old, new, detail["ran"])
+        return
+    record = catalog.get(engine, detail["name"])
+    if record is not None:
+        replace.finish(engine, detail["old"], record, going)
+    else:
+        remove.sweep(engine, detail["old"], going)

@@ -4,7 +4,7 @@
 each.
 
 The way of a start: here, ``zygote_client.start``, the zygote's fork of a monitor, ``Worker.start``
-(monitor/worker.py), ``Launch.run`` (oci/launch).
+(workers/start_worker.py), ``Launch.run`` (oci/launch).
 """
 
 from __future__ import annotations
@@ -14,15 +14,7 @@ import os
 
 from ... import networks, volumes
 from ...deploy import install
-from ...errors import (
-    Conflict,
-    ContainerFailed,
-    EngineError,
-    HostError,
-    InvalidInput,
-    NotFound,
-    reason,
-)
+from ...errors import ContainerFailed, EngineError, HostError, InvalidInput, reason
 from ...kernel.calls import constants as c
 from ...kernel.calls import syscalls
 from ...kernel.mounts import users
@@ -30,7 +22,7 @@ from ..access import copy
 from ..client import monitor_client, zygote_client
 from ..log_drivers import log_files
 from ..options import secret_files, storage
-from ..records import catalog, image, network_names, run_events, status
+from ..records import catalog, container_image, network_names, run_events, status
 from ..spec import (
     config_json,
     container_files,
@@ -38,7 +30,7 @@ from ..spec import (
     shared_namespaces,
     user_namespaces,
 )
-from ..view import logs, systemd_unit
+from ..view import logs
 from . import create, dependencies, stop
 
 TYPE_CHECKING = False
@@ -254,11 +246,13 @@ def _failure(engine: Engine, record: Record, answer: StartAnswer) -> ContainerFa
 def _prepare(engine: Engine, record: Record) -> None:
     """See to the image's layers, volumes with driver options, confinement, the shareable /dev/shm."""
     run = container_files.read_run(engine, record["id"])
-    if not all(image.is_there(layer) for layer in run["layers"]):
+    if not all(container_image.is_there(layer) for layer in run["layers"]):
         _repair_image(engine, record, record["image"])
     for entry in storage.images_of(record["definition"]):
         shown = run.get("images", {}).get(entry["target"])
-        if shown is not None and not all(image.is_there(layer) for layer in shown["layers"]):
+        if shown is not None and not all(
+            container_image.is_there(layer) for layer in shown["layers"]
+        ):
             _repair_image(engine, record, entry["image"])
     create.host_directories(record)
     for name in sorted(set(container_files.mounted_volumes(engine, record["id"]).values())):
@@ -303,7 +297,7 @@ def _reach_log(record: Record, run: RunFile) -> None:
 
 def _repair_image(engine: Engine, record: Record, ident: str | None) -> None:
     try:
-        image.repair(engine, ident)
+        container_image.repair(engine, ident)
     except EngineError as error:
         raise HostError(f"container {record['name']} can't start: {error}") from None
 
@@ -317,7 +311,7 @@ def _add_user_entries(engine: Engine, record: Record) -> None:
     definition = record["definition"]
     if not definition.get("passwd_entry") and not definition.get("group_entry"):
         return
-    config = image.config(engine, record["image"])
+    config = container_image.config(engine, record["image"])
     with copy.at_rest(engine, record) as root:
         try:
             uid, gid, _groups, _home = users.resolve(
@@ -450,33 +444,3 @@ def renew(engine: Engine, kind: str, name: str, ident: str) -> None:
             memory_files.show(engine, record, entries, pid)
         for signal in asked:
             monitor_client.kill(engine.paths, ident, signal)
-
-
-# ---------------------------------------------------------------------------------------- at a boot
-
-
-def boot(engine: Engine, warnings: list[str] | None = None) -> Results:
-    """Start what ran and has the restart policy always or unless-stopped, and what that depends on;
-    returns as :func:`start`.
-
-    :param warnings: gets sentences.
-
-    A reboot is no failure of the container: on-failure starts nothing then, as Docker documents it.
-    A container that has an enabled unit of its own is left to that.
-    """
-    left = systemd_unit.enabled()
-    records = [
-        record
-        for record in catalog.every(engine)
-        if record["wanted"] in ("running", "paused")
-        and record["definition"].get("restart_policy") in ("always", "unless-stopped")
-        and record["name"] not in left
-        and not status.lives(engine.paths, record["id"])
-    ]
-    paused = {record["id"] for record in records if record["wanted"] == "paused"}
-    results = start_each(engine, records, warnings=warnings)
-    for record in records:
-        if record["id"] in paused and results[record["id"]] is None:
-            with contextlib.suppress(Conflict, NotFound), catalog.held(engine, record["id"]) as now:
-                stop.pause(engine, now)
-    return results

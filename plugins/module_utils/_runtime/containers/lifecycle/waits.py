@@ -20,7 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ...engine import Engine
     from ..records.catalog import Record
-    from ..records.state import RunState
+    from ..records.run_state import RunState
 
 # Ends of a container until it is given up: some two seconds (monitor.BACKOFF) and what its program takes.
 ENDS = 5

@@ -13,11 +13,10 @@ import os
 import socket
 
 from ...errors import EngineError, reason
-from ...kernel.calls import constants
-from ...kernel.processes import pidfd, signal_names
 from ...oci.launch import terminal
 from ..client import messages
 from ..view import logs
+from . import kill
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from ...kernel import cgroups
     from ...store.paths import Paths
     from ..client.messages import Answer
-    from ..records.state import RunState
+    from ..records.run_state import RunState
     from ..spec.run_file import RunFile
     from .log_writer import Writer
     from .port_relay import Lent
@@ -175,24 +174,8 @@ class Clients:
         if not monitor.begin_stop() or monitor.pidfd is None:
             return {"exit_code": monitor.state["exit_code"]}
         self.stopping.append(connection)
-        self.end(message.get("timeout"), message.get("signal"))
+        kill.end(monitor, message.get("timeout"), message.get("signal"))
         return None
-
-    def end(self, timeout: float | None = None, number: int | None = None) -> None:
-        """Have process 1 end: by a signal, and when the time is over by SIGKILL.
-
-        :param timeout: in seconds, -1 for none; None: the container's.
-        :param number: of the signal; None or 0: the container's.
-        """
-        monitor, stop = self.monitor, self.monitor.run["stop"]
-        timeout = stop["timeout"] if timeout is None else timeout
-        number = number or signal_names.checked_number(stop["signal"])
-        self._signal(constants.SIGKILL if timeout == 0 else number)
-        self._thaw()
-        if timeout == 0:
-            monitor.after("kill", 1.0, self._kill_all)
-        elif timeout > 0:
-            monitor.after("kill", timeout, self._kill)
 
     def op_expect_end(
         self, _connection: socket.socket, _message: dict[str, Any], _fds: list[int]
@@ -200,45 +183,13 @@ class Clients:
         self.monitor.begin_stop()
         return {}
 
-    def _kill(self) -> None:
-        self._signal(constants.SIGKILL)
-        self._thaw()
-        self.monitor.after("kill", 1.0, self._kill_all)
-
-    def _signal(self, number: int) -> None:
-        """Send process 1 a signal, where it lives."""
-        if self.monitor.pidfd is not None:
-            self.monitor.tell("kill", signal=number)
-            pidfd.send(self.monitor.pidfd, number)
-
-    def _kill_all(self) -> None:
-        group = self.monitor.group
-        if group is not None:
-            with contextlib.suppress(EngineError, OSError):
-                group.kill()
-        self.monitor.after("kill", 5.0, self._kill_all)
-
-    def _thaw(self) -> None:
-        """Have its processes go on: a frozen one takes no signal."""
-        group = self.monitor.group
-        if group is not None:
-            with contextlib.suppress(EngineError, OSError):
-                group.thaw()
-
     def op_kill(
         self, _connection: socket.socket, message: dict[str, Any], _fds: list[int]
     ) -> Answer | None:
         monitor = self.monitor
         if monitor.pidfd is None:
             return {"error": f"container {monitor.ident} is not running"}
-        if message["signal"] in (
-            constants.SIGKILL,
-            signal_names.checked_number(monitor.run["stop"]["signal"]),
-        ):
-            monitor.asked_to_stop = True
-        self._signal(message["signal"])
-        if message["signal"] == constants.SIGKILL:
-            self._thaw()
+        kill.kill(monitor, message["signal"])
         return {}
 
     def op_reload(

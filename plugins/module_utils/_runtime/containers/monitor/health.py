@@ -23,7 +23,7 @@ from ...kernel.calls import constants, fork
 from ...kernel.processes import pidfd
 from ..client import stdio
 from ..spec import run_file
-from . import exec_worker
+from ..workers import exec_worker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
     from ...kernel import cgroups
     from ...store.paths import Paths
-    from ..records.state import Health, RunState
+    from ..records.run_state import Health, RunState
     from ..spec.run_file import HealthCheck, Startup
-    from .exec_worker import Limits
+    from ..workers.exec_worker import Limits
 
     class Watched(Protocol):
         """What checks need of the monitor of their container."""

@@ -10,7 +10,7 @@ container, which differs only in that it is not the parent.
 
 While it only waits it has touched next to nothing of the memory that it shares with the zygote.
 What is rare is read from run.json and state.json when it is needed, and a container's start is a
-worker's (worker.py).
+worker's (workers/start_worker.py).
 """
 
 from __future__ import annotations
@@ -26,16 +26,17 @@ from ...errors import EngineError, NotFound, required
 from ...kernel import cgroups
 from ...kernel.calls import constants, fds, fork, syscalls
 from ...kernel.processes import exit_status, pidfd
-from ...networks import attach
+from ...networks import container_links
 from ...rootless import keeper_client
 from ...store import paths as stores
 from ..client import stdio
 from ..lifecycle import cleanup
-from ..records import run_events, state
+from ..records import run_events, run_state
 from ..spec import network_links, run_file
 from ..view import logs
-from . import control_socket, defects, health, log_writer, loop, port_relay, sleep
-from . import worker as workers
+from ..workers import defects
+from ..workers import start_worker as workers
+from . import control_socket, health, kill, log_writer, loop, port_relay, sleep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,9 +45,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ...store.paths import Paths
-    from ..records.state import RunState
+    from ..records.run_state import RunState
     from ..spec.run_file import RunFile
-    from .exec_worker import Limits
+    from ..workers.exec_worker import Limits
 
 PIECE = 1 << 16
 BACKOFF, LONGEST_BACKOFF, STABLE = 0.1, 60.0, 10.0  # seconds, Docker's
@@ -119,7 +120,7 @@ class Monitor(loop.Loop):
     def state(self) -> RunState:
         """state.json, which nobody else writes while this monitor lives."""
         if self._state is None:
-            self._state = state.read(self.paths, self.ident)
+            self._state = run_state.read(self.paths, self.ident)
         return self._state
 
     @property
@@ -139,7 +140,7 @@ class Monitor(loop.Loop):
     def save(self, durable: bool = False) -> None:
         """Write the state down. The monitor goes on where the directory is gone, or the disk full."""
         with contextlib.suppress(OSError):
-            state.write(self.paths, self.ident, self.state, durable)
+            run_state.write(self.paths, self.ident, self.state, durable)
 
     # ----------------------------------------------------------------------------- sleep (sleep.py)
 
@@ -265,7 +266,7 @@ class Monitor(loop.Loop):
             return ""
         relay = self.relay or port_relay.Relay(self.epoll)
         try:
-            relay.serve(network["ports"], attach.targets(network["attachments"]))
+            relay.serve(network["ports"], container_links.targets(network["attachments"]))
         except EngineError as error:
             return str(error)
         self.relay = relay
@@ -283,7 +284,7 @@ class Monitor(loop.Loop):
         if not network.get("ports") or not network.get("attachments"):
             return
         relay = self.relay or port_relay.Relay(self.epoll)
-        relay.take(sockets, network["ports"], attach.targets(network["attachments"]))
+        relay.take(sockets, network["ports"], container_links.targets(network["attachments"]))
         self.relay = relay
         self._age_relay()
 
@@ -566,7 +567,7 @@ class Monitor(loop.Loop):
         if action == "stop" and not self.begin_stop():
             return
         self.comes_again = action == "restart"
-        self._served().end(0 if action == "kill" else None)
+        kill.end(self, 0 if action == "kill" else None)
 
     def tell(self, action: str, **more: object) -> None:
         """Write an event of the container into the journal; see run_events.tell."""

@@ -34,10 +34,11 @@ from ...networks.names import name_service
 from ...oci.spec import program
 from ...rootless import keeper_client
 from ...store import paths as stores
-from ...store.files import Damaged
+from ...store.atomic_files import Damaged
 from ..client import messages, names_client
-from ..records import state
-from . import defects, monitor, sleep
+from ..records import run_state
+from ..workers import defects
+from . import monitor, sleep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ...store.paths import Paths
-    from .exec_worker import Limits
+    from ..workers.exec_worker import Limits
 
 # Seconds after which it looks whether it is still wanted, and after containers without a monitor.
 IDLE = 60.0
@@ -341,7 +342,7 @@ class Watch:
         with contextlib.suppress(OSError):
             for ident in os.listdir(self.paths.containers):
                 with contextlib.suppress(messages.Gone, OSError, ValueError):
-                    if state.forsaken(self.paths, ident):
+                    if run_state.forsaken(self.paths, ident):
                         messages.ask(self.paths.run, self.name, {"op": "adopt", "id": ident})
 
 
@@ -410,13 +411,13 @@ class Rules:
                 return command
         return None
 
-    def _on_networks(self) -> Iterator[state.RunState]:
+    def _on_networks(self) -> Iterator[run_state.RunState]:
         """Yield the states of containers that run on a network."""
         for ident in os.listdir(self.paths.containers):
             with contextlib.suppress(OSError, Damaged):
-                found = state.read(self.paths, ident)
+                found = run_state.read(self.paths, ident)
                 network = found.get("network")
-                if state.alive(found) and network and network["attachments"]:
+                if run_state.alive(found) and network and network["attachments"]:
                     yield found
 
 

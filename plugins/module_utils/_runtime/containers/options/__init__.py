@@ -16,12 +16,12 @@ from __future__ import annotations
 from ...options.table import Table
 from . import (
     behaviour,
-    lifecycle,
     log_options,
-    network,
+    network_options,
     process,
     publishing,
     resources,
+    restart_and_health,
     secret_files,
     security,
     storage,
@@ -40,9 +40,9 @@ _PARTS = (
     storage,
     secret_files,
     publishing,
-    network,
+    network_options,
     security,
-    lifecycle,
+    restart_and_health,
     log_options,
 )
 TABLE = Table("a container", [row for part in _PARTS for row in part.OPTIONS], behaviour.OPTIONS)

@@ -13,7 +13,7 @@ import re
 from ...errors import InvalidInput
 from ...options.forms import boolean, line, ordered
 from ...options.rows import LIVE, SET, Computed, Flag, Nowhere, Option
-from .network import address, address6, any_address, mode_of
+from .network_options import address, address6, any_address, mode_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

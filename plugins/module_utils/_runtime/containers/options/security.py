@@ -12,7 +12,7 @@ from ...errors import InvalidInput, Unsupported, reason
 from ...options.forms import boolean, line, map_of, set_of
 from ...options.rows import MAP, RESTART, SET, Computed, Flag, Option, Shown, or_empty
 from ...untrusted import files, json_reader
-from .network import NAME
+from .network_options import NAME
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from ...kernel.calls import constants as c
 from ...kernel.calls import fork, syscalls
 from ...kernel.isolation import namespaces
 from ...kernel.mounts import mounts
-from ...store import files
+from ...store import atomic_files
 from ..options import secret_files
 
 TYPE_CHECKING = False
@@ -119,7 +119,7 @@ def _put(top: str, name: str, data: bytes, owner: tuple[int, int], mode: int) ->
     fresh = os.path.join(top, "new")
     with contextlib.suppress(FileNotFoundError):
         os.unlink(fresh)
-    files.write_whole(fresh, data, mode=0o600, durable=False)
+    atomic_files.write_whole(fresh, data, mode=0o600, durable=False)
     os.chown(fresh, *owner)
     os.chmod(fresh, mode)
     os.rename(fresh, path)

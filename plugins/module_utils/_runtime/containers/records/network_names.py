@@ -8,8 +8,8 @@ import os
 
 from ... import networks
 from ...errors import Conflict, NotFound
-from ...store.files import Damaged, read_json
-from ..options import network
+from ...store.atomic_files import Damaged, read_json
+from ..options import network_options
 from . import catalog, run_events
 
 TYPE_CHECKING = False
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ...engine import Engine
-    from ...networks.attach import Attachment
+    from ...networks.container_links import Attachment
     from ..options.table import Definition
     from .catalog import Record
-    from .state import Names, Network
+    from .run_state import Names, Network
 
 SHORT = 12  # digits of an id that are a name
 
@@ -41,7 +41,7 @@ def hostname(ident: str, definition: Definition) -> str:
 
 def _is_the_hosts(definition: Definition) -> bool:
     """Tell whether a container that names no host name has the host's."""
-    return definition.get("uts") == "host" or network.mode_of(definition) == "host"
+    return definition.get("uts") == "host" or network_options.mode_of(definition) == "host"
 
 
 def document(engine: Engine, record: Record, attachments: Sequence[Attachment]) -> Names:
@@ -50,7 +50,7 @@ def document(engine: Engine, record: Record, attachments: Sequence[Attachment]) 
     A container that stands beside the one that has its name is found by its id alone.
     """
     definition = record["definition"]
-    asked = network.attachments(definition)
+    asked = network_options.attachments(definition)
     aliases = {entry["name"]: entry.get("aliases", []) for entry in asked}
     own = [
         shown_name(record),
@@ -101,14 +101,14 @@ def texts(engine: Engine, record: Record, known: Network) -> dict[str, str]:
     addresses = [
         address.partition("/")[0]
         for entry in attachments
-        for address in networks.attach.addresses(entry)
+        for address in networks.container_links.addresses(entry)
     ]
     gateway = next(
         (
             gateway
             for entry in attachments
             if not entry.get("parent")  # a router there, not the host
-            for gateway in networks.attach.gateways(entry)
+            for gateway in networks.container_links.gateways(entry)
         ),
         None,
     )
@@ -128,7 +128,7 @@ def texts(engine: Engine, record: Record, known: Network) -> dict[str, str]:
             definition.get("dns_servers") or None,
             definition.get("dns_search_domains") or None,
             definition.get("dns_opts") or None,
-            host_network=network.mode_of(definition) == "host",
+            host_network=network_options.mode_of(definition) == "host",
             names=bool(known.get("names")),
             families=_families(attachments),
         ),
@@ -137,12 +137,12 @@ def texts(engine: Engine, record: Record, known: Network) -> dict[str, str]:
 
 def _families(attachments: Sequence[Attachment]) -> list[int]:
     """Return in which families, of 4 and 6, a container reaches other hosts."""
-    gateways = [one for place in attachments for one in networks.attach.gateways(place)]
+    gateways = [one for place in attachments for one in networks.container_links.gateways(place)]
     routed = [
         one
         for place in attachments
         if place.get("routed")
-        for one in networks.attach.addresses(place)
+        for one in networks.container_links.addresses(place)
     ]
     return sorted({6 if ":" in one else 4 for one in gateways + routed}) or [4]
 
@@ -159,7 +159,7 @@ def _linked(engine: Engine, definition: Definition) -> dict[str, str]:
             continue
         for entry in there["attachments"] if there else ():
             if entry["network"] == networks.DEFAULT:
-                address = networks.attach.addresses(entry)[0].partition("/")[0]
+                address = networks.container_links.addresses(entry)[0].partition("/")[0]
                 for name in (alias, target["name"], target["id"][:SHORT]):
                     found[name] = address
     return found

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ... import networks
 from ...errors import Conflict, NotFound
-from ..options import network
+from ..options import network_options
 from . import catalog
 
 TYPE_CHECKING = False
@@ -59,7 +59,7 @@ def named(engine: Engine, definition: Definition, coming: Collection[str] = ()) 
             }
             for entry in result["networks"]
         ]
-    if network.mode_of(result) == "bridge" and result.get("network_mode"):
+    if network_options.mode_of(result) == "bridge" and result.get("network_mode"):
         result["network_mode"] = _network(engine, result["network_mode"])
     return result
 

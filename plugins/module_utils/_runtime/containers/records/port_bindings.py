@@ -10,8 +10,8 @@ replaced, or until a task asks for another one: of what older versions made ther
 from __future__ import annotations
 
 from ... import networks
-from ..options import network, publishing
-from . import image as images
+from ..options import network_options, publishing
+from . import container_image as images
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def published(definition: Definition, image: dict[str, Any]) -> list[Asked]:
 
     :param image: the image's config.
     """
-    if network.mode_of(definition) == "host":
+    if network_options.mode_of(definition) == "host":
         return []  # see publishing.warnings
     ports = list(definition.get("published_ports", ()))
     if definition.get("publish_all_ports"):
@@ -72,7 +72,7 @@ def bindings(
         published(record["definition"], images.config(engine, record["image"])) if record else []
     )
     address = networks.binding_address(
-        engine, [entry["name"] for entry in network.attachments(definition)]
+        engine, [entry["name"] for entry in network_options.attachments(definition)]
     )
     modes = networks.routing(engine, _by_priority(definition))
     left = [port for port in has if not port.get("routed")]
@@ -99,7 +99,7 @@ def bindings(
 
 def _by_priority(definition: Definition) -> list[str]:
     """Return the names of a container's networks, its way out first."""
-    entries = network.attachments(definition)
+    entries = network_options.attachments(definition)
     return [one["name"] for one in sorted(entries, key=lambda one: -one.get("gw_priority", 0))]
 
 

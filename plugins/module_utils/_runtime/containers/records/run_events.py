@@ -14,7 +14,7 @@ import re
 import time
 
 from ...events import journal
-from ...store import files
+from ...store import atomic_files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from typing import Any, TypedDict
 
     from ...events.journal import Told
-    from ...networks.attach import Attachment
+    from ...networks.container_links import Attachment
     from ...store.paths import Paths
-    from .state import RunState
+    from .run_state import RunState
 
     Run = Mapping[str, Any]  # run.json (spec/run_file.py)
 
@@ -81,8 +81,8 @@ def tell_of(paths: Paths, ident: str, action: str, **more: object) -> None:
 
 def read(paths: Paths, ident: str) -> Run:
     """Return run.json as far as events need it; {} where it is missing or damaged."""
-    with contextlib.suppress(files.Damaged):
-        found: Run = files.read_json(os.path.join(paths.container(ident), DOCUMENT), {})
+    with contextlib.suppress(atomic_files.Damaged):
+        found: Run = atomic_files.read_json(os.path.join(paths.container(ident), DOCUMENT), {})
         return found
     return {}
 

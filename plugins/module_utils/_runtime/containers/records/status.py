@@ -6,12 +6,12 @@ from __future__ import annotations
 
 from ...kernel import cgroups
 from ...kernel.processes import procfs
-from . import state
+from . import run_state
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ...store.paths import Paths
-    from .state import RunState
+    from .run_state import RunState
 
     class Status(RunState):
         """A RunState whose ``status`` is true. It may also be "paused", which state.json never has.
@@ -33,13 +33,13 @@ def now(paths: Paths, ident: str) -> Status:
     reboot ended is "exited".
     """
     found = _read(paths, ident)
-    if state.alive(found):
+    if run_state.alive(found):
         if found["status"] == "running" and _is_frozen(found):
             found["status"] = "paused"
         return found
     found.update({"pid": 0, "pid_start": 0})
     if found["status"] == "running" and found["monitored"]:
-        again = state.read(paths, ident)  # its monitor may be writing the exit at this moment
+        again = run_state.read(paths, ident)  # its monitor may be writing the exit at this moment
         if again["status"] != "running":
             return {**again, "monitored": True}
     if found["status"] in ("running", "starting", "restarting") and not found["monitored"]:
@@ -49,8 +49,8 @@ def now(paths: Paths, ident: str) -> Status:
 
 def _read(paths: Paths, ident: str) -> Status:
     """Read the state before asking for the monitor: one that ends in between has written it."""
-    found = state.read(paths, ident)
-    return {**found, "monitored": state.monitored(paths, ident)}
+    found = run_state.read(paths, ident)
+    return {**found, "monitored": run_state.monitored(paths, ident)}
 
 
 def _is_frozen(found: RunState) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from ...errors import InvalidInput
 from ...oci.spec import id_maps
 from ..devices import device_nodes
-from ..options import network, secret_files
+from ..options import network_options, secret_files
 from ..options import process as process_options
 from ..records import network_names
 from . import confinement, container_mounts, limits, own_annotations
@@ -184,7 +184,7 @@ def namespaces(definition: Definition) -> list[NamespaceEntry]:
     """Return the namespaces to make or join; what is shared with the host is not in the list."""
     kinds = [
         ("mount", None),
-        ("network", network.mode_of(definition)),
+        ("network", network_options.mode_of(definition)),
         ("uts", definition.get("uts")),
         ("pid", definition.get("pid_mode")),
         ("ipc", definition.get("ipc_mode")),

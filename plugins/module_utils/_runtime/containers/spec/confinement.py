@@ -11,7 +11,7 @@ import json
 
 from ...errors import InvalidInput
 from ...oci.spec import document
-from ..options import network, security
+from ..options import network_options, security
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def sysctls(definition: Definition, highest_gid: int | None = 2**31 - 1) -> dict
     :raises InvalidInput: a net.* one without such a namespace.
     """
     found = {}
-    mode = network.mode_of(definition)
+    mode = network_options.mode_of(definition)
     if mode in ("bridge", "none"):
         found = {"net.ipv4.ip_unprivileged_port_start": "0"}
         if highest_gid is not None:

@@ -14,10 +14,10 @@ from ... import networks, volumes
 from ...errors import HostError, InvalidInput
 from ...kernel import cgroups
 from ...kernel.isolation import apparmor
-from ...store.files import Damaged, read_json, write_json, write_whole
+from ...store.atomic_files import Damaged, read_json, write_json, write_whole
 from ...untrusted import files
-from ..options import lifecycle, network, process, resources, storage
-from ..records import image as images
+from ..options import network_options, process, resources, restart_and_health, storage
+from ..records import container_image as images
 from ..records import log_document, network_names
 from . import (
     config_json,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from typing import Any, TypedDict
 
     from ...engine import Engine
-    from ...networks.attach import Attachment
+    from ...networks.container_links import Attachment
     from ...networks.publish import Port
     from ...oci.spec.config_types import Config, Seccomp
     from ...options.rows import Definition
@@ -195,8 +195,14 @@ def run_document(
     :param reserved: addresses and ports. :param joins: ``{kind: id}``, see own_annotations.joins.
     """
     definition = record["definition"]
-    mode = "container:" + joins["network"] if "network" in joins else network.mode_of(definition)
-    health: Any = lifecycle.health(definition, image.get("Healthcheck"), image.get("Shell"))
+    mode = (
+        "container:" + joins["network"]
+        if "network" in joins
+        else network_options.mode_of(definition)
+    )
+    health: Any = restart_and_health.health(
+        definition, image.get("Healthcheck"), image.get("Shell")
+    )
     timeout = definition.get("stop_timeout")
     return {
         "id": record["id"],

@@ -12,7 +12,7 @@ from __future__ import annotations
 from ...errors import Conflict, InvalidInput, NotFound
 from ...options.forms import ordered
 from ..records import catalog
-from ..records import image as images
+from ..records import container_image as images
 from . import container_files
 
 TYPE_CHECKING = False

@@ -3,7 +3,7 @@
 """What a container holds of the kernel's network beside its namespace: links to bridges, published
 ports.
 
-The monitors import this file: it needs nothing but networks/attach.py and networks/publish.py.
+The monitors import this file: it needs nothing but networks/container_links.py and networks/publish.py.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 
 from ...errors import EngineError
-from ...networks import attach, publish
+from ...networks import container_links, publish
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def disconnect(ident: str, network: Network | None) -> None:
     attachments = network.get("attachments") or ()
     if network.get("ports") and attachments:
         with contextlib.suppress(EngineError, OSError):
-            publish.unpublish(ident, attach.targets(attachments), network["ports"])
+            publish.unpublish(ident, container_links.targets(attachments), network["ports"])
     for attachment in attachments:
         with contextlib.suppress(EngineError):
-            attach.disconnect(attachment)
+            container_links.disconnect(attachment)

@@ -14,8 +14,8 @@ from binascii import a2b_base64
 from ...errors import ContainerFailed, NotFound
 from ...kernel.isolation import namespaces
 from ...oci.spec.document import Document
-from ...store import files
-from ..records import run_events, state
+from ...store import atomic_files
+from ..records import run_events, run_state
 from . import own_annotations
 
 TYPE_CHECKING = False
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ...store.paths import Paths
     from ..records.log_document import Log
     from ..records.run_events import RunEvents
-    from ..records.state import Network
+    from ..records.run_state import Network
 
     class Restart(TypedDict):
         """``policy``: no, on-failure, always or unless-stopped. ``retries``: None for no limit."""
@@ -120,7 +120,7 @@ VARIABLES = ("secrets", "environment")
 
 def read(paths: Paths, ident: str) -> RunFile:
     """Read run.json. :raises NotFound: the container was never created."""
-    found: RunFile | None = files.read_json(os.path.join(paths.container(ident), NAME))
+    found: RunFile | None = atomic_files.read_json(os.path.join(paths.container(ident), NAME))
     if found is None:
         raise NotFound(f"container {ident} has not been created: its run.json is missing")
     return found
@@ -128,13 +128,13 @@ def read(paths: Paths, ident: str) -> RunFile:
 
 def read_or_empty(paths: Paths, ident: str) -> RunFile:
     """Read run.json; an empty document where there is none, in which no key is found."""
-    found: RunFile = files.read_json(os.path.join(paths.container(ident), NAME), {})
+    found: RunFile = atomic_files.read_json(os.path.join(paths.container(ident), NAME), {})
     return found
 
 
 def write(paths: Paths, ident: str, run: RunFile, durable: bool = True) -> None:
     """Replace run.json."""
-    files.write_json(os.path.join(paths.container(ident), NAME), run, durable)
+    atomic_files.write_json(os.path.join(paths.container(ident), NAME), run, durable)
 
 
 class Bundle(Document):
@@ -148,7 +148,7 @@ class Bundle(Document):
     def __init__(self, paths: Paths, ident: str) -> None:
         self.paths, self.ident = paths, ident
         self.directory, self.run_directory = paths.container(ident), paths.container_run(ident)
-        config: Config | None = files.read_json(os.path.join(self.directory, "config.json"))
+        config: Config | None = atomic_files.read_json(os.path.join(self.directory, "config.json"))
         if config is None:
             raise NotFound(f"container {ident} has not been created: its config.json is missing")
         self.run = read(paths, ident)
@@ -165,7 +165,7 @@ class Bundle(Document):
         names = self.annotations.get(own_annotations.SECRET_VARIABLES)
         if not names:
             return found
-        there = files.read_json(os.path.join(self.run_directory, *VARIABLES), {})
+        there = atomic_files.read_json(os.path.join(self.run_directory, *VARIABLES), {})
         try:
             values = [(name, os.fsdecode(a2b_base64(there[name]))) for name in names.split(",")]
         except (KeyError, TypeError, ValueError):
@@ -206,8 +206,8 @@ class Bundle(Document):
         if not path.startswith("container:"):
             return path
         other = path[len("container:") :]
-        now = state.read(self.paths, other)
-        if not state.alive(now):
+        now = run_state.read(self.paths, other)
+        if not run_state.alive(now):
             raise ContainerFailed(
                 f"can't join the {kind} namespace of container {read(self.paths, other)['name']}: "
                 "it does not run"

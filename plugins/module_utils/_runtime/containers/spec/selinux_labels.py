@@ -20,7 +20,7 @@ from ... import volumes
 from ...errors import HostError, InvalidInput, Unsupported, reason
 from ...kernel.isolation import selinux
 from ...store import settings
-from ...store.files import Damaged, read_json
+from ...store.atomic_files import Damaged, read_json
 from ...untrusted import trees
 from ..options import security, storage
 

@@ -10,7 +10,7 @@ import contextlib
 import os
 
 from ...errors import Conflict, InvalidInput, NotFound
-from ...store.files import Damaged, read_json
+from ...store.atomic_files import Damaged, read_json
 from ..records import catalog
 from . import own_annotations
 

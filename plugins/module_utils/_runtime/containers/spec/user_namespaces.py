@@ -23,9 +23,9 @@ from ...errors import Conflict, EngineError, InvalidInput, Unsupported, reason
 from ...kernel.mounts import mounts, overlay, userns
 from ...kernel.processes import procfs
 from ...store import settings
+from ...store.atomic_files import read_json, write_whole
 from ...store.database import decode
-from ...store.files import read_json, write_whole
-from ..options import network, resources, security, storage
+from ..options import network_options, resources, security, storage
 from . import directory_ids as directory
 from . import own_annotations, shared_namespaces
 
@@ -252,7 +252,7 @@ def by_option(definition: Definition) -> str:
     """Say why a definition alone leads to the host's namespace; "" where it does not."""
     if definition.get("privileged"):
         return "privileged"
-    if network.mode_of(definition) == "host":
+    if network_options.mode_of(definition) == "host":
         return "network_mode host"
     for option in ("pid_mode", "ipc_mode"):
         if definition.get(option) == "host":

@@ -11,7 +11,7 @@ import os
 from ...errors import EngineError
 from ...kernel.isolation import capabilities
 from ...store.database import decode
-from ..options import network, security, storage
+from ..options import network_options, security, storage
 from ..spec import (
     confinement,
     container_files,
@@ -278,7 +278,9 @@ def of_container(
 
 
 def _mode(definition: Definition, option: str) -> str | None:
-    return network.mode_of(definition) if option == "network_mode" else definition.get(option)
+    return (
+        network_options.mode_of(definition) if option == "network_mode" else definition.get(option)
+    )
 
 
 def _sources(engine: Engine, definition: Definition) -> list[tuple[str, bool]]:

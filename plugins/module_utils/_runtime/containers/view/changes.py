@@ -21,7 +21,7 @@ from ...layers import difference
 from ...layers.tar import writer
 from ...reconcile import Plan
 from ...untrusted import files, trees
-from ..records import image, run_events
+from ..records import container_image, run_events
 from ..spec import container_files
 
 TYPE_CHECKING = False
@@ -38,7 +38,7 @@ _OPTIONS = c.MOUNT_ATTR_RDONLY | c.MOUNT_ATTR_NODEV | c.MOUNT_ATTR_NOSUID | c.MO
 def root(engine: Engine, record: Record) -> Iterator[int]:
     """In the block, have a descriptor of the container's root file system."""
     with _guarded(
-        overlay.overlay([_upper(engine, record)] + image.layers(engine, record["image"]))
+        overlay.overlay([_upper(engine, record)] + container_image.layers(engine, record["image"]))
     ) as fd:
         yield fd
 
@@ -53,7 +53,7 @@ def sizes(engine: Engine, record: Record) -> tuple[int, int]:
                 written += facts.st_size
             if facts.st_nlink > 1:
                 seen.add(facts.st_ino)
-    return written, written + image.size(engine, record["image"])
+    return written, written + container_image.size(engine, record["image"])
 
 
 @contextlib.contextmanager
@@ -61,7 +61,7 @@ def changes(engine: Engine, record: Record) -> Iterator[tuple[int, difference.Ch
     """In the block, have ``(descriptor of the writable layer, what the container changed of its
     image)``.
     """
-    layers = image.layers(engine, record["image"])
+    layers = container_image.layers(engine, record["image"])
     with contextlib.ExitStack() as stack:
         upper = stack.enter_context(_guarded(mounts.bind(_upper(engine, record), recursive=False)))
         lower = stack.enter_context(_guarded(overlay.overlay(layers))) if layers else None
@@ -96,7 +96,7 @@ def _made_by_engine(engine: Engine, record: Record) -> frozenset[bytes]:
     own = {
         volume["target"]
         for volume in container_files.wanted_volumes(
-            record["definition"], image.config(engine, record["image"])
+            record["definition"], container_image.config(engine, record["image"])
         )
     }
     return frozenset(

@@ -10,7 +10,7 @@ from ... import images as store
 from ... import units
 from ...errors import EngineError, InvalidInput
 from ..records import catalog, status
-from ..records import image as images
+from ..records import container_image as images
 from ..spec import container_files
 from . import inspect_container
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ...engine import Engine
     from ..records.catalog import Record
-    from ..records.state import Network
+    from ..records.run_state import Network
     from ..records.status import Status
 
     Test = Callable[[Record, Status], bool]  # whether a container is selected

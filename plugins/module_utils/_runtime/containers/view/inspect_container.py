@@ -12,12 +12,12 @@ import os
 from ... import networks as stored_networks
 from ... import volumes
 from ...errors import EngineError, HostError, NotFound
-from ...store.files import Damaged
+from ...store.atomic_files import Damaged
 from .. import options
-from ..options import network, resources, storage
+from ..options import network_options, resources, storage
 from ..options import process as process_options
 from ..records import catalog, status
-from ..records import image as images
+from ..records import container_image as images
 from ..spec import container_files, own_annotations
 from . import audit
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ...engine import Engine
-    from ...networks.attach import Attachment
+    from ...networks.container_links import Attachment
     from ...networks.publish import Port
     from ...oci.spec.config_types import Config, IdMapping, MountEntry
     from ...options.rows import Definition
@@ -372,7 +372,7 @@ def _network(
 ) -> dict[str, Any]:
     living, definition = state["status"] in status.LIVING, record["definition"]
     attachments, ports = run["network"]["attachments"], run["network"]["ports"]
-    asked = {entry["name"]: entry for entry in network.attachments(definition)}
+    asked = {entry["name"]: entry for entry in network_options.attachments(definition)}
     networks = {
         entry["network"]: dict(
             _endpoint(entry, living),
@@ -383,13 +383,15 @@ def _network(
         for entry in attachments
     }
     first = next(iter(networks.values()), {**_endpoint(None, False), "EndpointID": ""})
-    mode = network.mode_of(definition)
+    mode = network_options.mode_of(definition)
     if mode in ("none", "host"):  # a network of its own in Docker
         networks[mode] = dict(
             _endpoint(None, living), NetworkID="", EndpointID="", **_asked(None), DNSNames=None
         )
     mapped = (
-        dict.fromkeys(exposed(definition, image)) if network.mode_of(definition) == "bridge" else {}
+        dict.fromkeys(exposed(definition, image))
+        if network_options.mode_of(definition) == "bridge"
+        else {}
     )
     mapped.update(bindings(ports))
     return {
@@ -409,7 +411,7 @@ def _network(
     }
 
 
-def _asked(entry: network.Attachment | None) -> dict[str, Any]:
+def _asked(entry: network_options.Attachment | None) -> dict[str, Any]:
     """Return what a task said of a network, as far as its attachment does not have it."""
     links = entry.get("links") if entry else None
     return {

@@ -13,14 +13,14 @@ from ... import networks
 from ...errors import Unsupported
 from ...kernel import cgroups
 from ...kernel.cgroups.hierarchy import layout
-from ..records import state as states
+from ..records import run_state as states
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from ...engine import Engine
-    from ..records.state import RunState
+    from ..records.run_state import RunState
 
 FILES = 20  # that one container keeps open, at most
 SPARE = 64  # for everything else in this process

@@ -17,7 +17,7 @@ import shutil
 from ...errors import EngineError, HostError, InvalidInput, Unsupported, reason
 from ...kernel.systemd import systemd_units
 from ...options.forms import choice, line, whole
-from ...store.files import write_whole
+from ...store.atomic_files import write_whole
 from ...store.paths import DATA, RUN
 from ...untrusted import files
 from ..options import behaviour, storage

@@ -23,7 +23,7 @@ from ...errors import HostError, InvalidInput, reason
 from ...layers.compression import compressed_streams
 from ...layers.tar import reader, writer
 from ...reconcile import Plan
-from ...store import files
+from ...store import atomic_files
 from ...untrusted import files as foreign
 from ...untrusted import trees
 from ..library import image_events, records, repair
@@ -338,7 +338,7 @@ def _archive(engine: Engine, images: Sequence[Chosen], form: str) -> Iterator[by
 def write_archive(path: str, pieces: Iterable[bytes]) -> None:
     """Write the pieces to a file that appears only when it is whole."""
     try:
-        with files.appearing(path) as file:
+        with atomic_files.appearing(path) as file:
             for piece in pieces:
                 file.write(piece)
     except OSError as error:
@@ -422,7 +422,7 @@ def write_layout(engine: Engine, path: str, images: Sequence[Chosen]) -> None:
             target = os.path.join(path, name)
             os.makedirs(os.path.dirname(target), 0o755, exist_ok=True)
             if not _blob_is(path, digest):
-                with files.appearing(target, 0o644) as file:
+                with atomic_files.appearing(target, 0o644) as file:
                     for piece in engine.blobs.pieces(digest):
                         file.write(piece)
         for name, data in documents(engine, images, "oci-dir"):
@@ -435,6 +435,6 @@ def write_layout(engine: Engine, path: str, images: Sequence[Chosen]) -> None:
 
 
 def _write_small(path: str, name: str, data: bytes) -> None:
-    with files.appearing(os.path.join(path, name)) as file:
+    with atomic_files.appearing(os.path.join(path, name)) as file:
         os.fchmod(file.fileno(), 0o644)
         file.write(data)

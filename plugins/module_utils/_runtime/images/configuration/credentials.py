@@ -27,7 +27,7 @@ import re
 
 from ...errors import HostError, InvalidInput, NotFound, RegistryError, reason
 from ...kernel.processes import procfs
-from ...store.files import write_whole
+from ...store.atomic_files import write_whole
 from ...untrusted import files as foreign
 from ...untrusted import json_reader, programs
 from ..client.basic_auth import Credentials

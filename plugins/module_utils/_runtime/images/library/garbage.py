@@ -16,8 +16,8 @@ import time
 
 from ...errors import EngineError, HostError, NotFound
 from ...store import tree_removal
+from ...store.atomic_files import read_json
 from ...store.database import decode
-from ...store.files import read_json
 from ...store.operations import start_time
 from ..model import manifest
 from . import layer_store

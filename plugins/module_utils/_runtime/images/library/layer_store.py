@@ -20,7 +20,7 @@ from ...errors import HostError, NotFound, Unsupported, reason
 from ...kernel.mounts import erofs as kernel
 from ...layers.formats import DIRECTORY, EROFS, is_there
 from ...store import settings
-from ...store.files import sync_directory
+from ...store.atomic_files import sync_directory
 from ..model import manifest
 
 TYPE_CHECKING = False

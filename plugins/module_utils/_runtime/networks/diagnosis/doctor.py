@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from ...errors import NotFound, reason
 from ...kernel.net import listeners, netlink
 from ...untrusted.text import printable
-from .. import attach, catalog, definition, firewall, links, mending, pools, ports
+from .. import catalog, container_links, definition, firewall, links, mending, pools, ports
 from ..addresses import attachment
 from ..drivers import overlay_network as overlay
 from ..drivers import parents
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ...engine import Engine
-    from ..attach import Attachment
     from ..catalog import User
+    from ..container_links import Attachment
     from ..definition import Definition
     from ..drivers.overlay_network import Overlay
 
@@ -331,14 +331,14 @@ _UNLIMITED = "its link to network %s has not the limits of its bandwidth; restar
 def _inside(pid: int, place: Attachment) -> str:
     """Look at the container's addresses and default routes, which it may have changed itself."""
     try:
-        sock = attach.socket_of(pid)
+        sock = container_links.socket_of(pid)
     except OSError:
         return ""  # it has ended
     with sock:
         down = _inside_down(sock, place)
         if down:
             return f"its link {down} is down: something in it has turned it off; restart it"
-        for text in attach.addresses(place):
+        for text in container_links.addresses(place):
             address, _slash, _prefix = text.partition("/")
             family = netlink.family_of(address)
             found = [entry["address"] for entry in netlink.addresses(sock, family=family)]
@@ -350,7 +350,7 @@ def _inside(pid: int, place: Attachment) -> str:
                     )
                 return f"it has not its address {address} any more; restart it"
             way = [route for route in netlink.routes(sock, family) if not route["prefix"]]
-            if not way and (attach.gateways(place) or place.get("routed")):
+            if not way and (container_links.gateways(place) or place.get("routed")):
                 return "it has no default route any more; restart it"
         for wanted in place.get("routes", ()):
             there = [
@@ -372,7 +372,7 @@ def _inside_down(sock: netlink.Socket, place: Attachment) -> str:
 
 def _inside_off(pid: int) -> bool:
     """Tell whether a container has turned IPv6 off for itself."""
-    with contextlib.suppress(OSError), attach.visiting(pid), open(OFF % "all") as file:
+    with contextlib.suppress(OSError), container_links.visiting(pid), open(OFF % "all") as file:
         return file.read().strip() == "1"
     return False
 
@@ -394,7 +394,7 @@ def _names(engine: Engine, user: User, pid: int, place: Attachment) -> str:
         answer = _ask(pid, servers[0], dns_wire.name_data(name) or b"\0")
     except OSError as error:
         return f"nobody answers at its resolver {servers[0]} ({reason(error)}); restart it"
-    expected = [netlink.packed(text.partition("/")[0]) for text in attach.addresses(place)]
+    expected = [netlink.packed(text.partition("/")[0]) for text in container_links.addresses(place)]
     if answer[3] & 15 or not any(address in answer for address in expected):
         return f"its resolver {servers[0]} does not know the name {name}; restart it"
     return ""
@@ -406,7 +406,7 @@ def _ask(pid: int, server: str, name: bytes) -> bytes:
     :param name: as it stands in a message (dns_wire.name_data).
     """
     question = struct.pack("!HHHHHH", 0x7079, 0x0100, 1, 0, 0, 0) + name
-    with attach.visiting(pid), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+    with container_links.visiting(pid), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.settimeout(PATIENCE)
         sock.connect((server, 53))
         sock.send(question + struct.pack("!HH", 1, 1))

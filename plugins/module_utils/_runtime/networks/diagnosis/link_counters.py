@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 
 from ...kernel.net import netlink
-from .. import attach
+from .. import container_links
 from ..traffic import link_figures
 
 TYPE_CHECKING = False
@@ -46,7 +46,7 @@ def counters(attachments: Iterable[Mapping[str, Any]], pid: int) -> dict[str, di
 
 def _inside(pid: int, alias: str) -> dict[str, int]:
     """Return the figures of the link of a container that has an alias; {} where there is none."""
-    with contextlib.suppress(OSError), attach.socket_of(pid) as sock:
+    with contextlib.suppress(OSError), container_links.socket_of(pid) as sock:
         for content in sock.dump(netlink.RTM_GETLINK, netlink.link_message()):
             name = netlink.attributes(content[16:]).get(netlink.IFLA_IFALIAS, b"")
             if name.rstrip(b"\0").decode("utf-8", "replace") == alias:

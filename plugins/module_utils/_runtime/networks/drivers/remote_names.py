@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 
 from ...errors import EngineError
-from ...store.files import read_json, write_json
+from ...store.atomic_files import read_json, write_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

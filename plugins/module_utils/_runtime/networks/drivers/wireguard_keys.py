@@ -15,7 +15,7 @@ import os
 import time
 
 from ...errors import HostError, InvalidInput
-from ...store.files import make_private, write_whole
+from ...store.atomic_files import make_private, write_whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import os
 import socket
 
 from ...kernel.processes import procfs
-from ...store.files import read_json
+from ...store.atomic_files import read_json
 from ..drivers import remote_names
 
 TYPE_CHECKING = False

@@ -21,7 +21,7 @@ from importlib import import_module
 from importlib.machinery import ExtensionFileLoader, SourceFileLoader
 from importlib.util import MAGIC_NUMBER
 
-from ...store.files import write_whole
+from ...store.atomic_files import write_whole
 from . import loader
 
 TYPE_CHECKING = False

@@ -31,7 +31,7 @@ import time
 import uuid
 
 from ...errors import Conflict, HostError, InvalidInput
-from ...store.files import sync_directory
+from ...store.atomic_files import sync_directory
 from ...untrusted import json_reader
 
 TYPE_CHECKING = False

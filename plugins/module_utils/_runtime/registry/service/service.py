@@ -17,8 +17,8 @@ import signal
 import time
 
 from ... import errors
+from ...store.atomic_files import read_json, write_json, write_whole
 from ...store.database import decode, encode
-from ...store.files import read_json, write_json, write_whole
 from ..http import listen, registry_users
 from . import supervisor
 

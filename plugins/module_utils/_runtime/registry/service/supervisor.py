@@ -28,7 +28,7 @@ from ...errors import EngineError, reason
 from ...kernel.calls import fork
 from ...rootless import keeper_client
 from ...store import locks
-from ...store.files import read_json, write_json
+from ...store.atomic_files import read_json, write_json
 from ...store.operations import start_time
 
 TYPE_CHECKING = False

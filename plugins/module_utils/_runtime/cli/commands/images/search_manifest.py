@@ -14,7 +14,7 @@ from ....errors import Conflict, InvalidInput, NotFound
 from ....images.client import search as registry_search
 from ....images.model import manifest, reference
 from ....reconcile import Plan
-from ....store.files import read_json, write_json
+from ....store.atomic_files import read_json, write_json
 from ....units import truth
 from ....untrusted import json_reader
 from ... import tables

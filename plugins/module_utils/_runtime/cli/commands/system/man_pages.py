@@ -12,7 +12,7 @@ import os
 
 from ....deploy.fingerprint import VERSION
 from ....reconcile import Plan
-from ....store.files import write_whole
+from ....store.atomic_files import write_whole
 from ....store.paths import DATA, RUN
 from ....untrusted import files
 from ... import command_table

@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ....containers.options.network import Attachment
+    from ....containers.options.network_options import Attachment
     from ....containers.records.catalog import Record
     from ...grammar import Given
     from ...session import Session

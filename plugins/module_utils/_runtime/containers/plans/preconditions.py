@@ -19,11 +19,11 @@ from ...kernel.mounts import overlay
 from ...kernel.processes import procfs
 from ..devices import device_nodes
 from ..options import (
-    lifecycle,
-    network,
+    network_options,
     process,
     publishing,
     resources,
+    restart_and_health,
     secret_files,
     security,
     storage,
@@ -61,7 +61,7 @@ def everything(
     _mounts(engine, definition)
     _secrets(engine, definition)
     config_json.arguments(definition, image)
-    lifecycle.check_health(definition, image.get("Healthcheck"))
+    restart_and_health.check_health(definition, image.get("Healthcheck"))
     if definition.get("timezone"):
         process.zone(definition["timezone"])
     container_files.wanted_volumes(definition, image)
@@ -71,7 +71,9 @@ def everything(
 
         cdi_edits.Edits(definition)
     _networks(engine, definition, record["id"] if record else "")
-    if network.mode_of(definition) != "host":  # else they are not published: publishing.warnings
+    if (
+        network_options.mode_of(definition) != "host"
+    ):  # else they are not published: publishing.warnings
         run: Any = container_files.read_run(engine, record["id"]) if record else {}
         has = run.get("network", {}).get("ports", ())
         _ports(engine, port_bindings.bindings(engine, definition, image, record, has), record)
@@ -222,8 +224,8 @@ def _tags(path: str) -> str:
 def _networks(engine: Engine, definition: Definition, ident: str) -> None:
     closed: list[str] = []
     parents: list[str] = []
-    count = len(network.attachments(definition))
-    for entry in network.attachments(definition):
+    count = len(network_options.attachments(definition))
+    for entry in network_options.attachments(definition):
         if entry["name"] == networks.DEFAULT and networks.get(engine, entry["name"]) is None:
             continue  # made when it is first needed
         config = networks.get(engine, entry["name"])
@@ -255,7 +257,7 @@ def _networks(engine: Engine, definition: Definition, ident: str) -> None:
             "reach it at its own address; leave published_ports out, or put it on a bridge network "
             "too"
         )
-    if closed and len(closed) == len(network.attachments(definition)):
+    if closed and len(closed) == len(network_options.attachments(definition)):
         if definition.get("published_ports"):
             raise Conflict(
                 "published_ports: nothing enters an internal network, and the container is on "
@@ -294,9 +296,9 @@ def why_not_beside(
 
     :param image: its image's config. :param record: of the one that is there.
     """
-    mode = network.mode_of(definition)
-    listed = network.attachments(definition)
-    if not listed or not network.attachments(record["definition"]):
+    mode = network_options.mode_of(definition)
+    listed = network_options.attachments(definition)
+    if not listed or not network_options.attachments(record["definition"]):
         return f"network_mode {mode} gives it no address of its own"
     for entry in listed:
         for option in ("ipv4_address", "ipv6_address", "mac_address"):
@@ -322,7 +324,7 @@ def why_not_beside(
     return ""
 
 
-def _bandwidth(entry: network.Attachment, parent: str) -> None:
+def _bandwidth(entry: network_options.Attachment, parent: str) -> None:
     limits = entry.get("bandwidth")
     if limits and parent:
         raise InvalidInput(
@@ -344,7 +346,7 @@ def linked(definition: Definition) -> dict[str, str]:
     As with Docker, those on the default network. On others a link is a name that is looked up, and
     two containers may link to each other.
     """
-    if any(one["name"] == networks.DEFAULT for one in network.attachments(definition)):
+    if any(one["name"] == networks.DEFAULT for one in network_options.attachments(definition)):
         return dict(definition.get("links", {}))
     return {}
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The start of an engine's container: its layers, its network, its FIFOs, for oci/launch/launch.py.
 
-It is done by a worker that the monitor forks (worker.py); process 1 is the monitor's child all the
+It is done by a worker that the monitor forks (start_worker.py); process 1 is the monitor's child all the
 same (CLONE_PARENT).
 """
 
@@ -18,7 +18,7 @@ from ...kernel import cgroups
 from ...kernel.cgroups.limits import apply, v1, v2  # noqa: F401 # pylint: disable=unused-import
 from ...kernel.mounts import overlay
 from ...kernel.programs import init  # noqa: F401 # pylint: disable=unused-import
-from ...networks import attach, publish
+from ...networks import container_links, publish
 from ...oci.features import hooks, sysctls  # noqa: F401 # pylint: disable=unused-import
 from ...oci.launch import steps, userns_inside, userns_outside  # noqa: F401 # pylint: disable=unused-import
 from ...oci.launch.launch import Launch
@@ -134,9 +134,9 @@ class EngineSite(Site):
         try:
             joining = self._join_names(launch, netns)
             if not wanted.get("attachments"):
-                attach.loopback(netns)
+                container_links.loopback(netns)
             for index, attachment in enumerate(wanted.get("attachments") or ()):
-                attach.connect(netns, attachment, index)
+                container_links.connect(netns, attachment, index)
                 now["attachments"].append(attachment)
             if wanted.get("names"):  # before its program can ask
                 problem = names_client.hear(joining)
@@ -144,7 +144,9 @@ class EngineSite(Site):
         finally:
             os.close(netns)
         if wanted.get("ports") and now["attachments"]:
-            publish.publish(self.ident, attach.targets(now["attachments"]), wanted["ports"])
+            publish.publish(
+                self.ident, container_links.targets(now["attachments"]), wanted["ports"]
+            )
             now["ports"] = wanted["ports"]
 
     def _join_names(self, launch: Launch, netns: int) -> socket.socket | None:

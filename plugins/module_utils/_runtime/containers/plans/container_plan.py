@@ -15,11 +15,22 @@ from ...errors import Conflict, ContainerFailed, EngineError, InvalidInput, NotF
 from ...reconcile import Plan
 from ...rootless import keeper_client
 from ..access import auto_remove
-from ..options import network, publishing
+from ..lifecycle import (
+    create,
+    dependencies,
+    drain,
+    live_changes,
+    remove,
+    replace,
+    start,
+    stop,
+    waits,
+)
+from ..options import network_options, publishing
 from ..records import catalog, network_names, run_events, status
 from ..spec import inherited_mounts, shared_namespaces, user_namespaces
 from ..view import audit, inspect_container, systemd_unit
-from . import create, dependencies, live_changes, preconditions, remove, replace, start, stop, waits
+from . import preconditions
 from .desired import RUNS, Desired, Task
 
 TYPE_CHECKING = False
@@ -29,16 +40,16 @@ if TYPE_CHECKING:
 
     from ...engine import Engine
     from ...options.rows import Definition
+    from ..lifecycle.drain import Drained
     from ..records.catalog import Record
     from ..spec.inherited_mounts import Remade
     from .desired import Change, Image, PullKey
-    from .replace import Drained
 
 
 class Work:
     """One container's plan in the making.
 
-    The last five parameters are for lists (lifecycle/batch.py).
+    The last five parameters are for lists (plans/batch.py).
 
     :param starts: collects the containers to be started later, all at once.
     :param pulls: the plans of images that other containers of the list want, too.
@@ -159,7 +170,7 @@ class Work:
         self.image_config = image.config
         self.plan.warnings += publishing.warnings(self.definition)
         if self.record is None:
-            if network.mode_of(self.definition) == "bridge":
+            if network_options.mode_of(self.definition) == "bridge":
                 self.plan.warnings += keeper_client.no_way_out()
             self.anew = self.desired.joined
             self._create(image)
@@ -429,7 +440,7 @@ class Work:
             catalog.set_wanted(self.engine, self.there["id"], "stopped")
             self.there["wanted"] = "stopped"
         if self._beside:
-            self.record, self.downtime, self.drained = replace.replace_beside(
+            self.record, self.downtime, self.drained = drain.replace_beside(
                 self.engine,
                 self.there,
                 self.definition,

@@ -9,7 +9,7 @@ import os
 from types import SimpleNamespace
 
 import pytest
-from pycontainer.containers.monitor import exec_worker
+from pycontainer.containers.workers import exec_worker
 from pycontainer.oci.features import seccomp_listener
 from pycontainer.oci.launch import executing
 from pycontainer.oci.spec.document import Document

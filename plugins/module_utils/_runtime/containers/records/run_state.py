@@ -20,13 +20,13 @@ import struct
 import time
 
 from ...kernel.processes.procfs import boot_id, start_time
-from ...store import files
+from ...store import atomic_files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Optional, TypedDict
 
-    from ...networks.attach import Attachment
+    from ...networks.container_links import Attachment
     from ...networks.publish import Port
     from ...store.paths import Paths
 
@@ -148,7 +148,7 @@ def read(paths: Paths, ident: str) -> RunState:
     """
     for attempt in range(3):
         try:
-            found = files.read_json(os.path.join(paths.container(ident), NAME)) or {}
+            found = atomic_files.read_json(os.path.join(paths.container(ident), NAME)) or {}
             return {**blank(), **found}
         except ValueError:  # it may just be written over (write)
             time.sleep(0.001 * attempt)
@@ -163,11 +163,11 @@ def write(paths: Paths, ident: str, state: RunState, durable: bool = False) -> N
     """
     path = os.path.join(paths.container(ident), NAME)
     try:
-        files.write_json(path, state, durable=durable)
+        atomic_files.write_json(path, state, durable=durable)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        files.write_over(path, files.as_json(state), durable)
+        atomic_files.write_over(path, atomic_files.as_json(state), durable)
 
 
 def alive(state: RunState) -> bool:

@@ -18,12 +18,13 @@ from ...engine import Engine
 from ...errors import EngineError, InvalidInput, NotFound
 from ...events import change_history
 from ...reconcile import carry_out
+from ..lifecycle import dependencies, remove, start, stop
 from ..options import publishing
 from ..records import catalog, status
 from ..spec import inherited_mounts, shared_namespaces
-from . import dependencies, preconditions, remove, start, stop
+from . import preconditions
+from .container_plan import Work, planned, restart_dependant
 from .desired import Task
-from .plan import Work, planned, restart_dependant
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

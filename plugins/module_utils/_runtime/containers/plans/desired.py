@@ -13,11 +13,12 @@ from ... import images
 from ...errors import Conflict, EngineError, InvalidInput, NotFound, required
 from ...options.rows import IGNORE, LIVE, RESTART, STRICT
 from .. import options
-from ..options import lifecycle, network, publishing, secret_files, storage
+from ..lifecycle import dependencies
+from ..options import network_options, publishing, restart_and_health, secret_files, storage
 from ..records import catalog, object_names, status
 from ..spec import config_json, inherited_mounts, shared_namespaces, user_namespaces
 from ..view import systemd_unit
-from . import dependencies, preconditions
+from . import preconditions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -289,7 +290,7 @@ class Desired:
             return
         if config_json.systemd(self.definition, self.image.config):
             return
-        if lifecycle.health(self.definition, self.image.config.get("Healthcheck")) is None:
+        if restart_and_health.health(self.definition, self.image.config.get("Healthcheck")) is None:
             raise InvalidInput(
                 "state", "healthy", f"another state: container {self.task.name} has no health check"
             )
@@ -429,10 +430,10 @@ class Desired:
         """Tell whether a change of the option needs no new container, as its row says."""
         if option.change == secret_files.LIVE_ON_FILES:
             return secret_files.same_files(before, after)
-        if option.change == network.LIVE_ON_NETWORKS:
+        if option.change == network_options.LIVE_ON_NETWORKS:
             return (
-                network.mode_of(self.there["definition"])
-                == network.mode_of(self.definition)
+                network_options.mode_of(self.there["definition"])
+                == network_options.mode_of(self.definition)
                 == "bridge"
             )
         return option.change == LIVE

@@ -8,7 +8,7 @@ import os
 
 import pytest
 from pycontainer.containers import task
-from pycontainer.containers.lifecycle import desired
+from pycontainer.containers.plans import desired
 from pycontainer.errors import EngineError, InvalidInput, NotFound
 from pycontainer.reconcile import carry_out
 

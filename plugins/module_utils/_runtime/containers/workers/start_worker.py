@@ -31,7 +31,7 @@ from ...kernel.calls import constants, fds
 from ...kernel.processes import pidfd, procfs
 from ..client import messages, stdio
 from ..lifecycle import cleanup
-from ..records import run_events, state
+from ..records import run_events, run_state
 from ..spec import run_file
 from . import defects, engine_launch, exec_worker
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from ...oci.launch.launch import Launch
     from ...store.paths import Paths
-    from ..records.state import RunState
+    from ..records.run_state import RunState
     from ..spec.run_file import RunFile
 
 PORTS, RUNS, CHECKED, RESTART, ENDED = b"P", b"R", b"H", b"B", b"F"
@@ -77,7 +77,7 @@ class Worker:
     ) -> None:
         self.paths, self.channel, self.limits = paths, channel, limits
         self.ident = ""
-        self.state: RunState = state.blank()
+        self.state: RunState = run_state.blank()
         self.command: list[str] | None = None
         self.stdin: int | None = None
         self.checkpoint: messages.Checkpoint | None = None
@@ -133,11 +133,11 @@ class Worker:
         if not os.path.isdir(directory):
             raise NotFound(f"container {self.ident} has not been created: its directory is missing")
         self._make_run_directory()
-        lock = state.take_lock(self.paths, self.ident)
+        lock = run_state.take_lock(self.paths, self.ident)
         if lock is None:
             return {"error": f"container {self.ident} has a monitor already", "monitored": True}
-        self.state = state.read(self.paths, self.ident)
-        with contextlib.closing(messages.listen(directory, state.SOCKET)) as control:
+        self.state = run_state.read(self.paths, self.ident)
+        with contextlib.closing(messages.listen(directory, run_state.SOCKET)) as control:
             held = [lock, control.fileno()]
             return self._start(held) if wants_start else self._adopt(held)
 
@@ -151,7 +151,7 @@ class Worker:
     # ---------------------------------------------------------------------------------------- start
 
     def _start(self, held: list[int]) -> messages.Answer:
-        if self.state["status"] == "running" and state.alive(self.state):
+        if self.state["status"] == "running" and run_state.alive(self.state):
             # Only its monitor is gone.
             return {**self._adopt(held), "running": True, "warnings": self.state["warnings"]}
         cleanup.cleanup(self.paths, self.ident, self.state)
@@ -164,7 +164,7 @@ class Worker:
 
         An error is in state.json then, and the monitor sees the end of the channel.
         """
-        self.ident, self.command, self.state = ident, command, state.read(self.paths, ident)
+        self.ident, self.command, self.state = ident, command, run_state.read(self.paths, ident)
         self.state["restarts"] += 1
         with contextlib.suppress(EngineError):
             self._make_run_directory()
@@ -336,4 +336,4 @@ class Worker:
         fds.send(self.channel, word + self.ident.encode(), descriptors)
 
     def _save(self, durable: bool = False) -> None:
-        state.write(self.paths, self.ident, self.state, durable)
+        run_state.write(self.paths, self.ident, self.state, durable)

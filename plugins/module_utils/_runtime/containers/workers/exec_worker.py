@@ -23,7 +23,7 @@ from ...oci.spec.program import Program
 from ...rootless import keeper_client
 from ..access import file_stream
 from ..client import messages
-from ..records import run_events, state
+from ..records import run_events, run_state
 from ..spec import run_file
 from . import defects
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from ...oci.spec.config_types import Process
     from ...store.paths import Paths
-    from ..records.state import RunState
+    from ..records.run_state import RunState
 
     Limits = dict[int, tuple[int, int]]  # rlimits to give back: {number: (soft, hard)}
 
@@ -129,7 +129,7 @@ def serve(
     bounds: Bounds | None = None
     try:
         bundle = run_file.Bundle(paths, request["id"])
-        now = state.read(paths, request["id"])
+        now = run_state.read(paths, request["id"])
         if request.get("bound"):
             bounds = (
                 Bounds(cgroups.Group.open(now["cgroup"]), request["id"])

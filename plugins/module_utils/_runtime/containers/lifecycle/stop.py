@@ -77,9 +77,7 @@ def stop_together(
                 except EngineError as error:
                     errors[name] = error
 
-    # With a full disk each needs the room that the one before has given back.
-    count = 1 if engine.db.is_tight() else min(AT_ONCE, len(names))
-    threads = [threading.Thread(target=worker) for dummy in range(count)]
+    threads = [threading.Thread(target=worker) for dummy in range(min(AT_ONCE, len(names)))]
     for thread in threads:
         thread.start()
     for thread in threads:

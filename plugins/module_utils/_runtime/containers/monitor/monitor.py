@@ -140,7 +140,7 @@ class Monitor(loop.Loop):
     def save(self, durable: bool = False) -> None:
         """Write the state down. The monitor goes on where the directory is gone, or the disk full."""
         with contextlib.suppress(OSError):
-            run_state.write(self.paths, self.ident, self.state, durable)
+            run_state.write_somewhere(self.paths, self.ident, self.state, durable)
 
     # ----------------------------------------------------------------------------- sleep (sleep.py)
 

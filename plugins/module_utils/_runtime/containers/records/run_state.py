@@ -13,6 +13,7 @@ and an fsync costs as much as a whole start.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -146,6 +147,12 @@ def read(paths: Paths, ident: str) -> RunState:
 
     A file that a power loss left empty counts as none.
     """
+    try:
+        aside = atomic_files.read_json(_aside(paths, ident))
+        if aside:
+            return {**blank(), **aside}
+    except ValueError:
+        pass
     for attempt in range(3):
         try:
             found = atomic_files.read_json(os.path.join(paths.container(ident), NAME)) or {}
@@ -158,16 +165,40 @@ def read(paths: Paths, ident: str) -> RunState:
 def write(paths: Paths, ident: str, state: RunState, durable: bool = False) -> None:
     """Replace the state.
 
-    On a full disk it is written over the one before, which needs no room, but can be cut off by a
-    loss of power.
+    On a full disk it is written over the one before, which needs no room on most file systems, but
+    can be cut off by a loss of power.
     """
     path = os.path.join(paths.container(ident), NAME)
     try:
         atomic_files.write_json(path, state, durable=durable)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if not _is_full(error):
             raise
         atomic_files.write_over(path, atomic_files.as_json(state), durable)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(_aside(paths, ident))
+
+
+def write_somewhere(paths: Paths, ident: str, state: RunState, durable: bool = False) -> None:
+    """Replace the state, for a monitor, which has nobody to tell that it can't.
+
+    btrfs may have no room to write over a file, either: the directory of this boot, which is in
+    memory, keeps the state until the next one is written.
+    """
+    try:
+        write(paths, ident, state, durable)
+    except OSError as error:
+        if not _is_full(error):
+            raise
+        atomic_files.write_json(_aside(paths, ident), state, durable=False)
+
+
+def _aside(paths: Paths, ident: str) -> str:
+    return os.path.join(paths.container_run(ident), NAME)
+
+
+def _is_full(error: OSError) -> bool:
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def alive(state: RunState) -> bool:

@@ -762,6 +762,13 @@ OTHER_COMMANDS = [
         "NETWORK CONTAINER",
         "Take a container off a network, as it runs",
         "system.networks:network_disconnect",
+        [
+            Flag(
+                "-f, --force",
+                "switch",
+                "Also where the container or the network is not there any more",
+            )
+        ],
     ),
     Command(
         "network doctor",

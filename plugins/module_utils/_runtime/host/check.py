@@ -29,7 +29,6 @@ from ..networks import addresses, catalog, links, publish
 from ..networks.drivers import wireguard_keys
 from ..reconcile import Plan
 from ..store import rowfiles, tree_removal
-from ..store.database import decode
 from . import rebuild
 
 TYPE_CHECKING = False
@@ -99,15 +98,8 @@ def _look(engine: Engine) -> list[Stray]:
 
 
 def _busy(engine: Engine) -> frozenset[str]:
-    """Return every text in the entries of running operations: ids and names are among them."""
-    found: set[str] = set()
-    waiting = [decode(row["detail"]) for row in engine.db.all("SELECT detail FROM operations")]
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, str):
-            found.add(value)
-        elif isinstance(value, (list, dict)):
-            waiting += value.values() if isinstance(value, dict) else value
+    """Return the ids and names of what running operations are about."""
+    found = engine.operations.subjects()
     for row in engine.db.all("SELECT id, name FROM containers"):
         if row["name"] in found:
             found.add(row["id"])

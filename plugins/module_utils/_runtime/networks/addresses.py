@@ -39,6 +39,7 @@ def allocate(
     mac: str | None = None,
     replaces: str | None = None,
     wanted_ip6: str | None = None,
+    ipv6: bool = True,
 ) -> Attachment:
     """Reserve an address of each of a network's families for a container, return the attachment.
 
@@ -47,17 +48,19 @@ def allocate(
     :param network: its name.
     :param wanted_ip: of IPv4, or None for any. :param wanted_ip6: of IPv6.
     :param replaces: id of a container whose addresses on this network may be taken over.
+    :param ipv6: False for a container that has IPv6 turned off: it gets none beside IPv4.
     :raises NotFound: no such network. :raises InvalidInput: the address or MAC can't be used.
     :raises Conflict: another container has it, or the network is full.
     """
     config = require(engine, network)
     asked = _asked(config, wanted_ip, wanted_ip6)
+    families = _families(config, asked, ipv6)
     check_wanted(config, asked, mac or None)
     network = config["name"]
     with engine.db.transaction() as connection:
         there = users(engine, network)
         has = next((user for user in there if user["id"] == container_id), None)
-        chosen = _choose(config, there, container_id, asked, replaces)
+        chosen = _choose(config, there, container_id, asked, families, replaces)
         if not mac:
             same = has is not None and has["addresses"][0] == chosen[0]
             mac = has["mac"] if has is not None and same else mac_for(chosen[0])
@@ -130,6 +133,7 @@ def check_address(
     wanted_ip: str | None = None,
     mac: str | None = None,
     wanted_ip6: str | None = None,
+    ipv6: bool = True,
 ) -> None:
     """Refuse what :func:`allocate` would refuse, without a change.
 
@@ -144,7 +148,7 @@ def check_address(
         )
     check_wanted(config, asked, mac)
     there = users(engine, config["name"])
-    _choose(config, there, container_id, asked, None)
+    _choose(config, there, container_id, asked, _families(config, asked, ipv6), None)
     if mac:
         _check_mac(config, there, container_id, mac, None)
 
@@ -170,6 +174,21 @@ def _asked(config: Definition, wanted_ip: str | None, wanted_ip6: str | None) ->
             raise InvalidInput(OPTION[family], text, f"an IPv{family} address in {subnets}")
         asked[family] = str(address)
     return asked
+
+
+def _families(config: Definition, asked: Asked, ipv6: bool) -> list[int]:
+    """Return the families that a container gets addresses of.
+
+    :raises InvalidInput: it asks for an IPv6 address, and has IPv6 turned off.
+    """
+    found = list(versions(config))
+    if ipv6 or found == [6]:
+        return found
+    if asked[6]:
+        raise InvalidInput(
+            OPTION[6], asked[6], "none: the container's sysctls turn IPv6 off (disable_ipv6)"
+        )
+    return [4]
 
 
 def check_wanted(config: Definition, asked: Asked, mac: str | None) -> None:
@@ -210,12 +229,13 @@ def _choose(
     there: Sequence[User],
     container_id: str,
     asked: Mapping[int, str | None],
+    families: Sequence[int],
     replaces: str | None,
 ) -> list[str]:
     """Return the container's addresses: those asked for, those that it has, or the first free."""
     owners = {address: user for user in there for address in user["addresses"]}
     found = []
-    for family in versions(config):
+    for family in families:
         wanted = asked[family]
         owner = owners.get(wanted) if wanted is not None else None
         if owner is not None and owner["id"] not in (container_id, replaces):

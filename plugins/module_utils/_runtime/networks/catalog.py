@@ -58,15 +58,19 @@ def every(engine: Engine) -> list[Definition]:
 
 def get(engine: Engine, name: str) -> Definition | None:
     """Return a network by name, id or the beginning of an id that only one has, or None."""
-    row = engine.db.one("SELECT config FROM networks WHERE name = ?", name)
-    if row is None and len(name) >= 4 and set(name) <= set("0123456789abcdef"):
+    found = named(engine, name)
+    if found is None and len(name) >= 4 and set(name) <= set("0123456789abcdef"):
         rows = engine.db.all(
             "SELECT config FROM networks WHERE substr(id, 1, ?) = ?", len(name), name
         )
-        row = rows[0] if len(rows) == 1 else None
-    if row is None:
-        return None
-    return whole(decode(row["config"]))
+        found = whole(decode(rows[0]["config"])) if len(rows) == 1 else None
+    return found
+
+
+def named(engine: Engine, name: str) -> Definition | None:
+    """Return the network that has a name, or None: another one's id may begin so."""
+    row = engine.db.one("SELECT config FROM networks WHERE name = ?", name)
+    return whole(decode(row["config"])) if row is not None else None
 
 
 def require(engine: Engine, name: str) -> Definition:
@@ -235,7 +239,7 @@ def add(engine: Engine, config: Definition) -> None:
     :raises Conflict: another task has taken its name meanwhile.
     """
     with engine.db.transaction() as connection:
-        if get(engine, config["name"]) is not None:
+        if named(engine, config["name"]) is not None:
             raise Conflict(
                 f"network {config['name']} was made by another task meanwhile; run the task again"
             )

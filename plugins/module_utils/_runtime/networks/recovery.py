@@ -24,7 +24,7 @@ def recover(engine: Engine, kind: str, detail: dict[str, Any]) -> None:
 
     :param kind: create-network or remove-network. :param detail: ``{"name"}``.
     """
-    config = catalog.get(engine, detail["name"])
+    config = catalog.named(engine, detail["name"])
     if kind == "remove-network":
         remove(engine, detail["name"])
         if config is not None:
@@ -52,7 +52,7 @@ def remove(engine: Engine, name: str) -> None:
     under: a killed task's child that makes one holds it on until it is done.
     """
     with engine.locks.hold("networks"):
-        config = catalog.get(engine, name)
+        config = catalog.named(engine, name)
         if config is not None:
             links.remove(
                 config,

@@ -24,8 +24,8 @@ FALLBACK = {4: ("8.8.8.8", "8.8.4.4"), 6: ("2001:4860:4860::8888", "2001:4860:48
 LARGEST = 1 << 16
 NAME_SERVER = "127.0.0.11"  # in each container on a network with names (names/loopback_port.py)
 
-_LOCAL_NAMES = """127.0.0.1\tlocalhost
-::1\tlocalhost ip6-localhost ip6-loopback
+_LOCAL_NAMES = "127.0.0.1\tlocalhost\n"
+_LOCAL_NAMES_IPV6 = """::1\tlocalhost ip6-localhost ip6-loopback
 fe00::\tip6-localnet
 ff00::\tip6-mcastprefix
 ff02::1\tip6-allnodes
@@ -155,6 +155,7 @@ def hosts(
     aliases: Iterable[str] = (),
     extra: Mapping[str, str] | None = None,
     domainname: str | None = None,
+    ipv6: bool = True,
 ) -> str:
     """Return the text of /etc/hosts.
 
@@ -163,6 +164,7 @@ def hosts(
     :param aliases: more names for its addresses.
     :param extra: option ``etc_hosts``: ``{name: address}``; ``host-gateway`` must have been
         replaced by the gateway's address before.
+    :param ipv6: whether the container has IPv6 at all, on its loopback link too.
     :raises InvalidInput: for what is no name or address: a newline would make a line of its own
         (CVE-2022-4318).
     """
@@ -170,7 +172,7 @@ def hosts(
     names += [name for name in [hostname] + list(aliases) if name]
     for name in names:
         _word("hostname", name, "letters, digits, '_', '.' and '-'", r"[A-Za-z0-9_.-]{1,253}")
-    text = _LOCAL_NAMES
+    text = _LOCAL_NAMES + (_LOCAL_NAMES_IPV6 if ipv6 else "")
     for name, address in (extra or {}).items():
         _word(
             "etc_hosts",

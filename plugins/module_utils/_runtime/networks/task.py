@@ -7,10 +7,10 @@ out.
 from __future__ import annotations
 
 from ..engine import asked_addresses, reconnect
-from ..errors import Conflict
+from ..errors import Conflict, NotFound
 from ..reconcile import Plan
-from . import catalog, definition, links, mending, recovery
-from .addresses import keeps
+from . import catalog, container_links, definition, links, mending, recovery
+from .addresses import attachment, keeps, release
 from .drivers import overlay_network as overlay
 from .drivers import remote_names, wireguard_keys
 from .inspection import describe, inspect, names
@@ -112,9 +112,10 @@ def plan(engine: Engine, params: Mapping[str, Any]) -> Plan:
     :raises InvalidInput, Unsupported, Conflict: for what can't be.
     """
     definition.check_name(params["name"])
-    current = catalog.get(engine, params["name"])
+    absent = params.get("state") == "absent"
+    current = (catalog.get if absent else catalog.named)(engine, params["name"])
     wanted = definition.wanted(params, current["driver"] if current else None)
-    if params.get("state") == "absent":
+    if absent:
         return _absent(engine, params, current)
     most = params.get("key_max_age")
     if current is None:
@@ -134,7 +135,7 @@ def _create(
 
     def apply() -> None:
         with engine.locks.hold("network", name):
-            mine = catalog.get(engine, name) is None
+            mine = catalog.named(engine, name) is None
             if mine:
                 make()
         if not mine:
@@ -432,6 +433,40 @@ def _absent(engine: Engine, params: Mapping[str, Any], current: Definition | Non
         recovery.tell(engine, "destroy", current)
 
     steps.add("state", "present", "absent", f"remove network {name}", apply)
+    return steps
+
+
+def plan_release(engine: Engine, config: Definition, ident: str) -> Plan:
+    """Plan to give back what a network keeps for a container that is not there any more.
+
+    :param ident: its id, or the beginning of it.
+    :raises NotFound: the network keeps nothing for it. :raises Conflict: several ids begin so, or
+        it is being made.
+    """
+    name = config["name"]
+    gone = [user for user in catalog.users(engine, name) if user["name"] == user["id"]]
+    gone = [user for user in gone if ident and user["id"].startswith(ident)]
+    if not gone:
+        raise NotFound(f"container {ident} does not exist, and network {name} keeps nothing for it")
+    user = gone[0]
+    if len(gone) > 1:
+        raise Conflict(f"{ident}: {len(gone)} containers' ids begin so; give more of it")
+    if user["id"] in engine.operations.subjects():
+        raise Conflict(f"container {ident} is being made by another task")
+    place = attachment(config, user["id"], user["addresses"], user["mac"])
+    steps = Plan(f"network {name}")
+
+    def apply() -> None:
+        container_links.disconnect(place)
+        release(engine, user["id"], name)
+
+    steps.add(
+        "containers",
+        user["addresses"],
+        None,
+        f"give back what network {name} keeps for container {user['id'][:12]}, which is gone",
+        apply,
+    )
     return steps
 
 

@@ -94,6 +94,20 @@ class Operations:
             if row["boot"] != boot or start_time(row["pid"]) != row["started"]
         ]
 
+    def subjects(self) -> set[str]:
+        """Return every text in the entries of running operations: ids and names are among them."""
+        found: set[str] = set()
+        waiting = [
+            decode(row["detail"]) for row in self.database.all("SELECT detail FROM operations")
+        ]
+        while waiting:
+            value = waiting.pop()
+            if isinstance(value, str):
+                found.add(value)
+            elif isinstance(value, (list, dict)):
+                waiting += value.values() if isinstance(value, dict) else value
+        return found
+
     def forget(self, ident: int) -> None:
         with self.database.freeing():
             self.database.run("DELETE FROM operations WHERE id = ?", ident)

@@ -229,6 +229,7 @@ def reserve(
                 entry["mac_address"] or None,
                 replaces,
                 entry.get("ipv6_address") or None,
+                network_options.has_ipv6(definition),
             )
             if entry.get("bandwidth"):
                 place["bandwidth"] = entry["bandwidth"]

@@ -135,7 +135,7 @@ def _bring(
             limits.released(record["definition"], definition, container_files.swap()),
         )
     reserved = container_files.reserved(engine, ident)
-    if NETWORK & set(changed):
+    if {*NETWORK, "sysctls"} & set(changed):  # sysctls may turn IPv6 off
         reserved = create.reserve(engine, ident, definition, record["image"])
         if state and state["pid"]:
             _connect(engine, ident, state, reserved, anew)

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}")
 DEFAULT_NETWORK = "bridge"
 LIVE_ON_NETWORKS = (
-    "live on networks"  # a change costs nothing while it stays on networks of its own
+    "live on networks"  # a change costs nothing while its network namespace stays its own
 )
 NETWORK_KEYS = (
     "name",
@@ -245,6 +245,16 @@ def attachments(definition: Definition) -> list[Attachment]:
     if definition.get("mac_address") and not named[0]["mac_address"]:
         named[0] = dict(named[0], mac_address=definition["mac_address"])
     return named
+
+
+def has_own_namespace(definition: Definition) -> bool:
+    """Tell whether a container has a network namespace of its own: networks come and go there."""
+    return mode_of(definition) in ("bridge", "none")
+
+
+def has_ipv6(definition: Definition) -> bool:
+    """Tell whether a container's sysctls leave it IPv6."""
+    return definition.get("sysctls", {}).get("net.ipv6.conf.all.disable_ipv6", "0") == "0"
 
 
 def mode_of(definition: Definition) -> str:

@@ -195,7 +195,7 @@ def overlap(one: str, other: str) -> bool:
 def check(definition: Definition) -> None:
     """Refuse options that contradict each other. :raises InvalidInput:"""
     for option in PUBLISHING:
-        if definition.get(option) and mode_of(definition) not in ("bridge", "host"):
+        if definition.get(option) and mode_of(definition).startswith("container:"):
             raise InvalidInput(
                 option,
                 _written(definition[option]),
@@ -235,12 +235,13 @@ def _written_place(port: PublishedPort) -> str:
 def warnings(definition: Definition) -> list[str]:
     """Return sentences about what a definition says that has no effect, as Docker does it."""
     said = [option for option in PUBLISHING if definition.get(option)]
-    if mode_of(definition) != "host" or not said:
+    why = {
+        "host": "the container's ports are the host's own",
+        "none": "the container is on no network",
+    }.get(mode_of(definition))
+    if why is None or not said:
         return []
-    return [
-        f"{said[0]}: no port is published, since with network_mode host the container's ports are "
-        "the host's own"
-    ]
+    return [f"{said[0]}: no port is published, since with network_mode {mode_of(definition)} {why}"]
 
 
 def _host_port(entry: PublishedPort) -> Any:

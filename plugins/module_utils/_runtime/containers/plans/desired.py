@@ -431,11 +431,9 @@ class Desired:
         if option.change == secret_files.LIVE_ON_FILES:
             return secret_files.same_files(before, after)
         if option.change == network_options.LIVE_ON_NETWORKS:
-            return (
-                network_options.mode_of(self.there["definition"])
-                == network_options.mode_of(self.definition)
-                == "bridge"
-            )
+            return network_options.has_own_namespace(
+                self.there["definition"]
+            ) and network_options.has_own_namespace(self.definition)
         return option.change == LIVE
 
     def _other_joins(self) -> list[Change]:

@@ -240,6 +240,7 @@ def _networks(engine: Engine, definition: Definition, ident: str) -> None:
             entry["ipv4_address"],
             entry["mac_address"],
             entry.get("ipv6_address"),
+            network_options.has_ipv6(definition),
         )
         _bandwidth(entry, config["parent"])
         for option in ("aliases", "links"):

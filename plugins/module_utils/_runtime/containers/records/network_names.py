@@ -122,7 +122,11 @@ def texts(engine: Engine, record: Record, known: Network) -> dict[str, str]:
     return {
         "hostname": name + "\n",
         "hosts": networks.hosts(
-            name, addresses, extra=extra, domainname=definition.get("domainname")
+            name,
+            addresses,
+            extra=extra,
+            domainname=definition.get("domainname"),
+            ipv6=network_options.has_ipv6(definition),
         ),
         "resolv.conf": networks.resolv_conf(
             definition.get("dns_servers") or None,

@@ -32,7 +32,7 @@ def published(definition: Definition, image: dict[str, Any]) -> list[Asked]:
 
     :param image: the image's config.
     """
-    if network_options.mode_of(definition) == "host":
+    if network_options.mode_of(definition) != "bridge":
         return []  # see publishing.warnings
     ports = list(definition.get("published_ports", ()))
     if definition.get("publish_all_ports"):

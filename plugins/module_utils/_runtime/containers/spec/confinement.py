@@ -83,14 +83,13 @@ def sysctls(definition: Definition, highest_gid: int | None = 2**31 - 1) -> dict
     :raises InvalidInput: a net.* one without such a namespace.
     """
     found = {}
-    mode = network_options.mode_of(definition)
-    if mode in ("bridge", "none"):
+    if network_options.has_own_namespace(definition):
         found = {"net.ipv4.ip_unprivileged_port_start": "0"}
         if highest_gid is not None:
             found["net.ipv4.ping_group_range"] = f"0 {highest_gid}"
     found.update(definition.get("sysctls", {}))
     for key in found:
-        if key.startswith("net.") and mode not in ("bridge", "none"):
+        if key.startswith("net.") and not network_options.has_own_namespace(definition):
             raise InvalidInput(
                 "sysctls", key, f"no net.* with network_mode {definition['network_mode']}"
             )

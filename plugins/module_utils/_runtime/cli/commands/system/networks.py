@@ -8,6 +8,7 @@ import ipaddress
 
 from .... import containers, networks
 from ....containers.lifecycle import live_changes
+from ....containers.records.status import LIVING
 from ....errors import Conflict, InvalidInput, NotFound
 from ... import tables
 from ...filters import filtering, filters
@@ -49,7 +50,7 @@ def network_ls(session: Session, given: Given) -> None:
 
 
 def network_create(session: Session, given: Given) -> None:
-    if networks.get(session.engine, given.words[0]) is not None:
+    if networks.named(session.engine, given.words[0]) is not None:
         raise Conflict(f"network {given.words[0]} exists already")
     facts = session.carry_out(
         networks.plan(
@@ -204,36 +205,63 @@ def network_connect(session: Session, given: Given) -> None:
                         "gw_priority": given.gw_priority,
                     },
                 ],
+                **({} if now else {"network_mode": config["name"]}),
             },
         )
     )
 
 
 def network_disconnect(session: Session, given: Given) -> None:
-    config, record = (
-        _network(session, given.words[0]),
-        containers.find(session.engine, given.words[1]),
-    )
-    now = _networks_of(record)
-    left = [entry for entry in now if entry["name"] != config["name"]]
-    if left == now:
-        raise NotFound(f"container {record['name']} is not on network {config['name']}")
-    if not left:
-        raise Conflict(
-            f"container {record['name']} is on network {config['name']} only; connect it to "
-            "another one first"
+    """Take a container off a network, the last one too.
+
+    With ``--force`` what the network keeps for a container that is gone is given back, and one that
+    runs is taken off a network that is gone.
+    """
+    engine, (name, other) = session.engine, given.words
+    try:
+        record = containers.find(engine, other)
+    except NotFound:
+        if not given.force:
+            raise
+        session.carry_out(networks.plan_release(engine, _network(session, name), other))
+        return
+    config = networks.get(engine, name)
+    if config is not None:
+        name = config["name"]
+    elif not given.force and containers.status(engine.paths, record["id"])["status"] in LIVING:
+        raise NotFound(
+            f"network {name} does not exist; with --force container {record['name']} is taken off "
+            "what is left of it"
         )
+    now = _networks_of(record)
+    left = [entry for entry in now if entry["name"] != name]
+    if left == now:
+        raise NotFound(f"container {record['name']} is not on network {name}")
     session.carry_out(
         containers.plan(
-            session.engine,
+            engine,
             {
                 "name": record["name"],
                 "state": "present",
                 "networks": left,
-                "network_mode": left[0]["name"],
+                "network_mode": left[0]["name"] if left else _on_none(record, name),
             },
         )
     )
+
+
+def _on_none(record: Record, name: str) -> str:
+    """Return the mode of a container that leaves its last network.
+
+    :raises Conflict: it was told what makes sense on a network alone.
+    """
+    for option in ("links", "mac_address"):
+        if record["definition"].get(option):
+            raise Conflict(
+                f"container {record['name']} has {option}, which is for a network, and {name} is its "
+                "last one; connect it to another one first"
+            )
+    return "none"
 
 
 def _network(session: Session, name: str) -> dict[str, Any]:
@@ -245,9 +273,9 @@ def _network(session: Session, name: str) -> dict[str, Any]:
 
 def _networks_of(record: Record) -> list[Attachment]:
     found = live_changes.networks_of(record)
-    if not found:
+    if not found and record["definition"]["network_mode"] != "none":
         raise Conflict(
             f"container {record['name']} has network_mode {record['definition']['network_mode']}, "
-            "and is on no network"
+            "and no networks of its own"
         )
     return found

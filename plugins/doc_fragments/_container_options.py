@@ -1239,16 +1239,16 @@ options:
       - >-
         The default is V(bridge).
       - >-
-        Changes while the container runs, where it stays on networks of its own. Else a change makes
-        a new container.
+        Changes while the container runs, where its network namespace stays its own. Else a change
+        makes a new container.
     type: str
   mac_address: &mac_address
     description:
       - >-
         The MAC address on the first network.
       - >-
-        Changes while the container runs, where it stays on networks of its own. Else a change makes
-        a new container.
+        Changes while the container runs, where its network namespace stays its own. Else a change
+        makes a new container.
     type: str
   links: &links
     description:
@@ -1257,8 +1257,8 @@ options:
         V(container:alias). On the network V(bridge) they are lines of C(/etc/hosts), and the other
         container has to exist. On others they are looked up as names.
       - >-
-        Changes while the container runs, where it stays on networks of its own. Else a change makes
-        a new container.
+        Changes while the container runs, where its network namespace stays its own. Else a change
+        makes a new container.
     type: list
     elements: str
   etc_hosts: &etc_hosts

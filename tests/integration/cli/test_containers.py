@@ -534,9 +534,9 @@ BAD = [
     (["ps", "-f", "publish=web"], 1, "--filter publish: 'web'"),
     (["ps", "-f", "since=nosuch"], 1, "container nosuch does not exist"),
     (
-        ["run", "--network", "none", "-p", "8080:80", "box:1"],
+        ["run", "--network", "container:web", "-p", "8080:80", "box:1"],
         125,
-        "'8080:80/tcp' is not valid; accepted: nothing, with network_mode none",
+        "'8080:80/tcp' is not valid; accepted: nothing, with network_mode container:web",
     ),
     (["run", "--add-host", "a", "box:1"], 125, "--add-host: 'a'"),
     (["run", "--cidfile", "/no/such/file", "box:1"], 125, "--cidfile: '/no/such/file'"),

@@ -13,6 +13,7 @@ import traceback
 
 import pytest
 from pycontainer import containers
+from pycontainer import networks as stored_networks
 from pycontainer.engine import Engine
 from pycontainer.networks import task as networks_task
 from pycontainer.reconcile import carry_out
@@ -158,9 +159,7 @@ def networks(docker):
     assert docker.task("network", "disconnect", "back", "web")["changed"] and "eth1" not in docker(
         "exec", "web", "ip", "addr"
     )
-    assert "only" in docker(
-        "network", "disconnect", "front", "web", rc=1
-    ) and "is not on network" in docker("network", "disconnect", "back", "web", rc=1)
+    assert "is not on network" in docker("network", "disconnect", "back", "web", rc=1)
     assert (
         docker("network", "disconnect", "front", "two") == ""
         and docker("ps", "-f", "network=front", "--format", "{{.Names}}") == "web"
@@ -184,6 +183,89 @@ def networks(docker):
         "lone",
     ]
     assert not docker.task("network", "prune", "-f")["changed"]
+
+
+def test_the_last_network_is_left(docker):
+    in_own_network(docker, the_last)
+
+
+def the_last(docker):
+    for name, subnet in (("front", "10.199.7.0/24"), ("back", "10.199.6.0/24")):
+        docker("network", "create", "--subnet", subnet, name)
+    run = ("run", "-d", "--stop-timeout", "0", "--network", "front")
+    docker(*run, "--name", "web", "--ip", "10.199.7.9", "-p", "8081:80", "box:1", *SERVE)
+    docker(*run, "--name", "other", "box:1")
+    shown = "{{.State.Pid}} {{.HostConfig.NetworkMode}} {{json .NetworkSettings.Ports}}"
+    pid = docker("inspect", "-f", shown, "web").split()[0]
+    assert get(8081) == "page"
+    docker("network", "disconnect", "front", "web")
+    assert docker("inspect", "-f", shown, "web") == f"{pid} none {{}}"
+    assert "eth0" not in docker("exec", "web", "ip", "link")
+    assert "10.199.7.9" not in docker("exec", "web", "cat", "/etc/hosts")
+    with pytest.raises(OSError):
+        http.client.HTTPConnection("127.0.0.1", 8081, timeout=5).request("GET", "/")
+    assert "bad address" in docker("exec", "other", "ping", "-c1", "web", rc=1)
+    docker("restart", "web")  # it comes back without a network
+    assert "eth0" not in docker("exec", "web", "ip", "link")
+    docker("network", "connect", "back", "web")
+    assert get(8081) == "page" and "10.199.6." in docker("exec", "web", "cat", "/etc/hosts")
+    docker("network", "connect", "back", "other")
+    docker("exec", "other", "ping", "-c1", "web")  # its name is answered again
+    # a container that was made without a network
+    alone = ("run", "-d", "--name", "alone", "--network", "none", "--stop-timeout", "0")
+    said = docker.task(*alone, "-p", "8082:80", "box:1", *SERVE)["warnings"]
+    assert "no port is published, since with network_mode none" in said[0]
+    docker("network", "connect", "--alias", "al", "back", "alone")
+    docker("exec", "alone", "ping", "-c1", "web")
+    assert get(8082) == "page"
+    docker("exec", "other", "ping", "-c1", "al")
+    assert docker("inspect", "-f", "{{.HostConfig.NetworkMode}}", "alone") == "back"
+    # what is for a network alone
+    docker("run", "-d", "--name", "mac", "--mac-address", "02:42:0a:c7:07:19", "box:1")
+    said = docker("network", "disconnect", "bridge", "mac", rc=1)
+    assert said.startswith("container mac has mac_address, which is for a network")
+
+
+def test_disconnect_what_is_gone(docker):
+    in_own_network(docker, what_is_gone)
+
+
+def what_is_gone(docker):
+    engine = docker.engine
+    for name in ("front", "back"):
+        docker("network", "create", name)
+    docker("run", "-d", "--name", "web", "--network", "front", "--stop-timeout", "0", "box:1")
+    docker("network", "connect", "back", "web")
+    docker("create", "--name", "made", "--network", "front", "box:1")
+    carry_out(networks_task.plan(engine, {"name": "front", "state": "absent", "force": True}), False)
+    assert "network front does not exist" in docker("network", "disconnect", "front", "web", rc=1)
+    docker("network", "disconnect", "-f", "front", "web")
+    docker("network", "disconnect", "front", "made")  # it does not run
+    names = "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}"
+    assert docker("inspect", "-f", names, "web").split() == ["back"]
+    assert docker("inspect", "-f", names, "made").split() == ["none"]
+    docker("exec", "web", "ip", "route", "get", "10.9.9.9")
+    # a container that is gone, whose address and link are kept
+    ident = "ab12" * 16
+    place = stored_networks.allocate(engine, "back", ident)
+    subprocess.run(["ip", "link", "add", place["ifname"], "type", "bridge"], check=True)
+    gone = ("network", "disconnect", "--force", "back", ident[:12])
+    assert "does not exist" in docker("network", "disconnect", "back", ident[:12], rc=1)
+    with engine.operations.record("create-container", id=ident, volumes=[]):
+        assert "is being made by another task" in docker(*gone, rc=1)
+    for check in (True, False):
+        done = docker.task(*gone, check=check)
+        assert done["changed"] and done["rc"] == 0
+        kept = place["address"].partition("/")[0] in docker("network", "inspect", "back")
+        assert kept is check
+    assert subprocess.run(["ip", "link", "show", place["ifname"]], capture_output=True).returncode
+    assert "keeps nothing for it" in docker(*gone, rc=1)
+    # a name that looks like the beginning of another network's id
+    ident = docker("network", "inspect", "-f", "{{.Id}}", "back")
+    other = docker("network", "create", ident[:12])
+    assert other != ident
+    docker("network", "rm", ident[:12])
+    assert docker("network", "ls", "-q", "--no-trunc", "-f", "name=back") == ident
 
 
 def test_ports_of_a_network_that_is_routed(docker):

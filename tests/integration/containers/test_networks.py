@@ -664,6 +664,29 @@ def test_ipv6_of_a_container(engine):
         do(engine, networks=[{"name": "bridge", "ipv6_address": "fd00::7"}])
 
 
+@in_own_network
+def test_a_container_with_ipv6_turned_off_has_none_anywhere(engine):
+    params = {"name": "dual", "state": "present", "enable_ipv6": True}
+    carry_out(networks.plan(engine, params), False)
+    off = {"sysctls": {"net.ipv6.conf.all.disable_ipv6": "1"}}
+    dual = {**web(networks=[{"name": "dual"}]), **off, "published_ports": ["8080:80"]}
+    first = do(engine, **dual)["container"]
+    assert not do(engine, **dual)["changed"]
+    endpoint = first["NetworkSettings"]["Networks"]["dual"]
+    assert endpoint["IPAddress"] and not endpoint["GlobalIPv6Address"]
+    run = lambda *words: exec_client.run(engine.paths, first["Id"], words)["stdout"].decode()
+    assert ":" not in run("cat", "/etc/hosts") and "inet6" not in run("ip", "addr")
+    assert get(8080, "::1") == get(8080)  # by the relay
+    with pytest.raises(InvalidInput, match="sysctls turn IPv6 off"):
+        do(engine, name="third", networks=[{"name": "dual", "ipv6_address": "fd00::9"}], **off)
+    # a restart for it takes the address away, and gives it again
+    for sysctls, has in (({}, True), (off["sysctls"], False), ({}, True)):
+        done = do(engine, **dict(dual, sysctls=sysctls, on_change="restart"))
+        endpoint = done["container"]["NetworkSettings"]["Networks"]["dual"]
+        assert bool(endpoint["GlobalIPv6Address"]) is has and done["changed"]
+        assert done["container"]["Id"] == first["Id"]
+
+
 def changed(engine, check=False, **params):
     return carry_out(networks.plan(engine, {"name": "lab", "state": "present", **params}), check)
 

@@ -146,9 +146,10 @@ def check_address(
         raise InvalidInput(
             "mac_address", mac, "none: on an ipvlan network all have the MAC address of the parent"
         )
+    families = _families(config, asked, ipv6)
     check_wanted(config, asked, mac)
     there = users(engine, config["name"])
-    _choose(config, there, container_id, asked, _families(config, asked, ipv6), None)
+    _choose(config, there, container_id, asked, families, None)
     if mac:
         _check_mac(config, there, container_id, mac, None)
 

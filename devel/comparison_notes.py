@@ -222,7 +222,7 @@ OPTIONS: dict[str, dict[str, str]] = {
         "ipv6": "`enable_ipv6`",
         "macvlan": "`driver`: `macvlan` with `driver_options`",
         "net_config*": "`ipam_config`",
-        "opt*": "`driver_options`",
+        "opt*": "`driver_options`; `opt.vlan` of a bridge is absent, `macvlan` has it in `parent`",
         "quadlet_*": NO_QUADLET,
         "recreate": "`force`, which connects the containers again",
         "state": "`present` and `absent`",

@@ -198,7 +198,8 @@ def the_last(docker):
     shown = "{{.State.Pid}} {{.HostConfig.NetworkMode}} {{json .NetworkSettings.Ports}}"
     pid = docker("inspect", "-f", shown, "web").split()[0]
     assert get(8081) == "page"
-    docker("network", "disconnect", "front", "web")
+    left = docker.task("network", "disconnect", "front", "web")
+    assert left["changed"] and "no port is published" in left["warnings"][0]
     assert docker("inspect", "-f", shown, "web") == f"{pid} none {{}}"
     assert "eth0" not in docker("exec", "web", "ip", "link")
     assert "10.199.7.9" not in docker("exec", "web", "cat", "/etc/hosts")
@@ -215,7 +216,9 @@ def the_last(docker):
     alone = ("run", "-d", "--name", "alone", "--network", "none", "--stop-timeout", "0")
     said = docker.task(*alone, "-p", "8082:80", "box:1", *SERVE)["warnings"]
     assert "no port is published, since with network_mode none" in said[0]
-    docker("network", "connect", "--alias", "al", "back", "alone")
+    mac = "02:42:0a:c7:06:77"
+    docker("network", "connect", "--alias", "al", "--mac-address", mac, "back", "alone")
+    assert mac in docker("exec", "alone", "ip", "link")
     docker("exec", "alone", "ping", "-c1", "web")
     assert get(8082) == "page"
     docker("exec", "other", "ping", "-c1", "al")
@@ -237,7 +240,9 @@ def what_is_gone(docker):
     docker("run", "-d", "--name", "web", "--network", "front", "--stop-timeout", "0", "box:1")
     docker("network", "connect", "back", "web")
     docker("create", "--name", "made", "--network", "front", "box:1")
-    carry_out(networks_task.plan(engine, {"name": "front", "state": "absent", "force": True}), False)
+    carry_out(
+        networks_task.plan(engine, {"name": "front", "state": "absent", "force": True}), False
+    )
     assert "network front does not exist" in docker("network", "disconnect", "front", "web", rc=1)
     docker("network", "disconnect", "-f", "front", "web")
     docker("network", "disconnect", "front", "made")  # it does not run

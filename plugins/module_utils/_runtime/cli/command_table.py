@@ -752,6 +752,7 @@ OTHER_COMMANDS = [
         [
             Flag("--ip", "value", "Its address there"),
             Flag("--ip6", "value", "Its IPv6 address there"),
+            Flag("--mac-address", "value", "Its MAC address there"),
             Flag("--alias", "list", "Another name there"),
             Flag("--link", "list", "Other container by a name of one's own (container[:alias])"),
             Flag("--gw-priority", "value", "The network with the highest is the way out"),

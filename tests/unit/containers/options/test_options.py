@@ -435,7 +435,7 @@ CONTRADICTIONS = [
     {"volumes": ["va:/x", "vb:/x"]},
     {"volumes": ["va:/x"], "mounts": [{"target": "/x"}]},
     {"volumes": ["va:/x"], "tmpfs": ["/x"]},
-    {"network_mode": "none", "published_ports": ["80:80"]},
+    {"network_mode": "container:a", "published_ports": ["80:80"]},
     {"network_mode": "container:a", "publish_all_ports": True},
     {"network_mode": "none", "networks": [{"name": "a"}]},
     {"network_mode": "container:a", "dns_servers": ["1.1.1.1"]},
@@ -749,13 +749,14 @@ def test_inspect_shows_that_a_mount_is_labelled(monkeypatch):
     assert shown["HostConfig"]["Binds"] == ["/a:/b:ro,z"]
 
 
-def test_ports_of_the_hosts_network_are_a_warning():
+@pytest.mark.parametrize("mode", ["host", "none"])
+def test_ports_without_a_network_of_its_own_are_a_warning(mode):
     """As in Docker: compose files say both."""
     for said in ({"published_ports": ["80:80"]}, {"publish_all_ports": True}):
-        definition = options.definition({"network_mode": "host", **said})
+        definition = options.definition({"network_mode": mode, **said})
         options.check(definition)
         (warning,) = publishing.warnings(definition)
-        assert warning.startswith(next(iter(said))) and "network_mode host" in warning
+        assert warning.startswith(next(iter(said))) and f"network_mode {mode}" in warning
         assert publishing.warnings(options.definition(said)) == []
     assert publishing.warnings(options.definition({"network_mode": "host"})) == []
 

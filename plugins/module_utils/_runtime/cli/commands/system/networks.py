@@ -200,6 +200,7 @@ def network_connect(session: Session, given: Given) -> None:
                         "name": config["name"],
                         "ipv4_address": given.ip,
                         "ipv6_address": given.ip6,
+                        "mac_address": given.mac_address,
                         "aliases": given.alias,
                         "links": given.link,
                         "gw_priority": given.gw_priority,

@@ -562,6 +562,23 @@ def test_networks_made_at_once_do_not_clash(net):
     assert len(subnets) == len(set(subnets)) == 7
 
 
+def test_what_another_task_changed_since_the_plan_stays(net):
+    engine = net.engine()
+    do(engine, name="web", labels={"a": "1"})
+    planned = [
+        task.plan(engine, {"name": "web", "state": "present", **more})
+        for more in ({"labels": {"a": "2"}}, {"allow_host": True}, {"labels": {"a": "2"}})
+    ]
+    results = [carry_out(plan, False) for plan in planned]
+    assert [one["changed"] for one in results] == [True, True, False]
+    found = results[-1]["network"]
+    assert (found["Labels"], found["AllowHost"]) == ({"a": "2"}, True)
+    late = task.plan(engine, {"name": "web", "state": "present", "internal": True})
+    do(engine, name="web", state="absent")
+    late.apply()  # it is as if it had come later
+    assert networks.inspect(engine, "web")["Internal"] is True
+
+
 def test_one_network_of_two_plays_at_once(net):
     """Both want it, with other labels: it is there once, as one of them wanted it, whole."""
     engine = net.engine()

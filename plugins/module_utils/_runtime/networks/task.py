@@ -118,15 +118,26 @@ def plan(engine: Engine, params: Mapping[str, Any]) -> Plan:
     if absent:
         return _absent(engine, params, current)
     most = params.get("key_max_age")
+
+    def anew() -> Plan:
+        return plan(engine, params)
+
     if current is None:
-        return _create(engine, params["name"], wanted, most, lambda: plan(engine, params))
-    return _update(engine, current, wanted, bool(params.get("force")), most)
+        return _create(engine, params["name"], wanted, most, anew)
+    return _update(engine, current, wanted, bool(params.get("force")), most, anew)
+
+
+def _follow(steps: Plan, again: Plan) -> None:
+    """Carry out a plan that was made anew, and let the first one tell what came of it."""
+    again.apply()
+    steps.changes, steps.facts = again.changes, again.facts
+    steps.warnings += again.warnings
 
 
 def _create(
     engine: Engine, name: str, wanted: Wanted, most: str | None, anew: Callable[[], Plan]
 ) -> Plan:
-    """Plan to make a network. :param anew: plans the task again, where another one made it first."""
+    """Plan to make a network. :param anew: plans the task again."""
     config = catalog.complete(engine, name, wanted)
     keyed = bool(overlay.key_due(engine.paths, config, most))
     steps = Plan(f"network {name}")
@@ -139,10 +150,7 @@ def _create(
             if mine:
                 make()
         if not mine:
-            again = anew()
-            again.apply()
-            steps.facts = again.facts
-            steps.warnings += again.warnings
+            _follow(steps, anew())
 
     def make() -> None:
         with engine.operations.record("create-network", name=name):
@@ -172,8 +180,14 @@ def _create(
 
 
 def _update(
-    engine: Engine, current: Definition, wanted: Wanted, force: bool, most: str | None
+    engine: Engine,
+    current: Definition,
+    wanted: Wanted,
+    force: bool,
+    most: str | None,
+    anew: Callable[[], Plan],
 ) -> Plan:
+    """Plan to change a network. :param current: as it is. :param anew: plans the task again."""
     name = current["name"]
     config = _merged(engine, current, wanted)
     due = overlay.key_due(engine.paths, config, most)
@@ -196,20 +210,27 @@ def _update(
 
     def apply() -> None:
         with engine.locks.hold("network", name):
-            if set(differing) & {*LINKS, "force"}:
-                places = links.attachments_of(current, users)
-                links.remove(current, places, _others(engine, name), links.alias(engine.paths))
-            if due:
-                overlay.make_key(engine.paths, config)
-            catalog.change(engine, config)
-            if not (config["overlay"] and config["overlay"].get("encrypted")):
-                wireguard_keys.forget(engine.paths, config["id"])
-            steps.warnings += links.ensure_links(engine, [name], anew=bool(fixed))
-            if users:
-                reconnect(engine, name, [user["id"] for user in users])
-            else:
-                mending.mend(engine, config)
-            remote_names.write(engine.paths, catalog.every(engine))
+            mine = catalog.named(engine, name) == current
+            if mine:
+                change()
+        if not mine:
+            _follow(steps, anew())
+
+    def change() -> None:
+        if set(differing) & {*LINKS, "force"}:
+            places = links.attachments_of(current, users)
+            links.remove(current, places, _others(engine, name), links.alias(engine.paths))
+        if due:
+            overlay.make_key(engine.paths, config)
+        catalog.change(engine, config)
+        if not (config["overlay"] and config["overlay"].get("encrypted")):
+            wireguard_keys.forget(engine.paths, config["id"])
+        steps.warnings += links.ensure_links(engine, [name], anew=bool(fixed))
+        if users:
+            reconnect(engine, name, [user["id"] for user in users])
+        else:
+            mending.mend(engine, config)
+        remote_names.write(engine.paths, catalog.every(engine))
 
     if force:
         differing.insert(0, "force")
@@ -416,22 +437,26 @@ def _absent(engine: Engine, params: Mapping[str, Any], current: Definition | Non
     if current is None:
         return steps
     name = current["name"]
-    users = catalog.users(engine, name)
-    if users and not params.get("force"):
-        raise Conflict(
-            f"network {name} is used by {', '.join((user['name'] for user in users))}; remove "
-            "them first, or set force"
-        )
+
+    def check() -> None:
+        users = catalog.users(engine, name)
+        if users and not params.get("force"):
+            raise Conflict(
+                f"network {name} is used by {', '.join((user['name'] for user in users))}; remove "
+                "them first, or set force"
+            )
 
     def apply() -> None:
         with (
             engine.locks.hold("network", name),
             engine.operations.record("remove-network", name=name),
         ):
+            check()  # again: a container may have come since
             recovery.remove(engine, name)
             remote_names.write(engine.paths, catalog.every(engine))
         recovery.tell(engine, "destroy", current)
 
+    check()
     steps.add("state", "present", "absent", f"remove network {name}", apply)
     return steps
 

@@ -164,10 +164,11 @@ def run_book(collections, tmp_path):
     """``run_book(fleet or machine, playbook, *options)``: run a playbook over SSH on all hosts; returns a :class:`Play`.
 
     :param may_fail: else a task that fails fails the test.
+    :param beside: a name of its own for a run beside others.
     """
 
-    def run(where, book, *options, may_fail=False):
-        whole = tmp_path / "whole.json"
+    def run(where, book, *options, may_fail=False, beside=""):
+        whole = tmp_path / f"whole{beside}.json"
         whole.unlink(missing_ok=True)
         environment = {
             "ANSIBLE_FORKS": "10",
@@ -192,9 +193,9 @@ def run_book(collections, tmp_path):
 def play(run_book, tmp_path):
     """``play(fleet or machine, tasks, *options)``: run tasks, given as Ansible's dictionaries, as :func:`run_book` does."""
 
-    def run(where, tasks, *options, may_fail=False):
-        book = tmp_path / "play.json"
+    def run(where, tasks, *options, may_fail=False, beside=""):
+        book = tmp_path / f"play{beside}.json"
         book.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": tasks}]))
-        return run_book(where, book, *options, may_fail=may_fail)
+        return run_book(where, book, *options, may_fail=may_fail, beside=beside)
 
     return run

@@ -1,9 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An overlay network over four hosts by a play over SSH: names, reruns, who joins, leaves, is down, and what moves."""
+"""An overlay network over four hosts by a play over SSH: names, reruns, who joins, leaves, is down, what moves, what is killed."""
 
 from __future__ import annotations
 
+import concurrent.futures
 import json
 
 import pytest
@@ -119,3 +120,56 @@ def test_a_fleet(play):
         assert "can't find web-h4" in asked(fleet, "h1", "nslookup web-h4 127.0.0.11 2>&1")
         routes = fleet.execute("h1", "ip", "route").stdout
         assert "10.200.3.0" not in routes and "10.200.1.0" in routes
+
+
+# All that is ours but the containers, on one host. A test host has its own process ids.
+KILL = """
+for name in pyc-guard pyc-zygote pyc-names pyc-monitor; do
+    for place in /proc/[0-9]*; do
+        if [ "$(cat $place/comm 2>/dev/null)" = $name ]; then kill -9 ${place#/proc/}; echo $name; fi
+    done
+done
+"""
+LINE = """
+nc -l -p 9000 -e sh -c 'while read -r line; do echo "got $line"; done' > /dev/null 2>&1 &
+"""
+
+
+def test_all_is_killed_and_two_plays_run_at_once(play):
+    with fleet_of(4, "overlaykill") as fleet:
+        for host in fleet.hosts():
+            done = fleet.execute(host, "sh", "-c", PREPARE)
+            assert done.returncode == 0, done.stdout
+        webs = [container(f"web-{host}", host) for host in fleet.hosts()]
+
+        # two plays make the network and what is on it at once, each in its own order
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            more = [container("db", "h3"), *reversed(webs)]
+            runs = [
+                pool.submit(play, fleet, book(*webs), beside="1"),
+                pool.submit(play, fleet, book(*more), beside="2"),
+            ]
+            for run in runs:
+                run.result()
+        last = play(fleet, book(*webs, container("db", "h3")))
+        print(last.output)
+        again = play(fleet, book(*webs, container("db", "h3")))
+        assert not any(again.changed.values()), again.output
+
+        def reaches(host, *names):
+            said = asked(fleet, host, "; ".join(f"fetch {name}" for name in names))
+            assert said.split() == list(names), said
+
+        every = [f"web-{host}" for host in fleet.hosts()] + ["db"]
+        for host in fleet.hosts():
+            reaches(host, *every)
+        for host in ("h1", "h3"):
+            print(fleet.execute(host, "sh", "-c", KILL).stdout)
+        address = asked(fleet, "h2", "at web-h1")
+        print("address", address)
+        print(asked(fleet, "h1", "at web-h2"), asked(fleet, "h3", "at web-h1"))
+        after = play(fleet, book(*webs, container("db", "h3")))
+        print(after.output)
+        for host in fleet.hosts():
+            reaches(host, *every)
+        assert 0

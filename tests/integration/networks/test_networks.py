@@ -577,6 +577,11 @@ def test_what_another_task_changed_since_the_plan_stays(net):
     do(engine, name="web", state="absent")
     late.apply()  # it is as if it had come later
     assert networks.inspect(engine, "web")["Internal"] is True
+    late = task.plan(engine, {"name": "web", "state": "absent"})
+    networks.allocate(engine, "web", "a" * 64)  # a container that another task makes
+    with pytest.raises(Conflict, match="is used by a"):
+        late.apply()
+    assert networks.get(engine, "web")
 
 
 def test_one_network_of_two_plays_at_once(net):

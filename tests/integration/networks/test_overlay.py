@@ -7,7 +7,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
+import signal
 import socket
+import time
 
 import pytest
 from pycontainer import networks
@@ -18,6 +21,9 @@ from pycontainer.networks.diagnosis import doctor
 from pycontainer.networks.drivers import link_kinds, remote_names
 from pycontainer.networks.drivers import overlay_network as overlay
 from pycontainer.reconcile import carry_out
+from support.scale import scaled
+
+from .conftest import run
 
 pytestmark = pytest.mark.skipif(
     not link_kinds.supported("vxlan"), reason="this kernel has no VXLAN"
@@ -485,3 +491,48 @@ def test_what_is_written_for_many_hosts(count):
         assert settled["peers"][own]["share"] not in [one.share for one in listed]
     with contextlib.suppress(StopIteration):
         assert len({peer["share"] for peer in known.values()}) == count
+
+
+KILLS = scaled(3)
+
+
+def test_killed_at_any_moment_the_next_task_ends_well(net):
+    """A network is made, a host joins and moves, names come, the network goes, each by tasks that are killed."""
+    hosts = fleet(net, 3)
+    for host in hosts:
+        other = host.address.replace(".98.", ".97.")
+        host.namespace.run(f"ip addr add {other}/24 dev eth0")
+    two, three = peers_of(hosts[:2]), peers_of(hosts)
+    moved = [dict(one, address=one["address"].replace(".98.", ".97.")) for one in two]
+    named = [two[0], dict(two[1], containers={"web": ["10.200.1.2"]})]
+    cases = [
+        (None, {"state": "absent"}, three, {"ipam_config": SUBNET}),
+        (two, {"ipam_config": SUBNET}, three, {}),
+        (two, {"ipam_config": SUBNET}, moved, {}),
+        ([two[0], dict(two[1], containers={})], {"ipam_config": SUBNET}, named, {}),
+        (named, {"ipam_config": SUBNET}, None, {"state": "absent"}),
+    ]
+
+    def state():
+        with hosts[0].engine() as engine:
+            known = remote_names.of(networks.listing(engine)) == remote_names.read(engine.paths)
+        return known, run("ip -o link").count(" pyx-"), run("ip route").count("onlink")
+
+    for peers_before, before, peers, params in cases:
+        length = 0.0
+        for number in range(KILLS + 1):
+            hosts[0].task(peers_before, **before)
+            began = time.monotonic()
+            answer = hosts[0].namespace.start(hosts[0]._task, peers, params)
+            pid = net.pids.pop()
+            if number:
+                time.sleep(length * random.uniform(0, 1))
+                os.kill(pid, signal.SIGKILL)
+            answer.read()
+            length = length or time.monotonic() - began
+            os.waitpid(pid, 0)
+            hosts[0].task(peers, **params)
+            assert not hosts[0].task(peers, **params)["changed"]
+            gone = "state" in params
+            listed = [True, 0, 0] if gone else [True, 1, len(peers) - 1]
+            assert hosts[0].namespace.call(state) == listed, (params, number)

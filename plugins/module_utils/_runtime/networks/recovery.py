@@ -9,7 +9,7 @@ from __future__ import annotations
 from ..events import journal
 from . import catalog, firewall, links
 from .addresses import attachment
-from .drivers import wireguard_keys
+from .drivers import remote_names, wireguard_keys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ def remove(engine: Engine, name: str) -> None:
             catalog.forget(engine, name)
             wireguard_keys.forget(engine.paths, config["id"])
         left = catalog.every(engine)
+        remote_names.write(engine.paths, left)
         firewall.ensure(engine, left)
         if not firewall.uses_ipv6(left):
             firewall.remove([6])

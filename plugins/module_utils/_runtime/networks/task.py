@@ -308,7 +308,15 @@ def _repair(engine: Engine, config: Definition, steps: Plan, apply: Callable[[],
             f"connect {', '.join(lost)} to network {config['name']} again",
             None if steps.changed else apply,
         )
+    if config["overlay"]:
+        _repair_names(engine, steps, None if steps.changed else apply)
     _repair_rules(engine, steps, None if steps.changed else apply)
+
+
+def _repair_names(engine: Engine, steps: Plan, apply: Callable[[], object] | None) -> None:
+    if remote_names.lost(engine.paths, catalog.every(engine)):
+        sentence = "write the names of other hosts' containers again"
+        steps.add("names", None, remote_names.FILE, sentence, apply)
 
 
 def _repair_rules(engine: Engine, steps: Plan, apply: Callable[[], object] | None) -> None:
@@ -336,6 +344,7 @@ def plan_repair(engine: Engine) -> Plan:
 
     def apply() -> None:
         steps.warnings += links.ensure_links(engine, [config["name"] for config in used])
+        remote_names.write(engine.paths, catalog.every(engine))
 
     for config in links.wrong(used):
         kind = "bridge" if config["bridge"] else "parent"
@@ -347,6 +356,7 @@ def plan_repair(engine: Engine) -> Plan:
             f"restore {kind} {link} of network {config['name']}",
             None if steps.changed else apply,
         )
+    _repair_names(engine, steps, None if steps.changed else apply)
     if used:
         _repair_rules(engine, steps, None if steps.changed else apply)
     return steps
@@ -453,7 +463,6 @@ def _absent(engine: Engine, params: Mapping[str, Any], current: Definition | Non
         ):
             check()  # again: a container may have come since
             recovery.remove(engine, name)
-            remote_names.write(engine.paths, catalog.every(engine))
         recovery.tell(engine, "destroy", current)
 
     check()

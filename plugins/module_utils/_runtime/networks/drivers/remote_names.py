@@ -47,6 +47,11 @@ def of(networks: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, list[str]]]
     return found
 
 
+def lost(paths: Paths, networks: Iterable[Mapping[str, Any]]) -> bool:
+    """Tell whether the file says something else than the definitions: a task was killed before it wrote."""
+    return of(networks) != read(paths)
+
+
 def write(paths: Paths, networks: Iterable[Mapping[str, Any]]) -> None:
     """Bring the file up to date; nothing is written where it says the same."""
     wanted = of(networks)

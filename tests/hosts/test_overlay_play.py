@@ -122,54 +122,68 @@ def test_a_fleet(play):
         assert "10.200.3.0" not in routes and "10.200.1.0" in routes
 
 
-# All that is ours but the containers, on one host. A test host has its own process ids.
-KILL = """
-for name in pyc-guard pyc-zygote pyc-names pyc-monitor; do
-    for place in /proc/[0-9]*; do
-        if [ "$(cat $place/comm 2>/dev/null)" = $name ]; then kill -9 ${place#/proc/}; echo $name; fi
-    done
-done
+# All that is ours on a host but the containers, and then the names that nobody answers. A host has its own process ids.
+KILL = r"""
+each() { for at in /proc/[0-9]*; do grep -qx "$1" $at/comm 2>/dev/null && echo ${at#/proc/}; done; }
+for signal in STOP STOP KILL; do kill -$signal $(each 'pyc-.*'); done  # who stands still starts nobody again
+sleep 0.2; each 'pyc-.*'
+timeout 2 nsenter -t $(each httpd) -n /bin/busybox nslookup web-h2 127.0.0.11 > /dev/null || echo unanswered
 """
-LINE = """
-nc -l -p 9000 -e sh -c 'while read -r line; do echo "got $line"; done' > /dev/null 2>&1 &
-"""
+# A connection between containers of two hosts, by processes that are not ours
+FIND = "for at in /proc/[0-9]*; do grep -qsx httpd $at/comm && pid=${at#/proc/}; done; "
+TAKE = FIND + (
+    "mkfifo /tmp/idle; exec timeout 90 nsenter -t $pid -n /bin/busybox nc -l -p 9000 <> /tmp/idle"
+)
+READY = FIND + (
+    "for i in $(seq 200); do nsenter -t $pid -n grep -qs :2328 /proc/net/tcp /proc/net/tcp6 && exit; sleep 0.05; done"
+    "; exit 1"
+)
+SEND = FIND + (
+    "i=0; while [ ! -e /tmp/enough ]; do echo $((i += 1)); sleep 0.05; done"
+    " | timeout 90 nsenter -t $pid -n /bin/busybox nc 10.200.0.2 9000"
+)
 
 
-def test_all_is_killed_and_two_plays_run_at_once(play):
-    with fleet_of(4, "overlaykill") as fleet:
+def test_two_plays_at_once_and_all_of_ours_killed(play):
+    # the fleet goes first: what the pool waits for ends with its hosts
+    with concurrent.futures.ThreadPoolExecutor() as pool, fleet_of(4, "overlaykill") as fleet:
         for host in fleet.hosts():
             done = fleet.execute(host, "sh", "-c", PREPARE)
             assert done.returncode == 0, done.stdout
         webs = [container(f"web-{host}", host) for host in fleet.hosts()]
+        every = [f"web-{host}" for host in fleet.hosts()]
 
-        # two plays make the network and what is on it at once, each in its own order
-        with concurrent.futures.ThreadPoolExecutor() as pool:
-            more = [container("db", "h3"), *reversed(webs)]
-            runs = [
-                pool.submit(play, fleet, book(*webs), beside="1"),
-                pool.submit(play, fleet, book(*more), beside="2"),
-            ]
-            for run in runs:
-                run.result()
-        last = play(fleet, book(*webs, container("db", "h3")))
-        print(last.output)
-        again = play(fleet, book(*webs, container("db", "h3")))
+        def reach_each_other():
+            for host in fleet.hosts():
+                said = asked(fleet, host, "; ".join(f"fetch {name}" for name in every))
+                assert said.split() == every, (host, said)
+
+        # two plays make the network and what is on it, each in its own order
+        books = {"one": book(*webs), "two": book(*reversed(webs))}
+        runs = [pool.submit(play, fleet, tasks, beside=name) for name, tasks in books.items()]
+        assert [run.result().errors for run in runs] == [{}, {}]
+        play(fleet, [TELL, NETWORK])  # names that the one told and the other did not know yet
+        again = play(fleet, book(*webs))
         assert not any(again.changed.values()), again.output
+        reach_each_other()
 
-        def reaches(host, *names):
-            said = asked(fleet, host, "; ".join(f"fetch {name}" for name in names))
-            assert said.split() == list(names), said
-
-        every = [f"web-{host}" for host in fleet.hosts()] + ["db"]
-        for host in fleet.hosts():
-            reaches(host, *every)
-        for host in ("h1", "h3"):
-            print(fleet.execute(host, "sh", "-c", KILL).stdout)
-        address = asked(fleet, "h2", "at web-h1")
-        print("address", address)
-        print(asked(fleet, "h1", "at web-h2"), asked(fleet, "h3", "at web-h1"))
-        after = play(fleet, book(*webs, container("db", "h3")))
-        print(after.output)
-        for host in fleet.hosts():
-            reaches(host, *every)
-        assert 0
+        # all that is ours is killed while a connection between two hosts is in use
+        taken = pool.submit(fleet.execute, "h1", "sh", "-c", TAKE)
+        assert fleet.execute("h1", "sh", "-c", READY).returncode == 0
+        sent = pool.submit(fleet.execute, "h2", "sh", "-c", SEND)
+        for host in ("h1", "h2"):
+            killed = fleet.execute(host, "sh", "-c", KILL)
+            assert killed.stdout.split() == ["unanswered"], killed.stdout
+        after = play(fleet, book(*webs))
+        warned = {
+            host: any("names were not answered" in line for line in result.get("warnings", ()))
+            for host in fleet.hosts()
+            for result in after.results(host)[:1]
+        }
+        assert warned == {"h1": True, "h2": True, "h3": False, "h4": False}, after.output
+        assert not any(after.changed.values()), after.output
+        reach_each_other()
+        fleet.execute("h2", "touch", "/tmp/enough")
+        assert sent.result().returncode == 0
+        lines = taken.result().stdout.split()
+        assert lines == [str(number) for number in range(1, len(lines) + 1)] and len(lines) > 20

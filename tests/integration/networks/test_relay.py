@@ -423,7 +423,7 @@ def test_only_light_modules():
     code = (
         "import sys; sys.path.insert(0, %r); import conftest; before = set(sys.modules);"
         "from pycontainer.containers.monitor import port_relay as ports; from "
-        "pycontainer.networks import attach, publish; "
+        "pycontainer.networks import container_links, publish; "
         "print(*(set(sys.modules) - before))"
     )
     tests = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))

@@ -7,6 +7,7 @@ A module is its documentation, its argument spec and one call of :func:`run`.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import importlib
 import os
@@ -32,7 +33,8 @@ class Module(AnsibleModule):
 
     ``told``: ``{"copy": the engine to use, by version and fingerprint, "progress": under which name the host says how far the task is,
     "params": what goes to the engine beside the options, "foretold": images that earlier tasks of a check would have brought,
-    "foretold_others": the kind and name of secrets, configs, networks and containers that they would have made}``, {} without the action plugin.
+    "foretold_others": the kind and name of secrets, configs, networks and containers that they would have made, "engine": the engine itself,
+    as an archive (zip) in base64}``, {} without the action plugin.
     """
 
     def _load_params(self) -> None:
@@ -60,6 +62,20 @@ def laid_down(module: Module) -> str:
     return fingerprint.PACKAGE
 
 
+def sent_along(module: Module) -> str:
+    """Make the engine importable that the controller sent with the module, and return its package's name."""
+    if "engine" not in module.told:
+        module.fail_json(
+            msg="the engine comes with this module's action plugin, which did not run: name the module "
+            "pycontainer.engine.host_engine"
+        )
+    path = os.path.join(module.tmpdir, "engine.zip")
+    with open(path, "wb") as file:
+        file.write(base64.b64decode(module.told["engine"]))
+    sys.path.insert(0, path)
+    return fingerprint.PACKAGE
+
+
 @contextlib.contextmanager
 def reports(package: str, engine: Any, name: str | None) -> Iterator[None]:
     """Let the controller see in the block how far ``engine`` is, under a ``name`` that it gave."""
@@ -80,7 +96,7 @@ def run(
     function: str,
     argument_spec: dict[str, Any],
     store_needed: bool | Callable[[dict[str, Any]], bool] = True,
-    package: str | None = None,
+    brings: bool = False,
     prepares: bool = False,
     **options: Any,
 ) -> None:
@@ -91,22 +107,20 @@ def run(
         a dictionary of result keys for what only looks.
     :param store_needed: False for what only looks: a host that has no store gets none. Or a function of the parameters that
         says so.
-    :param package: the runtime package to use, where the module brings its own; None: the copy that is laid down on the host.
+    :param brings: whether the engine comes with the module; else it is the copy that is laid down on the host.
     :param prepares: whether the task prepares a host: what a new one lacks is told before anything is made.
     :param argument_spec: Ansible's. :param options: the rest of AnsibleModule's (``required_if`` ...).
     """
     module = Module(argument_spec, supports_check_mode=True, **options)
-    brings = package is not None
-    package = package or laid_down(module)
+    package = sent_along(module) if brings else laid_down(module)
     try:
         errors = importlib.import_module(package + ".errors")
         text = importlib.import_module(package + ".untrusted.text")
     except Exception as error:  # noqa: B902 - half a copy
         module.fail_json(
             msg=(
-                f"the engine on this host is damaged: {error}; remove "
-                f"{os.path.dirname(fingerprint.directory()) if brings else sys.path[0]}, and the "
-                "next task brings it again"
+                f"the engine on this host is damaged: {error}; remove {sys.path[0]}, and the next "
+                "task brings it again"
             ),
             exception=traceback.format_exc(),
         )

@@ -49,7 +49,7 @@ engine_copy:
   sample: /var/lib/pycontainer/runtime/0.1.0-1f2e3d4c5b6a
 """
 
-from ..module_utils import _frontend, _payload  # noqa: E402
+from ..module_utils import _frontend  # noqa: E402
 
 
 def main():
@@ -57,7 +57,7 @@ def main():
         "deploy.install",
         "bring",
         {"directory": {"type": "path"}},
-        package=_payload.package(),
+        brings=True,
         store_needed=lambda params: params["directory"] is None,
     )
 

@@ -5,7 +5,7 @@
 
 The engine is three times the size of what Ansible sends for a module anyway, and Ansible sends a module's payload with every task
 and loop item. So the modules travel without it and use the copy that is laid down on the host; only where a host has not got
-this very engine yet, the module ``host_engine`` brings it.
+this very engine yet, the module ``host_engine`` brings it, as an archive among what the plugin tells its module.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.deploy
 from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.store import paths
 from ansible_collections.pycontainer.engine.plugins.plugin_utils import (
     _daemon_options,
+    _engine_archive,
     _foretold,
     _progress,
 )
@@ -38,6 +39,8 @@ TOLD = (
     "_pycontainer_told"  # what the module is told beside its options, see module_utils/_frontend.py
 )
 
+
+fingerprint.name()  # here: for all processes that Ansible forks for its tasks
 
 SAID = 200  # characters of each thing that a host is told of who calls
 
@@ -178,13 +181,20 @@ class EngineAction(ActionBase):
         """
         check, self._task.check_mode = self._task.check_mode, False
         try:
-            return self._execute_module(
-                module_name=COLLECTION + ".host_engine",
-                module_args={"directory": directory},
-                task_vars=task_vars,
-            )
+            return self.send_engine({"directory": directory}, task_vars)
         finally:
             self._task.check_mode = check
+
+    def send_engine(
+        self, arguments: dict[str, Any], task_vars: dict[str, Any] | None, wrap_async: int = 0
+    ) -> dict[str, Any]:
+        """Run the module ``host_engine`` with the engine."""
+        return self._execute_module(
+            module_name=COLLECTION + ".host_engine",
+            module_args=dict(arguments, **{TOLD: {"engine": _engine_archive.packed()}}),
+            task_vars=task_vars,
+            wrap_async=wrap_async,
+        )
 
     def _in_passing(
         self, arguments: dict[str, Any], task_vars: dict[str, Any] | None

@@ -127,7 +127,7 @@ def test_collection_can_be_built_and_installed(exported, tmp_path):
     )
     assert (
         tmp_path
-        / "installed/ansible_collections/pycontainer/engine/plugins/module_utils/_runtime/deploy/entry_points.py"
+        / "installed/ansible_collections/pycontainer/engine/plugins/module_utils/_runtime/deploy/install.py"
     ).exists()
 
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who may import whom (docs/architecture.md), and that everything a module needs travels with it."""
+"""Who may import whom (docs/architecture.md), and that each file is used."""
 
 from __future__ import annotations
 
@@ -60,16 +60,14 @@ FLOORS = [
     "nouns",
     "host",
     "cli",
-    "entry_points",
 ]
 
-# Files that stand on a floor of their own: what errors are made of, the version of what is laid down, what asks the keeper of a
-# user's namespaces, and what reaches everything so that Ansible sends it.
+# Files that stand on a floor of their own: what errors are made of, the version of what is laid down, and what asks the keeper of a
+# user's namespaces.
 ALONE = {
     "rootless.keeper_client": "keeper_client",
     "untrusted.text": "text",
     "deploy.fingerprint": "fingerprint",
-    "deploy.entry_points": "entry_points",
 }
 
 # The chapters of each part, lowest first: a file imports from its own chapter and those before it. What shares a line does not know each other.
@@ -414,36 +412,22 @@ def public_names(noun):
     return {*getattr(package, "__all__", ()), *getattr(package, "FILES", ())}
 
 
-def test_everything_travels_with_a_module():
-    """What ``deploy/entry_points.py`` reaches by static imports is what Ansible ships; all files of the runtime must be among it."""
-    reached, waiting = set(), ["deploy.entry_points"]
-    while waiting:
-        module = waiting.pop()
-        if module in reached or module not in MODULES:
-            continue
-        reached.add(module)
-        waiting += [name for name, dummy in inner(MODULES[module])[0]]
-        waiting += [module.rpartition(".")[0]]
-    assert sorted(set(MODULES) - reached - {""}) == []
-
-
-def test_ansible_sees_every_import():
-    """As Ansible looks for what to ship: by import statements alone, not by a door's names of files."""
-    reached, waiting = set(), ["deploy.entry_points"]
-    while waiting:
-        module = waiting.pop()
-        if module in reached or module not in MODULES:
-            continue
-        reached.add(module)
-        waiting.append(module.rpartition(".")[0])
-        is_package = MODULES[module].endswith("__init__.py")
-        parts = module.split(".") if module else []
-        for node in ast.walk(tree(MODULES[module])):
-            if isinstance(node, ast.ImportFrom) and node.level:
-                up = node.level - (1 if is_package else 0)
-                base = parts[: len(parts) - up] + (node.module.split(".") if node.module else [])
-                waiting += [".".join(base), *(".".join([*base, a.name]) for a in node.names)]
-    assert sorted(set(MODULES) - reached - {""}) == []
+def test_no_file_lies_unused():
+    """Each is imported by another, or a table names it (of commands, of entries, a module's call of ``_frontend.run``)."""
+    imported = {module for path in FILES for module, _name in inner(path)[0]}
+    words = {
+        word
+        for path in (CHECKOUT / "plugins").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " not in node.value
+        for word in re.split("[.:/]", node.value)
+    }
+    alone = {
+        module
+        for module, path in MODULES.items()
+        if not path.endswith("__init__.py") and module not in imported
+    }
+    assert sorted(module for module in alone if module.split(".")[-1] not in words) == []
 
 
 def test_only_the_front_end_knows_ansible():

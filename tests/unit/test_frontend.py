@@ -56,6 +56,8 @@ def test_a_module_alone_says_what_lays_the_engine_down(tmp_path):
         )
         and said["engine_missing"]
     )
+    said = module("host_engine", tmp_path)
+    assert "the engine comes with this module's action plugin, which did not run" in said["msg"]
     told = module("volume_info", tmp_path, _pycontainer_told={"copy": "0.0.0-absent"})
     assert told["msg"] == (
         "the engine 0.0.0-absent is not on this host; the role pycontainer.engine.host lays it down"

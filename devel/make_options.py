@@ -366,8 +366,8 @@ same, what a change of it costs a container that runs, and where it can be seen:
 effect (`config.json` is the OCI runtime specification's document), and under which of Docker's keys `inspect` shows it.
 
 A flag with a star is one that `pycontainer update` has, too. What a change costs: `live` is nothing, `live on networks` is nothing as long as the
-container has a network namespace of its own, on networks or with `network_mode: none`, `live on files` is nothing where an entry's `on_change` alone differs, `restart` is a new container
-or, with `on_change: restart`, a restart of the same one, `replace` is a new container in the place of the old one.
+container has a network namespace of its own, on networks or with `network_mode: none`, `live on files` is nothing where an entry's `on_change`
+alone differs, `restart` is a new container or, with `on_change: restart`, a restart of the same one, `replace` is a new container in the place of the old one.
 """,
 )
 

@@ -71,6 +71,7 @@ OWN = {  # "file:function": of the store, of /run/pycontainer or of the controll
     "plugin_utils/_delivery_source.py:Recipe.__init__": "the controller's cache",
     "plugin_utils/_controller_files.py:_read": "what was fetched, in the run's own directory",
     "plugin_utils/_foretold.py:_kept": "the run's own file",
+    "plugin_utils/_engine_archive.py:packed": "the run's own directory",
 }
 ON_PURPOSE = {  # what a user names and what may be a pipe, or a file of the host that no container and no image has put there
     RUNTIME

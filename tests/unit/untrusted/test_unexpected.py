@@ -163,6 +163,7 @@ def test_a_module(module, place, error, monkeypatch, tmp_path):
     from pycontainer.store import paths
 
     monkeypatch.setattr(paths, "DATA", str(tmp_path / "data"))
+    monkeypatch.setattr(module, "laid_down", lambda _module: "pycontainer")
     put(monkeypatch, place, error)
     if place == "pycontainer.reconcile.carry_out":
         from pycontainer import reconcile
@@ -172,7 +173,7 @@ def test_a_module(module, place, error, monkeypatch, tmp_path):
             lambda *_arguments: reconcile.Plan.__new__(reconcile.Plan),
         )
     with pytest.raises(SystemExit) as ended:
-        module.run("cli.task", "pycontainer", {}, package="pycontainer", store_needed=False)
+        module.run("cli.task", "pycontainer", {}, store_needed=False)
     result = ended.value.code
     assert result["failed"] and result["exception"].startswith("Traceback")
     assert result["msg"].endswith("(-vvv shows the traceback)")

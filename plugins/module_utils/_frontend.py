@@ -70,8 +70,11 @@ def sent_along(module: Module) -> str:
             "pycontainer.engine.host_engine"
         )
     path = os.path.join(module.tmpdir, "engine.zip")
-    with open(path, "wb") as file:
-        file.write(base64.b64decode(module.told["engine"]))
+    try:
+        with open(path, "wb") as file:
+            file.write(base64.b64decode(module.told["engine"]))
+    except OSError as error:  # a full disk, as a rule
+        module.fail_json(msg=f"the engine can't be written to {path}: {error.strerror}")
     sys.path.insert(0, path)
     return fingerprint.PACKAGE
 

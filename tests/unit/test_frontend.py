@@ -58,6 +58,11 @@ def test_a_module_alone_says_what_lays_the_engine_down(tmp_path):
     )
     said = module("host_engine", tmp_path)
     assert "the engine comes with this module's action plugin, which did not run" in said["msg"]
+    gone = str(tmp_path / "gone")
+    said = module("host_engine", tmp_path, _pycontainer_told={"engine": ""}, _ansible_tmpdir=gone)
+    assert said["msg"] == (
+        f"the engine can't be written to {gone}/engine.zip: No such file or directory"
+    )
     told = module("volume_info", tmp_path, _pycontainer_told={"copy": "0.0.0-absent"})
     assert told["msg"] == (
         "the engine 0.0.0-absent is not on this host; the role pycontainer.engine.host lays it down"

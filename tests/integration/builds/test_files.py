@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import os
+import re
+import socket
 
 import pytest
 from pycontainer import errors
@@ -16,6 +18,9 @@ from pycontainer.images.configuration import credentials
 def endless(path, kind):
     if kind == "fifo":
         os.mkfifo(path)
+    elif kind == "socket":
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(path)
     elif kind == "large":
         with open(path, "wb") as file:
             file.truncate(5 << 20)
@@ -23,7 +28,7 @@ def endless(path, kind):
         os.symlink("/dev/zero", path)
 
 
-@pytest.mark.parametrize("kind", ["fifo", "zero", "large"])
+@pytest.mark.parametrize("kind", ["fifo", "socket", "zero", "large"])
 @pytest.mark.parametrize(
     "name", [".dockerignore", ".containerignore", "Containerfile.dockerignore"]
 )
@@ -39,8 +44,11 @@ def test_an_ignore_file(builder, kind, name):
             builder.engine, ["t:1"], build_request.BuildRequest(network="none"), context
         )
         return
+    why = "larger than 1048576 bytes" if kind == "large" else "not a regular file"
+    path = re.escape(os.path.join(context, name))
     with pytest.raises(
-        errors.InvalidInput, match="ignore.* a regular file of at most 1048576 bytes"
+        errors.InvalidInput,
+        match=f"^ignore file: '{path}' is not valid; accepted: a regular .*[(]it is {why}[)]$",
     ):
         build_plan.plan_from(
             builder.engine, ["t:1"], build_request.BuildRequest(network="none"), context

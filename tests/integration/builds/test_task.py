@@ -109,6 +109,10 @@ def test_a_secret_is_in_no_answer(task, context, builder):
         ({"build": {"args": {"A": None}}}, "args.A: missing"),
         ({"build": {"args": {"SOURCE_DATE_EPOCH": "x"}}}, "SOURCE_DATE_EPOCH: 'x'"),
         (
+            {"build": {"args": {"BUILDKIT_SANDBOX_HOSTNAME": "x" * 65}}},
+            "BUILDKIT_SANDBOX_HOSTNAME: 'x+' is not valid; accepted: a host name .* 64",
+        ),
+        (
             {"build": {"secrets": [{"id": "s", "type": "file", "src": "/nonexistent"}]}},
             "secrets: '/nonexistent'",
         ),

@@ -32,16 +32,19 @@ class Unacceptable(EngineError):
         self.missing = missing
 
 
-def open_regular(name: Name, beneath: Name | int | None = None, links: bool = False) -> int:
+def open_regular(
+    name: Name, beneath: Name | int | None = None, links: bool = False, title: str | None = None
+) -> int:
     """Open a regular file to read and return its descriptor.
 
     :param name: a path; relative to ``beneath`` where that is given, and then without ``..``.
     :param beneath: a directory, by path or descriptor: no part of ``name`` may be a link. None: the path is the user's own, and
         only its last part is looked at.
     :param links: with ``beneath`` None: the last part may be a link to a regular file.
+    :param title: what errors call the file; None: ``name``, which a descriptor's path is of no use for.
     :raises Unacceptable: where it is missing, a link, no regular file, or can't be opened.
     """
-    shown = printable(os.fsdecode(name))
+    shown = printable(os.fsdecode(name) if title is None else title)
     directory, opened = None, []
     try:
         if beneath is not None:
@@ -83,10 +86,16 @@ def open_regular(name: Name, beneath: Name | int | None = None, links: bool = Fa
     return fd
 
 
-def read(name: Name, limit: int, beneath: Name | int | None = None, links: bool = False) -> bytes:
+def read(
+    name: Name,
+    limit: int,
+    beneath: Name | int | None = None,
+    links: bool = False,
+    title: str | None = None,
+) -> bytes:
     """The bytes of a regular file; see :func:`open_regular`. :raises Unacceptable: also where it has more than ``limit`` bytes."""
-    with os.fdopen(open_regular(name, beneath, links), "rb") as file:
-        return _whole(file.read(limit + 1), name, limit)
+    with os.fdopen(open_regular(name, beneath, links, title), "rb") as file:
+        return _whole(file.read(limit + 1), name if title is None else title, limit)
 
 
 def read_given(name: Name, limit: int) -> bytes:

@@ -220,6 +220,15 @@ def test_hostname_and_domainname(bundle):
     bundle.refused("unable to set hostname without a private UTS namespace")
 
 
+@pytest.mark.parametrize("name", ("hostname", "domainname", "kernel.domainname"))
+def test_names_that_the_kernel_has_no_room_for(bundle, name):
+    place = bundle.linux.setdefault("sysctl", {}) if "." in name else bundle.config
+    place[name] = "é" * 32
+    assert bundle.run("cat", "/proc/sys/kernel/" + name.rpartition(".")[2]).out == "é" * 32 + "\n"
+    place[name] += "x"
+    bundle.refused(f"{name}: ", "x' is not valid; accepted: at most 64 bytes")
+
+
 def test_sysctls_of_each_namespace(bundle):
     bundle.linux["sysctl"] = {
         "kernel.shmmax": "1048576",

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import re
 
+from ... import containers
 from ...errors import InvalidInput
 from ...images import Registries
 from ...images.model import manifest
@@ -126,6 +127,8 @@ class BuildRequest:
         if self.build_args.get("BUILDKIT_INLINE_CACHE", "").lower() in ("1", "true"):
             self.cache_to.append(cache_flags.target("type=inline"))
         self.hostname = self.build_args.get("BUILDKIT_SANDBOX_HOSTNAME")
+        if self.hostname:
+            _check_hostname(self.hostname)
         self.checks, self.allowed, self.ignore_file = checks or "warn", set(allowed), ignore_file
         for name in sorted(self.allowed - set(ENTITLEMENTS)):
             raise InvalidInput("allow", name, ", ".join(ENTITLEMENTS))
@@ -197,6 +200,13 @@ def _texts(values: Mapping[str, Any] | None, option: str) -> dict[str, str]:
             raise InvalidInput(f"{option}.{key}", value, "a string or a number")
         found[str(key)] = ("true" if value else "false") if isinstance(value, bool) else str(value)
     return found
+
+
+def _check_hostname(name: str) -> None:
+    try:
+        containers.definition({"hostname": name})
+    except InvalidInput as error:
+        raise InvalidInput("BUILDKIT_SANDBOX_HOSTNAME", name, error.accepted) from None
 
 
 def secret_of(

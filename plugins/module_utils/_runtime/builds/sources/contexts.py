@@ -136,23 +136,29 @@ class Contexts:
                 else None
             )
             self._open[key] = source_tree.Tree(
-                fd, what, self._ignore(fd, key), keeps_owners=False, cache=cache
+                fd,
+                what,
+                self._ignore(fd, key, "" if path in self.fetched else path),
+                keeps_owners=False,
+                cache=cache,
             )
         return self._open[key]
 
-    def _ignore(self, fd: int, key: str) -> Ignore | None:
+    def _ignore(self, fd: int, key: str, top: str) -> Ignore | None:
+        """Read the ignore file of the context ``key``, whose directory is ``fd``, and in errors ``top``."""
         if self.request.ignore_file and not key:
-            return _patterns(_read(self.request.ignore_file), self.request.ignore_file)
+            return _read_ignore("ignorefile", self.request.ignore_file)
         candidates = (
             [self.file + ".dockerignore", self.file + ".containerignore"]
             if self.file and not key
             else []
         )
         for name in candidates + list(IGNORE_FILES):
+            shown = os.path.normpath(os.path.join(top, name))
             if name.startswith("../"):  # beside a Containerfile that the user has elsewhere
                 path = f"/proc/self/fd/{fd}/{name}"
                 if os.path.lexists(path):
-                    return _patterns(_read(path, name), name)
+                    return _read_ignore("ignore file", shown, path)
                 continue
             try:
                 found = rootfs.open_in_root(
@@ -162,10 +168,10 @@ class Contexts:
                 continue
             except OSError as error:
                 raise InvalidInput(
-                    name, None, f"a file in the context ({reason(error, named=True)})"
+                    "ignore file", shown, f"a file in the context ({reason(error, named=True)})"
                 ) from None
             try:
-                return _patterns(_read(f"/proc/self/fd/{found}", name), name)
+                return _read_ignore("ignore file", shown, f"/proc/self/fd/{found}")
             finally:
                 os.close(found)
         return None
@@ -193,18 +199,18 @@ class Contexts:
             each.close()
 
 
-def _read(path: str, name: str | None = None) -> bytes:
+def _read_ignore(option: str, shown: str, path: str | None = None) -> Ignore | None:
+    """Read an ignore file; None where it has no patterns.
+
+    :param shown: its path for errors. :param path: where to open it, if that is elsewhere.
+    """
     try:
-        return files.read(path, LARGEST, links=True)
+        data = files.read(path or shown, LARGEST, links=True, title="it")
     except files.Unacceptable as error:
         raise InvalidInput(
-            name or path, None, f"a regular file of at most {LARGEST} bytes ({error})"
+            option, shown, f"a regular file of at most {LARGEST} bytes ({error})"
         ) from None
-
-
-def _patterns(data: bytes, name: str) -> Ignore | None:
-    """Read an ignore file; None where it has no patterns."""
     try:
         return dockerignore.Ignore(dockerignore.read_ignore(data)) or None
     except expansion.Trouble as error:
-        raise InvalidInput(name, None, f"patterns of file names ({error})") from None
+        raise InvalidInput(option, shown, f"patterns of file names ({error})") from None

@@ -18,6 +18,7 @@ from ...errors import Unsupported, reason
 from ...kernel.isolation import namespaces
 from ...kernel.mounts import mounts
 from ...kernel.processes import procfs
+from ..spec.document import LONGEST_NAME
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,6 +50,11 @@ def read(document: Document) -> list[Sysctl]:
         ):
             raise Unsupported(
                 f"sysctl {name}: the value {value!r} is not valid; accepted: one line of text"
+            )
+        if path == "kernel/domainname" and len(os.fsencode(value)) > LONGEST_NAME:
+            raise Unsupported(
+                f"sysctl {name}: the value {value!r:.200} is not valid; accepted: at most "
+                f"{LONGEST_NAME} bytes"
             )
         if path == "kernel/domainname" and document.config.get("domainname") not in (
             None,

@@ -49,6 +49,9 @@ MASKED = (
     "/sys/firmware",
 )
 READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+LONGEST_NAME = (
+    64  # bytes that a host name or domain name has in the kernel (__NEW_UTS_LEN, uname(2))
+)
 REFUSED = ("vm", "solaris", "windows", "zos", "freebsd")  # sections of other platforms
 
 
@@ -103,6 +106,11 @@ class Document:
             if self.config.get(name) and "uts" not in self.namespaces:
                 raise Unsupported(
                     f"config.json: unable to set {name} without a private UTS namespace"
+                )
+            if len(os.fsencode(self.config.get(name) or "")) > LONGEST_NAME:
+                raise Unsupported(
+                    f"config.json: {name}: {self.config.get(name)!r:.200} is not valid; "
+                    f"accepted: at most {LONGEST_NAME} bytes"
                 )
 
     def _check_paths(self) -> None:

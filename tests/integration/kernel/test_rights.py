@@ -97,6 +97,23 @@ def test_nothing():
     assert child.run(inside, 0) == [nothing, errno.EPERM, nothing]
 
 
+def test_nobody_may_trace_what_has_become_a_user():
+    """A change of ids makes a process dumpable again where fs.suid_dumpable is 1."""
+    setting = pathlib.Path("/proc/sys/fs/suid_dumpable")
+
+    def inside():
+        syscalls.prctl(c.PR_SET_DUMPABLE, 0)
+        capabilities.switch_user_and_apply(1000, 1000, [], 0, 0, 0, 0, 0)
+        return syscalls.prctl(c.PR_GET_DUMPABLE)
+
+    before = setting.read_text()
+    setting.write_text("1")
+    try:
+        assert child.run(inside, 0) == 0
+    finally:
+        setting.write_text(before)
+
+
 # ------------------------------------------------------------------------------------------------------------------ seccomp
 
 machine = pytest.mark.skipif(

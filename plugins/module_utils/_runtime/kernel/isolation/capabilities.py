@@ -157,6 +157,9 @@ def switch_user_and_apply(
     from root to another user would clear all sets, so PR_SET_KEEPCAPS holds the permitted ones until they are set; execve(2) clears
     that flag, and leaves a user other than root the ambient set only.
 
+    Nobody may trace the process afterwards. A change of ids takes the flag from fs.suid_dumpable, which may be 1. It is reset while the
+    process still has more capabilities than those who would trace it.
+
     :param groups: additional ones; None: those that it has.
     """
     drop_bounding(bounding)
@@ -165,4 +168,5 @@ def switch_user_and_apply(
         set_groups(groups)
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)
+    syscalls.prctl(c.PR_SET_DUMPABLE, 0)
     _set(effective, permitted, inheritable, ambient)

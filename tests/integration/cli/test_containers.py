@@ -157,23 +157,46 @@ def test_stop_with_another_signal(docker):
     ) == {"web": "running"}
 
 
-def test_all_are_stopped_at_the_same_time(docker, tmp_path):
+@pytest.mark.parametrize("verb", ["stop", "restart"])
+def test_all_are_stopped_at_the_same_time(docker, tmp_path, verb):
     """Each ends by its own will only when both have got the signal."""
     text = (
         "trap 'touch got-$HOSTNAME; until [ $(ls | grep -c got-) = 2 ]; do sleep .05; done; "
-        "exit 5' TERM; touch ready-$HOSTNAME; while :; do sleep .05; done"
+        "touch met-$HOSTNAME; exit 5' TERM; touch ready-$HOSTNAME; while :; do sleep .05; done"
     )
     for name in ("one", "two"):
         words = ["--network", "none", "-v", f"{tmp_path}:/meet", "-w", "/meet", "--name", name]
         docker("run", "-d", *words, "box:1", "sh", "-c", text)
     while len(list(tmp_path.glob("ready-*"))) < 2:
         time.sleep(0.02)
-    result = docker.task("stop", "-t", "15", "one", "nosuch", "two")
+    before = docker("inspect", "-f", "{{.State.Pid}}", "one", "two").split()
+    result = docker.task(verb, "-t", "15", "one", "nosuch", "two")
     assert sorted(result["stdout_lines"]) == ["one", "two"] and result["rc"] == 1
     assert result["stderr"] == "container nosuch does not exist"
-    assert sorted(result["actions"]) == ["stop container one", "stop container two"]
-    codes = docker("inspect", "-f", "{{.State.ExitCode}}", "one", "two").split()
-    assert codes == ["5", "5"]
+    assert sorted(result["actions"]) == [f"{verb} container one", f"{verb} container two"]
+    assert len(list(tmp_path.glob("met-*"))) == 2
+    if verb == "stop":
+        codes = docker("inspect", "-f", "{{.State.ExitCode}}", "one", "two").split()
+        assert codes == ["5", "5"]
+    else:
+        after = docker("inspect", "-f", "{{.State.Pid}}", "one", "two").split()
+        assert states(docker) == {"one": "running", "two": "running"}
+        assert not set(before) & set(after)
+
+
+def test_one_that_does_not_restart_keeps_no_other_from_it(docker, tmp_path):
+    needed = tmp_path / "needed"
+    needed.touch()
+    docker(*RUN, "--name", "bad", "-v", f"{needed}:/needed", "box:1")
+    docker(*RUN, "--name", "good", "box:1")
+    joining = ("--stop-timeout", "0", "--network", "container:bad")
+    docker("run", "-d", "--name", "side", *joining, "box:1")
+    needed.unlink()
+    result = docker.task("restart", "-t", "0", "bad", "good")
+    assert result["rc"] == 1 and result["stdout_lines"] == ["good"]
+    assert result["stderr"].startswith("container bad did not start: ")
+    assert result["actions"] == ["restart container good"]
+    assert states(docker) == {"bad": "exited", "good": "running", "side": "running"}
 
 
 def test_every_name_has_its_turn(docker):
@@ -645,7 +668,7 @@ def test_details_of_a_log(docker):
     docker("rm", "web")
 
 
-@pytest.mark.parametrize("names", ["web", "side web"])
+@pytest.mark.parametrize("names", ["web", "side web", "last web", "last side web"])
 def test_restart_of_those_who_share_a_namespace(docker, names):
     """Who has a namespace of a restarted container joins it again, once, whoever else is named."""
     docker("run", "-d", "--name", "web", "--network", "none", "box:1", "sleep", "1000")

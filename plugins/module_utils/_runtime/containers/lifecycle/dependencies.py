@@ -8,6 +8,7 @@ A container names others by their names. Nothing here starts or stops one.
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 from ...errors import Conflict, ContainerFailed, EngineError, InvalidInput, NotFound
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from ..options.restart_and_health import Need
     from ..records.catalog import Record
     from ..records.run_state import RunState
+
+    # Names or ids, and what is restarted along with them: it, the one with which, why.
+    Turn = tuple[list[str], list[tuple[Record, Record, str]]]
 
 PATIENCE = 300.0  # seconds that a start waits for a condition, as healthy_wait_timeout
 
@@ -201,17 +205,66 @@ def to_stop_by_name(engine: Engine, said: Sequence[str]) -> list[list[str]]:
     """Return names or ids in the lists in which their containers are stopped; what is not found
     comes last.
     """
+    found = _found(engine, said)
+    turns = to_stop(list({record["id"]: record for record in found.values()}.values()))
+    return [
+        *(_said_of(found, level) for level in turns),
+        [text for text in said if text not in found],
+    ]
+
+
+def to_restart_by_name(engine: Engine, said: Sequence[str]) -> list[Turn]:
+    """Return names or ids in the lists in which their containers are restarted, each with what is
+    restarted along with them then; what is not found comes last.
+
+    Along go those that have a namespace of one of them and run, and those that are to be restarted
+    with one that they depend on, as ``(record, the one with which, how they are related)``.
+    """
+    found = _found(engine, said)
+    named = {record["id"]: record for record in found.values()}
+    all_users = shared_namespaces.all_users
+    along = [
+        (other, record, "has a namespace of")
+        for record in named.values()
+        for other in all_users(engine, record)
+        if status.lives(engine.paths, other["id"])
+    ] + [
+        (other, record, "depends on")
+        for record in named.values()
+        for other in dependants(engine, record, to_restart=True)
+    ]
+    along = [entry for entry in along if entry[0]["id"] not in named]
+    everyone = {**named, **{other["id"]: other for other, _record, _why in along}}
+    owners: dict[str, list[str]] = {}
+    for record in everyone.values():
+        for other in all_users(engine, record):
+            owners.setdefault(other["name"], []).append(record["name"])
+    turns = levels(
+        list(everyone.values()),
+        lambda record: [*owners.get(record["name"], ()), *of(record["definition"])],
+    )
+    return [
+        *(
+            (_said_of(found, level), [entry for entry in along if entry[0] in level])
+            for level in turns
+        ),
+        ([text for text in said if text not in found], []),
+    ]
+
+
+def _found(engine: Engine, said: Sequence[str]) -> dict[str, Record]:
+    """Return the containers that names or ids mean, by these; what is not found is left out."""
     found: dict[str, Record] = {}
     for text in said:
-        try:
+        with contextlib.suppress(Conflict, NotFound):
             found[text] = catalog.find(engine, text)
-        except (Conflict, NotFound):
-            continue
-    turns = [
-        [text for text in found if any(found[text]["id"] == record["id"] for record in level)]
-        for level in to_stop(list({record["id"]: record for record in found.values()}.values()))
-    ]
-    return [*turns, [text for text in said if text not in found]]
+    return found
+
+
+def _said_of(found: Mapping[str, Record], level: Sequence[Record]) -> list[str]:
+    """Return the names or ids by which the containers of a list were said."""
+    idents = {record["id"] for record in level}
+    return [text for text, record in found.items() if record["id"] in idents]
 
 
 class Order:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 
 from ... import networks, volumes
 from ...deploy import install
@@ -95,6 +96,30 @@ def lock_and_start(engine: Engine, record: Record, stdin: int | None = None) -> 
     bring_up(engine, record["name"], record["definition"])
     with catalog.held(engine, record["id"]) as now:
         start_one(engine, now, stdin)
+
+
+def restart_together(
+    engine: Engine,
+    names: Sequence[str],
+    timeout: float | None = None,
+    signal: str | int | None = None,
+) -> dict[str, Exception]:
+    """Stop several containers at the same time and start each as soon as it has ended.
+
+    None of them needs another. Their locks are not held by the caller.
+
+    :param timeout, signal: see stop.stop. :returns: the errors, by name.
+    """
+    room = threading.BoundedSemaphore(2 * (os.cpu_count() or 1))  # as zygote_client.start
+
+    def work(own: Engine, record: Record) -> None:
+        if status.lives(own.paths, record["id"]):
+            stop.stop(own, record, timeout=timeout, signal=signal)
+        with room:
+            start_one(own, record)
+        run_events.tell_of(own.paths, record["id"], "restart")
+
+    return stop.together(engine, names, work)
 
 
 def bring_up(

@@ -8,7 +8,7 @@ import contextlib
 import threading
 
 from ...engine import Engine
-from ...errors import Conflict, EngineError
+from ...errors import Conflict
 from ...kernel.processes import signal_names
 from ..access import commit
 from ..client import monitor_client
@@ -17,11 +17,11 @@ from . import dependencies
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from ..records.catalog import Record
 
-# Containers that are stopped at the same time, as by Docker's command: they are waited for.
+# Containers that are stopped or restarted at the same time: they are mostly waited for.
 AT_ONCE = 50
 
 
@@ -56,12 +56,28 @@ def stop_together(
     names: Sequence[str],
     timeout: float | None = None,
     signal: str | int | None = None,
-) -> dict[str, EngineError]:
+) -> dict[str, Exception]:
     """Stop several containers at the same time, each with its lock held; see ``stop``.
 
     :returns: the errors, by name.
     """
-    left, errors = list(reversed(names)), {}
+
+    def work(own: Engine, record: Record) -> None:
+        if status.lives(own.paths, record["id"]):
+            stop(own, record, timeout=timeout, signal=signal)
+
+    return together(engine, names, work)
+
+
+def together(
+    engine: Engine, names: Sequence[str], work: Callable[[Engine, Record], None]
+) -> dict[str, Exception]:
+    """Call ``work(engine, record)`` for several containers at the same time, each with its lock
+    held and an engine of its own.
+
+    :returns: the errors, by name.
+    """
+    left, errors = list(reversed(names)), dict[str, Exception]()
 
     def worker() -> None:
         with Engine(engine.paths.data, engine.paths.run) as own:
@@ -72,9 +88,8 @@ def stop_together(
                     return
                 try:
                     with catalog.held(own, name) as record:
-                        if status.lives(own.paths, record["id"]):
-                            stop(own, record, timeout=timeout, signal=signal)
-                except EngineError as error:
+                        work(own, record)
+                except Exception as error:  # pylint: disable=broad-except  # the caller raises it
                     errors[name] = error
 
     threads = [threading.Thread(target=worker) for dummy in range(min(AT_ONCE, len(names)))]

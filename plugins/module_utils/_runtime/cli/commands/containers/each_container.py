@@ -27,14 +27,12 @@ def each_container(
     work: Callable[[Record, str, Plan], None],
     may_lack: bool = False,
     before: Callable[[Record, str], None] | None = None,
-    after: Callable[[Record], None] | None = None,
 ) -> None:
     """Do ``work(record, status, plan)`` for each container, carry out its plan, and print its name
     as it was given, as Docker does.
 
     :param may_lack: one that does not exist is mentioned, no error.
     :param before: ``before(record, status)``, called without the container's lock.
-    :param after: ``after(record)``, called without it once all is done.
     """
 
     def one(name: str) -> None:
@@ -52,8 +50,6 @@ def each_container(
             plan = Plan(f"container {record['name']}")
             work(record, containers.status(session.engine.paths, record["id"])["status"], plan)
             session.carry_out(plan)
-        if after is not None:
-            after(record)
         session.say(name)
 
     session.each(names, one)

@@ -4,15 +4,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 
 from .... import containers
 from ....containers.access import detach_keys
 from ....containers.client import monitor_client
-from ....containers.records import run_events
 from ....containers.spec import container_files
-from ....errors import Conflict, EngineError, NotFound
+from ....errors import Conflict
 from ....kernel.processes import signal_names
 from ....reconcile import Plan
 from ... import streams
@@ -21,7 +19,7 @@ from .each_container import ALIVE, bring_up, each_container
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
 
     from ....containers.records.catalog import Record
     from ...grammar import Given
@@ -117,107 +115,95 @@ def _start_attached(session: Session, given: Given) -> None:
 def stop(session: Session, given: Given) -> None:
     """Stop containers: all at once, but what others depend on after those."""
     timeout = _seconds(given)
-    for names in containers.to_stop_by_name(session.engine, given.words):
-        _stop_together(session, names, timeout, given.signal)
 
-
-def _stop_together(
-    session: Session, names: list[str], timeout: int | None, signal: str | None
-) -> None:
-    alive: dict[str, Record] = {}
-    errors: dict[str, EngineError] = {}
-    done: list[bool] = []
-
-    def look(name: str) -> None:
-        record = containers.find(session.engine, name)
-        state = containers.status(session.engine.paths, record["id"])["status"]
-        plan = Plan(f"container {record['name']}")
+    def work(record: Record, state: str, plan: Plan, apply: Callable[[], None]) -> None:
         if state in ALIVE:
-            alive[record["id"]] = record
-            what = f"stop container {record['name']}"
-            plan.add("status", state, "exited", what, lambda: apply(record))
-        plans.append((name, plan))
+            plan.add("status", state, "exited", f"stop container {record['name']}", apply)
 
-    def apply(record: Record) -> None:
-        if not done:
-            done.append(True)
-            errors.update(containers.stop_together(session.engine, list(alive), timeout, signal))
-        if record["id"] in errors:
-            raise errors[record["id"]]
+    def do(idents: list[str]) -> dict[str, Exception]:
+        return containers.stop_together(session.engine, idents, timeout, given.signal)
 
-    def carry_out(named_plan: tuple[str, Plan]) -> None:
-        name, plan = named_plan
-        session.carry_out(plan)
-        session.say(name)
-
-    plans: list[tuple[str, Plan]] = []
-    session.each(names, look)
-    session.each(plans, carry_out)
+    for names in containers.to_stop_by_name(session.engine, given.words):
+        _together(session, names, work, do)
 
 
 def restart(session: Session, given: Given) -> None:
+    """Restart containers: all at once, but those that depend on others or have a namespace of theirs
+    after these, once, named or not.
+    """
     timeout = _seconds(given)
-    joined: dict[str, list[Record]] = {}  # by the id of the container whose namespaces they have
-    done: set[str] = set()  # ids of those that were restarted with another one
+    restarted: set[str] = set()  # by id
 
-    def apply(record: Record, state: str) -> None:
-        if state in ALIVE:
-            containers.stop(session.engine, record, timeout=timeout, signal=given.signal)
-        containers.start_one(session.engine, record)
-        run_events.tell_of(session.engine.paths, record["id"], "restart")
+    def work(record: Record, state: str, plan: Plan, apply: Callable[[], None]) -> None:
+        bring_up(session, record, state)
+        plan.add("restarted", False, True, f"restart container {record['name']}", apply)
 
-    def work(record: Record, state: str, plan: Plan) -> None:
-        if record["id"] in done:
-            return
-        joined[record["id"]] = [
-            other
-            for other in containers.namespace_users(session.engine, record)
-            if containers.status(session.engine.paths, other["id"])["status"] in ALIVE
-        ]
-        plan.add(
-            "restarted",
-            False,
-            True,
-            f"restart container {record['name']}",
-            lambda: apply(record, state),
-        )
+    def do(idents: list[str]) -> dict[str, Exception]:
+        return containers.restart_together(session.engine, idents, timeout, given.signal)
 
-    def dependants(record: Record) -> None:
-        with_it = joined.pop(record["id"], [])
-        others = containers.dependants(session.engine, record, to_restart=True)
-        for other in with_it + [other for other in others if other not in with_it]:
-            if other["id"] in done:
-                continue
-            done.add(other["id"])
-            how = "has a namespace of" if other in with_it else "depends on"
-            session.record(
-                True, [f"restart container {other['name']}, which {how} {record['name']}"]
-            )
-            if not session.check:
-                told: list[str] = []
-                containers.restart_dependant(session.engine, other, told)
-                for sentence in told:
-                    session.complain(sentence)
-
-    each_container(
-        session,
-        _joined_first(session, given.words),
-        work,
-        before=functools.partial(bring_up, session),
-        after=dependants,
-    )
+    for names, along in containers.to_restart_by_name(session.engine, given.words):
+        restarted |= _together(session, names, work, do)
+        for other, record, why in along:
+            if record["id"] in restarted and other["id"] not in restarted:
+                restarted.add(other["id"])
+                session.record(
+                    True, [f"restart container {other['name']}, which {why} {record['name']}"]
+                )
+                _restart_along(session, other)
 
 
-def _joined_first(session: Session, names: Sequence[str]) -> list[str]:
-    """Put those whose namespaces others have before these, so that each is restarted once."""
-    users: set[str] = set()
-    idents: dict[str, str] = {}
-    for name in names:
-        with contextlib.suppress(NotFound, Conflict):  # its own turn says so
-            record = containers.find(session.engine, name)
-            idents[name] = record["id"]
-            users |= {other["id"] for other in containers.namespace_users(session.engine, record)}
-    return sorted(names, key=lambda name: idents.get(name) in users)
+def _restart_along(session: Session, record: Record) -> None:
+    if not session.check:
+        told: list[str] = []
+        containers.restart_dependant(session.engine, record, told)
+        for sentence in told:
+            session.complain(sentence)
+
+
+def _together(
+    session: Session,
+    names: list[str],
+    work: Callable[[Record, str, Plan, Callable[[], None]], None],
+    do: Callable[[list[str]], dict[str, Exception]],
+) -> set[str]:
+    """Do one thing with several containers at once, each with a plan and an error of its own.
+
+    :param work: ``work(record, status, plan, apply)`` adds ``apply`` to the plan of one that is to
+        be changed. :param do: ``do(ids)`` changes all of these, and returns their errors by id.
+    :returns: the ids of those that were changed.
+    """
+    changing: list[str] = []
+    errors: dict[str, Exception] = {}
+    done: set[str] = set()
+
+    def look(name: str) -> None:
+        record = containers.find(session.engine, name)
+        plan = Plan(f"container {record['name']}")
+        if record["id"] not in changing:  # it may be named twice
+            state = containers.status(session.engine.paths, record["id"])["status"]
+            work(record, state, plan, lambda: apply(record["id"]))
+            if plan.changed:
+                changing.append(record["id"])
+        plans.append((name, record["id"], plan))
+
+    def apply(ident: str) -> None:
+        if changing:
+            errors.update(do(list(changing)))
+            changing.clear()
+        if ident in errors:
+            raise errors[ident]
+
+    def carry_out(planned: tuple[str, str, Plan]) -> None:
+        name, ident, plan = planned
+        session.carry_out(plan)
+        if plan.changed:
+            done.add(ident)
+        session.say(name)
+
+    plans: list[tuple[str, str, Plan]] = []
+    session.each(names, look)
+    session.each(plans, carry_out)
+    return done
 
 
 def _seconds(given: Given) -> int | None:

@@ -4,7 +4,7 @@
 """What Molecule's platforms, or the hosts of its inventory, are as containers of this collection.
 
 Options of molecule-plugins' drivers for Docker and Podman that mean the same here are taken under their names; those that are about
-their engines are refused with a sentence, unless they say what holds here anyway.
+their engines are warned of, unless they say what holds here anyway.
 """
 
 from __future__ import annotations
@@ -17,6 +17,16 @@ import shlex
 from ansible.errors import AnsibleFilterError
 from ansible.utils.display import Display
 from ansible_collections.pycontainer.engine.plugins.module_utils._container_options import CONTAINER
+from ansible_collections.pycontainer.engine.plugins.module_utils._runtime import errors
+from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.cli import (
+    option_flags,
+    run_flags,
+)
+from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.cli.grammar import (
+    Command,
+    HelpAsked,
+    parse,
+)
 from ansible_collections.pycontainer.engine.plugins.plugin_utils._machine import DATA
 
 TYPE_CHECKING = False
@@ -42,12 +52,14 @@ PASSED = frozenset(CONTAINER) - {
     "state",
     "labels",
     "keep_volumes",
+    "detach",
+    "container_default_behavior",
 }
 # Keys that are read here.
 READ = frozenset(
     """
     name image command override_command dockerfile pre_build_image registry buildargs cache_from labels keep_volumes
-    docker_networks network subnet ip groups children systemd env hostname networks network_mode
+    docker_networks network subnet ip groups children systemd env hostname networks network_mode extra_opts
     """.split()
 )
 NETWORK = frozenset(
@@ -64,7 +76,7 @@ NETWORK_ANYWAY: dict[str, tuple[Any, ...]] = {
     "ipam_driver_options": ({},),
 }
 SHARED = ("network_mode", "network", "pid_mode", "ipc_mode")  # container:<name> of another instance
-# Keys about another engine: the values that change nothing here, and what to write instead.
+# Keys about another engine, which have no effect: the values that say what holds here anyway, and a sentence for others.
 _DOCKER = (
     "there is no Docker here; ansible_pycontainer_host names the machine that an instance is on"
 )
@@ -78,21 +90,12 @@ ELSEWHERE: dict[str, tuple[tuple[Any, ...], str]] = {
         (True,),
         "certificates are verified; /etc/pycontainer/registries.conf names registries that have none",
     ),
-    "runtime": ((), "the engine is its own runtime"),
-    "links": (([],), "put the instances on one network with docker_networks"),
-    "kill_signal": (
-        ("KILL", "SIGKILL"),
-        "instances are killed by SIGKILL; stop_signal is sent before",
-    ),
     "detach": ((True,), "an instance always runs in the background"),
     "force": ((True, False), "images are built when what they are made of has changed"),
     "rootless": ((False,), "containers are root's here, in user namespaces of their own"),
     "cgroup_manager": (("cgroupfs",), "control groups are the engine's own"),
-    "storage_opt": ((), "the store is the engine's own"),
+    "storage_opt": ((), "the store is the engine's own; storage_opts has a container's size"),
     "storage_driver": (("overlay",), "the store is the engine's own"),
-    "extra_opts": (([],), "write them as options of the platform, such as cpus or uidmap"),
-    "command_handling": (("compatibility", "correct"), "give the command as a list"),
-    "networks_cli_compatible": ((True,), _COMPARED),
     "purge_networks": ((True,), _COMPARED),
     "container_default_behavior": (("compatibility", "no_defaults"), _COMPARED),
 }
@@ -164,14 +167,16 @@ def _instance(
     platform = {key: value for key, value in platform.items() if value is not None}
     if isinstance(platform.get("hostname"), bool):  # Molecule's own schema takes these
         del platform["hostname"]
-    _put_names(platform, containers)
     _put_podmans_forms(platform)
+    if platform.get("extra_opts"):
+        _put_flags(name, platform)
+    _put_names(platform, containers)
     _put_cgroups(platform)
     for key, value in platform.items():
         if key in ELSEWHERE:
             accepted, sentence = ELSEWHERE[key]
             if value not in accepted and value not in ("", [], {}):
-                raise AnsibleFilterError(f"{name}: {key}: {value!r} has no meaning: {sentence}")
+                Display().warning(f"{name}: {key}: {value!r} has no effect: {sentence}")
     build = _build(name, platform, scenario)
     if not (build and build["dockerfile"]):  # a template may read keys of its own
         _warn_of_others(name, platform)
@@ -223,6 +228,33 @@ def _put_names(platform: Platform, containers: Mapping[str, str]) -> None:
         kind, colon, name = str(platform.get(key) or "").partition(":")
         if kind == "container" and colon and name in containers:
             platform[key] = f"container:{containers[name]}"
+    if isinstance(platform.get("links"), list):
+        links = [str(link).partition(":") for link in platform["links"]]
+        platform["links"] = [
+            f"{containers.get(name, name)}:{alias or name}" for name, _colon, alias in links
+        ]
+
+
+def _put_flags(name: str, platform: Platform) -> None:
+    """Read ``extra_opts``, flags of ``podman run``, as options of the platform beside those that it has."""
+    try:
+        command = Command("run", "", "", "", option_flags.FLAGS)
+        with run_flags.by_flag(command.flags):
+            given = parse(command, [str(word) for word in platform["extra_opts"]])
+            found = run_flags.options(given, command.flags)
+    except HelpAsked:
+        raise AnsibleFilterError(
+            f"{name}: extra_opts: --help is no option of an instance"
+        ) from None
+    except errors.EngineError as error:
+        raise AnsibleFilterError(f"{name}: extra_opts: {error}") from None
+    for key, value in found.items():
+        had = platform.get(key)
+        if isinstance(had, list) and isinstance(value, list):
+            value = had + value
+        elif isinstance(had, dict) and isinstance(value, dict):
+            value = {**had, **value}
+        platform[key] = value
 
 
 def _put_podmans_forms(platform: Platform) -> None:

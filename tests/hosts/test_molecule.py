@@ -69,6 +69,8 @@ platforms:
     image: molecule-debian:12
     dockerfile: ../shared/Dockerfile.j2
     network_mode: net
+    links: ["one:first"]
+    extra_opts: ["-e", "GREETING=hello", "--tmpfs=/scratch"]
   - name: beside
     image: molecule-debian:12
     pre_build_image: true
@@ -92,13 +94,14 @@ PAIR_CONVERGE = """
       when: inventory_hostname != 'beside'
     - command: getent hosts {{ 'two' if inventory_hostname != 'two' else 'one' }}
       changed_when: false
-- hosts: one
-  gather_facts: false
-  tasks:
     - shell: echo $GREETING; findmnt -no FSTYPE /scratch
       register: said
       changed_when: false
       failed_when: said.stdout_lines != ["hello", "tmpfs"]
+      when: inventory_hostname != 'beside'
+    - command: getent hosts first
+      changed_when: false
+      when: inventory_hostname == 'two'
 """
 BROKEN = """
 driver: {name: molecule-pycontainer}

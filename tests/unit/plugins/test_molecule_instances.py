@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Molecule's platforms are as containers: every option of molecule-plugins' drivers is taken, or refused with a sentence."""
+"""What Molecule's platforms are as containers: every option of molecule-plugins' drivers is taken, or told in a sentence."""
 
 from __future__ import annotations
 
@@ -38,10 +38,9 @@ def test_every_option_of_the_drivers_is_known():
 @pytest.mark.parametrize(
     "key, value, words",
     [
-        ("docker_host", "tcp://there", "there is no Docker here"),
-        ("rootless", True, "user namespaces"),
-        ("extra_opts", ["--cpus=1"], "write them as options"),
-        ("tls_verify", False, "certificates are verified"),
+        ("extra_opts", ["--memroy=1m"], "one: extra_opts: .*--memroy"),
+        ("extra_opts", ["--cpus=some"], "one: extra_opts: --cpus: 'some' is not valid"),
+        ("extra_opts", ["--help"], "one: extra_opts: --help"),
         ("docker_networks", [{"driver": "bridge"}], "one: docker_networks: an entry has no name"),
         ("docker_networks", [{"name": "n", "scope": "swarm"}], "n: scope: 'swarm' has no meaning"),
         ("dockerfile", "missing.j2", "there is no file /s/missing.j2"),
@@ -50,6 +49,45 @@ def test_every_option_of_the_drivers_is_known():
 def test_refused(key, value, words):
     with pytest.raises(molecule.AnsibleFilterError, match=words):
         one(**{key: value})
+
+
+@pytest.mark.parametrize(
+    "key, value, words",
+    [
+        ("docker_host", "tcp://there", "there is no Docker here"),
+        ("rootless", True, "user namespaces"),
+        ("tls_verify", False, "certificates are verified"),
+        ("storage_opt", "overlay.mount_program=/usr/bin/fuse-overlayfs", "the store is"),
+    ],
+)
+def test_warned_of_as_about_another_engine(key, value, words, monkeypatch):
+    said = []
+    monkeypatch.setattr(molecule.Display, "warning", lambda self, text: said.append(text))
+    assert key not in one(**{key: value})["definition"]
+    assert len(said) == 1 and words in said[0] and said[0].startswith(f"one: {key}: {value!r} has")
+
+
+def test_flags_of_podman_are_options_beside_those_of_the_platform():
+    found = one(
+        extra_opts=["--memory=128m", "--cap-add", "SYS_ADMIN", "-e", "A=1", "--network=net"],
+        capabilities=["NET_ADMIN"],
+        env={"B": 2},
+    )
+    assert found["definition"]["memory"] == "128m"
+    assert found["definition"]["capabilities"] == ["NET_ADMIN", "SYS_ADMIN"]
+    assert found["definition"]["env"] == {"A": "1", "B": "2"}
+    assert found["definition"]["network_mode"] == found["networks"][0]["name"]
+    assert "extra_opts" not in found["definition"]
+
+
+def test_links_name_instances():
+    platforms = [
+        {"name": "one", "image": "i:1"},
+        {"name": "two", "image": "i:1", "links": ["one", "one:first", "other:o"]},
+    ]
+    first, second = molecule.instances(platforms, (), {}, "/s")
+    there = first["container"]
+    assert second["definition"]["links"] == [f"{there}:one", f"{there}:first", "other:o"]
 
 
 def test_names_of_two_scenarios_differ():

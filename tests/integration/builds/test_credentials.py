@@ -9,6 +9,7 @@ import http.server
 import json
 import os
 import shutil
+import ssl
 import subprocess
 import threading
 
@@ -40,16 +41,23 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def asked():
-    """``asked(elsewhere=None) -> (address, list of the Authorization headers that come)``: a server that asks for a password, or sends on."""
+    """``asked(elsewhere=None) -> (address, list of the Authorization headers that come)``: a server that asks for a password, or sends on.
+
+    With the path of a certificate and key it speaks TLS.
+    """
     running = []
 
-    def serve(elsewhere=None):
+    def serve(elsewhere=None, pem=None):
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        if pem:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(pem)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
         server.seen, server.elsewhere = [], elsewhere
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         running.append((server, thread))
-        return "http://127.0.0.1:%d" % server.server_port, server.seen
+        return "http%s://127.0.0.1:%d" % ("s" * bool(pem), server.server_port), server.seen
 
     yield serve
     for server, thread in running:
@@ -128,6 +136,26 @@ def test_the_password_that_the_build_was_given_is_sent_to_nobody_else(builder, a
         builder(
             f"FROM box:1\nADD {other}/x.git /a/", secrets={"GIT_AUTH_TOKEN": lambda: b"token\n"}
         )
+    assert not seen
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is not installed")
+def test_a_file_of_the_web_comes_by_tls_to_its_end(builder, asked, tmp_path, monkeypatch):
+    """A server may lead to another one, but not out of TLS, and to no other protocol."""
+    pem = tmp_path / "pem"
+    command = (
+        "openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=a -addext subjectAltName=IP:127.0.0.1"
+    )
+    subprocess.run([*command.split(), "-keyout", pem, "-out", tmp_path / "crt"], check=True)
+    pem.write_text(pem.read_text() + (tmp_path / "crt").read_text())
+    monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+    plain, seen = asked()
+    for address, said in (
+        (asked(plain, pem)[0], "which is not encrypted"),
+        (asked("ftp" + plain[4:])[0], "which is not http:// or https://"),
+    ):
+        with pytest.raises(errors.EngineError, match=f"the server leads to .*, {said}"):
+            builder(f"FROM box:1\nADD {address}/f /a/")
     assert not seen
 
 

@@ -20,6 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from http.client import HTTPResponse
+    from typing import Any
 
     from ..parse.build_request import Secret
 
@@ -83,13 +84,39 @@ def _open(url: str, method: str, headers: Mapping[str, str]) -> HTTPResponse:
     from urllib import error as errors
     from urllib import request as requests
 
+    class Redirects(requests.HTTPRedirectHandler):
+        """Follow redirects by the rule that holds for registries (images/client/redirects.py)."""
+
+        def redirect_request(
+            self, req: requests.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
+        ) -> requests.Request | None:
+            schemes = (
+                ("https://",) if req.full_url.startswith("https:") else ("https://", "http://")
+            )
+            if not newurl.startswith(schemes):
+                raise Refused(
+                    f"ADD {url}: the server leads to {printable(newurl, 200)}, which is not "
+                    + ("encrypted" if newurl.startswith("http://") else "http:// or https://")
+                )
+            return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+    opener = requests.OpenerDirector()  # of no other protocols: a server may lead to ftp, too
+    for handler in (
+        requests.ProxyHandler,
+        requests.HTTPHandler,
+        requests.HTTPSHandler,
+        requests.HTTPDefaultErrorHandler,
+        requests.HTTPErrorProcessor,
+        Redirects,
+    ):
+        opener.add_handler(handler())
     request = requests.Request(
         url, method=method, headers={"User-Agent": AGENT, "Accept-Encoding": "identity"}
     )
     for name, value in headers.items():
         request.add_unredirected_header(name, value)
     try:
-        answer: HTTPResponse = requests.build_opener().open(request, timeout=TIMEOUT)
+        answer: HTTPResponse = opener.open(request, timeout=TIMEOUT)
         return answer
     except errors.HTTPError as error:
         raise Refused(f"ADD {url}: the server answers {error.code} {error.reason}") from None

@@ -66,25 +66,36 @@ def size() -> tuple[int, int]:
     return columns or 80, rows or 24
 
 
+def write_together(
+    path: str, new: str, change: Callable[[dict[str, Any]], str], say: Callable[[str], None]
+) -> None:
+    """Change what the processes of a run know together, and write, while no other of them does.
+
+    :param path: the file that has it, as JSON. :param new: its text where there is none yet.
+    :param change: changes it, and returns what is to be written. :param say: writes that.
+    """
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(fd, "r+", encoding="utf-8") as file:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        try:
+            state = json.loads(file.read())
+        except ValueError:  # it is new, or its last writer was killed
+            state = json.loads(new)
+        text = change(state)
+        file.seek(0)
+        file.truncate()
+        json.dump(state, file)
+        file.flush()
+        say(text)
+
+
 def _update(change: Callable[[dict[str, Any]], str]) -> None:
     """Change what the processes know together, and draw.
 
     :param change: called with it; returns what is to be written to the terminal. ``rows``: {process id: [host, time, summary]}; ``shown``: the
         block that is drawn, or would be if its process was not killed just then; ``quiet``: until when nothing is drawn.
     """
-    fd = os.open(PATH, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(fd, "r+", encoding="utf-8") as file:
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        try:
-            state = json.loads(file.read())
-        except ValueError:  # it is new, or its last writer was killed
-            state = {"rows": {}, "shown": "?", "quiet": 0.0}
-        text = change(state)
-        file.seek(0)
-        file.truncate()
-        json.dump(state, file)
-        file.flush()
-        _say(text)
+    write_together(PATH, '{"rows": {}, "shown": "?", "quiet": 0.0}', change, _say)
 
 
 class Screen:

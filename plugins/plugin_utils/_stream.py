@@ -11,9 +11,7 @@ that is no way for what ends by an interrupt.
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
-import json
 import os
 import re
 import shlex
@@ -25,7 +23,7 @@ from ansible.errors import AnsibleActionFail
 from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.untrusted.text import (
     printable,
 )
-from ansible_collections.pycontainer.engine.plugins.plugin_utils import _fleet_table
+from ansible_collections.pycontainer.engine.plugins.plugin_utils import _fleet_table, _screen
 from ansible_collections.pycontainer.engine.plugins.plugin_utils._engine_action import RUNTIME
 
 TYPE_CHECKING = False
@@ -180,30 +178,22 @@ def _width(task_vars: dict[str, Any]) -> int:
     return max(map(len, map(str, task_vars.get("ansible_play_hosts") or [_host(task_vars)])))
 
 
-@contextlib.contextmanager
-def _alone() -> Any:
-    """In the block, no other host's process writes. Gives what they know together, to be changed."""
-    fd = os.open(PATH, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(fd, "r+", encoding="utf-8") as file:
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        try:
-            state = json.loads(file.read())
-        except ValueError:  # it is new, or its last writer was killed
-            state = {"hosts": {}, "height": 0}
-        yield state
-        file.seek(0)
-        file.truncate()
-        json.dump(state, file)
+def _update(change: Callable[[dict[str, Any]], str]) -> None:
+    """Change what the hosts' processes know together, and write what ``change`` returns.
+
+    ``hosts``: {host: lines}, ``height``: rows of the table that is drawn.
+    """
+    _screen.write_together(PATH, '{"hosts": {}, "height": 0}', change, _put)
 
 
 def _write(text: str) -> None:
-    with _alone():
-        _put(text)
+    _update(lambda _state: text)
 
 
 def _draw(host: str, lines: list[str]) -> None:
     """Draw the table of all hosts over the one before."""
-    with _alone() as state:
+
+    def change(state: dict[str, Any]) -> str:
         state["hosts"][host] = lines
         table = _fleet_table.merged(dict(sorted(state["hosts"].items()))) or [
             printable(line, None) for line in lines
@@ -212,7 +202,9 @@ def _draw(host: str, lines: list[str]) -> None:
         table = [line[: columns - 1] for line in table[: max(rows - 1, 2)]]
         up = f"\x1b[{state['height']}A" if state["height"] else ""
         state["height"] = len(table)
-        _put(f"\r{up}\x1b[J" + "".join(f"{line}\n" for line in table))
+        return f"\r{up}\x1b[J" + "".join(f"{line}\n" for line in table)
+
+    _update(change)
 
 
 def _put(text: str) -> None:

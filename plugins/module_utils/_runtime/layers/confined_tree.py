@@ -95,29 +95,26 @@ class Tree:
 
         It is valid until the next call.
         """
-        key = b"/".join(parts)
-        found = self._open.get(key)
-        if found is not None:
-            return found[0]
-        if len(self._open) > CACHE:
-            self.forget()
-        return self._walk(list(parts), key, True)
+        return self._opened(parts, True)
 
     def find(self, parts: Sequence[bytes]) -> int | None:
         """Return the same as :meth:`directory`, or None where the directory is missing.
 
         It is valid until the next call.
         """
+        try:
+            return self._opened(parts, False)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def _opened(self, parts: Sequence[bytes], make: bool) -> int:
         key = b"/".join(parts)
         found = self._open.get(key)
         if found is not None:
             return found[0]
         if len(self._open) > CACHE:
             self.forget()
-        try:
-            return self._walk(list(parts), key, False)
-        except (FileNotFoundError, NotADirectoryError):
-            return None
+        return self._walk(list(parts), key, make)
 
     def _walk(self, parts: list[bytes], key: bytes, make: bool) -> int:
         """Resolve ``parts`` component by component.

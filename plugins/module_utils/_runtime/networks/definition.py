@@ -65,17 +65,17 @@ if TYPE_CHECKING:
     class Added(TypedDict):
         """What a definition of an older version lacks, see :class:`Definition`."""
 
-        parent: str
-        mode: str
-        flag: str
-        allow_host: bool
-        allow_metadata: bool
-        allow_spoofing: bool
-        disable_dns: bool
-        routes: list[Route]
-        overlay: Optional[Overlay]
+        parent: str  # name of the link that macvlan and ipvlan send by; "" with a bridge
+        mode: str  # of macvlan and ipvlan
+        flag: str  # of ipvlan
+        allow_host: bool  # whether containers reach the host's own services
+        allow_metadata: bool  # whether they reach the metadata services of clouds
+        allow_spoofing: bool  # whether they may send under other addresses than their own
+        disable_dns: bool  # whether containers do not find each other by name on it
+        routes: list[Route]  # that containers on it get, beside the default one
+        overlay: Optional[Overlay]  # of driver overlay; its share is the one of ``pools``
 
-    class Definition(TypedDict):
+    class Definition(Added):
         """A network, as the column ``networks.config`` has it (JSON).
 
         :func:`whole` makes it of a row that an older version has written.
@@ -85,9 +85,6 @@ if TYPE_CHECKING:
         id: str  # 64 hexadecimal digits
         driver: str  # bridge, macvlan, ipvlan or overlay
         bridge: str  # name of the link; "" with a parent
-        parent: str  # name of the link that macvlan and ipvlan send by; "" with a bridge
-        mode: str  # of macvlan and ipvlan
-        flag: str  # of ipvlan
         pools: list[Pool]  # those of IPv4 first
         ipv4: bool  # whether containers get an IPv4 address
         ipv6: bool
@@ -97,12 +94,6 @@ if TYPE_CHECKING:
         mtu: int  # bytes
         labels: dict[str, str]
         driver_options: dict[str, str]  # as asked for
-        allow_host: bool  # whether containers reach the host's own services
-        allow_metadata: bool  # whether they reach the metadata services of clouds
-        allow_spoofing: bool  # whether they may send under other addresses than their own
-        disable_dns: bool  # whether containers do not find each other by name on it
-        routes: list[Route]  # that containers on it get, beside the default one
-        overlay: Optional[Overlay]  # of driver overlay; its share is the one of ``pools``
 
     Subnet = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
     Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]

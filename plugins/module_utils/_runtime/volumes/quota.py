@@ -32,10 +32,7 @@ def check(engine: Engine, options: Mapping[str, str]) -> None:
     """
     if not size_of(options):
         return
-    place = engine.paths.volumes
-    while not os.path.isdir(place):  # in check mode on a new host
-        place = os.path.dirname(place)
-    obstacle = project_quota.obstacle(place)
+    obstacle = project_quota.obstacle(engine.paths.volumes)
     if obstacle:
         raise Unsupported(f"driver_options.size: {obstacle}")
 

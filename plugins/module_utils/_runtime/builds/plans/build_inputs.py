@@ -48,6 +48,14 @@ class Inputs:
     ) -> None:
         self.path, self.file, self.data, self.named, self.located = path, file, data, named, located
 
+    def __enter__(self) -> Inputs:
+        return self
+
+    def __exit__(self, failed: object, *_details: object) -> None:
+        """Remove what was fetched if the block failed; else the contexts do (:meth:`open`)."""
+        if failed is not None:
+            self.close()
+
     def close(self) -> None:
         """Remove what was fetched."""
         if self.located is not None:

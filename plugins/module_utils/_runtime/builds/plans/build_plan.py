@@ -61,12 +61,8 @@ def plan_from(
     called: str | None = None,
 ) -> BuildPlan:
     """As :func:`plan_build`, with the context wherever it is; see build_inputs.locate for that."""
-    inputs = build_inputs.locate(engine, request, where, name, stdin, data, named)
-    try:
+    with build_inputs.locate(engine, request, where, name, stdin, data, named) as inputs:
         return plan_build(engine, texts, request, inputs, progress, called)
-    except BaseException:
-        inputs.close()
-        raise
 
 
 def findings_from(
@@ -82,16 +78,12 @@ def findings_from(
 
     Parameters as of build_inputs.locate, result as of build_checks.check.
     """
-    inputs = build_inputs.locate(engine, request, where, name, stdin, data)
-    try:
+    with build_inputs.locate(engine, request, where, name, stdin, data) as inputs:
         file, contexts = inputs.open(engine, request)
         try:
             return build_checks.check(engine, file, contexts.ignored())
         finally:
             contexts.close()
-    except BaseException:
-        inputs.close()
-        raise
 
 
 def plan_build(

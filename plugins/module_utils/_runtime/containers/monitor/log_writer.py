@@ -15,38 +15,16 @@ from ..log_drivers import log_files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import select
-    from collections.abc import Callable
     from typing import Protocol
 
+    from ..log_drivers import forwarder
     from ..log_drivers.forwarder import Forwarder
     from ..records.log_document import Log
-    from ..spec.run_file import RunFile
 
-    class Host(Protocol):
+    class Host(forwarder.Host, Protocol):
         """What a log needs of its monitor."""
 
-        ident: str
-        epoll: select.epoll
-
-        @property
-        def run(self) -> RunFile: ...
-
-        def watch(self, fd: int, handler: Callable[[int], None]) -> None: ...
-
-        def forget(self, fd: int) -> None: ...
-
-        def after(self, name: str, seconds: float, action: Callable[[], None]) -> None: ...
-
-        def forget_timer(self, name: str) -> None: ...
-
-        def alone(self, kept: int, work: Callable[[], None]) -> int: ...
-
-        def log_ready(self) -> None: ...
-
         def apart(self, work: log_files.Work, done: log_files.Work) -> log_files.Work: ...
-
-        def log_lost(self, count: int, why: str) -> None: ...
 
 
 LONGEST = 16384  # bytes of one entry, Docker's

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from ...options.rows import Definition
+    from ...options.rows import Definition, Parser
 
 # With "_", which Docker does not refuse (moby #28988).
 _HOSTNAME = re.compile(r"\w([\w-]{0,61}\w)?(\.\w([\w-]{0,61}\w)?)*", re.ASCII)
@@ -179,24 +179,18 @@ def hostname(value: Any, name: str) -> str:
     return value
 
 
-def passwd_entry(value: Any, name: str) -> str:
-    """A line of /etc/passwd."""
-    said = line(value, name)
-    if said and said.count(":") != 6:
-        raise InvalidInput(
-            name, said, "a line of /etc/passwd, which has seven fields with colons between them"
-        )
-    return said
+def _entry(file: str, fields: int) -> Parser:
+    """A line of ``file``, which has that many fields."""
 
+    def parse(value: Any, name: str) -> str:
+        said = line(value, name)
+        if said and said.count(":") != fields - 1:
+            raise InvalidInput(
+                name, said, f"a line of {file}, which has {fields} fields with colons between them"
+            )
+        return said
 
-def group_entry(value: Any, name: str) -> str:
-    """A line of /etc/group."""
-    said = line(value, name)
-    if said and said.count(":") != 3:
-        raise InvalidInput(
-            name, said, "a line of /etc/group, which has four fields with colons between them"
-        )
-    return said
+    return parse
 
 
 def chrootdirs(value: Any, name: str) -> str:
@@ -473,7 +467,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "passwd_entry",
         "str",
-        passwd_entry,
+        _entry("/etc/passwd", 7),
         default="",
         place=Nowhere("it is written into the container's own /etc/passwd"),
         inspect="Config.PasswdEntry",
@@ -488,7 +482,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "group_entry",
         "str",
-        group_entry,
+        _entry("/etc/group", 4),
         default="",
         place=Nowhere("it is written into the container's own /etc/group"),
         inspect="Config.GroupEntry",

@@ -117,10 +117,7 @@ def _mounts(engine: Engine, definition: Definition) -> None:
 
 def _writable_layer(engine: Engine, definition: Definition) -> None:
     if definition.get("storage_opts"):
-        place = engine.paths.containers
-        while not os.path.isdir(place):  # in check mode on a new host
-            place = os.path.dirname(place)
-        obstacle = project_quota.obstacle(place)
+        obstacle = project_quota.obstacle(engine.paths.containers)
         if obstacle:
             raise Unsupported(f"storage_opts: {obstacle}")
 

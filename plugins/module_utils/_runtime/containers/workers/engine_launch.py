@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from ...oci.launch.launch import Origin
     from ...oci.spec.mount_entries import Mount
-    from ..spec.run_file import Bundle, Network
+    from ..spec.run_file import Bundle, Network, ShownImage
 
 CLONE_PARENT = 0x8000  # clone(2)
 
@@ -85,11 +85,11 @@ class EngineSite(Site):
             label=stdio.label(self.document.linux),
         )
 
-    def shows_image(self, mount: Mount) -> bool:
-        return mount.destination in self.document.run.get("images", {})
+    def image_of(self, launch: Launch, mount: Mount) -> Callable[[], int] | None:
+        image = self.document.run.get("images", {}).get(mount.destination)
+        return None if image is None else lambda: self._open_image(launch, mount, image)
 
-    def open_image(self, launch: Launch, mount: Mount) -> int:
-        image = self.document.run["images"][mount.destination]
+    def _open_image(self, launch: Launch, mount: Mount, image: ShownImage) -> int:
         layers, place = image["layers"], image["place"]
         try:
             fd = overlay.overlay(

@@ -41,7 +41,12 @@ _FIRST, _LAST = 1 << 30, (1 << 31) - 1
 
 
 def obstacle(directory: str) -> str:
-    """Return why there can't be a limit on a directory's tree: a clause for a sentence, "" when there can be one."""
+    """Return why there can't be a limit on a directory's tree: a clause for a sentence, "" when there can be one.
+
+    :param directory: where it is missing, as in check mode on a new host, the one that it will be in is looked at.
+    """
+    while not os.path.isdir(directory):
+        directory = os.path.dirname(directory)
     fd = _open(directory)
     try:
         state = bytearray(128)  # struct fs_quota_stat

@@ -73,9 +73,10 @@ def _find_groups(mount: CgroupMount, launch: Launch, later: bool) -> None:
 
 
 def _find_one(mount: Mount, launch: Launch, spaces: Namespaces | None, later: bool) -> None:
-    if launch.site.shows_image(mount):
+    open_image = launch.site.image_of(launch, mount)
+    if open_image is not None:
         if not launch.rights.maps_afterwards(mount):
-            mount.fd = launch.site.open_image(launch, mount)
+            mount.fd = open_image()
         return
     source = mount.source = os.path.join(launch.site.bundle, _source(mount))
     if launch.rights.looks_within(mount):

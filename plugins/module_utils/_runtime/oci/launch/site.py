@@ -76,16 +76,11 @@ class Site(ABC):
         """
         return None
 
-    def shows_image(self, _mount: Mount) -> bool:
-        """Tell whether the source of a bind mount is no path of the host, but an image."""
-        return False
-
-    def open_image(self, launch: Launch, mount: Mount) -> int:
-        """Return such a mount, detached.
-
-        :raises ContainerFailed: it can't be made.
+    def image_of(self, _launch: Launch, _mount: Mount) -> Callable[[], int] | None:
+        """Return what opens the image that a bind mount shows: it returns a detached mount, or
+        raises ContainerFailed. None where the mount shows a path of the host.
         """
-        raise NotImplementedError
+        return None
 
     def announce(self, launch: Launch) -> None:
         """Write down that there is a process: called before anything else is done with it."""

@@ -136,8 +136,9 @@ class UserNamespace:
         spaces = id_maps.Namespaces(self.maps, self.fd)
         for number, mount in enumerate(launch.mounts):
             if isinstance(mount, mounting.Mount) and mount.bind and mount.mapped_by_container():
-                if launch.site.shows_image(mount):
-                    mount.fd = launch.site.open_image(launch, mount)
+                open_image = launch.site.image_of(launch, mount)
+                if open_image is not None:
+                    mount.fd = open_image()
                 else:
                     bind_sources.find(mount, spaces)
                 found.append((number, required(mount.fd, f"mount {mount.destination}: the copy")))

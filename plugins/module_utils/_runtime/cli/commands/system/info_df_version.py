@@ -17,6 +17,7 @@ from ... import tables, templates
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from ....engine import Engine
@@ -27,17 +28,18 @@ if TYPE_CHECKING:
 DF_COLUMNS = [("TYPE", "Type"), ("TOTAL", "TotalCount"), ("ACTIVE", "Active"), ("SIZE", "Size")]
 
 
+def _say_as(session: Session, format: str, facts: Mapping[str, Any]) -> None:
+    """Say facts as JSON or by a template."""
+    as_json = format == "json"
+    text = json.dumps(facts, sort_keys=True) if as_json else templates.fill(format, facts)
+    session.say(*text.split("\n"))
+
+
 def info(session: Session, given: Given) -> None:
     facts = host.info(session.engine)
     facts.update(facts.pop("host_info"))  # whose keys a template of Docker's users names
     if given.format is not None:
-        session.say(
-            *(
-                json.dumps(facts, sort_keys=True)
-                if given.format == "json"
-                else templates.fill(given.format, facts)
-            ).split("\n")
-        )
+        _say_as(session, given.format, facts)
         return
     for part in ("counts", "host"):
         session.say(
@@ -146,13 +148,7 @@ def _df_verbose(session: Session, given: Given) -> None:
     }
     if given.format is not None:
         whole = {name: rows for name, (_title, rows, _columns) in parts.items()}
-        session.say(
-            *(
-                json.dumps(whole, sort_keys=True)
-                if given.format == "json"
-                else templates.fill(given.format, whole)
-            ).split("\n")
-        )
+        _say_as(session, given.format, whole)
         return
     for number, (title, rows, columns) in enumerate(parts.values()):
         session.say(*[""] * bool(number), title, "")

@@ -162,6 +162,13 @@ def inner(path, hints=True):
     """The runtime's modules that a file imports, anywhere in it: {(module, name or None)}, and the names of foreign top packages."""
     package = path.split("/")[:-1]
     found, foreign = set(), set()
+    doors = {  # the tables that are handed to lazy.door
+        table.id
+        for node in nodes(path, hints)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "lazy.door"
+        for table in ast.walk(node.args[1])
+        if isinstance(table, ast.Name)
+    }
     for node in nodes(path, hints):
         if isinstance(node, ast.Import):
             foreign.update(alias.name.split(".")[0] for alias in node.names)
@@ -178,8 +185,8 @@ def inner(path, hints=True):
             for alias in node.names:
                 full = ".".join(base + [alias.name])
                 found.add((full, None) if full in MODULES else (".".join(base), alias.name))
-        elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_HOMES":
-            for home in ast.literal_eval(node.value).values():  # lazy.door's table
+        elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in doors:
+            for home in ast.literal_eval(node.value).values():
                 found.add((".".join(package + home.partition(":")[0].split(".")), None))
     return found, foreign
 
@@ -349,16 +356,16 @@ def test_what_all_share_imports_no_noun(path):
         assert part(module) not in NOUNS | TOP, f"{path} imports {module}"
 
 
-def strings(path):
+def strings(parsed):
     """The texts in a file's code, without its documentation."""
     prose = {
         id(node.value)
-        for node in ast.walk(tree(path))
+        for node in ast.walk(parsed)
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     }
     return [
         node.value
-        for node in ast.walk(tree(path))
+        for node in ast.walk(parsed)
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose
     ]
 
@@ -378,7 +385,7 @@ def test_whoever_imports_by_a_string_is_known():
 
 def test_the_engine_names_no_noun():
     """Not by an import, not by a string: nouns register with it what is to be done for them (nouns.py)."""
-    for text in strings("engine.py"):
+    for text in strings(tree("engine.py")):
         assert not [noun for noun in NOUNS | TOP if noun in text.split(".")], text
     assert not {part(module) for module, _name in inner("engine.py")[0]} & (NOUNS | TOP)
     registering = [path for path in FILES if ("engine", "register") in inner(path)[0]]
@@ -412,22 +419,34 @@ def public_names(noun):
     return {*getattr(package, "__all__", ()), *getattr(package, "FILES", ())}
 
 
+def named_by_code():
+    """The runtime's modules that code of the collection names, by their paths: an import, or a text with the whole path in it."""
+    found = {module for path in FILES for module, _name in inner(path)[0]}
+    for path in (CHECKOUT / "plugins").rglob("*.py"):
+        parsed = ast.parse(path.read_text(encoding="utf-8"))
+        for node in ast.walk(parsed):
+            if isinstance(node, ast.ImportFrom) and not (node.level and RUNTIME in path.parents):
+                base = re.sub(r"^(.*\b_runtime|pycontainer)\b", "", node.module or "").strip(".")
+                found.update({base, *(f"{base}.{alias.name}".strip(".") for alias in node.names)})
+        for text in strings(parsed):
+            for word in re.findall(r"[a-z_0-9]+(?:[./][a-z_0-9]+)+", text):
+                word = re.sub(r"\.py$", "", word).replace("/", ".")
+                found.add(word.removeprefix("pycontainer."))
+    return found
+
+
 def test_no_file_lies_unused():
-    """Each is imported by another, or a table names it (of commands, of entries, a module's call of ``_frontend.run``)."""
-    imported = {module for path in FILES for module, _name in inner(path)[0]}
-    words = {
-        word
-        for path in (CHECKOUT / "plugins").rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " not in node.value
-        for word in re.split("[.:/]", node.value)
-    }
-    alone = {
-        module
-        for module, path in MODULES.items()
-        if not path.endswith("__init__.py") and module not in imported
-    }
-    assert sorted(module for module in alone if module.split(".")[-1] not in words) == []
+    """Each is imported by another, or named by its whole path, or by a table of commands."""
+    from pycontainer.cli import command_table
+    from pycontainer.oci.command import main
+
+    used = named_by_code()
+    used.update(
+        "cli.commands." + command.function.partition(":")[0] for command in command_table.COMMANDS
+    )
+    used.update(f"oci.command.{folder}.{name}" for name, folder in main.COMMANDS.items())
+    files = {module for module, path in MODULES.items() if not path.endswith("__init__.py")}
+    assert sorted(files - used) == []
 
 
 def test_only_the_front_end_knows_ansible():

@@ -205,7 +205,7 @@ def command(paths: Paths, name: str) -> list[str]:
         host["interpreter"],
         "-I",
         "-S",
-        os.path.join(copy.package, "containers", "monitor", "zygote_main.py"),
+        os.path.join(copy.package, "containers/monitor/zygote_main.py"),
         copy.package,
         host["libraries"]["_cffi_backend"],
         paths.data,

@@ -149,6 +149,7 @@ def test_a_file_of_the_web_comes_by_tls_to_its_end(builder, asked, tmp_path, mon
     subprocess.run([*command.split(), "-keyout", pem, "-out", tmp_path / "crt"], check=True)
     pem.write_text(pem.read_text() + (tmp_path / "crt").read_text())
     monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+    monkeypatch.setenv("GIT_SSL_CAINFO", str(pem))
     plain, seen = asked()
     for address, said in (
         (asked(plain, pem)[0], "which is not encrypted"),
@@ -156,6 +157,9 @@ def test_a_file_of_the_web_comes_by_tls_to_its_end(builder, asked, tmp_path, mon
     ):
         with pytest.raises(errors.EngineError, match=f"the server leads to .*, {said}"):
             builder(f"FROM box:1\nADD {address}/f /a/")
+    if shutil.which("git"):
+        with pytest.raises(errors.EngineError, match="git ls-remote: "):
+            builder(f"FROM box:1\nADD {asked(plain, pem)[0]}/x.git /a/")
     assert not seen
 
 

@@ -275,6 +275,8 @@ class Git:
         if program is None:
             raise Trouble(f"{repository.shown}: this needs the program git on the host")
         env = self._environment(repository)
+        if repository.url.startswith("https://") and words[0] != "submodule":
+            env["GIT_ALLOW_PROTOCOL"] = "https"  # a redirect does not lead out of TLS
         if directory is None:  # the settings of a repository that the caller is in are no better
             env["GIT_DIR"] = "/dev/null"
         try:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from ansible_collections.pycontainer.engine.plugins.plugin_utils import _foretold
 from ansible_collections.pycontainer.engine.plugins.plugin_utils._engine_action import EngineAction
 
+NEW_CONTAINER = "new container"  # it has none of the files of the one that had its name
+
 
 class ActionModule(EngineAction):
     module = "container"
@@ -24,4 +26,7 @@ class ActionModule(EngineAction):
             results = result.get("results") or []
         for item, said in zip(items, results):
             name, state = str(item.get("name")), item.get("state", "started")
-            _foretold.remember_other(self, "container", name, said, task_vars, state == "absent")
+            gone, anew = state == "absent", f"replace container {name} because of "
+            _foretold.remember_other(self, "container", name, said, task_vars, gone)
+            if gone or any(action.startswith(anew) for action in said.get("actions") or ()):
+                _foretold.remember_other(self, NEW_CONTAINER, name, said, task_vars, gone)

@@ -11,6 +11,7 @@ from ansible_collections.pycontainer.engine.plugins.plugin_utils._engine_action 
 
 class ActionModule(EngineAction):
     module = "container_copy"
+    foretold = True
 
     def _module(self, arguments, copy, task_vars, **told):
         params = {"diff": bool(self._task.diff)}

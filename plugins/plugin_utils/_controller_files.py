@@ -153,11 +153,7 @@ def take(action: EngineAction, arguments: dict[str, Any], ask: Ask) -> Result:
     """Carry out a copy of files of a container to the controller."""
     shell = action._connection._shell
     remote = shell.join_path(shell.tmpdir or action._make_tmp_path(), "files")
-    check, action._task.check_mode = action._task.check_mode, False  # it only looks
-    try:
-        told = ask({"archive_to": remote})
-    finally:
-        action._task.check_mode = check
+    told = ask({"archive_to": remote})
     if "archived" not in told:
         return told
     dest = str(arguments.get("dest", arguments.get("container_path")))

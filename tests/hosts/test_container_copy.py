@@ -112,3 +112,13 @@ def test_refused(play, web):
         given = dict({"container": "web", "dest": "/a"}, **task)
         errors = play(web, [{MODULE: given}], may_fail=True).errors["h1"]
         assert sentence in errors[0]
+
+
+def test_checked_after_a_replacement(play, web):
+    """The new container has none of the files that were copied into the old one."""
+    copied = {MODULE: {"container": "web", "content": "x\n", "dest": "/etc/x"}}
+    made = {"name": "web", "image": "web:1", "network_mode": "none"}
+    play(web, [copied])
+    for option, changed in (("hostname", True), ("pids_limit", False)):
+        anew = {"pycontainer.engine.container": dict(made, **{option: "99"})}
+        assert play(web, [anew, copied], "--check").results("h1")[-1]["changed"] is changed

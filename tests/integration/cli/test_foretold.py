@@ -217,3 +217,39 @@ def test_networks_and_containers_of_earlier_tasks(check, docker, tmp_path):
     assert found["exec"]["actions"] == ["run true in container pct-web"]
     assert found["exec in that"]["rc"] == 0
     assert len(found["more"]["actions"]) >= 6, found["more"]
+
+
+def test_copies_to_containers_of_earlier_tasks(check, docker, tmp_path):
+    archive = str(tmp_path / "web.tar")
+    docker("tag", "box:1", NAME)
+    docker("save", "-o", archive, NAME)
+    tree = tmp_path / "files" / "tree"
+    (tree / "deep").mkdir(parents=True)
+    (tree / "deep" / "leaf").write_text("leaf\n")
+    into = {"container": "pct-web", "dest": "/srv"}
+    found = check(
+        task("image", "image", name=NAME, source="controller", path=archive),
+        task("web", "container", name="pct-web", image=NAME, network_mode="none"),
+        task("content", "container_copy", container="pct-web", content="x\n", dest="/etc/x"),
+        task("tree", "container_copy", src="tree", **into),
+        task("in tree", "container_copy", src=f"{tree}/", remote_src=True, **into),
+        task("out", "container_copy", container="pct-web", from_container=True, src="/x", dest="x"),
+        {
+            **task("typo", "container_copy", content="x", owner="a", owner_id=1, **into),
+            "ignore_errors": True,
+        },
+        task("gone", "container", name="pct-web", state="absent"),
+        {**task("late", "container_copy", content="x", **into), "ignore_errors": True},
+    )
+    content = found["content"]
+    assert content["actions"] == ["write /etc/x in container pct-web"] and content["changed"]
+    assert content["diff"][0]["after"] == "x\n" and content["files"] == ["/etc/x"]
+    assert found["tree"]["actions"] == [
+        "make directory /srv/tree in container pct-web",
+        "make directory /srv/tree/deep in container pct-web",
+        "write /srv/tree/deep/leaf in container pct-web",
+    ]
+    assert found["in tree"]["files"] == ["/srv/deep", "/srv/deep/leaf"]
+    assert found["out"]["actions"] == ["write x, which is /x of container pct-web"]
+    assert "either owner or owner_id" in found["typo"]["msg"]
+    assert found["late"]["msg"] == "container pct-web does not exist"

@@ -171,14 +171,8 @@ def place(
         on; else it is replaced.
     :raises NotFound: a file's directory is not there. :raises Conflict: a link is in the way.
     """
-    top = path
-    if kind == tree_manifest.DIRECTORY:
-        top = path if only_content else posixpath.join(path, name or "")
-    elif path.endswith("/") or _leads_to_directory(side, path, follow):
-        if name is None:
-            raise InvalidInput("dest", path, "the path of a file, for a content has no name")
-        top = posixpath.join(path, name)
-    top = posixpath.normpath(top)
+    is_directory = kind != tree_manifest.DIRECTORY and _leads_to_directory(side, path, follow)
+    top = _top(path, name, kind, only_content, is_directory)
     link = _is_link(side, top)
     if link and follow:
         top = posixpath.normpath(copy.resolved(side, top))
@@ -198,6 +192,17 @@ def place(
         yield Place(directory, names, top)
     finally:
         os.close(directory)
+
+
+def _top(path: str, name: str | None, kind: str, only_content: bool, is_directory: bool) -> str:
+    """Return where the top goes to. :param is_directory: whether ``path`` leads to a directory."""
+    if kind == tree_manifest.DIRECTORY:
+        path = path if only_content else posixpath.join(path, name or "")
+    elif is_directory or path.endswith("/"):
+        if name is None:
+            raise InvalidInput("dest", path, "the path of a file, for a content has no name")
+        path = posixpath.join(path, name)
+    return posixpath.normpath(path)
 
 
 def _check_place(side: copy.Side, path: str, top: str, names: list[bytes], kind: str) -> None:
@@ -305,11 +310,7 @@ def _compare(
     parent = walk.parent(parts)
     status = None if parent is None else _status(parent, parts[-1])
     if parent is None or status is None:
-        found.written = True
-        found.note("state", "absent", tree_manifest.WORDS[entry.kind])
-        if entry.kind == tree_manifest.FILE:
-            found.note("content", None, _content(entry.size, entry.digest))
-        return found
+        return _absent(entry, path)
     if rules.force is False:
         return None
     if tree_manifest.kind_of(status) != entry.kind:
@@ -326,6 +327,27 @@ def _compare(
         found.note("device", tree_manifest.device_of(status), entry.device)
     _attributes(found, end, status, rules)
     return found if found.after or found.written else None
+
+
+def _absent(entry: Entry, path: str) -> Difference:
+    found = Difference(entry, path)
+    found.written = True
+    found.note("state", "absent", tree_manifest.WORDS[entry.kind])
+    if entry.kind == tree_manifest.FILE:
+        found.note("content", None, _content(entry.size, entry.digest))
+    return found
+
+
+def all_of(
+    path: str, name: str | None, entries: list[Entry], only_content: bool
+) -> list[Difference]:
+    """Say that everything is to be written, where nothing can be looked at yet; see :func:`place`."""
+    place_of = Place(-1, [], _top(path, name, entries[0].kind, only_content, False))
+    return [
+        _absent(entry, place_of.shown(entry))
+        for entry in entries
+        if entry.kind != tree_manifest.NODE and (entry.path or not only_content)
+    ]
 
 
 def _other_type(found: Difference, end: End, status: os.stat_result, rules: Rules) -> None:

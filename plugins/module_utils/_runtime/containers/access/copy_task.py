@@ -59,6 +59,8 @@ class Source:
 class Request:
     """A task's options, checked.
 
+    :ivar is_coming: whether an earlier task of a check would make the container; there is no
+        ``record`` then.
     :raises InvalidInput: naming the option.
     """
 
@@ -72,7 +74,17 @@ class Request:
         self.local_follow = params.get("local_follow") is not False
         self.remote = bool(params.get("remote_src"))
         self._check_paths()
-        self.record = catalog.find(engine, params["container"])
+        self.owners = self._owners()
+        self.modes = [
+            None if params.get(option) is None else tree_manifest.mode_of(params[option], option)
+            for option in ("mode", "directory_mode")
+        ]
+        name = params["container"]
+        self.is_coming = engine.is_foretold("new container", name) or (
+            engine.is_foretold("container", name) and catalog.get(engine, name) is None
+        )
+        if not self.is_coming:
+            self.record = catalog.find(engine, name)
 
     def _content(self) -> bytes | None:
         content = self.params.get("content")
@@ -118,26 +130,20 @@ class Request:
 
     def rules(self, only_content: bool) -> copy_plan.Rules:
         """Return how files are written. A name is looked up in the container's own files."""
-        modes = [
-            None
-            if self.params.get(option) is None
-            else tree_manifest.mode_of(self.params[option], option)
-            for option in ("mode", "directory_mode")
-        ]
         ids: tuple[int, int] | None = (0, 0)
         if not self.out:
             ids = None if self.params.get("archive") is False else self._owner()
         return copy_plan.Rules(
             ids,
-            modes[0],
-            modes[1],
+            self.modes[0],
+            self.modes[1],
             self.params.get("force"),
             bool(self.params.get("overwrite")),
             only_content,
         )
 
-    def _owner(self) -> tuple[int, int]:
-        """Return the ids of the files: the task's, else those of the container's user."""
+    def _owners(self) -> dict[str, tuple[str, str | None]]:
+        """Return ``{owner, group: (option, its value)}``."""
         given = {}
         for name in ("owner", "group"):
             by_number = self.params.get(name + "_id")
@@ -146,15 +152,19 @@ class Request:
             option = name if by_number is None else name + "_id"
             value = self.params.get(option)
             given[name] = (option, None if value is None else str(value))
+        return given
+
+    def _owner(self) -> tuple[int, int]:
+        """Return the ids of the files: the task's, else those of the container's user."""
         definition, config = (
             self.record["definition"],
             container_image.config(self.engine, self.record["image"]),
         )
         with copy.inside(self.engine, self.record, "/", False) as (side, _path):
-            option, owner = given["owner"]
+            option, owner = self.owners["owner"]
             user = definition.get("user") or config.get("User") or ""
             ids = _resolve(side.root, user if owner is None else owner, option, owner is None)
-            option, group = given["group"]
+            option, group = self.owners["group"]
             if group is None:
                 return ids
             return ids[0], _resolve(side.root, f"{ids[0]}:{group}", option)[1]
@@ -263,6 +273,8 @@ def plan_copy(engine: Engine, params: dict[str, Any]) -> Plan | dict[str, Any]:
     :returns: a plan; or ``needed``, paths of the manifest; or ``archived``.
     """
     request = Request(engine, params)
+    if request.is_coming:
+        return _plan_coming(request)
     if params.get("archive_to"):
         return _archive(request, params["archive_to"])
     where, found = _look(request)
@@ -275,6 +287,27 @@ def plan_copy(engine: Engine, params: dict[str, Any]) -> Plan | dict[str, Any]:
         if not engine.check:
             needed = [base64.b64encode(change.entry.path).decode() for change in written]
             return {"needed": needed, "called": _called(request)}
+    return plan
+
+
+def _plan_coming(request: Request) -> Plan:
+    """Plan for a container that an earlier task of a check would make: nothing can be compared."""
+    container = f"container {request.params['container']}"
+    if request.out:
+        plan = Plan(container)
+        plan.add(
+            request.dest,
+            None,
+            f"{request.src} of {container}",
+            f"write {request.dest}, which is {request.src} of {container}",
+        )
+        plan.facts = lambda: dict(_facts(request, "", []), files=[request.dest], diff=[plan.diff()])
+        return plan
+    dest, where = "/" + request.dest.lstrip("/"), "in " + container
+    with request.source() as source:
+        found = copy_plan.all_of(dest, source.name, source.entries, source.only_content)
+    plan = Plan(container, lambda: _facts(request, where, found))
+    copy_plan.put_into(plan, found, where)
     return plan
 
 

@@ -202,8 +202,8 @@ class EngineAction(ActionBase):
         """Run the module from an engine in Ansible's own temporary directory on the host, which is
         removed again.
         """
-        directory = self._make_tmp_path()
-        shell = self._connection._shell
+        shell, apart = self._connection._shell, self._is_become_unprivileged()
+        directory = self._directory_apart() if apart else self._make_tmp_path()
         engine = shell.join_path(directory, "engine")
         try:
             brought = self._bring(engine, task_vars)
@@ -214,5 +214,15 @@ class EngineAction(ActionBase):
             )
         finally:
             # It is root's: a user who becomes root can't remove it as himself.
-            self._low_level_execute_command(shell.remove(engine, recurse=True))
-            self._remove_tmp_path(directory)
+            self._low_level_execute_command(
+                shell.remove(directory if apart else engine, recurse=True)
+            )
+            if not apart:
+                self._remove_tmp_path(directory)
+
+    def _directory_apart(self) -> str:
+        """Make a temporary directory of a user who can't write to one of who has logged in."""
+        made = self._low_level_execute_command("umask 77; mktemp -d /var/tmp/ansible-tmp-XXXXXXXX")
+        if made["rc"]:
+            raise AnsibleActionFail(f"no temporary directory: {made['stdout'].strip()}")
+        return str(made["stdout"].strip().splitlines()[-1])

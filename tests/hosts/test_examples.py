@@ -22,8 +22,7 @@ from support.fleet import images_made, roots, standins
 MODULES = {
     path.stem: path for path in sorted((roots.CHECKOUT / "plugins" / "modules").glob("*.py"))
 }
-# test_inside.py, test_molecule.py and integration/networks/test_examples_of_drivers.py run what is on these,
-# and integration/rootless/test_tasks.py a play as that of rootless.md, which needs a user with further ids
+# test_inside.py, test_molecule.py, test_rootless_host.py and integration/networks/test_examples_of_drivers.py run what is on these
 ELSEWHERE = {
     "events.md",
     "inside-containers.md",

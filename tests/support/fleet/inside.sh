@@ -53,15 +53,19 @@ else
 fi
 
 # An overlay's upper layer cannot lie on this overlay: what holds containers is a plain directory of the machine's disk.
-for store in var/lib/pycontainer var/tmp; do
+for store in home var/lib/pycontainer var/tmp; do
     mkdir -p "$store" "$DIRECTORY/data/$store"
     mount --bind "$DIRECTORY/data/$store" "$store"
 done
+chmod 1777 var/tmp
 for pair in $BINDS; do
     mkdir -p "./${pair#*:}"
     mount --bind -o ro "${pair%%:*}" "./${pair#*:}"
 done
 
+# A user namespace gets a /proc of its own only where a whole one is to be seen, and this host's is not any more.
+mkdir -p mnt/proc
+mount -t proc proc mnt/proc
 cat /proc/sys/kernel/random/uuid > run/boot_id # every start is a boot of its own, though the kernel has seen but one
 mount --bind run/boot_id proc/sys/kernel/random/boot_id
 md5sum <<< "$HOST" | cut -c1-32 > etc/machine-id

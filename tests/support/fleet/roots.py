@@ -52,6 +52,8 @@ SUITE_PACKAGES = [
     "criu",
     "apparmor",
     "libpam-systemd",
+    "uidmap",
+    "passt",
 ]
 # Of a host that confines by SELinux: its files are labelled when the root is made.
 SELINUX_SUITE = "trixie"  # bookworm's policy has no types for containers

@@ -8,11 +8,14 @@ Bytecode takes seconds, and a minute in an emulated machine. tests/unit/deploy/t
 from __future__ import annotations
 
 import atexit
+import contextlib
 import fcntl
 import functools
+import glob
 import os
 import shutil
 import tempfile
+import time
 
 from pycontainer.deploy import fingerprint, install
 from pycontainer.oci.command import module_archive
@@ -21,18 +24,34 @@ from pycontainer.store.paths import Paths
 REALLY = install.lay_down
 
 
-def directory_of_own(prefix):
-    """A new directory that every user may enter; it goes with this process."""
-    place = tempfile.mkdtemp(prefix=prefix, dir=os.environ.get("PYCONTAINER_TEST_DIR", "/var/tmp"))
-    atexit.register(shutil.rmtree, place, ignore_errors=True)
+PREFIX = "pyc-laid-down-"
+OLD = 3600  # seconds after which a directory that nobody holds is one of a process that was killed
+
+
+def directory_of_own():
+    """A new directory that every user may enter; it goes with this process, and those of processes that were killed go now."""
+    top = os.environ.get("PYCONTAINER_TEST_DIR", "/var/tmp")
+    for left in glob.glob(os.path.join(top, PREFIX + "*")):
+        with contextlib.suppress(OSError):
+            if os.stat(left).st_mtime < time.time() - OLD:
+                fcntl.flock(os.open(left, os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(left, ignore_errors=True)
+    place = tempfile.mkdtemp(prefix=PREFIX, dir=top)
+    fcntl.flock(os.open(place, os.O_RDONLY), fcntl.LOCK_SH)  # as long as this process lives
+    atexit.register(_remove, place, os.getpid())
     os.chmod(place, 0o755)
     return place
+
+
+def _remove(place, maker):
+    if os.getpid() == maker:  # none that it has forked
+        shutil.rmtree(place, ignore_errors=True)
 
 
 @functools.lru_cache(maxsize=None)
 def kept():
     """Where copies are kept: tests/run.py makes a directory for all its processes."""
-    return os.environ.get("PYCONTAINER_TEST_SHARED") or directory_of_own("pyc-laid-down-")
+    return os.environ.get("PYCONTAINER_TEST_SHARED") or directory_of_own()
 
 
 def made(paths, copy, python):
@@ -73,7 +92,7 @@ def lay_down(paths, copy, python):
 @functools.lru_cache(maxsize=None)
 def oci_command():
     """The path of ``pycontainer-oci``, which every user may run."""
-    place = directory_of_own("pyc-laid-down-")
+    place = directory_of_own()
     paths = Paths(os.path.join(place, "data"), os.path.join(place, "run"))
     paths.make()
     lay_down(paths, install.Copy(paths.runtime, fingerprint.name()), install.choose())

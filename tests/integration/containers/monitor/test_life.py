@@ -19,6 +19,25 @@ from support import waiting
 TRAP = "trap 'echo bye; exit 4' TERM; echo up; while :; do sleep 0.05; done"
 
 
+def test_an_end_while_somebody_looks_is_not_an_unseen_one(boxes, eventually, monkeypatch):
+    """The monitor writes the exit and is gone after the state was read, before it is looked for."""
+    box = boxes.shell(TRAP)
+    box.start()
+    eventually(lambda: box.log() == "up\n")
+    monitored, looks = run_state.monitored, []
+
+    def looked_for(paths, ident):
+        looks.append(ident)
+        if len(looks) == 1:
+            assert box.stop() == 4
+            eventually(lambda: not monitored(paths, ident))
+        return monitored(paths, ident)
+
+    monkeypatch.setattr(run_state, "monitored", looked_for)
+    found = status.now(box.paths, box.ident)
+    assert (found["status"], found["exit_code"], found["error"]) == ("exited", 4, "")
+
+
 def test_stop_by_signal_then_by_force(boxes, eventually):
     polite, deaf = (
         boxes.shell(TRAP),

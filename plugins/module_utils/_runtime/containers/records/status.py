@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 
 LIVING = ("running", "paused", "starting", "restarting")  # it has processes, or will again
+UNSETTLED = ("running", "starting", "restarting")  # a monitor writes what comes next
 UNSEEN = 255  # the exit code shown of an end that nobody saw: a power cut, or no monitor
 
 
@@ -32,23 +33,22 @@ def now(paths: Paths, ident: str) -> Status:
     ``status`` is created, starting, running, paused, restarting or exited. A container that a
     reboot ended is "exited".
     """
-    found = _read(paths, ident)
-    if run_state.alive(found):
-        if found["status"] == "running" and _is_frozen(found):
-            found["status"] = "paused"
-        return found
+    found, before = _read(paths, ident), None
+    while found != before:  # a monitor that ends writes the exit, and then is gone
+        if run_state.alive(found):
+            if found["status"] == "running" and _is_frozen(found):
+                found["status"] = "paused"
+            return found
+        if found["status"] not in UNSETTLED:
+            break
+        found, before = _read(paths, ident), found
     found.update({"pid": 0, "pid_start": 0})
-    if found["status"] == "running" and found["monitored"]:
-        again = run_state.read(paths, ident)  # its monitor may be writing the exit at this moment
-        if again["status"] != "running":
-            return {**again, "monitored": True}
-    if found["status"] in ("running", "starting", "restarting") and not found["monitored"]:
+    if found["status"] in UNSETTLED and not found["monitored"]:
         found.update({"status": "exited", "error": found["error"] or _why_it_ended(found)})
     return found
 
 
 def _read(paths: Paths, ident: str) -> Status:
-    """Read the state before asking for the monitor: one that ends in between has written it."""
     found = run_state.read(paths, ident)
     return {**found, "monitored": run_state.monitored(paths, ident)}
 

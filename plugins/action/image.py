@@ -26,10 +26,10 @@ class ActionModule(EngineAction):
                 "source: 'controller' does not go together with async, for the controller has to "
                 "stay connected"
             )
-        from ansible_collections.pycontainer.engine.plugins.plugin_utils import _delivery
+        from ansible_collections.pycontainer.engine.plugins.plugin_utils._delivery import delivery
 
         ask = super()._module
-        return _delivery.carry_out(
+        return delivery.carry_out(
             self,
             arguments,
             lambda request: ask(arguments, copy, task_vars, params={"delivery": request}),

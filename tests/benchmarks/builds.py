@@ -21,10 +21,8 @@ import subprocess
 import sys
 import tempfile
 
-import isolated
-import metering
-import peers
 import tasks
+from common import isolated, metering, peers
 from engine import load_runtime
 
 NAME, BASE = "localhost/built:1", peers.IMAGE

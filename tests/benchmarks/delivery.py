@@ -28,7 +28,7 @@ import zlib
 CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(CHECKOUT / "tests"))
 
-import sample_image  # noqa: E402
+from common import sample_image  # noqa: E402
 from support.fleet import namespaces, roots  # noqa: E402
 
 CHANGED = 20  # files that get a line more

@@ -17,9 +17,8 @@ import sys
 import tempfile
 import time
 
-import isolated
-import peers
 import tasks
+from common import isolated, peers
 
 RUNTIME = tasks.ROOT / "plugins" / "module_utils" / "_runtime"
 IMAGE = peers.IMAGE

@@ -23,12 +23,8 @@ import sys
 import tempfile
 import time
 
-import floor
-import isolated
-import metering
-import peers
-import sample_image
 import tasks
+from common import floor, isolated, metering, peers, sample_image
 from engine import load_runtime
 
 PORT = 5000

@@ -17,9 +17,8 @@ import shutil
 import tempfile
 import time
 
-import isolated
-import peers
 import tasks
+from common import isolated, peers
 
 ANSIBLE = str(tasks.ROOT / ".venv/bin/ansible-playbook")
 COMMAND = ("/usr/bin/python3", "-I", "-S", "/var/lib/pycontainer/runtime/current/start.py")

@@ -29,7 +29,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import conftest  # noqa: E402, F401  # makes the engine importable as pycontainer
-import peers  # noqa: E402
+from common import peers  # noqa: E402
 from pycontainer import networks  # noqa: E402
 from pycontainer.engine import Engine  # noqa: E402
 from pycontainer.kernel.calls import syscalls  # noqa: E402

@@ -22,9 +22,8 @@ import tempfile
 import time
 
 import engine as engines
-import isolated
-import peers
 import tasks
+from common import isolated, peers
 
 ASLEEP = 8.0  # seconds after which a monitor that has nothing to do sleeps
 

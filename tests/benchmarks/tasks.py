@@ -21,8 +21,7 @@ import sys
 import tempfile
 import time
 
-import isolated
-import peers
+from common import isolated, peers
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SCRATCH = ROOT / ".cache" / "bench"

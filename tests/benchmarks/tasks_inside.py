@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 
-import peers
+from common import peers
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))

@@ -361,7 +361,7 @@ def run_tasks(play, host, before, tasks, times=3):
     return results[1::times]
 
 
-# container_checkpoint: CRIU has to work with the kernel; tests/integration/cli/test_checkpoint.py has its tasks.
+# container_checkpoint: CRIU has to work with the kernel; tests/integration/cli/containers/test_checkpoint.py has its tasks.
 @pytest.mark.parametrize(
     "module",
     [name for name in MODULES if name not in ("host", "pycontainer", "container_checkpoint")],

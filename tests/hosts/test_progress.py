@@ -18,7 +18,7 @@ from support import terminals
 from support.fleet import namespaces
 from support.waiting import eventually as until
 
-SERVER = pathlib.Path(__file__).resolve().parents[1] / "support" / "slow_registry.py"
+SERVER = pathlib.Path(__file__).resolve().parents[1] / "support" / "registries" / "slow_registry.py"
 PLACE = f"{namespaces.SUBNET}.254:5000"
 IMAGE = PLACE + "/slow:1"
 PULL = {"pycontainer.engine.image": {"name": IMAGE, "insecure": True}}

@@ -413,6 +413,18 @@ def test_a_chapter_has_few_files():
     assert {folder: len(paths) for folder, paths in counts.items() if len(paths) > FOLDER} == {}
 
 
+def test_a_folder_beside_the_runtime_has_few_files():
+    """Modules and action plugins lie side by side, as Ansible looks for them; so do the pages of docs/."""
+    flat = ("plugins/modules", "plugins/action")
+    counts = {}
+    for top in ("devel", "playbooks", "plugins", "roles", "tests"):
+        for path in (CHECKOUT / top).rglob("*.py"):
+            folder = path.parent.relative_to(CHECKOUT).as_posix()
+            if folder not in flat and path.name not in ("__init__.py", "conftest.py"):
+                counts[folder] = counts.get(folder, 0) + 1
+    assert {folder: count for folder, count in counts.items() if count > FOLDER} == {}
+
+
 def public_names(noun):
     """``__all__`` and ``FILES`` of a noun's package as imported, since they may be made by an expression."""
     package = importlib.import_module("pycontainer." + noun)

@@ -12,7 +12,7 @@ import pytest
 from pycontainer.deploy import install
 from support import terminals
 
-SERVER = pathlib.Path(__file__).resolve().parents[2] / "support" / "slow_registry.py"
+SERVER = pathlib.Path(__file__).resolve().parents[2] / "support" / "registries" / "slow_registry.py"
 
 
 @pytest.fixture

@@ -25,11 +25,10 @@ from pycontainer.images.model.manifest import digest_of
 from support.fleet import images_made
 from support.layouts import PARAMS, fingerprint, layer, member, mounted, need, run
 
-PLUGINS = "ansible_collections.pycontainer.engine.plugins.plugin_utils."
-controllers = pytest.importorskip(PLUGINS + "_delivery")  # of the environment that has Ansible
-_delivery_cache, _delivery_channel, _delivery_source = (
-    importlib.import_module(PLUGINS + name)
-    for name in ("_delivery_cache", "_delivery_channel", "_delivery_source")
+PLUGINS = "ansible_collections.pycontainer.engine.plugins.plugin_utils._delivery."
+controllers = pytest.importorskip(PLUGINS + "delivery")  # of the environment that has Ansible
+delivery_cache, delivery_channel, delivery_source = (
+    importlib.import_module(PLUGINS + name) for name in ("cache", "channel", "source")
 )
 NAME = "shop/web:1"
 
@@ -99,7 +98,7 @@ def deliver(engine, tmp_path, monkeypatch):
             on_store or connection.on_store,
             on_call or connection.on_call,
         )
-        monkeypatch.setattr(_delivery_channel, "Channel", lambda _action: connection)
+        monkeypatch.setattr(delivery_channel, "Channel", lambda _action: connection)
         params = dict(PARAMS, name=name, source="controller", path=str(path), **options)
 
         def ask(request):
@@ -360,7 +359,7 @@ def test_archives_of_skopeo(engine, deliver, tmp_path, kind):
 
 def broken_off(deliver, tmp_path, monkeypatch):
     """Begin a delivery whose connection breaks after four of its parts; returns the archive."""
-    monkeypatch.setattr(_delivery_channel, "CHUNK", 1000)
+    monkeypatch.setattr(delivery_channel, "CHUNK", 1000)
     one = versions(tmp_path)[0][0]
 
     def breaks(name, data):
@@ -538,12 +537,12 @@ def test_a_blob_that_is_replaced_while_it_is_sent(engine, deliver, tmp_path):
             blob.symlink_to(other)
         return data
 
-    kept, _delivery_channel.CHUNK = _delivery_channel.CHUNK, 1 << 14
+    kept, delivery_channel.CHUNK = delivery_channel.CHUNK, 1 << 14
     try:
         with pytest.raises(Exception, match="symbolic link"):
             deliver(one, on_store=replace, delta=False)
     finally:
-        _delivery_channel.CHUNK = kept
+        delivery_channel.CHUNK = kept
 
 
 def test_an_older_archive_is_checked_by_its_configuration(engine, deliver, tmp_path):
@@ -664,7 +663,7 @@ def test_input_that_does_not_fit(engine, deliver, tmp_path):
 
 
 def test_the_cache_makes_a_file_once_and_only_whole(tmp_path):
-    cache = _delivery_cache.Cache(str(tmp_path / "cache"))
+    cache = delivery_cache.Cache(str(tmp_path / "cache"))
 
     def fails(file):
         file.write(b"half")
@@ -676,7 +675,7 @@ def test_the_cache_makes_a_file_once_and_only_whole(tmp_path):
     for _number in range(2):
         path = cache.made("thing", lambda file: made.append(file.write(b"whole")))
     assert made == [5] and open(path, "rb").read() == b"whole"
-    old = time.time() - _delivery_cache.AGE - 10
+    old = time.time() - delivery_cache.AGE - 10
     os.utime(path, (old, old))
     cache.sweep()
     assert not os.path.exists(path)
@@ -684,19 +683,19 @@ def test_the_cache_makes_a_file_once_and_only_whole(tmp_path):
 
 def test_the_sweep_leaves_locks_that_are_held(tmp_path):
     """Without its name, the lock would be another one for the next: two would make one file."""
-    cache = _delivery_cache.Cache(str(tmp_path / "cache"))
-    old = time.time() - _delivery_cache.AGE - 10
+    cache = delivery_cache.Cache(str(tmp_path / "cache"))
+    old = time.time() - delivery_cache.AGE - 10
 
     def make(file):
         locks = [entry.path for entry in os.scandir(cache.path) if entry.path != file.name]
         for path in locks:
             os.utime(path, (old, old))
-        _delivery_cache.Cache(cache.path).sweep()
+        delivery_cache.Cache(cache.path).sweep()
         assert locks and all(map(os.path.exists, locks))
 
     cache.made("thing", make)
     cache.sweep()
-    assert sorted(os.listdir(cache.path)) == [_delivery_cache.SWEEP, "thing"]
+    assert sorted(os.listdir(cache.path)) == [delivery_cache.SWEEP, "thing"]
 
 
 def test_contents_are_cut_out_of_a_stream():
@@ -709,6 +708,6 @@ def test_contents_are_cut_out_of_a_stream():
         [(99, 2), (101, 99), (200, 1), (5000, 240)],
         [],
     ):
-        assert b"".join(_delivery_source._cut(iter(chunks), ranges)) == b"".join(
+        assert b"".join(delivery_source._cut(iter(chunks), ranges)) == b"".join(
             data[offset : offset + size] for offset, size in ranges
         )

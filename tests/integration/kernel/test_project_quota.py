@@ -11,7 +11,7 @@ import pytest
 from pycontainer.errors import Unsupported
 from pycontainer.kernel.calls import syscalls
 from pycontainer.kernel.files import project_quota
-from support import quota_disk
+from support.disks import quota_disk
 
 MIB = 1 << 20
 

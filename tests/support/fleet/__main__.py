@@ -19,8 +19,8 @@ from .namespaces import Fleet
 
 SUITE_FILES = ("plugins", "roles", "meta", "galaxy.yml", "pytest.ini", "tests")
 SELINUX_TESTS = (
-    "tests/integration/oci/command/test_selinux.py",
-    "tests/integration/cli/test_selinux.py",
+    "tests/integration/oci/command/isolation/test_selinux.py",
+    "tests/integration/cli/containers/test_selinux.py",
     "tests/integration/containers/test_container.py",
 )
 MACHINES = 2  # that the whole suite is shared out to: each takes a processor

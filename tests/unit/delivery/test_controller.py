@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 delivery = pytest.importorskip(
-    "ansible_collections.pycontainer.engine.plugins.plugin_utils._delivery"
+    "ansible_collections.pycontainer.engine.plugins.plugin_utils._delivery.delivery"
 )  # of the environment that has Ansible
 
 

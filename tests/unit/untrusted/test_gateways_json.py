@@ -60,7 +60,7 @@ OWN = {
     RUNTIME + "builds/trees/stat_cache.py": "digests of a context's files",
     RUNTIME + "deploy/install.py": "host.json, and what Python says of itself",
     "plugin_utils/_screen.py": "the run's own file",
-    "plugin_utils/_delivery_source.py": "a recipe in the controller's cache",
+    "plugin_utils/_delivery/source.py": "a recipe in the controller's cache",
 }
 
 

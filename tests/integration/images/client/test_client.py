@@ -17,8 +17,8 @@ from pycontainer.images.client import retry, transport
 from pycontainer.images.client.basic_auth import Credentials
 from pycontainer.images.library import garbage
 from pycontainer.images.model import manifest, reference
-from support.faulty_registry import CONFIG, LAYER, MANIFEST, serving
 from support.layouts import free_port, need, run
+from support.registries.faulty_registry import CONFIG, LAYER, MANIFEST, serving
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from pycontainer.images.client import client as clients
 from pycontainer.images.client import min_speed, retry, transport
 from pycontainer.images.library import garbage
 from pycontainer.images.model import manifest, reference
-from support.faulty_registry import CONFIG, LAYER, MANIFEST, serving
+from support.registries.faulty_registry import CONFIG, LAYER, MANIFEST, serving
 
 CONFIG_DIGEST, LAYER_DIGEST = manifest.digest_of(CONFIG), manifest.digest_of(LAYER)
 HTML = b"<html><head><title> Please sign in </title></head><body>portal</body></html>"

@@ -11,8 +11,8 @@ import pytest
 from pycontainer.errors import InvalidInput, NotFound, RegistryError, Untrusted
 from pycontainer.images.client import retry
 from pycontainer.images.model import manifest
-from support.faulty_registry import CONFIG, LAYER, blobs, serving
 from support.layouts import free_port
+from support.registries.faulty_registry import CONFIG, LAYER, blobs, serving
 
 
 @pytest.fixture

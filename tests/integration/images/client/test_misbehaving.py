@@ -17,8 +17,8 @@ from pycontainer.images.client import retry, transport, upload
 from pycontainer.images.client.basic_auth import Credentials
 from pycontainer.images.configuration import login
 from pycontainer.images.model import manifest, reference
-from support import faulty_registry as faulty
-from support.faulty_registry import CONFIG, LAYER, MANIFEST
+from support.registries import faulty_registry as faulty
+from support.registries.faulty_registry import CONFIG, LAYER, MANIFEST
 
 CONFIG_DIGEST, LAYER_DIGEST = manifest.digest_of(CONFIG), manifest.digest_of(LAYER)
 

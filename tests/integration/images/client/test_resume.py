@@ -16,7 +16,7 @@ from pycontainer.images.client import retry
 from pycontainer.images.library import garbage
 from pycontainer.images.model import manifest
 from pycontainer.store import partials
-from support.faulty_registry import LAYER, blobs, serving
+from support.registries.faulty_registry import LAYER, blobs, serving
 
 DIGEST = manifest.digest_of(LAYER)
 CUT = 2 << 20

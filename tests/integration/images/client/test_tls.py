@@ -14,8 +14,8 @@ import threading
 import pytest
 from pycontainer.errors import InvalidInput, RegistryError
 from pycontainer.images.client import retry, transport
-from support.faulty_registry import MANIFEST, Handler, serving
 from support.layouts import need
+from support.registries.faulty_registry import MANIFEST, Handler, serving
 
 
 def openssl(*words):

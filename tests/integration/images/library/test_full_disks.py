@@ -12,8 +12,8 @@ import pytest
 from pycontainer import images
 from pycontainer.errors import HostError
 from pycontainer.images.library import ingest
-from support.faulty_registry import serving
 from support.layouts import layout, run
+from support.registries.faulty_registry import serving
 
 from .test_power_cuts import LAYERS, Work, check, noise
 

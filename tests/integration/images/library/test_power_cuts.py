@@ -30,9 +30,10 @@ from pycontainer.images.library import garbage
 from pycontainer.images.library import layer_store as places
 from pycontainer.images.model import manifest
 from pycontainer.store import settings
-from support import mutations, recorded_disk
-from support.faulty_registry import serving
+from support import mutations
+from support.disks import recorded_disk
 from support.layouts import PARAMS, layer, layout, member
+from support.registries.faulty_registry import serving
 
 CUTS = 5
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SELinux contexts and their levels, as texts; what they do is in tests/integration/cli/test_selinux.py."""
+"""SELinux contexts and their levels, as texts; what they do is in tests/integration/cli/containers/test_selinux.py."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ class Document:
                 raise Unsupported(
                     f"config.json: unable to set {name} without a private UTS namespace"
                 )
-            if len(os.fsencode(self.config.get(name) or "")) > LONGEST_NAME:
+            if len(os.fsencode(str(self.config.get(name) or ""))) > LONGEST_NAME:
                 raise Unsupported(
                     f"config.json: {name}: {self.config.get(name)!r:.200} is not valid; "
                     f"accepted: at most {LONGEST_NAME} bytes"

@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from . import waiting
+from support import waiting
 
 SIZE = 96 << 20
 

@@ -8,12 +8,11 @@ import os
 import random
 
 import pytest
+from integration.builds import corpus
 from pycontainer import errors
 from pycontainer.builds.parse import build_request
 from pycontainer.builds.plans import build_inputs, build_plan
 from support.scale import scaled
-
-from . import corpus
 
 TOKENS = [
     "${",

@@ -5,12 +5,11 @@
 from __future__ import annotations
 
 import pytest
+from integration.builds.test_task import command, options, task  # noqa: F401 - fixtures
 from pycontainer import errors, images
 from pycontainer.builds.parse import dockerignore, stages
 from pycontainer.builds.plans import build_inputs
 from pycontainer.builds.stage import build_checks
-
-from .test_task import command, options, task  # noqa: F401 - fixtures
 
 BOX = "FROM box:1\n"
 CASES = [  # a text, and the rules that it breaks with their lines

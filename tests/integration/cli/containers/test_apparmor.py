@@ -87,7 +87,7 @@ def test_families_of_sockets_whatever_the_call(docker, tmp_path):
             "-static",
             "-o",
             tmp_path / "calls",
-            pathlib.Path(__file__).parents[1] / "attacks" / "programs" / "calls.c",
+            pathlib.Path(__file__).parents[2] / "attacks" / "programs" / "calls.c",
         ],
         check=True,
     )

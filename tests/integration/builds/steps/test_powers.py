@@ -10,13 +10,12 @@ import os
 import secrets
 
 import pytest
+from integration.builds.test_task import command, options, task  # noqa: F401 - fixtures
 from pycontainer import containers, images
 from pycontainer.builds.parse.lines import BadFile
 from pycontainer.builds.steps import build_progress
 from pycontainer.errors import InvalidInput
 from pycontainer.kernel import cgroups
-
-from .test_task import command, options, task  # noqa: F401 - fixtures
 
 INSECURE = "FROM box:1\nRUN --security=insecure grep -E '^(CapEff|Seccomp):' /proc/self/status > /x; test -w /proc/sys/kernel/hostname && echo w >> /x\n"
 

@@ -19,7 +19,7 @@ from pycontainer.kernel.files import project_quota
 from pycontainer.reconcile import carry_out
 from pycontainer.volumes import content
 from pycontainer.volumes import task as volume_task
-from support import quota_disk
+from support.disks import quota_disk
 
 MIB = 1 << 20
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 
-from .test_role_host import BOX, role
+from hosts.role.test_role_host import BOX, role
 
 DIRECTORY = "/etc/systemd/system"
 UNIT = DIRECTORY + "/container-web.service"

@@ -48,7 +48,7 @@ class Pycontainer:
         return None
 
     def up(self, scratch, rootfs):
-        self.ansible = pathlib.Path(__file__).parents[2] / ".venv/bin/ansible"
+        self.ansible = pathlib.Path(__file__).parents[3] / ".venv/bin/ansible"
         run(
             self.ansible,
             "localhost",

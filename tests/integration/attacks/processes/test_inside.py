@@ -174,7 +174,7 @@ def test_terminal(boxes, program, secret):
 def test_container_with_a_user_namespace(boxes, program, secret):
     """The same, where the container's root is nobody on the host; and what that can't do."""
     if boxes.kind == "engine":
-        pytest.skip("for the engine: tests/integration/containers/test_userns.py")
+        pytest.skip("for the engine: tests/integration/containers/spec/test_userns.py")
     box = walker(
         boxes,
         program,

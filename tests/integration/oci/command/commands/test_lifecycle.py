@@ -11,11 +11,10 @@ import signal
 import subprocess
 
 import pytest
+from integration.oci.command.conftest import Bundle
 from pycontainer.kernel import cgroups
 from pycontainer.kernel.processes import procfs
 from support.waiting import until
-
-from .conftest import Bundle
 
 
 def test_run_gives_output_and_exit_code_and_leaves_nothing(runtime, bundle):

@@ -161,7 +161,7 @@ def outrun(tmp_path_factory):
     if MACHINE != "x86_64" or not shutil.which("gcc"):
         pytest.skip("needs x86 and a C compiler")
     made = tmp_path_factory.mktemp("programs") / "outrun"
-    source = pathlib.Path(__file__).parents[2] / "attacks" / "programs" / "outrun.c"
+    source = pathlib.Path(__file__).parents[3] / "attacks" / "programs" / "outrun.c"
     subprocess.run(["gcc", "-O1", "-static", "-o", made, source], check=True)
     return made
 

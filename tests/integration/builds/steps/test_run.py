@@ -292,10 +292,9 @@ def test_errors(builder, before, text, part):
 
 def test_a_full_disk(base_tree, tmp_path):
     """Nothing is half-made, and when there is room again the build works."""
+    from integration.builds.conftest import Builder
     from pycontainer.engine import Engine
     from pycontainer.reconcile import carry_out
-
-    from .conftest import Builder
 
     data, run = tmp_path / "data", tmp_path / "run"
     data.mkdir()
@@ -451,7 +450,9 @@ def test_a_killed_build_leaves_nothing_after_the_next_call(builder, engine, scra
             build_plan.plan_build(engine, ["t:1"], build_request.BuildRequest(network="none"), build_inputs.Inputs(data=b"FROM box:1\\nRUN echo 1 > /x\\n"
                             b"RUN echo started; sleep %s")).apply()
     """) % (
-        os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))),
+        os.path.dirname(
+            os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+        ),
         *scratch,
         mark,
     )

@@ -21,7 +21,7 @@ from pycontainer.containers.spec import container_files
 from pycontainer.errors import EngineError, InvalidInput
 from pycontainer.reconcile import carry_out
 
-PAGE = pathlib.Path(__file__).resolve().parents[3] / "docs" / "devices.md"
+PAGE = pathlib.Path(__file__).resolve().parents[4] / "docs" / "devices.md"
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An image in an archive or layout on the controller: its layers as they are sent whole, their recipes, and the contents that a host lacks.
 
-What takes long is made once (``_delivery_cache.py``): the archive laid out where it is compressed as a whole, a recipe of each layer,
+What takes long is made once (``cache.py``): the archive laid out where it is compressed as a whole, a recipe of each layer,
 the compressed form of a layer that the archive has uncompressed, the packed contents that many hosts lack alike.
 """
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any, BinaryIO
 
-    from ansible_collections.pycontainer.engine.plugins.plugin_utils._delivery_cache import Cache
+    from ansible_collections.pycontainer.engine.plugins.plugin_utils._delivery.cache import Cache
 
 
 WINDOW = 1 << 22  # bytes of xz's dictionary for recipes: 50 MiB of memory

@@ -91,7 +91,7 @@ def test_the_runtime_itself(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
         "import os, sys\nsys.path.insert(0, "
-        f"{str(pathlib.Path(__file__).resolve().parents[2])!r})\nimport conftest\nfrom "
+        f"{str(pathlib.Path(__file__).resolve().parents[3])!r})\nimport conftest\nfrom "
         "pycontainer.kernel.calls import syscalls\nfrom pycontainer.oci.launch import "
         "sealed_interpreter as seal\nseal.seal([sys.executable, "
         "*sys.argv])\nprint(os.access('/proc/self/exe', os.W_OK), syscalls.prctl(3, 0, 0, 0, 0), "

@@ -34,10 +34,14 @@ from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.images
 from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.untrusted.text import (
     printable,
 )
-from ansible_collections.pycontainer.engine.plugins.plugin_utils import (
-    _delivery_cache,
-    _delivery_channel,
-    _delivery_source,
+from ansible_collections.pycontainer.engine.plugins.plugin_utils._delivery import (
+    cache as delivery_cache,
+)
+from ansible_collections.pycontainer.engine.plugins.plugin_utils._delivery import (
+    channel as delivery_channel,
+)
+from ansible_collections.pycontainer.engine.plugins.plugin_utils._delivery import (
+    source as delivery_source,
 )
 
 TYPE_CHECKING = False
@@ -66,10 +70,10 @@ def carry_out(
     """
     if not arguments.get("name") or not arguments.get("path"):
         return ask({})  # the module says what is missing
-    channel = _delivery_channel.Channel(action)
+    channel = delivery_channel.Channel(action)
     try:
-        cache = _delivery_cache.Cache()
-        with _delivery_source.Source(
+        cache = delivery_cache.Cache()
+        with delivery_source.Source(
             action._find_needle("files", arguments["path"]), cache
         ) as source:
             name = reference.full_text(arguments["name"], arguments.get("tag"))
@@ -87,7 +91,7 @@ def carry_out(
 
 
 def _platform(
-    action: EngineAction, arguments: dict[str, Any], source: _delivery_source.Source
+    action: EngineAction, arguments: dict[str, Any], source: delivery_source.Source
 ) -> tuple[str, str, str]:
     """Return the platform to take: as asked for, else the host's, which is looked up only where it
     matters.
@@ -126,8 +130,8 @@ class Delivery:
     def __init__(
         self,
         action: EngineAction,
-        channel: _delivery_channel.Channel,
-        source: _delivery_source.Source,
+        channel: delivery_channel.Channel,
+        source: delivery_source.Source,
         parsed: Any,
         arguments: dict[str, Any],
     ) -> None:
@@ -135,7 +139,7 @@ class Delivery:
         self.check = action._task.check_mode
         self.delta = arguments.get("delta", True)
         self.wanted: dict[str, Any] = {}  # what the host says that it lacks
-        self.recipes: dict[int, _delivery_source.Recipe] = {}  # by index of a layer
+        self.recipes: dict[int, delivery_source.Recipe] = {}  # by index of a layer
         self.lacking: set[bytes] = set()  # short digests of contents
 
     def carry_out(self, ask: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
@@ -235,13 +239,13 @@ class Delivery:
         }
         return {index: self._lacks(layers[index], recipe) for index, recipe in self.recipes.items()}
 
-    def _recipe(self, index: int) -> _delivery_source.Recipe | None:
+    def _recipe(self, index: int) -> delivery_source.Recipe | None:
         try:
             return self.source.recipe(self.source.layers[index])
         except errors.Unsupported:
             return None  # above all zstd that nothing here reads; the host may
 
-    def _lacks(self, layer: _delivery_source.Layer, recipe: _delivery_source.Recipe) -> float:
+    def _lacks(self, layer: delivery_source.Layer, recipe: delivery_source.Recipe) -> float:
         plain = sum(
             size
             for _offset, size, digest in recipe.contents
@@ -302,7 +306,7 @@ class Delivery:
     def _store(self, name: str, data: bytes) -> None:
         try:
             self.channel.store(self.wanted["spool"], name, data)
-        except _delivery_channel.Refused as error:
+        except delivery_channel.Refused as error:
             self._call("drop", {"id": self.source.id})
             raise AnsibleActionFail(
                 f"{self.parsed.familiar} could not be sent: {error}; nothing of it was kept"
@@ -384,14 +388,14 @@ class Delivery:
 def _chunks(path: Any, offset: int, size: int) -> Iterator[bytes]:
     """Read a part of a file in the portions in which it is sent."""
     end = offset + size
-    for start in range(offset, end, _delivery_channel.CHUNK):
+    for start in range(offset, end, delivery_channel.CHUNK):
         yield b"".join(
-            _delivery_source.pieces(path, start, min(_delivery_channel.CHUNK, end - start))
+            delivery_source.pieces(path, start, min(delivery_channel.CHUNK, end - start))
         )
 
 
 def _digest(path: Any, offset: int, size: int) -> str:
     checksum = hashlib.sha256()
-    for piece in _delivery_source.pieces(path, offset, size):
+    for piece in delivery_source.pieces(path, offset, size):
         checksum.update(piece)
     return "sha256:" + checksum.hexdigest()

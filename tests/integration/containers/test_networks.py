@@ -471,6 +471,48 @@ def test_a_replacement_takes_over_address_and_port(engine):
 
 
 @in_own_network
+def test_a_replacement_keeps_an_address_that_nobody_asked_for(engine):
+    network(engine, "front", "10.77.1.0/24")
+    params = {"networks": [{"name": "front"}], "command": ["sleep", "100"]}
+    first = do(engine, **params)["container"]
+    do(engine, name="other", **params)
+    second = do(engine, env={"A": "b"}, **params)["container"]
+    assert second["Id"] != first["Id"]
+    for key in ("IPAddress", "MacAddress"):
+        assert second["NetworkSettings"][key] == first["NetworkSettings"][key], key
+    assert run(second, "ip addr show eth0").count(first["NetworkSettings"]["IPAddress"] + "/24")
+
+
+@in_own_network
+def test_a_container_whose_network_was_removed_is_connected_to_the_new_one(engine):
+    for mode in ({"networks": [{"name": "front"}]}, {"network_mode": "front"}):
+        network(engine, "front", "10.77.1.0/24")
+        params = {"command": ["sleep", "100"], **mode}
+        pid = do(engine, **params)["container"]["State"]["Pid"]
+        gone = {"name": "front", "state": "absent", "force": True}
+        carry_out(networks.plan(engine, gone), False)
+        now = do(engine, labels={})["container"]["NetworkSettings"]["Networks"]["front"]
+        assert not now["Connected"] and now["NetworkID"] == ""
+        with pytest.raises(EngineError, match="network front does not exist"):
+            do(engine, **params)
+        network(engine, "front", "10.77.2.0/24")
+        again = do(engine, **params)
+        assert again["changed"] and again["container"]["State"]["Pid"] == pid
+        shown = again["container"]["NetworkSettings"]["Networks"]["front"]
+        assert shown["IPAddress"] == "10.77.2.2" and shown["Connected"]
+        assert "10.77.2.2/24" in run(again["container"], "ip addr show eth0")
+        assert not do(engine, **params)["changed"]
+        do(engine, state="absent")
+        carry_out(networks.plan(engine, gone), False)
+
+
+def run(container, script):
+    """What a command prints in a container."""
+    command = ["nsenter", "-t", str(container["State"]["Pid"]), "-n", "sh", "-c", script]
+    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+
+
+@in_own_network
 def test_what_is_taken_is_refused_and_nothing_changes(engine):
     network(engine, "front", "10.77.1.0/24")
     do(

@@ -22,6 +22,7 @@ _HOMES = {
     "ensure_default": "catalog",
     "listing": "catalog",
     "users": "catalog",
+    "of_container": "catalog",
     "plan": "task",
     "plan_repair": "task",
     "plan_release": "task",

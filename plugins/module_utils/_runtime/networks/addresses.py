@@ -233,7 +233,9 @@ def _choose(
     families: Sequence[int],
     replaces: str | None,
 ) -> list[str]:
-    """Return the container's addresses: those asked for, those that it has, or the first free."""
+    """Return the container's addresses: those asked for, those that it or the one that it replaces
+    has, or the first free.
+    """
     owners = {address: user for user in there for address in user["addresses"]}
     found = []
     for family in families:
@@ -245,16 +247,12 @@ def _choose(
                 f"{owner['name']}'s"
             )
         if wanted is None:
-            wanted = next(
-                (
-                    address
-                    for address, user in owners.items()
-                    if user["id"] == container_id
-                    and version(address) == family
-                    and keeps(config, address)
-                ),
-                None,
-            )
+            has = {
+                user["id"]: address
+                for address, user in owners.items()
+                if version(address) == family and keeps(config, address)
+            }
+            wanted = has.get(container_id) or has.get(replaces or "")
         found.append(wanted if wanted is not None else _first_free(config, family, owners))
     return found
 

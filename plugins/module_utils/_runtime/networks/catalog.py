@@ -306,6 +306,12 @@ def users(engine: Engine, name: str) -> list[User]:
     return list(found.values())
 
 
+def of_container(engine: Engine, container_id: str) -> set[str]:
+    """Return the names of the networks on which a container has addresses."""
+    rows = engine.db.all("SELECT network FROM addresses WHERE container = ?", container_id)
+    return {row["network"] for row in rows}
+
+
 def listing(engine: Engine, filters: Mapping[str, Any] | None = None) -> list[Definition]:
     """Return the networks that all of Docker's ``filters`` select.
 

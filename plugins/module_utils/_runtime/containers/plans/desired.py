@@ -9,7 +9,7 @@ container necessary.
 
 from __future__ import annotations
 
-from ... import images
+from ... import images, networks
 from ...errors import Conflict, EngineError, InvalidInput, NotFound, required
 from ...options.rows import IGNORE, LIVE, RESTART, STRICT
 from .. import options
@@ -212,7 +212,9 @@ class Desired:
         if self.record is None:
             self.definition.update(self.task.definition)
         else:
-            self.differences = options.TABLE.differences(now, wanted, self.task.how)
+            self.differences = options.TABLE.differences(
+                self._connected(now), wanted, self.task.how
+            )
             self.definition.update(
                 {option.name: after for option, _before, after in self.differences}
             )
@@ -220,6 +222,20 @@ class Desired:
             self.definition["image"] = self.task.image
         self._inherit()
         self._check_definition(now)
+
+    def _connected(self, now: Definition) -> Definition:
+        """Return a definition with those networks alone that the container is still on: one that
+        was removed from under it, and made anew, has none of its addresses.
+        """
+        there = {entry["name"] for entry in network_options.attachments(now)}
+        lost = there - networks.of_container(self.engine, self.there["id"])
+        if not lost:
+            return now
+        found = dict(now)
+        found["networks"] = [one for one in now.get("networks", ()) if one["name"] not in lost]
+        if now.get("network_mode") in lost:
+            found["network_mode"] = "none"
+        return found
 
     def _inherit(self) -> None:
         """Find the mounts that it has of other containers, where the task names those."""

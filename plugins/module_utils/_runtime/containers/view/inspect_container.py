@@ -373,10 +373,11 @@ def _network(
     living, definition = state["status"] in status.LIVING, record["definition"]
     attachments, ports = run["network"]["attachments"], run["network"]["ports"]
     asked = {entry["name"]: entry for entry in network_options.attachments(definition)}
+    on = stored_networks.of_container(engine, record["id"]) if living else set()
     networks = {
         entry["network"]: dict(
-            _endpoint(entry, living),
-            **_ids(engine, record, entry["network"], living),
+            _endpoint(entry, entry["network"] in on),
+            **_ids(engine, record, entry["network"], entry["network"] in on),
             **_asked(asked.get(entry["network"])),
             DNSNames=(run["network"].get("names") or {}).get(entry["network"]),
         )

@@ -40,7 +40,7 @@ def running(engine, container):
     with open(os.path.join(engine.paths.container(container.ident), "state.json"), "w") as file:
         json.dump(state, file)
     with open(os.path.join(engine.paths.container(container.ident), "resolv.conf"), "w") as file:
-        file.write("nameserver 10.9.0.2\n")
+        file.write("options ndots:0\n")
 
 
 def test_each_fault_is_told_and_a_whole_network_has_none(net):
@@ -121,6 +121,18 @@ def test_each_fault_is_told_and_a_whole_network_has_none(net):
         networks.ensure_links(engine, ["web", "bridge"])
         assert told(engine) == [], harm
     assert not [name for name in net.run("ip -br link").split() if name == "other0"]
+    net.run(f"nft delete table bridge pycontainer; ip link del {port}")
+    assert {entry[1] for entry in told(engine)} == {"rules", "link"}
+    repair = task.plan_repair(engine)
+    assert f"connect {one.ident} to network web again" in repair.actions
+    carry_out(repair, False)
+    assert told(engine) == [] and not task.plan_repair(engine).changed
+    with open(os.path.join(engine.paths.container(one.ident), "resolv.conf"), "w") as file:
+        file.write("nameserver 9.9.9.9\n")
+    (found,) = told(engine)
+    assert found[1] == "names" and "to nameserver 9.9.9.9, which knows no" in found[2]
+    with open(os.path.join(engine.paths.container(one.ident), "resolv.conf"), "w") as file:
+        file.write("options ndots:0\n")
     for harm, check, sentence in (
         ("ip route del default", "addresses", "no default route"),
         ("ip addr flush dev eth0", "addresses", "not its address 172.28.0.2"),

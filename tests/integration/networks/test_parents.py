@@ -22,6 +22,9 @@ def do(engine, **params):
     return carry_out(task.plan(engine, dict({"state": "present"}, **params)), engine.check)
 
 
+BRIDGE = "com.docker.network.bridge.name"
+
+
 def need(kind):
     if not link_kinds.supported(kind):
         pytest.skip(f"this kernel has no {kind} links")
@@ -158,6 +161,12 @@ def test_a_driver_is_changed_while_nobody_is_on_the_network(net):
     assert changed["diff"]["after"]["driver"] == "macvlan" and not there(net, bridge)
     one = net.container(engine, "a", "lan")
     assert peer.ask(one.address, 80) == "10.9.0.2 HELLO"
+    # the subnet of its own bridge is its own, whatever the link is called after that
+    do(engine, name="box", ipam_config=[{"subnet": "172.30.0.0/24"}])
+    do(engine, name="box", driver_options={BRIDGE: "box0"})
+    assert there(net, "box0")
+    do(engine, name="box", driver="macvlan", driver_options={"parent": "up0"})
+    assert not there(net, "box0")
 
 
 def test_a_parent_that_comes_back_has_its_containers_again_with_the_next_task(net):

@@ -186,17 +186,17 @@ def settle(engine: Engine, config: Definition) -> None:
         parents.check(config, others)
     if config["overlay"]:
         overlay.check(config, others)
-    link = config["bridge"] or config["parent"]
+    own = _own_links(engine, config)
     settled: list[Pool] = []
     for family in versions(config):
         found = pools_of(config, family)
         for pool in found:
             if not pool["automatic"]:
-                pools.check(pool["subnet"], link, others)
+                pools.check(pool["subnet"], own, others)
         found = [
             pool
             for pool in found
-            if not pool["automatic"] or pools.free(pool["subnet"], link, others)
+            if not pool["automatic"] or pools.free(pool["subnet"], own, others)
         ]
         settled += found or [_chosen(engine, family, config, others)]
     config["pools"] = settled
@@ -204,8 +204,17 @@ def settle(engine: Engine, config: Definition) -> None:
     check_gateway_modes(config)
 
 
+def _own_links(engine: Engine, config: Definition) -> set[str]:
+    """Return the names of the links whose addresses are the network's own: the one that it is to
+    have, and the one that it has so far.
+    """
+    now = named(engine, config["name"])
+    links = {config["bridge"], config["parent"], now["bridge"] if now else ""}
+    return links - {""}
+
+
 def _chosen(engine: Engine, family: int, config: Definition, others: Sequence[Definition]) -> Pool:
-    subnet = pools.choose(engine.paths, family, config["bridge"] or config["parent"], others)
+    subnet = pools.choose(engine.paths, family, _own_links(engine, config), others)
     return {
         "subnet": subnet,
         "gateway": default_gateway(subnet),

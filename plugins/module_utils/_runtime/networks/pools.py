@@ -22,7 +22,7 @@ from .definition import version
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from ..store.paths import Paths
     from .definition import Definition, Subnet
@@ -52,38 +52,37 @@ def require_ipv6() -> None:
         )
 
 
-def occupied(bridge: str) -> set[Subnet]:
+def occupied(own: Collection[str]) -> set[Subnet]:
     """Return the subnets that the host's routes and addresses cover.
 
-    Default routes are left out, and what is of the link ``bridge``.
+    Default routes are left out, and what is of the network's own links.
     """
     found = []
     with netlink.Socket() as sock:
-        link = netlink.link(sock, bridge)
-        own = link["index"] if link else None
+        mine = {link["index"] for link in netlink.links(sock) if link["name"] in own}
         for family in (socket.AF_INET, socket.AF_INET6):
             found += [
                 "%s/%d" % (route["destination"], route["prefix"])
                 for route in netlink.routes(sock, family)
-                if route["prefix"] and route["link"] != own
+                if route["prefix"] and route["link"] not in mine
             ]
             found += [
                 "%s/%d" % (entry["address"], entry["prefix"])
                 for entry in netlink.addresses(sock, family=family)
-                if entry["index"] != own
+                if entry["index"] not in mine
             ]
     return {ipaddress.ip_network(text, strict=False) for text in found}
 
 
-def choose(paths: Paths, family: int, bridge: str, networks: Iterable[Definition]) -> str:
+def choose(paths: Paths, family: int, own: Collection[str], networks: Iterable[Definition]) -> str:
     """Return the first pool that overlaps neither the host's routes nor ``networks``.
 
-    :param family: 4 or 6.
+    :param family: 4 or 6. :param own: the names of the network's own links.
     :raises Conflict: all are taken.
     """
     taken = [
         subnet
-        for subnet in occupied(bridge)
+        for subnet in occupied(own)
         | {ipaddress.ip_network(pool["subnet"]) for config in networks for pool in config["pools"]}
         if subnet.version == family
     ]
@@ -138,22 +137,23 @@ def _unique_local(paths: Paths) -> str:
     return text
 
 
-def check(subnet: str, bridge: str, networks: Iterable[Definition]) -> None:
+def check(subnet: str, own: Collection[str], networks: Iterable[Definition]) -> None:
     """Check a subnet that the user chose.
 
+    :param own: the names of the network's own links.
     :raises Conflict: it overlaps another network, or the subnet of a link of the host.
     """
-    clash = _clash(ipaddress.ip_network(subnet), bridge, networks)
+    clash = _clash(ipaddress.ip_network(subnet), own, networks)
     if clash:
         raise Conflict(f"ipam_config.subnet: {subnet} overlaps {clash}")
 
 
-def free(subnet: str, bridge: str, networks: Iterable[Definition]) -> bool:
+def free(subnet: str, own: Collection[str], networks: Iterable[Definition]) -> bool:
     """Tell whether :func:`check` would let a subnet pass."""
-    return not _clash(ipaddress.ip_network(subnet), bridge, networks)
+    return not _clash(ipaddress.ip_network(subnet), own, networks)
 
 
-def _clash(wanted: Subnet, bridge: str, networks: Iterable[Definition]) -> str | None:
+def _clash(wanted: Subnet, own: Collection[str], networks: Iterable[Definition]) -> str | None:
     """Return who has a part of a subnet, for a sentence."""
     for config in networks:
         for pool in config["pools"]:
@@ -169,7 +169,7 @@ def _clash(wanted: Subnet, bridge: str, networks: Iterable[Definition]) -> str |
             )
             name = names.get(entry["index"], "")
             # the VXLAN link of a network has its bridge's address
-            if name != bridge and not name.startswith("pyx-") and wanted.overlaps(connected):
+            if name not in own and not name.startswith("pyx-") and wanted.overlaps(connected):
                 return f"{connected} of this host's link {name}"
     return None
 

@@ -299,18 +299,24 @@ def _repair(engine: Engine, config: Definition, steps: Plan, apply: Callable[[],
         kind = "bridge" if config["bridge"] else "parent"
         link = config["bridge"] or config["parent"]
         steps.add(kind, None, link, f"restore {kind} {link}", apply)
+    _repair_containers(engine, config, steps, "containers", apply)
+    if config["overlay"]:
+        _repair_names(engine, steps, None if steps.changed else apply)
+    _repair_rules(engine, steps, None if steps.changed else apply)
+
+
+def _repair_containers(
+    engine: Engine, config: Definition, steps: Plan, what: str, apply: Callable[[], object]
+) -> None:
     lost = mending.lost(engine, config)
     if lost:
         steps.add(
-            "containers",
+            what,
             None,
             lost,
             f"connect {', '.join(lost)} to network {config['name']} again",
             None if steps.changed else apply,
         )
-    if config["overlay"]:
-        _repair_names(engine, steps, None if steps.changed else apply)
-    _repair_rules(engine, steps, None if steps.changed else apply)
 
 
 def _repair_names(engine: Engine, steps: Plan, apply: Callable[[], object] | None) -> None:
@@ -338,12 +344,16 @@ def _repair_rules(engine: Engine, steps: Plan, apply: Callable[[], object] | Non
 
 
 def plan_repair(engine: Engine) -> Plan:
-    """Plan to put back what the kernel has lost of networks: bridges that are used, and the rules."""
+    """Plan to put back what the kernel has lost of networks: bridges that are used, the links of
+    their containers, and the rules.
+    """
     steps = Plan("networks")
     used = [config for config in catalog.every(engine) if catalog.users(engine, config["name"])]
 
     def apply() -> None:
         steps.warnings += links.ensure_links(engine, [config["name"] for config in used])
+        for config in used:
+            mending.mend(engine, config)
         remote_names.write(engine.paths, catalog.every(engine))
 
     for config in links.wrong(used):
@@ -356,6 +366,8 @@ def plan_repair(engine: Engine) -> Plan:
             f"restore {kind} {link} of network {config['name']}",
             None if steps.changed else apply,
         )
+    for config in used:
+        _repair_containers(engine, config, steps, f"containers on {config['name']}", apply)
     _repair_names(engine, steps, None if steps.changed else apply)
     if used:
         _repair_rules(engine, steps, None if steps.changed else apply)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from ...errors import NotFound, reason
 from ...kernel.net import listeners, netlink
 from ...untrusted.text import printable
-from .. import catalog, container_links, definition, firewall, links, mending, pools, ports
+from .. import catalog, container_links, definition, firewall, links, mending, pools, ports, resolv
 from ..addresses import attachment
 from ..drivers import overlay_network as overlay
 from ..drivers import parents
@@ -126,8 +126,8 @@ def _rules(engine: Engine) -> str:
         return ""
     return (
         f"the rules of nf_tables table {' and '.join(lost)} are not as they should be (flushed, or "
-        "changed by hand): published ports and the way out do not work; the next task of the "
-        "module network puts them back"
+        "changed by hand): published ports and the way out do not work; run: pycontainer network "
+        "repair"
     )
 
 
@@ -167,14 +167,14 @@ def _parent(config: Definition) -> str:
 def _bridge(config: Definition) -> str:
     with netlink.Socket() as sock:
         link = netlink.link(sock, config["bridge"])
-    remedy = "the next start of a container on it, or task of the module network, mends it"
+    remedy = "run: pycontainer network repair"
     if link is None:
         return f"its bridge {config['bridge']} is gone; {remedy}"
     if not link["up"]:
         return f"its bridge {config['bridge']} is down; {remedy}"
     off = _without_ipv6(config["bridge"]) if config["ipv6"] else ""
     if off:
-        return f"{off}, so its containers have no gateway for IPv6; run: sysctl -w {off.split()[0]}=0; {remedy}"
+        return f"{off}, so its containers have no gateway for IPv6; run: sysctl -w {off.split()[0]}=0; then {remedy}"
     alone = config.copy()
     alone["overlay"] = None  # which has a look of its own
     with netlink.Socket() as sock:
@@ -197,7 +197,7 @@ def _without_ipv6(link: str) -> str:
 def _overlay(config: Definition, known: Overlay, used: bool) -> Iterator[Finding]:
     """Look at the link to the other hosts, and whether these answer."""
     name, link = f"network {config['name']}", overlay.link_name(config["id"])
-    remedy = "the next start of a container on it, or task of the module network, mends it"
+    remedy = "run: pycontainer network repair"
     with netlink.Socket() as sock:
         there = netlink.link(sock, link)
         wrong = ""
@@ -297,8 +297,7 @@ def _container(engine: Engine, config: Definition, user: User) -> Iterator[Findi
     yield Finding(
         name,
         "link",
-        f"its link to network {config['name']} is gone; the next task of the module network "
-        "connects it again"
+        f"its link to network {config['name']} is gone; run: pycontainer network repair"
         if lost
         else "",
     )
@@ -309,13 +308,14 @@ def _container(engine: Engine, config: Definition, user: User) -> Iterator[Findi
             link = netlink.link(sock, now["ifname"])
         if link is not None and not link["up"]:
             yield Finding(name, "link", _DOWN % (config["name"], now["ifname"], now["ifname"]))
-        yield Finding(name, "sender", "" if isolation.admitted(now) else _UNKNOWN)
+        known = isolation.admitted(now) or links.missing_rules(engine)  # the host's finding
+        yield Finding(name, "sender", "" if known else _UNKNOWN)
     if now.get("bandwidth"):
         with netlink.Socket() as sock:
             limited = bandwidth.in_order(sock, now)
         yield Finding(name, "bandwidth", "" if limited else _UNLIMITED % config["name"])
     yield Finding(name, "addresses", _inside(state["pid"], now))
-    yield Finding(name, "names", _names(engine, user, state["pid"], now))
+    yield Finding(name, "names", _names(engine, config, user, state["pid"], now))
 
 
 _DOWN = (
@@ -324,6 +324,10 @@ _DOWN = (
 _UNKNOWN = (
     "the rules do not know its addresses (table bridge pycontainer), so what it sends is dropped; "
     "restart it"
+)
+_EDITED = (
+    "its resolv.conf was changed in it to nameserver %s, which knows no container's name; write nameserver "
+    "127.0.0.11 into it, or let a task make it anew (recreate: true)"
 )
 _UNLIMITED = "its link to network %s has not the limits of its bandwidth; restart it"
 
@@ -377,7 +381,7 @@ def _inside_off(pid: int) -> bool:
     return False
 
 
-def _names(engine: Engine, user: User, pid: int, place: Attachment) -> str:
+def _names(engine: Engine, config: Definition, user: User, pid: int, place: Attachment) -> str:
     """Ask the resolver of the container for its own name."""
     try:
         with open(os.path.join(engine.paths.container(user["id"]), "resolv.conf")) as file:
@@ -386,8 +390,10 @@ def _names(engine: Engine, user: User, pid: int, place: Attachment) -> str:
         netlink.packed("".join(servers[:1]) or "127.0.0.1")
     except (OSError, IndexError, ValueError):
         return "its resolv.conf can't be read; restart it"
-    if not servers or not servers[0].startswith("127."):
-        return ""  # the host's resolvers, which know of no containers
+    if not servers:
+        return ""
+    if not servers[0].startswith("127."):  # the host's, which know of no containers
+        return _EDITED % servers[0] if resolv.has_names(config) else ""
     # A container's name may be longer than a label of the DNS; its short id is a name of it, too.
     name = user["name"] if dns_wire.name_data(user["name"]) else user["id"][:12]
     try:

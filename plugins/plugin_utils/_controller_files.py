@@ -226,10 +226,15 @@ def _put(
 def _placed(
     action: EngineAction, told: Result, kind: str, dest: str, follow: bool
 ) -> Iterator[copy_plan.Place]:
-    """Find out where on the controller it goes to, by the rules of ``copy_plan.place``."""
+    """Find out where on the controller it goes to, by the rules of ``copy_plan.place``.
+
+    :raises HostError: the host names another place than below ``dest``.
+    """
     base = action._loader.get_basedir()
     path = os.path.join(base, os.path.expanduser(dest))
     name = str(told["name"])
+    if name == ".." or "/" in name or "\0" in name:  # it would choose where on the controller
+        raise errors.HostError(f"the host calls what it sent {name!r}, which is no file's name")
     if kind == tree_manifest.DIRECTORY:
         top = path if told["only_content"] else os.path.join(path, name)
     elif path.endswith("/") or os.path.isdir(path):

@@ -4,10 +4,16 @@
 
 from __future__ import annotations
 
+import types
+
 import pytest
 from ansible.errors import AnsibleConnectionFailure
 from ansible_collections.pycontainer.engine.plugins.inventory import containers
-from ansible_collections.pycontainer.engine.plugins.plugin_utils import _machine
+from ansible_collections.pycontainer.engine.plugins.module_utils._runtime import errors
+from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.containers.access import (
+    tree_manifest,
+)
+from ansible_collections.pycontainer.engine.plugins.plugin_utils import _controller_files, _machine
 
 
 class Machine(_machine.Machine):
@@ -39,6 +45,21 @@ def test_a_store_in_a_place_with_a_blank():
     with pytest.raises(AnsibleConnectionFailure):
         machine.ask({}, root="/srv/a b; reboot")
     assert machine.commands[0].startswith("'/srv/a b; reboot/")
+
+
+@pytest.mark.parametrize("kind", [tree_manifest.FILE, tree_manifest.DIRECTORY])
+@pytest.mark.parametrize("name", ["../x", "..", "/etc/x", "a/../../x", "x\0"])
+def test_a_file_of_a_container_goes_where_the_task_says(tmp_path, name, kind):
+    """The host names what it sends; it does not choose another directory of the controller."""
+    loader = types.SimpleNamespace(get_basedir=lambda: str(tmp_path))
+    told = {"name": name, "only_content": False}
+    action = types.SimpleNamespace(_loader=loader)
+    (tmp_path / "dest").mkdir()
+    with (
+        pytest.raises(errors.EngineError, match="^the host calls what it sent "),
+        _controller_files._placed(action, told, kind, "dest/", True),
+    ):
+        pytest.fail("it would be written there")
 
 
 class Display:

@@ -19,6 +19,7 @@ from pycontainer.errors import Unsupported
 from pycontainer.kernel.calls import constants as c
 from pycontainer.kernel.calls import syscalls
 from pycontainer.kernel.isolation import namespaces
+from pycontainer.kernel.mounts import userns
 from pycontainer.kernel.processes import pidfd, procfs
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
@@ -271,3 +272,16 @@ def test_paths_with_nul():
     """A path is never cut at a NUL."""
     with pytest.raises(ValueError):
         syscalls.openat2(c.AT_FDCWD, "/etc\0/passwd", os.O_RDONLY)
+
+
+def test_a_child_that_waits_ends_though_another_one_holds_its_pipe():
+    """As when two threads of a task make user namespaces at once: each one's child has the other's descriptors."""
+    first, second = userns._WaitingChild(), userns._WaitingChild()
+    first.__enter__()
+    second.__enter__()
+    ending = threading.Thread(target=first.__exit__, daemon=True)
+    ending.start()
+    ending.join(30)
+    hangs = ending.is_alive()
+    second.__exit__()
+    assert not hangs

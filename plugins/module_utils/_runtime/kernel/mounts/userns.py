@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 
 from ..calls import constants as c
 from ..calls import fork, syscalls
@@ -72,7 +73,7 @@ class _WaitingChild:
         os.close(done)
 
     def _wait(self, namespace: int | None, reader: int, done: int) -> None:
-        """In the child: enter the namespace, say so, and stay until the other end of ``reader`` is closed."""
+        """In the child: enter the namespace, say so, and stay: until it is killed, or who made it has ended and closed the pipe so."""
         os.close(self.writer)
         os.close(self.ready)
         try:
@@ -95,6 +96,8 @@ class _WaitingChild:
         return self.pid
 
     def __exit__(self, *_error: object) -> None:
+        # Killed, for it may wait for ever: a child that another thread forked holds the pipe's end as well.
+        os.kill(self.pid, signal.SIGKILL)
         os.close(self.writer)
         os.close(self.ready)
         os.waitpid(self.pid, 0)

@@ -10,6 +10,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import venv
 import zipfile
 
 import pytest
@@ -341,6 +342,20 @@ def test_an_interpreter_that_others_can_write_is_not_even_run(interpreter, tmp_p
     ):
         install.refuse_unfit(path)
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("place", ["pyroute2", "pyroute2/__init__.py", "_cffi_backend.py"])
+def test_a_package_that_others_can_write_to(tmp_path, place):
+    """The directory that it lies in is root's, which is not enough."""
+    venv.create(tmp_path)
+    (library,) = tmp_path.glob("lib/python3*/site-packages")
+    (library / "pyroute2").mkdir()
+    (library / "pyroute2/__init__.py").touch()
+    (library / "_cffi_backend.py").touch()
+    python = str(tmp_path / "bin/python")
+    assert not install.unfit(install.probe(python))
+    os.chown(library / place, 4711, 0)
+    assert install.unfit(install.probe(python)).endswith(f"can write to {library / place}")
 
 
 def test_a_users_libraries_and_environment_do_not_count(monkeypatch, tmp_path):

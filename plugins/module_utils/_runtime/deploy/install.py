@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         tag: str  # sys.implementation.cache_tag
         home: str  # the directory of its standard library
         libraries: dict[str, Union[str, None]]  # LIBRARIES: where they are
+        files: list[str]  # of these libraries, what is imported first
 
     from ..engine import Engine
     from ..store.paths import Paths
@@ -108,12 +109,13 @@ BUNDLE = "import sys; sys.path.insert(0, %(here)r); sys.path.extend(%(paths)r); 
 PROBE = """\
 import json, os, sys
 from importlib.util import find_spec
-found = {}
+found, files = {}, []
 for name in sys.argv[1:]:
     spec = find_spec(name)
     path = spec and spec.origin
+    files += [path] if path else []
     found[name] = path and os.path.dirname(path if spec.submodule_search_locations is None else os.path.dirname(path))
-print(json.dumps({"version": sys.version_info[:2], "tag": sys.implementation.cache_tag, "home": os.path.dirname(os.__file__), "libraries": found}))
+print(json.dumps({"version": sys.version_info[:2], "tag": sys.implementation.cache_tag, "home": os.path.dirname(os.__file__), "libraries": found, "files": files}))
 """
 
 WRITABLE = (
@@ -171,7 +173,8 @@ def unfit(found: Python) -> str:
         return f"{found['interpreter']} is Python {version}; Python 3.9 or newer is needed"
     if found["libraries"]["_cffi_backend"] is None:
         return f"{found['interpreter']} can't import _cffi_backend, which everything needs: install python3-cffi"
-    for path in [found["interpreter"], found.get("home")] + list(found["libraries"].values()):
+    places = [found["interpreter"], found.get("home"), *found["libraries"].values()]
+    for path in places + found.get("files", []):
         part = owners.writable(path) if path else ""
         if part:
             return WRITABLE % (path, part)

@@ -105,7 +105,6 @@ def test_help_lists_every_command_or_its_group():
         (["rum"], "; did you mean run or rm? pycontainer --help"),
         (["context", "ls"], "pycontainer has no command context: there is no daemon"),
         (["swarm"], "pycontainer has no command swarm: there is no Swarm"),
-        (["manifest", "annotate", "a", "b"], "no command manifest annotate: an image says"),
         (["manifest", "make"], "'manifest make' is not a pycontainer command; accepted: manifest"),
     ],
 )

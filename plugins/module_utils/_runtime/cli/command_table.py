@@ -452,6 +452,19 @@ IMAGE_COMMANDS = [
         [Flag("-a, --amend", "switch", "Add to an index that is there")],
     ),
     Command(
+        "manifest annotate",
+        "INDEX IMAGE",
+        "Say in an index what platform one of its images is for",
+        "images.search_manifest:annotate",
+        [
+            Flag("--arch", "value", "Architecture, such as arm64"),
+            Flag("--os", "value", "Operating system, such as linux"),
+            Flag("--os-features", "list", "Features of the operating system (NAME[,NAME])"),
+            Flag("--os-version", "value", "Version of the operating system"),
+            Flag("--variant", "value", "Variant of the architecture, such as v7"),
+        ],
+    ),
+    Command(
         "manifest push",
         "INDEX",
         "Send an index and its images to a registry",
@@ -966,7 +979,6 @@ ELSEWHERE = {
     "buildx": "build builds for several platforms and writes outputs and caches itself",
     "context": "there is no daemon that one could name; each host is one of Ansible's inventory",
     "machine": "hosts are those of Ansible's inventory",
-    "manifest annotate": "an image says its platform itself; build it with --platform",
     "node": "there is no Swarm; hosts are those of Ansible's inventory",
     "plugin": "there are no plugins; drivers of networks, volumes and logs are built in",
     "service": "there is no Swarm; a play has containers on its hosts, network create -d overlay "

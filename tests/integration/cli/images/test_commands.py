@@ -120,9 +120,6 @@ def test_a_registry_that_lists_nothing(docker, answering):
 def test_an_index_of_two_platforms(docker, served):
     docker("import", "--platform", "linux/arm64", docker.rootfs, "arm:1")
     name = f"{served}/shop/web:1"
-    docker("tag", "box:1", "same:1")
-    refused = docker("manifest", "create", name, "box:1", "same:1", rc=1)
-    assert "box:1 is for linux/amd64 as well" in refused
     foretold = docker.task("manifest", "create", name, "box:1", "arm:1", check=True)
     assert foretold["changed"] and "no image" in docker("manifest", "inspect", name, rc=1)
     assert docker.task("manifest", "create", name, "box:1")["changed"]
@@ -139,6 +136,68 @@ def test_an_index_of_two_platforms(docker, served):
     whole = json.loads(docker("manifest", "inspect", "-v", f"{served}/shop/web@{digest}"))
     assert whole["Descriptor"]["digest"] == digest and whole["Manifest"] == before
     assert docker("manifest", "create", "x:1", "box:1") and docker("manifest", "rm", "x:1") == ""
+
+
+def test_what_an_index_says_of_its_platforms(docker, served):
+    """Two images that say the same platform themselves, and an index of one."""
+    docker("import", "--platform", "linux/arm64", docker.rootfs, "arm:1")
+    docker("commit", docker("create", "--network", "none", "box:1"), "other:1")
+    name = f"{served}/shop/web:1"
+    made = docker.task("manifest", "create", name, "box:1", "other:1")
+    assert "box:1 and other:1 are both for linux/amd64" in made["warnings"][0]
+    assert docker("manifest", "push", name, rc=1) == made["warnings"][0]
+
+    line = ["manifest", "annotate", "--arch", "arm", "--variant", "v7", "--os-version", "1.2"]
+    line += ["--os-features", "a,b", "--os-features", "b", name, "docker.io/library/other:1"]
+    foretold, first, second = docker.task(*line, check=True), docker.task(*line), docker.task(*line)
+    assert foretold["changed"] and first["changed"] and not second["changed"]
+    assert first["actions"] == [f"annotate other:1 in index {name}"] and not first["stdout"]
+    assert docker.task("manifest", "annotate", "--os-features", "c", name, "other:1")["changed"]
+    assert json.loads(docker("manifest", "inspect", name))["manifests"][1]["platform"] == {
+        "architecture": "arm",
+        "os": "linux",
+        "variant": "v7",
+        "os.version": "1.2",
+        "os.features": ["a", "b", "c"],
+    }
+    described = json.loads(docker("manifest", "inspect", "-v", name))
+    assert docker("manifest", "push", name) == described["Descriptor"]["digest"]
+    assert not docker.task("manifest", "push", name)["changed"]
+    docker("manifest", "push", "--purge", name)
+    assert json.loads(docker("manifest", "inspect", name)) == described["Manifest"]
+
+    docker("manifest", "create", name, "arm:1")
+    docker("manifest", "annotate", "--arch", "riscv64", name, "arm:1")
+    docker("manifest", "push", "-p", name)
+    only = json.loads(docker("manifest", "inspect", name))["manifests"]
+    assert [entry["platform"] for entry in only] == [{"architecture": "riscv64", "os": "linux"}]
+
+
+@pytest.mark.parametrize(
+    "flags, said",
+    [
+        ((), "takes at least one of --arch"),
+        (("--arch", "arm46"), "--arch: 'arm46' is not valid; accepted: 386, amd64"),
+        (("--os", "Linux"), "--os: 'Linux' is not valid; accepted: linux"),
+        (("--variant", ""), "--variant: '' is not valid; accepted: a word"),
+        (("--os-features", "a,,b"), "--os-features: '' is not valid"),
+    ],
+)
+def test_annotations_that_are_refused(docker, flags, said):
+    assert said in docker(
+        "manifest", "annotate", *flags, "x:1", "box:1", rc=125 if not flags else 1
+    )
+
+
+def test_annotations_of_what_an_index_lacks(docker):
+    assert "there is no index x:1" in docker(
+        "manifest", "annotate", "--os", "linux", "x:1", "box:1", rc=1
+    )
+    docker("import", "--platform", "linux/arm64", docker.rootfs, "arm:1")
+    docker("manifest", "create", "x:1", "box:1")
+    refused = docker("manifest", "annotate", "--os", "linux", "x:1", "arm:1", rc=1)
+    assert "index x:1 has no image arm:1; it has box:1" in refused
+    docker("manifest", "rm", "x:1")
 
 
 def test_all_tags_of_a_repository(docker, served):

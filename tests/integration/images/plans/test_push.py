@@ -639,9 +639,9 @@ def test_what_another_one_pushes_meanwhile_is_not_signed(
     load(engine, task, tmp_path, "evil:1", "s390x")
     real = push._push
 
-    def twice(engine_, target, idents, full):
-        real(engine_, target, idents, full)
-        real(engine_, target, [images.find(engine_, "evil:1")["id"]], full)
+    def twice(engine_, target, idents, platforms, full):
+        real(engine_, target, idents, platforms, full)
+        real(engine_, target, [images.find(engine_, "evil:1")["id"]], platforms, full)
 
     monkeypatch.setattr(push, "_push", twice)
     digest = images.inspect(engine, "app:1")["ManifestDigest"]
@@ -727,9 +727,9 @@ def test_an_image_that_goes_before_it_is_pushed(engine, task, repository, tmp_pa
     load(engine, task, tmp_path, "app:1")
     real = push._push
 
-    def gone(engine_, target, idents, full):
+    def gone(engine_, target, idents, platforms, full):
         images.remove(engine_, idents[0])
-        real(engine_, target, idents, full)
+        real(engine_, target, idents, platforms, full)
 
     monkeypatch.setattr(push, "_push", gone)
     with pytest.raises(NotFound, match="there is no image with the ID"):

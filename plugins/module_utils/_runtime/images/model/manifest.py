@@ -273,6 +273,23 @@ SYSTEMS = (
     "android",
     "ios",
 )
+# As Go names them, for the image specification refers to its lists.
+ARCHITECTURES = (
+    "386",
+    "amd64",
+    "arm",
+    "arm64",
+    "loong64",
+    "mips",
+    "mips64",
+    "mips64le",
+    "mipsle",
+    "ppc64",
+    "ppc64le",
+    "riscv64",
+    "s390x",
+    "wasm",
+)
 
 
 def host_platform(machine: str | None = None) -> Platform:

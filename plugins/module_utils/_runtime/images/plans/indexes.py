@@ -7,8 +7,10 @@ image-index.md).
 from __future__ import annotations
 
 import json
+import os
 
 from ...errors import InvalidInput
+from ...store.atomic_files import read_json
 from ..library import records
 from ..model import manifest
 
@@ -23,49 +25,80 @@ if TYPE_CHECKING:
     Document = dict[str, Any]
 
 
-def platform_of(config: Document) -> Document:
-    """Return an image configuration's platform in the form of an index."""
-    found = {"architecture": config.get("architecture") or "", "os": config.get("os") or "linux"}
+def directory(engine: Engine) -> str:
+    """Return where ``manifest create`` keeps indexes, a file for each."""
+    return os.path.join(engine.paths.data, "indexes")
+
+
+def kept(engine: Engine) -> list[str]:
+    """Return the names of the indexes that ``manifest create`` made."""
+    place = directory(engine)
+    try:
+        files = sorted(os.listdir(place))
+    except FileNotFoundError:
+        return []
+    found = [read_json(os.path.join(place, file)) for file in files]
+    return [records.familiar(document["name"]) for document in found if document]
+
+
+def platform_of(config: Document, said: Document | None = None) -> Document:
+    """Return an image configuration's platform in the form of an index.
+
+    :param said: fields of a platform that the index says otherwise. A variant belongs to its
+        architecture: it goes with another one, unless it is said as well.
+    """
+    changes = said or {}
+    arch = config.get("architecture") or ""
+    if changes.get("architecture", arch) != arch:
+        changes = {"variant": "", **changes}
+    values = {**config, **changes}
+    found = {"architecture": values.get("architecture") or "", "os": values.get("os") or "linux"}
     for field in ("variant", "os.version", "os.features"):
-        if config.get(field):
-            found[field] = config[field]
+        if values.get(field):
+            found[field] = values[field]
     return found
 
 
-def check(chosen: Iterable[tuple[str, ImageRecord]]) -> None:
-    """Check that the images are for different platforms.
+def alike(chosen: Iterable[tuple[str, Document]]) -> tuple[str, str, str] | None:
+    """Return the first two that are for the same platform, and how that is shown; None for none.
 
-    :param chosen: ``[(name, record)]``.
-    :raises InvalidInput: when two are for the same platform.
+    :param chosen: ``[(name, platform)]``, see :func:`platform_of`.
     """
     seen: dict[str, str] = {}
-    for name, record in chosen:
-        platform = json.dumps(platform_of(record["config"]), sort_keys=True)
-        shown = manifest.show_platform(
-            (
-                record["config"].get("os") or "linux",
-                record["config"].get("architecture"),
-                record["config"].get("variant") or "",
+    for name, platform in chosen:
+        key = json.dumps(platform, sort_keys=True)
+        if key in seen:
+            shown = manifest.show_platform(
+                (platform["os"], platform["architecture"], platform.get("variant"))
             )
+            return seen[key], name, shown
+        seen[key] = name
+    return None
+
+
+def check(chosen: Iterable[tuple[str, ImageRecord, Document]]) -> None:
+    """Check that the images are for different platforms.
+
+    :param chosen: ``[(name, record, said)]``, see :func:`platform_of`.
+    :raises InvalidInput: when two are for the same platform.
+    """
+    found = alike((name, platform_of(record["config"], said)) for name, record, said in chosen)
+    if found is not None:
+        first, name, shown = found
+        raise InvalidInput(
+            "index", name, f"images for different platforms; {first} is for {shown} as well"
         )
-        if platform in seen:
-            raise InvalidInput(
-                "index",
-                name,
-                f"images for different platforms; {seen[platform]} is for {shown} as well",
-            )
-        seen[platform] = name
 
 
-def build(engine: Engine, chosen: Iterable[ImageRecord]) -> tuple[bytes, str]:
+def build(engine: Engine, chosen: Iterable[tuple[ImageRecord, Document]]) -> tuple[bytes, str]:
     """Return ``(bytes, media type)`` of the index of images in the store.
 
     The same images give the same bytes.
 
-    :param chosen: ``[(name, record)]``.
+    :param chosen: ``[(record, said)]``, see :func:`platform_of`.
     """
     entries, docker = [], True
-    for record in chosen:
+    for record, said in chosen:
         data = engine.blobs.read(record["manifest"])
         kind = manifest.parse(data, records.name_of(engine, record["id"]))["mediaType"]
         docker = docker and kind == manifest.DOCKER_MANIFEST
@@ -74,7 +107,7 @@ def build(engine: Engine, chosen: Iterable[ImageRecord]) -> tuple[bytes, str]:
                 "mediaType": kind,
                 "digest": record["manifest"],
                 "size": len(data),
-                "platform": platform_of(record["config"]),
+                "platform": platform_of(record["config"], said),
             }
         )
     kind = manifest.DOCKER_LIST if docker else manifest.OCI_INDEX
@@ -83,16 +116,20 @@ def build(engine: Engine, chosen: Iterable[ImageRecord]) -> tuple[bytes, str]:
     ).encode(), kind
 
 
-def push_index(engine: Engine, client: Any, idents: Sequence[str]) -> str:
+def push_index(
+    engine: Engine, client: Any, idents: Sequence[str], platforms: Sequence[Document]
+) -> str:
     """Push the images by their digests, then the index under the reference's tag.
 
+    :param platforms: what the index says of each otherwise, see :func:`platform_of`.
     :returns: the index's digest.
     """
     from . import send  # with a pool of threads
 
     for ident in idents:
         send.push(engine, client, ident, name=records.row_of(engine, ident)["manifest"])
-    data, kind = build(engine, [records.get(engine, ident) for ident in idents])
+    chosen = [records.get(engine, ident) for ident in idents]
+    data, kind = build(engine, zip(chosen, platforms))
     digest = client.put_manifest(client.reference.tag, data, kind)
     with engine.db.transaction() as connection:
         for ident in idents:

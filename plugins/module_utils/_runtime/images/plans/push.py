@@ -34,6 +34,7 @@ def plan_push(
     registries: Registries,
     index: Sequence[str] = (),
     sign: Document | None = None,
+    platforms: Sequence[Document] | None = None,
 ) -> None:
     """Add to ``plan`` the pushes of its image to the references ``texts``.
 
@@ -43,18 +44,23 @@ def plan_push(
         gets an index of them all.
     :param sign: ``{"key", "passphrase", "referrer"}``: sign the image under the tag, unless it is
         signed with that key.
+    :param platforms: what the index says otherwise of its images' platforms, first that of the
+        plan's image, see ``indexes.platform_of``. With it the tag gets an index of even one image.
     :raises InvalidInput, NotFound: for an index that can't be made.
     :raises Unsupported: for an image that may not be pushed.
     """
     engine, record = plan.engine, plan.record()
     others = [(name, records.get(engine, name)) for name in index]
     key = _key(sign) if sign else None
-    if others:
-        indexes.check([(record["id"][:19], record)] + others)
+    chosen = [(record["id"][:19], record), *others]
+    if others and platforms is None:
+        platforms = [{}] * len(chosen)
+    if platforms is not None:
+        indexes.check([(*one, said) for one, said in zip(chosen, platforms)])
         for _name, other in others:
             repair.add_whole(plan, engine, other, registries)
-    wanted = _wanted(engine, [record] + [other for _name, other in others])
-    idents = [record["id"]] + [other["id"] for _name, other in others]
+    wanted = _wanted(engine, [one for _name, one in chosen], platforms)
+    idents = [one["id"] for _name, one in chosen]
     for text in texts:
         parsed = _named(engine, record, text)
         target = registries.client(parsed, engine).for_push()
@@ -65,8 +71,8 @@ def plan_push(
                 "registry " + parsed.familiar,
                 current,
                 wanted or record["id"],
-                f"push {'index' if others else 'image'} {parsed.familiar}",
-                functools.partial(_push, engine, target, idents, parsed.full_tag),
+                f"push {'image' if platforms is None else 'index'} {parsed.familiar}",
+                functools.partial(_push, engine, target, idents, platforms, parsed.full_tag),
             )
         if sign and key is not None and not _is_signed(target, key, wanted, current):
             plan.add(
@@ -75,7 +81,7 @@ def plan_push(
                 key.name,
                 f"sign image {parsed.familiar} with {key.name}",
                 functools.partial(
-                    _sign, engine, target, idents, tag, key, bool(sign.get("referrer"))
+                    _sign, engine, target, idents, platforms, tag, key, bool(sign.get("referrer"))
                 ),
             )
 
@@ -93,11 +99,15 @@ def _named(engine: Engine, record: ImageRecord, text: str) -> Reference:
     return tagged(text)
 
 
-def _wanted(engine: Engine, chosen: Sequence[ImageRecord]) -> str | None:
+def _wanted(
+    engine: Engine, chosen: Sequence[ImageRecord], platforms: Sequence[Document] | None
+) -> str | None:
     """Return the digest that the tag will have; None where it is not known yet, because an image is
     missing so far.
+
+    :param platforms: None for an image without an index.
     """
-    if len(chosen) == 1:
+    if platforms is None:
         if engine.blobs.has(chosen[0]["manifest"]):
             foreign_layers.refuse_push(
                 manifest.parse(engine.blobs.read(chosen[0]["manifest"]), chosen[0]["id"]),
@@ -106,16 +116,22 @@ def _wanted(engine: Engine, chosen: Sequence[ImageRecord]) -> str | None:
         return chosen[0]["manifest"] or None
     if not all(engine.blobs.has(record["manifest"]) for record in chosen):
         return None
-    return manifest.digest_of(indexes.build(engine, chosen)[0])
+    return manifest.digest_of(indexes.build(engine, zip(chosen, platforms))[0])
 
 
-def _push(engine: Engine, target: Any, idents: Sequence[str], full: str) -> None:
+def _push(
+    engine: Engine,
+    target: Any,
+    idents: Sequence[str],
+    platforms: Sequence[Document] | None,
+    full: str,
+) -> None:
     from . import send  # with a pool of threads
 
-    if len(idents) > 1:
-        indexes.push_index(engine, target, idents)
-    else:
+    if platforms is None:
         send.push(engine, target, idents[0])
+    else:
+        indexes.push_index(engine, target, idents, platforms)
     image_events.tell_transfer(engine, "push", full)
 
 
@@ -134,7 +150,13 @@ def _is_signed(target: Any, key: PrivateKey, wanted: str | None, current: str | 
 
 
 def _sign(
-    engine: Engine, target: Any, idents: Sequence[str], tag: str, key: PrivateKey, referrer: bool
+    engine: Engine,
+    target: Any,
+    idents: Sequence[str],
+    platforms: Sequence[Document] | None,
+    tag: str,
+    key: PrivateKey,
+    referrer: bool,
 ) -> None:
     """Sign by the digest that this host has pushed: another image may have the tag by now."""
     from ..trust import signing  # as keys
@@ -142,6 +164,6 @@ def _sign(
     signing.sign(
         target,
         key,
-        _wanted(engine, [records.get(engine, ident) for ident in idents]) or tag,
+        _wanted(engine, [records.get(engine, ident) for ident in idents], platforms) or tag,
         referrer,
     )

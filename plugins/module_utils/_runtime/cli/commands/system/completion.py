@@ -14,6 +14,7 @@ import os
 from .... import containers, images, networks, secrets, volumes
 from ....engine import Engine
 from ....errors import EngineError, InvalidInput
+from ....images.model import manifest
 from ... import command_table
 from ...grammar import find
 
@@ -88,9 +89,11 @@ STATES = {  # which containers a command has to do with, where not all
     "unpause": ("paused",),
 }
 VALUES = {  # of flags that take one of a few words
+    "--arch": manifest.ARCHITECTURES,
     "--cgroupns": ("host", "private"),
     "--ipc": ("host", "none", "private", "shareable"),
     "--log-driver": (*("fluentd", "gelf", "journald", "json-file", "local", "none", "syslog"),),
+    "--os": manifest.SYSTEMS,
     "--pid": ("host",),
     "--pull": ("always", "missing", "never"),
     "--restart": ("always", "no", "on-failure", "unless-stopped"),
@@ -219,6 +222,8 @@ def _names(command: Command, number: int, store: Callable[[], Engine]) -> Words:
         yield from _containers(store, states)
     if kind in ("IMAGE", "NAME", "SOURCE", "NAME[:TAG]", "REPOSITORY[:TAG]"):
         yield from _images(store)
+    if kind == "INDEX":
+        yield from _indexes(store)
     if kind in ("VOLUME", "NAME") and command.names[0] != "volume create":
         yield from _volumes(store)
     if kind in ("SECRET", "CONFIG") and not command.names[0].endswith(" create"):
@@ -239,6 +244,14 @@ def _images(store: Callable[[], Engine]) -> Words:
     with store() as engine:
         for row in engine.db.all("SELECT reference FROM tags ORDER BY reference"):
             yield images.familiar(row["reference"]), "image"
+
+
+def _indexes(store: Callable[[], Engine]) -> Words:
+    from ....images.plans import indexes  # for the few commands that take one
+
+    with store() as engine:
+        for name in indexes.kept(engine):
+            yield name, "index"
 
 
 def _volumes(store: Callable[[], Engine]) -> Words:

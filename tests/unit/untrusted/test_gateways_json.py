@@ -50,6 +50,7 @@ OWN = {
     RUNTIME + "networks/names/name_table.py": "run.json, state.json",
     RUNTIME + "host/rebuild.py": "run.json, config.json and state.json",
     RUNTIME + "images/library/garbage.py": "run.json",
+    RUNTIME + "images/plans/indexes.py": "lists of images that root has named",
     RUNTIME + "registry/service/service.py": "a service's configuration and status",
     RUNTIME + "registry/service/supervisor.py": "a service's configuration",
     RUNTIME + "layers/workers.py": "from a process forked for unpacking",

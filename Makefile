@@ -93,6 +93,7 @@ sanity: $(VENV)/.linters  ## ansible-test sanity and the other linters (3 min)
 generate: venv  ## what is made of the options' rows, of the declarations of system calls and of the imports, written anew
 	$(BIN)/python devel/make_options.py
 	$(BIN)/python devel/make_ffi.py
+	$(BIN)/python devel/make_call_numbers.py
 	$(BIN)/python devel/draw_chapters.py
 
 changelog: $(VENV)/.linters  ## CHANGELOG.rst from changelogs/fragments, as the next release is going to have it

@@ -4,9 +4,15 @@
 
 from __future__ import annotations
 
+import ast
+import pathlib
+
 import pytest
+from pycontainer.cli import command_table
 from pycontainer.errors import EngineError, InvalidInput
 from pycontainer.networks import definition
+
+CHECKOUT = pathlib.Path(__file__).resolve().parents[3]
 
 
 def wanted(**params):
@@ -218,3 +224,33 @@ def test_errors_are_one_line():
     with pytest.raises(EngineError) as error:
         wanted(driver_options={"x\ny": 1})
     assert "\n" not in str(error.value)
+
+
+def module_options():
+    """The argument spec of the module ``network``, read from its source: it needs Ansible to be imported."""
+    tree = ast.parse((CHECKOUT / "plugins/modules/network.py").read_text())
+    call = next(
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "_frontend.run"
+    )
+    return ast.literal_eval(call.args[2])
+
+
+# Options that are no field: what a task does, and what becomes fields together with others (definition.wanted).
+BESIDE = {"name", "state", "force", "ipam_config", "interface_name", "peers", "peer_name"}
+BESIDE |= {"key_max_age"}
+
+
+def test_every_option_is_a_field_or_read_apart():
+    fields = {field.option.partition(".")[0] for field in definition.FIELDS.values()} - {"mode"}
+    assert fields | BESIDE == set(module_options()) and not fields & BESIDE
+
+
+def test_every_flag_says_an_option():
+    create = next(one for one in command_table.COMMANDS if one.names[0] == "network create")
+    said = {flag.option for flag in create.flags if flag.reads != "apart"}
+    assert said <= set(module_options())
+    assert {flag.key for flag in create.flags if flag.reads == "apart"} == {
+        *("subnet", "gateway", "ip_range", "aux_address", "peer")
+    }

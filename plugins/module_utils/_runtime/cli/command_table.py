@@ -650,6 +650,12 @@ def _kept(kind: str, inspected: str) -> list[Command]:
     ]
 
 
+SUBNETS = [  # of `network create`, read together
+    Flag("--subnet", "list", "Subnet, as 172.30.0.0/16 or fd12:3456:789a::/64", reads="apart"),
+    Flag("--gateway", "list", "The bridge's address, one for each subnet", reads="apart"),
+    Flag("--ip-range", "list", "Where containers' addresses are taken from", reads="apart"),
+    Flag("--aux-address", "list", "Address that no container gets (name=address)", reads="apart"),
+]
 OTHER_COMMANDS = [
     Command(
         "volume ls, volume list",
@@ -719,18 +725,21 @@ OTHER_COMMANDS = [
         "Make a network",
         "system.networks:network_create",
         [
-            LABEL,
+            Flag("-l, --label", "list", "Label (key=value)", "labels", reads="="),
             Flag("-d, --driver", "value", "Driver (bridge, macvlan, ipvlan or overlay)"),
-            Flag("-o, --opt", "list", "Driver option (key=value)"),
-            Flag("--subnet", "list", "Subnet, as 172.30.0.0/16 or fd12:3456:789a::/64"),
-            Flag("--gateway", "list", "The bridge's address, one for each subnet"),
-            Flag("--ip-range", "list", "Where containers' addresses are taken from"),
-            Flag("--aux-address", "list", "Address that no container gets (name=address)"),
-            Flag("--ipv6", "switch", "IPv6 addresses"),
-            Flag("--ipv4", "switch", "IPv4 addresses; --ipv4=false for IPv6 alone", on=True),
+            Flag("-o, --opt", "list", "Driver option (key=value)", "driver_options", reads="="),
+            *SUBNETS,
+            Flag("--ipv6", "switch", "IPv6 addresses", "enable_ipv6"),
+            Flag(
+                "--ipv4",
+                "switch",
+                "IPv4 addresses; --ipv4=false for IPv6 alone",
+                "enable_ipv4",
+                on=True,
+            ),
             Flag("--attachable", "switch", "Recorded: containers can be attached to any network"),
             Flag("--internal", "switch", "No way out"),
-            Flag("--peer", "list", "Host of an overlay network (name=address)"),
+            Flag("--peer", "list", "Host of an overlay network (name=address)", reads="apart"),
             Flag("--disable-dns", "switch", "Containers do not find each other by name"),
             Flag("--route", "list", "Static route of containers (destination,gateway[,metric])"),
             Flag("--interface-name", "value", "Name of the bridge, or the parent link"),

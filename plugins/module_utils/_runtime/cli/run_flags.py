@@ -37,12 +37,7 @@ def options(given: Given, flags: Iterable[Flag], at_home: bool = False) -> dict[
         host.
     :raises InvalidInput, UsageError: naming the flag.
     """
-    values = given.values
-    found: dict[str, Any] = {}
-    for flag in flags:
-        value = values[flag.key]
-        if value != flag.initial() and flag.reads != "apart":
-            _put(found, flag.option, READERS[flag.reads](_long(flag), value))
+    values, found = given.values, named(given, flags)
     if values.get("restart") is not None:
         found.update(_restart(values["restart"]))
     joined = [values.get(key) for key in ("network", "ip", "ip6", "network_alias")]
@@ -58,6 +53,19 @@ def options(given: Given, flags: Iterable[Flag], at_home: bool = False) -> dict[
         _relative(found)
     if given.words[1:] and given.command.rest:
         found["command"] = given.words[1:]
+    return found
+
+
+def named(given: Given, flags: Iterable[Flag]) -> dict[str, Any]:
+    """Return the options of a module that flags name, without what is read apart.
+
+    :raises InvalidInput, UsageError: naming the flag.
+    """
+    found: dict[str, Any] = {}
+    for flag in flags:
+        value = given.values[flag.key]
+        if value != flag.initial() and flag.reads != "apart":
+            _put(found, flag.option, READERS[flag.reads](_long(flag), value))
     return found
 
 

@@ -14,7 +14,7 @@ from .drivers import parents
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from typing import Any, Optional, TypedDict, Union
 
     from .drivers.overlay_network import Overlay
@@ -137,6 +137,60 @@ ADDED: Added = {
     "overlay": None,
 }
 PERMISSIONS = ("allow_host", "allow_metadata", "allow_spoofing")
+
+
+class Field:
+    """A key of a :class:`Definition` that an option of the module sets.
+
+    :param option: its name in a task, in errors and in plans.
+    :param shown: its key in ``inspect``, "" where the code there makes one of it.
+    :param live: whether a change leaves the links of running containers as they are.
+    :param read: ``read(value, option)`` returns its normal form. None for what is read together with
+        others (:func:`wanted`).
+    """
+
+    __slots__ = ("option", "shown", "live", "read")
+
+    def __init__(
+        self,
+        option: str,
+        shown: str = "",
+        *,
+        live: bool = False,
+        read: Callable[[Any, str], Any] | None = None,
+    ) -> None:
+        self.option, self.shown, self.live, self.read = option, shown, live, read
+
+
+def _same(value: Any, _option: str) -> Any:
+    return value
+
+
+def _routes(value: Any, _option: str) -> list[Route]:
+    return [_route(entry) for entry in value]
+
+
+# Read, compared and shown by this table; subnets (``pools``) and ``overlay`` have keys below their own.
+FIELDS: dict[str, Field] = {
+    "driver": Field("driver", "Driver"),
+    "parent": Field("driver_options.parent", "Parent"),
+    "mode": Field("mode"),
+    "flag": Field("driver_options.ipvlan_flag"),
+    "ipv4": Field("enable_ipv4", "EnableIPv4", read=_same),
+    "ipv6": Field("enable_ipv6", "EnableIPv6", read=_same),
+    "internal": Field("internal", "Internal", read=_same),
+    "masquerade": Field(f"driver_options.{MASQUERADE_OPTION}", live=True),
+    "mtu": Field(f"driver_options.{MTU_OPTION}", "MTU"),
+    "bridge": Field(f"driver_options.{BRIDGE_OPTION}", "Bridge"),
+    "driver_options": Field("driver_options", live=True),
+    "attachable": Field("attachable", "Attachable", live=True, read=_same),
+    "labels": Field("labels", "Labels", live=True, read=units.texts),
+    "disable_dns": Field("disable_dns", "DisableDNS", read=_same),
+    "routes": Field("route", "Routes", read=_routes),
+    "allow_host": Field("allow_host", "AllowHost", live=True, read=_same),
+    "allow_metadata": Field("allow_metadata", "AllowMetadata", live=True, read=_same),
+    "allow_spoofing": Field("allow_spoofing", "AllowSpoofing", read=_same),
+}
 UNUSABLE = tuple(
     ipaddress.ip_network(text)
     for text in (
@@ -189,21 +243,14 @@ def wanted(params: Mapping[str, Any], now: str | None = None) -> Wanted:
                     f"nothing with driver {driver}: what its containers send does not pass by the "
                     "host's rules",
                 )
-            found[option] = params[option]  # type: ignore[literal-required]
-    if params.get("internal") is not None:
-        found["internal"] = params["internal"]
-    if params.get("attachable") is not None:
-        found["attachable"] = params["attachable"]
-    if params.get("disable_dns") is not None:
-        found["disable_dns"] = _disable_dns(params["name"], params["disable_dns"])
-    if params.get("route") is not None:
-        found["routes"] = [_route(entry) for entry in params["route"]]
-    if params.get("enable_ipv4") is not None:
-        found["ipv4"] = params["enable_ipv4"]
-    if params.get("enable_ipv6") is not None:
-        found["ipv6"] = params["enable_ipv6"]
-    if params.get("labels") is not None:
-        found["labels"] = units.texts(params["labels"], "labels")
+    for key, field in FIELDS.items():
+        if field.read is not None and params.get(field.option) is not None:
+            value = field.read(params[field.option], field.option)
+            found[key] = value  # type: ignore[literal-required]
+    if found.get("disable_dns") is False and params["name"] == DEFAULT:
+        raise InvalidInput(
+            "disable_dns", False, f"true on the network {DEFAULT}, which has no names, as in Docker"
+        )
     link = params.get("interface_name")
     if params.get("driver_options") is not None or driver != (now or "bridge"):
         found.update(_driver_options(driver, params.get("driver_options") or {}, link))
@@ -360,14 +407,6 @@ def pool_with(config: Definition, address: str) -> Pool | None:
         if wanted in ipaddress.ip_network(pool["subnet"]):
             return pool
     return None
-
-
-def _disable_dns(name: str, value: bool) -> bool:
-    if name == DEFAULT and not value:
-        raise InvalidInput(
-            "disable_dns", value, f"true on the network {DEFAULT}, which has no names, as in Docker"
-        )
-    return value
 
 
 def _interface(driver: str, name: str, options: Mapping[str, Any]) -> Wanted:

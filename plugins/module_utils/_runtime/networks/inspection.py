@@ -16,6 +16,7 @@ from .traffic import forwarded, link_figures
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from ..engine import Engine
@@ -69,6 +70,7 @@ def names(engine: Engine, network: str, user: User) -> list[str]:
 
 def describe(config: Definition) -> dict[str, Any]:
     """Return what a definition alone says, as of a network that check mode would make."""
+    whole: Mapping[str, Any] = config
     ipam: list[dict[str, Any]] = []
     for pool in config["pools"]:
         ipam.append({"Subnet": pool["subnet"], "Gateway": definition.gateway_of(config, pool)})
@@ -81,20 +83,12 @@ def describe(config: Definition) -> dict[str, Any]:
         "Id": config["id"],
         "Created": None,
         "Scope": definition.scope(config),
-        "Driver": config["driver"],
-        "EnableIPv4": config["ipv4"],
-        "EnableIPv6": config["ipv6"],
         "IPAM": {"Driver": "default", "Options": {}, "Config": ipam},
-        "Internal": config["internal"],
-        "Attachable": config["attachable"],
         "Ingress": False,
         "ConfigFrom": {"Network": ""},
         "ConfigOnly": False,
         "Containers": {},
         "Options": dict(config["driver_options"]),
-        "Labels": config["labels"],
-        "Bridge": config["bridge"],
-        "Parent": config["parent"],
         "Peers": {
             name: {
                 "IP": peer["address"],
@@ -103,12 +97,7 @@ def describe(config: Definition) -> dict[str, Any]:
             }
             for name, peer in (config["overlay"] or {"peers": {}})["peers"].items()
         },
-        "AllowHost": config["allow_host"],
-        "AllowMetadata": config["allow_metadata"],
-        "AllowSpoofing": config["allow_spoofing"],
-        "DisableDNS": config["disable_dns"],
-        "Routes": config["routes"],
-        "MTU": config["mtu"],
+        **{field.shown: whole[key] for key, field in definition.FIELDS.items() if field.shown},
     }
 
 

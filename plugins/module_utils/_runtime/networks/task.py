@@ -24,49 +24,9 @@ if TYPE_CHECKING:
     from .catalog import User
     from .definition import Definition, Wanted
 
-# What can change under the containers of a network; the rest is part of their own configuration.
-LIVE = (
-    "labels",
-    "attachable",
-    "masquerade",
-    "driver_options",
-    "iprange",
-    "aux_addresses",
-    "allow_host",
-    "allow_metadata",
-    "peers",
-    "vxlan",
-    "wireguard",
-    "key",
-)
-OPTION = {
-    "mtu": f"driver_options.{definition.MTU_OPTION}",
-    "bridge": f"driver_options.{definition.BRIDGE_OPTION}",
-    "masquerade": f"driver_options.{definition.MASQUERADE_OPTION}",
-    "ipv4": "enable_ipv4",
-    "ipv6": "enable_ipv6",
-    "parent": "driver_options.parent",
-    "flag": "driver_options.ipvlan_flag",
-    "routes": "route",
-}
-COMPARED = (
-    "driver",
-    "parent",
-    "mode",
-    "flag",
-    "ipv4",
-    "ipv6",
-    "internal",
-    "masquerade",
-    "mtu",
-    "bridge",
-    "driver_options",
-    "attachable",
-    "labels",
-    "disable_dns",
-    "routes",
-    *definition.PERMISSIONS,
-)
+# What of subnets and of overlay networks can change under the containers, beside the fields that
+# say so; the rest is part of their own configuration.
+LIVE = ("iprange", "aux_addresses", "peers", "vxlan", "wireguard", "key")
 LINKS = ("bridge", "parent", "driver")
 POOL = {
     "subnet": "subnet",
@@ -89,7 +49,7 @@ def _compared(config: Definition) -> dict[str, Any]:
             found[option] = values
         if len(pools) == 1:
             found[option] = pools[0][key]
-    found.update({key: whole[key] for key in COMPARED})
+    found.update({key: whole[key] for key in definition.FIELDS})
     if config["overlay"]:
         found["peers"] = config["overlay"]["peers"]
         if config["overlay"].get("encrypted"):
@@ -102,7 +62,14 @@ def _compared(config: Definition) -> dict[str, Any]:
 
 def _option(key: str) -> str:
     """Return the name of an option of the module, for what is compared."""
-    return f"ipam_config.{key}" if key in POOL else OPTION.get(key, key)
+    if key in POOL:
+        return f"ipam_config.{key}"
+    return definition.FIELDS[key].option if key in definition.FIELDS else key
+
+
+def _is_live(key: str) -> bool:
+    """Tell whether a change of what is compared leaves the containers' links as they are."""
+    return key in LIVE or (key in definition.FIELDS and definition.FIELDS[key].live)
 
 
 def plan(engine: Engine, params: Mapping[str, Any]) -> Plan:
@@ -196,7 +163,7 @@ def _update(
     steps.facts = lambda: _facts(engine, config, steps)
     before, after = _compared(current), _compared(config)
     differing = [key for key in after if after[key] != before.get(key)]
-    fixed = [key for key in differing if key not in LIVE]
+    fixed = [key for key in differing if not _is_live(key)]
     if definition.apart(config) != definition.apart(current) or (
         definition.gateway_modes(config) != definition.gateway_modes(current)
     ):
@@ -259,7 +226,7 @@ def _action(key: str, name: str, names: str) -> str:
     if key == "key":
         return f"make a new key of this host for network {name}"
     sentence = f"change {_option(key)} of network {name}"
-    return sentence + (f" and connect {names} again" if names and key not in LIVE else "")
+    return sentence + (f" and connect {names} again" if names and not _is_live(key) else "")
 
 
 def _check_addresses(config: Definition, key: str, users: Sequence[User]) -> None:

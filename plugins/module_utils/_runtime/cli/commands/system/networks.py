@@ -10,9 +10,8 @@ from .... import containers, networks
 from ....containers.lifecycle import live_changes
 from ....containers.records.status import LIVING
 from ....errors import Conflict, InvalidInput, NotFound
-from ... import tables
+from ... import run_flags, tables
 from ...filters import filtering, filters
-from ...grammar import pairs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,21 +57,9 @@ def network_create(session: Session, given: Given) -> None:
             {
                 "name": given.words[0],
                 "state": "present",
-                "driver": given.driver,
-                "driver_options": pairs(given.opt) or None,
-                "labels": pairs(given.label) or None,
-                "internal": given.internal or None,
                 "peers": _peers(given.peer) or None,
-                "allow_host": given.allow_host or None,
-                "allow_spoofing": given.allow_spoofing or None,
-                "allow_metadata": None if given.allow_metadata else False,
-                "disable_dns": given.disable_dns or None,
-                "route": given.route or None,
-                "interface_name": given.interface_name,
-                "attachable": given.attachable or None,
-                "enable_ipv6": given.ipv6 or None,
-                "enable_ipv4": None if given.ipv4 else False,
                 "ipam_config": _ipam(given) or None,
+                **run_flags.named(given, given.command.flags),
             },
         )
     )

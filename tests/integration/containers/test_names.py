@@ -27,9 +27,8 @@ from pycontainer.networks import container_links
 from pycontainer.networks.names.name_service import LOCK
 from pycontainer.reconcile import carry_out
 from support import waiting
-
-from .test_networks import do, get, in_own_network, network
-from .test_networks import web as serving
+from support.own_network import do, get, in_own_network, network
+from support.own_network import web as serving
 
 CLONE_NEWNS = 0x20000
 PLACE = "/etc/resolv.conf"

@@ -22,6 +22,7 @@ SELINUX_TESTS = (
     "tests/integration/oci/command/isolation/test_selinux.py",
     "tests/integration/cli/containers/test_selinux.py",
     "tests/integration/containers/test_container.py",
+    "tests/integration/containers/plans",
 )
 MACHINES = 2  # that the whole suite is shared out to: each takes a processor
 AT_ONCE = 6  # files that a machine gets

@@ -12,7 +12,6 @@ import sys
 
 import pytest
 from integration.containers.lifecycle import test_crash
-from integration.containers.test_networks import do, get, in_own_network, network
 from pycontainer import containers, networks
 from pycontainer.containers.access import exec_client
 from pycontainer.containers.client import monitor_client
@@ -21,6 +20,7 @@ from pycontainer.engine import Engine
 from pycontainer.errors import ContainerFailed, HostError, InvalidInput
 from pycontainer.kernel.net import connections
 from support import waiting
+from support.own_network import do, get, in_own_network, network
 
 # Asks for a page until its standard input ends, and prints how often each answer came, errors too.
 CLIENT = """

@@ -265,8 +265,8 @@ HEAD = """\
 
 <!-- Made by devel/make_comparison.py from the argument specs of both and of this collection, and from devel/comparison_notes.py: run `make comparison`. -->
 
-Each module of community.docker {docker} and containers.podman {podman} that has its like here, option by option. {same} of {all} options and
-suboptions are the same: the name (or an alias), the type, the choices and the default. An option that is the same is not
+Look up what differs, option by option, from each module of community.docker {docker} and containers.podman {podman} that has its like here. {same} of {all}
+options and suboptions are the same: the name (or an alias), the type, the choices and the default. An option that is the same is not
 listed. Where "absent" stands alone there could be such an option, and there is none yet.
 
 An option that a task does not name is not compared here, whatever its default there: `false`, an empty list or map, and no default at all

@@ -361,9 +361,9 @@ CONTAINER = Noun(
 
 <!-- Made by devel/make_options.py from the rows in containers/options: change those, and run `make generate`. -->
 
-What `ansible-doc pycontainer.engine.container` says of each option is not repeated here. The table says which flag of `pycontainer run` is the
-same, what a change of it costs a container that runs, and where it can be seen: in which file below `/var/lib/pycontainer/containers/<id>/` it takes
-effect (`config.json` is the OCI runtime specification's document), and under which of Docker's keys `inspect` shows it.
+Look up, for each option of the module `container`, which flag of `pycontainer run` is the same, what a change costs a container that runs, and where
+to see it: in which file below `/var/lib/pycontainer/containers/<id>/` it takes effect (`config.json` is the OCI runtime specification's document), and
+under which of Docker's keys `inspect` shows it. What the options mean, `ansible-doc pycontainer.engine.container` says.
 
 A flag with a star is one that `pycontainer update` has, too. What a change costs: `live` is nothing, `live on networks` is nothing as long as the
 container has a network namespace of its own, on networks or with `network_mode: none`, `live on files` is nothing where an entry's `on_change`

@@ -38,10 +38,11 @@ class Noun:
     def sweep(self, engine: Engine) -> None:
         """Remove what killed tasks have left that is no operation."""
 
-    def recover(self, engine: Engine, kind: str, detail: dict[str, Any]) -> None:
+    def recover(self, engine: Engine, kind: str, detail: dict[str, Any]) -> bool | None:
         """Finish or undo an operation that a killed task left half-done.
 
         :param kind: one of ``operations``. :param detail: what was recorded with it.
+        :returns: True where it still takes time: the next call asks again.
         """
 
     def clean_after_boot(self, engine: Engine) -> None:
@@ -236,5 +237,5 @@ class Engine:
         owners = {kind: noun for noun in _nouns for kind in noun.operations}
         with self.locks.hold("recovery"), self.db.freeing():
             for entry in self.operations.abandoned():
-                owners[entry["kind"]].recover(self, entry["kind"], entry["detail"])
-                self.operations.forget(entry["id"])
+                if not owners[entry["kind"]].recover(self, entry["kind"], entry["detail"]):
+                    self.operations.forget(entry["id"])

@@ -79,10 +79,10 @@ class _Containers(Noun):
         "checkpoint-container",
     )
 
-    def recover(self, engine: Engine, kind: str, detail: dict[str, Any]) -> None:
+    def recover(self, engine: Engine, kind: str, detail: dict[str, Any]) -> bool | None:
         from .containers.lifecycle import recovery
 
-        recovery.recover(engine, kind, detail)
+        return recovery.recover(engine, kind, detail)
 
     def reconnect(self, engine: Engine, network: str, idents: list[str]) -> None:
         from .containers.lifecycle import live_changes

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from pycontainer.containers.records import catalog
 from pycontainer.engine import Engine
 from pycontainer.errors import ContainerFailed, HostError, InvalidInput
 from pycontainer.kernel.net import connections
+from pycontainer.kernel.processes import procfs
 from support import waiting
 from support.own_network import do, get, in_own_network, network
 
@@ -71,11 +73,14 @@ class Client:
 class Replacement:
     """A replacement in a process of its own; :meth:`result` waits for its end."""
 
-    def __init__(self, engine, **params):
+    def __init__(self, engine, held=None, **params):
+        """:param held: a connection that this process alone keeps."""
         engine.db.close()
         self.reader, writer = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
+            if held is not None:
+                held.close()
             try:
                 with Engine(engine.paths.data, engine.paths.run) as own:
                     done = {
@@ -249,6 +254,64 @@ def test_a_monitor_that_keeps_its_sockets(engine):
     assert done["downtime"] > 0 and done["drained"]["cut"] == 0
     gateway = done["container"]["NetworkSettings"]["Gateway"]
     assert get(8080) == get(8080, gateway) == "two" and names(engine) == ["web"]
+
+
+def killed_while_it_drains(engine, drain):
+    """Return the old one's id, and a connection to it that lasts; its replacement was killed."""
+    do(engine, **server("one"))
+    old = listens(engine)
+    held = connect("127.0.0.1", 8081)
+    assert echoes(held)
+    running = Replacement(engine, held, **server("two", drain_timeout=drain))
+    with Engine(engine.paths.data, engine.paths.run) as own:
+        waiting.eventually(lambda: containers.find(own, "web")["id"] != old)
+        waiting.eventually(lambda: get(8080) == "two")
+    os.kill(running.pid, signal.SIGKILL)
+    os.waitpid(running.pid, 0)
+    os.close(running.reader)
+    return old, held
+
+
+@in_own_network
+def test_who_is_connected_has_the_time_of_a_task_that_was_killed(engine):
+    """Any call sees to it, with no part in the old one's connections until these end."""
+    old, held = killed_while_it_drains(engine, 600)
+    for _call in range(2):
+        with Engine(engine.paths.data, engine.paths.run) as own:
+            assert [name.partition("-")[0] for name in names(own)] == ["web", "web.draining"]
+            assert len(own.db.all("SELECT * FROM operations")) == 1
+            assert (
+                get(8080) == "two"
+                and echoes(held)
+                and containers.status(own.paths, old)["status"] == "running"
+            )
+    with Engine(engine.paths.data, engine.paths.run) as own:
+        gateway = do(own, **server("two"))["container"]["NetworkSettings"]["Gateway"]
+        assert get(8080, gateway) == "two" and not do(own, **server("two"))["changed"]
+    held.close()
+
+    def gone():
+        with Engine(engine.paths.data, engine.paths.run) as own:
+            return names(own) == ["web"] and not own.db.all("SELECT * FROM operations")
+
+    waiting.eventually(gone)
+    assert not os.path.exists(engine.paths.container(old)) and get(8080) == "two"
+
+
+@in_own_network
+def test_an_old_one_whose_task_was_killed_ends_with_no_call(engine):
+    """Its monitor ends it after its time, and has it removed; one that adopted it, too."""
+    for adopted in (False, True):
+        old, held = killed_while_it_drains(engine, 1 + 2 * adopted)
+        if adopted:
+            monitor = procfs.stat(containers.status(engine.paths, old)["pid"])["parent"]
+            os.kill(monitor, signal.SIGKILL)
+        waiting.eventually(lambda: not os.path.exists(engine.paths.container(old)))
+        held.close()
+        with Engine(engine.paths.data, engine.paths.run) as own:
+            assert names(own) == ["web"] and get(8080) == "two"
+            assert own.db.all("SELECT * FROM operations") == []
+            containers.remove(own, containers.find(own, "web"), force=True)
 
 
 @pytest.mark.timeout(300)

@@ -5,6 +5,8 @@
 The new one is started beside the old one. The commit gives it the name, and the old one another.
 Only after it do the published ports go over, which is finished by ``recovery`` where the task is
 killed. Then the old one's connections have ``drain_timeout`` to end, and it is stopped and removed.
+How long they have stands in its run.json: any call honours it, and without one the old one's
+monitor ends it and has it removed.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import contextlib
 import time
 
 from ... import networks
-from ...errors import Conflict, HostError, required
+from ...errors import Conflict, EngineError, HostError, required
 from ...kernel.net import connections
 from ..client import monitor_client, names_client
 from ..records import catalog, network_names, run_events, status
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from ...engine import Engine
     from ...options.rows import Definition
     from ..records.catalog import Record
+    from ..spec.run_file import Drain
 
     class Drained(TypedDict):
         """``seconds``: from the switch to the old one's stop. ``cut``: connections that it had then."""
@@ -70,6 +73,7 @@ def replace_beside(
             ran=True,
             leaving=leaving,
             volumes=going,
+            drain=drain,
         ),
     ):
         kept = replace.kept_volumes(engine, old, keep_volumes)
@@ -101,7 +105,7 @@ def _hand_over(
     """After the commit, bring the ports to the new one, and end the old one."""
     published = container_files.reserved(engine, old["id"])["ports"]
     try:
-        downtime = switch(engine, old["id"], new)
+        downtime = switch(engine, old["id"], new, drain)
         began = time.monotonic()
         own = {port["container_port"] for port in published}
         cut = waits.wait_drained(engine, old["id"], own, drain)
@@ -128,11 +132,45 @@ def _answered(engine: Engine, old: Record, new: Record) -> set[int]:
     }
 
 
-def switch(engine: Engine, old: str, new: str) -> float:
+def go_on(engine: Engine, old: Record, name: str, going: list[str], drain: float) -> bool:
+    """Go on where a task was killed after the commit.
+
+    :param name: the new one's. :param drain: as of :func:`replace_beside`.
+    :returns: whether the old one's connections still have time. Nobody waits for them: the next
+        call sees, else the old one's monitor.
+    """
+    ident = old["id"]
+    found = _draining(engine, ident)
+    if found is None or not found["switched"]:
+        new = required(catalog.get(engine, name), f"container {name}")["id"]
+        try:
+            switch(engine, ident, new, drain)
+            _settle(engine, new)
+        except EngineError:
+            end_old(engine, ident, new, going)
+            return False
+        run = container_files.read_run(engine, ident)
+        if "drain" in run:
+            run["drain"]["switched"] = True
+            run_file.write(engine.paths, ident, run)
+    found = _draining(engine, ident)
+    if found is not None and time.monotonic() < found["until"]:
+        if waits.wait_drained(engine, ident, set(found["ports"]), 0):
+            return True
+    _end(engine, ident, going)
+    return False
+
+
+def _draining(engine: Engine, ident: str) -> Drain | None:
+    return run_file.read_or_empty(engine.paths, ident).get("drain")
+
+
+def switch(engine: Engine, old: str, new: str, drain: float) -> float:
     """Give names and published ports of the old one to the new one; returns the downtime.
 
     It can be done again after a kill at any point of it.
 
+    :param drain: as of :func:`replace_beside`.
     :raises EngineError: a port can't be served.
     """
     paths, record = engine.paths, required(catalog.by_id(engine, new), "the new container")
@@ -142,7 +180,7 @@ def switch(engine: Engine, old: str, new: str) -> float:
     )
     container_files.write(engine, record, place, container_files.mounted_volumes(engine, new))
     names_client.update(paths, new)
-    _leave(engine, old)
+    _leave(engine, old, drain)
     now, stopped = status.now(paths, old)["network"], None
     try:
         monitor_client.expect_end(paths, old)
@@ -164,12 +202,15 @@ def switch(engine: Engine, old: str, new: str) -> float:
     return downtime
 
 
-def _leave(engine: Engine, old: str) -> None:
-    """Take names and published ports out of the old one's run.json."""
+def _leave(engine: Engine, old: str, drain: float) -> None:
+    """Take names and published ports out of the old one's run.json, and write down how long it has."""
     record = catalog.by_id(engine, old)
     run = container_files.read_run(engine, old)
     if record is None or "network" not in run:
         return
+    if "drain" not in run:
+        ports = [port["container_port"] for port in run["network"]["ports"]]
+        run["drain"] = {"until": time.monotonic() + drain, "ports": ports, "switched": False}
     run["name"], run["network"]["ports"] = record["name"], []
     run["network"].update(
         network_names.document(engine, record, run["network"].get("attachments", []))
@@ -188,14 +229,25 @@ def end_old(
 ) -> Record:
     """Stop and remove the old one, and see once more that the new one has what it is to have."""
     record = required(catalog.by_id(engine, new), "the new container")
+    _end(engine, old, going, force, signal)
+    _settle(engine, new)
+    return record
+
+
+def _end(
+    engine: Engine, old: str, going: list[str], force: bool = False, signal: str | None = None
+) -> None:
     monitor_client.stop(engine.paths, [old], 0 if force else None, signal)
     run_events.tell_of(engine.paths, old, "stop")
     catalog.forget(engine, old)
     remove.sweep(engine, old, going)
+
+
+def _settle(engine: Engine, new: str) -> None:
+    """See once more that the new one has what it is to have."""
     _serve(engine, new)
     names_client.update(engine.paths, new)
     container_files.forget_coming(engine, new)
-    return record
 
 
 def _serve(engine: Engine, ident: str) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 
-from ...errors import Conflict, EngineError, required
+from ...errors import Conflict
 from ..access import checkpoints
 from ..client import monitor_client
 from ..records import catalog
@@ -18,21 +18,26 @@ from . import create, drain, remove, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from ...engine import Engine
 
 
-def recover(engine: Engine, kind: str, detail: dict[str, Any]) -> None:
-    """Recover one entry of the operations table whose process is gone (nouns.py)."""
-    {
+def recover(engine: Engine, kind: str, detail: dict[str, Any]) -> bool | None:
+    """Recover one entry of the operations table whose process is gone (nouns.py).
+
+    :returns: True where it still takes time.
+    """
+    work: Callable[[Engine, dict[str, Any]], bool | None] = {
         "create-container": _created,
         "remove-container": _removed,
         "replace-container": _replaced,
         "restart-container": replace.recover_restart,
         "freeze-container": _frozen,
         "checkpoint-container": checkpoints.recover,
-    }[kind](engine, detail)
+    }[kind]
+    return work(engine, detail)
 
 
 def _created(engine: Engine, detail: dict[str, Any]) -> None:
@@ -52,21 +57,21 @@ def _removed(engine: Engine, detail: dict[str, Any]) -> None:
     remove.sweep(engine, detail["id"], [] if detail["keep_volumes"] else detail["volumes"])
 
 
-def _replaced(engine: Engine, detail: dict[str, Any]) -> None:
-    """Finish or undo a replacement after a kill: committed is what has no old row any more."""
+def _replaced(engine: Engine, detail: dict[str, Any]) -> bool:
+    """Finish or undo a replacement after a kill: committed is what has no old row any more.
+
+    :returns: whether the old one's connections still have time.
+    """
     old, new = catalog.by_id(engine, detail["old"]), catalog.get(engine, detail["temporary"])
     going = detail.get("volumes", [])  # an older version did not record them
     if old is not None and old["name"] == detail.get("leaving"):
-        now = required(catalog.get(engine, detail["name"]), f"container {detail['name']}")
-        with contextlib.suppress(EngineError):
-            drain.switch(engine, old["id"], now["id"])
-        drain.end_old(engine, old["id"], now["id"], going)
-        return
+        return drain.go_on(engine, old, detail["name"], going, detail.get("drain", 0.0))
     if old is not None:
         replace.put_back(engine, old, new, detail["ran"])
-        return
+        return False
     record = catalog.get(engine, detail["name"])
     if record is not None:
         replace.finish(engine, detail["old"], record, going)
     else:
         remove.sweep(engine, detail["old"], going)
+    return False

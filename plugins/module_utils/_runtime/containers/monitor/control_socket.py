@@ -61,6 +61,8 @@ if TYPE_CHECKING:
 
         def begin_stop(self) -> bool: ...
 
+        def await_drained(self) -> None: ...
+
         def reload(self) -> str: ...
 
         def lent_ports(self) -> list[Lent]: ...
@@ -181,6 +183,7 @@ class Clients:
         self, _connection: socket.socket, _message: dict[str, Any], _fds: list[int]
     ) -> Answer | None:
         self.monitor.begin_stop()
+        self.monitor.await_drained()
         return {}
 
     def op_kill(

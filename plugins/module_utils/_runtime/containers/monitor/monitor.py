@@ -240,8 +240,10 @@ class Monitor(loop.Loop):
             self.finish(None, None, self.state["error"])
         else:
             self._follow(fds[0], fds[1:])
-            if word == workers.CHECKED:
+            if word != workers.RUNS:
                 self._check_health()
+            if word == workers.DRAINS:
+                self.await_drained()
 
     def _follow(self, process: int, outputs: list[int]) -> None:
         """Watch what a running container has: its process 1, its FIFOs or its terminal."""
@@ -546,6 +548,12 @@ class Monitor(loop.Loop):
             from ..access import auto_remove  # not at the top: few containers need it
 
             auto_remove.remove(self.paths, self.ident, command)
+        elif command and self._drained_alone():
+            from ...kernel.processes import detached  # as above
+
+            detached.run_detached(
+                [*command, "rm", self.ident]
+            )  # a call of the engine does the rest
 
     # ------------------------------------------------------------------------- what clients ask for
 
@@ -568,6 +576,23 @@ class Monitor(loop.Loop):
             return
         self.comes_again = action == "restart"
         kill.end(self, 0 if action == "kill" else None)
+
+    def await_drained(self) -> None:
+        """Have a container that another one has replaced end in time, whoever waits for that."""
+        self._run = None
+        drain = self.run.get("drain")
+        if drain is not None:
+            left = drain["until"] + run_file.DRAINED - time.monotonic()
+            self.after("drain", left, self._end_drained)
+
+    def _end_drained(self) -> None:
+        asked = self.clients is not None and bool(self.clients.stopping)
+        if not asked and "kill" not in self.timers and self.begin_stop():
+            kill.end(self)
+
+    def _drained_alone(self) -> bool:
+        drain = self.run.get("drain")
+        return drain is not None and time.monotonic() >= drain["until"] + run_file.DRAINED
 
     def tell(self, action: str, **more: object) -> None:
         """Write an event of the container into the journal; see run_events.tell."""

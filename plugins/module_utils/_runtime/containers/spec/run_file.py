@@ -72,6 +72,17 @@ if TYPE_CHECKING:
         signal: str
         timeout: int
 
+    class Drain(TypedDict):
+        """Of a container that another one has replaced, while its last connections may end.
+
+        ``until``: by the monotonic clock, when it is stopped. ``ports``: its own that were
+        published. ``switched``: whether the other one has all that was its.
+        """
+
+        until: float
+        ports: list[int]
+        switched: bool
+
     class ShownImage(TypedDict):
         """An image that a container mounts. ``layers``: as RunFile has them.
 
@@ -110,10 +121,13 @@ if TYPE_CHECKING:
         """
 
         events: RunEvents
+        drain: Drain
         images: dict[str, ShownImage]
 
 
 NAME = run_events.DOCUMENT
+# Seconds after the end of a drain until the monitor ends the container: whoever drains it is gone.
+DRAINED = 2.0
 # In the run directory, in a tmpfs (records/memory_files.py): {variable: base64 of its value}.
 VARIABLES = ("secrets", "environment")
 

@@ -12,6 +12,7 @@ id:
     PORTS                 open the published ports, please     answered with "" or why not
     RUNS, CHECKED         it runs, without or with health checks: lock, control socket, pidfd of
                           process 1, then stdout and stderr or the terminal
+    DRAINS                as these, of one that is adopted while its last connections end
     RESTART               it is to be restarted: lock, control socket
     ENDED                 it has ended while nobody watched, finish it: lock, control socket
     the worker's end      there is nothing to watch
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from ..spec.run_file import RunFile
 
 PORTS, RUNS, CHECKED, RESTART, ENDED = b"P", b"R", b"H", b"B", b"F"
+DRAINS = b"D"
 MOST = 6  # descriptors that are handed over
 LONGEST_ANSWER = 65536
 UNSEEN = (
@@ -318,18 +320,23 @@ class Worker:
         )
         with contextlib.suppress(EngineError):
             self._open_ports(run)
-        self._hand_over(held, process, self._open_outputs(run, self.state["pid"]), run)
+        outputs = self._open_outputs(run, self.state["pid"])
+        self._hand_over(held, process, outputs, run, adopted=True)
 
     # ------------------------------------------------------------------------------------ hand over
 
-    def _hand_over(self, held: list[int], process: int, outputs: list[int], run: RunFile) -> None:
+    def _hand_over(
+        self, held: list[int], process: int, outputs: list[int], run: RunFile, adopted: bool = False
+    ) -> None:
         checked = run.get("health")
         if not checked:
             self.state["health"] = None
         elif not self.state["health"]:
             self.state["health"] = {"status": "starting", "failing_streak": 0, "log": []}
         self._save()
-        self._say(CHECKED if checked else RUNS, [*held, process, *outputs])
+        drains = adopted and "drain" in run
+        word = DRAINS if drains else CHECKED if checked else RUNS
+        self._say(word, [*held, process, *outputs])
 
     def _say(self, word: bytes, descriptors: Sequence[int] = ()) -> None:
         """Say a word to the monitor, with descriptors."""

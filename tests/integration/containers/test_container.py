@@ -644,7 +644,15 @@ def test_socketcall_is_for_images_of_32_bit_x86(engine, rootfs, architecture):
         ),
         False,
     )
-    do(engine, **base(image="of:1"))
+    said = [
+        [
+            line
+            for line in do(engine, check=check, **base(image="of:1"))["security"]
+            if "socketcall" in line
+        ]
+        for check in (True, False)
+    ]
+    assert [len(lines) for lines in said] == ([1, 1] if architecture == "386" else [0, 0])
     record = containers.find(engine, "web")
     rules = atomic_files.read_json(
         os.path.join(engine.paths.container(record["id"]), "config.json")

@@ -10,6 +10,7 @@ import os
 
 import pytest
 from pycontainer.containers.view import audit, executed_places
+from pycontainer.kernel.calls.constants import MACHINE
 from pycontainer.kernel.seccomp import default_profile
 
 
@@ -65,6 +66,8 @@ def host(monkeypatch):
         "/opt/root",
         "/etc/default/grub",
         "/var",
+        "/var/lib/dpkg/info",
+        "/etc/ssl",
     ],
 )
 def test_places_that_the_host_executes_from(host, path):
@@ -97,6 +100,7 @@ def test_places_that_the_host_executes_from(host, path):
         "/tmp",
         "/dev/shm",
         "/usr/share/zoneinfo/UTC",
+        "/etc/ssl/certs",
     ],
 )
 def test_other_places(host, path):
@@ -116,6 +120,10 @@ def test_what_the_host_itself_names(host):
             "/etc/ld.so.conf": "# libraries\n/opt/lib\n",
             "/etc/systemd/system/app.service": "[Service]\nExecStartPre=-/srv/app/prepare\n"
             "ExecStart=/srv/app/run --x /srv/x\n",
+            "/usr/lib/systemd/system/agent.service": "[Service]\nExecStart=/opt/agent/bin/agent --data /srv/x\n",
+            "/etc/systemd/system/web.service": "[Service]\nWorkingDirectory=/web/app\nEnvironmentFile=-/web/env\n"
+            "ExecStart=/usr/bin/python3 -u \\\n  /web/main.py /srv/x\n"
+            "ExecStop=/bin/sh -c 'touch /srv/x; exec /web/stop'\n",
             "/etc/cron.d/app": "# /srv/commented\n0 4 * * * root cd / && /srv/jobs/nightly >/dev/null 2>&1\n",
             "/etc/passwd": "root:x:0:0::/root:/bin/bash\nalice:x:1000:1000::/data/alice:/bin/sh\n",
         }
@@ -131,6 +139,11 @@ def test_what_the_host_itself_names(host):
         "/data/alice",
         "/data/alice/.profile",
         "/data",
+        "/opt/agent/bin",
+        "/web/app",
+        "/web/env",
+        "/web/main.py",
+        "/web/stop",
     ):
         assert executed_places.leads_to(path), path
     for path in (
@@ -212,6 +225,30 @@ def test_profiles_are_compared_with_the_default(profile, first, refuses):
     assert (first in allowed if first else allowed == []) and refused is refuses
 
 
+def beyond_default(*rules, **more):
+    usual = default_profile.default_profile((), (6, 1), "x86_64")
+    text = json.dumps(dict(usual, syscalls=[*usual["syscalls"], *rules], **more))
+    return audit._beyond_default({"security_opts": ["seccomp=" + text]}, text)
+
+
+@pytest.mark.skipif(MACHINE != "x86_64", reason="rules of x86")
 def test_the_default_itself_allows_nothing_more():
-    text = json.dumps(default_profile.default_profile((), (6, 1), "x86_64"))
-    assert audit._beyond_default({"security_opts": ["seccomp=" + text]}, text) == ([], True)
+    assert beyond_default() == ([], True)
+
+
+@pytest.mark.skipif(MACHINE != "x86_64", reason="rules of x86")
+@pytest.mark.parametrize(
+    "names, args",
+    [
+        (["bpf", "mount"], [{"index": 0, "value": 0, "op": "SCMP_CMP_GE"}]),
+        (["socket"], [{"index": 0, "value": 38, "op": "SCMP_CMP_EQ"}]),
+        (["clone"], [{"index": 0, "value": 0x10000, "valueTwo": 0, "op": "SCMP_CMP_MASKED_EQ"}]),
+        (["socketcall"], [{"index": 0, "value": 1, "op": "SCMP_CMP_EQ"}]),
+    ],
+)
+def test_a_call_that_is_allowed_with_some_arguments(names, args):
+    rule = {"names": names, "action": "SCMP_ACT_ALLOW", "args": args}
+    found, refuses = beyond_default(rule)
+    assert sorted(found) == names and refuses
+    harmless = [{"index": 0, "value": 1, "op": "SCMP_CMP_EQ"}]
+    assert beyond_default(dict(rule, names=["socket"], args=harmless)) == ([], True)

@@ -100,6 +100,7 @@ class Work:
         self.waits = not engine.check
         self.anew: dict[str, str] | None = None
         self.image_config: dict[str, Any] = {}
+        self.architecture = ""  # the image's
 
     @property
     def definition(self) -> Definition:
@@ -167,7 +168,7 @@ class Work:
         image = self.desired.settle()
         for pull in self.desired.planned:
             self.plan.extend(pull)
-        self.image_config = image.config
+        self.image_config, self.architecture = image.config, image.architecture
         self.plan.warnings += publishing.warnings(self.definition)
         if self.record is None:
             if network_options.mode_of(self.definition) == "bridge":
@@ -626,7 +627,9 @@ class Work:
         host, reason = user_namespaces.planned(
             self.engine, self.definition, self.image_config, self.anew or {}
         )
-        return audit.describe(self.engine, self.definition, host, reason)["Findings"]
+        return audit.describe(self.engine, self.definition, host, reason, self.architecture)[
+            "Findings"
+        ]
 
 
 def restart_dependant(engine: Engine, record: Record, warnings: list[str]) -> None:

@@ -85,7 +85,7 @@ class Image:
     would bring it.
 
     :ivar id: the image's. :ivar reference: what the user wrote. :ivar config: its ``config``
-        object.
+        object. :ivar architecture: what machines it is for, in OCI's words.
     :ivar origin: words for the plan, where another task of a check would bring it.
     :ivar blank: nothing is known of it.
     """
@@ -100,6 +100,7 @@ class Image:
     ) -> None:
         self.id, self.reference, self.blank = ident, reference, blank
         self.config = record["config"].get("config") or {}
+        self.architecture = record["config"].get("architecture") or ""
         self.origin = "" if task is None else f" from the image that the task {task} would bring"
 
 

@@ -12,6 +12,7 @@ from ...errors import EngineError
 from ...kernel.isolation import capabilities
 from ...store.database import decode
 from ..options import network_options, security, storage
+from ..records import container_image
 from ..spec import (
     confinement,
     container_files,
@@ -82,6 +83,14 @@ _BELOW = (
     "/run/podman",
     "/run/crio",
     "/run/containers",
+    "/run/dbus",
+    "/run/user",
+    "/run/libvirt",
+    "/run/lxd",
+    "/run/incus",
+    "/run/buildkit",
+    "/var/lib/lxd",
+    "/var/lib/incus",
     "/var/lib/docker",
     "/var/lib/containerd",
     "/var/lib/containers",
@@ -89,6 +98,10 @@ _BELOW = (
     "/var/spool/cron",
 )
 EXECUTED = ": the host executes what is written there"
+OLD_CALL = (
+    "image for 386: the seccomp filter allows socketcall, by which AF_ALG and AF_VSOCK sockets can be "
+    "opened"
+)
 PASSES = ("SCMP_ACT_ALLOW", "SCMP_ACT_LOG", "SCMP_ACT_TRACE")
 SHOWN = 6
 TELLING = (
@@ -103,16 +116,39 @@ TELLING = (
     "open_by_handle_at",
     "ptrace",
 )  # named first
-_SOCKETS = ("docker.sock", "containerd.sock", "podman.sock", "crio.sock", "control.sock")
+# First arguments that the default refuses, of calls that it allows with others: AF_ALG and AF_VSOCK,
+# each also as the kernel reads 64 bits; namespaces; what weakens the layout of memory.
+HARMFUL = {
+    "socket": (38, 40, 38 | 1 << 32, 40 | 1 << 32),
+    "clone": (1 << 17, 1 << 25, 1 << 26, 1 << 27, 1 << 28, 1 << 29, 1 << 30),
+    "personality": (0x0040000, 0x0100000, 0x0400000),
+}
+_SOCKETS = (
+    "docker.sock",
+    "containerd.sock",
+    "podman.sock",
+    "crio.sock",
+    "control.sock",
+    "cri-dockerd.sock",
+    "buildkitd.sock",
+    "snapd.socket",
+    "libvirt-sock",
+    "system_bus_socket",
+)
 
 
 def describe(
-    engine: Engine, definition: Definition, host_user: bool, reason: str = ""
+    engine: Engine,
+    definition: Definition,
+    host_user: bool,
+    reason: str = "",
+    architecture: str = "",
 ) -> dict[str, Any]:
     """Describe a definition's ``Security``, as the module's documentation has it.
 
     :param host_user: whether its root is the host's.
     :param reason: why, where that is not by ``userns_mode``.
+    :param architecture: the image's, in OCI's words.
     """
     privileged = bool(definition.get("privileged"))
     shared = sorted(
@@ -143,6 +179,8 @@ def describe(
         findings.insert(0, "privileged: every capability and device of the host, no seccomp filter")
     else:
         findings += _seccomp_findings(allowed, unfiltered)
+        if architecture == "386" and filtered == "default":
+            findings.append(OLD_CALL)
         findings += _other_findings(engine, definition)
         findings += [f"device {path}" for path in devices]
         findings += [
@@ -237,7 +275,9 @@ def _beyond_default(definition: Definition, profile: str) -> tuple[list[str], bo
     if given is None:
         return [], True
     refused = set(syscall_numbers.numbers(host.machine)) - _allowed(usual, ())
-    allowed = _allowed(given, refused) & refused
+    if "SCMP_ARCH_X86" in given["architectures"]:
+        refused.add("socketcall")
+    allowed = (_allowed(given, refused) | _partly_allowed(given, host.machine)) & refused
     return sorted(allowed, key=lambda name: (name not in TELLING, name)), allowed != refused
 
 
@@ -262,6 +302,28 @@ def _allowed(profile: Profile, every: Iterable[str]) -> set[str]:
     }
 
 
+def _partly_allowed(profile: Profile, machine: str) -> set[str]:
+    """Return the system calls that a profile lets pass with arguments that the default refuses."""
+    from ...kernel.seccomp import compiler
+
+    found = {
+        name
+        for entry in profile["syscalls"]
+        if entry["action"] in PASSES and entry.get("args")
+        for name in entry["names"]
+    }
+    program = compiler.compile(profile, machine)
+    return {
+        name
+        for name in found
+        if name not in HARMFUL
+        or any(
+            compiler.decide(program, name, (value,), machine) & compiler.ACTION in compiler.PASSING
+            for value in HARMFUL[name]
+        )
+    }
+
+
 def of_container(
     engine: Engine, record: Record, definition: Definition | None = None
 ) -> dict[str, Any]:
@@ -274,7 +336,20 @@ def of_container(
     host_user = user_namespaces.of_documents(config) is None and not own_annotations.joins(
         config
     ).get("user")
-    return describe(engine, definition, host_user, user_namespaces.by_option(definition))
+    return describe(
+        engine,
+        definition,
+        host_user,
+        user_namespaces.by_option(definition),
+        _architecture(engine, record),
+    )
+
+
+def _architecture(engine: Engine, record: Record) -> str:
+    try:
+        return container_image.architecture(engine, record["image"])
+    except EngineError:  # the image is damaged or gone
+        return ""
 
 
 def _mode(definition: Definition, option: str) -> str | None:

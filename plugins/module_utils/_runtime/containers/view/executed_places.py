@@ -36,7 +36,11 @@ FIXED = (
     "/etc/sysusers.d /etc/fstab /etc/crypttab /etc/exports /etc/aliases "
     "/etc/logrotate* /etc/polkit-1 /etc/dbus-1 /etc/xdg /etc/X11 /etc/alternatives /etc/python* "
     "/etc/perl /etc/network /etc/NetworkManager /etc/docker "
-    "/etc/containers /etc/containerd /etc/pycontainer /etc/selinux /etc/apparmor*"
+    "/etc/containers /etc/containerd /etc/pycontainer /etc/selinux /etc/apparmor* "
+    "/var/lib/dpkg /var/lib/rpm /var/lib/pacman /usr/src /nix /snap /var/lib/snapd /run/udev/rules.d "
+    "/etc/grub.d /etc/kernel /etc/initramfs-tools /etc/dracut* /etc/ppp /etc/dhcp /etc/acpi "
+    "/etc/update-motd.d /etc/gitconfig /etc/ssl/openssl.cnf /etc/pki/tls/openssl.cnf /etc/ansible "
+    "/etc/salt /etc/puppet /etc/puppetlabs"
 ).split()
 INERT = "/usr/share/zoneinfo"  # where /etc/localtime leads
 PEOPLE, NOBODY = 1000, 65534  # login.defs(5): UID_MIN
@@ -54,7 +58,15 @@ TABLES = (
 UNITS = (
     "/etc/systemd/system/*.service",
     "/etc/systemd/system/*.service.d/*.conf",
+    "/etc/systemd/user/*.service",
     "/run/systemd/system/*.service",
+    "/usr/local/lib/systemd/system/*.service",
+    "/usr/lib/systemd/system/*.service",
+)
+# Programs whose first argument that is a path is executed as well, or gone to.
+CARRIERS = re.compile(
+    r"(?:ba|da|k|z)?sh|python[0-9.]*|perl|ruby|node|nodejs|php[0-9.]*|java|env|nice|ionice|nohup|exec|cd|"
+    r"sudo|runuser|setpriv|flock|timeout|uv|bundle"
 )
 
 
@@ -103,7 +115,7 @@ def places() -> frozenset[str]:
     for name in FIXED:
         found.update(glob.glob(name) if "*" in name else [name])
     for file in (file for pattern in UNITS for file in glob.glob(pattern)):
-        found.update(re.findall(r"^Exec\w*=[-@:+!|]*(/[^\s;]+)", _text(file), re.M))
+        found |= _of_unit(_text(file))
     for file in (file for pattern in TABLES for file in glob.glob(pattern)):
         found.update(
             re.findall(
@@ -120,6 +132,41 @@ def places() -> frozenset[str]:
         if path.startswith("/") and not path.startswith(("/dev/", "/proc/", "/tmp/"))
     }
     return frozenset((found | {os.path.realpath(path) for path in found}) - {"/", "//"})
+
+
+def _of_unit(text: str) -> set[str]:
+    """Return the programs that a unit names, scripts of interpreters among them, the directory that
+    such a script may lie in, and the files of its environment.
+    """
+    found, carried, directories = set(), False, set()
+    for line in text.replace("\\\n", " ").splitlines():
+        key, _equals, value = line.partition("=")
+        value = value.lstrip("-@:+!|~")
+        if key == "EnvironmentFile":
+            found.add(value.strip())
+        elif key == "WorkingDirectory":
+            directories.add(value.strip())
+        elif key.startswith("Exec"):
+            programs = _programs(value)
+            found.update(programs)
+            carried = carried or any(CARRIERS.fullmatch(os.path.basename(one)) for one in programs)
+    return found | directories if carried else found
+
+
+def _programs(line: str) -> list[str]:
+    """Return the paths of a command line that are executed, not those that are other arguments."""
+    found = []
+    for separator in ";&|\"'":
+        line = line.replace(separator, " ; ")
+    for part in line.split(" ; "):
+        for word in part.split():
+            if word.startswith("-") or "=" in word:
+                continue
+            if word.startswith("/"):
+                found.append(word)
+            if not CARRIERS.fullmatch(os.path.basename(word)):
+                break
+    return found
 
 
 @functools.lru_cache(maxsize=1)

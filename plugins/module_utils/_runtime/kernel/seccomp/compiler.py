@@ -92,6 +92,12 @@ _ACTIONS = {
     "SCMP_ACT_ALLOW": 0x7FFF0000,
 }
 ALLOW = _ACTIONS["SCMP_ACT_ALLOW"]
+ACTION = 0xFFFF0000  # of what a filter answers; the rest is its data
+PASSING = (
+    ALLOW,
+    _ACTIONS["SCMP_ACT_LOG"],
+    _ACTIONS["SCMP_ACT_TRACE"],
+)  # those that may let a call pass
 # errnoRet is in their low 16 bits; EPERM when it is not given
 _WITH_DATA = ("SCMP_ACT_ERRNO", "SCMP_ACT_TRACE")
 _ENOSYS = _ACTIONS["SCMP_ACT_ERRNO"] | errno.ENOSYS

@@ -820,49 +820,6 @@ options:
       - >-
         A change makes a new container, or with O(on_change=restart) restarts it.
     type: int
-  device_requests: &device_requests
-    description:
-      - >-
-        Devices such as GPUs, in the form of Docker. They are those of the host's CDI specifications
-        in C(/etc/cdi) and C(/var/run/cdi): a GPU is the device C(nvidia.com/gpu=<name>) or
-        C(amd.com/gpu=<name>). C(nvidia-ctk cdi generate) writes NVIDIA's.
-      - >-
-        O(devices) takes names of CDI devices as well.
-      - >-
-        A change makes a new container.
-    type: list
-    elements: dict
-    suboptions:
-      capabilities:
-        description:
-          - >-
-            Lists of capabilities, of which the first counts. V(gpu) is needed without C(driver).
-            Others, such as V(compute) and V(utility), are NVIDIA's, and set the variable
-            C(NVIDIA_DRIVER_CAPABILITIES).
-        type: list
-        elements: list
-      count:
-        description:
-          - >-
-            How many devices. V(-1) is for all.
-        type: int
-      device_ids:
-        description:
-          - >-
-            Which devices, by number or name. With V(driver=cdi), their full names.
-        type: list
-        elements: str
-      driver:
-        description:
-          - >-
-            V(nvidia), V(amd), or V(cdi). The default is the first of V(nvidia) and V(amd) whose
-            GPUs the host describes.
-        type: str
-      options:
-        description:
-          - >-
-            None is accepted, as no driver has any.
-        type: dict
   volumes: &volumes
     description:
       - >-
@@ -1097,6 +1054,49 @@ options:
     type: list
     elements: str
     aliases: ["device_cgroup_rule"]
+  device_requests: &device_requests
+    description:
+      - >-
+        Devices such as GPUs, in the form of Docker. They are those of the host's CDI specifications
+        in C(/etc/cdi) and C(/var/run/cdi): a GPU is the device C(nvidia.com/gpu=<name>) or
+        C(amd.com/gpu=<name>). C(nvidia-ctk cdi generate) writes NVIDIA's.
+      - >-
+        O(devices) takes names of CDI devices as well.
+      - >-
+        A change makes a new container.
+    type: list
+    elements: dict
+    suboptions:
+      capabilities:
+        description:
+          - >-
+            Lists of capabilities, of which the first counts. V(gpu) is needed without C(driver).
+            Others, such as V(compute) and V(utility), are NVIDIA's, and set the variable
+            C(NVIDIA_DRIVER_CAPABILITIES).
+        type: list
+        elements: list
+      count:
+        description:
+          - >-
+            How many devices. V(-1) is for all.
+        type: int
+      device_ids:
+        description:
+          - >-
+            Which devices, by number or name. With V(driver=cdi), their full names.
+        type: list
+        elements: str
+      driver:
+        description:
+          - >-
+            V(nvidia), V(amd), or V(cdi). The default is the first of V(nvidia) and V(amd) whose
+            GPUs the host describes.
+        type: str
+      options:
+        description:
+          - >-
+            None is accepted, as no driver has any.
+        type: dict
   secrets: &secrets
     description:
       - >-
@@ -1765,7 +1765,6 @@ options:
       ulimits: *ulimits
       oom_killer: *oom_killer
       oom_score_adj: *oom_score_adj
-      device_requests: *device_requests
       volumes: *volumes
       mounts: *mounts
       tmpfs: *tmpfs
@@ -1775,6 +1774,7 @@ options:
       storage_opts: *storage_opts
       devices: *devices
       device_cgroup_rules: *device_cgroup_rules
+      device_requests: *device_requests
       secrets: *secrets
       configs: *configs
       published_ports: *published_ports

@@ -178,17 +178,6 @@ CONTAINER = {
     "ulimits": {"type": "list", "elements": "str", "aliases": ["ulimit"]},
     "oom_killer": {"type": "bool", "aliases": ["oom_kill_disable"]},
     "oom_score_adj": {"type": "int"},
-    "device_requests": {
-        "type": "list",
-        "elements": "dict",
-        "options": {
-            "capabilities": {"type": "list", "elements": "list"},
-            "count": {"type": "int"},
-            "device_ids": {"type": "list", "elements": "str"},
-            "driver": {"type": "str"},
-            "options": {"type": "dict"},
-        },
-    },
     "volumes": {"type": "list", "elements": "str", "aliases": ["volume"]},
     "mounts": {
         "type": "list",
@@ -231,6 +220,17 @@ CONTAINER = {
     "storage_opts": {"type": "dict", "aliases": ["storage_opt"]},
     "devices": {"type": "list", "elements": "str", "aliases": ["device"]},
     "device_cgroup_rules": {"type": "list", "elements": "str", "aliases": ["device_cgroup_rule"]},
+    "device_requests": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "capabilities": {"type": "list", "elements": "list"},
+            "count": {"type": "int"},
+            "device_ids": {"type": "list", "elements": "str"},
+            "driver": {"type": "str"},
+            "options": {"type": "dict"},
+        },
+    },
     "secrets": {"type": "list", "elements": "raw", "no_log": False},
     "configs": {"type": "list", "elements": "raw"},
     "published_ports": {

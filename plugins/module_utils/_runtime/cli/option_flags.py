@@ -152,7 +152,6 @@ FLAGS = [
         "oom_score_adj",
         reads="int",
     ),
-    Flag("--gpus", "list", "GPUs: all, a number, or device=0,1", "device_requests", reads="gpus"),
     Flag("-v, --volume", "list", "Volume or bind mount (name-or-path:path[:options])", "volumes"),
     Flag("--mount", "list", "Mount (type=bind,source=...,target=...)", "mounts", reads="mount"),
     Flag("--tmpfs", "list", "tmpfs mount (path[:options])", "tmpfs"),
@@ -164,6 +163,7 @@ FLAGS = [
     ),
     Flag("--device", "list", "Device of the host (path[:path[:rwm]]), or CDI device", "devices"),
     Flag("--device-cgroup-rule", "list", "Rule for devices", "device_cgroup_rules"),
+    Flag("--gpus", "list", "GPUs: all, a number, or device=0,1", "device_requests", reads="gpus"),
     Flag(
         "--secret",
         "list",

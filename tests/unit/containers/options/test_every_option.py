@@ -140,22 +140,6 @@ SAMPLES = {
     "ulimits": Sample(["nofile=64:128"], "--ulimit nofile=64:128"),
     "oom_killer": Sample(True, "--oom-kill-disable"),
     "oom_score_adj": Sample(100, "--oom-score-adj 100"),
-    "device_requests": Sample([GPUS], "--gpus all"),
-    "device_requests.capabilities": Sample(
-        [dict(GPUS, capabilities=[["gpu", "utility"]])],
-        "--gpus all,capabilities=utility",
-        without=[GPUS],
-    ),
-    "device_requests.count": Sample([dict(GPUS, count=1)], "--gpus 1", without=[GPUS]),
-    "device_requests.device_ids": Sample(
-        [{"device_ids": ["0", "all"], "capabilities": [["gpu"]]}],
-        "--gpus device=0,all",
-        without=[GPUS],
-    ),
-    "device_requests.driver": Sample(
-        [dict(GPUS, driver="amd")], "--gpus all,driver=amd", without=[GPUS]
-    ),
-    "device_requests.options": Sample([dict(GPUS, options={})], "--gpus all", without=[GPUS]),
     "volumes": Sample(["HERE:/v:ro"], "-v HERE:/v:ro"),
     "mounts": Sample([BIND], "--mount type=bind,source=HERE,target=/m"),
     **of_mount("type", "tmpfs", "type=tmpfs", target="/m"),
@@ -203,6 +187,22 @@ SAMPLES = {
     "storage_opts": Sample({"size": "1m"}, "--storage-opt size=1m"),
     "devices": Sample(["/dev/null:/dev/nil"], "--device /dev/null:/dev/nil"),
     "device_cgroup_rules": Sample(["c 42:* rwm"], "--device-cgroup-rule 'c 42:* rwm'"),
+    "device_requests": Sample([GPUS], "--gpus all"),
+    "device_requests.capabilities": Sample(
+        [dict(GPUS, capabilities=[["gpu", "utility"]])],
+        "--gpus all,capabilities=utility",
+        without=[GPUS],
+    ),
+    "device_requests.count": Sample([dict(GPUS, count=1)], "--gpus 1", without=[GPUS]),
+    "device_requests.device_ids": Sample(
+        [{"device_ids": ["0", "all"], "capabilities": [["gpu"]]}],
+        "--gpus device=0,all",
+        without=[GPUS],
+    ),
+    "device_requests.driver": Sample(
+        [dict(GPUS, driver="amd")], "--gpus all,driver=amd", without=[GPUS]
+    ),
+    "device_requests.options": Sample([dict(GPUS, options={})], "--gpus all", without=[GPUS]),
     "secrets": Sample(
         ["db,target=key,mode=0400", "db,type=env,target=PW"],
         "--secret db,target=key,mode=0400 --secret db,type=env,target=PW",

@@ -8,7 +8,7 @@ import os
 import stat
 
 from ...errors import InvalidInput, reason
-from ..options import storage
+from ..options import device_options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def nodes(definition: Definition) -> list[tuple[DeviceEntry, str]]:
     """
     found = []
     for entry in definition.get("devices", ()):
-        if storage.is_cdi(entry):
+        if device_options.is_cdi(entry):
             continue  # cdi_edits.py
         source, inside, access = entry.rsplit(":", 2)
         if os.path.isdir(source):

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ...errors import InvalidInput
-from ..options import storage
+from ..options import device_options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +26,11 @@ def names(definition: Definition, specs: Specs) -> list[tuple[str, str]]:
 
     :raises InvalidInput: no vendor's GPUs are described on this host.
     """
-    found = [("devices", entry) for entry in definition.get("devices", ()) if storage.is_cdi(entry)]
+    found = [
+        ("devices", entry)
+        for entry in definition.get("devices", ())
+        if device_options.is_cdi(entry)
+    ]
     for request in definition.get("device_requests", ()):
         found += [("device_requests", name) for name in _names(request, specs)]
     return list({name: (option, name) for option, name in reversed(found)}.values())[::-1]

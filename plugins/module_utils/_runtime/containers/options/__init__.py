@@ -16,6 +16,7 @@ from __future__ import annotations
 from ...options.table import Table
 from . import (
     behaviour,
+    device_options,
     log_options,
     network_options,
     process,
@@ -38,6 +39,7 @@ _PARTS = (
     process,
     resources,
     storage,
+    device_options,
     secret_files,
     publishing,
     network_options,
@@ -58,7 +60,7 @@ def definition(params: Mapping[str, Any]) -> Definition:
     """
     named = TABLE.named(params)
     process.prepare(named)
-    resources.prepare(named)
+    device_options.prepare(named)
     return TABLE.definition(named)
 
 
@@ -68,7 +70,8 @@ def check(wanted: Definition) -> None:
     :raises InvalidInput:
     """
     for part in _PARTS:
-        part.check(wanted)
+        if hasattr(part, "check"):  # options about devices contradict none
+            part.check(wanted)
 
 
 def comparisons(value: Mapping[str, str] | None) -> dict[str, str]:

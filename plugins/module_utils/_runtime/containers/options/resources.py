@@ -8,20 +8,8 @@ import re
 
 from ... import units
 from ...errors import InvalidInput
-from ...options.forms import DEVICE_NAME, boolean, line, list_of, set_of, text, whole
-from ...options.rows import (
-    LIVE,
-    MAP,
-    RESTART,
-    SET,
-    Computed,
-    Flag,
-    Nowhere,
-    Option,
-    Shown,
-    Suboption,
-)
-from . import storage
+from ...options.forms import boolean, line, set_of, text, whole
+from ...options.rows import LIVE, MAP, RESTART, SET, Computed, Flag, Option, Shown, Suboption
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -162,85 +150,6 @@ def ulimit(value: Any, name: str) -> str:
     return f"{parts[0].lower()}:{soft}:{hard}"
 
 
-REQUEST_KEYS = ("driver", "count", "device_ids", "capabilities", "options")
-GPU_CAPABILITIES = (
-    "gpu",
-    "nvidia",
-    "amd",
-    "compat32",
-    "compute",
-    "display",
-    "graphics",
-    "ngx",
-    "utility",
-    "video",
-)
-
-
-def device_request(value: Any, name: str) -> dict[str, Any]:
-    """An entry of ``device_requests``, with all its keys.
-
-    :returns: ``driver`` is ``cdi``, ``nvidia``, ``amd`` or empty. ``count`` is -1 for all, and 0
-        where ``device_ids`` are given.
-    """
-    if not isinstance(value, dict) or set(value) - set(REQUEST_KEYS):
-        raise InvalidInput(name, value, "a map with " + ", ".join(REQUEST_KEYS))
-    driver = value.get("driver") or ""
-    if driver not in ("", "cdi", "nvidia", "amd"):
-        raise InvalidInput(name + ".driver", driver, "cdi, nvidia, amd")
-    ids = list_of(line)(value.get("device_ids") or [], name + ".device_ids")
-    count = whole(-1)(value.get("count") or 0, name + ".count")
-    if bool(ids) == bool(count) or (driver == "cdi" and not ids):
-        accepted = "device_ids" if driver == "cdi" else "either count or device_ids"
-        raise InvalidInput(name, value, f"a map with {accepted}")
-    for ident in ids:
-        if driver == "cdi":
-            storage.cdi_name(ident, name + ".device_ids")
-        elif not re.fullmatch(DEVICE_NAME, ident, re.ASCII):
-            raise InvalidInput(name + ".device_ids", ident, "a device's number or name, such as 0")
-    choices = _capability_lists(value.get("capabilities") or [], name + ".capabilities")
-    if not driver and not any("gpu" in words for words in choices):
-        raise InvalidInput(name, value, "a driver, or capabilities with gpu: [[gpu]]")
-    if value.get("options"):
-        raise InvalidInput(name + ".options", value["options"], "none: no driver has any here")
-    return {
-        "driver": driver,
-        "count": count,
-        "device_ids": ids,
-        "capabilities": choices,
-        "options": {},
-    }
-
-
-def _capability_lists(value: Any, name: str) -> list[list[str]]:
-    if not isinstance(value, (list, tuple)):
-        raise InvalidInput(name, value, "a list of lists")
-    known = ", ".join(GPU_CAPABILITIES)
-    found = []
-    for words in value:
-        words = list_of(line)(words, name)
-        for word in words:
-            if word not in GPU_CAPABILITIES:
-                raise InvalidInput(name, word, known)
-        found.append(words)
-    return found
-
-
-def prepare(params: dict[str, Any]) -> None:
-    """Make ``device_requests`` of Podman's ``gpus``, in place."""
-    given = params.pop("gpus", None)
-    if given is None:
-        return
-    words = [line(word, "gpus") for word in ([given] if isinstance(given, (str, int)) else given)]
-    request: dict[str, Any] = {"capabilities": [["gpu"]]}
-    if "all" in words:
-        request["count"] = -1
-    elif words:
-        request["device_ids"] = words
-    requests = list(params.get("device_requests") or ())
-    params["device_requests"] = requests + ([request] if words else [])
-
-
 def check(definition: Definition) -> None:
     """Refuse options that contradict each other. :raises InvalidInput:"""
     _check_memory(definition)
@@ -353,93 +262,6 @@ def _rate_of_devices(
         description=description,
     )
 
-
-def wants_described(definition: Definition) -> bool:
-    """Tell whether a container has devices that the host's CDI specifications describe."""
-    return bool(definition.get("device_requests")) or any(
-        storage.is_cdi(entry) for entry in definition.get("devices", ())
-    )
-
-
-def device_requests(definition: Definition) -> list[dict[str, Any]] | None:
-    """Docker's form of all requests, those of ``devices`` by CDI names among them."""
-    named = [entry for entry in definition.get("devices", ()) if storage.is_cdi(entry)]
-    found = [
-        {
-            "Driver": request["driver"],
-            "Count": request["count"],
-            "DeviceIDs": request["device_ids"] or None,
-            "Capabilities": request["capabilities"] or None,
-            "Options": request["options"] or None,
-        }
-        for request in definition.get("device_requests", ())
-    ]
-    if named:
-        by_name = {"Driver": "cdi", "Count": 0, "DeviceIDs": named}
-        found.append({**by_name, "Capabilities": None, "Options": None})
-    return found or None
-
-
-_REQUEST: dict[str, Any] = {
-    "place": "config.json process.env",
-    "inspect": "HostConfig.DeviceRequests",
-    "flag": "--gpus",
-}
-_DEVICE_REQUESTS = Option(
-    "device_requests",
-    "list",
-    set_of(device_request),
-    elements="dict",
-    compare=SET,
-    place=("config.json process.env", "config.json linux.devices", "config.json mounts"),
-    inspect=Computed("HostConfig.DeviceRequests"),
-    flag=Flag("--gpus", "GPUs: all, a number, or device=0,1", reads="gpus"),
-    suboptions=(
-        Suboption(
-            "capabilities",
-            "list",
-            elements="list",
-            description="""
-            Lists of capabilities, of which the first counts. V(gpu) is needed without C(driver).
-            Others, such as V(compute) and V(utility), are NVIDIA's, and set the variable
-            C(NVIDIA_DRIVER_CAPABILITIES).
-            """,
-            **_REQUEST,
-        ),
-        Suboption("count", "int", description="How many devices. V(-1) is for all.", **_REQUEST),
-        Suboption(
-            "device_ids",
-            "list",
-            elements="str",
-            description="Which devices, by number or name. With V(driver=cdi), their full names.",
-            **_REQUEST,
-        ),
-        Suboption(
-            "driver",
-            "str",
-            description="""
-            V(nvidia), V(amd), or V(cdi). The default is the first of V(nvidia) and V(amd) whose
-            GPUs the host describes.
-            """,
-            **_REQUEST,
-        ),
-        Suboption(
-            "options",
-            "dict",
-            description="None is accepted, as no driver has any.",
-            place=Nowhere("no driver has any"),
-            inspect=Nowhere("no driver has any"),
-            flag=Nowhere("no driver has any"),
-        ),
-    ),
-    description="""
-    Devices such as GPUs, in the form of Docker. They are those of the host's CDI specifications in
-    C(/etc/cdi) and C(/var/run/cdi): a GPU is the device C(nvidia.com/gpu=<name>) or
-    C(amd.com/gpu=<name>). C(nvidia-ctk cdi generate) writes NVIDIA's.
-
-    O(devices) takes names of CDI devices as well.
-    """,
-)
 
 OPTIONS: tuple[Option, ...] = (
     Option(
@@ -719,5 +541,4 @@ OPTIONS: tuple[Option, ...] = (
         memory, from V(-1000) to V(1000).
         """,
     ),
-    _DEVICE_REQUESTS,
 )

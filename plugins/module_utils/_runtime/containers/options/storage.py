@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Options about files: volumes, mounts, tmpfs, devices, the size of /dev/shm, a read-only root.
+"""Options about files: volumes, mounts, tmpfs, the size of /dev/shm, a read-only root.
 
 ``volumes`` and ``mounts`` have one normal form, so that the two spellings of one mount don't look
 like a difference: ``{"type": "bind" | "volume" | "tmpfs" | "image", "source", "target", "read_only",
@@ -18,16 +18,7 @@ import re
 from ... import units
 from ...errors import InvalidInput
 from ...kernel.isolation import selinux
-from ...options.forms import (
-    DEVICE_KIND,
-    DEVICE_NAME,
-    absolute,
-    boolean,
-    line,
-    list_of,
-    ordered,
-    set_of,
-)
+from ...options.forms import absolute, boolean, line, list_of, ordered, set_of
 from ...options.rows import LIST, MAP, RESTART, SET, Flag, Nowhere, Option, Shown, Suboption
 from . import mount_options
 
@@ -287,47 +278,6 @@ def tmpfs(value: Any, name: str) -> str:
     return f"{target(where, name)}:{','.join(written)}"
 
 
-def device(value: Any, name: str) -> str:
-    """``/dev/x[:/inside[:rwm]]`` as ``/dev/x:/inside:rwm``."""
-    if is_cdi(line(value, name)):
-        return cdi_name(value, name)
-    parts = line(value, name).split(":")
-    accepted = "/dev/path[:/path/inside[:permissions of r, w, m]], or vendor.com/class=name (CDI)"
-    if len(parts) > 3 or not parts[0].startswith("/"):
-        raise InvalidInput(name, value, accepted)
-    if len(parts) == 2 and re.fullmatch("[rwm]{1,3}", parts[1]):
-        parts = [parts[0], parts[0], parts[1]]
-    inside, permissions = (parts + [parts[0], "rwm"][len(parts) - 1 :])[1:3]
-    if not re.fullmatch("[rwm]{1,3}", permissions) or not inside.startswith("/"):
-        raise InvalidInput(name, value, accepted)
-    return f"{os.path.normpath(parts[0])}:{target(inside, name)}:{_permissions(permissions)}"
-
-
-def is_cdi(entry: str) -> bool:
-    """Tell whether an entry of ``devices`` names a device of a CDI specification."""
-    return "=" in entry and not entry.startswith("/")
-
-
-def cdi_name(value: Any, name: str) -> str:
-    """``vendor.com/class=name``."""
-    if not re.fullmatch(f"{DEVICE_KIND}={DEVICE_NAME}", line(value, name), re.ASCII):
-        raise InvalidInput(name, value, "a CDI device's name, such as nvidia.com/gpu=all")
-    return str(value)
-
-
-def device_rule(value: Any, name: str) -> str:
-    """``type major:minor permissions`` of the device cgroup, e.g. ``c 42:* rwm``."""
-    match = re.fullmatch(r"([abc])\s+(\d+|\*):(\d+|\*)\s+([rwm]{1,3})", line(value, name).strip())
-    if match is None:
-        raise InvalidInput(name, value, "'type major:minor permissions', such as 'c 42:* rwm'")
-    kind, major, minor, permissions = match.groups()
-    return f"{kind} {major}:{minor} {_permissions(permissions)}"
-
-
-def _permissions(letters: str) -> str:
-    return "".join(letter for letter in "rwm" if letter in letters)
-
-
 def shm_size(value: Any, name: str) -> int:
     """Bytes."""
     count = units.size(value, name)
@@ -414,11 +364,6 @@ def _path(entry: Any) -> str:
     return entry.partition(":")[0]
 
 
-def _inside(entry: str) -> str:
-    """The place of a device; of one by CDI its name."""
-    return entry if is_cdi(entry) else entry.rsplit(":", 2)[1]
-
-
 # Docker's forms, for inspect.
 
 
@@ -467,11 +412,6 @@ def _mount(entry: Mount) -> dict[str, Any]:
 def _by_path(entries: list[str]) -> dict[str, str]:
     parts = [entry.partition(":") for entry in entries]
     return {path: options for path, _colon, options in parts}
-
-
-def _devices(entries: list[str]) -> list[dict[str, str]]:
-    keys = ("PathOnHost", "PathInContainer", "CgroupPermissions")
-    return [dict(zip(keys, entry.rsplit(":", 2))) for entry in entries if not is_cdi(entry)]
 
 
 OPTIONS: tuple[Option, ...] = (
@@ -699,46 +639,6 @@ OPTIONS: tuple[Option, ...] = (
 
         The engine's directory has to be on xfs or ext4 with project quotas: mounted with
         C(prjquota), ext4 made with C(-O quota,project). Without them the option is refused.
-        """,
-    ),
-    Option(
-        "devices",
-        "list",
-        set_of(device),
-        elements="str",
-        compare=SET,
-        key=_inside,
-        place="config.json linux.devices",
-        inspect=Shown("HostConfig.Devices", _devices),
-        flag=Flag("--device", "Device of the host (path[:path[:rwm]]), or CDI device"),
-        aliases=["device"],
-        change=RESTART,
-        description="""
-        Devices of the host to add, in the form V(/dev/path[:/path/inside[:permissions]]).
-
-        A directory stands for all devices below it.
-
-        A device that a CDI specification in C(/etc/cdi) or C(/var/run/cdi) describes is named in
-        the form V(vendor.com/class=name), for example V(nvidia.com/gpu=all). The container gets the
-        nodes, mounts, variables, groups and hooks that stand there, as they are when it is made and
-        at each start by a task, a command or a boot. Of hooks, those that run before the container's
-        program do: C(prestart), C(createRuntime), C(createContainer), C(startContainer). They are
-        programs of the host. Only root may be able to write them and the specifications.
-        """,
-    ),
-    Option(
-        "device_cgroup_rules",
-        "list",
-        set_of(device_rule),
-        elements="str",
-        compare=SET,
-        place="config.json linux.resources.devices",
-        inspect=Shown("HostConfig.DeviceCgroupRules", unset=None),
-        flag=Flag("--device-cgroup-rule", "Rule for devices"),
-        aliases=["device_cgroup_rule"],
-        description="""
-        Rules about devices in addition to the default ones, in the form V(type major:minor
-        permissions), for example V(c 42:* rwm).
         """,
     ),
 )

@@ -19,6 +19,7 @@ from ...kernel.mounts import overlay
 from ...kernel.processes import procfs
 from ..devices import device_nodes
 from ..options import (
+    device_options,
     network_options,
     process,
     publishing,
@@ -66,7 +67,7 @@ def everything(
         process.zone(definition["timezone"])
     container_files.wanted_volumes(definition, image)
     device_nodes.nodes(definition)
-    if resources.wants_described(definition):
+    if device_options.wants_described(definition):
         from ..devices import cdi_edits  # few containers have such a device
 
         cdi_edits.Edits(definition)

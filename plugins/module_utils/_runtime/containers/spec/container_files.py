@@ -16,7 +16,7 @@ from ...kernel import cgroups
 from ...kernel.isolation import apparmor
 from ...store.atomic_files import Damaged, read_json, write_json, write_whole
 from ...untrusted import files
-from ..options import network_options, process, resources, restart_and_health, storage
+from ..options import device_options, network_options, process, restart_and_health, storage
 from ..records import container_image as images
 from ..records import log_document, network_names
 from . import (
@@ -95,7 +95,7 @@ def write(
     if definition.get("timezone"):
         _keep_zone(directory, definition["timezone"])
     config = config_json.config(record["id"], definition, image, host)
-    if resources.wants_described(definition):
+    if device_options.wants_described(definition):
         from ..devices import cdi_edits  # few containers have such a device
 
         root = os.path.join(host.run, "rootfs")
@@ -288,7 +288,7 @@ def renew_devices(engine: Engine, record: Record) -> None:
 
     :raises HostError: a device is not there any more.
     """
-    if resources.wants_described(record["definition"]):
+    if device_options.wants_described(record["definition"]):
         ident = record["id"]
         try:
             write(engine, record, reserved(engine, ident), mounted_volumes(engine, ident))

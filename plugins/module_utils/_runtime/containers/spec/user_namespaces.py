@@ -25,7 +25,7 @@ from ...kernel.processes import procfs
 from ...store import settings
 from ...store.atomic_files import read_json, write_whole
 from ...store.database import decode
-from ..options import network_options, resources, security, storage
+from ..options import device_options, network_options, security, storage
 from . import directory_ids as directory
 from . import own_annotations, shared_namespaces
 
@@ -325,7 +325,7 @@ def _by_mounts(engine: Engine, definition: Definition) -> str:
 
 def _edits(definition: Definition) -> tuple[list[str], list[int]]:
     """Return the mounted paths and the groups that come with CDI devices."""
-    if not resources.wants_described(definition):
+    if not device_options.wants_described(definition):
         return [], []
     from ..devices import cdi_edits  # few containers have such a device
 

@@ -14,7 +14,7 @@ from ... import volumes
 from ...errors import EngineError, HostError, NotFound
 from ...store.atomic_files import Damaged
 from .. import options
-from ..options import network_options, resources, storage
+from ..options import device_options, network_options, storage
 from ..options import process as process_options
 from ..records import catalog, status
 from ..records import container_image as images
@@ -280,7 +280,7 @@ def _host_config(definition: Definition, config: Config, run: RunFile) -> dict[s
         **_user_namespace(definition, config),
         "MaskedPaths": config["linux"]["maskedPaths"],
         "ReadonlyPaths": config["linux"]["readonlyPaths"],
-        "DeviceRequests": resources.device_requests(definition),
+        "DeviceRequests": device_options.device_requests(definition),
     }
 
 

@@ -31,9 +31,10 @@ class ActionModule(EngineAction):
 
     def checked(self, result, task_vars):
         for entry in result.pop("foretold", ()):
-            _foretold.keep(self, entry["names"], entry["image"], task_vars)
-        for kind, name in result.pop("foretold_others", ()):
-            _foretold.remember_other(self, kind, name, {"changed": True}, task_vars)
+            gone = entry.get("gone", False)
+            _foretold.keep(self, entry["names"], entry["image"], task_vars, gone)
+        for kind, name, gone in result.pop("foretold_others", ()):
+            _foretold.remember_other(self, kind, name, {"changed": True}, task_vars, gone)
 
     def carry_out(self, arguments, task_vars):
         typed = arguments.pop("_raw_params", None)

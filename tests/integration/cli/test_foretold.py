@@ -14,6 +14,7 @@ import pytest
 
 PLAYBOOK = os.path.join(os.path.dirname(sys.executable), "ansible-playbook")
 CALLBACKS = str(pathlib.Path(__file__).resolve().parents[2] / "hosts" / "callback")
+IGNORED = {"ignore_errors": True}
 NAME = "pct-foretold/web:1"  # Docker Hub has no such image, and is not asked
 
 
@@ -253,3 +254,41 @@ def test_copies_to_containers_of_earlier_tasks(check, docker, tmp_path):
     assert found["out"]["actions"] == ["write x, which is /x of container pct-web"]
     assert "either owner or owner_id" in found["typo"]["msg"]
     assert found["late"]["msg"] == "container pct-web does not exist"
+
+
+def test_what_would_come_and_go(check, docker, tmp_path):
+    """What a checked command or task would remove is not there for those after it."""
+    archive = str(tmp_path / "web.tar")
+    docker("tag", "box:1", NAME)
+    docker("save", "-o", archive, NAME)
+    (tmp_path / "file").write_text("x")
+    made = {"network": "pct-net", "secret": "pct-one", "config": "pct-one"}
+    found = check(
+        task("image", "image", name=NAME, source="controller", path=archive),
+        task("web", "container", name="pct-web", image=NAME, network_mode="none"),
+        task("side", "container", name="pct-side", image=NAME, network_mode="none"),
+        task("rm", "pycontainer", cmd="rm -f pct-web"),
+        task("absent", "container", name="pct-side", state="absent"),
+        task("network", "network", name="pct-net"),
+        task("secret", "secret", name="pct-one", data="hunter2-of-the-tests"),
+        task("config", "pycontainer", cmd=f"config create pct-one {tmp_path}/file"),
+        *[
+            task(f"{kind} rm", "pycontainer", cmd=f"{kind} rm {name}")
+            for kind, name in made.items()
+        ],
+        task("rmi", "pycontainer", cmd=f"rmi {NAME}"),
+        *[
+            {**task(f"{cmd} again", "pycontainer", cmd=cmd), **IGNORED}
+            for cmd in (
+                *("rm pct-web", "rm pct-side", f"rmi {NAME}"),
+                *(f"{kind} rm {name}" for kind, name in made.items()),
+            )
+        ],
+    )
+    assert found["rm"]["actions"] == ["remove container pct-web"] and found["rm"]["changed"]
+    assert found["absent"]["actions"] == ["remove container pct-side"]
+    assert found["network rm"]["actions"] == ["remove network pct-net"]
+    assert found["secret rm"]["stdout"] == "pct-one" and found["config rm"]["changed"]
+    assert found["rmi"]["actions"] == [f"remove image {NAME}"]
+    failed = [name for name, result in found.items() if result.get("failed")]
+    assert len(failed) == 6 and all(name.endswith(" again") for name in failed), failed

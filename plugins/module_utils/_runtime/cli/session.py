@@ -55,7 +55,7 @@ class Session:
     lines: list[str]
     errors: list[str]
     foretold: list[dict[str, Any]]  # images that checked commands would bring
-    foretold_others: list[list[str]]  # kind and name of what else they would make
+    foretold_others: list[tuple[str, str, bool]]  # kind and name of what else; whether it would go
     refused: int
 
     def __init__(self, engine: Engine, check: bool = False, terminal: bool = False) -> None:
@@ -190,10 +190,29 @@ class Session:
         if names:
             self.foretold.append({"names": sorted(names), "image": image})
 
-    def foretell_other(self, kind: str, name: str) -> None:
-        """Keep what a checked command would make. :param kind: network, container, secret, config."""
+    def forget(self, names: Iterable[str]) -> None:
+        """Keep that a checked command would take these names from images."""
         if self.check:
-            self.foretold_others.append([kind, name])
+            self.foretold.append({"names": sorted(names), "image": {}, "gone": True})
+
+    def foretell_other(self, kind: str, name: str, gone: bool = False) -> None:
+        """Keep what a checked command would make, or remove.
+
+        :param kind: network, container, secret, config.
+        """
+        if self.check:
+            self.foretold_others.append((kind, name, gone))
+
+    def removes_coming(self, kind: str, name: str) -> bool:
+        """Take down that a checked command would remove what an earlier task would make; return
+        whether it is so. Call it where the host has none of that name.
+        """
+        if not (self.check and self.engine.is_foretold(kind, name)):
+            return False
+        self.record(True, [f"remove {kind} {name}"])
+        self.foretell_other(kind, name, gone=True)
+        self.say(name)
+        return True
 
     def _live(self) -> AbstractContextManager[None]:
         from . import progress as live  # here: most commands have nothing to show

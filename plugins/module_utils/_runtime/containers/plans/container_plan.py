@@ -263,9 +263,11 @@ class Work:
             restart_dependant(self.engine, record, self.plan.warnings)
 
     def _absent(self) -> None:
-        if self.record is None:
-            return
         name = self.task.name
+        if self.record is None:
+            if self.engine.is_foretold("container", name):
+                self.plan.add("state", "present", "absent", f"remove container {name}")
+            return
         staying = [
             record
             for record in dependencies.dependants(self.engine, self.record)

@@ -42,9 +42,16 @@ def rm(session: Session, given: Given) -> None:
                 session.engine, record, force=given.force, keep_volumes=not given.volumes
             ),
         )
+        for kind in ("container", "new container"):
+            session.foretell_other(kind, record["name"], gone=True)
 
     turns = containers.to_stop_by_name(session.engine, given.words)
-    names = [name for turn in turns for name in turn]
+    names = [
+        name
+        for turn in turns
+        for name in turn
+        if containers.get(session.engine, name) or not session.removes_coming("container", name)
+    ]
     each_container(session, names, work, given.force)
 
 

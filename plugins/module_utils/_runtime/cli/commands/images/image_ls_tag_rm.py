@@ -135,6 +135,12 @@ def rm(session: Session, given: Given) -> None:
     def one(name: str) -> None:
         found = images.find_row(session.engine, name)
         if found is None:
+            coming = images.plan_foretold(session.engine, name) if session.check else None
+            if coming is not None and coming.reference is not None:
+                session.record(True, [f"remove image {name}"])
+                session.forget({name, coming.reference.familiar})
+                session.say(f"Untagged: {coming.reference.familiar}")
+                return
             if given.force:
                 session.mention(str(images.absent(name)))
                 return
@@ -145,9 +151,9 @@ def rm(session: Session, given: Given) -> None:
             raise Conflict(f"image {name} is used by a container; remove that first")
         session.carry_out(plan)
         whole = any(change.name == "image" for change in plan.changes)
-        session.say(
-            *[f"Untagged: {tag}" for tag in (names if whole else [images.parse(name).familiar])]
-        )
+        untagged = names if whole else [images.parse(name).familiar]
+        session.forget(untagged)
+        session.say(*[f"Untagged: {tag}" for tag in untagged])
         if (
             whole
             and images.find_row(session.engine, found["id"]) is None

@@ -147,13 +147,17 @@ def network_doctor(session: Session, given: Given) -> None:
 
 def network_rm(session: Session, given: Given) -> None:
     def one(name: str) -> None:
-        if given.force and networks.get(session.engine, name) is None:
-            session.mention(f"network {name} does not exist")
-            return
+        if networks.get(session.engine, name) is None:
+            if session.removes_coming("network", name):
+                return
+            if given.force:
+                session.mention(f"network {name} does not exist")
+                return
         config = _network(session, name)
         session.carry_out(
             networks.plan(session.engine, {"name": config["name"], "state": "absent"})
         )
+        session.foretell_other("network", config["name"], gone=True)
         session.say(name)
 
     session.each(given.words, one)

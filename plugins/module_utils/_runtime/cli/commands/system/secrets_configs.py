@@ -97,6 +97,8 @@ def rm(session: Session, given: Given) -> None:
 
     def one(name: str) -> None:
         if not secrets.exists(session.engine, kind, secrets.check_name(name, kind)):
+            if session.removes_coming(kind, name):
+                return
             if given.force:
                 session.say(name)
                 return
@@ -105,6 +107,7 @@ def rm(session: Session, given: Given) -> None:
         if not plan.changed:
             raise NotFound(f"{kind} {name} does not exist")
         session.carry_out(plan)
+        session.foretell_other(kind, name, gone=True)
         session.say(name)
 
     session.each(given.words, one)

@@ -225,8 +225,8 @@ def test_without_a_reserve_what_can_not_be_done_is_said(full):
     engine.db.close()
 
 
-@pytest.mark.parametrize("what", ["container", "volume"])
-def test_without_a_reserve_what_has_data_can_be_removed(full, what):
+@pytest.mark.parametrize("what", ["container", "volume", "image", "prune"])
+def test_without_a_reserve_what_has_data_can_be_removed(full, what, tmp_path):
     """What is asked to go is the room that its removal takes."""
     command, engine = full
     disk = os.path.dirname(engine.paths.data)
@@ -235,8 +235,13 @@ def test_without_a_reserve_what_has_data_can_be_removed(full, what):
         os.path.join(disk, "filler"), os.stat(os.path.join(disk, "filler")).st_size - SIZE // 8
     )
     subprocess.run(["sync", "-f", disk], check=True)
-    place = "/big" if what == "container" else "/data/big"
-    command("exec", "web0", "dd", "if=/dev/zero", f"of={place}", "bs=1M", "count=4")
+    if what in ("image", "prune"):
+        (tmp_path / "root").mkdir()
+        (tmp_path / "root" / "big").write_bytes(os.urandom(3 << 20))
+        command("import", str(tmp_path / "root"), "big:1")
+    else:
+        place = "/data/big" if what == "volume" else "/big"
+        command("exec", "web0", "dd", "if=/dev/zero", f"of={place}", "bs=1M", "count=4")
     command("stop", "-t", "0", "web0")
     if what == "volume":
         command("rm", "web0")
@@ -246,6 +251,12 @@ def test_without_a_reserve_what_has_data_can_be_removed(full, what):
         if what == "container":
             command("rm", "web0")
             assert "web0" not in command("ps", "-a")
+        elif what == "image":
+            command("rmi", "big:1")
+            assert "big" not in command("images")
+        elif what == "prune":
+            command("image", "prune", "-a", "-f")
+            assert set(command("images", "--format", "{{.Repository}}").split()) == {"box"}
         else:
             command("volume", "rm", "data0")
             assert "data0" not in command("volume", "ls")

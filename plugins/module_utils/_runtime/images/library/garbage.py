@@ -34,13 +34,14 @@ if TYPE_CHECKING:
 
 
 def needed(
-    engine: Engine, connection: Transaction, ended: int | None = None
+    engine: Engine, connection: Transaction, ended: int | None = None, without: str | None = None
 ) -> tuple[set[str], set[str] | None, bool]:
     """Return ``(digests of blobs, keys of layers, unnamed)``: what must stay.
 
     ``unnamed`` says whether a running operation makes blobs whose digests it does not know yet.
 
     :param ended: id of an operation of our own that no longer counts.
+    :param without: id of an image that does not count either.
     :returns: keys are None where an image is so damaged that its layers are unknown: containers may
         run on them.
     """
@@ -48,6 +49,8 @@ def needed(
     keys: set[str] = set()
     unnamed, lost = False, False
     for row in connection.execute("SELECT id, manifest FROM images").fetchall():
+        if row["id"] == without:
+            continue
         blobs.update((row["id"], row["manifest"]))
         with contextlib.suppress(EngineError):
             blobs.update(
@@ -103,6 +106,26 @@ def collect(
             # unpacked again, or forgotten
         )
     return freed
+
+
+def empty(engine: Engine, ident: str, layers: Iterable[str]) -> None:
+    """Remove the contents that only the image ``ident`` has, because the disk is full and the
+    reserve is used up. Unpacked layers go first, since they could be made again.
+
+    Its row stays until there is room to remove that. Until then it is a damaged image.
+
+    :param layers: digests of its layers' blobs.
+    """
+    blobs, keys, unnamed = needed(engine, engine.db.connection, without=ident)
+    if keys is None or unnamed:
+        return
+    for row in engine.db.all("SELECT * FROM layers"):
+        if row["diff_id"] not in keys and not _stood_on(engine, row):
+            tree_removal.remove(layer_store.path_of(engine, row["number"]))
+    if not engine.db.make_room():
+        for digest in layers:
+            if digest not in blobs and engine.blobs.has(digest):
+                engine.blobs.remove(digest)
 
 
 def _collect(

@@ -405,6 +405,7 @@ def remove(
     if row is None:
         return 0
     candidates = blobs_of(engine, row)
+    empty(engine, row)
     with engine.operations.record("remove-image", image=ident, candidates=candidates):
         with engine.db.transaction() as connection:
             if last is not None:
@@ -439,6 +440,15 @@ def remove(
         if is_leftover(engine, base["used"]):
             freed += remove(engine, base["used"])
     return freed
+
+
+def empty(engine: Engine, row: ImageRow) -> None:
+    """Remove the contents of an image that is to go, where the disk is full and the reserve is used
+    up: its removal takes room.
+    """
+    if not engine.db.make_room() and not containers_of(engine, row["id"]):
+        layers = set(blobs_of(engine, row)) - {row["id"], row["manifest"]}
+        garbage.empty(engine, row["id"], layers)
 
 
 def is_leftover(engine: Engine, ident: str) -> bool:

@@ -424,11 +424,14 @@ def plan_prune(engine: Engine, everything: bool = False, filters: Document | Non
     plan = Plan("images", lambda: {"images": idents, "space_reclaimed": sum(freed)})
 
     def apply() -> None:
+        freed.append(engine.blobs.partials.sweep(0))  # first: it takes no room
+        for row in filter(None, (records.row_or_none(engine, ident) for ident in idents)):
+            records.empty(engine, row)
         for ident in idents:
             freed.append(
                 image_events.remove(engine, ident)
             )  # 0 for one that went with what came from it
-        freed.append(garbage.collect(engine, everything=True) + engine.blobs.partials.sweep(0))
+        freed.append(garbage.collect(engine, everything=True))
 
     for ident in idents:
         plan.add(

@@ -8,12 +8,13 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 
 import pytest
 from pycontainer import containers, networks
 from pycontainer.containers import task
 from pycontainer.containers.access import exec_client
-from pycontainer.errors import Conflict, ContainerFailed, EngineError, InvalidInput
+from pycontainer.errors import Conflict, ContainerFailed, EngineError, InvalidInput, Unsupported
 from pycontainer.reconcile import carry_out
 from support import waiting
 from support.own_network import SERVE, do, get, in_own_network, network, web
@@ -583,3 +584,20 @@ def made(engine, name, **options):
 
 def engine_pid(engine):
     return task.container_info(engine, {"name": ["web"]})["container"]["State"]["Pid"]
+
+
+@in_own_network
+def test_without_pyroute2_nothing_is_made(engine):
+    """Where the bridge is there already, it is not needed."""
+    params = {"image": "box:1", "stop_timeout": 0, "command": ["sleep", "1000"]}
+    sys.modules["pyroute2"] = None
+    for state in ("started", "present"):
+        with pytest.raises(Unsupported, match="package python3-pyroute2[)]$"):
+            carry_out(task.container(engine, {**params, "name": "web", "state": state}), False)
+    assert containers.every(engine) == [] and networks.get(engine, "bridge") is None
+    del sys.modules["pyroute2"]
+    for name in ("web", "more"):
+        carry_out(task.container(engine, {**params, "name": name}), False)
+        sys.modules["pyroute2"] = None
+    for record in containers.every(engine):
+        containers.remove(engine, record, force=True)

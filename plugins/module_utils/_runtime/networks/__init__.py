@@ -30,6 +30,7 @@ _HOMES = {
     "endpoint_id": "inspection",
     "allocate": "addresses",
     "check_address": "addresses",
+    "require_library": "links",
     "release": "addresses",
     "binding_address": "ports",
     "check_ports": "ports",

@@ -39,6 +39,7 @@ FORWARD = "/proc/sys/net/ipv4/ip_forward"
 FORWARD_IPV6 = "/proc/sys/net/ipv6/conf/all/forwarding"
 SETTINGS_IPV6 = "/proc/sys/net/ipv6/conf"
 BRIDGE_TABLE = f"bridge {isolation.TABLE}"
+NO_LIBRARY = "networks need the Python library pyroute2 on the host (package python3-pyroute2)"
 
 
 def ensure_links(engine: Engine, names: Iterable[str], anew: bool = False) -> list[str]:
@@ -67,6 +68,21 @@ def ensure_links(engine: Engine, names: Iterable[str], anew: bool = False) -> li
         firewall.remember(engine.paths, BRIDGE_TABLE)
     warnings += unchecked
     return warnings + [text for one in configs if one["parent"] for text in parents.warnings(one)]
+
+
+def require_library(engine: Engine, names: Iterable[str]) -> None:
+    """Refuse networks whose links have to be made, where the library for that is missing.
+
+    :param names: of networks, also of some that are yet to be made.
+    :raises Unsupported: naming the library.
+    """
+    from importlib import util  # here: what only starts does without it
+
+    if util.find_spec("pyroute2") is not None:
+        return
+    configs = [catalog.get(engine, name) for name in names]
+    if None in configs or wrong(filter(None, configs)):
+        raise Unsupported(NO_LIBRARY)
 
 
 def missing_rules(engine: Engine) -> list[str]:
@@ -276,10 +292,7 @@ def _make_in_child(configs: Sequence[Definition], owner: str, keys: Mapping[str,
     try:
         import pyroute2  # heavy, see above; a host may lack it
     except ImportError as error:
-        return (
-            "missing:networks need the Python library pyroute2 on the host (package "
-            f"python3-pyroute2): {error}"
-        ).encode()
+        return f"missing:{NO_LIBRARY}: {error}".encode()
     step = ""
     try:
         with contextlib.closing(pyroute2.IPRoute()) as route:

@@ -105,6 +105,7 @@ def _create(
     engine: Engine, name: str, wanted: Wanted, most: str | None, anew: Callable[[], Plan]
 ) -> Plan:
     """Plan to make a network. :param anew: plans the task again."""
+    links.require_library(engine, [name])
     config = catalog.complete(engine, name, wanted)
     keyed = bool(overlay.key_due(engine.paths, config, most))
     steps = Plan(f"network {name}")

@@ -223,6 +223,9 @@ def _networks(engine: Engine, definition: Definition, ident: str) -> None:
     closed: list[str] = []
     parents: list[str] = []
     count = len(network_options.attachments(definition))
+    networks.require_library(
+        engine, [entry["name"] for entry in network_options.attachments(definition)]
+    )
     for entry in network_options.attachments(definition):
         if entry["name"] == networks.DEFAULT and networks.get(engine, entry["name"]) is None:
             continue  # made when it is first needed

@@ -104,6 +104,24 @@ def test_without_credentials_nobody_holds_others_out(make_server, hold, users, d
     del held
 
 
+def test_wrong_passwords_hold_nobody_out(make_server, hold, users, monkeypatch):
+    """Checking one takes as long as on a host with much to do."""
+    matches = registry_users.matches
+
+    def slow(password, secret):
+        time.sleep(2 if password == "wrong" else 0)
+        return matches(password, secret)
+
+    server = make_server(users=users)
+    monkeypatch.setattr(registry_users, "matches", slow)
+    wrong = b"GET /v2/ HTTP/1.1\r\nHost: x\r\nAuthorization: Basic YW5uOndyb25n\r\n\r\n"
+    held, began = hold(server.addresses[0], 20, wrong), time.monotonic()
+    for source in ("127.0.0.2", "127.0.0.1"):
+        assert ask(server.addresses[0], source, headers=LOGIN) == 200
+    assert time.monotonic() - began < 8  # ten times two seconds by two at a time
+    del held
+
+
 def test_the_answer_comes_before_the_body(make_server, hold, users):
     server = make_server(users=users)
     (sock,) = hold(server.addresses[0], 1, DRIP)

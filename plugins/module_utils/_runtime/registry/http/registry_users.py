@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import hashlib
 import hmac
 import os
@@ -23,7 +24,7 @@ from ..content.answers import Refusal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     Stamp = tuple[int, int, int]  # of a file: time of change, size, inode
     from .wire import Request
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 ROUNDS = 210000  # OWASP's figure for PBKDF2-HMAC-SHA512
 MAX_SIZE = 4 << 20  # bytes of a file of users
+DERIVING = 2  # keys that are derived at once
+LOOK = 0.2  # seconds after which who waits for that looks whether its connection is still there
 CACHE = 256  # credentials that were found right, remembered so that a pull of 20 layers doesn't derive 20 keys
 
 
@@ -89,7 +92,9 @@ class Users:
 
     def __init__(self, path: str, log: Callable[[str], None]) -> None:
         self.path, self.log = path, log
-        self._lock, self._deriving = threading.Lock(), threading.BoundedSemaphore(2)
+        self._lock = threading.Lock()
+        self._turn = threading.Condition()
+        self._deriving: set[str] = set()  # addresses whose client's key is being derived
         self._key = os.urandom(32)
         self._right: dict[bytes, str] = {}  # user of an Authorization header's MAC
         self._stamp: Stamp | None
@@ -117,8 +122,12 @@ class Users:
                 self._users, self._right, self._stamp = {}, {}, None
             return self._users
 
-    def require(self, request: Request) -> str:
-        """Return the name of the user who sent ``request``. :raises Refusal: UNAUTHORIZED."""
+    def require(self, request: Request, host: str, gone: Callable[[], bool]) -> str:
+        """Return the name of the user who sent ``request``.
+
+        :param host: its client's address. :param gone: whether its connection has been closed.
+        :raises Refusal: UNAUTHORIZED. :raises ConnectionError: the connection has been closed.
+        """
         users = self._current()
         header = request.headers.get("authorization", "")
         mark = hmac.new(
@@ -129,7 +138,7 @@ class Users:
         given = _basic(header)
         if given is not None:
             name, password = given
-            with self._deriving:  # at most two cores' worth of guessing
+            with self._at_turn(host, gone):
                 right = matches(password, users.get(name, self._nobody)) and name in users
             if right:
                 with self._lock:
@@ -145,6 +154,24 @@ class Users:
             else "user name or password is wrong",
             headers={"WWW-Authenticate": 'Basic realm="registry", charset="UTF-8"'},
         )
+
+    @contextlib.contextmanager
+    def _at_turn(self, host: str, gone: Callable[[], bool]) -> Iterator[None]:
+        """Bound guessing to two cores, and to one for each address, so that wrong passwords do not
+        keep others from logging in. Who is closed for others meanwhile leaves the queue.
+        """
+        with self._turn:
+            while host in self._deriving or len(self._deriving) >= DERIVING:
+                if gone():
+                    raise ConnectionError("closed for another client")
+                self._turn.wait(LOOK)
+            self._deriving.add(host)
+        try:
+            yield
+        finally:
+            with self._turn:
+                self._deriving.discard(host)
+                self._turn.notify_all()
 
 
 def _basic(header: str) -> tuple[str, str] | None:

@@ -414,7 +414,7 @@ class Server:
         try:
             if self._users is not None:
                 try:
-                    self._users.require(request)
+                    self._users.require(request, connection.host, lambda: connection.cut)
                 except (
                     Refusal
                 ) as refusal:  # whoever can't log in has nothing to send that is worth reading

@@ -12,8 +12,9 @@ RUN := $(BIN)/python tests/run.py $(RUN_OPTIONS)
 AND_PYTEST := -- $(PYTEST_OPTIONS)
 LONG := tests/fuzz tests/unit/builds/parse/test_fuzz.py tests/unit/store/test_acknowledged.py tests/integration/builds/parse/test_fuzz.py \
 	tests/integration/layers/test_fuzz.py tests/integration/images/library/test_power_cuts.py tests/integration/images/library/test_crash.py \
-	tests/integration/containers/lifecycle/test_crash.py tests/integration/containers/lifecycle/test_two_controllers.py tests/integration/containers/monitor/test_crash.py \
-	tests/integration/oci/command/commands/test_killed.py tests/hosts/containers/test_killed.py
+	tests/integration/containers/lifecycle/test_crash.py tests/integration/containers/lifecycle/test_random_kills.py \
+	tests/integration/containers/lifecycle/test_two_controllers.py tests/integration/containers/spec/test_secret_files.py \
+	tests/integration/containers/monitor/test_crash.py tests/integration/oci/command/commands/test_killed.py tests/hosts/containers/test_killed.py
 REQUIRE := tests/tools/requirements.sh
 
 .DEFAULT_GOAL := help

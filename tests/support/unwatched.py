@@ -18,8 +18,11 @@ def watchers(run):
                 with open(f"/proc/{entry}/comm") as file:
                     name = file.read().strip()
                 with open(f"/proc/{entry}/cmdline") as file:
-                    if run in file.read() and name in found:
-                        found[name].append(int(entry))
+                    line = file.read()
+                if "zygote_main.py" in line and name.startswith("python"):
+                    name = "pyc-zygote"  # that is about to be one
+                if run in line and name in found:
+                    found[name].append(int(entry))
     return found["pyc-guard"] + found["pyc-zygote"]
 
 

@@ -60,6 +60,15 @@ class _Volumes(Noun):
         recovery.recover(engine, kind, detail)
 
 
+class _Secrets(Noun):
+    operations = ("change-secret",)
+
+    def recover(self, engine: Engine, kind: str, detail: dict[str, Any]) -> None:
+        from .secrets import task
+
+        task.recover(engine, detail)
+
+
 class _Registry(Noun):
     operations = ("remove-registry",)
 
@@ -140,4 +149,13 @@ class _Builds(Noun):
         recovery.recover(engine, kind, detail)
 
 
-register(_Images(), _Delivery(), _Networks(), _Volumes(), _Registry(), _Containers(), _Builds())
+register(
+    _Images(),
+    _Delivery(),
+    _Networks(),
+    _Volumes(),
+    _Secrets(),
+    _Registry(),
+    _Containers(),
+    _Builds(),
+)

@@ -5,13 +5,17 @@ namespace of its own, which stands for the host."""
 
 from __future__ import annotations
 
+import os
 import socket
 
 import pytest
 from pycontainer import containers, networks
+from pycontainer.containers.client import monitor_client
 from pycontainer.containers.records import catalog
 from pycontainer.errors import Conflict, EngineError, InvalidInput
+from pycontainer.kernel.processes import procfs
 from pycontainer.reconcile import carry_out
+from support import waiting
 from support.own_network import do, get, in_own_network, network, refused, web
 
 FAMILIES = ["0.0.0.0", "::"]
@@ -56,6 +60,23 @@ def test_a_change_to_a_port_that_another_process_has_changes_nothing(engine):
         and get(8092) == served
         and refused(8091)
     )
+
+
+@in_own_network
+def test_ports_stay_where_the_monitor_is_killed_during_a_health_check(engine):
+    """The process that does the check has nothing that the next monitor needs."""
+    check = {"test": ["CMD", "sleep", "1000"], "interval": "10ms", "timeout": "900s"}
+    ports = ["127.0.0.1:8081:80"]
+    do(engine, **web(hostname="one", published_ports=ports, healthcheck=check))
+    assert get(8081) == "one"
+    ident = containers.find(engine, "web")["id"]
+    pid = containers.status(engine.paths, ident)["pid"]
+    waiting.eventually(lambda: len(monitor_client.processes(engine.paths, ident)) > 1)
+    monitor = procfs.stat(pid)["parent"]
+    os.kill(monitor, 9)
+    waiting.eventually(lambda: procfs.start_time(monitor) is None)
+    waiting.eventually(lambda: containers.status(engine.paths, ident)["monitored"])
+    assert get(8081) == "one"
 
 
 @in_own_network

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import functools
 import hmac
 
 from .. import engine as nouns
 from .. import units
-from ..errors import HostError, InvalidInput, NotFound, reason
+from ..errors import EngineError, HostError, InvalidInput, NotFound, reason
 from ..reconcile import Plan
 from ..rootless import keeper_client
 from ..untrusted import files
@@ -23,7 +24,7 @@ from . import secret_catalog as catalog
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from ..engine import Engine
@@ -173,23 +174,21 @@ class _Task:
     def _change(self, data: bytes, differs: bool) -> None:
         self._check_sealing()
         what = "data" if differs else "encryption"
+        holders = nouns.holders(self.engine, self.kind, self.shown) if differs else []
         self.plan.add(
             what,
             "as before",
             "changed",
             f"change the {what} of {self.kind} {self.shown}",
-            lambda: self._write(data),
+            lambda: self._rotate(data, holders),
         )
-        if differs:
-            for holder in nouns.holders(self.engine, self.kind, self.shown):
-                self.plan.add(
-                    f"container {holder['name']}",
-                    "has the data before",
-                    holder["then"],
-                    f"replace {self.kind} {self.shown} in container {holder['name']}: "
-                    f"{holder['then']}",
-                    functools.partial(self._renew, holder),
-                )
+        for holder in holders:
+            self.plan.add(
+                f"container {holder['name']}",
+                "has the data before",
+                holder["then"],
+                f"replace {self.kind} {self.shown} in container {holder['name']}: {holder['then']}",
+            )
 
     def _relabel(self, before: Mapping[str, str], write: bool) -> None:
         labels = self.labels
@@ -231,9 +230,24 @@ class _Task:
                 f"secrets are not encrypted on this host's disk, only readable by {who} alone: {why}"
             )
 
-    def _renew(self, holder: Mapping[str, str]) -> None:
-        nouns.renew(self.engine, self.kind, self.shown, holder["id"])
-        self.touched.append({"name": holder["name"], "then": holder["then"]})
+    def _rotate(self, data: bytes, holders: Sequence[Mapping[str, str]]) -> None:
+        """Change the data, and give them to the containers that have them."""
+        if not holders:
+            self._write(data)
+            return
+        version = catalog.require(self.engine, self.kind, self.shown)["version"]
+        detail = {"what": self.kind, "name": self.shown, "version": version}
+        with self.engine.operations.record("change-secret", **detail):
+            self._write(data)
+            errors = []
+            for holder in holders:
+                try:
+                    nouns.renew(self.engine, self.kind, self.shown, holder["id"])
+                    self.touched.append({"name": holder["name"], "then": holder["then"]})
+                except EngineError as error:  # the others are to have them, too
+                    errors.append(error)
+            if errors:
+                raise errors[0]
 
     def _facts(self) -> dict[str, Any]:
         try:
@@ -246,3 +260,17 @@ class _Task:
             self.kind: document,
             "containers": self.touched,
         }
+
+
+def recover(engine: Engine, detail: Mapping[str, Any]) -> None:
+    """Give the data that a killed task has changed to the containers that have them.
+
+    :param detail: what was recorded.
+    """
+    kind, name = detail["what"], detail["name"]
+    with contextlib.suppress(EngineError):  # it is gone, or damaged
+        if catalog.require(engine, kind, name)["version"] == detail["version"]:
+            return  # the task did not come to that
+        for holder in nouns.holders(engine, kind, name):
+            with contextlib.suppress(EngineError):  # it has them from its next start on
+                nouns.renew(engine, kind, name, holder["id"])

@@ -78,6 +78,15 @@ def write_whole(path: str, data: bytes | str, mode: int = 0o600, durable: bool =
         sync_directory(os.path.dirname(path))
 
 
+def sweep(directory: str) -> None:
+    """Remove what killed processes have left in a directory of files that they were writing."""
+    for name in os.listdir(directory):
+        writer = name.partition(".tmp.")[2].partition(".")[0]
+        if writer.isdigit() and not os.path.exists(f"/proc/{writer}"):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(os.path.join(directory, name))
+
+
 def write_over(path: str, data: str, durable: bool = True) -> None:
     """Overwrite the file at ``path`` in place.
 

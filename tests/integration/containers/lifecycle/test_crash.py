@@ -37,17 +37,18 @@ def do(engine, params):
     return carry_out(outcome, False) if isinstance(outcome, Plan) else outcome
 
 
-def killed_at(paths, params, step, begin=None):
+def killed_at(paths, params, step, begin=None, act=do):
     """Carry the task out in a child that kills itself when it is about to take its step number ``step``; whether that happened.
 
     :param begin: the name of the step that is the first; None: whichever comes first.
+    :param act: what carries it out.
     """
     child = os.fork()
     if child == 0:
         try:
             _count_steps(step, begin)
             with Engine(paths.data, paths.run) as engine:
-                do(engine, params)
+                act(engine, params)
             os._exit(0)
         except BaseException:
             import traceback
@@ -118,20 +119,23 @@ def check_clean(engine):
 SEEN = set()  # ids that this test made: other suites may run beside it
 
 
-def every_step(engine, params, prepare, check, begin=None, between=lambda: None):
+def every_step(engine, params, prepare, check, begin=None, between=lambda: None, act=do, stride=1):
     """:param prepare: makes the state before. :param check: asserts the state afterwards.
-    :param begin: see :func:`killed_at`. :param between: called after the kill, before the next run.
+    :param begin, act: see :func:`killed_at`. :param between: called after the kill, before the next run.
+    :param stride: take each of so many steps.
     """
-    for step in range(1, 200):
+    for step in range(1, 200, stride):
         prepare(engine)
         SEEN.update(record["id"] for record in containers.every(engine))
         engine.db.close()  # a forked child can not use it while it is open here
-        killed = killed_at(engine.paths, params, step, begin)
+        killed = killed_at(engine.paths, params, step, begin, act)
         between()
         with Engine(engine.paths.data, engine.paths.run) as again:
-            do(again, params)
+            act(again, params)
             check(again)
-            assert not do(again, params)["changed"], "the second run after a kill at step %d" % step
+            assert not act(again, params)["changed"], (
+                "the second run after a kill at step %d" % step
+            )
             check_clean(again)
         if not killed:
             assert step > 5, "the steps are not counted"

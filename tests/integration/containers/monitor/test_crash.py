@@ -230,3 +230,15 @@ def test_a_monitor_whose_state_is_gone_ends_its_container(boxes):
     assert procfs.start_time(pid) is None
     cleanup.take_down(box.paths, box.ident)
     assert left(box.ident) == []
+
+
+def test_what_a_killed_writer_has_left_goes_with_the_next_start(boxes):
+    box = boxes("/bin/sleep", "100")
+    names = [f"state.json.tmp.{1 << 22}.1", f"control.sock.tmp.{1 << 22}"]
+    for name in names:
+        open(os.path.join(box.directory, name), "w").close()
+    written = f"run.json.tmp.{os.getpid()}.1"
+    open(os.path.join(box.directory, written), "w").close()
+    box.start()
+    left = [name for name in os.listdir(box.directory) if ".tmp." in name]
+    assert left == [written]

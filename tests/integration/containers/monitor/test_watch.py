@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import select
 import shutil
 
 import pytest
@@ -16,7 +17,7 @@ from pycontainer.containers.records import run_state
 from pycontainer.kernel.processes import procfs
 from support import unwatched
 
-from .test_crash import COUNT, named, parent
+from .test_crash import COUNT, kill_monitor, named, parent
 from .test_dormant import asleep, size
 
 SERVING = "echo up; while :; do sleep 0.05; done"
@@ -215,3 +216,30 @@ def test_the_zygote_comes_back_to_its_place(boxes):
         assert zygote._in_place(boxes.paths, "zygote-00.sock", *again) is None
     os.unlink(os.path.join(boxes.paths.run, "zygote-01.sock"))
     again[0].close()
+
+
+def test_who_looks_after_containers_holds_nobody_up_when_the_zygote_is_killed(boxes, eventually):
+    """It asks the zygote, and had its socket, too: it waited for itself, and every command for it."""
+    box = boxes("/bin/sleep", "100")
+    box.start()
+    kill_monitor(box, eventually)
+    name = "zygote-of-this-test.sock"
+    reader, writer = os.pipe()
+    zygote_process = os.fork()
+    if zygote_process == 0:
+        try:
+            watch = zygote.Watch(box.paths, name, soon=True)
+            watch.server = messages.listen(box.paths.run, name)
+            watch.look()
+            messages.receive(watch.server.accept()[0])  # it has asked, and waits
+            watch.look()
+            os.close(writer)
+        finally:
+            os._exit(0)
+    os.close(writer)
+    os.waitpid(zygote_process, 0)
+    assert select.select([reader], [], [], 20)[0] and os.read(reader, 1) == b""  # nobody is left
+    os.close(reader)
+    with pytest.raises(messages.Gone):
+        messages.connect(box.paths.run, name)
+    os.unlink(os.path.join(box.paths.run, name))

@@ -10,21 +10,28 @@ import json
 import os
 import stat
 import subprocess
+import threading
 import time
 
 import pytest
 from pycontainer import containers
 from pycontainer.containers import task
 from pycontainer.containers.access import exec_client
-from pycontainer.containers.lifecycle import start
-from pycontainer.containers.records import status
+from pycontainer.containers.lifecycle import cleanup, start
+from pycontainer.containers.records import catalog, run_state, status
 from pycontainer.errors import Conflict, EngineError, HostError, InvalidInput, NotFound
 from pycontainer.events import journal_reader
+from pycontainer.kernel import cgroups
 from pycontainer.kernel.processes import procfs
 from pycontainer.reconcile import carry_out
 from pycontainer.secrets import secret_catalog
 from pycontainer.secrets import task as secret_task
 from pycontainer.store import settings
+from support import unwatched, waiting
+from support.scale import FACTOR
+
+from ..lifecycle import test_crash
+from ..monitor.test_crash import named
 
 MARK = "hunter2-of-the-tests"
 
@@ -354,3 +361,130 @@ def test_names_are_listed_whatever_lies_beside_them(plain):
     secret(plain, data="x")
     open(os.path.join(plain.paths.secrets, "secret", "db.json.tmp.1.2"), "w").close()
     assert secret_catalog.names(plain, "secret") == ["db"]
+
+
+def kill_all(engine):
+    """Kill all that the engine has running, and its containers."""
+    unwatched.kill(engine.paths.run)
+    pids = named(engine.paths, "pyc-monitor")
+    for place in cgroups.base_paths().values():
+        for ident in os.listdir(engine.paths.containers):
+            with (
+                contextlib.suppress(FileNotFoundError),
+                open(os.path.join(place, ident, "cgroup.procs")) as file,
+            ):
+                pids += map(int, file.read().split())
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, 9)
+    waiting.eventually(lambda: not any(map(procfs.start_time, pids)))
+
+
+def shown(engine, data):
+    """Whether the container has the data, in a file, in a variable and in a file elsewhere."""
+    return sh(engine, "cat /run/secrets/db; echo $PW; cat /conf") == f"{data}{data}\n{data[-5:]}"
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("what", ["start", "change"])
+def test_all_killed_at_each_step(engine, image, tmp_path, what):
+    """What is secret is on no disk in clear, what was in memory goes, and the next task makes up for it."""
+    key = tmp_path / "key"
+    key.write_bytes(os.urandom(32))
+    key.chmod(0o600)
+    settings.write(engine.paths.config, {"secrets_key": str(key)})
+    asked = {"secrets": ["db", "db,type=env,target=PW"], "configs": ["conf"], "state": "started"}
+    changed = f"{MARK}, another one"
+
+    def give(now, data):
+        done = [
+            secret(now, data=data),
+            secret(now, kind="config", name="conf", data=data[-5:]),  # which is kept in clear
+        ]
+        return {"changed": any(each["changed"] for each in done)}
+
+    def prepare(now):
+        do(now, state="absent")
+        secret(now, state="absent")
+        secret(now, kind="config", name="conf", state="absent")
+        give(now, MARK)
+        if what == "change":
+            do(now, **asked)
+
+    def act(now, _params):
+        return do(now, **asked) if what == "start" else give(now, changed)
+
+    def killed():
+        kill_all(engine)
+        assert places_with(engine.paths.data, "hunter2") == []
+        assert places_with(engine.paths.data, base64.b64encode(b"hunter2-of").decode()[:12]) == []
+        for path in kept_with(engine, "hunter2"):
+            assert os.path.ismount(path.partition("/secrets/")[0] + "/secrets"), path
+
+    def check(now):
+        if what == "change":
+            ident = containers.find(now, "web")["id"]
+            top = now.paths.secrets_run(ident)
+            assert waiting.until(lambda: not os.path.ismount(top))
+            assert status.now(now.paths, ident)["status"] == "exited"
+            do(now, **asked)
+        assert shown(now, MARK if what == "start" else changed)
+
+    stride = max(1, round(6 / FACTOR))
+    test_crash.every_step(engine, None, prepare, check, None, killed, act, stride)
+    do(engine, state="absent")
+    with open("/proc/self/mountinfo") as file:
+        assert engine.paths.run not in file.read()
+    assert os.listdir(engine.paths.running) == []
+
+
+def test_a_start_waits_until_the_last_run_is_cleared_away(plain, image):
+    """Another monitor does that where the one before was killed; it takes the memory of that run."""
+    secret(plain, data=MARK)
+    asked = {"secrets": ["db", "db,type=env,target=PW"], "state": "started"}
+    do(plain, **asked)
+    record = containers.find(plain, "web")
+    ident = record["id"]
+    try:
+        kill_all(plain)
+        lock = run_state.take_lock(plain.paths, ident)
+
+        def clear():
+            cleanup.cleanup(plain.paths, ident)
+            cleanup.forget_secrets(plain.paths, ident)
+            state = run_state.read(plain.paths, ident)
+            run_state.write(plain.paths, ident, {**state, "status": "exited", "pid": 0})
+            os.close(lock)
+
+        other = threading.Timer(0.3, clear)
+        other.start()
+        with catalog.held(plain, ident) as now:
+            start.start_one(plain, now)
+        other.join()
+        assert sh(plain, "cat /run/secrets/db; echo $PW") == MARK * 2
+    finally:
+        do(plain, state="absent")
+
+
+@pytest.mark.timeout(300)
+def test_a_change_that_is_killed_reaches_who_runs(plain, image):
+    """At each of its steps: the next call of any kind gives it to the containers."""
+    asked = {"configs": ["conf,target=/etc/app/x", "conf"], "state": "started"}
+
+    def config(now, data):
+        return secret(now, kind="config", name="conf", data=data)
+
+    def prepare(now):
+        config(now, "1")
+        do(now, **asked)
+
+    def check(now):
+        assert sh(now, "cat /conf /etc/app/x") == "22"
+
+    def act(now, _params):
+        return config(now, "2")
+
+    try:
+        test_crash.every_step(plain, None, prepare, check, act=act)
+    finally:
+        do(plain, state="absent")

@@ -12,15 +12,17 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 
 import pytest
 from pycontainer.containers.client import messages
-from pycontainer.containers.monitor import health, sleep
-from pycontainer.containers.records import run_state
+from pycontainer.containers.log_drivers import log_packets, shipper
+from pycontainer.containers.monitor import health, sleep, zygote
+from pycontainer.containers.records import run_state, status
 from pycontainer.containers.spec import run_file
 from pycontainer.errors import InvalidInput, NotFound, Unsupported
 from pycontainer.kernel.calls import constants as c
-from pycontainer.kernel.processes import exit_status, signal_names
+from pycontainer.kernel.processes import exit_status, procfs, signal_names
 from pycontainer.kernel.programs import init, trampoline
 from pycontainer.oci.features.optional_fields import OptionalFields
 from pycontainer.oci.spec import devices, mount_entries
@@ -71,7 +73,7 @@ def test_exit_code_of_a_process_that_nobody_reaped():
 
 def test_health_follows_docker():
     now = {"status": "starting", "failing_streak": 0}
-    for code, counts, status, streak in (
+    for code, counts, said, streak in (
         (1, False, "starting", 0),
         (1, True, "starting", 1),
         (1, True, "unhealthy", 2),
@@ -82,7 +84,7 @@ def test_health_follows_docker():
         (-1, True, "unhealthy", 2),
     ):
         health.follow(now, code, counts, 2)
-        assert now == {"status": status, "failing_streak": streak}
+        assert now == {"status": said, "failing_streak": streak}
 
 
 def test_times_that_are_longer_than_the_kernel_waits():
@@ -473,3 +475,77 @@ def test_dormant_waits_and_executes(machine, tmp_path):
 def test_initial_on_another_machine():
     with pytest.raises(Unsupported, match="init: not available on riscv64"):
         init.image("riscv64")
+
+
+def test_what_a_killed_monitor_has_sent_is_delivered():
+    """It had not read all that it was told: then the kernel says once that the connection was reset."""
+
+    class Driver:
+        patience, got = 0.0, []
+
+        def connect(self):
+            pass
+
+        def send(self, entry):
+            self.got.append(entry.text)
+
+        def close(self):
+            self.got.append("closed")
+
+    monitor, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    for text in (b"one\n", b"two\n"):
+        monitor.send(log_packets.HEAD.pack(0, 0, 1) + text)
+    its.send(log_packets.DONE.pack(0, 0))
+    monitor.close()
+    shipper.Shipper(its, Driver(), False).serve()
+    assert Driver.got == [b"one", b"two", "closed"]
+    its.close()
+
+
+def test_another_socket_of_a_name_has_another_mark(tmp_path):
+    """Also where the file system gives it the inode of the one before."""
+    paths, seen = Paths(str(tmp_path / "data"), str(tmp_path)), set()
+    for _turn in range(5):
+        server, mark = zygote._listen(paths, "zygote.sock")
+        assert mark == zygote._mark(paths, "zygote.sock")
+        seen.add(mark)
+        server.close()
+        os.unlink(tmp_path / "zygote.sock")
+    assert len(seen) == 5
+
+
+@pytest.fixture
+def held(tmp_path):
+    """A container whose monitor this process is, and a function that writes its state."""
+    paths = Paths(str(tmp_path / "data"), str(tmp_path / "run"))
+    os.makedirs(paths.container(IDENT))
+    lock = run_state.take_lock(paths, IDENT)
+
+    def write(**state):
+        run_state.write(paths, IDENT, {**run_state.blank(), "boot": procfs.boot_id(), **state})
+
+    yield paths, write
+    os.close(lock)
+
+
+@pytest.mark.parametrize("status_before", ["running", "starting"])
+def test_an_end_that_is_being_written_down_is_waited_for(held, status_before):
+    """Else who looks takes a container for running whose process 1 has ended."""
+    paths, write = held
+    write(status=status_before, pid=1 << 22, pid_start=1)
+    writer = threading.Timer(0.1, lambda: write(status="exited", exit_code=7))
+    writer.start()
+    now = status.now(paths, IDENT)
+    writer.join()
+    assert (now["status"], now["exit_code"], now["pid"]) == ("exited", 7, 0)
+
+
+def test_a_start_that_nobody_waits_for_any_more_is_waited_for(held):
+    paths, write = held
+    mine = {"pid": os.getpid(), "pid_start": procfs.start_time(os.getpid())}
+    write(status="starting", **mine)
+    assert status.now(paths, IDENT)["status"] == "starting"
+    writer = threading.Timer(0.1, lambda: write(status="running", **mine))
+    writer.start()
+    assert status.settled(paths, IDENT)["status"] == "running"
+    writer.join()

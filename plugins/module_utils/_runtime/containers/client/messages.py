@@ -198,7 +198,7 @@ def listen(directory: str, name: str) -> socket.socket:
     """Listen at ``directory/name``, in the place of what lies there; only root can connect."""
     server = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
     anchor = _anchor(directory)
-    temporary = f"{name}.{os.getpid()}"
+    temporary = f"{name}.tmp.{os.getpid()}"  # as atomic_files, which sweeps them
     try:
         try:
             os.unlink(temporary, dir_fd=anchor)

@@ -296,6 +296,24 @@ def _adopt(paths: Paths, ident: str) -> bool:
     return run_state.forsaken(paths, ident) and zygote_client.adopt(paths, ident)
 
 
+def settle(paths: Paths, ident: str) -> None:
+    """See that the last run of a container is over, for who is about to start it.
+
+    Where its monitor was killed with it, another one has to clear away first what that run had:
+    it would take from the next one what that has by then, as its secrets.
+    """
+    for pause in PAUSES:
+        if run_state.alive(run_state.read(paths, ident)):
+            return
+        if run_state.monitored(paths, ident):
+            if status.now(paths, ident)["status"] in status.LIVING:
+                return  # it is restarted by its policy
+        elif not run_state.forsaken(paths, ident):
+            return
+        _adopt(paths, ident)
+        time.sleep(pause)
+
+
 def adopt_orphans(paths: Paths) -> list[str]:
     """Give every container of this boot whose monitor was killed a new one; returns their ids.
 

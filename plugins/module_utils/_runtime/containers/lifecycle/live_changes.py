@@ -12,6 +12,7 @@ from ... import networks
 from ...errors import EngineError, HostError, NotFound
 from ...events import journal
 from ...options.rows import LIVE
+from ...store import atomic_files
 from ..client import monitor_client, names_client
 from ..options import network_options, publishing, resources
 from ..records import catalog, run_events, status
@@ -49,6 +50,7 @@ def apply(engine: Engine, record: Record, definition: Definition, changed: list[
     """
     engine.db.require_writable()
     ident = record["id"]
+    atomic_files.sweep(engine.paths.container(ident))
     state = status.now(engine.paths, ident)
     lives = state["status"] in status.LIVING
     _bring(engine, record, definition, changed, state if lives else None)

@@ -204,7 +204,7 @@ class _Starts(dependencies.Order):
                 record
                 for record in records
                 if catalog.by_id(engine, record["id"])
-                and not status.lives(engine.paths, record["id"])
+                and status.settled(engine.paths, record["id"])["status"] not in status.LIVING
             ]
             results = start(engine, there, self.at_once)
         for record in there:
@@ -270,6 +270,7 @@ def _failure(engine: Engine, record: Record, answer: StartAnswer) -> ContainerFa
 
 def _prepare(engine: Engine, record: Record) -> None:
     """See to the image's layers, volumes with driver options, confinement, the shareable /dev/shm."""
+    monitor_client.settle(engine.paths, record["id"])
     run = container_files.read_run(engine, record["id"])
     if not all(container_image.is_there(layer) for layer in run["layers"]):
         _repair_image(engine, record, record["image"])

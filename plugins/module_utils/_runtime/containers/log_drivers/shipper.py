@@ -126,7 +126,12 @@ class Shipper:
         while True:
             if self.delivered + self.lost - self.told >= OFTEN or not self._waiting():
                 self._tell()
-            packet = self.channel.recv(LARGEST)
+            try:
+                packet = self.channel.recv(LARGEST)
+            except (
+                ConnectionResetError
+            ):  # told once, of a monitor that was killed: the rest follows
+                continue
             if not packet:
                 break
             self._deliver(entry_of(packet))

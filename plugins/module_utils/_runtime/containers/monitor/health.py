@@ -19,7 +19,7 @@ import select
 import time
 
 from ...errors import EngineError, reason, required
-from ...kernel.calls import constants, fork
+from ...kernel.calls import constants, fds, fork
 from ...kernel.processes import pidfd
 from ..client import stdio
 from ..spec import run_file
@@ -166,10 +166,8 @@ class Check:
     def _work(self, writer: int) -> None:
         """Do the check, in the worker."""
         monitor = self.monitor
-        # Or a monitor that is killed meanwhile would seem to live on.
-        os.close(monitor.lock)
-        if monitor.control is not None:
-            os.close(monitor.control.fileno())
+        # Or a monitor that is killed meanwhile would seem to live on, and nobody could have its ports.
+        fds.close_all_but([writer])
         check, timeout = self.options["test"], self.timeout
         if self.startup is not None:
             check, timeout = self.startup["test"], self.startup["timeout"]

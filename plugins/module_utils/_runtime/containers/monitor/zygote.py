@@ -33,8 +33,8 @@ from ...networks import publish
 from ...networks.names import name_service
 from ...oci.spec import program
 from ...rootless import keeper_client
+from ...store import atomic_files
 from ...store import paths as stores
-from ...store.atomic_files import Damaged
 from ..client import messages, names_client
 from ..records import run_state
 from ..workers import defects
@@ -97,13 +97,13 @@ def revive(text: str, command: list[str]) -> None:
         os.close(fd)
     paths, name = stores.Paths(words["data"], words["run"]), words["name"]
     _settle(paths)
-    place = _place_again(paths, name, words["inode"])
+    place = _place_again(paths, name, words["mark"])
     if place is not None:
         _serve_all(paths, name, place, dict(words["limits"]), command, revived=True)
 
 
-def _place_again(paths: Paths, name: str, before: int) -> tuple[socket.socket, int] | None:
-    """Listen where a killed zygote did, whose socket had the inode ``before``; None where that is
+def _place_again(paths: Paths, name: str, before: str) -> tuple[socket.socket, str] | None:
+    """Listen where a killed zygote did, whose socket had the mark ``before``; None where that is
     another one by now, or gone.
     """
     try:
@@ -112,7 +112,7 @@ def _place_again(paths: Paths, name: str, before: int) -> tuple[socket.socket, i
             os.path.join(paths.locks, "zygote"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
         )
         fcntl.flock(lock, fcntl.LOCK_EX)
-        there = os.stat(os.path.join(paths.run, name)).st_ino == before
+        there = _mark(paths, name) == before
         place = _listen(paths, name) if there else None
     except FileNotFoundError:
         return None
@@ -136,7 +136,7 @@ def _settle(paths: Paths) -> None:
 def _serve_all(
     paths: Paths,
     name: str,
-    first: tuple[socket.socket, int],
+    first: tuple[socket.socket, str],
     limits: Limits,
     command: list[str],
     revived: bool = False,
@@ -154,17 +154,19 @@ def _serve_all(
     gc.collect()
     gc.freeze()
     watch = Watch(paths, name, revived)
-    place: tuple[socket.socket, int] | None = first
+    place: tuple[socket.socket, str] | None = first
+    watch.server = first[0]
     rules = Rules(paths, watch)
     names = name_service.NameService(
         paths,
         lambda: messages.listen(paths.run, names_client.SOCKET),
-        lambda: _let_go(place, watch),
+        lambda: _let_go(watch),
         defects.log,
     )
     watch.names = names
     while place is not None:
         server, poll = place[0], select.poll()
+        watch.server = server
         poll.register(server, select.POLLIN)
         poll.register(watch.reader, select.POLLIN)
         if watch.changes is not None:
@@ -180,35 +182,41 @@ def _serve_all(
         if server.fileno() in happened:
             with contextlib.suppress(OSError):
                 connection, _address = server.accept()
-                _serve(paths, server, connection, limits, bed, watch)
+                _serve(paths, connection, limits, bed, watch)
                 connection.close()
-                watch.guarded(*place, limits, command)
+                watch.guarded(place[1], limits, command)
         if watch.due():
             before, place = place, _in_place(paths, name, *place)
+            watch.server = None if place is None else place[0]
             if place is not None and place != before:
                 names.listen_again()
             watch.look()
             if place is not None:
-                watch.guarded(*place, limits, command)
+                watch.guarded(place[1], limits, command)
 
 
-def _let_go(place: tuple[socket.socket, int] | None, watch: Watch) -> None:
+def _let_go(watch: Watch) -> None:
     """Let go, in the child that answers names, of what is the zygote's."""
-    if place is not None:
-        os.close(place[0].fileno())
     watch.names = None
     watch.leave()
 
 
-def _listen(paths: Paths, name: str) -> tuple[socket.socket, int]:
-    """Listen; returns the socket and the inode of its file."""
+def _listen(paths: Paths, name: str) -> tuple[socket.socket, str]:
+    """Listen; returns the socket and the mark of its file."""
+    atomic_files.sweep(paths.run)
     server = messages.listen(paths.run, name)
-    return server, os.stat(os.path.join(paths.run, name)).st_ino
+    return server, _mark(paths, name)
+
+
+def _mark(paths: Paths, name: str) -> str:
+    """Return what no other socket of this name has: on a disk, the next one may get its inode."""
+    facts = os.stat(os.path.join(paths.run, name))
+    return f"{facts.st_ino} {facts.st_ctime_ns}"
 
 
 def _in_place(
-    paths: Paths, name: str, server: socket.socket, mine: int
-) -> tuple[socket.socket, int] | None:
+    paths: Paths, name: str, server: socket.socket, mine: str
+) -> tuple[socket.socket, str] | None:
     """Return both as of ``_listen``, anew where the directory was emptied; None when the zygote is
     not wanted any more.
     """
@@ -219,7 +227,7 @@ def _in_place(
             if entry.startswith("zygote-") and entry.endswith(".sock")
         ]
         if name in others:
-            return (server, mine) if os.stat(os.path.join(paths.run, name)).st_ino == mine else None
+            return (server, mine) if _mark(paths, name) == mine else None
     except OSError:
         others = []
     if others or not os.path.isdir(paths.containers):
@@ -241,8 +249,9 @@ class Watch:
         self.paths, self.name = paths, name
         self.gap, self.last = SOON if soon else IDLE, 0.0
         self.next = time.monotonic() + self.gap
-        self.guard, self.guarded_inode = 0, 0
+        self.guard, self.guarded_mark = 0, ""
         self.names: name_service.NameService | None = None
+        self.server: socket.socket | None = None  # the zygote's
         self.reader, self.writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self.changes: rule_changes.Changes | None = None  # see Rules
         _signal.set_wakeup_fd(self.writer, warn_on_full_buffer=False)
@@ -284,36 +293,31 @@ class Watch:
         self.next, self.gap = self.last + self.gap, min(self.gap * 2, IDLE)
         fork.child(self._adopt)
 
-    def guarded(
-        self, server: socket.socket, inode: int, limits: Limits, command: list[str]
-    ) -> None:
+    def guarded(self, mark: str, limits: Limits, command: list[str]) -> None:
         """Have a guard, unless there is one: it takes the zygote's place when that is killed.
 
-        :param server: :param inode: of :func:`_listen`.
+        :param mark: of :func:`_listen`.
         """
         if self.guard:
-            if inode != self.guarded_inode:
+            if mark != self.guarded_mark:
                 os.kill(self.guard, _signal.SIGKILL)  # and another follows
             return
         words = {
             "data": self.paths.data,
             "run": self.paths.run,
             "name": self.name,
-            "inode": inode,
+            "mark": mark,
             "limits": list(limits.items()),
         }
         with contextlib.suppress(OSError):  # it is tried again
             zygote = syscalls.pidfd_open(os.getpid())
             try:
-                self.guard = fork.child(lambda: self._guard(server, zygote, command, words))
-                self.guarded_inode = inode
+                self.guard = fork.child(lambda: self._guard(zygote, command, words))
+                self.guarded_mark = mark
             finally:
                 os.close(zygote)
 
-    def _guard(
-        self, server: socket.socket, zygote: int, command: list[str], words: dict[str, Any]
-    ) -> None:
-        os.close(server.fileno())
+    def _guard(self, zygote: int, command: list[str], words: dict[str, Any]) -> None:
         self.leave()
         os.setsid()
         epoll = select.epoll()
@@ -327,7 +331,12 @@ class Watch:
         os.execv(command[0], [*command, "revive", json.dumps(words)])
 
     def leave(self) -> None:
-        """Let go, in a child, of what wakes the zygote."""
+        """Let go, in a child, of what wakes the zygote, and of the socket that it listens at.
+
+        Who connects to a zygote that was killed would wait for the child, and the child for itself.
+        """
+        if self.server is not None:
+            os.close(self.server.fileno())
         if self.changes is not None:
             self.changes.close()
         _signal.set_wakeup_fd(-1)
@@ -414,7 +423,7 @@ class Rules:
     def _on_networks(self) -> Iterator[run_state.RunState]:
         """Yield the states of containers that run on a network."""
         for ident in os.listdir(self.paths.containers):
-            with contextlib.suppress(OSError, Damaged):
+            with contextlib.suppress(OSError, atomic_files.Damaged):
                 found = run_state.read(self.paths, ident)
                 network = found.get("network")
                 if run_state.alive(found) and network and network["attachments"]:
@@ -422,19 +431,13 @@ class Rules:
 
 
 def _serve(
-    paths: Paths,
-    server: socket.socket,
-    connection: socket.socket,
-    limits: Limits,
-    bed: sleep.Bed | None,
-    watch: Watch,
+    paths: Paths, connection: socket.socket, limits: Limits, bed: sleep.Bed | None, watch: Watch
 ) -> None:
     """Fork for a request; the child never returns."""
     if not messages.from_root(connection):
         return
 
     def live() -> None:
-        os.close(server.fileno())
         watch.leave()
         os.setsid()
         monitor.main(paths, connection, limits, bed)

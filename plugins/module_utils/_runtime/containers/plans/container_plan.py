@@ -84,7 +84,9 @@ class Work:
         self.record = catalog.get(engine, task.name) or _by_id(engine, task.name)
         if self.record is not None:
             task.name = self.record["name"]
-        self.status = status.now(engine.paths, self.record["id"])["status"] if self.record else None
+        self.status = None
+        if self.record is not None:
+            self.status = status.settled(engine.paths, self.record["id"])["status"]
         self.plan = Plan(f"container {task.name}", self.facts)
         self.desired = Desired(
             engine, task, self.record, self.status, self.pulls, self.coming, replaced

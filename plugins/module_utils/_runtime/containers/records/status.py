@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import time
+
 from ...kernel import cgroups
 from ...kernel.processes import procfs
 from . import run_state
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
 
 LIVING = ("running", "paused", "starting", "restarting")  # it has processes, or will again
 UNSETTLED = ("running", "starting", "restarting")  # a monitor writes what comes next
+BEGUN = ("running", "starting")  # its process 1 has been made
+# Seconds between looks whether a monitor has written down an end, which takes it a moment.
+PAUSES = (0.0, *(0.001 * 2**number for number in range(11)))
+PATIENCE = 15.0  # seconds that a start may take to become running or exited
 UNSEEN = 255  # the exit code shown of an end that nobody saw: a power cut, or no monitor
 
 
@@ -43,14 +49,39 @@ def now(paths: Paths, ident: str) -> Status:
             break
         found, before = _read(paths, ident), found
     found.update({"pid": 0, "pid_start": 0})
+    if found["status"] in BEGUN and found["monitored"]:
+        found = _as_it_ends(paths, ident, found)
     if found["status"] in UNSETTLED and not found["monitored"]:
         found.update({"status": "exited", "error": found["error"] or _why_it_ended(found)})
+    return found
+
+
+def settled(paths: Paths, ident: str) -> Status:
+    """As :func:`now`, after the end of a start that is under way: the task that began it may be gone."""
+    found = now(paths, ident)
+    end = time.monotonic() + PATIENCE
+    while found["status"] == "starting" and time.monotonic() < end:
+        time.sleep(0.01)
+        found = now(paths, ident)
     return found
 
 
 def _read(paths: Paths, ident: str) -> Status:
     found = run_state.read(paths, ident)
     return {**found, "monitored": run_state.monitored(paths, ident)}
+
+
+def _as_it_ends(paths: Paths, ident: str, found: Status) -> Status:
+    """Wait until the monitor has written down that process 1 has ended: this is not "running"."""
+    for pause in PAUSES:
+        time.sleep(pause)
+        now = _read(paths, ident)
+        if run_state.alive(now):
+            return now
+        now.update({"pid": 0, "pid_start": 0})
+        if now["status"] not in BEGUN or not now["monitored"]:
+            return now
+    return found
 
 
 def _is_frozen(found: RunState) -> bool:

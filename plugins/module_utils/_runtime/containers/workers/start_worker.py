@@ -30,6 +30,7 @@ import time
 from ...errors import ContainerFailed, EngineError, NotFound, reason, required
 from ...kernel.calls import constants, fds
 from ...kernel.processes import pidfd, procfs
+from ...store import atomic_files
 from ..client import messages, stdio
 from ..lifecycle import cleanup
 from ..records import run_events, run_state
@@ -138,6 +139,7 @@ class Worker:
         lock = run_state.take_lock(self.paths, self.ident)
         if lock is None:
             return {"error": f"container {self.ident} has a monitor already", "monitored": True}
+        atomic_files.sweep(directory)
         self.state = run_state.read(self.paths, self.ident)
         with contextlib.closing(messages.listen(directory, run_state.SOCKET)) as control:
             held = [lock, control.fileno()]

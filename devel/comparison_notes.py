@@ -12,7 +12,7 @@ ABSENT = "absent"
 NO_QUADLET = "absent: quadlets are read by Podman; `generate_systemd` of `container` writes units"
 NO_PODMAN = "absent: there is no `podman` command that could be given words"
 NO_SWARM = "absent: there is no Swarm"
-NEXT_TO = "the whole name, with its tag, is in `name`, too; without either it is `latest`"
+NEXT_TO = "the whole name, with its tag, is in `name`, too, and then the same; without either it is `latest`"
 IN_BUILD = "a key of `build`"
 
 # Options about a daemon, its client, or the command that is run. They are taken out at the
@@ -42,7 +42,17 @@ BOTH = frozenset(("ca_path", "client_cert", "client_key", "validate_certs"))
 
 # Options that are here by the same name, with the same forms, and mean something else.
 SAME_NAME: dict[str, tuple[str, ...]] = {
-    "docker_container": ("detach", "healthcheck.test_cli_compatible"),
+    "docker_container": (
+        "comparisons",
+        "default_host_ip",
+        "detach",
+        "healthcheck.test_cli_compatible",
+        "mounts",
+        "state",
+        "stop_timeout",
+        "volumes",
+    ),
+    "docker_volume": ("driver_options", "labels"),
     "docker_secret": ("data_src",),
     "docker_config": ("data_src",),
     "podman_container": ("secrets",),
@@ -50,17 +60,23 @@ SAME_NAME: dict[str, tuple[str, ...]] = {
 
 OPTIONS: dict[str, dict[str, str]] = {
     "docker_container": {
+        "comparisons": "lists and maps are exact by default; `{option: allow_more_present}` is docker_container's default",
+        "default_host_ip": "an empty text and none at all are the same: all addresses, of IPv6, too",
         "detach": "`true` by default",
         "healthcheck.test_cli_compatible": "`true` by default: what `healthcheck` leaves out is the image's",
-        "image_comparison": "absent: defaults of the image are compared with the image that is asked for",
-        "image_name_mismatch": "`ignore` by default: another name of the same image makes no new container",
+        "image_comparison": "absent: as with `current-image`, nothing of an image is compared that `comparisons` ignores",
+        "image_name_mismatch": "`ignore` by default: another name of the same image is written down, and makes no new container",
         "kernel_memory": "absent: no kernel that is supported has this limit",
         "log_driver": "`json-file`, `local`, `journald`, `syslog`, `gelf`, `fluentd` and `none`",
+        "mounts": "the same as `volumes` of the same meaning: a task may say the one or the other",
         "mounts.type": "`bind`, `volume`, `tmpfs` and `image`",
         "networks.driver_opts": ABSENT,
         "pull_check_mode_behavior": "absent: check mode asks the registry, and says what would be pulled",
         "removal_wait_timeout": "absent: a container is gone when its removal returns",
-        "uts": "`host`; without it the container has its own",
+        "state": "`present` starts the new container where it takes the place of one that ran",
+        "stop_timeout": "compared, and changed live; docker_container ignores it by default",
+        "volumes": "`/path:mode` is refused, as by `docker run`",
+        "uts": "`host` or empty, which is for its own",
         "volume_driver": ABSENT,
     },
     "docker_container_copy_into": {
@@ -123,7 +139,11 @@ OPTIONS: dict[str, dict[str, str]] = {
         "data_src": "a file of the controller; with `remote_src` one of the host",
         "template_driver": "absent: templates are Ansible's",
     },
-    "docker_volume": {"driver": "`local`"},
+    "docker_volume": {
+        "driver": "`local`",
+        "driver_options": "looked at when the volume is made, not when it is mounted first",
+        "labels": "exact, and changed without a new volume; numbers are taken as texts",
+    },
     "docker_login": {
         "config_path": "without it, where the engine looks for credentials",
         "registry_url": "`docker.io` by default, which is the same registry",
@@ -271,6 +291,9 @@ listed. Where "absent" stands alone there could be such an option, and there is 
 
 An option that a task does not name is not compared here, whatever its default there: `false`, an empty list or map, and no default at all
 are taken for the same.
+
+Results have the keys of both; the sentences in `msg`, `warnings` and `actions`, and what `diff` shows, are this collection's own. In check mode a task is changed
+where it would change something: a registry is asked, where docker_image_pull says that it would be if there is something to pull.
 
 Options about a daemon or its client are taken by every module, and left out with one warning: {daemon}, and their aliases. They are not
 counted. In a module that goes to registries (`container`, `image`, `registry_login`), those of {both} that it has are about the

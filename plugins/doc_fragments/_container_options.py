@@ -238,8 +238,8 @@ options:
     description:
       - >-
         What to do about labels of the image that O(labels) does not have: V(ignore) leaves them to
-        the image, V(fail) fails and names them, unless O(comparisons) has labels compared otherwise
-        than strictly.
+        the image, V(fail) fails and names them, unless the task has no O(labels) or O(comparisons)
+        has them compared otherwise than strictly.
     type: str
     choices: ["fail", "ignore"]
     default: "ignore"
@@ -378,7 +378,8 @@ options:
       - >-
         What to run, as a list, or as a string that is split as a shell would (without running one).
       - >-
-        The default is the image's command, unless O(entrypoint) is given.
+        The default is the image's command, unless O(entrypoint) names a program. An empty list is
+        the same.
       - >-
         A change makes a new container, or with O(on_change=restart) restarts it.
     type: raw
@@ -1377,11 +1378,11 @@ options:
   uts: &uts
     description:
       - >-
-        V(host) for the host's host name. The default is a name of its own.
+        V(host) for the host's host name. The default, as an empty text, is a name of its own.
       - >-
         A change makes a new container, or with O(on_change=restart) restarts it.
     type: str
-    choices: ["host"]
+    choices: ["host", ""]
   cgroupns_mode: &cgroupns_mode
     description:
       - >-

@@ -268,7 +268,7 @@ CONTAINER = {
     "sysctls": {"type": "dict", "aliases": ["sysctl"]},
     "pid_mode": {"type": "str", "aliases": ["pid"]},
     "ipc_mode": {"type": "str", "aliases": ["ipc"]},
-    "uts": {"type": "str", "choices": ["host"]},
+    "uts": {"type": "str", "choices": ["host", ""]},
     "cgroupns_mode": {"type": "str", "choices": ["host", "private"], "aliases": ["cgroupns"]},
     "userns_mode": {"type": "str", "aliases": ["userns"]},
     "uidmap": {"type": "list", "elements": "str"},

@@ -104,7 +104,7 @@ exists:
   returned: always
   type: bool
 container:
-  description: The container, in the form of C(docker inspect), if exactly one was found. Otherwise empty.
+  description: The container, in the form of C(docker inspect), if exactly one was found. Otherwise V(null).
   returned: always
   type: dict
   sample:

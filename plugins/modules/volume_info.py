@@ -51,7 +51,7 @@ exists:
   returned: always
   type: bool
 volume:
-  description: The volume, in the form of C(docker volume inspect). Empty when there is none.
+  description: The volume, in the form of C(docker volume inspect). V(null) when there is none.
   returned: with O(name)
   type: dict
   sample:

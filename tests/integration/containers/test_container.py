@@ -335,7 +335,7 @@ BAD = [
     ({"network_mode": "container:nope"}, "nope"),
     ({"cpus": 4096}, "cpus"),
     ({"devices": ["/dev/nope"]}, "/dev/nope"),
-    ({"command": [], "entrypoint": []}, "command"),
+    ({"command": [""], "entrypoint": []}, "command"),
     ({"name": "x"}, "name"),
     ({"name": "../x"}, "name"),
     ({"env": {"A": None}}, "env"),

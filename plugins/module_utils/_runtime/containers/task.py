@@ -71,7 +71,7 @@ def container_info(engine: Engine, params: dict[str, Any]) -> dict[str, Any]:
             containers.append(document)
     result: dict[str, Any] = {
         "exists": bool(containers),
-        "container": containers[0] if len(containers) == 1 else {},
+        "container": containers[0] if len(containers) == 1 else None,
         "containers": containers,
     }
     if params.get("history"):

@@ -100,6 +100,7 @@ def _image(engine: Engine, image: Document) -> Document:
         created = int(datetime.datetime.fromisoformat(text).timestamp())
     return {
         "Id": image["Id"],
+        "ParentId": "",
         "RepoTags": image["RepoTags"],
         "RepoDigests": image["RepoDigests"],
         "Created": created,

@@ -251,7 +251,7 @@ def volume_info(engine: Engine, params: Mapping[str, Any]) -> dict[str, Any]:
         found = catalog.get(engine, name) is not None
         return {
             "exists": found,
-            "volume": catalog.inspect(engine, name) if found else {},
+            "volume": catalog.inspect(engine, name) if found else None,
             "volumes": [catalog.inspect(engine, name)] if found else [],
         }
     names = [row["name"] for row in catalog.listing(engine, params.get("filters"))]

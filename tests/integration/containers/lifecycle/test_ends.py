@@ -188,10 +188,11 @@ def test_labels_of_the_image(engine, rootfs):
     labelled, config = "labelled:1", {"labels": {"maker": "them"}, "command": ["sleep", "9"]}
     carry_out(images.plan_import(engine, labelled, rootfs, config), False)
     with pytest.raises(Conflict, match="fail.*: maker"):
-        do(engine, image=labelled, image_label_mismatch="fail")
+        do(engine, image=labelled, image_label_mismatch="fail", labels={})
+    do(engine, True, image=labelled, image_label_mismatch="fail")
     do(engine, True, image=labelled, image_label_mismatch="fail", labels={"maker": "me"})
     how = {"labels": "allow_more_present"}
-    do(engine, True, image=labelled, image_label_mismatch="fail", comparisons=how)
+    do(engine, True, image=labelled, image_label_mismatch="fail", labels={}, comparisons=how)
     do(engine, True, image=labelled)
 
 

@@ -198,6 +198,11 @@ def test_an_unhealthy_replacement_puts_the_old_one_back(engine):
         first["container"]["State"]["Health"]["Status"] == "healthy"
         and not do(engine, state="healthy", **base(healthcheck=good))["changed"]
     )
+    with pytest.raises(ContainerFailed, match="not healthy after") as caught:
+        slow = base(healthcheck=dict(good, interval="1h"), healthy_wait_timeout=0.1)
+        do(engine, name="slow", state="healthy", **slow)
+    assert caught.value.container["State"]["Health"]["Status"] == "starting"
+    assert caught.value.changed
     with pytest.raises(ContainerFailed, match="unhealthy"):
         do(
             engine,

@@ -430,6 +430,9 @@ def test_seccomp_file_is_taken_by_content(tmp_path):
     "params, normal",
     [
         ({"userns_mode": ""}, {"userns_mode": None}),
+        ({"cgroup_parent": ""}, {"cgroup_parent": None}),
+        ({"uts": ""}, {"uts": None}),
+        ({"command": []}, {"command": None}),
         ({"userns_mode": "auto:size=65536"}, {"userns_mode": "auto"}),
         ({"userns_mode": "auto:size=2000"}, {"userns_mode": "auto:size=2000"}),
         ({"uidmap": ["5:6", "0:1:2"]}, {"uidmap": ["0:1:2", "5:6:1"]}),

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 from pycontainer.containers import options
-from pycontainer.containers.options import publishing, restart_and_health, storage
+from pycontainer.containers.options import log_options, publishing, restart_and_health, storage
 from pycontainer.errors import InvalidInput
 
 
@@ -37,7 +37,6 @@ CONTRADICTIONS = [
     {"restart_retries": 3},
     {"auto_remove": True, "restart_policy": "always"},
     {"log_driver": "none", "log_options": {"max-size": "1m"}},
-    {"log_options": {"max-file": 3}},
     {"log_options": {"compress": True}},
     {"log_options": {"compress": True, "max-size": "1m"}},
     {"log_driver": "local", "log_options": {"compress": True, "max-file": 1}},
@@ -309,6 +308,14 @@ def test_ports_without_a_network_of_its_own_are_a_warning(mode):
         assert warning.startswith(next(iter(said))) and f"network_mode {mode}" in warning
         assert publishing.warnings(options.definition(said)) == []
     assert publishing.warnings(options.definition({"network_mode": "host"})) == []
+
+
+def test_more_files_of_a_log_without_a_size_are_warned_of():
+    (warning,) = log_options.warnings({"log_options": {"max-file": 3}})
+    assert warning.startswith("log_options: max-file")
+    for given in ({}, {"max-file": 3, "max-size": 1}, {"max-file": 1}):
+        assert log_options.warnings({"log_options": given}) == []
+    assert log_options.warnings({"log_driver": "local", "log_options": {"max-file": 3}}) == []
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def test_check_mode_on_a_bare_host_makes_nothing(check_engine, scratch):
     )
     assert task.container_info(check_engine, {"name": ["web"]}) == {
         "exists": False,
-        "container": {},
+        "container": None,
         "containers": [],
     }
     assert not os.path.exists(scratch[0]) and os.listdir(scratch[1]) == []

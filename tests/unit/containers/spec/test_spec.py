@@ -92,7 +92,8 @@ def test_defaults():
         ({"entrypoint": ["/e"]}, ["/e"]),
         ({"entrypoint": ["/e"], "command": "a b"}, ["/e", "a", "b"]),
         ({"entrypoint": [], "command": "sh"}, ["sh"]),
-        ({"command": []}, ["/entry"]),
+        ({"entrypoint": []}, ["serve"]),
+        ({"command": []}, ["/entry", "serve"]),
     ],
 )
 def test_arguments(params, args):
@@ -119,7 +120,7 @@ def test_nothing_to_run_is_refused():
     with pytest.raises(InvalidInput, match="command"):
         config({}, image={})
     with pytest.raises(InvalidInput, match="command"):
-        config({"entrypoint": []})
+        config({"entrypoint": []}, image={"Entrypoint": ["/entry"]})
 
 
 def test_environment_of_task_wins_and_tty_sets_term():

@@ -158,7 +158,6 @@ def test_no_platform_fits():
         "linux/a/b/c",
         "linux/",
         "linux/a;b",
-        "linux",
         "windows",
         "darwin",
         "linux/linux",
@@ -168,6 +167,10 @@ def test_no_platform_fits():
     ):
         with pytest.raises(InvalidInput, match=f"^platform: '{text}' is not valid"):
             manifest.parse_platform(text)
+
+
+def test_the_system_alone_is_the_hosts_platform():
+    assert manifest.parse_platform("linux") == manifest.host_platform()
 
 
 def test_chain_ids_follow_the_specification():

@@ -23,6 +23,7 @@ from ...kernel.cgroups.hierarchy import layout
 from ...layers import difference
 from ...untrusted import json_reader
 from ..client import monitor_client
+from ..options import process as process_options
 from ..options import storage
 from ..records import run_events, status
 from ..spec import container_files
@@ -152,7 +153,7 @@ def _configuration(
     config, definition = copy.deepcopy(base["config"]["config"]), record["definition"]
     config.pop("OnBuild", None)  # is for who builds on the base
     if "entrypoint" in definition or "command" in definition:
-        config["Cmd"] = definition.get("command") or ([] if "entrypoint" in definition else None)
+        config["Cmd"] = process_options.words(definition, config)
     if "entrypoint" in definition:
         config["Entrypoint"] = definition["entrypoint"]
     if definition.get("env"):

@@ -388,8 +388,8 @@ OPTIONS: tuple[TaskOption, ...] = (
         default="ignore",
         description="""
         What to do about labels of the image that O(labels) does not have: V(ignore) leaves them to
-        the image, V(fail) fails and names them, unless O(comparisons) has labels compared
-        otherwise than strictly.
+        the image, V(fail) fails and names them, unless the task has no O(labels) or O(comparisons)
+        has them compared otherwise than strictly.
         """,
     ),
     TaskOption(

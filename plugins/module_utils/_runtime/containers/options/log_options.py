@@ -271,12 +271,21 @@ def _check_tls(given: dict[str, Any]) -> None:
 def _check_files(defaults: dict[str, Any], given: dict[str, Any]) -> None:
     size = given.get("max-size", defaults.get("max-size"))
     count = given.get("max-file", defaults.get("max-file", 1))
-    if given.get("max-file", 1) > 1 and not size:
-        raise InvalidInput("log_options", "max-file", "more than one file only next to max-size")
     if given.get("compress") and (count < 2 or not size):
         raise InvalidInput(
             "log_options", "compress", "it only next to max-size and a max-file of 2 or more"
         )
+
+
+def warnings(definition: Definition) -> list[str]:
+    """Return sentences about what a definition says that has no effect, as Docker does it."""
+    given = definition.get("log_options", {})
+    size = given.get(
+        "max-size", KEPT.get(definition.get("log_driver", DEFAULT), {}).get("max-size")
+    )
+    if given.get("max-file", 1) > 1 and not size:
+        return ["log_options: max-file has no effect without max-size: the log stays one file"]
+    return []
 
 
 def _as_texts(given: dict[str, Any]) -> dict[str, str]:

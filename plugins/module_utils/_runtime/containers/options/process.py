@@ -56,6 +56,24 @@ def command(value: Any, name: str) -> list[str]:
         ) from None
 
 
+def own_command(value: Any, name: str) -> list[str] | None:
+    """The words of :func:`command`. None at all stand for the image's, as in Docker."""
+    return command(value, name) or None
+
+
+def words(definition: Definition, image: dict[str, Any]) -> list[str]:
+    """Return what is handed to the entrypoint, or run without one.
+
+    The image's command is its own entrypoint's: a container with another one does not get it.
+
+    :param image: its ``config`` object.
+    """
+    own = definition.get("command")
+    if own is None and not definition.get("entrypoint"):
+        own = image.get("Cmd")
+    return list(own or ())
+
+
 def variable(value: Any, name: str) -> str:
     """An environment variable's name."""
     value = text(value, name)
@@ -289,7 +307,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "command",
         "raw",
-        command,
+        own_command,
         default=None,
         compare=LIST,
         place="config.json process.args",
@@ -300,7 +318,8 @@ OPTIONS: tuple[Option, ...] = (
         What to run, as a list, or as a string that is split as a shell would (without running
         one).
 
-        The default is the image's command, unless O(entrypoint) is given.
+        The default is the image's command, unless O(entrypoint) names a program. An empty list is
+        the same.
         """,
     ),
     Option(

@@ -70,12 +70,14 @@ def sysctl(value: Any, name: str) -> str:
 def shared(*words: str) -> Parser:
     """Make a parser for what a namespace can be shared with: one of ``words``.
 
-    ``container:`` among them is for ``container:<name>``.
+    ``container:`` among them is for ``container:<name>``, an empty text for none of them.
     """
-    accepted = ", ".join(word + "<name>" if word.endswith(":") else word for word in words)
+    accepted = ", ".join(word + "<name>" if word.endswith(":") else word for word in words if word)
 
-    def parse(value: Any, name: str) -> str:
+    def parse(value: Any, name: str) -> str | None:
         value = line(value, name).strip()
+        if not value and "" in words:
+            return None
         kind, _colon, other = value.partition(":")
         joins = kind == "container" and NAME.fullmatch(other) and "container:" in words
         if value not in words and not joins:
@@ -152,11 +154,16 @@ def seccomp_file(path: str, name: str) -> str:
     return json.dumps(profile, separators=(",", ":"), sort_keys=True)
 
 
-def cgroup_parent(value: Any, name: str) -> str:
-    """A cgroup's path, with a slash at its beginning."""
+def cgroup_parent(value: Any, name: str) -> str | None:
+    """A cgroup's path, with a slash at its beginning.
+
+    An empty text, as docker_container has it for its default, is not named.
+    """
     value = line(value, name).strip()
+    if not value:
+        return None
     parts = value.strip("/").split("/")
-    if not value or any(
+    if any(
         part in ("", ".", "..") or not re.fullmatch(r"[A-Za-z0-9_.@:-]+", part) for part in parts
     ):
         raise InvalidInput(name, value, "a cgroup's path, such as /customers/a")
@@ -427,13 +434,13 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "uts",
         "str",
-        shared("host"),
-        choices=["host"],
+        shared("host", ""),
+        choices=["host", ""],
         place="config.json linux.namespaces",
         inspect=Shown("HostConfig.UTSMode", or_empty),
         flag=Flag("--uts", "UTS namespace: host"),
         change=RESTART,
-        description="V(host) for the host's host name. The default is a name of its own.",
+        description="V(host) for the host's host name. The default, as an empty text, is a name of its own.",
     ),
     Option(
         "cgroupns_mode",

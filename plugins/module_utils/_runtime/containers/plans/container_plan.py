@@ -26,7 +26,7 @@ from ..lifecycle import (
     stop,
     waits,
 )
-from ..options import network_options, publishing
+from ..options import log_options, network_options, publishing
 from ..records import catalog, network_names, run_events, status
 from ..spec import inherited_mounts, shared_namespaces, user_namespaces
 from ..view import audit, inspect_container, systemd_unit
@@ -172,6 +172,7 @@ class Work:
             self.plan.extend(pull)
         self.image_config, self.architecture = image.config, image.architecture
         self.plan.warnings += publishing.warnings(self.definition)
+        self.plan.warnings += log_options.warnings(self.definition)
         if self.record is None:
             if network_options.mode_of(self.definition) == "bridge":
                 self.plan.warnings += keeper_client.no_way_out()
@@ -612,7 +613,7 @@ class Work:
 
     def _facts(self, record: Record) -> dict[str, Any]:
         if self.task.state == "healthy" and self.waits:
-            waits.wait_healthy(self.engine, record, self.task.healthy_timeout, self.started)
+            self._wait_healthy(record)
         gone = self.task.state == "absent" and self.engine.check
         found: dict[str, Any] = {
             "container": inspect_container.inspect(self.engine, record),
@@ -623,6 +624,16 @@ class Work:
         if self.drained is not None:
             found["drained"] = self.drained
         return found
+
+    def _wait_healthy(self, record: Record) -> None:
+        """Wait for its health. A failure has its facts, too."""
+        try:
+            waits.wait_healthy(self.engine, record, self.task.healthy_timeout, self.started)
+        except ContainerFailed as error:
+            with contextlib.suppress(EngineError):  # it may be gone by now
+                shown = inspect_container.inspect(self.engine, record)
+                error.__dict__.update(container=shown, changed=bool(self.plan.changes))
+            raise
 
     def _security(self, record: Record | None) -> list[str]:
         """Say what gives the container as it will be more of the host than usual, in sentences."""

@@ -289,9 +289,14 @@ class Desired:
             raise InvalidInput(error.option, error.value, error.accepted + had) from None
 
     def _check_labels(self) -> None:
-        """Refuse labels that come with the image unasked for, with ``image_label_mismatch: fail``."""
+        """Refuse labels that come with the image unasked for, with ``image_label_mismatch: fail``.
+
+        A task that names no labels has nothing to say about them.
+        """
         task = self.task
         if task.label_mismatch != "fail" or task.how["labels"] != STRICT or self.image.blank:
+            return
+        if "labels" not in task.definition:
             return
         unasked = set(self.image.config.get("Labels") or {}) - set(
             self.definition.get("labels") or {}

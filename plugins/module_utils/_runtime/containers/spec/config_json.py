@@ -121,16 +121,14 @@ def user(definition: Definition) -> User:
 
 
 def arguments(definition: Definition, image: dict[str, Any]) -> list[str]:
-    """Return entrypoint and command; naming an entrypoint drops the image's command, as in Docker.
+    """Return entrypoint and command.
 
     :raises InvalidInput: there is none.
     """
-    entrypoint, command = definition.get("entrypoint"), definition.get("command")
-    if command is None:
-        command = image.get("Cmd") or [] if entrypoint is None else []
+    entrypoint = definition.get("entrypoint")
     if entrypoint is None:
         entrypoint = image.get("Entrypoint") or []
-    words = list(entrypoint) + list(command)
+    words = list(entrypoint) + process_options.words(definition, image)
     if not words or not words[0]:
         raise InvalidInput(
             "command", definition.get("command"), "a command, because the image has none"

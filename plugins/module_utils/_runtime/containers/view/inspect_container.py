@@ -209,9 +209,7 @@ def _config(record: Record, image: dict[str, Any], config: Config, run: RunFile)
         "Hostname": config.get("hostname", ""),
         "User": definition.get("user") or image.get("User") or "",
         "Env": process["env"],
-        "Cmd": definition["command"]
-        if "command" in definition
-        else (image.get("Cmd") or [] if "entrypoint" not in definition else []),
+        "Cmd": process_options.words(definition, image),
         "Entrypoint": definition.get("entrypoint", image.get("Entrypoint")),
         "Image": definition.get("image") or record["image"],
         "WorkingDir": process["cwd"],

@@ -304,11 +304,11 @@ def host_platform(machine: str | None = None) -> Platform:
 def parse_platform(text: str | None) -> Platform:
     """Parse ``linux/arm/v7``, ``linux/amd64`` or ``arm64`` into ``(os, architecture, variant)``.
 
-    None stands for the host's.
+    None stands for the host's, and so does ``linux`` alone.
 
     :raises InvalidInput: for anything else.
     """
-    if not text:
+    if not text or text == "linux":
         return host_platform()
     parts = text.split("/")
     if len(parts) == 1 and text not in SYSTEMS:

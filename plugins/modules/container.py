@@ -143,8 +143,8 @@ container:
           type: bool
         SensitiveMounts:
           description:
-            - Paths of the host that it has and that lead to the rest of the host, such as V(/), V(/etc), V(/proc), and the sockets and
-              stores of container engines. Of those that it can write to also the ones from which the host executes something, such as
+            - Paths of the host that it has and that lead to the rest of the host, such as V(/), V(/etc), V(/proc), the stores of
+              container engines, and the sockets of engines, virtual machines and D-Bus. Of those that it can write to also the ones from which the host executes something, such as
               V(/usr/local/bin), V(/etc/cron.d) and homes.
           type: list
           elements: str

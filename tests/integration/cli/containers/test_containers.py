@@ -134,6 +134,16 @@ def test_life(docker):
     )
 
 
+def test_no_name_leads_from_an_id_to_another_container(docker):
+    docker("create", "--name", "web", "--network", "none", "box:1")
+    docker("create", "--name", "other", "--network", "none", "box:1")
+    (ident,) = docker("inspect", "--format", "{{.Id}}", "web").split()
+    docker("rename", "other", ident)
+    assert docker("inspect", "--format", "{{.Name}}", ident).strip() == "/web"
+    docker("rm", ident)
+    assert docker("ps", "-a", "--format", "{{.Names}}").strip() == ident
+
+
 def test_stop_with_another_signal(docker):
     docker(
         "run",

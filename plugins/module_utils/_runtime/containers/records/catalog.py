@@ -71,12 +71,15 @@ def by_id(engine: Engine, ident: str) -> Record | None:
 
 
 def find(engine: Engine, name_or_id: str) -> Record:
-    """Find a container by name, full id, or the beginning of an id that only one has; a name wins.
+    """Find a container by full id, name, or the beginning of an id that only one has, in this order.
+
+    So no name leads from one container's id to another container.
 
     :raises NotFound: there is none. :raises Conflict: several ids begin so.
     """
     text = str(name_or_id).removeprefix("/")
-    found = get(engine, text)
+    found = by_id(engine, text) if len(text) == 64 else None
+    found = get(engine, text) if found is None else found
     if found is None and re.fullmatch("[0-9a-f]{1,64}", text):
         rows = engine.db.all("SELECT * FROM containers WHERE id >= ? AND id < ?", text, text + "g")
         if len(rows) > 1:

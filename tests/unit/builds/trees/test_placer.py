@@ -161,10 +161,9 @@ def test_a_host_that_does_not_answer_is_named(monkeypatch, error, said):
     from urllib import error as errors
     from urllib import request
 
-    class Opener:
-        def open(self, *_arguments, **_options):
-            raise errors.URLError(error)
+    def fails(*_arguments, **_options):
+        raise errors.URLError(error)
 
-    monkeypatch.setattr(request, "build_opener", Opener)
+    monkeypatch.setattr(request.OpenerDirector, "open", fails)
     with pytest.raises(expansion.Trouble, match=f"^ADD http://h:8/x: {said}$"):
         add_url.fetch("http://u:p@h:8/x", "/nonexistent/x", {})

@@ -31,6 +31,7 @@ def no_base_left():
 @pytest.fixture(scope="session", autouse=True)
 def compiled_once():
     """Each test's store has a copy of the engine of its own, but the bytecode is made once and shared."""
+    laid_down.kept()  # before a test forks: what a child makes for itself stays when that is killed
     really, install.lay_down = install.lay_down, laid_down.lay_down
     yield
     install.lay_down = really

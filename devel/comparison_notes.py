@@ -52,6 +52,9 @@ SAME_NAME: dict[str, tuple[str, ...]] = {
         "stop_timeout",
         "volumes",
     ),
+    "docker_image": ("name",),
+    "docker_image_load": ("path",),
+    "docker_image_push": ("name",),
     "docker_volume": ("driver_options", "labels"),
     "docker_secret": ("data_src",),
     "docker_config": ("data_src",),
@@ -93,6 +96,7 @@ OPTIONS: dict[str, dict[str, str]] = {
         "force_source": "`pull`: `always`",
         "force_tag": "absent: a name is always moved",
         "load_path": "`path`",
+        "name": "the only image of an archive gets this name; with `source`: `pull` an ID is that of an image of the host",
         "pull": "`missing`, `always` or `never`",
         "pull.platform": "`platform`",
         "source": "`pull` by default",
@@ -115,7 +119,13 @@ OPTIONS: dict[str, dict[str, str]] = {
         "target": IN_BUILD,
     },
     "docker_image_pull": {"pull": "`missing` by default", "tag": NEXT_TO},
-    "docker_image_push": {"tag": NEXT_TO},
+    "docker_image_load": {
+        "path": "changed only where the host lacks an image or a name of the archive"
+    },
+    "docker_image_push": {
+        "name": "changed where the registry has another image under this name, or none",
+        "tag": NEXT_TO,
+    },
     "docker_image_tag": {
         "existing_images": "absent: a name is always moved",
         "repository": "one name; `tags` takes several",

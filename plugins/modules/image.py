@@ -641,7 +641,7 @@ image:
       Layers: ["sha256:6ea6cef08baed30e7cc965de430d898be9dde71dafb11516ca7fd7dce48b5c61"]
     ManifestDigest: sha256:c208425f891d542265151bc9acfba907e3fe0ccc558d2320cdb2ec722d7dc866
 image_names:
-  description: The names of all images of the archive that are taken from it.
+  description: The names of all images of the archive that are taken from it, and the IDs of those without a name.
   returned: success and O(source=load)
   type: list
   elements: str

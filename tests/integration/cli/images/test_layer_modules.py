@@ -130,6 +130,13 @@ def test_squashed(docker, module, worker, tmp_path):
     assert info(docker, name=["made:1"], compare_to="slim:1")[0]["Differences"] == []
 
 
+def test_an_archive_of_an_image_by_its_id(docker, module, tmp_path):
+    path, ident = str(tmp_path / "nameless.tar"), docker("inspect", "-f", "{{.Id}}", "box:1")
+    image(module, name=ident, source="local", archive_path=path)
+    found = image(module.once, source="load", path=path)
+    assert found["image_names"] == [ident] and not found["changed"]
+
+
 def test_into_archives(docker, module, tmp_path):
     image(module, name="box:1", archive_path=str(tmp_path / "box.tar"))
     docker("tag", "box:1", "also:1")

@@ -164,17 +164,18 @@ def plan_archive(plan: Any, names: Sequence[str], path: str) -> None:
 
     It is written once the image is in the store.
 
+    :param names: an ID among them is none that it gets.
     :param plan: a ``plans.present.ImagePlan``.
     """
     engine = plan.engine
-    references = [reference.parse(name).full_tag for name in names]
+    references = [reference.parse(name).full_tag for name in names if not reference.is_id(name)]
     _check_place(path, "docker-archive")
     if plan.coming is None and not plan.unknown and not repair.lost(engine, plan.image):
         _add_archive(
             plan, engine, [(plan.record(), references)], path, "docker-archive", False, False
         )
         return
-    title = records.familiar(references[0])
+    title = records.familiar(references[0]) if references else names[0][:19]
     plan.add(
         "archive",
         "another content" if os.path.lexists(path) else None,

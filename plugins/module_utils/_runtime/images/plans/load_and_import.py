@@ -99,7 +99,11 @@ def plan_load(
         images = archive_reader.contents(members, target)
         chosen = _choose(images, text, path)
         plan = ImagePlan(engine, f"archive {path}", tagged(text) if text else None)
-        plan.loaded = [records.familiar(name) for _image, names in chosen for name in names]
+        plan.loaded = [
+            name
+            for image, names in chosen
+            for name in [records.familiar(full) for full in names] or [image.id]
+        ]
         for image, names in chosen:  # a layout may have one under several manifests
             coming = records.coming(image.id, manifest.parse_config(image.config, path))
             plan.loading.setdefault(image.id, (coming, []))[1].extend(names)

@@ -52,6 +52,7 @@ SAME_NAME: dict[str, tuple[str, ...]] = {
         "stop_timeout",
         "volumes",
     ),
+    "docker_container_copy_into": ("container_path", "mode", "owner_id"),
     "docker_image": ("name",),
     "docker_image_load": ("path",),
     "docker_image_push": ("name",),
@@ -80,10 +81,13 @@ OPTIONS: dict[str, dict[str, str]] = {
         "stop_timeout": "compared, and changed live; docker_container ignores it by default",
         "volumes": "`/path:mode` is refused, as by `docker run`",
         "uts": "`host` or empty, which is for its own",
-        "volume_driver": ABSENT,
+        "volume_driver": "absent: volumes are of the driver `local`",
     },
     "docker_container_copy_into": {
         "_max_file_size_for_diff": "absent: the size of what a diff shows has a limit of its own",
+        "container_path": "a directory that is there is copied into, as by `docker cp`, and never replaced; the result has the path as the task names it",
+        "mode": "not needed for `content`",
+        "owner_id": "the container's user without it, of a stopped container, too",
         "mode_parse": "absent: `mode` takes numbers, octal texts and symbols",
     },
     "docker_image": {
@@ -302,8 +306,8 @@ listed. Where "absent" stands alone there could be such an option, and there is 
 An option that a task does not name is not compared here, whatever its default there: `false`, an empty list or map, and no default at all
 are taken for the same.
 
-Results have the keys of both; the sentences in `msg`, `warnings` and `actions`, and what `diff` shows, are this collection's own. In check mode a task is changed
-where it would change something: a registry is asked, where docker_image_pull says that it would be if there is something to pull.
+Results have the keys of both. The sentences in `msg`, `warnings` and `actions`, and what `diff` shows, are this collection's own. In check mode a task
+is changed where it would change something: a registry is asked, where docker_image_pull is changed whenever it would ask.
 
 Options about a daemon or its client are taken by every module, and left out with one warning: {daemon}, and their aliases. They are not
 counted. In a module that goes to registries (`container`, `image`, `registry_login`), those of {both} that it has are about the

@@ -16,6 +16,7 @@ description:
     Without it nothing is changed and the task fails.
   - What is written down does not have files in it. The container's writable layer and its volumes are as they are when it goes on, and files
     that its processes had open must have the size that they had.
+  - A container that mounts an image (O(pycontainer.engine.container#module:mounts[].type=image)) is refused.
 extends_documentation_fragment:
   - pycontainer.engine._attributes
   - pycontainer.engine._attributes.actiongroup_pycontainer

@@ -128,6 +128,13 @@ def test_a_build(user):
     user("rmi", "made")
 
 
+def test_a_user_namespace_for_each_container_is_refused(user):
+    for flags in (("--userns", "auto"), ("--uidmap", "0:0:100", "--gidmap", "0:0:100")):
+        said = user("run", *flags, "--name", "apart", "box", "true", rc=125)
+        assert "an engine without root has one user namespace, for all its containers" in said
+    assert "apart" not in user("ps", "-a")
+
+
 def test_a_registry_of_his_own_on_loopback(user):
     port = free_port()
     content = os.path.join(user.home, "registry")

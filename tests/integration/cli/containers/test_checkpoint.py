@@ -362,6 +362,19 @@ def test_module(working, docker, counting):
     docker("rm", "-f", "web")
 
 
+def test_a_container_that_mounts_an_image(docker, counting):
+    """CRIU or none, it is refused before anything is changed."""
+    number = counting("--network", "none", "--mount", "type=image,source=box:1,target=/tools")
+    for check in (False, True):
+        result = docker.task("checkpoint", "create", "web", "one", check=check)
+        said = "container web can't be checkpointed: it mounts an image at /tools, which"
+        assert result["stderr"].startswith(said) and not result["changed"]
+    before = number()
+    until(lambda: number() > before)
+    assert docker("checkpoint", "ls", "-q", "web") == ""
+    docker("rm", "-f", "web")
+
+
 def test_without_criu(docker, counting, monkeypatch):
     number = counting("--network", "none")
     monkeypatch.setenv("PATH", "/nowhere")

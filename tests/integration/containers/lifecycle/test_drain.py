@@ -21,6 +21,7 @@ from pycontainer.engine import Engine
 from pycontainer.errors import ContainerFailed, HostError, InvalidInput
 from pycontainer.kernel.net import connections
 from pycontainer.kernel.processes import procfs
+from pycontainer.networks import ports
 from support import waiting
 from support.own_network import do, get, in_own_network, network
 
@@ -238,6 +239,18 @@ def test_what_there_can_be_only_one_of_is_stopped_first(engine):
     ):
         with pytest.raises(InvalidInput, match=said):
             do(engine, **dict({"drain_timeout": 1}, **more))
+
+
+@in_own_network
+def test_nobody_waits_until_the_new_one_listens_by_sctp(engine):
+    """It is said before anything is changed."""
+    ports._is_free = lambda _port: True  # in the process of this test: the kernel may have no SCTP
+    do(engine, **server("one"))
+    published = ["8080:80", "9000:9000/sctp", "9001:9001/sctp"]
+    wanted = dict(server("two", drain_timeout=5), published_ports=published)
+    said = "container web: drain_timeout does not wait until the new one listens on 9000/sctp, "
+    [warning] = do(engine, True, **wanted)["warnings"]
+    assert warning.startswith(said + "9001/sctp; associations of the old one are waited for")
 
 
 @in_own_network

@@ -12,6 +12,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 
 import pytest
@@ -30,6 +31,7 @@ from pycontainer.oci.spec import program as program
 from pycontainer.store.paths import Paths
 
 IDENT = "b" * 64
+MODULES = str(pathlib.Path(__file__).resolve().parents[4] / "plugins" / "module_utils")
 
 
 @pytest.mark.parametrize(
@@ -549,3 +551,17 @@ def test_a_start_that_nobody_waits_for_any_more_is_waited_for(held):
     writer.start()
     assert status.settled(paths, IDENT)["status"] == "running"
     writer.join()
+
+
+@pytest.mark.parametrize("driver", ["fluentd", "gelf", "journald", "syslog"])
+def test_the_process_of_a_log_loads_no_options(driver):
+    """It is there as long as the container, beside a monitor that has none of them."""
+    script = (
+        f"import sys; sys.path.insert(0, {MODULES!r})\n"
+        f"import _runtime.containers.log_drivers.{driver}\n"
+        "print(*[name for name in sys.modules if name.startswith('_runtime.containers.options')])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == ""

@@ -13,11 +13,12 @@ import os
 import re
 import time
 
-from ...errors import Conflict, HostError, InvalidInput, NotFound
+from ...errors import Conflict, HostError, InvalidInput, NotFound, Unsupported
 from ...kernel import cgroups
 from ...oci.checkpoint import criu, criu_dump
 from ...store import atomic_files, tree_removal
 from ..client import monitor_client, stdio
+from ..options import storage
 from ..records import catalog, status
 from ..spec import run_file
 
@@ -131,8 +132,14 @@ def works() -> criu.Criu:
 def check(engine: Engine, record: Record) -> tuple[Status, criu.Criu]:
     """Return ``(its state, CRIU)`` of a container that can be written down.
 
-    :raises Conflict: it does not run. :raises Unsupported: see :func:`works`.
+    :raises Conflict: it does not run. :raises Unsupported: it mounts an image; see :func:`works`.
     """
+    shown = storage.images_of(record["definition"])
+    if shown:
+        raise Unsupported(
+            f"container {record['name']} can't be checkpointed: it mounts an image "
+            f"at {shown[0]['target']}, which a checkpoint can't take in"
+        )
     now = status.now(engine.paths, record["id"])
     if now["status"] not in ("running", "paused"):
         raise Conflict(

@@ -10,7 +10,7 @@ import errno
 import os
 import socket
 
-from ..options import log_address
+from ...options import log_address
 from ..view import logs
 
 TYPE_CHECKING = False

@@ -11,7 +11,7 @@ import os
 import socket
 import time
 
-from ..options import log_options
+from ...options import log_address
 from . import peers
 
 TYPE_CHECKING = False
@@ -34,7 +34,7 @@ class Syslog:
         self.address: str = options.get("syslog-address", "")
         self.scheme = self.address.partition("://")[0]
         self.patience = 0.0 if self.scheme == "udp" else peers.PATIENCE
-        self.facility = log_options.FACILITIES.index(options.get("syslog-facility", "daemon"))
+        self.facility = log_address.FACILITIES.index(options.get("syslog-facility", "daemon"))
         self.format = options.get("syslog-format", "")
         self.options, self.tag = options, _word(facts["tag"])
         self.host = socket.gethostname()

@@ -255,7 +255,8 @@ OPTIONS: tuple[TaskOption, ...] = (
         them the task fails, and the old container goes on. From then on the old container gets no
         new connections. It is stopped when the last one has ended, or after this many seconds; V(0)
         stops it at once. RV(drained) says how long that took. Datagrams (UDP) go to the new
-        container from the switch on.
+        container from the switch on. Associations of SCTP are waited for, but not until the new
+        container listens for them; a warning says so.
 
         For that moment both containers run, and share the volumes: this is not for a program that
         must have its data for itself, such as most databases. The new container gets another

@@ -6,11 +6,10 @@ from __future__ import annotations
 
 from ... import units
 from ...errors import InvalidInput
-from ...options import go_templates
+from ...options import go_templates, log_address
 from ...options.forms import absolute, boolean, choice, line, whole
 from ...options.rows import LIVE, MAP, Flag, Option, Shown
 from ...untrusted import expressions
-from . import log_address
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,11 +29,6 @@ KEPT: dict[str, dict[str, Any]] = {
 }
 CACHE = KEPT["local"]  # and what the others keep beside, to be read back
 BUFFER = 1 << 20  # bytes that wait in mode non-blocking, Docker's default
-FACILITIES = (  # of syslog, in the order of their numbers
-    *("kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron"),
-    *("authpriv", "ftp", "ntp", "security", "console", "solaris-cron"),
-    *(f"local{number}" for number in range(8)),
-)
 SYSLOG_PORT, GELF_PORT, FLUENTD_PORT = 514, 12201, 24224
 
 
@@ -52,10 +46,12 @@ def _some(value: Any, name: str) -> int:
 def _facility(value: Any, name: str) -> str:
     """A facility's name, for its number too."""
     said = str(value)
-    if said.isascii() and said.isdigit() and int(said[:3]) < len(FACILITIES):
-        return FACILITIES[int(said)]
-    if said not in FACILITIES:
-        raise InvalidInput(name, value, "a number to 23, or one of " + ", ".join(FACILITIES))
+    if said.isascii() and said.isdigit() and int(said[:3]) < len(log_address.FACILITIES):
+        return log_address.FACILITIES[int(said)]
+    if said not in log_address.FACILITIES:
+        raise InvalidInput(
+            name, value, "a number to 23, or one of " + ", ".join(log_address.FACILITIES)
+        )
     return said
 
 

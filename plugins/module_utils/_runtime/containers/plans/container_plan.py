@@ -424,6 +424,8 @@ class Work:
                     f"container {self.task.name} is stopped before the new one is started, in "
                     f"spite of drain_timeout: {why}"
                 )
+            else:
+                self.plan.warnings += self._unawaited()
         self.plan.add(
             "container",
             self.there["id"][:12],
@@ -439,6 +441,20 @@ class Work:
             self.plan.add("running", lives, run, None, live=False)
         if self.task.state == "paused":
             self._pause()
+
+    def _unawaited(self) -> list[str]:
+        """Say of which published ports nobody can tell when the new container answers at them."""
+        ports = [
+            f"{port['container_port']}/sctp"
+            for port in self.definition.get("published_ports", ())
+            if port["protocol"] == "sctp"
+        ]
+        if not ports:
+            return []
+        return [
+            f"container {self.task.name}: drain_timeout does not wait until the new one listens on "
+            f"{', '.join(ports)}; associations of the old one are waited for"
+        ]
 
     def _do_replace(self, image: Image, run: bool) -> None:
         healthy = self.task.healthy_timeout if self.task.state == "healthy" else None

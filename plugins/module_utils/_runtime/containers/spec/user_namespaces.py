@@ -22,6 +22,7 @@ import tempfile
 from ...errors import Conflict, EngineError, InvalidInput, Unsupported, reason
 from ...kernel.mounts import mounts, overlay, userns
 from ...kernel.processes import procfs
+from ...rootless import keeper_client
 from ...store import settings
 from ...store.atomic_files import read_json, write_whole
 from ...store.database import decode
@@ -351,9 +352,11 @@ def _can_map(path: str, userns_fd: int) -> bool:
 
 
 def supported(engine: Engine) -> str:
-    """Say why this host's kernel can't show layers with mapped owners; "" when it can. Tried once
-    for each boot.
+    """Say why this engine, or this host's kernel, can't show layers with mapped owners; "" when it
+    can. The kernel is tried once for each boot.
     """
+    if keeper_client.without_root():
+        return "an engine without root has one user namespace, for all its containers"
     path = os.path.join(engine.paths.run, "userns.json")
     known = read_json(path)
     if known is None:

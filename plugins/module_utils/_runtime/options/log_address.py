@@ -1,10 +1,18 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Addresses of what takes logs: ``tcp://host:port``, ``unix:///path``."""
+"""Addresses of what takes logs: ``tcp://host:port``, ``unix:///path``, and the facilities of syslog.
+
+Whoever writes a log has it in memory for as long as a container runs: it imports nothing.
+"""
 
 from __future__ import annotations
 
 LOCAL = ("unix", "unixgram")
+FACILITIES = (  # of syslog, in the order of their numbers
+    *("kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron"),
+    *("authpriv", "ftp", "ntp", "security", "console", "solaris-cron"),
+    *(f"local{number}" for number in range(8)),
+)
 
 
 def split(address: str, port: int = 0) -> tuple[str, str, int, str]:

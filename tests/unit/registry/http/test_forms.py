@@ -172,9 +172,11 @@ def users_file(tmp_path):
 
 def test_users(users_file):
     users = registry_users.Users(str(users_file), print)
-    assert users.require(Asked("ann:s3cret:with colon")) == "ann"
-    assert users.require(Asked("ann:s3cret:with colon")) == "ann"  # from memory
-    assert users.require(Asked("jürg:ü", "basic")) == "jürg"
+    assert users.require(Asked("ann:s3cret:with colon"), "127.0.0.1", lambda: False) == "ann"
+    assert (
+        users.require(Asked("ann:s3cret:with colon"), "127.0.0.1", lambda: False) == "ann"
+    )  # from memory
+    assert users.require(Asked("jürg:ü", "basic"), "127.0.0.1", lambda: False) == "jürg"
     for wrong in (
         Asked(),
         Asked("ann:"),
@@ -184,7 +186,7 @@ def test_users(users_file):
         Asked("ann:s3cret:with colon", "Bearer"),
     ):
         with pytest.raises(Refusal) as refusal:
-            users.require(wrong)
+            users.require(wrong, "127.0.0.1", lambda: False)
         assert (refusal.value.status, refusal.value.code) == (401, "UNAUTHORIZED")
         assert refusal.value.headers["WWW-Authenticate"].startswith("Basic realm=")
 
@@ -192,18 +194,18 @@ def test_users(users_file):
 def test_changed_users_are_seen_and_a_lost_file_lets_nobody_in(users_file):
     lines = []
     users = registry_users.Users(str(users_file), lines.append)
-    assert users.require(Asked("ann:s3cret:with colon")) == "ann"
+    assert users.require(Asked("ann:s3cret:with colon"), "127.0.0.1", lambda: False) == "ann"
     users_file.write_text(registry_users.write({"ann": registry_users.derive("new", rounds=1000)}))
-    assert users.require(Asked("ann:new")) == "ann"
+    assert users.require(Asked("ann:new"), "127.0.0.1", lambda: False) == "ann"
     with pytest.raises(Refusal):
-        users.require(Asked("ann:s3cret:with colon"))
+        users.require(Asked("ann:s3cret:with colon"), "127.0.0.1", lambda: False)
     users_file.unlink()
     for _turn in range(2):
         with pytest.raises(Refusal):
-            users.require(Asked("ann:new"))
+            users.require(Asked("ann:new"), "127.0.0.1", lambda: False)
     assert len(lines) == 1
     users_file.write_text(registry_users.write({"ann": registry_users.derive("back", rounds=1000)}))
-    assert users.require(Asked("ann:back")) == "ann"
+    assert users.require(Asked("ann:back"), "127.0.0.1", lambda: False) == "ann"
 
 
 def test_a_users_file_of_another_form_is_refused(tmp_path):

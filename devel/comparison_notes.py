@@ -74,7 +74,6 @@ OPTIONS: dict[str, dict[str, str]] = {
         "log_driver": "`json-file`, `local`, `journald`, `syslog`, `gelf`, `fluentd` and `none`",
         "mounts": "the same as `volumes` of the same meaning: a task may say the one or the other",
         "mounts.type": "`bind`, `volume`, `tmpfs` and `image`",
-        "networks.driver_opts": ABSENT,
         "pull_check_mode_behavior": "absent: check mode asks the registry, and says what would be pulled",
         "removal_wait_timeout": "absent: a container is gone when its removal returns",
         "state": "`present` starts the new container where it takes the place of one that ran",

@@ -1232,6 +1232,14 @@ options:
             V(out) from it, in bits a second with V(kbit), V(mbit) or V(gbit). Without one there is
             no limit. It is changed as the container runs.
         type: dict
+      driver_opts:
+        description:
+          - >-
+            C(com.docker.network.endpoint.ifname) names the link in the container, which is C(eth0),
+            C(eth1) and so on without it. C(com.docker.network.endpoint.sysctls) sets sysctls of the
+            link, for example V(net.ipv4.conf.IFNAME.log_martians=1), with commas between several. A
+            change connects the container to the network again as it runs.
+        type: dict
   network_mode: &network_mode
     description:
       - >-

@@ -252,6 +252,7 @@ CONTAINER = {
             "links": {"type": "list", "elements": "str"},
             "gw_priority": {"type": "int"},
             "bandwidth": {"type": "dict"},
+            "driver_opts": {"type": "dict"},
         },
     },
     "network_mode": {"type": "str"},

@@ -131,7 +131,7 @@ def growth(scratch: str, count: int, ipv6: bool) -> None:
                 ports = networks.reserve_ports(engine, ident, [port])
                 place = networks.allocate(engine, "many", ident)
                 networks.ensure_links(engine, ["many"])
-                container_links.connect(netns, place, 0)
+                container_links.connect(netns, place, "eth0")
                 publish.publish(ident, container_links.targets([place]), ports)
                 times.append((time.process_time() - start) * 1000)
             first, last = statistics.median(times[:10]), statistics.median(times[-10:])
@@ -238,7 +238,7 @@ def ours(scratch: str) -> None:
         for number, (_pid, netns) in enumerate(spaces):
             places.append(networks.allocate(engine, "t", f"{number:064x}"))
             networks.ensure_links(engine, ["t"])
-            container_links.connect(netns, places[-1], 0)
+            container_links.connect(netns, places[-1], "eth0")
         ports = [
             {"host_ip": ip, "host_port": 8080, "container_port": 80, "protocol": "tcp"}
             for ip in ("0.0.0.0", "::")

@@ -103,7 +103,7 @@ class Host:
         with Engine(*self.places) as engine:
             place = networks.allocate(engine, kind, f"{self.number}" * 64)
             networks.ensure_links(engine, [kind])
-            container_links.connect(netns, place, 0)
+            container_links.connect(netns, place, "eth0")
         return pid, netns, place["address"].partition("/")[0]
 
 

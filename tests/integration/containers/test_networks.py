@@ -234,6 +234,50 @@ def test_a_container_whose_network_was_removed_is_connected_to_the_new_one(engin
         carry_out(networks.plan(engine, gone), False)
 
 
+@in_own_network
+def test_links_have_the_names_and_sysctls_that_were_asked_for(engine):
+    for number, name in enumerate(("front", "back", "side")):
+        network(engine, name, f"10.77.{number}.0/24")
+    ifname, sysctls = (f"com.docker.network.endpoint.{one}" for one in ("ifname", "sysctls"))
+    params = {"command": ["sleep", "100"]}
+    wanted = [
+        {"name": "front", "driver_opts": {ifname: "eth1"}},
+        {"name": "back"},
+        {"name": "side", "driver_opts": {sysctls: "net.ipv4.conf.IFNAME.log_martians=1"}},
+    ]
+    first = do(engine, networks=wanted, **params)["container"]
+
+    def links():
+        lines = run(first, "ip -o -4 addr show scope global").splitlines()
+        return {line.split()[1]: line.split()[3] for line in lines}
+
+    assert links() == {"eth1": "10.77.0.2/24", "eth0": "10.77.1.2/24", "eth2": "10.77.2.2/24"}
+    asked = "cat /proc/sys/net/ipv4/conf/eth[02]/log_martians"
+    assert run(first, asked).split() == ["0", "1"]
+    assert not do(engine, networks=wanted, **params)["changed"]
+    shown = first["NetworkSettings"]["Networks"]
+    assert shown["front"]["DriverOpts"] == {ifname: "eth1"} and shown["back"]["DriverOpts"] is None
+    wanted[1]["driver_opts"] = {ifname: "lan", sysctls: "net.ipv4.conf.IFNAME.log_martians=1"}
+    again = do(engine, networks=wanted, **params)
+    assert again["container"]["Id"] == first["Id"] and again["changed"]
+    assert links() == {"eth1": "10.77.0.2/24", "lan": "10.77.1.2/24", "eth2": "10.77.2.2/24"}
+    run(first, "ip link del lan")
+    assert carry_out(networks.plan_repair(engine), False)["changed"]
+    assert links()["lan"] == "10.77.1.2/24"
+    assert run(first, "cat /proc/sys/net/ipv4/conf/lan/log_martians") == "1\n"
+    for given, said in (
+        ({ifname: "a/b"}, "a link's name of 1 to 15"),
+        ({sysctls: "net.ipv4.ip_forward=1"}, "net.ipv4.conf.IFNAME.<name>=<value>"),
+        ({"com.docker.network.foo": "1"}, ifname),
+    ):
+        with pytest.raises(InvalidInput, match=said):
+            do(engine, networks=[{"name": "front", "driver_opts": given}], **params)
+    with pytest.raises(EngineError, match="no such file or directory: .*/eth1/nonesuch"):
+        wanted[0]["driver_opts"][sysctls] = "net.ipv4.conf.IFNAME.nonesuch=1"
+        do(engine, networks=wanted, **params)
+    assert links() == {"eth1": "10.77.0.2/24", "lan": "10.77.1.2/24", "eth2": "10.77.2.2/24"}
+
+
 def run(container, script):
     """What a command prints in a container."""
     command = ["nsenter", "-t", str(container["State"]["Pid"]), "-n", "sh", "-c", script]

@@ -238,7 +238,7 @@ class Container:
         self.address6 = self.attachment.get("address6", "").partition("/")[0]
         self.targets = container_links.targets([self.attachment])
         self.warnings = networks.ensure_links(engine, [network])
-        container_links.connect(self.namespace.fd, self.attachment, 0)
+        container_links.connect(self.namespace.fd, self.attachment, "eth0")
         self.namespace.serve(tcp, udp)
         self.relay = None
         if ports:

@@ -90,9 +90,9 @@ def test_limits_come_with_the_link_and_go_with_it(net):
     engine = net.engine()
     one = net.container(engine, "a")
     place = dict(one.attachment, bandwidth={"in": LIMIT, "out": LIMIT})
-    container_links.connect(one.namespace.fd, place, 0)
+    container_links.connect(one.namespace.fd, place, "eth0")
     assert net.run("tc qdisc show").count("tbf") == 2
-    container_links.connect(one.namespace.fd, place, 0)  # as after a kill
+    container_links.connect(one.namespace.fd, place, "eth0")  # as after a kill
     assert net.run("tc qdisc show").count("tbf") == 2
     container_links.disconnect(place, one.namespace.fd)
     assert "pyi-" not in net.run("ip -o link")

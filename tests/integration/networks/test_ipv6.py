@@ -224,8 +224,8 @@ def test_live_connect_and_disconnect(net):
     do(engine, name="dual", enable_ipv6=True)
     web, other = net.container(engine, "a"), net.container(engine, "b", "six")
     first, second = (networks.allocate(engine, name, web.ident) for name in ("six", "dual"))
-    container_links.connect(web.namespace.fd, first, 1)
-    container_links.connect(web.namespace.fd, second, 2)
+    container_links.connect(web.namespace.fd, first, "eth1")
+    container_links.connect(web.namespace.fd, second, "eth2")
     assert other.ask(container_links.targets([first])[0], 80) == f"{other.address6} HELLO"
     route = json.loads(web.namespace.run("ip -j -6 route show default"))
     assert [entry["gateway"] for entry in route] == [first["gateway6"]]

@@ -406,7 +406,7 @@ def test_attachments_survive_reruns_and_partings(net):
     do(engine, name="two")
     other = networks.allocate(engine, "two", container.ident)
     networks.ensure_links(engine, ["two"])
-    container_links.connect(container.namespace.fd, other, 1)
+    container_links.connect(container.namespace.fd, other, "eth1")
     assert (
         json.loads(container.namespace.run("ip -j route show default"))[0]["gateway"]
         == "172.17.0.1"
@@ -419,7 +419,7 @@ def test_attachments_survive_reruns_and_partings(net):
     container_links.disconnect(container.attachment)
     successor = net.namespace()
     container_links.connect(
-        successor.fd, other, 0
+        successor.fd, other, "eth0"
     )  # the same container, started again while its old link is still there
     assert [entry["ifname"] for entry in json.loads(successor.run("ip -j link"))] == ["lo", "eth0"]
     assert [entry["ifname"] for entry in json.loads(container.namespace.run("ip -j link"))] == [
@@ -437,11 +437,11 @@ def test_a_failed_attachment_leaves_nothing(net):
     before, home = net.run("ip -o link | wc -l"), os.readlink("/proc/thread-self/ns/net")
     second = networks.allocate(engine, "bridge", "b" * 64)
     with pytest.raises(HostError, match="network bridge: can't connect eth0: file exists"):
-        container_links.connect(container.namespace.fd, second, 0)
+        container_links.connect(container.namespace.fd, second, "eth0")
     with pytest.raises(HostError, match="can't connect"):
-        container_links.connect(container.namespace.fd, dict(second, gateway="10.99.0.1"), 1)
+        container_links.connect(container.namespace.fd, dict(second, gateway="10.99.0.1"), "eth1")
     with pytest.raises(HostError, match="its bridge nope is not there"):
-        container_links.connect(container.namespace.fd, dict(second, bridge="nope"), 1)
+        container_links.connect(container.namespace.fd, dict(second, bridge="nope"), "eth1")
     assert (
         net.run("ip -o link | wc -l") == before and os.readlink("/proc/thread-self/ns/net") == home
     )

@@ -79,7 +79,7 @@ class Host:
                 place = networks.allocate(engine, "fleet", ident)
                 networks.ensure_links(engine, ["fleet"])
                 fd = os.open(f"/proc/{inside.pid}/ns/net", os.O_RDONLY)
-                container_links.connect(fd, place, 0)
+                container_links.connect(fd, place, "eth0")
                 return place["address"].partition("/")[0]
 
         address = self.namespace.call(work)

@@ -59,7 +59,7 @@ def test_macvlan_containers_are_machines_on_the_parents_network(net):
     seen = json.loads(one.namespace.run("ip -j -d link show eth0"))[0]
     assert seen["address"] == one.attachment["mac"]
     assert seen["linkinfo"]["info_data"]["mode"] == "bridge"
-    container_links.connect(one.namespace.fd, one.attachment, 0)  # an earlier link is replaced
+    container_links.connect(one.namespace.fd, one.attachment, "eth0")  # an earlier link is replaced
     container_links.disconnect(one.attachment, one.namespace.fd)
     assert not there(one.namespace, "eth0") and there(two.namespace, "eth0")
     assert "up0" not in net.run("nft list table ip pycontainer")

@@ -778,6 +778,7 @@ OTHER_COMMANDS = [
             Flag("--alias", "list", "Another name there"),
             Flag("--link", "list", "Other container by a name of one's own (container[:alias])"),
             Flag("--gw-priority", "value", "The network with the highest is the way out"),
+            Flag("--driver-opt", "list", "Its link's name there, and sysctls of it (KEY=VALUE)"),
         ],
     ),
     Command(

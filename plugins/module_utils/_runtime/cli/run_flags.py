@@ -14,7 +14,7 @@ import re
 
 from ..errors import InvalidInput
 from . import option_flags
-from .grammar import Flag, UsageError
+from .grammar import Flag, UsageError, pairs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -409,6 +409,7 @@ NETWORK_KEYS = {
     "alias": "aliases",
     "link": "links",
     "gw-priority": "gw_priority",
+    "driver-opt": "driver_opts",
     "bandwidth-in": "bandwidth.in",
     "bandwidth-out": "bandwidth.out",
 }
@@ -419,7 +420,7 @@ def _network(text: str) -> dict[str, Any]:
     if "=" not in text:
         return {"name": text}
     found: dict[str, Any] = {}
-    for item in text.split(","):
+    for item in _fields(text):
         key, _equals, value = item.partition("=")
         if key not in NETWORK_KEYS or not value:
             raise InvalidInput(
@@ -428,6 +429,8 @@ def _network(text: str) -> dict[str, Any]:
         option, dot, way = NETWORK_KEYS[key].partition(".")
         if key in ("alias", "link"):
             found.setdefault(option, []).append(value)
+        elif key == "driver-opt":
+            found.setdefault(option, {}).update(pairs([value]))
         elif dot:
             found.setdefault(option, {})[way] = value
         else:
@@ -435,6 +438,15 @@ def _network(text: str) -> dict[str, Any]:
     if "name" not in found:
         raise InvalidInput("--network", text, "one with name=")
     return found
+
+
+def _fields(text: str) -> list[str]:
+    """Split a flag's value at its commas, but for those in a part in quotation marks."""
+    if '"' not in text:
+        return text.split(",")
+    import csv
+
+    return next(csv.reader([text]))
 
 
 def _no_health(said: dict[str, Any]) -> dict[str, Any]:

@@ -53,8 +53,11 @@ if TYPE_CHECKING:
         bandwidth: Bandwidth
         spoofing: bool  # whether it may send under other addresses than its own
         routes: list[Route]  # static ones, beside the default one
+        inside: str  # its name in the container, where one is asked for
+        sysctls: dict[str, str]  # by the file below /proc/sys, which has IFNAME for the link's name
 
 
+OF_TASK = ("bandwidth", "inside", "sysctls")  # what a container's own options say of it
 ROUTER_ADVERTISEMENTS, DUPLICATES, OFF = "accept_ra", "accept_dad", "disable_ipv6"
 
 
@@ -87,16 +90,17 @@ def targets(attachments: Iterable[Attachment]) -> list[str]:
     return found
 
 
-def connect(netns: int, attachment: Attachment, index: int) -> None:
-    """Make ``eth<index>`` in a namespace: link, address, and the default route where there is none.
+def connect(netns: int, attachment: Attachment, inside: str) -> None:
+    """Make a link in a namespace, its address, and the default route where there is none.
 
     A link of the same name that an earlier run of the container left behind is replaced. The
     caller must have one thread: it visits the namespace.
 
     :param netns: a descriptor of the container's network namespace.
+    :param inside: the link's name there.
     :raises HostError: naming the step that the kernel refused; no link is left then.
     """
-    name, inside = attachment["ifname"], "eth%d" % index
+    name = attachment["ifname"]
     if attachment.get("parent"):
         _connect_child(netns, attachment, inside)
         return
@@ -220,6 +224,21 @@ def _configure(attachment: Attachment, inside: str) -> None:
         container.request(
             messages, tolerate=(errno.EEXIST,)
         )  # an earlier network's default route stays
+    _set_sysctls(inside, attachment.get("sysctls", {}))
+
+
+def _set_sysctls(inside: str, wanted: dict[str, str]) -> None:
+    """Write the sysctls of a link. :raises OSError: naming the one that the kernel refuses."""
+    for name, value in wanted.items():
+        path = f"/proc/sys/{name.replace('IFNAME', inside)}"
+        try:
+            fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+            try:
+                os.write(fd, value.encode())
+            finally:
+                os.close(fd)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, path) from None
 
 
 def _set(inside: str, name: str, value: bytes) -> None:
@@ -345,11 +364,28 @@ def socket_of(pid: int) -> netlink.Socket:
         return netlink.Socket()
 
 
-def free_index(pid: int) -> int:
-    """Return the first number whose ``eth<number>`` the container does not have."""
+def names(attachments: Sequence[Attachment], there: Iterable[str] = ()) -> list[str]:
+    """Return the names of a container's links: those asked for, else ``eth0``, ``eth1`` and so on.
+
+    :param there: the names of links that it has already.
+    """
+    taken = {*there, *(one["inside"] for one in attachments if one.get("inside"))}
+    found = []
+    for one in attachments:
+        index = 0
+        while not one.get("inside") and f"eth{index}" in taken:
+            index += 1
+        found.append(one.get("inside") or f"eth{index}")
+        taken.add(found[-1])
+    return found
+
+
+def free_name(pid: int, attachment: Attachment, attachments: Sequence[Attachment] = ()) -> str:
+    """Return the name of a new link of a running container.
+
+    :param attachments: all that it is to have. :raises FileNotFoundError: it has ended.
+    """
     with open(f"/proc/{pid}/net/dev") as file:
-        taken = {line.partition(":")[0].strip() for line in file}
-    index = 0
-    while f"eth{index}" in taken:
-        index += 1
-    return index
+        there = [line.partition(":")[0].strip() for line in file]
+    asked = [one["inside"] for one in attachments if one.get("inside")]
+    return names([attachment], [*there, *asked])[0]

@@ -37,12 +37,18 @@ def mend(engine: Engine, config: Definition) -> None:
     """Connect them again. :raises HostError: the kernel refuses."""
     for user, state in list(_lost(engine, config)):
         place = attachment(config, user["id"], user["addresses"], user["mac"])
+        had = next(
+            one for one in state["network"]["attachments"] if one["ifname"] == place["ifname"]
+        )
+        of_task: Any = {key: had[key] for key in container_links.OF_TASK if key in had}
+        place.update(of_task)
         if config["bridge"] and _enslaved(config["bridge"], place["ifname"]):
             continue
         with contextlib.suppress(FileNotFoundError):  # it has ended meanwhile
             netns = os.open(f"/proc/{state['pid']}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
             try:
-                container_links.connect(netns, place, container_links.free_index(state["pid"]))
+                name = container_links.free_name(state["pid"], place)
+                container_links.connect(netns, place, name)
             finally:
                 os.close(netns)
 

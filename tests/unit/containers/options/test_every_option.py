@@ -259,6 +259,12 @@ SAMPLES = {
         {"network_mode": "lab"},
         without=[{"name": "lab"}],
     ),
+    "networks.driver_opts": Sample(
+        [{"name": "lab", "driver_opts": {"com.docker.network.endpoint.ifname": "lab0"}}],
+        "--network name=lab,driver-opt=com.docker.network.endpoint.ifname=lab0",
+        {"network_mode": "lab"},
+        without=[{"name": "lab"}],
+    ),
     "network_mode": Sample("none", "--network none"),
     "mac_address": Sample("02:42:00:00:00:08", "--mac-address 02:42:00:00:00:08"),
     "links": Sample(["db:data"], "--link db:data"),

@@ -146,7 +146,7 @@ class StepSite(Site):
         netns = os.open(f"/proc/{launch.pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         try:
             if self.job.attachment:
-                container_links.connect(netns, self.job.attachment, 0)
+                container_links.connect(netns, self.job.attachment, "eth0")
             else:
                 container_links.loopback(netns)
         finally:

@@ -231,8 +231,7 @@ def reserve(
                 entry.get("ipv6_address") or None,
                 network_options.has_ipv6(definition),
             )
-            if entry.get("bandwidth"):
-                place["bandwidth"] = entry["bandwidth"]
+            place.update(network_options.of_link(entry))
             attachments.append(place)
         # The first is the way out, and ports lead to it: to no internal network where there is another.
         rank = {

@@ -172,9 +172,8 @@ def _connect(engine: Engine, ident: str, state: Status, wanted: Reserved, anew: 
         come = [entry["network"] for entry in new if _place(entry) not in there]
         for entry in new:
             if _place(entry) not in there:
-                networks.container_links.connect(
-                    netns, entry, networks.container_links.free_index(state["pid"])
-                )
+                name = networks.container_links.free_name(state["pid"], entry, new)
+                networks.container_links.connect(netns, entry, name)
             elif entry not in old:
                 networks.container_links.limit(entry)
         if _ways(old, ()) != _ways(new, come):

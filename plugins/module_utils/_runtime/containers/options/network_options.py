@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         links: dict[str, str]  # names that it alone knows there: alias -> container
         gw_priority: int  # where one other than 0 is asked for
         bandwidth: dict[str, Union[int, None]]  # in, out: bits a second; where one is asked for
+        driver_opts: dict[str, str]  # IFNAME, SYSCTLS; where one is asked for
 
 
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}")
@@ -49,6 +50,13 @@ NETWORK_KEYS = (
     "links",
     "gw_priority",
     "bandwidth",
+    "driver_opts",
+)
+IFNAME = "com.docker.network.endpoint.ifname"
+SYSCTLS = "com.docker.network.endpoint.sysctls"
+_LINK = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}")
+_SYSCTL = re.compile(
+    r"net\.(ipv[46])\.(conf|neigh)\.IFNAME\.([a-z0-9_]{1,64})=([A-Za-z0-9_.:-]{1,64})"
 )
 LARGEST_PRIORITY = (1 << 31) - 1
 _ALIAS = re.compile(r"(?=.{1,253}$)[a-z0-9_][a-z0-9_-]{0,62}(\.[a-z0-9_][a-z0-9_-]{0,62})*")
@@ -133,6 +141,58 @@ def network(value: Any, name: str) -> Attachment:
         limits = bandwidth(value["bandwidth"], name + ".bandwidth")
         if limits:
             found["bandwidth"] = limits
+    if value.get("driver_opts"):
+        found["driver_opts"] = driver_opts(value["driver_opts"], name + ".driver_opts")
+    return found
+
+
+def driver_opts(value: Any, name: str) -> dict[str, str]:
+    """What the container's link to a network is called and has for sysctls, under Docker's names."""
+    if not isinstance(value, dict):
+        raise InvalidInput(name, value, f"a map with {IFNAME} or {SYSCTLS}")
+    found: dict[str, str] = {}
+    for key, given in sorted(value.items()):
+        if key not in (IFNAME, SYSCTLS):
+            raise InvalidInput(name, key, f"{IFNAME} and {SYSCTLS}")
+        if given is None:
+            continue
+        text = found[key] = line(str(given), f"{name}.{key}").strip()
+        if key == IFNAME and (not _LINK.fullmatch(text) or text in ("lo", "all", "default")):
+            raise InvalidInput(
+                f"{name}.{key}", text, "a link's name of 1 to 15 letters, digits, '_', '.', '-'"
+            )
+        if key == SYSCTLS:
+            _endpoint_sysctls(text, f"{name}.{key}")
+    return found
+
+
+def _endpoint_sysctls(text: str, name: str) -> dict[str, str]:
+    """Return ``net.ipv4.conf.IFNAME.log_martians=1,...`` by the file below /proc/sys of each."""
+    found = {}
+    for item in text.split(","):
+        match = _SYSCTL.fullmatch(item.strip())
+        if not match or match.group(3) == "disable_ipv6":  # the engine's, by the network's families
+            raise InvalidInput(
+                name,
+                item,
+                "net.ipv4.conf.IFNAME.<name>=<value>, or ipv6 or neigh in their places, with commas "
+                "between them; disable_ipv6 is a sysctl of the container",
+            )
+        family, kind, key, value = match.groups()
+        found[f"net/{family}/{kind}/IFNAME/{key}"] = value
+    return found
+
+
+def of_link(entry: Attachment) -> dict[str, Any]:
+    """Return what an entry of ``networks`` says of the container's link, as its attachment has it."""
+    given = entry.get("driver_opts") or {}
+    found: dict[str, Any] = {}
+    if entry.get("bandwidth"):
+        found["bandwidth"] = entry["bandwidth"]
+    if IFNAME in given:
+        found["inside"] = given[IFNAME]
+    if SYSCTLS in given:
+        found["sysctls"] = _endpoint_sysctls(given[SYSCTLS], "networks.driver_opts")
     return found
 
 
@@ -289,6 +349,10 @@ def check(definition: Definition) -> None:
     names = [entry["name"] for entry in definition.get("networks", ())]
     if len(names) != len(set(names)):
         raise InvalidInput("networks", names, "each network once")
+    given = [entry.get("driver_opts", {}).get(IFNAME) for entry in definition.get("networks", ())]
+    called = [name for name in given if name]
+    if len(called) != len(set(called)):
+        raise InvalidInput(f"networks.driver_opts.{IFNAME}", called, "another name for each link")
 
 
 def _check_without_networks(definition: Definition, mode: str) -> None:
@@ -330,7 +394,7 @@ OPTIONS: tuple[Option, ...] = (
         flag=Flag(
             "--network, --net",
             "Network (NAME, or name=NAME with ip, ip6, mac-address, alias, link, gw-priority, "
-            "bandwidth-in or bandwidth-out), or none, host, container:NAME",
+            "driver-opt, bandwidth-in or bandwidth-out), or none, host, container:NAME",
             reads="apart",
         ),
         suboptions=(
@@ -414,6 +478,19 @@ OPTIONS: tuple[Option, ...] = (
                 What the link to it may carry, as V({in: 100mbit, out: 20mbit}): V(in) to the
                 container, V(out) from it, in bits a second with V(kbit), V(mbit) or V(gbit).
                 Without one there is no limit. It is changed as the container runs.
+                """,
+            ),
+            Suboption(
+                "driver_opts",
+                "dict",
+                place="run.json network.attachments",
+                inspect="NetworkSettings.Networks",
+                flag="--network driver-opt",
+                description="""
+                C(com.docker.network.endpoint.ifname) names the link in the container, which is
+                C(eth0), C(eth1) and so on without it. C(com.docker.network.endpoint.sysctls) sets
+                sysctls of the link, for example V(net.ipv4.conf.IFNAME.log_martians=1), with commas
+                between several. A change connects the container to the network again as it runs.
                 """,
             ),
         ),

@@ -418,6 +418,7 @@ def _asked(entry: network_options.Attachment | None) -> dict[str, Any]:
         "IPAMConfig": _fixed(entry or {}),
         "Links": [f"{other}:{alias}" for alias, other in links.items()] if links else None,
         "GwPriority": entry.get("gw_priority", 0) if entry else 0,
+        "DriverOpts": (entry and entry.get("driver_opts")) or None,
     }
 
 

@@ -135,8 +135,9 @@ class EngineSite(Site):
             joining = self._join_names(launch, netns)
             if not wanted.get("attachments"):
                 container_links.loopback(netns)
-            for index, attachment in enumerate(wanted.get("attachments") or ()):
-                container_links.connect(netns, attachment, index)
+            attachments = wanted.get("attachments") or []
+            for attachment, name in zip(attachments, container_links.names(attachments)):
+                container_links.connect(netns, attachment, name)
                 now["attachments"].append(attachment)
             if wanted.get("names"):  # before its program can ask
                 problem = names_client.hear(joining)

@@ -195,6 +195,7 @@ def network_connect(session: Session, given: Given) -> None:
                         "aliases": given.alias,
                         "links": given.link,
                         "gw_priority": given.gw_priority,
+                        "driver_opts": pairs(given.driver_opt) or None,
                     },
                 ],
                 **({} if now else {"network_mode": config["name"]}),

@@ -192,7 +192,7 @@ def test_networks_in_every_form():
         "--net", "container:x", "w"
     ) == {"network_mode": "container:x"}
     with pytest.raises(InvalidInput, match="--network"):
-        run_options("--network", "name=front,driver-opt=x", "w")
+        run_options("--network", "name=front,colour=x", "w")
     named = {"networks": [{"name": "front", "aliases": ["x", "y"]}], "network_mode": "front"}
     assert run_options("--network", "name=front,alias=x,alias=y", "w") == named
     assert (

@@ -6,6 +6,7 @@ networks, ports, logs, health.
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 from ... import networks
@@ -53,7 +54,19 @@ def apply(engine: Engine, record: Record, definition: Definition, changed: list[
     atomic_files.sweep(engine.paths.container(ident))
     state = status.now(engine.paths, ident)
     lives = state["status"] in status.LIVING
-    _bring(engine, record, definition, changed, state if lives else None)
+    try:
+        _bring(engine, record, definition, changed, state if lives else None)
+    except HostError:
+        if lives:  # what it has of networks by now, state says
+            with contextlib.suppress(EngineError):
+                _bring(
+                    engine,
+                    {**record, "definition": definition},
+                    record["definition"],
+                    changed,
+                    state,
+                )
+        raise
     if lives:
         try:
             monitor_client.reload(engine.paths, ident)
@@ -151,16 +164,20 @@ def _bring(
 
 def _connect(engine: Engine, ident: str, state: Status, wanted: Reserved, anew: str | None) -> None:
     """Move a running container from the networks and ports that it has to those that it should
-    have.
+    have. ``state`` says at each step which it has.
     """
     has = state["network"]
     old, ports = (has["attachments"], has["ports"]) if has else ([], [])
+    now = list(old)
+    known: Any = {**(has or {}), "attachments": now, "ports": ports}
+    state["network"] = known
     new = wanted["attachments"]
     were, are = networks.container_links.targets(old), networks.container_links.targets(new)
     republish = were != are or ports != wanted["ports"]
     networks.ensure_links(engine, [entry["network"] for entry in new])
     if republish and were and ports:
         networks.publish.unpublish(ident, were, ports)
+        known["ports"] = []
     netns = os.open(f"/proc/{state['pid']}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
         wished = [_place(entry) for entry in new]
@@ -168,12 +185,14 @@ def _connect(engine: Engine, ident: str, state: Status, wanted: Reserved, anew: 
         for entry in old:
             if entry not in kept:
                 networks.container_links.disconnect(entry, netns, kept)
+                now.remove(entry)
         there = [_place(entry) for entry in kept]
         come = [entry["network"] for entry in new if _place(entry) not in there]
         for entry in new:
             if _place(entry) not in there:
                 name = networks.container_links.free_name(state["pid"], entry, new)
                 networks.container_links.connect(netns, entry, name)
+                now.append(entry)
             elif entry not in old:
                 networks.container_links.limit(entry)
         if _ways(old, ()) != _ways(new, come):

@@ -12,6 +12,7 @@ from ....containers.records.status import LIVING
 from ....errors import Conflict, InvalidInput, NotFound
 from ... import run_flags, tables
 from ...filters import filtering, filters
+from ...grammar import pairs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -238,7 +238,8 @@ def _set_sysctls(inside: str, wanted: dict[str, str]) -> None:
             finally:
                 os.close(fd)
         except OSError as error:
-            raise OSError(error.errno, error.strerror, path) from None
+            error.filename = path  # which a refused write does not tell
+            raise
 
 
 def _set(inside: str, name: str, value: bytes) -> None:

@@ -225,11 +225,14 @@ class Desired:
         self._check_definition(now)
 
     def _connected(self, now: Definition) -> Definition:
-        """Return a definition with those networks alone that the container is still on: one that
-        was removed from under it, and made anew, has none of its addresses.
+        """Return a definition without the networks of the task that the container is no longer on:
+        one that was removed from under it, and made anew, has none of its addresses.
         """
-        there = {entry["name"] for entry in network_options.attachments(now)}
-        lost = there - networks.of_container(self.engine, self.there["id"])
+        had, asked = (
+            {entry["name"] for entry in network_options.attachments(one)}
+            for one in (now, self.task.definition)
+        )
+        lost = (had & asked) - networks.of_container(self.engine, self.there["id"])
         if not lost:
             return now
         found = dict(now)

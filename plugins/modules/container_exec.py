@@ -11,7 +11,8 @@ short_description: Run a command in a container
 version_added: 0.1.0
 description:
   - Runs a command in a running container, with the container's own rights and limits.
-  - The task succeeds whatever the command's exit code is. Use C(failed_when) with RV(rc) to have it otherwise.
+  - The task fails when the command's exit code is not 0, as that of M(ansible.builtin.command) does. Use C(failed_when) with RV(rc) to have it
+    otherwise.
 extends_documentation_fragment:
   - pycontainer.engine._attributes
   - pycontainer.engine._attributes.actiongroup_pycontainer

@@ -48,7 +48,12 @@ def test_an_exec_is_found_among_the_events(docker):
     ]
     assert ids == [begun["exec_id"]]
     waited = task.container_exec(docker.engine, {"container": "web", "argv": ["true"]})
-    assert "exec_id" not in waited
+    assert "exec_id" not in waited and "failed" not in waited
+    ended = task.container_exec(
+        docker.engine, {"container": "web", "argv": ["sh", "-c", "echo so far; exit 3"]}
+    )
+    assert (ended["rc"], ended["stdout"], ended["failed"]) == (3, "so far", True)
+    assert ended["msg"] == "the command ended with exit code 3"
 
 
 def test_names_that_an_image_is_given(docker, image):

@@ -111,8 +111,7 @@ def container_exec(engine: Engine, params: dict[str, Any]) -> dict[str, Any]:
     """Run a command in a running container; returns ``rc``, ``stdout``, ``stderr``, or ``pid`` (the
     host's) and ``exec_id`` of one that is not waited for.
 
-    A command that ends with an error is a result; only a container that can't run it is a failure.
-    Check mode runs nothing.
+    Another exit code than 0 is a failure, with all of these. Check mode runs nothing.
     """
     coming = engine.is_foretold("container", params["container"])
     record = None if coming else catalog.find(engine, params["container"])
@@ -152,7 +151,7 @@ def container_exec(engine: Engine, params: dict[str, Any]) -> dict[str, Any]:
     given = None if stdin is None else stdin.encode("utf-8", "surrogateescape")
     outcome = exec_client.run(engine.paths, record["id"], words, stdin=given, **how)
     stdout, stderr = _text(outcome["stdout"], params), _text(outcome["stderr"], params)
-    return {
+    result = {
         **done,
         "rc": outcome["rc"],
         "stdout": stdout,
@@ -160,6 +159,9 @@ def container_exec(engine: Engine, params: dict[str, Any]) -> dict[str, Any]:
         "stdout_lines": stdout.splitlines(),
         "stderr_lines": stderr.splitlines(),
     }
+    if outcome["rc"]:
+        result.update(failed=True, msg=f"the command ended with exit code {outcome['rc']}")
+    return result
 
 
 def container_copy(engine: Engine, params: dict[str, Any]) -> Plan | dict[str, Any]:

@@ -80,7 +80,6 @@ OPTIONS: dict[str, dict[str, str]] = {
         "stop_timeout": "compared, and changed live; docker_container ignores it by default",
         "volumes": "`/path:mode` is refused, as by `docker run`",
         "uts": "`host` or empty, which is for its own",
-        "volume_driver": "absent: volumes are of the driver `local`",
     },
     "docker_container_copy_into": {
         "_max_file_size_for_diff": "absent: the size of what a diff shows has a limit of its own",

@@ -374,6 +374,12 @@ options:
     type: str
     choices: ["absent", "created", "healthy", "paused", "present", "restarted", "started", "stopped"]
     default: "started"
+  volume_driver: &volume_driver
+    description:
+      - >-
+        The driver of volumes that O(volumes) names and that do not exist yet. There is one,
+        V(local).
+    type: str
   command: &command
     description:
       - >-
@@ -1727,6 +1733,7 @@ options:
       restart: *restart
       runtime: *runtime
       state: *state
+      volume_driver: *volume_driver
       command: *command
       entrypoint: *entrypoint
       env: *env

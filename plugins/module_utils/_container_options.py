@@ -102,6 +102,7 @@ CONTAINER = {
         ],
         "default": "started",
     },
+    "volume_driver": {"type": "str"},
     "command": {"type": "raw"},
     "entrypoint": {"type": "list", "elements": "str"},
     "env": {"type": "dict"},

@@ -42,7 +42,8 @@ options:
       - What could be read as an ID (V(sha256:...), 64 hexadecimal digits) is never a name, here and in every option that gives one. No registry is
         asked for an ID.
       - With O(source=load), the image of this name is taken from the archive. If the archive has one image only, it gets this
-        name. Without it, all images of the archive are taken, under the names that the archive gives them.
+        name. By an ID, the image that has it is taken, under its names in the archive. Without it, all images of the archive are taken, under
+        the names that the archive gives them.
       - Required unless O(source=load).
       - With O(source=build), the name that the image gets. The image that had it before loses it.
     type: str

@@ -27,6 +27,7 @@ FLAGS = [
         "Runtime: pycontainer, which runc and crun stand for as well",
         "runtime",
     ),
+    Flag("--volume-driver", "value", "Driver of its volumes: local", "volume_driver"),
     Flag(
         "--entrypoint", "value", "Entrypoint instead of the image's", "entrypoint", reads="program"
     ),

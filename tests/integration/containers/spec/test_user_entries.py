@@ -100,3 +100,10 @@ def test_runtime(engine):
         do(engine, True, runtime="kata")
     assert do(engine, runtime="runc")["container"]["HostConfig"]["Runtime"] == "pycontainer"
     assert not do(engine, runtime="io.containerd.runc.v2")["changed"]
+
+
+def test_the_driver_of_volumes(engine):
+    with pytest.raises(InvalidInput, match="^volume_driver: 'nfs' is not valid; accepted: local"):
+        do(engine, True, volume_driver="nfs")
+    assert do(engine, volume_driver="local", volumes=["data:/data"])["changed"]
+    assert not do(engine, volumes=["data:/data"])["changed"]

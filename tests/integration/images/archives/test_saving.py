@@ -120,6 +120,20 @@ def test_our_own_come_back(engine, task, stored, tmp_path, form):
         )
 
 
+def test_one_is_taken_by_its_id(engine, task, stored, tmp_path):
+    path = str(tmp_path / "saved")
+    save(engine, path, form="docker-archive")
+    ident = images.inspect(engine, "base:1")["Id"]
+    for name in (WEB, "registry.example.com/shop/web:latest", "base:1"):
+        task(engine, name=name, state="absent")
+    with pytest.raises(InvalidInput, match=f"^name: 'sha256:0+' .* an image that is in .*{ident}"):
+        task(engine, source="load", path=path, name="sha256:" + "0" * 64)
+    loaded = task(engine, source="load", path=path, name=ident)
+    assert loaded["changed"] and loaded["image"]["RepoTags"] == ["base:1"]
+    assert not task(engine, source="load", path=path, name=ident)["changed"]
+    assert images.find(engine, WEB) is None
+
+
 def test_what_is_named(engine, stored, tmp_path):
     ident = stored[0]
     every = images.chosen(engine, ["registry.example.com/shop/web"], every_tag=True)

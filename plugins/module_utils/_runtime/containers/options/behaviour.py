@@ -60,6 +60,10 @@ def prepared(params: Mapping[str, Any]) -> dict[str, Any]:
     if "drain_timeout" in found:
         _check_drain(found, state)
     _check_runtime(found.get("runtime", ""))
+    if found.get("volume_driver", "") not in ("", "local"):
+        raise InvalidInput(
+            "volume_driver", found["volume_driver"], "local: there is no other driver"
+        )
     if "kill_signal" in found:
         found["kill_signal"] = process.stop_signal(found["kill_signal"], "kill_signal")
         if not (found.get("force_kill") or found.get("forcekill")):
@@ -557,6 +561,15 @@ OPTIONS: tuple[TaskOption, ...] = (
         V(stopped): it exists and does not run.
 
         V(absent): there is no such container. One that runs is stopped first.
+        """,
+    ),
+    TaskOption(
+        "volume_driver",
+        "str",
+        flag=Flag("--volume-driver", "Driver of its volumes: local"),
+        description="""
+        The driver of volumes that O(volumes) names and that do not exist yet. There is one,
+        V(local).
         """,
     ),
     TaskOption(

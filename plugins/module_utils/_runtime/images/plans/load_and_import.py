@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
-from ...errors import Conflict
+from ...errors import Conflict, InvalidInput
 from ...reconcile import Change
 from ..archives import archive_reader, root_import
 from ..library import image_events, ingest, records
 from ..library.integrity import whole
-from ..model import manifest
+from ..model import manifest, reference
 from ..trust import verification
 from .present import ImagePlan, name_image, tagged
 
@@ -88,7 +88,7 @@ def plan_load(
     archive's names.
 
     :param text: take only the image of this name, or give this name to the archive's only image.
-        None takes all.
+        An id takes the image that has it, under its own names. None takes all.
     """
     target = manifest.parse_platform(platform)
     spool = None if engine.check else engine.paths.tmp
@@ -98,7 +98,8 @@ def plan_load(
         )
         images = archive_reader.contents(members, target)
         chosen = _choose(images, text, path)
-        plan = ImagePlan(engine, f"archive {path}", tagged(text) if text else None)
+        named = text and not reference.is_id(text)
+        plan = ImagePlan(engine, f"archive {path}", tagged(text) if named else None)
         plan.loaded = [
             name
             for image, names in chosen
@@ -128,6 +129,14 @@ def _choose(images: list[Image], text: str | None, path: str) -> list[tuple[Imag
     """Return ``[(image, full names to give)]``."""
     if text is None:
         return [(image, archive_reader.full_names(image)) for image in images]
+    if reference.is_id(text):
+        found = [
+            image for image in images if image.id[7:].startswith(text.partition(":")[2] or text)
+        ]
+        if not found:
+            there = ", ".join(image.id for image in images)
+            raise InvalidInput("name", text, f"an image that is in {path}: {there}")
+        return [(image, archive_reader.full_names(image)) for image in found]
     return archive_reader.choose(images, tagged(text).full_tag, text, path)
 
 

@@ -144,8 +144,8 @@ container:
         SensitiveMounts:
           description:
             - Paths of the host that it has and that lead to the rest of the host, such as V(/), V(/etc), V(/proc), the stores of
-              container engines, and the sockets of engines, virtual machines and D-Bus. Of those that it can write to also the ones from which the host executes something, such as
-              V(/usr/local/bin), V(/etc/cron.d) and homes.
+              container engines, and the sockets of engines, virtual machines and D-Bus. Of those that it can write to also the ones
+              from which the host executes something, such as V(/usr/local/bin), V(/etc/cron.d) and homes.
           type: list
           elements: str
         AddedCapabilities:

@@ -183,7 +183,7 @@ FLAGS = [
     Flag(
         "--network, --net",
         "list",
-        "Network (NAME, or name=NAME with ip, ip6, mac-address, alias, link, gw-priority, driver-opt, bandwidth-in or bandwidth-out), or none, host, container:NAME",
+        "Network (NAME, or name=NAME with ip, ip6, mac-address, alias, link, driver-opt and others), or none, host, container:NAME",
         "networks",
         reads="apart",
     ),

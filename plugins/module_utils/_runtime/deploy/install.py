@@ -115,7 +115,9 @@ for name in sys.argv[1:]:
     path = spec and spec.origin
     files += [path] if path else []
     found[name] = path and os.path.dirname(path if spec.submodule_search_locations is None else os.path.dirname(path))
-print(json.dumps({"version": sys.version_info[:2], "tag": sys.implementation.cache_tag, "home": os.path.dirname(os.__file__), "libraries": found, "files": files}))
+home = os.path.dirname(os.__file__)
+known = {"version": sys.version_info[:2], "tag": sys.implementation.cache_tag, "home": home}
+print(json.dumps({**known, "libraries": found, "files": files}))
 """
 
 WRITABLE = (

@@ -393,8 +393,8 @@ OPTIONS: tuple[Option, ...] = (
         inspect=Computed("NetworkSettings.Networks"),
         flag=Flag(
             "--network, --net",
-            "Network (NAME, or name=NAME with ip, ip6, mac-address, alias, link, gw-priority, "
-            "driver-opt, bandwidth-in or bandwidth-out), or none, host, container:NAME",
+            "Network (NAME, or name=NAME with ip, ip6, mac-address, alias, link, driver-opt and "
+            "others), or none, host, container:NAME",
             reads="apart",
         ),
         suboptions=(

@@ -98,8 +98,8 @@ def plan_load(
         )
         images = archive_reader.contents(members, target)
         chosen = _choose(images, text, path)
-        named = text and not reference.is_id(text)
-        plan = ImagePlan(engine, f"archive {path}", tagged(text) if named else None)
+        given = text if text and not reference.is_id(text) else None
+        plan = ImagePlan(engine, f"archive {path}", tagged(given) if given else None)
         plan.loaded = [
             name
             for image, names in chosen

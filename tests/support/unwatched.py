@@ -26,6 +26,19 @@ def watchers(run):
     return found["pyc-guard"] + found["pyc-zygote"]
 
 
+def nameless():
+    """Whether an interpreter is being executed at this moment: it has its command line a little later."""
+    for entry in os.listdir("/proc"):
+        with contextlib.suppress(OSError):
+            if entry.isdigit() and os.readlink(f"/proc/{entry}/exe").rpartition("/")[2].startswith(
+                "python"
+            ):
+                with open(f"/proc/{entry}/cmdline") as file:
+                    if not file.read():
+                        return True
+    return False
+
+
 def kill(run):
     """Kill them, until none is left: nobody gives a container another monitor before the next command.
 
@@ -35,7 +48,7 @@ def kill(run):
     looks = 0
     while looks < 2:
         found = watchers(run)
-        looks = 0 if found else looks + 1
+        looks = 0 if found or nameless() else looks + 1
         for pid in found:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, 9)

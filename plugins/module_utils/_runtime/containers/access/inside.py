@@ -132,6 +132,7 @@ def _serve(request: Request, rest: bytes) -> int:
         from ...rootless import enter  # here: root's tasks have no use for it
 
         enter.enter(False, *place)
+        request["rootless"] = True
     from ...store import paths as stores
 
     paths = stores.Paths(*place)
@@ -199,8 +200,11 @@ def _ordinary(paths: Any, request: Request) -> str:
     from ..records import status
 
     name = str(request["container"])
+    absent = f"container {name} does not exist"
+    if request.get("rootless"):
+        absent += "; without root (become), a user has containers of his own alone"
     if not os.path.exists(paths.database):
-        raise Refused(f"container {name} does not exist: there are no containers on this host")
+        raise Refused(absent)
     db = database.Database(paths.database)
     try:
         row = db.one("SELECT id, name FROM containers WHERE name = ?", name)
@@ -212,7 +216,7 @@ def _ordinary(paths: Any, request: Request) -> str:
     finally:
         db.close()
     if row is None:
-        raise Refused(f"container {name} does not exist")
+        raise Refused(absent)
     now = status.now(paths, row["id"])["status"]
     if now == "paused":
         raise Refused(f"container {row['name']} is paused; unpause it first")

@@ -19,24 +19,12 @@ def watchers(run):
                     name = file.read().strip()
                 with open(f"/proc/{entry}/cmdline") as file:
                     line = file.read()
-                if "zygote_main.py" in line and name.startswith("python"):
-                    name = "pyc-zygote"  # that is about to be one
+                # One that is just executed has the name of a file or a descriptor; a monitor may wake so, too.
+                if "zygote_main.py" in line and name[:4] != "pyc-" and "\0wake\0" not in line:
+                    name = "pyc-zygote"
                 if run in line and name in found:
                     found[name].append(int(entry))
     return found["pyc-guard"] + found["pyc-zygote"]
-
-
-def nameless():
-    """Whether an interpreter is being executed at this moment: it has its command line a little later."""
-    for entry in os.listdir("/proc"):
-        with contextlib.suppress(OSError):
-            if entry.isdigit() and os.readlink(f"/proc/{entry}/exe").rpartition("/")[2].startswith(
-                "python"
-            ):
-                with open(f"/proc/{entry}/cmdline") as file:
-                    if not file.read():
-                        return True
-    return False
 
 
 def kill(run):
@@ -48,7 +36,7 @@ def kill(run):
     looks = 0
     while looks < 2:
         found = watchers(run)
-        looks = 0 if found or nameless() else looks + 1
+        looks = 0 if found else looks + 1
         for pid in found:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, 9)

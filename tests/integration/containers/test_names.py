@@ -26,7 +26,7 @@ from pycontainer.kernel.calls import syscalls
 from pycontainer.networks import container_links
 from pycontainer.networks.names.name_service import LOCK
 from pycontainer.reconcile import carry_out
-from support import waiting
+from support import unwatched, waiting
 from support.own_network import do, get, in_own_network, network
 from support.own_network import web as serving
 
@@ -631,9 +631,9 @@ def test_with_the_zygote_killed_it_is_back_as_well(engine):
     waiting.eventually(lambda: short(ask, "+time=1", "web") == ["10.77.1.2"])
     # or it comes while the others are killed
     waiting.eventually(lambda: named(engine, "pyc-guard"))
-    for name in ("pyc-guard", "pyc-zygote", "pyc-names"):
-        for pid in named(engine, name):
-            os.kill(pid, signal.SIGKILL)
+    unwatched.kill(engine.paths.run)
+    for pid in named(engine):
+        os.kill(pid, signal.SIGKILL)
     waiting.eventually(lambda: not named(engine))
     assert names_client.lost(engine.paths)
     place = ["--root", engine.paths.data, "--runroot", engine.paths.run]

@@ -39,7 +39,7 @@ from pycontainer.secrets import task as secret_task
 from pycontainer.store import settings
 from support import own_network, waiting
 from support.own_network import in_own_network
-from support.scale import scaled
+from support.scale import FACTOR, scaled
 
 ROUNDS = 50
 APART = ("events", "runtime", "backups", "locks")  # what grows there is no leftover
@@ -490,6 +490,7 @@ class Rounds:
             yield f"its exit code is {code} ({error})"
 
 
+@pytest.mark.skipif(FACTOR <= 1, reason="kills at random are for `make test-long`")
 @pytest.mark.timeout(7200)
 @in_own_network
 def test_killed_at_random(engine):

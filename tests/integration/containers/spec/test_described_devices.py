@@ -15,11 +15,11 @@ import yaml
 from pycontainer import containers
 from pycontainer.cli import read, run_flags
 from pycontainer.containers import options, task
-from pycontainer.containers.access import exec_client
 from pycontainer.containers.devices import cdi_specs
 from pycontainer.containers.spec import container_files
 from pycontainer.errors import EngineError, InvalidInput
 from pycontainer.reconcile import carry_out
+from support.container_tasks import sh
 
 PAGE = pathlib.Path(__file__).resolve().parents[4] / "docs" / "devices.md"
 
@@ -52,13 +52,6 @@ def removed(engine, image):
 def do(engine, **params):
     said = {"name": "web", "image": "box:1", "network_mode": "none", "stop_timeout": 0, **params}
     return carry_out(task.container(engine, said), False)
-
-
-def sh(engine, script):
-    ident = containers.find(engine, "web")["id"]
-    found = exec_client.run(engine.paths, ident, ["sh", "-c", script])
-    assert found["rc"] == 0, found
-    return found["stdout"].decode().strip()
 
 
 def refused(engine, **params):

@@ -7,11 +7,11 @@ from __future__ import annotations
 import pytest
 from pycontainer import containers
 from pycontainer.containers import task
-from pycontainer.containers.access import exec_client
 from pycontainer.containers.options import process
 from pycontainer.containers.spec import container_files
 from pycontainer.errors import InvalidInput
 from pycontainer.reconcile import carry_out
+from support.container_tasks import sh
 
 
 @pytest.fixture(autouse=True)
@@ -24,13 +24,6 @@ def removed(engine, image):
 def do(engine, **params):
     said = {"name": "web", "image": "box:1", "network_mode": "none", "stop_timeout": 0, **params}
     return carry_out(task.container(engine, said), False)
-
-
-def sh(engine, script):
-    ident = containers.find(engine, "web")["id"]
-    found = exec_client.run(engine.paths, ident, ["/bin/sh", "-c", script])
-    assert found["rc"] == 0, found
-    return found["stdout"].decode().strip()
 
 
 def first(engine):

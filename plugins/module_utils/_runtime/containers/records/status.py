@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 
 LIVING = ("running", "paused", "starting", "restarting")  # it has processes, or will again
-UNSETTLED = ("running", "starting", "restarting")  # a monitor writes what comes next
 BEGUN = ("running", "starting")  # its process 1 has been made
 # Seconds between looks whether a monitor has written down an end, which takes it a moment.
 PAUSES = (0.0, *(0.001 * 2**number for number in range(11)))
@@ -45,13 +44,13 @@ def now(paths: Paths, ident: str) -> Status:
             if found["status"] == "running" and _is_frozen(found):
                 found["status"] = "paused"
             return found
-        if found["status"] not in UNSETTLED:
+        if found["status"] not in run_state.UNDER_WAY:
             break
         found, before = _read(paths, ident), found
     found.update({"pid": 0, "pid_start": 0})
     if found["status"] in BEGUN and found["monitored"]:
         found = _as_it_ends(paths, ident, found)
-    if found["status"] in UNSETTLED and not found["monitored"]:
+    if found["status"] in run_state.UNDER_WAY and not found["monitored"]:
         found.update({"status": "exited", "error": found["error"] or _why_it_ended(found)})
     return found
 

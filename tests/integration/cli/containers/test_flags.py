@@ -411,6 +411,16 @@ def test_an_empty_entrypoint_and_an_image_by_its_id(docker):
     )
 
 
+def test_a_volume_driver(docker):
+    run = ("run", "--rm", "--network", "none", "--volume-driver")
+    assert docker(*run, "local", "-v", "driven:/d", "box:1", "sh", "-c", "echo x > /d/f") == ""
+    assert docker("volume", "ls", "-q") == "driven"
+    code, _, err = docker.on_host(*run, "nfs", "-v", "other:/d", "box:1", "true")
+    assert code == 125 and "--volume-driver: 'nfs' is not valid; accepted: local" in err
+    assert docker("volume", "ls", "-q") == "driven"
+    docker("volume", "rm", "driven")
+
+
 def test_relative_paths_are_the_hosts_own(docker, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("relative\n")
     (tmp_path / "profile").write_text('{"defaultAction": "SCMP_ACT_ALLOW"}')

@@ -128,8 +128,9 @@ def ours(scratch: str, rootfs: str, options: argparse.Namespace) -> None:
             params = {"name": name, "image": "box:1", "stop_timeout": 0, "command": list(SLEEP)}
             params["networks"] = [{"name": network}]
             if network != "bridge":
-                plan = networks.plan(engine, {"name": network, "state": "present"})
-                carry_out(plan, False)
+                subnet = f"10.77.{network[3:]}.0/24"  # the default pools have 32
+                wanted = {"name": network, "ipam_config": [{"subnet": subnet}], "state": "present"}
+                carry_out(networks.plan(engine, wanted), False)
             found = carry_out(task.container(engine, params), False)
             return found["container"]["State"]["Pid"]
 
@@ -218,7 +219,7 @@ def main() -> None:
     syscalls.unshare(CLONE_NEWNET)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     print(f"load of the machine: {os.getloadavg()[0]:.1f}")
-    with tempfile.TemporaryDirectory(prefix="pycontainer-test-", dir="/var/tmp") as scratch:
+    with tempfile.TemporaryDirectory(prefix="pct-", dir="/var/tmp") as scratch:
         root = pathlib.Path(scratch, "root")
         (root / "bin").mkdir(parents=True)
         shutil.copy("/bin/busybox", root / "bin")
@@ -226,7 +227,7 @@ def main() -> None:
         for name in ("docker", "podman") if options.peers else ():
             try:
                 peer(scratch, str(root), name, options)
-            except RuntimeError as error:
+            except (RuntimeError, OSError) as error:
                 print(f"{name}: {error}")
 
 

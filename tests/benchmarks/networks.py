@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Networks: how attaching and published ports grow with their number, and throughput beside docker and podman.
 
-    sudo .venv/bin/python tests/benchmarks/networks.py [--peers] [--containers 200]
+    sudo unshare --mount .venv/bin/python tests/benchmarks/networks.py [--peers] [--containers 200] [--rounds 5]
 
 It runs in network namespaces of its own. Attaching is all that a start does about the network: an address, the look at
 bridges and rules, the link, a published port. Peers are docker and podman where they are installed; their daemons live in
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import os
 import pathlib
 import shutil
@@ -29,86 +30,19 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import conftest  # noqa: E402, F401  # makes the engine importable as pycontainer
-from common import peers  # noqa: E402
-from pycontainer import networks  # noqa: E402
+from common import peers, traffic  # noqa: E402
+from pycontainer import images, networks  # noqa: E402
+from pycontainer.containers import task as containers  # noqa: E402
+from pycontainer.containers.records import catalog  # noqa: E402
+from pycontainer.deploy import daemon  # noqa: E402
 from pycontainer.engine import Engine  # noqa: E402
 from pycontainer.kernel.calls import syscalls  # noqa: E402
 from pycontainer.networks import container_links, publish, task  # noqa: E402
 from pycontainer.reconcile import carry_out  # noqa: E402
 
-CLONE_NEWNET, PR_SET_PDEATHSIG = 0x40000000, 1
-SECONDS, CHUNK = 2.0, bytes(1 << 17)
-
-
-def namespace() -> tuple[int, int]:
-    """A process in a network namespace of its own, and a descriptor of it."""
-    reader, writer = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        syscalls.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        syscalls.unshare(CLONE_NEWNET)
-        os.write(writer, b"!")
-        signal.pause()
-    os.read(reader, 1)
-    os.close(reader)
-    os.close(writer)
-    return pid, os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-
-
-def inside(netns: int, function, *arguments):
-    """Fork a process that calls a function in a namespace; its pid and what it writes."""
-    reader, writer = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        syscalls.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        syscalls.setns(netns, CLONE_NEWNET)
-        with os.fdopen(writer, "w") as file:
-            function(file, *arguments)
-        os._exit(0)
-    os.close(writer)
-    return pid, os.fdopen(reader)
-
-
-def receive(ready, family: int, port: int) -> None:
-    """Take one connection after the other, and all that comes by it."""
-    with socket.socket(family) as server:
-        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        server.bind(("", port))
-        server.listen(20)
-        ready.write("ready\n")
-        ready.flush()
-        buffer = bytearray(1 << 18)
-        while True:
-            with contextlib.suppress(OSError), server.accept()[0] as connection:
-                while connection.recv_into(buffer):
-                    pass
-
-
-def stream(said, address: str, port: int) -> None:
-    """Send as much as goes in some seconds; write Gbit/s."""
-    with socket.create_connection((address, port), 5) as connection:
-        connection.settimeout(None)
-        sent, start = 0, time.monotonic()
-        while time.monotonic() - start < SECONDS:
-            sent += connection.send(CHUNK)
-        said.write(f"{sent * 8 / (time.monotonic() - start) / 1e9:.1f}")
-
-
-def connects(said, address: str, port: int, count: int = 300) -> None:
-    """Connect again and again; write the median in microseconds."""
-    times = []
-    for _time in range(count):
-        start = time.perf_counter()
-        socket.create_connection((address, port), 5).close()
-        times.append(time.perf_counter() - start)
-    said.write(f"{statistics.median(times) * 1e6:.0f}")
-
-
-def told(started) -> str:
-    pid, file = started
-    answer = file.read()
-    os.waitpid(pid, 0)
-    return answer
+SLEEP = ["/bin/busybox", "sleep", "600"]
+UNITS = {"stream": "Gbit/s", "connects": "connect, µs", "round_trips": "datagram, µs"}
+Figures = dict[tuple[str, str], float]
 
 
 def growth(scratch: str, count: int, ipv6: bool) -> None:
@@ -116,7 +50,7 @@ def growth(scratch: str, count: int, ipv6: bool) -> None:
     with Engine(f"{scratch}/data-{ipv6}", f"{scratch}/run-{ipv6}") as engine:
         said = {"name": "many", "state": "present", "enable_ipv6": ipv6}
         carry_out(task.plan(engine, said), False)
-        spaces = [namespace() for _number in range(count)]
+        spaces = [traffic.namespace() for _number in range(count)]
         times = []
         try:
             for number, (_pid, netns) in enumerate(spaces):
@@ -140,10 +74,10 @@ def growth(scratch: str, count: int, ipv6: bool) -> None:
                 f"{kind}: attach {count} containers: the first ten {first:.2f} ms of CPU time each, "
                 f"the last ten {last:.2f} ms ({last / first:.2f} times)"
             )
-            pid, ready = inside(spaces[0][1], receive, socket.AF_INET, 80)
+            pid, ready = traffic.inside(spaces[0][1], traffic.receive, socket.AF_INET, 80)
             ready.readline()
             lan, peer = other_host()
-            with_all = told(inside(peer, connects, "10.9.0.1", 20000))
+            with_all = traffic.told(traffic.inside(peer, traffic.connects, "10.9.0.1", 20000))
             for number in range(1, count):
                 publish.unpublish(
                     f"{number:064x}",
@@ -157,12 +91,12 @@ def growth(scratch: str, count: int, ipv6: bool) -> None:
                         }
                     ],
                 )
-            alone = told(inside(peer, connects, "10.9.0.1", 20000))
+            alone = traffic.told(traffic.inside(peer, traffic.connects, "10.9.0.1", 20000))
             print(
                 f"{kind}: connect to a published port from another host: {with_all} µs with {count} "
                 f"published ports, {alone} µs with one"
             )
-            end(pid, lan)
+            traffic.end(pid, lan)
             forget_other_host(peer)
         finally:
             for pid, netns in spaces:
@@ -172,16 +106,10 @@ def growth(scratch: str, count: int, ipv6: bool) -> None:
         carry_out(task.plan(engine, {"name": "many", "state": "absent", "force": True}), False)
 
 
-def end(*pids: int) -> None:
-    for pid in pids:
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-
-
 def other_host() -> tuple[int, int]:
     """A namespace on a link lan0: what :func:`namespace` returns."""
-    pid, netns = namespace()
-    run(
+    pid, netns = traffic.namespace()
+    traffic.run(
         f"ip link add lan0 type veth peer name eth0 netns {pid}; ip addr add 10.9.0.1/24 dev lan0; "
         f"ip addr add 2001:db8:9::1/64 dev lan0 nodad; ip link set lan0 up; nsenter -t {pid} -n sh -c "
         "'ip addr add 10.9.0.2/24 dev eth0; ip addr add 2001:db8:9::2/64 dev eth0 nodad; ip link set eth0 up'"
@@ -192,169 +120,144 @@ def other_host() -> tuple[int, int]:
 def forget_other_host(netns: int) -> None:
     os.close(netns)
     with contextlib.suppress(subprocess.CalledProcessError):  # it may have gone with its namespace
-        run("ip link del lan0")
+        traffic.run("ip link del lan0")
 
 
-def run(command: str) -> str:
-    return subprocess.run(
-        ["sh", "-ec", command], check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    ).stdout.decode()
+def throughput(pids: list[int], addresses: list[str]) -> Figures:
+    """Measure streams to a container: from its neighbour, by a port from another host, and from this host by one of 127.0.0.1.
 
-
-def throughput(name: str, pids: list[int], addresses: list[str], port: int) -> None:
-    """Measure one stream straight to a container, from its neighbour and by a port of another host's.
-
-    :param pids: processes of two containers; the first publishes ``port`` to 80 on all addresses.
+    :param pids: processes of two containers; the first publishes 8080 on all addresses and 8081 on 127.0.0.1, both to 80.
     :param addresses: the first's.
     """
-    spaces = [os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC) for pid in pids]
+    found: Figures = {}
+    one, neighbour = (traffic.namespace_of(pid) for pid in pids)
+    here = traffic.namespace_of("self")
     for address in addresses:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        pid, ready = inside(spaces[0], receive, family, 80)
-        ready.readline()
         lan, peer = other_host()
         host = "2001:db8:9::1" if ":" in address else "10.9.0.1"
         time.sleep(1.5)
-        figures = {
-            "from a neighbour": told(inside(spaces[1], stream, address, 80)),
-            "by a published port from another host": told(inside(peer, stream, host, port))
-            or "none",
-            "connect by it": told(inside(peer, connects, host, port)) + " µs",
-        }
-        print(
-            f"{name} {'IPv6' if ':' in address else 'IPv4'}: "
-            + ", ".join(f"{what} {figure}" for what, figure in figures.items())
-            + " (Gbit/s)"
-        )
-        end(pid, lan)
-        forget_other_host(peer)
-
-
-def ours(scratch: str) -> None:
-    with Engine(f"{scratch}/data-t", f"{scratch}/run-t") as engine:
-        carry_out(task.plan(engine, {"name": "t", "state": "present", "enable_ipv6": True}), False)
-        spaces = [namespace() for _number in range(2)]
-        places = []
-        for number, (_pid, netns) in enumerate(spaces):
-            places.append(networks.allocate(engine, "t", f"{number:064x}"))
-            networks.ensure_links(engine, ["t"])
-            container_links.connect(netns, places[-1], "eth0")
-        ports = [
-            {"host_ip": ip, "host_port": 8080, "container_port": 80, "protocol": "tcp"}
-            for ip in ("0.0.0.0", "::")
+        ways = [
+            ("from a neighbour", neighbour, address, 80),
+            ("by a port from another host", peer, host, 8080),
         ]
-        publish.publish("0" * 64, container_links.targets(places[:1]), ports)
-        throughput(
-            "pycontainer",
-            [pid for pid, _netns in spaces],
-            container_links.targets(places[:1]),
-            8080,
-        )
-        end(*[pid for pid, _netns in spaces])
-        carry_out(task.plan(engine, {"name": "t", "state": "absent", "force": True}), False)
+        if family == socket.AF_INET:
+            ways.append(("by a port of 127.0.0.1", here, "127.0.0.1", 8081))
+        with traffic.Listeners(one, family, 80):
+            for what, netns, target, port in ways:
+                kind = f"IPv{6 if ':' in address else 4} {what}"
+                measured = [traffic.stream, traffic.connects]
+                if netns == neighbour:
+                    measured.append(traffic.round_trips)
+                for function in measured:
+                    said = traffic.told(traffic.inside(netns, function, target, port))
+                    found[kind, function.__name__] = float(said)
+        traffic.end(lan)
+        forget_other_host(peer)
+    return found
 
 
-def peer(scratch: str, name: str) -> None:
-    """docker or podman: two containers on a network of both families."""
-    docker = peers.Docker() if name == "docker" else None
-    words = ["podman", "--root", f"{scratch}/podman", "--runroot", f"{scratch}/podman-run"]
-    if docker is not None:
-        docker.up(scratch)
-        words = ["docker", "-H", docker.host]
-    root = pathlib.Path(scratch, "root")
-    (root / "bin").mkdir(parents=True, exist_ok=True)
-    shutil.copy(shutil.which("busybox"), root / "bin/busybox")
+def ours(scratch: str, rootfs: str) -> Figures:
+    daemon.booted_by_systemd = lambda: False
+    with Engine(f"{scratch}/data-t", f"{scratch}/run-t") as engine:
+        carry_out(images.plan_import(engine, "box:1", rootfs, {}), False)
+        carry_out(task.plan(engine, {"name": "t", "state": "present", "enable_ipv6": True}), False)
+        try:
+            pids, addresses = [], []
+            for number in range(2):
+                params = {"name": f"c{number}", "image": "box:1", "command": SLEEP}
+                params["networks"] = [{"name": "t"}]
+                if number == 0:
+                    params["published_ports"] = ["8080:80", "127.0.0.1:8081:80"]
+                found = carry_out(containers.container(engine, params), False)["container"]
+                place = found["NetworkSettings"]["Networks"]["t"]
+                pids.append(found["State"]["Pid"])
+                addresses.append([place["IPAddress"], place["GlobalIPv6Address"]])
+            return throughput(pids, addresses[0])
+        finally:
+            for record in catalog.every(engine):
+                params = {"name": record["name"], "state": "absent", "force_kill": True}
+                carry_out(containers.container(engine, params), False)
+            carry_out(task.plan(engine, {"name": "t", "state": "absent"}), False)
+
+
+def peer(scratch: str, rootfs: str, one: peers.Docker | peers.Podman) -> Figures:
+    """Docker or Podman: two containers on a network of both families."""
+    docker = isinstance(one, peers.Docker)
+    one.up(scratch, rootfs)
+    command = ["docker", "-H", one.host] if docker else [str(one.wrapper)]
     try:
-        command = [*words, "import"]
-        tar = subprocess.run(
-            ["tar", "-C", root, "-cf", "-", "."], stdout=subprocess.PIPE, check=True
-        )
-        subprocess.run(
-            [*command, "-", "bench:1"], input=tar.stdout, check=True, stdout=subprocess.DEVNULL
-        )
-        subprocess.run(
-            [
-                *words,
-                "network",
-                "create",
-                "--ipv6",
-                "--subnet",
-                "172.30.9.0/24",
-                "--subnet",
-                "fd00:99::/64",
-                "t",
-            ],
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
-        pids, shown = [], []
+        subnets = ("--subnet", "172.30.9.0/24", "--subnet", "fd00:99::/64")
+        peers.run(*command, "network", "create", "--ipv6", *subnets, "t")
+        pids, addresses = [], []
         for number in range(2):
-            more = ["-p", "8080:80"] if number == 0 else []
-            subprocess.run(
-                [
-                    *words,
-                    "run",
-                    "-d",
-                    "--name",
-                    f"c{number}",
-                    "--network",
-                    "t",
-                    *more,
-                    "bench:1",
-                    "/bin/busybox",
-                    "sleep",
-                    "600",
-                ],
-                check=True,
-                stdout=subprocess.DEVNULL,
-            )
-            said = (
-                subprocess.run(
-                    [
-                        *words,
-                        "inspect",
-                        "-f",
-                        "{{.State.Pid}} {{range .NetworkSettings.Networks}}{{.IPAddress}} "
-                        "{{.GlobalIPv6Address}}{{end}}",
-                        f"c{number}",
-                    ],
-                    check=True,
-                    stdout=subprocess.PIPE,
-                )
-                .stdout.decode()
-                .split()
-            )
+            words = ["run", "-d", "--name", f"c{number}", "--network", "t"]
+            if number == 0:
+                words += ["-p", "8080:80", "-p", "127.0.0.1:8081:80"]
+            if not docker:  # as in peers.py: nothing may raise a limit on a restricted host
+                words += ["--ulimit", "nofile=10000:10000", "--ulimit", "nproc=10000:10000"]
+            peers.run(*command, *words, peers.IMAGE, *SLEEP)
+            said = peers.run(
+                *command,
+                "inspect",
+                "-f",
+                "{{.State.Pid}} {{range .NetworkSettings.Networks}}{{.IPAddress}} {{.GlobalIPv6Address}}{{end}}",
+                f"c{number}",
+            ).split()
             pids.append(int(said[0]))
-            shown.append(said[1:])
-        throughput(name, pids, shown[0], 8080)
+            addresses.append(said[1:])
+        return throughput(pids, addresses[0])
     finally:
-        subprocess.run(
-            [*words, "rm", "-f", "c0", "c1"],
-            check=False,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        if docker is not None:
-            docker.down()
+        for number in range(2):
+            peers.run(*command, "rm", "-f", f"c{number}")
+        peers.run(*command, "network", "rm", "t")
+        one.down()
+
+
+def own_namespace() -> None:
+    """Go into a new network namespace, where no engine has left rules."""
+    syscalls.unshare(traffic.CLONE_NEWNET)
+    traffic.run("ip link set lo up")
+
+
+def compare(rounds: dict[str, list[Figures]]) -> None:
+    """Print the medians of all engines, a line for each way."""
+    print(f"{'':34} {'':16}" + "".join(f"{name:>14}" for name in rounds))
+    for key in next(iter(rounds.values()))[0]:
+        medians = [statistics.median(one[key] for one in found) for found in rounds.values()]
+        print(f"{key[0]:34} {UNITS[key[1]]:16}" + "".join(f"{figure:14.1f}" for figure in medians))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--peers", action="store_true", help="docker and podman, too")
     parser.add_argument("--containers", type=int, default=200)
+    parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    syscalls.unshare(CLONE_NEWNET)
-    run("ip link set lo up")
+    own_namespace()
     print(f"load of the machine: {os.getloadavg()[0]:.1f}")
-    with tempfile.TemporaryDirectory(dir="/dev/shm") as scratch:
+    with tempfile.TemporaryDirectory(prefix="pct-", dir="/dev/shm") as scratch:
         for ipv6 in (False, True):
             growth(scratch, options.containers, ipv6)
-        ours(scratch)
-        for name in ("docker", "podman") if options.peers else ():
-            if shutil.which("dockerd" if name == "docker" else name):
-                peer(scratch, name)
+    with tempfile.TemporaryDirectory(prefix="pct-", dir="/var/tmp") as scratch:
+        root = pathlib.Path(scratch, "root")
+        (root / "bin").mkdir(parents=True)
+        shutil.copy("/bin/busybox", root / "bin")
+        engines = {"pycontainer": ours}
+        for one in (peers.Docker(), peers.Podman()) if options.peers else ():
+            reason = one.available()
+            if reason:
+                print(f"{one.name}: {reason}")
             else:
-                print(f"{name}: not installed")
+                engines[one.name.partition(".")[2]] = functools.partial(peer, one=one)
+        rounds: dict[str, list[Figures]] = {name: [] for name in engines}
+        for number in range(options.rounds):
+            for name, function in engines.items():
+                own_namespace()
+                place = os.path.join(scratch, f"{name}{number}")
+                os.mkdir(place)
+                rounds[name].append(function(place, str(root)))
+        compare(rounds)
 
 
 if __name__ == "__main__":

@@ -20,14 +20,13 @@ import argparse
 import os
 import pathlib
 import socket
-import statistics
 import sys
 import tempfile
-import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-import networks as other  # noqa: E402  # the benchmark; makes the engine importable as pycontainer
+import conftest  # noqa: E402, F401  # makes the engine importable as pycontainer
+from common import traffic  # noqa: E402
 from pycontainer import networks  # noqa: E402
 from pycontainer.engine import Engine  # noqa: E402
 from pycontainer.kernel.calls import syscalls  # noqa: E402
@@ -37,32 +36,7 @@ from pycontainer.reconcile import carry_out  # noqa: E402
 
 ADDRESSES = ("10.98.0.1", "10.98.0.2")
 KINDS = {"plain": "vxlan", "encrypted": "wireguard"}
-PORT, ECHOES = 9000, 2000
-
-
-def echo(ready, port: int) -> None:
-    """Send back what comes, a datagram at a time."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind(("", port))
-        ready.write("ready\n")
-        ready.flush()
-        while True:
-            data, sender = sock.recvfrom(2048)
-            sock.sendto(data, sender)
-
-
-def round_trips(said, address: str, port: int) -> None:
-    """Write the median of a datagram's way there and back, in microseconds."""
-    times = []
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.connect((address, port))
-        sock.settimeout(5)
-        for _number in range(ECHOES):
-            start = time.perf_counter()
-            sock.send(b"x")
-            sock.recv(16)
-            times.append(time.perf_counter() - start)
-    said.write(f"{statistics.median(times) * 1e6:.1f}")
+PORT = 9000
 
 
 class Host:
@@ -70,7 +44,7 @@ class Host:
 
     def __init__(self, scratch: str, number: int) -> None:
         self.name, self.number = f"h{number}", number
-        self.pid, self.netns = other.namespace()
+        self.pid, self.netns = traffic.namespace()
         self.places = [f"{scratch}/{self.name}/{what}" for what in ("data", "run")]
         for place in self.places:
             os.makedirs(place)
@@ -99,7 +73,7 @@ class Host:
 
     def container(self, kind: str) -> tuple[int, int, str]:
         """Attach a namespace as a container's; its process, its namespace and its address."""
-        pid, netns = other.namespace()
+        pid, netns = traffic.namespace()
         with Engine(*self.places) as engine:
             place = networks.allocate(engine, kind, f"{self.number}" * 64)
             networks.ensure_links(engine, [kind])
@@ -111,31 +85,26 @@ def within(host: Host, function, *arguments):
     """Call a function with a host's namespace around it."""
     own = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
-        syscalls.setns(host.netns, other.CLONE_NEWNET)
+        syscalls.setns(host.netns, traffic.CLONE_NEWNET)
         return function(*arguments)
     finally:
-        syscalls.setns(own, other.CLONE_NEWNET)
+        syscalls.setns(own, traffic.CLONE_NEWNET)
         os.close(own)
 
 
 def measured(sender: int, receiver: int, address: str, rounds: int) -> tuple[float, float]:
     """Return Gbit/s of one stream, and microseconds of a round trip, from one namespace to another."""
-    taker, ready = other.inside(receiver, other.receive, socket.AF_INET, PORT)
-    ready.readline()
-    answerer, ready_too = other.inside(receiver, echo, PORT)
-    ready_too.readline()
-    streams, trips = [], []
-    for _round in range(rounds):
-        streams.append(float(other.told(other.inside(sender, other.stream, address, PORT))))
-        trips.append(float(other.told(other.inside(sender, round_trips, address, PORT))))
-    other.end(taker, answerer)
-    return statistics.median(streams), statistics.median(trips)
+    with traffic.Listeners(receiver, socket.AF_INET, PORT):
+        return (
+            traffic.median(sender, rounds, traffic.stream, address, PORT),
+            traffic.median(sender, rounds, traffic.round_trips, address, PORT),
+        )
 
 
 def compare(scratch: str, rounds: int) -> dict[str, tuple[float, float]]:
     """Measure the hosts' link and each kind of overlay; print what is lacking."""
     first, second = (Host(scratch, number) for number in (1, 2))
-    other.run(
+    traffic.run(
         f"ip link add one type veth peer name two; ip link set one netns {first.pid}; ip link set two netns {second.pid}; "
         + "; ".join(
             f"nsenter -t {host.pid} -n sh -c 'ip link set lo up; ip addr add {address}/24 dev {link}; ip link set {link} up'"
@@ -155,7 +124,7 @@ def compare(scratch: str, rounds: int) -> dict[str, tuple[float, float]]:
         ends = [within(host, host.container, kind) for host in (first, second)]
         started += [pid for pid, _netns, _address in ends]
         found[f"{kind} overlay"] = measured(ends[0][1], ends[1][1], ends[1][2], rounds)
-    other.end(*started)
+    traffic.end(*started)
     return found
 
 
@@ -163,8 +132,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    syscalls.unshare(other.CLONE_NEWNET)
-    other.run("ip link set lo up")
+    syscalls.unshare(traffic.CLONE_NEWNET)
+    traffic.run("ip link set lo up")
     print(f"load of the machine: {os.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory(dir="/dev/shm") as scratch:
         found = compare(scratch, options.rounds)

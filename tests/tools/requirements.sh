@@ -40,7 +40,7 @@ packages_for() {
         # to get and build the suites, what their tests call, and the engines that take a runtime
         conformance) echo dpkg-dev runc crun podman docker.io netavark catatonit iptables bats golang-go golang-github-opencontainers-runc-dev libseccomp-dev \
             jq gawk mmdebstrap xz-utils bsdutils e2fsprogs ;;
-        bench) echo docker.io podman runc iptables python3-requests python3-cffi python3-pyroute2 docker-registry skopeo libisal2 ;;
+        bench) echo docker.io podman netavark aardvark-dns runc iptables python3-requests python3-cffi python3-pyroute2 docker-registry skopeo libisal2 ;;
         vm) echo qemu-system-x86 qemu-utils ;;
         sanity) echo shellcheck ;;
         *) echo "requirements.sh: $1: no such purpose" >&2; exit 2 ;;

@@ -250,7 +250,9 @@ def _choose(
             has = {
                 user["id"]: address
                 for address, user in owners.items()
-                if version(address) == family and keeps(config, address)
+                if user["id"] in (container_id, replaces)
+                and version(address) == family
+                and keeps(config, address)
             }
             wanted = has.get(container_id) or has.get(replaces or "")
         found.append(wanted if wanted is not None else _first_free(config, family, owners))

@@ -29,7 +29,7 @@ from .traffic import forwarded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from typing import Any
 
     from ..engine import Engine
@@ -233,8 +233,10 @@ def chains(family: Family) -> list[Chain]:
     ]
 
 
-def _ruleset(family: Family) -> list[Message]:
-    """Return the messages that make sets, chains and rules in an empty table."""
+def _ruleset(family: Family) -> tuple[list[Message], dict[str, int]]:
+    """Return the messages that make sets, chains and rules in an empty table, and how many rules
+    each chain has then.
+    """
     messages = [
         nftables.new_set(
             TABLE,
@@ -250,7 +252,8 @@ def _ruleset(family: Family) -> list[Message]:
         )
         for number, one in enumerate(sets(family), 1)
     ]
-    for chain in chains(family):
+    made = chains(family)
+    for chain in made:
         messages.append(
             nftables.new_chain(
                 TABLE, chain.name, chain.kind, chain.hook, chain.priority, family.number
@@ -259,7 +262,7 @@ def _ruleset(family: Family) -> list[Message]:
         messages += [
             nftables.new_rule(TABLE, chain.name, rule, family.number) for rule in chain.rules
         ]
-    return messages
+    return messages, {chain.name: len(chain.rules) for chain in made}
 
 
 def _mark(messages: Iterable[Message]) -> str:
@@ -307,8 +310,8 @@ def _ensure(
     engine: Engine, connection: nftables.Connection, version: int, networks: Sequence[Definition]
 ) -> str | None:
     """Make the ruleset of one family; returns why that can't be."""
-    messages = _ruleset(FAMILIES[version])
-    if _intact(connection, messages, FAMILIES[version]):
+    messages, counts = _ruleset(FAMILIES[version])
+    if _intact(connection, messages, counts, FAMILIES[version]):
         _synchronise(connection, version, networks)
         remember(engine.paths, _name(FAMILIES[version]))
         return None
@@ -335,7 +338,7 @@ def missing(paths: Paths, networks: Sequence[Definition]) -> list[str]:
     with contextlib.suppress(OSError), nftables.Connection() as connection:
         for family in (FAMILIES[version] for version in _versions(networks)):
             name = _name(family)
-            if remembered(paths, name) and not _intact(connection, _ruleset(family), family):
+            if remembered(paths, name) and not _intact(connection, *_ruleset(family), family):
                 found.append(name)
     return found
 
@@ -422,12 +425,15 @@ INCOMPLETE_NFTABLES = (
 )
 
 
-def _intact(connection: nftables.Connection, messages: Iterable[Message], family: Family) -> bool:
+def _intact(
+    connection: nftables.Connection,
+    messages: Iterable[Message],
+    counts: Mapping[str, int],
+    family: Family,
+) -> bool:
     if not connection.has_chain(TABLE, _mark(messages), family.number):
         return False
-    return connection.count_rules(TABLE, family.number) == {
-        chain.name: len(chain.rules) for chain in chains(family)
-    }
+    return connection.count_rules(TABLE, family.number) == counts
 
 
 def _install(

@@ -27,6 +27,7 @@ PORT = 53
 # process finds the rules and what is under way as the one before has left them. 0: any other.
 CANDIDATES = (40, 60, 100, 0)
 TABLE = "pycontainer"
+_IN, _OUT = "names-in", "names-out"
 _BACKLOG = 64
 # Docker's chain for names would see port 53 on the way to the socket. So do others here, the
 # container's own firewall among them: the request is changed after all of them, the answer before.
@@ -76,15 +77,19 @@ def _bind(ports: tuple[int, ...]) -> Sockets:
 def _redirect(port: int) -> None:
     """Make the table, in the place of one that an earlier process has left."""
     with nftables.Connection() as connection:
-        connection.commit([nftables.new_table(TABLE), nftables.delete_table(TABLE), *_table(port)])
+        left = []
+        # To delete chains with hooks, the kernel waits until no processor is within them: 10 ms.
+        if connection.has_chain(TABLE, _IN):
+            left = [nftables.delete_table(TABLE)]
+        connection.commit([*left, *_table(port)])
 
 
 def _table(port: int) -> list[Message]:
     address = socket.inet_aton(ADDRESS)
     messages = [
         nftables.new_table(TABLE),
-        nftables.new_chain(TABLE, "names-in", "filter", nftables.OUTPUT, _LAST),
-        nftables.new_chain(TABLE, "names-out", "filter", nftables.OUTPUT, _FIRST),
+        nftables.new_chain(TABLE, _IN, "filter", nftables.OUTPUT, _LAST),
+        nftables.new_chain(TABLE, _OUT, "filter", nftables.OUTPUT, _FIRST),
     ]
     for protocol in (rules.UDP, rules.TCP):
         request = rules.rule(
@@ -97,6 +102,6 @@ def _table(port: int) -> list[Message]:
             rules.port_is(protocol, rules.SOURCE_PORT, port),
             rules.set_port(protocol, rules.SOURCE_PORT, PORT),
         )
-        messages.append(nftables.new_rule(TABLE, "names-in", request))
-        messages.append(nftables.new_rule(TABLE, "names-out", answer))
+        messages.append(nftables.new_rule(TABLE, _IN, request))
+        messages.append(nftables.new_rule(TABLE, _OUT, answer))
     return messages

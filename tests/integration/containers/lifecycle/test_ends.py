@@ -5,16 +5,22 @@
 from __future__ import annotations
 
 import os
+import signal
+import time
 
 import pytest
 from pycontainer import containers, images
 from pycontainer.containers import task
 from pycontainer.containers.lifecycle import waits
 from pycontainer.containers.plans.batch import BatchFailed
+from pycontainer.containers.records import run_state
+from pycontainer.containers.view import container_filters, container_summary
 from pycontainer.errors import Conflict, ContainerFailed, InvalidInput
 from pycontainer.images.plans.present import plan_tags
 from pycontainer.kernel.cgroups.hierarchy import freezer
+from pycontainer.kernel.processes import procfs
 from pycontainer.reconcile import carry_out
+from support.waiting import eventually
 
 
 def do(engine, check=False, **params):
@@ -228,3 +234,24 @@ def test_those_that_end_end_at_the_same_time(engine, state, tmp_path):
     ended = [dict(box, state=state) for box in boxes]
     task.container(engine, {"containers": ended})
     assert len(list(tmp_path.glob("left-*"))) == count
+
+
+def test_a_monitor_that_hangs_holds_up_no_list(engine):
+    do(engine, command=["sleep", "1000"], stop_timeout=0)
+    record = containers.find(engine, "job")
+    state = run_state.read(engine.paths, record["id"])
+    monitor = procfs.stat(state["pid"])["parent"]
+    os.kill(monitor, signal.SIGSTOP)
+    try:
+        os.kill(state["pid"], signal.SIGKILL)
+        eventually(lambda: not run_state.alive(state))
+        begun = time.monotonic()
+        (row,) = container_filters.listing(engine)
+        words = container_summary.status_words(engine, row)
+        told = task.container_info(engine, {"name": "job"})
+        took = time.monotonic() - begun
+    finally:
+        os.kill(monitor, signal.SIGCONT)
+    assert took < 1, f"it took {took:.2f} s"
+    assert words.startswith("Up") and told["container"]["State"]["Pid"] == 0
+    eventually(lambda: container_summary.status_words(engine, row).startswith("Exited (137)"))

@@ -175,7 +175,7 @@ KINDS = {
     "restart": Kind(WEB, {**CHANGED, "on_change": "restart"}),
     "replace": Kind(WEB, CHANGED),
     "replace when healthy": Kind({**WEB, **CHECKED}, {**CHANGED, **CHECKED, "state": "healthy"}),
-    "replace and drain": Kind(WEB, {**CHANGED, "drain_timeout": 1}),
+    "replace and drain": Kind(WEB, {**CHANGED, "drain_timeout": 1, "healthy_wait_timeout": 10}),
     "update": Kind(WEB, {**WEB, "memory": "32m"}, ["update", "-m", "32m", "web"]),
     "rotate": Rotation(WEB, WEB),
     "log": Nothing(WEB, WEB),

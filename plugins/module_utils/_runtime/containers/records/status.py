@@ -28,15 +28,16 @@ LIVING = ("running", "paused", "starting", "restarting")  # it has processes, or
 BEGUN = ("running", "starting")  # its process 1 has been made
 # Seconds between looks whether a monitor has written down an end, which takes it a moment.
 PAUSES = (0.0, *(0.001 * 2**number for number in range(11)))
+GLANCES = PAUSES[:6]  # of who only shows it: 31 ms, and a monitor that hangs holds up no list
 PATIENCE = 15.0  # seconds that a start may take to become running or exited
 UNSEEN = 255  # the exit code shown of an end that nobody saw: a power cut, or no monitor
 
 
-def now(paths: Paths, ident: str) -> Status:
+def now(paths: Paths, ident: str, pauses: tuple[float, ...] = PAUSES) -> Status:
     """Return what is true of a container at this moment.
 
     ``status`` is created, starting, running, paused, restarting or exited. A container that a
-    reboot ended is "exited".
+    reboot ended is "exited". One whose end is not written down in time is "running" with pid 0.
     """
     found, before = _read(paths, ident), None
     while found != before:  # a monitor that ends writes the exit, and then is gone
@@ -49,10 +50,15 @@ def now(paths: Paths, ident: str) -> Status:
         found, before = _read(paths, ident), found
     found.update({"pid": 0, "pid_start": 0})
     if found["status"] in BEGUN and found["monitored"]:
-        found = _as_it_ends(paths, ident, found)
+        found = _as_it_ends(paths, ident, found, pauses)
     if found["status"] in run_state.UNDER_WAY and not found["monitored"]:
         found.update({"status": "exited", "error": found["error"] or _why_it_ended(found)})
     return found
+
+
+def shown(paths: Paths, ident: str) -> Status:
+    """As :func:`now`, for a list: it hardly waits for the monitor of a container that has ended."""
+    return now(paths, ident, GLANCES)
 
 
 def settled(paths: Paths, ident: str) -> Status:
@@ -70,9 +76,9 @@ def _read(paths: Paths, ident: str) -> Status:
     return {**found, "monitored": run_state.monitored(paths, ident)}
 
 
-def _as_it_ends(paths: Paths, ident: str, found: Status) -> Status:
+def _as_it_ends(paths: Paths, ident: str, found: Status, pauses: tuple[float, ...]) -> Status:
     """Wait until the monitor has written down that process 1 has ended: this is not "running"."""
-    for pause in PAUSES:
+    for pause in pauses:
         time.sleep(pause)
         now = _read(paths, ident)
         if run_state.alive(now):

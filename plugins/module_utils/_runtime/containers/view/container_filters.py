@@ -65,7 +65,7 @@ def listing(
     everything = everything or "status" in wanted or "exited" in wanted
     found = []
     for record in catalog.every(engine):
-        state = status.now(engine.paths, record["id"])
+        state = status.shown(engine.paths, record["id"])
         if (everything or state["status"] in status.LIVING) and _fits(record, state, tests):
             found.append(record)
     return found

@@ -56,7 +56,7 @@ def _ports(ports: dict[str, list[dict[str, str]] | None]) -> list[dict[str, Any]
 
 def status_words(engine: Engine, record: Record) -> str:
     """Return the STATUS column: ``Up 3 minutes (healthy)``, ``Exited (0) 2 hours ago``."""
-    now = status.now(engine.paths, record["id"])
+    now = status.shown(engine.paths, record["id"])
     state: dict[str, Any] = dict(now)
     name, ended = state["status"], state["finished_at"] or record["created"]
     if name in ("running", "paused"):

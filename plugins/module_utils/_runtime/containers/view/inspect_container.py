@@ -78,7 +78,7 @@ def inspect_even_damaged(engine: Engine, record: Record) -> dict[str, Any]:
     except NotFound:
         raise
     except EngineError as error:
-        state, definition = status.now(engine.paths, record["id"]), record["definition"]
+        state, definition = status.shown(engine.paths, record["id"]), record["definition"]
         return {
             "Id": record["id"],
             "Name": "/" + record["name"],
@@ -100,7 +100,7 @@ def _inspect(engine: Engine, record: Record) -> dict[str, Any]:
         container_files.read_config(engine, record["id"]),
         container_files.read_run(engine, record["id"]),
     )
-    state, definition = status.now(engine.paths, record["id"]), record["definition"]
+    state, definition = status.shown(engine.paths, record["id"]), record["definition"]
     image = images.config(engine, record["image"])
     process = config["process"]
     shown = _options(definition)

@@ -82,9 +82,18 @@ def sweep(directory: str) -> None:
     """Remove what killed processes have left in a directory of files that they were writing."""
     for name in os.listdir(directory):
         writer = name.partition(".tmp.")[2].partition(".")[0]
-        if writer.isdigit() and not os.path.exists(f"/proc/{writer}"):
+        if writer.isdigit() and _has_ended(writer):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(os.path.join(directory, name))
+
+
+def _has_ended(pid: str) -> bool:
+    """Tell whether a process writes no more; one that nobody has waited for yet is still in /proc."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()[0] in (b"Z", b"X")
+    except (FileNotFoundError, ProcessLookupError):
+        return True
 
 
 def write_over(path: str, data: str, durable: bool = True) -> None:

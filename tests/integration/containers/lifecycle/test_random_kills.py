@@ -294,12 +294,10 @@ def count(engine):
                 names[:] = []
     found.update(
         {
-            f"in the directory of container {number}": len(
-                [
-                    name
-                    for name in os.listdir(engine.paths.container(record["id"]))
-                    if not name.startswith("log.json")
-                ]
+            f"in the directory of container {number}": sorted(
+                name
+                for name in os.listdir(engine.paths.container(record["id"]))
+                if not name.startswith("log.json")
             )
             for number, record in enumerate(catalog.every(engine))
         }

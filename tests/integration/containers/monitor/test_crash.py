@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import subprocess
 import time
 
 import pytest
@@ -234,11 +235,15 @@ def test_a_monitor_whose_state_is_gone_ends_its_container(boxes):
 
 def test_what_a_killed_writer_has_left_goes_with_the_next_start(boxes):
     box = boxes("/bin/sleep", "100")
+    ended = subprocess.Popen(["true"])  # nobody has waited for it
+    os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
     names = [f"state.json.tmp.{1 << 22}.1", f"control.sock.tmp.{1 << 22}"]
+    names.append(f"state.json.tmp.{ended.pid}.1")
     for name in names:
         open(os.path.join(box.directory, name), "w").close()
     written = f"run.json.tmp.{os.getpid()}.1"
     open(os.path.join(box.directory, written), "w").close()
     box.start()
+    ended.wait()
     left = [name for name in os.listdir(box.directory) if ".tmp." in name]
     assert left == [written]

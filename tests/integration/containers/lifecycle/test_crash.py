@@ -188,6 +188,18 @@ def test_replace(engine):
     every_step(engine, wanted, before, check)
 
 
+def test_a_replacement_whose_undoing_is_killed_leaves_nothing(engine):
+    do(engine, FIRST)
+    engine.db.close()
+    assert killed_at(engine.paths, dict(FIRST, env={"A": "2"}), 1, "start")
+    assert len(os.listdir(engine.paths.containers)) == 2
+    assert killed_at(engine.paths, None, 1, "take_down", lambda *_: None)
+    with Engine(engine.paths.data, engine.paths.run) as now:
+        assert [entry["name"] for entry in containers.every(now)] == ["web"]
+        check_clean(now)
+        runs(now)
+
+
 @pytest.mark.timeout(300)
 def test_restart_for_a_change(engine):
     def before(now):

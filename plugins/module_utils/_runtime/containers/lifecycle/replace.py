@@ -253,8 +253,12 @@ def put_back(engine: Engine, old: Record, new: Record | None, ran: bool) -> None
         kept = set(container_files.mounted_volumes(engine, old["id"]).values())
         monitor_client.stop(engine.paths, [new["id"]], 0)
         mounted = container_files.own_volumes(engine, new)
-        catalog.forget(engine, new["id"])
-        remove.sweep(engine, new["id"], [name for name in mounted if name not in kept])
+        going = [name for name in mounted if name not in kept]
+        with engine.operations.record(
+            "remove-container", id=new["id"], keep_volumes=False, volumes=going
+        ):  # without its row nothing else would tell of it after a kill
+            catalog.forget(engine, new["id"])
+            remove.sweep(engine, new["id"], going)
     reserved = container_files.reserved(engine, old["id"])
     for entry in reserved["attachments"]:
         networks.allocate(

@@ -24,9 +24,11 @@ FACT, ADDRESS = "pycontainer_overlays", "pycontainer_overlay_address"
 
 class ActionModule(EngineAction):
     module = "network"
+    foretold = True
 
     def checked(self, result: dict[str, Any], task_vars: dict[str, Any] | None) -> None:
-        name, gone = str(self._task.args.get("name")), self._task.args.get("state") == "absent"
+        args = self._task.args
+        name, gone = str(args.get("name", args.get("network_name"))), args.get("state") == "absent"
         _foretold.remember_other(self, "network", name, result, task_vars, gone)
 
     def carry_out(

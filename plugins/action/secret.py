@@ -17,6 +17,7 @@ LARGEST = 512_000  # bytes, as _runtime/secrets/secret_catalog.py has it
 
 class ActionModule(EngineAction):
     module = "secret"
+    foretold = True
 
     def checked(self, result, task_vars):
         name = result.get(self.module + "_name") or ""

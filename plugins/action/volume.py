@@ -5,9 +5,17 @@
 
 from __future__ import annotations
 
+from ansible_collections.pycontainer.engine.plugins.plugin_utils import _foretold
 from ansible_collections.pycontainer.engine.plugins.plugin_utils._engine_action import EngineAction
 
 
 class ActionModule(EngineAction):
     module = "volume"
     of_registries = ("ca_path", "client_cert", "client_key", "tls_verify", "validate_certs")
+    foretold = True
+
+    def checked(self, result, task_vars):
+        args = self._task.args
+        name, state = str(args.get("name", args.get("volume_name"))), args.get("state", "present")
+        if state != "saved":
+            _foretold.remember_other(self, "volume", name, result, task_vars, state == "absent")

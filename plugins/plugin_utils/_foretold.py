@@ -43,7 +43,7 @@ KEPT = (
 MOST = 1 << 20  # bytes of all that a host is told
 
 
-OTHERS = "others"  # the file of secrets, configs, networks and containers, beside that of images
+OTHERS = "others"  # the file of secrets, configs, networks, volumes and containers, beside that of images
 
 
 def _path(action: EngineAction, task_vars: dict[str, Any] | None, subject: str = "") -> str:
@@ -62,7 +62,7 @@ def images_for(action: EngineAction, task_vars: dict[str, Any] | None) -> list[d
 
 
 def others_for(action: EngineAction, task_vars: dict[str, Any] | None) -> list[list[str]]:
-    """Return ``[kind, name]`` of the secrets, configs, networks and containers that earlier tasks of
+    """Return ``[kind, name]`` of the secrets, configs, networks, volumes and containers that earlier tasks of
     the run would have made.
     """
     return _kept(_path(action, task_vars, OTHERS))
@@ -84,9 +84,9 @@ def remember_other(
     task_vars: dict[str, Any] | None,
     gone: bool = False,
 ) -> None:
-    """Keep what a checked task said of a secret, config, network or container.
+    """Keep what a checked task said of a secret, config, network, volume or container.
 
-    :param kind: "secret", "config", "network" or "container". :param gone: it would be removed.
+    :param kind: "secret", "config", "network", "volume" or "container". :param gone: it would be removed.
     """
     if result.get("failed") or not (gone or result.get("changed")):
         return

@@ -181,7 +181,7 @@ def test_secrets_of_earlier_tasks(check, docker, tmp_path):
     ], found["one"]
     assert found["adhoc"]["changed"], found["adhoc"]
     assert "secrets: secret pct-pv does not exist (make it first" in found["typo"]["msg"]
-    assert not found["gone"]["changed"]
+    assert found["gone"]["actions"] == ["remove secret pct-pw"]
 
 
 def test_networks_and_containers_of_earlier_tasks(check, docker, tmp_path):
@@ -292,3 +292,32 @@ def test_what_would_come_and_go(check, docker, tmp_path):
     assert found["rmi"]["actions"] == [f"remove image {NAME}"]
     failed = [name for name, result in found.items() if result.get("failed")]
     assert len(failed) == 6 and all(name.endswith(" again") for name in failed), failed
+
+
+def test_modules_take_away_what_would_come(check, docker, tmp_path):
+    """state: absent of what only an earlier task would make is a change, and once alone."""
+    archive = str(tmp_path / "web.tar")
+    docker("tag", "box:1", NAME)
+    docker("save", "-o", archive, NAME)
+    data = {"data": "hunter2-of-the-tests"}
+    made = {
+        "image": (NAME, {"source": "controller", "path": archive}, NAME),
+        "network": ("pct-net", {}, "pct-net"),
+        "volume": ("pct-vol", {}, "pct-vol"),
+        "secret": ("pct-pw", data, "pct-pw"),
+        "config": ("pct-conf", {**data, "rolling_versions": True}, "pct-conf_v1"),
+    }
+    absent = {
+        kind: {"name": name, "state": "absent"}
+        | ({"rolling_versions": True} if kind == "config" else {})
+        for kind, (name, _, _) in made.items()
+    }
+    found = check(
+        *[task(kind, kind, name=name, **more) for kind, (name, more, _) in made.items()],
+        *[task(f"no {kind}", kind, **options) for kind, options in absent.items()],
+        *[task(f"no {kind} again", kind, **options) for kind, options in absent.items()],
+    )
+    assert not [name for name, result in found.items() if result.get("failed")], found
+    for kind, (_, _, shown) in made.items():
+        assert found[f"no {kind}"]["actions"] == [f"remove {kind} {shown}"]
+        assert found[f"no {kind}"]["changed"] and not found[f"no {kind} again"]["changed"]

@@ -67,9 +67,13 @@ def image(
         ):
             if params.get(option):
                 raise InvalidInput(option, params[option], f"no {option} with state absent")
-        return present.plan_absent(
+        leaving = present.plan_absent(
             engine, name, bool(params.get("force_absent")), params.get("prune") is not False
         )
+        coming = None if records.find_row(engine, name) else foretold.plan(engine, name)
+        if coming is not None and coming.reference is not None:
+            leaving.add("image", "present", None, f"remove image {coming.reference.familiar}")
+        return leaving
     _check(params, name)
     registries = registries_of(params)
     plan = _present(engine, params, name, registries, deliver)

@@ -425,6 +425,8 @@ def _names(engine: Engine, config: Definition) -> dict[str, list[str]]:
 def _absent(engine: Engine, params: Mapping[str, Any], current: Definition | None) -> Plan:
     steps = Plan(f"network {params['name']}")
     if current is None:
+        if engine.is_foretold("network", params["name"]):
+            steps.add("state", "present", "absent", f"remove network {params['name']}")
         return steps
     name = current["name"]
 

@@ -102,10 +102,20 @@ class _Task:
                 if catalog.exists(engine, kind, name):
                     catalog.check_unused(engine, kind, name)
                     self._remove(name)
+            self._remove_foretold()
         else:
             labels = params.get("labels")
             self.labels = None if labels is None else units.texts(labels, "labels")
             self._present(data_of(params))
+
+    def _remove_foretold(self) -> None:
+        """Plan the removal of what only earlier tasks of a check would have made."""
+        for kind, name in self.engine.foretold_others:
+            base, _, number = name.rpartition("_v")
+            mine = base == self.name and number.isdigit() if self.rolling else name == self.name
+            if kind == self.kind and mine and not catalog.exists(self.engine, kind, name):
+                self.shown = name  # the controller's half forgets this one
+                self.plan.add(name, "present", "absent", f"remove {kind} {name}")
 
     # -- versions
 

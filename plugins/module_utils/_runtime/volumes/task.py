@@ -57,6 +57,8 @@ def volume(engine: Engine, params: Mapping[str, Any]) -> Plan:
                 f"remove volume {name}",
                 lambda: catalog.remove(engine, name),
             )
+        elif engine.is_foretold("volume", name):
+            plan.add("state", "present", "absent", f"remove volume {name}")
         return plan
     if params.get("driver") not in (None, "local"):
         raise InvalidInput("driver", params["driver"], "local")

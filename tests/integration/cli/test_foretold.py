@@ -262,7 +262,7 @@ def test_what_would_come_and_go(check, docker, tmp_path):
     docker("tag", "box:1", NAME)
     docker("save", "-o", archive, NAME)
     (tmp_path / "file").write_text("x")
-    made = {"network": "pct-net", "secret": "pct-one", "config": "pct-one"}
+    made = {"network": "pct-net", "secret": "pct-one", "config": "pct-one", "volume": "pct-vol"}
     found = check(
         task("image", "image", name=NAME, source="controller", path=archive),
         task("web", "container", name="pct-web", image=NAME, network_mode="none"),
@@ -271,6 +271,7 @@ def test_what_would_come_and_go(check, docker, tmp_path):
         task("absent", "container", name="pct-side", state="absent"),
         task("network", "network", name="pct-net"),
         task("secret", "secret", name="pct-one", data="hunter2-of-the-tests"),
+        task("volume", "pycontainer", cmd="volume create pct-vol"),
         task("config", "pycontainer", cmd=f"config create pct-one {tmp_path}/file"),
         *[
             task(f"{kind} rm", "pycontainer", cmd=f"{kind} rm {name}")
@@ -291,7 +292,7 @@ def test_what_would_come_and_go(check, docker, tmp_path):
     assert found["secret rm"]["stdout"] == "pct-one" and found["config rm"]["changed"]
     assert found["rmi"]["actions"] == [f"remove image {NAME}"]
     failed = [name for name, result in found.items() if result.get("failed")]
-    assert len(failed) == 6 and all(name.endswith(" again") for name in failed), failed
+    assert len(failed) == 7 and all(name.endswith(" again") for name in failed), failed
 
 
 def test_modules_take_away_what_would_come(check, docker, tmp_path):

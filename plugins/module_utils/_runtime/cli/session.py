@@ -198,7 +198,7 @@ class Session:
     def foretell_other(self, kind: str, name: str, gone: bool = False) -> None:
         """Keep what a checked command would make, or remove.
 
-        :param kind: network, container, secret, config.
+        :param kind: network, container, secret, config, volume.
         """
         if self.check:
             self.foretold_others.append((kind, name, gone))

@@ -70,8 +70,8 @@ def image(
         leaving = present.plan_absent(
             engine, name, bool(params.get("force_absent")), params.get("prune") is not False
         )
-        coming = None if records.find_row(engine, name) else foretold.plan(engine, name)
-        if coming is not None and coming.reference is not None:
+        coming = foretold.plan(engine, name)  # None outside check mode
+        if coming and coming.reference is not None and not records.find_row(engine, name):
             leaving.add("image", "present", None, f"remove image {coming.reference.familiar}")
         return leaving
     _check(params, name)

@@ -58,6 +58,7 @@ def volume_create(session: Session, given: Given) -> None:
             },
         )
     )
+    session.foretell_other("volume", name)
     session.say(name)
 
 
@@ -90,11 +91,14 @@ def _moved(session: Session, name: str, state: str, path: str) -> None:
 def volume_rm(session: Session, given: Given) -> None:
     def one(name: str) -> None:
         if volumes.get(session.engine, name) is None:
+            if session.removes_coming("volume", name):
+                return
             if given.force:
                 session.say(name)
                 return
             raise NotFound(f"volume {name} does not exist")
         session.carry_out(volume_task.volume(session.engine, {"name": name, "state": "absent"}))
+        session.foretell_other("volume", name, gone=True)
         session.say(name)
 
     session.each(given.words, one)

@@ -28,7 +28,7 @@ LIVING = ("running", "paused", "starting", "restarting")  # it has processes, or
 BEGUN = ("running", "starting")  # its process 1 has been made
 # Seconds between looks whether a monitor has written down an end, which takes it a moment.
 PAUSES = (0.0, *(0.001 * 2**number for number in range(11)))
-GLANCES = PAUSES[:6]  # of who only shows it: 31 ms, and a monitor that hangs holds up no list
+GLANCES = PAUSES[:8]  # of who only shows it: 127 ms, and a monitor that hangs holds up no list
 PATIENCE = 15.0  # seconds that a start may take to become running or exited
 UNSEEN = 255  # the exit code shown of an end that nobody saw: a power cut, or no monitor
 

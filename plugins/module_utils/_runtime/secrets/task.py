@@ -111,7 +111,7 @@ class _Task:
     def _remove_foretold(self) -> None:
         """Plan the removal of what only earlier tasks of a check would have made."""
         for kind, name in self.engine.foretold_others:
-            base, _, number = name.rpartition("_v")
+            base, _dash, number = name.rpartition("_v")
             mine = base == self.name and number.isdigit() if self.rolling else name == self.name
             if kind == self.kind and mine and not catalog.exists(self.engine, kind, name):
                 self.shown = name  # the controller's half forgets this one

@@ -113,6 +113,7 @@ def full(disk, scratch, rootfs):
             )
             return done.stdout if ok else done
 
+        waiting.eventually(lambda: "begun" in command("logs", "web2"))
         with filled(disk):
             yield command, engine
         for record in containers.every(engine):
